@@ -1,0 +1,1 @@
+"""The one way in: the `signalroom` command."""

@@ -1,0 +1,1 @@
+"""First layer: pulls each vendor's data and lands it, exactly as given, in raw tables."""

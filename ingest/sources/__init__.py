@@ -1,0 +1,1 @@
+"""One folder per source, named as its schema in the warehouse."""

@@ -1,0 +1,1 @@
+"""Third layer: asks the marts, renders messages, sends them."""

@@ -1,0 +1,1 @@
+"""Foundation that every layer stands on: settings, clock, clients, warehouse, errors."""

@@ -1,0 +1,71 @@
+"""The one clock and the one calendar.
+
+Business time (`now`, `today`) can be frozen with SIGNALROOM_NOW for tests, replays and the demo;
+`instant` is the real clock and stamps loads. Days are days of the business time zone.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from signalroom.errors import ConfigurationError
+from signalroom.settings import require
+
+
+def zone() -> ZoneInfo:
+    """The business time zone (`SIGNALROOM_TIMEZONE`)."""
+    name = require("SIGNALROOM_TIMEZONE")
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ConfigurationError(
+            f"SIGNALROOM_TIMEZONE is {name!r}: use an IANA name such as America/New_York."
+        ) from error
+
+
+def instant() -> datetime:
+    """The real instant, UTC; never frozen."""
+    return datetime.now(UTC)
+
+
+def now() -> datetime:
+    """Business time, UTC; frozen where SIGNALROOM_NOW says so (without offset: business zone)."""
+    frozen = os.environ.get("SIGNALROOM_NOW", "").strip()
+    if not frozen:
+        return instant()
+    try:
+        moment = datetime.fromisoformat(frozen)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"SIGNALROOM_NOW is {frozen!r}: use an ISO timestamp such as 2026-11-19T09:30:00-05:00."
+        ) from error
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=zone())
+    return moment.astimezone(UTC)
+
+
+def local_date(moment: datetime) -> date:
+    """The business day on which an instant falls."""
+    return moment.astimezone(zone()).date()
+
+
+def today() -> date:
+    """The business day that is running."""
+    return local_date(now())
+
+
+def yesterday() -> date:
+    """The last business day that has ended."""
+    return today() - timedelta(days=1)
+
+
+def midnight(day: date) -> datetime:
+    """The instant, UTC, at which a business day begins; days of a clock change last 23 or 25 h."""
+    return datetime.combine(day, time.min, tzinfo=zone()).astimezone(UTC)
+
+
+def is_closed(day: date, moment: datetime) -> bool:
+    """Whether the business day had ended at that instant."""
+    return moment >= midnight(day + timedelta(days=1))

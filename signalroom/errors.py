@@ -1,0 +1,64 @@
+"""Errors that a person reads.
+
+SignalRoomError           one readable line: what happened, to whom, what was kept, what to do now
+  + ConfigurationError    a setting is missing or wrong
+  + SourceError           a vendor's answer could not be used
+  |   + CredentialsError  the vendor refuses the key; retrying is of no use
+  |   + DeferredError     the vendor asks to wait longer than one request may
+  |   + AnswerError       the answer is incomplete or not what it should be; nothing was loaded
+  + WarehouseError        the warehouse is away, locked or unreadable
+  + TransformError        dbt failed
+  + ReportError           a report could not be made
+      + DeliveryError     a rendered report could not be handed to its channel
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+
+class SignalRoomError(Exception):
+    """Base of all failures that are explained in one line; the exit code is 1."""
+
+
+class ConfigurationError(SignalRoomError):
+    """A setting is missing, malformed or contradicts another."""
+
+
+class SourceError(SignalRoomError):
+    """A vendor could not be read; the tables keep what they had."""
+
+
+class CredentialsError(SourceError):
+    """The vendor refused the credentials."""
+
+
+class AnswerError(SourceError):
+    """The vendor answered, but not completely or not in a known form."""
+
+
+class DeferredError(SourceError):
+    """The vendor asks for a wait beyond SIGNALROOM_HTTP_MAX_WAIT_S; no failed attempt.
+
+    `until` is the instant (UTC, real clock) at which asking again makes sense.
+    """
+
+    def __init__(self, message: str, until: datetime) -> None:
+        super().__init__(message)
+        self.until = until
+
+
+class WarehouseError(SignalRoomError):
+    """The warehouse cannot be reached, is in use by another process, or lacks a table."""
+
+
+class TransformError(SignalRoomError):
+    """dbt did not finish, or some of its models or tests failed."""
+
+
+class ReportError(SignalRoomError):
+    """A report could not be made."""
+
+
+class DeliveryError(ReportError):
+    """A channel refused a rendered report."""

@@ -1,0 +1,129 @@
+"""Settings: environment variables, with defaults from `.dlt/config.toml`.
+
+Every variable can be given for one client as `NAME__CLIENT`. The plain name belongs to the
+registry's default client; for the variables in `IDENTITY` nobody else may fall back to it, so
+that no account is loaded, and no channel addressed, for two clients.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Literal, cast
+
+from dotenv import load_dotenv
+
+from signalroom.errors import ConfigurationError
+
+Target = Literal["duckdb", "postgres"]
+
+IDENTITY = frozenset(
+    {
+        "EVERFLOW_API_KEY",
+        "REDTRACK_API_KEY",
+        "S3_BUCKET_NAME",
+        "POSTHOG_PROJECT_ID",
+        "MAUTIC_BASE_URL",
+        "MAUTIC_CLIENT_ID",
+        "MAUTIC_CLIENT_SECRET",
+        "GOOGLE_SHEETS_RANGES",
+        "SLACK_CHANNEL_ID",
+        "RESEND_TO_EMAILS",
+        "TWILIO_TO_NUMBERS",
+    }
+)
+SECRETS = (
+    "EVERFLOW_API_KEY",
+    "REDTRACK_API_KEY",
+    "POSTHOG_API_KEY",
+    "MAUTIC_CLIENT_SECRET",
+    "GOOGLE_SHEETS_CREDENTIALS_JSON",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "SUPABASE_DB_PASSWORD",
+    "SLACK_BOT_TOKEN",
+    "RESEND_API_KEY",
+    "TWILIO_AUTH_TOKEN",
+    "SIGNALROOM_HASH_SALT",
+)
+
+
+def root() -> Path:
+    """The folder of the repository: dbt project, client data, defaults."""
+    return Path(__file__).resolve().parents[1]
+
+
+def load_env_file() -> None:
+    """Read `.env` of the repository; what the environment already says wins."""
+    load_dotenv(root() / ".env", override=False)
+
+
+@cache
+def _config() -> dict[str, dict[str, str]]:
+    with (root() / ".dlt" / "config.toml").open("rb") as file:
+        return cast("dict[str, dict[str, str]]", tomllib.load(file)["signalroom"])
+
+
+def variable(name: str, client_id: str | None = None) -> str | None:
+    """The value of a variable for a client, or None where it is unset or blank.
+
+    Without a client, the plain name and its default. A client's own `NAME__CLIENT` wins.
+    """
+    from signalroom.clients import default_client_id
+
+    if client_id is not None:
+        own = os.environ.get(f"{name}__{re.sub('[^A-Z0-9]', '_', client_id.upper())}", "").strip()
+        if own:
+            return own
+        if name in IDENTITY and client_id != default_client_id():
+            return None
+    return os.environ.get(name, "").strip() or _config()["defaults"].get(name)
+
+
+def require(name: str, client_id: str | None = None) -> str:
+    """Like `variable`, but an unset one is a ConfigurationError that names it."""
+    value = variable(name, client_id)
+    if value is None:
+        whose = f" for client {client_id}" if client_id else ""
+        raise ConfigurationError(
+            f"{name} is not set{whose}: put it into .env or the environment (see .env.example)."
+        )
+    return value
+
+
+def window_days(name: str) -> int:
+    """Days that the named pull covers, today included."""
+    return int(_config()["windows"][name])
+
+
+def home() -> Path:
+    """The folder of all local state (`SIGNALROOM_HOME`); made when it is missing."""
+    path = root() / (os.environ.get("SIGNALROOM_HOME", "").strip() or ".signalroom")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"SIGNALROOM_HOME {path} cannot be used: {error.strerror}."
+        ) from error
+    return path
+
+
+def target() -> Target:
+    """The warehouse in use, `duckdb` or `postgres`."""
+    value = require("SIGNALROOM_TARGET")
+    if value not in ("duckdb", "postgres"):
+        raise ConfigurationError(f"SIGNALROOM_TARGET is {value!r}: set it to duckdb or postgres.")
+    return cast("Target", value)
+
+
+def schema_prefix() -> str:
+    """Prefix of the schemas that dbt builds: empty, or an analyst's own such as `ana_`."""
+    prefix = os.environ.get("SIGNALROOM_SCHEMA_PREFIX", "").strip()
+    if prefix and not re.fullmatch(r"[a-z][a-z0-9_]{0,30}", prefix):
+        raise ConfigurationError(
+            f"SIGNALROOM_SCHEMA_PREFIX is {prefix!r}: use lower-case letters, digits and _ only."
+        )
+    return prefix

@@ -1,0 +1,1 @@
+"""Second layer: the dbt project, and the few lines that run it."""
