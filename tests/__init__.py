@@ -1,0 +1,1 @@
+"""Tests; folders mirror the packages that they test, `support` holds what they share."""

@@ -1,0 +1,85 @@
+"""Fixtures for all tests: a clean environment, empty warehouses, the simulated agency."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.browser import find_chromium
+from tests.support.postgres import PostgresServer, postgres_server
+from tests.support.processes import is_ours, own_environment
+from tests.support.warehouse import Target, Warehouse, empty_warehouse
+
+BOTH: tuple[Target, ...] = ("duckdb", "postgres")
+
+
+def pytest_configure() -> None:
+    """Leave the person's settings outside, and stay on loopback."""
+    for name in [name for name in os.environ if is_ours(name)]:
+        del os.environ[name]
+    os.environ.update(own_environment())
+    del os.environ["PYTHONPATH"]
+    importlib.import_module("tests.support.offline.sitecustomize")
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No variable of another test or of a person; local state in the test's own folder."""
+    before = dict(os.environ)
+    for name in [name for name in os.environ if is_ours(name)]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+    monkeypatch.setenv("SIGNALROOM_HOME", str(tmp_path / "home"))
+    yield
+    for name in set(os.environ) - set(before):
+        del os.environ[name]
+    os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL server, one per process of the test run."""
+    with postgres_server() as server:
+        yield server
+
+
+def _warehouse(request: pytest.FixtureRequest, home: Path) -> Iterator[Warehouse]:
+    target: Target = request.param
+    # The server starts only when a test of this process needs it.
+    server = request.getfixturevalue("postgres") if target == "postgres" else None
+    with empty_warehouse(target, home, server) as warehouse:
+        yield warehouse
+
+
+@pytest.fixture(params=BOTH)
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse]:
+    """An empty warehouse for one test, on each engine."""
+    yield from _warehouse(request, tmp_path / "home")
+
+
+@pytest.fixture(params=BOTH, scope="module")
+def module_warehouse(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Warehouse]:
+    """A warehouse that the tests of one module share, on each engine."""
+    yield from _warehouse(request, tmp_path_factory.mktemp("warehouse"))
+
+
+@pytest.fixture(scope="session")
+def agency() -> Iterator[Any]:
+    """The simulated agency with its defaults, for tests that only read from it."""
+    from sandbox import Agency
+
+    with Agency() as simulated:
+        yield simulated
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """Path of the browser."""
+    return find_chromium()

@@ -1,0 +1,54 @@
+"""Keeps a Python process on loopback: anything else fails at once, with one readable line.
+
+Python imports a module of this name by itself when its folder is on PYTHONPATH, which is how the
+guard reaches the commands that tests start.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import Any
+
+_connect = socket.socket.connect
+_connect_ex = socket.socket.connect_ex
+_getaddrinfo = socket.getaddrinfo
+
+
+class NotLoopbackError(OSError):
+    """A test tried to leave this machine."""
+
+
+def _refuse_outside(host: object) -> None:
+    name = host.decode() if isinstance(host, bytes) else str(host or "")
+    if name in {"", "localhost", "localhost.localdomain"}:
+        return
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        raise NotLoopbackError(f"Tests stay on loopback; something asked for {name}.") from None
+    if not (address.is_loopback or address.is_unspecified):
+        raise NotLoopbackError(f"Tests stay on loopback; something connected to {name}.")
+
+
+def connect(self: socket.socket, address: Any) -> None:
+    if self.family in (socket.AF_INET, socket.AF_INET6):
+        _refuse_outside(address[0])
+    _connect(self, address)
+
+
+def connect_ex(self: socket.socket, address: Any) -> int:
+    if self.family in (socket.AF_INET, socket.AF_INET6):
+        _refuse_outside(address[0])
+    return _connect_ex(self, address)
+
+
+def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+    if host != socket.gethostname():
+        _refuse_outside(host)
+    return _getaddrinfo(host, *args, **kwargs)
+
+
+socket.socket.connect = connect  # type: ignore[method-assign, assignment]
+socket.socket.connect_ex = connect_ex  # type: ignore[method-assign, assignment]
+socket.getaddrinfo = getaddrinfo

@@ -1,0 +1,76 @@
+"""Commands as a person runs them: child processes with an environment of the test's own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+OFFLINE = Path(__file__).parent / "offline"
+TIMEOUT_S = 280.0
+FAMILIES = (
+    "SIGNALROOM_",
+    "SUPABASE_",
+    "AWS_",
+    "S3_",
+    "EVERFLOW_",
+    "REDTRACK_",
+    "POSTHOG_",
+    "MAUTIC_",
+    "GOOGLE_SHEETS_",
+    "SLACK_",
+    "RESEND_",
+    "TWILIO_",
+    "DBT_",
+    "PG",
+)
+
+
+def is_ours(name: str) -> bool:
+    """Whether a variable could change what SignalRoom, dbt, dlt or libpq does."""
+    return name.startswith(FAMILIES) or name in {"PORT", "DLT_DATA_DIR"} or "__" in name
+
+
+def own_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """This process's environment without any setting of a person, plus `extra`.
+
+    A `.env` of the repository is not read, and Python processes stay on loopback.
+    """
+    clean = {name: value for name, value in os.environ.items() if not is_ours(name)}
+    clean |= {
+        "PATH": f"{BIN}{os.pathsep}{clean.get('PATH', os.defpath)}",
+        "PYTHONPATH": str(OFFLINE),
+        "PYTHON_DOTENV_DISABLED": "1",
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "NO_COLOR": "1",
+    }
+    return clean | dict(extra or {})
+
+
+def run(
+    command: list[str], env: Mapping[str, str], timeout: float = TIMEOUT_S
+) -> subprocess.CompletedProcess[str]:
+    """Run a command from the repository's root; output is captured, the exit code not judged."""
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=own_environment(env),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def signalroom_cli(*args: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """`signalroom ARGS`, from the virtual environment that runs the tests."""
+    return run([str(BIN / "signalroom"), *args], env)
+
+
+def dbt(*args: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Plain `dbt ARGS`."""
+    return run([str(BIN / "dbt"), *args], env)

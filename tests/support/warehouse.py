@@ -1,0 +1,79 @@
+"""An empty warehouse for a test, on either engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+import psycopg2
+import pytest
+
+from tests.support.postgres import PostgresServer
+
+Target = Literal["duckdb", "postgres"]
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """An empty warehouse; `environment` points any part of SignalRoom at it."""
+
+    target: Target
+    home: Path
+    environment: dict[str, str]
+
+    def execute(self, sql: str, *values: object) -> None:
+        """Run statements and commit; `?` (DuckDB) or `%s` (PostgreSQL) stand for values."""
+        self._run(sql, values, fetch=False)
+
+    def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """The rows of a query; money as Decimal, instants as aware datetimes in UTC."""
+        return self._run(sql, values, fetch=True)
+
+    def activate(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Point the current process at this warehouse."""
+        for name, value in self.environment.items():
+            monkeypatch.setenv(name, value)
+
+    def _run(self, sql: str, values: tuple[object, ...], fetch: bool) -> list[tuple[Any, ...]]:
+        if self.target == "duckdb":
+            path = str(self.home / "warehouse.duckdb")
+            with duckdb.connect(path) as connection:
+                connection.execute("set TimeZone = 'UTC'")
+                cursor = connection.execute(sql, values or None)
+                return cursor.fetchall() if fetch else []
+        connection = psycopg2.connect(
+            host=self.environment["SUPABASE_DB_HOST"],
+            port=self.environment["SUPABASE_DB_PORT"],
+            dbname=self.environment["SUPABASE_DB_NAME"],
+            user=self.environment["SUPABASE_DB_USER"],
+            password=self.environment["SUPABASE_DB_PASSWORD"],
+        )
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(sql, values or None)
+                return list(cursor.fetchall()) if fetch else []
+        finally:
+            connection.close()
+
+
+@contextmanager
+def empty_warehouse(
+    target: Target, home: Path, server: PostgresServer | None
+) -> Iterator[Warehouse]:
+    """A warehouse with nothing in it; on postgres a database of its own on `server`."""
+    home.mkdir(parents=True, exist_ok=True)
+    environment = {
+        "SIGNALROOM_HOME": str(home),
+        "SIGNALROOM_TARGET": target,
+        "SIGNALROOM_HASH_SALT": "salt-of-the-tests",
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+    with ExitStack() as stack:
+        if target == "postgres":
+            assert server is not None
+            environment |= stack.enter_context(server.database())
+        yield Warehouse(target=target, home=home, environment=environment)
