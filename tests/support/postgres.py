@@ -58,7 +58,7 @@ class PostgresServer:
         options = [f"-c{name}={value}" for name, value in settings.items()]
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [str(self.binaries / "postgres"), "-D", str(self.folder / "data"), *options]
+                [str(self.binaries / "postgres"), "-D", str(self.folder / "data"), *options],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 **_identity(self.user),
