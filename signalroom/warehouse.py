@@ -5,29 +5,27 @@ dbt follows the same two variables in profiles.yml (SIGNALROOM_TARGET, SIGNALROO
 
 from __future__ import annotations
 
-import ipaddress
-import re
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from signalroom.connections import (
+    bind,
+    duckdb_connection,
+    duckdb_path,
+    first_line,
+    postgres_connection,
+    postgres_settings,
+)
 from signalroom.errors import WarehouseError
-from signalroom.settings import home, require, schema_prefix, target, variable
+from signalroom.settings import home, schema_prefix, target
 
 if TYPE_CHECKING:
-    from dlt.common.destination import AnyDestination
+    from dlt.common.destination.reference import Destination
     from sqlalchemy import Engine
 
 BUILT_SCHEMAS = frozenset({"staging", "intermediate", "marts", "reference"})
-LOCK_WAIT_S = 15.0
 Row = dict[str, Any]
-
-
-def duckdb_path() -> Path:
-    """The embedded warehouse's file."""
-    return home() / "warehouse.duckdb"
 
 
 def schema(name: str) -> str:
@@ -35,29 +33,7 @@ def schema(name: str) -> str:
     return f"{schema_prefix()}{name}" if name in BUILT_SCHEMAS else name
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.startswith("/")
-
-
-def postgres_settings() -> dict[str, str]:
-    """Connection settings of PostgreSQL, in libpq's names."""
-    host = require("SUPABASE_DB_HOST")
-    return {
-        "host": host,
-        "port": require("SUPABASE_DB_PORT"),
-        "dbname": require("SUPABASE_DB_NAME"),
-        "user": require("SUPABASE_DB_USER"),
-        "password": require("SUPABASE_DB_PASSWORD"),
-        "sslmode": variable("SUPABASE_DB_SSLMODE")
-        or ("prefer" if _is_loopback(host) else "require"),
-        "connect_timeout": "15",
-    }
-
-
-def dlt_destination() -> AnyDestination:
+def dlt_destination() -> Destination[Any, Any]:
     """dlt's destination for the chosen warehouse."""
     import dlt
 
@@ -72,24 +48,6 @@ def dlt_destination() -> AnyDestination:
     credentials.password = found["password"]
     credentials.query = {"sslmode": found["sslmode"]}
     return dlt.destinations.postgres(credentials)
-
-
-def bind(sql: str, params: Mapping[str, object]) -> tuple[str, Any]:
-    """SQL with `:name` parameters in the form that the warehouse's driver takes.
-
-    Raises WarehouseError for a parameter without a value.
-    """
-    from sqlalchemy import text
-    from sqlalchemy.engine.default import DefaultDialect
-
-    style = "numeric_dollar" if target() == "duckdb" else "pyformat"
-    compiled = text(sql).compile(dialect=DefaultDialect(paramstyle=style))  # type: ignore[arg-type]
-    missing = sorted(set(compiled.params) - set(params))
-    if missing:
-        raise WarehouseError(f"The query lacks a value for: {', '.join(missing)}.")
-    if target() == "duckdb":
-        return str(compiled), [params[name] for name in compiled.positiontup or []]
-    return str(compiled), {name: params[name] for name in compiled.params}
 
 
 def read(sql: str, params: Mapping[str, object] | None = None, within: str = "marts") -> list[Row]:
@@ -136,66 +94,44 @@ def _read_postgres(statement: str, values: Mapping[str, object], within: str) ->
             raise WarehouseError(_query_failure(within, error)) from error
 
 
+Execute = Callable[..., list[Row]]
+
+
+@contextmanager
+def transaction() -> Iterator[Execute]:
+    """One writing transaction; yields `execute(sql, params)` for SQL with `:name` parameters.
+
+    Names are written with their schema. An error inside rolls everything back.
+    """
+    if target() == "duckdb":
+        with duckdb_connection(read_only=False) as connection:
+            connection.begin()
+
+            def execute_duckdb(sql: str, params: Mapping[str, object] | None = None) -> list[Row]:
+                cursor = connection.execute(*bind(sql, params or {}))
+                names = [column[0] for column in cursor.description or []]
+                return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+            yield execute_duckdb
+            connection.commit()
+        return
+    from psycopg2.extras import RealDictCursor
+
+    with (
+        postgres_connection() as connection,
+        connection,
+        connection.cursor(cursor_factory=RealDictCursor) as cursor,
+    ):
+
+        def execute_postgres(sql: str, params: Mapping[str, object] | None = None) -> list[Row]:
+            cursor.execute(*bind(sql, params or {}))
+            return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+
+        yield execute_postgres
+
+
 def _query_failure(within: str, error: Exception) -> str:
-    first_line = str(error).strip().split("\n", 1)[0]
-    return f"The query over schema {within} failed: {first_line}. Has `signalroom build` run?"
-
-
-@contextmanager
-def postgres_connection() -> Iterator[Any]:
-    """A psycopg2 connection; WarehouseError where the server is away."""
-    import psycopg2
-
-    found = postgres_settings()
-    try:
-        connection = psycopg2.connect(**found)
-    except psycopg2.OperationalError as error:
-        reason = str(error).strip().split("\n", 1)[0]
-        raise WarehouseError(
-            f"PostgreSQL at {found['host']}:{found['port']} does not answer: {reason}. "
-            "Check SUPABASE_DB_* and that the server runs."
-        ) from error
-    try:
-        yield connection
-    finally:
-        connection.close()
-
-
-@contextmanager
-def duckdb_connection(read_only: bool) -> Iterator[Any]:
-    """A DuckDB connection; waits a little for another process, then names it."""
-    import duckdb
-
-    path = duckdb_path()
-    if read_only and not path.exists():
-        raise WarehouseError(f"There is no warehouse at {path} yet: `signalroom run` makes it.")
-    give_up_at = time.monotonic() + LOCK_WAIT_S
-    while True:
-        try:
-            connection = duckdb.connect(str(path), read_only=read_only, config={"TimeZone": "UTC"})
-            break
-        except duckdb.IOException as error:
-            if "lock" not in str(error).lower():
-                raise WarehouseError(f"{path} cannot be opened: {first_line(error)}") from error
-            if time.monotonic() > give_up_at:
-                raise WarehouseError(locked(path, error)) from error
-            time.sleep(0.2)
-    try:
-        yield connection
-    finally:
-        connection.close()
-
-
-def first_line(error: Exception) -> str:
-    """The first line of an error's text."""
-    return str(error).strip().split("\n", 1)[0]
-
-
-def locked(path: Path, error: Exception) -> str:
-    """One line on who holds the DuckDB file."""
-    holder = re.search(r"PID (\d+)", str(error))
-    who = f"process {holder.group(1)}" if holder else "another process"
-    return f"The warehouse {path} is open in {who}: close it there, then try again."
+    return f"The query over schema {within} failed: {first_line(error)}. Has it been built?"
 
 
 def state_engine() -> Engine:

@@ -1,0 +1,215 @@
+"""One polite HTTP client for every vendor.
+
+Time limits, retries with backoff and jitter on 429, 5xx and lost connections, `Retry-After`
+honoured, rate limits kept in advance, answers bounded in size, redirects refused (they would carry
+the key to another host), secrets masked in every error.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+import tenacity
+
+from signalroom import clock
+from signalroom.errors import AnswerError, CredentialsError, DeferredError, SourceError
+from signalroom.masking import mask
+from signalroom.settings import require
+
+MAX_ANSWER_BYTES = 256 * 1024 * 1024
+MAX_ATTEMPTS = 8
+TIMEOUT = httpx.Timeout(60.0, connect=15.0)
+
+
+class _RetryableError(Exception):
+    """An answer that may be better next time; `wait_s` is the vendor's own wish, if any."""
+
+    def __init__(self, reason: str, wait_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.wait_s = wait_s
+
+
+@dataclass(frozen=True)
+class RateLimit:
+    """At most `calls` in any `seconds`."""
+
+    calls: int
+    seconds: float
+
+
+class _Pace:
+    """Holds a caller back until its call fits the vendor's limit; shared by threads."""
+
+    def __init__(self, limit: RateLimit) -> None:
+        self._limit = limit
+        self._calls: deque[float] = deque()
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        with self._lock:
+            while self._calls and self._calls[0] <= time.monotonic() - self._limit.seconds:
+                self._calls.popleft()
+            if len(self._calls) >= self._limit.calls:
+                time.sleep(max(0.0, self._calls[0] + self._limit.seconds - time.monotonic()))
+                self._calls.popleft()
+            self._calls.append(time.monotonic())
+
+
+_paces: dict[tuple[str, str], _Pace] = {}
+
+
+class VendorClient:
+    """Calls one vendor for one client; answers are parsed JSON with every number exact.
+
+    `source` and `client_id` name the caller in errors. Floats come as Decimal. Raises
+    CredentialsError (401, 403), DeferredError (a wait beyond SIGNALROOM_HTTP_MAX_WAIT_S),
+    AnswerError (anything else unusable), SourceError (not reachable).
+    """
+
+    def __init__(
+        self,
+        source: str,
+        client_id: str,
+        base_url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        limit: RateLimit | None = None,
+    ) -> None:
+        self._who = f"{source} for client {client_id}"
+        self._base = base_url.rstrip("/")
+        self._params = dict(params or {})
+        self._pace = (
+            _paces.setdefault((self._base, client_id), _Pace(limit)) if limit is not None else None
+        )
+        self._max_wait = float(require("SIGNALROOM_HTTP_MAX_WAIT_S"))
+        self._http = httpx.Client(
+            headers=dict(headers or {}), timeout=TIMEOUT, follow_redirects=False
+        )
+
+    def __enter__(self) -> VendorClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:
+        """The parsed answer to a GET."""
+        return self._call("GET", path, params, None)
+
+    def post(self, path: str, body: object, params: Mapping[str, str | int] | None = None) -> Any:
+        """The parsed answer to a POST that only reads, so that repeating it is harmless."""
+        return self._call("POST", path, params, body)
+
+    def _call(
+        self, method: str, path: str, params: Mapping[str, str | int] | None, body: object
+    ) -> Any:
+        started = time.monotonic()
+        attempts = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(_RetryableError),
+            wait=_wait,
+            stop=tenacity.stop_after_attempt(MAX_ATTEMPTS)
+            | tenacity.stop_before_delay(self._max_wait),
+            reraise=True,
+        )
+        try:
+            return attempts(self._once, method, path, {**self._params, **(params or {})}, body)
+        except _RetryableError as error:
+            tries = attempts.statistics["attempt_number"]
+            raise SourceError(
+                f"{self._who}: {method} {path} failed {tries} times in "
+                f"{time.monotonic() - started:.0f} s ({error}); nothing of this pull was loaded. "
+                "The next run asks again."
+            ) from None
+
+    def _once(self, method: str, path: str, params: Mapping[str, str | int], body: object) -> Any:
+        if self._pace is not None:
+            self._pace.wait()
+        try:
+            with self._http.stream(
+                method, self._base + path, params=dict(params), json=body
+            ) as answer:
+                content = self._read(answer, path)
+        except httpx.TransportError as error:
+            raise _RetryableError(mask(f"{type(error).__name__}: {error}")) from None
+        if answer.status_code == 429 or answer.status_code >= 500:
+            raise self._try_again(answer, path)
+        text = content.decode("utf-8", errors="replace")
+        if answer.status_code in (401, 403):
+            raise CredentialsError(
+                f"{self._who}: the vendor refuses the key (HTTP {answer.status_code}, "
+                f"{_short(text)}); nothing was loaded. Check the key in .env."
+            )
+        if not answer.is_success:
+            kind = "redirects elsewhere" if answer.is_redirect else "refuses the request"
+            raise AnswerError(
+                f"{self._who}: {method} {path} {kind} (HTTP {answer.status_code}, {_short(text)}); "
+                "nothing was loaded."
+            )
+        try:
+            # Everflow is known to leave control characters inside strings.
+            return json.loads(text, parse_float=Decimal, strict=False)
+        except json.JSONDecodeError as error:
+            raise _RetryableError(f"no JSON: {error}") from None
+
+    def _read(self, answer: httpx.Response, path: str) -> bytes:
+        content = bytearray()
+        for chunk in answer.iter_bytes():
+            content += chunk
+            if len(content) > MAX_ANSWER_BYTES:
+                raise AnswerError(
+                    f"{self._who}: {path} answers more than {MAX_ANSWER_BYTES // 2**20} MB; "
+                    "nothing was loaded. Ask for fewer days."
+                )
+        return bytes(content)
+
+    def _try_again(self, answer: httpx.Response, path: str) -> Exception:
+        wait_s = _retry_after(answer.headers.get("retry-after", ""))
+        if wait_s is not None and wait_s > self._max_wait:
+            until = clock.instant() + timedelta(seconds=wait_s)
+            return DeferredError(
+                f"{self._who}: {path} asks to wait {wait_s:.0f} s (HTTP {answer.status_code}); "
+                f"nothing was loaded. Ask again after {until:%H:%M} UTC.",
+                until,
+            )
+        return _RetryableError(f"HTTP {answer.status_code}", wait_s)
+
+
+def _retry_after(value: str) -> float | None:
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - clock.instant()).total_seconds())
+
+
+_backoff = tenacity.wait_exponential_jitter(initial=1, max=60, jitter=1)
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, _RetryableError) and error.wait_s is not None:
+        return error.wait_s
+    return _backoff(state)
+
+
+def _short(text: str) -> str:
+    return mask(" ".join(text.split()))[:200] or "no text"

@@ -1,0 +1,221 @@
+"""The ledger of loads, in schema `ops` beside the rows: who was asked when, and what was given.
+
+Written after the rows, in one transaction. A crash in between leaves older control totals beside
+newer rows: dbt's reconciliation then stops the marts until the pull is repeated.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from ingest.landing import ControlTotal, KnownFile, Landing, Pull, Row
+from signalroom import clock
+from signalroom.warehouse import Execute, transaction
+
+TABLES = {
+    "loads": """
+        _client_id text not null, source text not null, table_name text not null,
+        load_id text, loaded_at timestamptz not null, as_of timestamptz not null,
+        window_start date, window_end date, row_count bigint not null""",
+    "control_totals": """
+        _client_id text not null, source text not null, table_name text not null,
+        partition_key text not null, day date, measure text not null,
+        total decimal(38, 18) not null, as_of timestamptz not null, is_closed boolean not null,
+        loaded_at timestamptz not null, digest text""",
+    "file_ledger": """
+        _client_id text not null, source text not null, table_name text not null,
+        file_name text not null, etag text not null, size_bytes bigint not null,
+        modified_at timestamptz not null, row_count bigint not null, rejected_rows bigint not null,
+        header text, status text not null, reason text, load_id text,
+        loaded_at timestamptz not null""",
+    "dead_letters": """
+        dead_letter_id text not null, _client_id text not null, source text not null,
+        table_name text not null, partition_key text not null, line_number bigint,
+        reason text not null, payload text, load_id text, created_at timestamptz not null,
+        resolved_at timestamptz, resolution text""",
+}
+ROWS_PER_INSERT = 200
+WHERE = "_client_id = :_client_id and source = :source and table_name = :table_name"
+
+
+def prepare() -> None:
+    """Create the ledger's tables where they are missing."""
+    with transaction() as execute:
+        execute("create schema if not exists ops")
+        for name, columns in TABLES.items():
+            execute(f"create table if not exists ops.{name} ({columns})")
+
+
+def last_window_end(client_id: str, source: str) -> date | None:
+    """The last business day that an earlier pull covered, for the table that is furthest behind."""
+    with transaction() as execute:
+        rows = execute(
+            "select min(window_end) as day from ops.loads"
+            " where _client_id = :client_id and source = :source",
+            {"client_id": client_id, "source": source},
+        )
+    day: date | None = rows[0]["day"]
+    return day
+
+
+def known_files(client_id: str, source: str) -> dict[tuple[str, str], KnownFile]:
+    """The files already read, by table and file name."""
+    with transaction() as execute:
+        rows = execute(
+            "select table_name, file_name, etag, size_bytes, status from ops.file_ledger"
+            " where _client_id = :client_id and source = :source",
+            {"client_id": client_id, "source": source},
+        )
+    return {
+        (row["table_name"], row["file_name"]): KnownFile(
+            row["etag"], row["size_bytes"], row["status"]
+        )
+        for row in rows
+    }
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """The scope of one landing's rows in the ledger, and the statements about it."""
+
+    execute: Execute
+    source: str
+    pull: Pull
+    landing: Landing
+    load_id: str | None
+    loaded_at: datetime
+
+    @property
+    def scope(self) -> dict[str, Any]:
+        return {
+            "_client_id": self.pull.client_id,
+            "source": self.source,
+            "table_name": self.landing.table,
+        }
+
+    def select(self, table: str, columns: str) -> list[Row]:
+        return self.execute(f"select distinct {columns} from ops.{table} where {WHERE}", self.scope)  # noqa: S608
+
+    def delete(self, table: str, condition: str = "true", **values: object) -> None:
+        self.execute(
+            f"delete from ops.{table} where {WHERE} and {condition}",  # noqa: S608
+            {**self.scope, **values},
+        )
+
+    def insert(self, table: str, rows: Iterable[Mapping[str, object]]) -> None:
+        _insert(self.execute, table, [{**self.scope, **row} for row in rows])
+
+
+def record(source: str, pull: Pull, landings: Iterable[Landing], load_id: str | None) -> int:
+    """Write what a load brought; returns how many days or files differ from what was known."""
+    loaded_at = clock.instant()
+    changed = 0
+    with transaction() as execute:
+        for landing in landings:
+            entry = _Entry(execute, source, pull, landing, load_id, loaded_at)
+            changed += _record_totals(entry)
+            _record_files(entry)
+            _record_load(entry)
+    return changed
+
+
+def _record_totals(entry: _Entry) -> int:
+    known = {
+        row["partition_key"]: row["digest"]
+        for row in entry.select("control_totals", "partition_key, digest")
+    }
+    totals = entry.landing.totals
+    for total in totals:
+        if total.partition_key in known:
+            entry.delete("control_totals", "partition_key = :part", part=total.partition_key)
+    as_of = entry.pull.as_of
+    entry.insert(
+        "control_totals",
+        (
+            {
+                "partition_key": total.partition_key,
+                "day": total.day,
+                "measure": measure,
+                "total": amount,
+                "as_of": as_of,
+                "is_closed": total.day is None or clock.is_closed(total.day, as_of),
+                "loaded_at": entry.loaded_at,
+                "digest": total.digest,
+            }
+            for total in totals
+            for measure, amount in total.totals.items()
+        ),
+    )
+    return sum(_differs(total, known) for total in totals)
+
+
+def _differs(total: ControlTotal, known: Mapping[str, str]) -> bool:
+    if total.partition_key not in known:
+        return total.totals.get("rows", 0) != 0
+    return known[total.partition_key] != total.digest
+
+
+def _record_files(entry: _Entry) -> None:
+    for file in entry.landing.files:
+        entry.delete("file_ledger", "file_name = :file", file=file.file_name)
+        # a file that is read again brings its rejected rows again
+        entry.delete(
+            "dead_letters", "partition_key = :file and resolved_at is null", file=file.file_name
+        )
+    entry.insert(
+        "file_ledger",
+        (
+            {**vars(file), "load_id": entry.load_id, "loaded_at": entry.loaded_at}
+            for file in entry.landing.files
+        ),
+    )
+    entry.insert(
+        "dead_letters",
+        (
+            {
+                "dead_letter_id": uuid.uuid4().hex[:12],
+                **vars(letter),
+                "load_id": entry.load_id,
+                "created_at": entry.loaded_at,
+            }
+            for letter in entry.landing.dead_letters
+        ),
+    )
+
+
+def _record_load(entry: _Entry) -> None:
+    window = entry.pull.window
+    # a pull of old days alone must not hide that the newest ones are missing
+    ends = [window.end, *(row["window_end"] for row in entry.select("loads", "window_end"))]
+    entry.delete("loads")
+    entry.insert(
+        "loads",
+        [
+            {
+                "load_id": entry.load_id,
+                "loaded_at": entry.loaded_at,
+                "as_of": entry.pull.as_of,
+                "window_start": window.start,
+                "window_end": max(ends),
+                "row_count": sum(int(part.totals["rows"]) for part in entry.landing.totals),
+            }
+        ],
+    )
+
+
+def _insert(execute: Execute, table: str, rows: list[dict[str, Any]]) -> None:
+    for start in range(0, len(rows), ROWS_PER_INSERT):
+        part = rows[start : start + ROWS_PER_INSERT]
+        names = list(part[0])
+        values = ", ".join(
+            "(" + ", ".join(f":{name}_{number}" for name in names) + ")"
+            for number in range(len(part))
+        )
+        execute(
+            f"insert into ops.{table} ({', '.join(names)}) values {values}",  # noqa: S608
+            {f"{name}_{number}": row[name] for number, row in enumerate(part) for name in names},
+        )

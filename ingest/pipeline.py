@@ -1,0 +1,116 @@
+"""One pull of one source for one client: which days are due, extract, land, record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import click
+
+from ingest import ledger
+from ingest.landing import Pull, Say, Source, Window
+from ingest.load import land
+from ingest.windows import default_window
+from signalroom import clients, clock, settings
+from signalroom.errors import ConfigurationError
+from signalroom.lock import hold
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What one pull brought: rows by table, days and files that differ from what was known."""
+
+    source: str
+    client_id: str
+    window: Window
+    rows: dict[str, int]
+    changed: int
+    rejected_rows: int
+    failures: tuple[str, ...]
+
+
+def is_on(source: Source, client_id: str) -> bool:
+    """Whether the client has every variable that the source needs."""
+    return not missing_variables(source, client_id)
+
+
+def missing_variables(source: Source, client_id: str) -> list[str]:
+    """The variables of the source that are not set for the client."""
+    return [name for name in source.required if settings.variable(name, client_id) is None]
+
+
+def refuse_shared_accounts(source: Source) -> None:
+    """Raise ConfigurationError when two clients would load the same account."""
+    owners: dict[str, str] = {}
+    for client in clients.active_clients():
+        if is_on(source, client.id):
+            account = source.account(client.id)
+            if account in owners:
+                raise ConfigurationError(
+                    f"{source.name}: clients {owners[account]} and {client.id} use the same "
+                    f"account; its rows would be loaded under two tags. Give {client.id} "
+                    "credentials of its own."
+                )
+            owners[account] = client.id
+
+
+def make_pull(
+    source: Source,
+    client_id: str,
+    *,
+    window: Window | None = None,
+    asked: date | None = None,
+    resources: tuple[str, ...] = (),
+    say: Say = lambda _: None,
+) -> Pull:
+    """A pull of the given days, or of the days that are due (`asked` included)."""
+    ledger.prepare()
+    unknown = set(resources) - set(source.resources)
+    if unknown:
+        raise ConfigurationError(
+            f"{source.name} has no resource {', '.join(sorted(unknown))}; "
+            f"it has {', '.join(source.resources)}."
+        )
+    return Pull(
+        client_id=client_id,
+        window=window or default_window(ledger.last_window_end(client_id, source.name), asked),
+        as_of=clock.now(),
+        resources=resources or source.resources,
+        say=say,
+        known_files=ledger.known_files(client_id, source.name),
+    )
+
+
+def load(source: Source, pull: Pull) -> Loaded:
+    """Pull and land; the tables keep what they had when anything fails before the load.
+
+    Raises SourceError and its kinds when the vendor cannot be read, WarehouseError when the rows
+    cannot be written.
+    """
+    landings = list(source.extract(pull))
+    with hold(f"ingest {source.name}"):
+        load_id = land(source, pull, landings)
+        changed = ledger.record(source.name, pull, landings, load_id)
+    return Loaded(
+        source=source.name,
+        client_id=pull.client_id,
+        window=pull.window,
+        rows={
+            landing.table: sum(int(total.totals["rows"]) for total in landing.totals)
+            for landing in landings
+        },
+        changed=changed,
+        rejected_rows=sum(len(landing.dead_letters) for landing in landings),
+        failures=tuple(failure for landing in landings for failure in landing.failures),
+    )
+
+
+def smoke(source: Source) -> None:
+    """Load one source for every client that has it, and say what came; for `python -m`."""
+    settings.load_env_file()
+    for client in clients.active_clients():
+        if is_on(source, client.id):
+            loaded = load(source, make_pull(source, client.id, say=click.echo))
+            click.echo(f"{loaded.source} {client.id} {loaded.window}: {loaded.rows}")
+        else:
+            click.echo(f"{source.name} {client.id}: off, {missing_variables(source, client.id)}")
