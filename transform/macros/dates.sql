@@ -1,0 +1,31 @@
+{#-
+  Dates as exports write them: MM/DD/YYYY or YYYY-MM-DD, a time after it or not. The year must
+  be 1000 to 2999; 0000-00-00, 02/30/2025 and any other text are null and never an error.
+-#}
+{% macro to_date(value) -%}
+    {%- set text = trimmed(value) -%}
+    {%- set us_date = '^(0?[1-9]|1[0-2])/(0?[1-9]|[12][0-9]|3[01])/[12][0-9]{3}([ T].*)?$' -%}
+    {%- set iso_date = '^[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([ T].*)?$' -%}
+    case
+        when {{ text }} ~ '{{ us_date }}'
+            then {{ calendar_date(
+                "substr(split_part(" ~ text ~ ", '/', 3), 1, 4)",
+                "split_part(" ~ text ~ ", '/', 1)",
+                "split_part(" ~ text ~ ", '/', 2)"
+            ) }}
+        when {{ text }} ~ '{{ iso_date }}'
+            then {{ calendar_date(
+                "substr(" ~ text ~ ", 1, 4)",
+                "substr(" ~ text ~ ", 6, 2)",
+                "substr(" ~ text ~ ", 9, 2)"
+            ) }}
+    end
+{%- endmacro %}
+
+{#- The date, or null where the month is shorter: counted from the first, it must stay in its month. -#}
+{% macro calendar_date(year, month, day) -%}
+    {%- set counted -%}
+        make_date(cast({{ year }} as integer), cast({{ month }} as integer), 1) + (cast({{ day }} as integer) - 1)
+    {%- endset -%}
+    case when extract(month from {{ counted }}) = cast({{ month }} as integer) then {{ counted }} end
+{%- endmacro %}

@@ -1,0 +1,58 @@
+{#-
+  Reads a raw table as its YAML declares it: the declared columns, cast to the declared
+  types; null for a column that the raw table lacks; no rows when the table was never loaded.
+-#}
+{% macro source_or_empty(source_name, table_name) -%}
+    {%- set relation = source(source_name, table_name) -%}
+    {%- if not execute -%}
+        select * from {{ relation }}
+    {%- else -%}
+        {%- set declared = declared_columns(source_name, table_name) -%}
+        {%- set loaded = adapter.get_relation(relation.database, relation.schema, relation.identifier) -%}
+        {%- set present = [] -%}
+        {%- if loaded is not none -%}
+            {%- set present = adapter.get_columns_in_relation(loaded) | map(attribute='name') | list -%}
+        {%- endif -%}
+        select
+            {%- for column in declared %}
+            cast({{ column.name if column.name in present else 'null' }} as {{ column.data_type }}) as {{ column.name }}
+            {{- ',' if not loop.last }}
+            {%- endfor %}
+        {%- if loaded is not none %}
+        from {{ loaded }}
+        {%- else %}
+        where 1 = 0
+        {%- endif %}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro declared_columns(source_name, table_name) -%}
+    {%- for node in graph.sources.values() -%}
+        {%- if node.source_name == source_name and node.name == table_name -%}
+            {{ return(node.columns.values() | list) }}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ exceptions.raise_compiler_error('No source ' ~ source_name ~ '.' ~ table_name ~ ' is declared.') }}
+{%- endmacro %}
+
+{#-
+  `loaded_at_query` of every source: when its stalest active client was last asked with
+  success, also when nothing new came. A source that was never loaded is not late: it is off.
+-#}
+{% macro last_asked(source_name, table_name) -%}
+    {%- set active = [] -%}
+    {%- for id, client in var('clients').items() if client.active -%}
+        {%- do active.append("'" ~ id ~ "'") -%}
+    {%- endfor -%}
+    {%- set loads = adapter.get_relation(target.database, 'ops', 'loads') if execute else none -%}
+    {%- if loads is none -%}
+        select current_timestamp as loaded_at
+    {%- else -%}
+        select coalesce(min(loaded_at), current_timestamp) as loaded_at
+        from {{ loads }}
+        where
+            source = '{{ source_name }}'
+            and table_name = '{{ table_name }}'
+            and _client_id in ({{ active | join(', ') }})
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,36 @@
+with daily_stats as (
+
+    select * from {{ ref('stg_everflow__daily_stats') }}
+
+),
+
+spellings as (
+
+    select
+        _client_id,
+        affiliate_label,
+        lower(affiliate_label) as affiliate_key,
+        min(affiliate_id) over (
+            partition by _client_id, lower(affiliate_label)
+        ) as affiliate_id,
+        row_number() over (
+            partition by _client_id, lower(affiliate_label)
+            order by date desc, affiliate_id, advertiser_id
+        ) as age
+    from daily_stats
+
+),
+
+newest_spellings as (
+
+    select
+        _client_id,
+        affiliate_key,
+        affiliate_label,
+        affiliate_id
+    from spellings
+    where age = 1
+
+)
+
+select * from newest_spellings

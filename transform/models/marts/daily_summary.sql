@@ -1,0 +1,82 @@
+with days as (
+
+    select * from {{ ref('int_days__asked') }}
+
+),
+
+costed as (
+
+    select * from {{ ref('int_performance__costed') }}
+
+),
+
+summed as (
+
+    select
+        _client_id,
+        date,
+        cast(sum(conversions) as bigint) as conversions,
+        sum(everflow_payout) as everflow_payout,
+        sum(everflow_revenue) as everflow_revenue,
+        sum(redtrack_cost) as redtrack_cost,
+        sum(case when is_unmapped then cost else 0 end) as unmapped_cost,
+        sum(case when is_unmapped then 0 else cost end) as mapped_cost,
+        sum(cost) as cost
+    from costed
+    group by 1, 2
+
+),
+
+-- a day that was asked and had nothing is a day of zero
+daily as (
+
+    select
+        days._client_id,
+        days.date,
+        coalesce(summed.conversions, 0) as conversions,
+        cast(coalesce(summed.everflow_payout, 0) as decimal(38, 18)) as everflow_payout,
+        cast(coalesce(summed.everflow_revenue, 0) as decimal(38, 18)) as everflow_revenue,
+        cast(coalesce(summed.redtrack_cost, 0) as decimal(38, 18)) as redtrack_cost,
+        cast(coalesce(summed.unmapped_cost, 0) as decimal(38, 18)) as unmapped_cost,
+        cast(coalesce(summed.mapped_cost, 0) as decimal(38, 18)) as mapped_cost,
+        cast(coalesce(summed.cost, 0) as decimal(38, 18)) as cost,
+        days.is_complete,
+        days.everflow_loaded_at,
+        days.redtrack_loaded_at
+    from days
+    left join summed
+        on
+            days._client_id = summed._client_id
+            and days.date = summed.date
+
+),
+
+final as (
+
+    select
+        -- ids
+        _client_id,
+        date,
+
+        -- measures
+        conversions,
+        everflow_payout,
+        everflow_revenue,
+        redtrack_cost,
+        unmapped_cost,
+        cost,
+        {{ exact_ratio('cost', 'conversions') }} as blended_cpa,
+        {{ exact_ratio('mapped_cost', 'conversions') }} as mapped_cpa,
+        cast(everflow_revenue - cost as decimal(38, 18)) as profit,
+
+        -- truth
+        is_complete,
+
+        -- load
+        everflow_loaded_at,
+        redtrack_loaded_at
+    from daily
+
+)
+
+select * from final

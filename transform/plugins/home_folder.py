@@ -1,0 +1,14 @@
+"""dbt-duckdb plugin: makes the folder of the warehouse file before DuckDB opens it."""
+
+from pathlib import Path
+from typing import Any
+
+from dbt.adapters.duckdb.plugins import BasePlugin
+
+
+class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb ships no types
+    """Plugins are initialised before the file is opened, which is when the folder is needed."""
+
+    def initialize(self, plugin_config: dict[str, Any]) -> None:
+        """Create the parent folder of the profile's `path`."""
+        Path(self.creds.path).parent.mkdir(parents=True, exist_ok=True)
