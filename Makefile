@@ -1,0 +1,101 @@
+# `make` is the menu; CI runs the same targets. Nothing needs to be installed but Python 3.11, make
+# and git: bootstrap.py fetches uv, uv installs what uv.lock pins into .venv.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+WORKERS ?= 2
+ARGS ?=
+
+UV := .tools/uv
+BIN := .venv/bin
+VENV := .venv/.ready
+# Goes away with `dbt clean`, and then comes again.
+READY := dbt_packages/.ready
+# uv and dbt change nothing of a person's own: no other virtual environment, no usage statistics.
+unexport VIRTUAL_ENV
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+
+# Commands other than signalroom do not read .env by themselves; what the environment says wins.
+WITH_ENV = $(if $(wildcard .env),$(BIN)/dotenv -f .env run --no-override --)
+# Checks look at the files of the repository only, whatever warehouse a person has set.
+UNSET := env -u SIGNALROOM_TARGET -u SIGNALROOM_SCHEMA_PREFIX -u DBT_PROFILES_DIR -u DBT_TARGET
+
+.PHONY: help install-dev run test test-quick test-file lint format typecheck ci build docs dev up down logs clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install-dev: $(READY) ## Set up: uv, the virtual environment .venv, the dbt packages
+
+run: $(READY) ## Run the main job once and show the result (simulated agency where no keys are set)
+	@$(BIN)/signalroom run $(ARGS)
+
+test: lint ## Check everything: lint, then all tests
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+test-quick: $(READY) ## Run the tests that take less than ten seconds each
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not slow" $(ARGS)
+
+test-file: $(READY) ## Run the tests of one file or folder: make test-file FILE=tests/reports
+	@test -n "$(FILE)" || { echo "Which one? make test-file FILE=tests/house/test_docs.py"; exit 2; }
+	@$(BIN)/pytest $(FILE) $(ARGS)
+
+lint: typecheck ## Check style, types, import directions, SQL, dbt project and client files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(UNSET) $(BIN)/sqlfluff lint --disable-progress-bar transform
+	$(UNSET) $(BIN)/sqlfluff lint --disable-progress-bar reports/queries
+	$(UNSET) $(BIN)/dbt --quiet --warn-error parse --no-partial-parse
+	$(CHECK_CLIENT_FILES)
+
+# How the client files of data/clients are checked; a mistake is named with file, line and reason.
+CHECK_CLIENT_FILES = $(BIN)/python -c "import sys; from transform.reference import mistakes; sys.exit('\n'.join(mistakes()) or None)"
+
+typecheck: $(READY) ## Check types (mypy, strict)
+	$(BIN)/mypy
+	$(BIN)/mypy bootstrap.py tests
+
+format: $(READY) ## Rewrite Python and SQL in the house's style
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+	$(UNSET) $(BIN)/sqlfluff fix --disable-progress-bar transform
+	$(UNSET) $(BIN)/sqlfluff fix --disable-progress-bar reports/queries
+
+ci: ## Run what CI runs
+	@.ci/run
+
+build: $(READY) ## Build and test the models on what is loaded (dbt build)
+	@$(BIN)/signalroom build
+
+docs: $(READY) ## Write dbt's documentation of all tables to target/index.html
+	$(WITH_ENV) $(BIN)/dbt docs generate
+
+dev: $(READY) ## Run the scheduler here, in the foreground
+	@$(BIN)/signalroom scheduler
+
+up: ## Start scheduler and PostgreSQL in containers
+	docker compose up --build --detach --wait
+
+down: ## Stop the containers; data stays in their volumes
+	docker compose down
+
+logs: ## Follow the logs of the containers
+	docker compose logs --follow --tail 200
+
+clean: ## Remove what can be made again; warehouse and outbox (.signalroom) stay
+	rm -rf .venv .tools target logs dbt_packages .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+# Set up again only what changed.
+$(VENV): pyproject.toml uv.lock bootstrap.py
+	@echo "Setting up Python packages in .venv; the first time takes a minute or two ..."
+	@$(PYTHON) bootstrap.py
+	@$(UV) sync --frozen $(shell test -t 2 || echo --quiet)
+	@touch $@
+
+$(READY): $(VENV) packages.yml package-lock.yml $(wildcard data/clients/*/dbt_project.yml)
+	@$(BIN)/dbt --quiet deps
+	@touch $@
