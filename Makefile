@@ -16,6 +16,8 @@ VENV := .venv/.ready
 READY := dbt_packages/.ready
 # uv and dbt change nothing of a person's own: no other virtual environment, no usage statistics.
 unexport VIRTUAL_ENV
+# The machine's certificates, as Python and git use them: a company may have its own authority.
+export UV_SYSTEM_CERTS := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 # Commands other than signalroom do not read .env by themselves; what the environment says wins.
@@ -29,6 +31,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install-dev: $(READY) ## Set up: uv, the virtual environment .venv, the dbt packages
+	@echo "SignalRoom is set up in .venv. Next: make run"
 
 run: $(READY) ## Run the main job once and show the result (simulated agency where no keys are set)
 	@$(BIN)/signalroom run $(ARGS)
