@@ -6,6 +6,7 @@ newer rows: dbt's reconciliation then stops the marts until the pull is repeated
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,9 +15,11 @@ from typing import Any
 
 from ingest.landing import ControlTotal, KnownFile, Landing, Pull, Row
 from signalroom import clock
+from signalroom.errors import ConfigurationError
 from signalroom.warehouse import Execute, transaction
 
 TABLES = {
+    "origin": "origin text not null",  # one row: made-up rows never stand beside real ones
     "loads": """
         _client_id text not null, source text not null, table_name text not null,
         load_id text, loaded_at timestamptz not null, as_of timestamptz not null,
@@ -43,11 +46,24 @@ WHERE = "_client_id = :_client_id and source = :source and table_name = :table_n
 
 
 def prepare() -> None:
-    """Create the ledger's tables where they are missing."""
+    """Create the ledger's tables where they are missing.
+
+    Raises ConfigurationError where made-up rows of the simulated agency would meet real ones.
+    """
+    ours = "simulated" if os.environ.get("SIGNALROOM_SANDBOX") else "real"
     with transaction() as execute:
         execute("create schema if not exists ops")
         for name, columns in TABLES.items():
             execute(f"create table if not exists ops.{name} ({columns})")
+        found = execute("select origin from ops.origin")
+        if not found:
+            execute("insert into ops.origin (origin) values (:ours)", {"ours": ours})
+        elif found[0]["origin"] != ours:
+            raise ConfigurationError(
+                f"This warehouse holds {found[0]['origin']} data, and {ours} data would be loaded "
+                "beside it: set SIGNALROOM_HOME to a new folder (on postgres: another database), "
+                "or remove the demo with `make clean`."
+            )
 
 
 def last_window_end(client_id: str, source: str) -> date | None:

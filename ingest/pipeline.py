@@ -28,6 +28,16 @@ class Loaded:
     rejected_rows: int
     failures: tuple[str, ...]
 
+    def summary(self) -> str:
+        """What came, in one line."""
+        tables = ", ".join(f"{count:,} {table}" for table, count in self.rows.items())
+        said = f"{tables or 'no new files'} ({self.window})"
+        if self.changed == 0:
+            said += ", unchanged"
+        if self.rejected_rows:
+            said += f", {self.rejected_rows:,} rejected rows kept in dead letters"
+        return said
+
 
 def is_on(source: Source, client_id: str) -> bool:
     """Whether the client has every variable that the source needs."""
