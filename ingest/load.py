@@ -54,7 +54,10 @@ def _resources(landings: Sequence[Landing]) -> Any:
     import dlt
 
     for landing in landings:
-        columns: Any = {**landing.columns, **TOMBSTONE}
+        # copies, for dlt writes each column's name into its hints
+        columns: Any = {
+            name: dict(hints) for name, hints in {**landing.columns, **TOMBSTONE}.items()
+        }
         rows: Any = landing.rows
         yield dlt.resource(
             rows,

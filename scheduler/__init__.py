@@ -1,1 +1,1 @@
-"""Top layer: calls ingest, then dbt build, then reports. Nothing imports it but the command line."""
+"""Top layer: calls ingest, dbt build and reports. Only the command line imports it."""

@@ -1,0 +1,88 @@
+"""Card numbers in text: found, never repeated.
+
+A number counts when it stands alone, has an issuer's beginning and length, and passes Luhn. One in
+ten long numbers passes Luhn by chance, so a column of other long numbers is told apart by how few
+of its numbers pass; a column of identifiers needs several and most.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow.compute as pc
+
+SHORTEST = 13
+# Visa; Mastercard; American Express; Discover; Diners Club; JCB; UnionPay, as issuers begin them.
+ISSUED = re.compile(
+    r"4[0-9]{12}(?:[0-9]{3}){0,2}"
+    r"|5[1-5][0-9]{14}|2(?:22[1-9]|2[3-9][0-9]|[3-6][0-9]{2}|7[01][0-9]|720)[0-9]{12}"
+    r"|3[47][0-9]{13}"
+    r"|6(?:011|4[4-9][0-9]|5[0-9]{2})[0-9]{12}"
+    r"|3(?:0[0-5]|[68][0-9]|9[0-9])[0-9]{11}"
+    r"|35(?:2[89]|[3-8][0-9])[0-9]{12}"
+    r"|62[0-9]{14,17}"
+)
+# Digits in one piece, or in a card's usual groups.
+NUMBER = r"(?:[0-9]{13,19}|[0-9]{4}(?:[ -][0-9]{4}){3}|[0-9]{4}[ -][0-9]{6}[ -][0-9]{5})"
+ALONE = rf"(?:^|[^0-9A-Za-z._]){NUMBER}(?:$|[^0-9A-Za-z_])"
+FIND = re.compile(rf"(?<![0-9A-Za-z._]){NUMBER}(?![0-9A-Za-z_])")
+SAMPLE = 10_000  # distinct long numbers of a column; enough to tell a share
+FEW_SHARE = 0.2
+IDENTIFIER_SHARE = 0.5
+IDENTIFIER_CARDS = 3
+
+
+def is_card(number: str) -> bool:
+    """Whether a text of digits, blanks and dashes is a card's full number."""
+    digits = re.sub(r"[ -]", "", number)
+    return ISSUED.fullmatch(digits) is not None and _passes_luhn(digits)
+
+
+def _passes_luhn(digits: str) -> bool:
+    total = 0
+    for position, digit in enumerate(reversed(digits)):
+        value = int(digit) * (1 + position % 2)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
+
+
+def hide(text: str) -> str:
+    """The text with every card number replaced by `***`."""
+    return FIND.sub(lambda found: "***" if is_card(found.group()) else found.group(), text)
+
+
+@dataclass
+class CardScan:
+    """Looks for card numbers in one column, batch after batch."""
+
+    is_identifier: bool = False
+    is_card_column: bool = False
+    _numbers: set[str] = field(default_factory=set)
+    _cards: set[str] = field(default_factory=set)
+
+    def look(self, cells: Any) -> None:
+        """Look through an Arrow array of text."""
+        if len(self._numbers) >= SAMPLE:
+            return
+        long = pc.greater_equal(pc.binary_length(cells), SHORTEST)
+        if not pc.any(long).as_py():
+            return
+        some = cells.filter(long)
+        for text in some.filter(pc.match_substring_regex(some, ALONE)).unique().to_pylist():
+            for number in FIND.findall(text):
+                if number not in self._numbers:
+                    self._numbers.add(number)
+                    if is_card(number):
+                        self._cards.add(number)
+
+    @property
+    def has_cards(self) -> bool:
+        """Whether the column holds card numbers, as far as it was looked through."""
+        found, share = len(self._cards), len(self._cards) / max(len(self._numbers), 1)
+        if self.is_card_column:
+            return found > 0
+        if self.is_identifier:
+            return found >= IDENTIFIER_CARDS and share >= IDENTIFIER_SHARE
+        return found > 0 and share >= FEW_SHARE

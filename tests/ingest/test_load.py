@@ -1,0 +1,211 @@
+"""What goes wrong when rows are landed: doubled, left behind, another client's wiped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from ingest import ledger, pipeline
+from ingest.daily import landing_by_day
+from ingest.landing import Landing, Plan, Pull, Row, Source, Window
+from ingest.sources.everflow.settings import COLUMNS, CONTROLLED
+from signalroom.errors import ConfigurationError, SourceError, WarehouseError
+from tests.support.warehouse import Warehouse
+
+FIRST, SECOND = date(2026, 11, 17), date(2026, 11, 18)
+BOTH_DAYS = Window(FIRST, SECOND)
+NOW = datetime(2026, 11, 19, 14, 30, tzinfo=UTC)
+
+
+def source(answer: Iterable[Row], measures: tuple[str, ...] = CONTROLLED) -> Source:
+    """A source whose vendor answers with these rows."""
+
+    def extract(pull: Pull) -> Iterable[Landing]:
+        rows = [dict(row, _client_id=pull.client_id) for row in answer]
+        yield landing_by_day("daily_stats", pull, rows, COLUMNS, measures)
+
+    return Source(
+        name="everflow",
+        title="Everflow",
+        resources=("daily_stats",),
+        required=(),
+        account=str,
+        extract=extract,
+        plan=lambda pull: Plan((), 0, 0, 0),
+    )
+
+
+def row(day: date, affiliate_id: int, revenue: str, **more: Any) -> Row:
+    return {
+        "date": day,
+        "affiliate_id": affiliate_id,
+        "affiliate_label": f"Affiliate {affiliate_id}",
+        "advertiser_id": 1,
+        "clicks": 10,
+        "conversions": 1,
+        "revenue": Decimal(revenue),
+        "payout": Decimal(0),
+        **more,
+    }
+
+
+def pull_rows(
+    answer: Iterable[Row], client_id: str = "713", window: Window = BOTH_DAYS
+) -> pipeline.Loaded:
+    one = source(answer)
+    return pipeline.load(one, pipeline.make_pull(one, client_id, window=window))
+
+
+@pytest.fixture(autouse=True)
+def activated(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    warehouse.activate(monkeypatch)
+    monkeypatch.setenv("SIGNALROOM_NOW", NOW.isoformat())
+    return warehouse
+
+
+def stored(warehouse: Warehouse) -> list[tuple[Any, ...]]:
+    return warehouse.rows(
+        "select _client_id, date, affiliate_id, revenue from everflow.daily_stats order by 1, 2, 3"
+    )
+
+
+def test_restated_days_are_replaced_whole(warehouse: Warehouse) -> None:
+    """Changed rows change, vanished rows vanish, an emptied day is emptied, others stay."""
+    outside = date(2026, 11, 10)
+    pull_rows([row(outside, 1, "5")], window=Window(outside, outside))
+    pull_rows([row(FIRST, 1, "10.00"), row(FIRST, 2, "20.00"), row(SECOND, 1, "30.00")])
+    pull_rows([row(FIRST, 1, "10.55")])
+    assert stored(warehouse) == [
+        ("713", outside, 1, Decimal("5")),
+        ("713", FIRST, 1, Decimal("10.55")),
+    ]
+
+
+def test_one_clients_load_leaves_the_others_rows(warehouse: Warehouse) -> None:
+    pull_rows([row(FIRST, 1, "10")], "cti")
+    pull_rows([row(FIRST, 1, "7"), row(SECOND, 1, "8")], "713")
+    pull_rows([], "713")
+    assert stored(warehouse) == [("cti", FIRST, 1, Decimal("10"))]
+
+
+def test_a_second_pull_adds_nothing_and_says_so(warehouse: Warehouse) -> None:
+    rows = [row(FIRST, 1, "10"), row(FIRST, 1, "11"), row(SECOND, 3, "0.1")]
+    assert pull_rows(rows).changed == 2
+    before = stored(warehouse)
+    second = pull_rows(rows)
+    assert stored(warehouse) == before
+    assert len(before) == 3
+    assert second.changed == 0
+    assert "unchanged" in second.summary()
+
+
+def test_a_failed_pull_changes_nothing(warehouse: Warehouse) -> None:
+    pull_rows([row(FIRST, 1, "10")])
+
+    def breaks() -> Iterable[Row]:
+        yield row(FIRST, 9, "99")
+        raise SourceError("the vendor went away")
+
+    with pytest.raises(SourceError, match="went away"):
+        pull_rows(breaks())
+    assert stored(warehouse) == [("713", FIRST, 1, Decimal("10"))]
+
+
+def test_rows_that_break_while_they_are_landed_leave_the_table_as_it_was(
+    warehouse: Warehouse,
+) -> None:
+    pull_rows([row(FIRST, 1, "10")])
+
+    def lazy(pull: Pull) -> Iterable[Landing]:
+        def rows() -> Iterable[Row]:
+            yield row(FIRST, 9, "99", _client_id="713")
+            raise SourceError("cut off in the middle")
+
+        yield Landing("daily_stats", rows(), COLUMNS, ("_client_id", "date"))
+
+    broken = source([])
+    broken = Source(**{**vars(broken), "extract": lazy})
+    with pytest.raises(SourceError, match="cut off"):
+        pipeline.load(broken, pipeline.make_pull(broken, "713", window=Window(FIRST, FIRST)))
+    assert stored(warehouse) == [("713", FIRST, 1, Decimal("10"))]
+    # and the next good load is not poisoned by the broken one
+    pull_rows([row(FIRST, 2, "12")])
+    assert stored(warehouse) == [("713", FIRST, 2, Decimal("12"))]
+
+
+def test_money_keeps_every_digit_on_the_way_in(warehouse: Warehouse) -> None:
+    pull_rows([row(FIRST, 1, "412.370000000000061234")])
+    assert stored(warehouse)[0][3] == Decimal("412.370000000000061234")
+
+
+def test_missing_stays_missing_and_zero_stays_zero(warehouse: Warehouse) -> None:
+    pull_rows([row(FIRST, 1, "0", payout=None, conversions=0)])
+    assert warehouse.rows("select revenue, payout, conversions, imp from everflow.daily_stats") == [
+        (Decimal(0), None, 0, None)
+    ]
+
+
+def test_a_type_that_flips_is_refused_and_no_shadow_column_appears(warehouse: Warehouse) -> None:
+    pull_rows([row(FIRST, 1, "10")])
+    with pytest.raises(WarehouseError, match="everflow for client 713"):
+        pull_rows([row(FIRST, 1, "10", imp="many")])
+    columns = warehouse.rows(
+        "select column_name from information_schema.columns where table_name = 'daily_stats'"
+    )
+    assert not [name for (name,) in columns if "__v_" in name]
+    assert stored(warehouse) == [("713", FIRST, 1, Decimal("10"))]
+
+
+def test_the_ledger_says_what_was_asked_and_given(warehouse: Warehouse) -> None:
+    pull_rows([row(FIRST, 1, "10.25"), row(FIRST, 2, "1")], window=Window(FIRST, NOW.date()))
+    totals = warehouse.rows(
+        "select day, measure, total, is_closed from ops.control_totals"
+        " where measure in ('rows', 'revenue') order by 1, 2"
+    )
+    today = NOW.date()
+    assert totals == [
+        (FIRST, "revenue", Decimal("11.25"), True),
+        (FIRST, "rows", Decimal(2), True),
+        (SECOND, "revenue", Decimal(0), True),
+        (SECOND, "rows", Decimal(0), True),
+        (today, "revenue", Decimal(0), False),
+        (today, "rows", Decimal(0), False),
+    ]
+    assert warehouse.rows("select window_end, row_count, as_of from ops.loads") == [(today, 2, NOW)]
+
+
+def test_an_old_window_does_not_hide_that_new_days_are_missing(warehouse: Warehouse) -> None:
+    pull_rows([], window=Window(FIRST, SECOND))
+    old = date(2026, 9, 1)
+    pull_rows([], window=Window(old, old))
+    assert ledger.last_window_end("713", "everflow") == SECOND
+
+
+def test_simulated_rows_never_meet_real_ones(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pull_rows([row(FIRST, 1, "10")])
+    monkeypatch.setenv("SIGNALROOM_SANDBOX", "1")
+    with pytest.raises(ConfigurationError, match="holds real data"):
+        pull_rows([row(FIRST, 1, "99")])
+    assert stored(warehouse) == [("713", FIRST, 1, Decimal("10"))]
+
+
+def test_one_account_for_two_clients_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ingest import registry
+
+    everflow = registry.source("everflow")
+    monkeypatch.setenv("EVERFLOW_API_KEY", "same-key")
+    pipeline.refuse_shared_accounts(everflow)
+    monkeypatch.setenv("EVERFLOW_API_KEY__CTI", "same-key")
+    with pytest.raises(ConfigurationError, match="713 and cti use the same account"):
+        pipeline.refuse_shared_accounts(everflow)
+
+
+def test_an_unknown_resource_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="no resource nonsense"):
+        pipeline.make_pull(source([]), "713", resources=("nonsense",))

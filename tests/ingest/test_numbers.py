@@ -1,0 +1,58 @@
+"""What goes wrong with numbers: floats, lost digits, zero taken for missing."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from ingest.daily import digest, totals_by_day
+from ingest.numbers import count, money
+from signalroom.errors import AnswerError
+
+
+@pytest.mark.parametrize(
+    ("given", "exact"),
+    [
+        (Decimal("412.37000000000006"), Decimal("412.37000000000006")),
+        (Decimal("0.1"), Decimal("0.1")),
+        ("0.508", Decimal("0.508")),
+        (0, Decimal(0)),
+        (-5, Decimal(-5)),
+        (Decimal("1E-20"), Decimal(0)),
+        (None, None),
+        ("", None),
+        (True, None),
+    ],
+)
+def test_money_keeps_every_digit_and_missing_stays_missing(
+    given: object, exact: Decimal | None
+) -> None:
+    assert money(given) == exact
+
+
+@pytest.mark.parametrize("given", ["12,50", "NaN", "Infinity", "abc", Decimal("1E+25")])
+def test_what_is_no_amount_fails_loudly(given: object) -> None:
+    with pytest.raises(AnswerError):
+        money(given)
+
+
+def test_a_count_with_a_fraction_fails_loudly() -> None:
+    assert count(Decimal("5.0")) == 5
+    assert count("0") == 0
+    with pytest.raises(AnswerError):
+        count(Decimal("5.5"))
+
+
+def test_a_digest_ignores_order_and_notation_but_no_value() -> None:
+    one = [{"a": Decimal("1.50"), "b": None}, {"a": Decimal(2), "b": "x"}]
+    same = [{"a": Decimal("2.0"), "b": "x"}, {"a": Decimal("1.5"), "b": None}]
+    other = [{"a": Decimal("1.50"), "b": 0}, {"a": Decimal(2), "b": "x"}]
+    assert digest(one) == digest(same) != digest(other)
+
+
+def test_a_day_that_came_back_empty_has_totals_of_zero() -> None:
+    rows = [{"date": date(2026, 11, 1), "cost": Decimal("1.5")}]
+    empty, full = date(2026, 11, 2), date(2026, 11, 1)
+    totals = {total.day: total for total in totals_by_day(rows, [full, empty], ["cost"])}
+    assert totals[full].totals == {"rows": 1, "cost": Decimal("1.5")}
+    assert totals[empty].totals == {"rows": 0, "cost": Decimal(0)}

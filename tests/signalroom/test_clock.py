@@ -1,0 +1,57 @@
+"""What goes wrong with time: late evenings, UTC containers, days of a clock change."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from signalroom import clock
+from signalroom.errors import ConfigurationError
+
+
+@pytest.mark.parametrize(
+    ("frozen", "today"),
+    [
+        pytest.param("2026-11-18T23:30:00-05:00", "2026-11-18", id="half past eleven in New York"),
+        pytest.param("2026-11-19T01:00:00+00:00", "2026-11-18", id="20:00 in a UTC container"),
+        pytest.param("2026-11-19T04:59:59Z", "2026-11-18", id="a second before midnight"),
+        pytest.param("2026-11-19T05:00:00Z", "2026-11-19", id="midnight"),
+        pytest.param("2026-07-01T03:59:59Z", "2026-06-30", id="summer time"),
+        pytest.param("2026-11-18T23:30:00", "2026-11-18", id="no offset: business time"),
+    ],
+)
+def test_today_is_the_business_day(
+    monkeypatch: pytest.MonkeyPatch, frozen: str, today: str
+) -> None:
+    monkeypatch.setenv("SIGNALROOM_NOW", frozen)
+    assert clock.today().isoformat() == today
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"),
+    [(date(2026, 3, 8), 23), (date(2026, 11, 1), 25), (date(2026, 11, 18), 24)],
+)
+def test_days_of_a_clock_change_are_not_24_hours(day: date, hours: int) -> None:
+    length = clock.midnight(day + timedelta(days=1)) - clock.midnight(day)
+    assert length == timedelta(hours=hours)
+
+
+def test_a_day_closes_at_its_own_midnight_not_at_utc_midnight() -> None:
+    day = date(2026, 11, 18)
+    assert not clock.is_closed(day, datetime(2026, 11, 19, 4, 59, tzinfo=UTC))
+    assert clock.is_closed(day, datetime(2026, 11, 19, 5, 0, tzinfo=UTC))
+
+
+def test_load_instants_are_never_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNALROOM_NOW", "2001-01-01T00:00:00Z")
+    assert clock.instant() > datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("SIGNALROOM_NOW", "yesterday"), ("SIGNALROOM_TIMEZONE", "Mars/Base")]
+)
+def test_a_malformed_time_setting_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=name):
+        clock.today()

@@ -1,0 +1,89 @@
+"""What goes wrong with settings: one client's account used for another, secrets in messages."""
+
+import logging
+
+import pytest
+
+from signalroom import clients, settings
+from signalroom.errors import ConfigurationError
+from signalroom.masking import MaskingFilter, mask
+
+
+def test_a_client_never_falls_back_to_the_default_clients_account(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in settings.IDENTITY:
+        monkeypatch.setenv(name, "of-713")
+        assert settings.variable(name, "713") == "of-713"
+        assert settings.variable(name, "cti") is None
+
+
+def test_a_clients_own_variable_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVERFLOW_API_KEY", "plain")
+    monkeypatch.setenv("EVERFLOW_API_KEY__CTI", "own")
+    monkeypatch.setenv("EVERFLOW_API_KEY__713", "own-713")
+    assert settings.variable("EVERFLOW_API_KEY", "cti") == "own"
+    assert settings.variable("EVERFLOW_API_KEY", "713") == "own-713"
+
+
+def test_addresses_are_shared_by_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.variable("EVERFLOW_BASE_URL", "cti") == "https://api.eflow.team"
+    monkeypatch.setenv("EVERFLOW_BASE_URL", "http://127.0.0.1:1")
+    assert settings.variable("EVERFLOW_BASE_URL", "cti") == "http://127.0.0.1:1"
+
+
+def test_a_blank_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDTRACK_API_KEY", "  ")
+    assert settings.variable("REDTRACK_API_KEY", "713") is None
+    with pytest.raises(ConfigurationError, match="REDTRACK_API_KEY is not set for client 713"):
+        settings.require("REDTRACK_API_KEY", "713")
+
+
+@pytest.mark.parametrize("target", ["Postgres", "snowflake"])
+def test_an_unknown_target_is_refused(monkeypatch: pytest.MonkeyPatch, target: str) -> None:
+    monkeypatch.setenv("SIGNALROOM_TARGET", target)
+    with pytest.raises(ConfigurationError, match="duckdb or postgres"):
+        settings.target()
+
+
+@pytest.mark.parametrize("prefix", ["ana-", "a; drop schema marts", "ANA_", "1_"])
+def test_a_schema_prefix_that_is_no_name_is_refused(
+    monkeypatch: pytest.MonkeyPatch, prefix: str
+) -> None:
+    monkeypatch.setenv("SIGNALROOM_SCHEMA_PREFIX", prefix)
+    with pytest.raises(ConfigurationError, match="SIGNALROOM_SCHEMA_PREFIX"):
+        settings.schema_prefix()
+
+
+@pytest.mark.parametrize(
+    "client_id", ["../../x", "a'; drop table x", "", "713 ", "\uff17\uff11\uff13"]
+)
+def test_a_malformed_client_id_is_refused(client_id: str) -> None:
+    with pytest.raises(ConfigurationError):
+        clients.client(client_id)
+
+
+def test_an_unknown_client_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ConfigurationError, match="713, cti"):
+        clients.client("nobody")
+
+
+def test_clients_of_the_environment_are_used_and_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNALROOM_CLIENTS", "cti, 713,cti")
+    assert [client.id for client in clients.active_clients()] == ["cti", "713"]
+    assert [client.id for client in clients.active_clients(("713",))] == ["713"]
+    monkeypatch.setenv("SIGNALROOM_CLIENTS", "713,ghost")
+    with pytest.raises(ConfigurationError, match="ghost"):
+        clients.active_clients()
+
+
+def test_secrets_are_masked_in_text_and_logs(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("REDTRACK_API_KEY", "k/secret+1")
+    monkeypatch.setenv("EVERFLOW_API_KEY__CTI", "other-secret")
+    text = "GET /report?api_key=k%2Fsecret%2B1 and k/secret+1 and other-secret"
+    assert mask(text) == "GET /report?api_key=*** and *** and ***"
+    record = logging.LogRecord("x", logging.ERROR, "", 1, "key %s", ("other-secret",), None)
+    MaskingFilter().filter(record)
+    assert record.getMessage() == "key ***"
