@@ -1,0 +1,153 @@
+"""The simulated agency: every vendor on a port of its own, one history, one calendar."""
+
+import threading
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sandbox.clock import BUSINESS_ZONE, DEFAULT_NOW, Calendar, LimitClock
+from sandbox.errors import SandboxError
+from sandbox.faults import Faults
+from sandbox.gate import Gate, Request
+from sandbox.ledger import Truth, truth_of
+from sandbox.limits import Caps
+from sandbox.orders.book import OrderBook
+from sandbox.orders.delivery import Deliveries, Delivery
+from sandbox.scenarios import world_of
+from sandbox.server import Server
+from sandbox.stage import Message, Stage, Vendor
+from sandbox.vendors.everflow import Everflow
+from sandbox.vendors.redtrack import RedTrack
+from sandbox.vendors.s3 import S3
+
+DEFAULT_SEED = 713
+HISTORY_DAYS = 95
+
+
+class Agency:
+    """Servers run from `start` (or `with`) until `close`.
+
+    `speed` is simulated seconds per real second, 0 for a calendar that only `set_now` moves;
+    rate limits run `limit_speed` times faster than real time whatever the calendar does.
+    `port_base` gives the vendors consecutive ports, else they take free ones.
+
+    Raises SandboxError for an unknown scenario and for a port that is taken.
+    """
+
+    def __init__(
+        self,
+        seed: int = DEFAULT_SEED,
+        now: datetime = DEFAULT_NOW,
+        scenario: str = "default",
+        *,
+        speed: float = 0.0,
+        limit_speed: float = 60.0,
+        host: str = "127.0.0.1",
+        port_base: int | None = None,
+        history_days: int = HISTORY_DAYS,
+    ) -> None:
+        self.calendar = Calendar(now, speed)
+        self.caps = Caps()
+        self.stage = Stage(
+            world_of(scenario, seed), self.calendar, LimitClock(max(limit_speed, speed)), self.caps
+        )
+        self.first_day: date = self.calendar.today() - timedelta(days=history_days)
+        self._files = Deliveries(self.stage.world, OrderBook(self.stage.world))
+        self.s3 = S3(self.stage, self._deliveries)
+        self._vendors: tuple[Vendor, ...] = (
+            Everflow(self.stage), RedTrack(self.stage), self.s3,
+        )  # fmt: skip
+        self.faults = Faults(self.vendors)
+        self.requests: list[Request] = []
+        self._closing = threading.Event()
+        self._host = host
+        self._port_base = port_base
+        self._servers: dict[str, Server] = {}
+
+    @property
+    def vendors(self) -> tuple[str, ...]:
+        return tuple(vendor.name for vendor in self._vendors)
+
+    @property
+    def clients(self) -> tuple[str, ...]:
+        return tuple(self.stage.world.profiles)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def start(self) -> Self:
+        try:
+            # every port first: a clash is told before anything answers
+            for place, vendor in enumerate(self._vendors):
+                port = self._port_base + place if self._port_base else 0
+                self._servers[vendor.name] = Server(vendor.name, self._host, port)
+            for vendor in self._vendors:
+                server = self._servers[vendor.name]
+                app = vendor.app(server.base_url)
+                server.start(Gate(vendor.name, app, self.faults, self.requests, self._closing))
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def close(self) -> None:
+        self._closing.set()
+        for server in self._servers.values():
+            server.stop()
+        if self._servers:
+            for vendor in self._vendors:
+                vendor.close()
+        self._servers = {}
+
+    def base_url(self, vendor: str) -> str:
+        return self._servers[vendor].base_url
+
+    def environment(self) -> dict[str, str]:
+        """Variables that point SignalRoom at every vendor, and freeze its business time."""
+        if not self._servers:
+            raise SandboxError("the simulated agency is not running")
+        found = {"SIGNALROOM_NOW": self.now().isoformat(timespec="seconds")}
+        for vendor in self._vendors:
+            found |= vendor.environment(self.base_url(vendor.name))
+        return found
+
+    def now(self) -> datetime:
+        """Simulated now, in the business zone."""
+        return self.calendar.now().astimezone(BUSINESS_ZONE)
+
+    def set_now(self, now: datetime) -> None:
+        """Simulated time moves there; so does what vendors answer."""
+        self.calendar.set_now(now)
+
+    def truth(self, client: str, start: date | None = None, end: date | None = None) -> Truth:
+        """What raw tables and marts hold after a complete pull of those days, now.
+
+        Default: the whole history up to today. Orders come from all files, whatever the days.
+        """
+        return truth_of(
+            self.stage.world, client, start or self.first_day, end or self.calendar.today(),
+            self.stage.now(), self.calendar.today(), self._deliveries(client),
+        )  # fmt: skip
+
+    def write_truth(self, folder: Path) -> list[Path]:
+        """A folder of CSV files per client."""
+        return [
+            path for client in self.clients for path in self.truth(client).write(folder / client)
+        ]
+
+    @property
+    def messages(self) -> list[Message]:
+        """What the messaging vendors accepted, oldest first."""
+        return self.stage.mailbox.all()
+
+    def _deliveries(self, client: str) -> list[Delivery]:
+        return self._files.between(client, self.first_day, self.calendar.today())

@@ -1,0 +1,93 @@
+"""Planned misbehaviour: the next answers of a vendor go wrong in a chosen way."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from sandbox.errors import SandboxError
+
+Kind = Literal[
+    "status",  # any status, JSON error body
+    "status_500",
+    "status_429",  # with Retry-After when `retry_after` is given
+    "hang",  # waits `seconds` really, then answers as usual
+    "truncated_body",  # promises the whole body, sends half
+    "close_connection",  # no answer at all, nothing done
+    "accept_then_close",  # does what was asked, then no answer
+    "bad_json",
+    "wrong_type",  # 200 with an HTML page
+    "redirect_foreign",
+    "incomplete_results",  # Everflow: part of the rows and the flag
+]
+Match = str | Callable[[str], bool] | None
+
+
+@dataclass
+class Fault:
+    """`match` is a part of "METHOD path?query body", or a function of that text."""
+
+    vendor: str
+    kind: Kind
+    times: int
+    match: Match = None
+    status: int = 500
+    retry_after: float | None = None
+    seconds: float = 0.0
+    location: str = "http://collector.invalid/"
+
+    def fits(self, request: str) -> bool:
+        if self.match is None:
+            return True
+        return self.match in request if isinstance(self.match, str) else self.match(request)
+
+
+class Faults:
+    def __init__(self, vendors: tuple[str, ...]) -> None:
+        self._vendors = vendors
+        self._lock = threading.Lock()
+        self._planned: list[Fault] = []
+
+    def plan(
+        self,
+        vendor: str,
+        kind: Kind,
+        times: int = 1,
+        match: Match = None,
+        *,
+        status: int = 500,
+        retry_after: float | None = None,
+        seconds: float = 5.0,
+        location: str = "http://collector.invalid/",
+    ) -> Fault:
+        """The next `times` matching requests to `vendor` meet this fault; plans queue up.
+
+        Raises SandboxError for a vendor or a kind that does not exist.
+        """
+        if vendor not in self._vendors:
+            raise SandboxError(f"no vendor {vendor!r}; there are {', '.join(self._vendors)}")
+        if kind not in get_args(Kind):
+            raise SandboxError(f"no fault {kind!r}; there are {', '.join(get_args(Kind))}")
+        fault = Fault(vendor, kind, times, match, status, retry_after, seconds, location)
+        with self._lock:
+            self._planned.append(fault)
+        return fault
+
+    def take(self, vendor: str, request: str) -> Fault | None:
+        """The first plan that fits, used up by one."""
+        with self._lock:
+            for fault in self._planned:
+                if fault.vendor == vendor and fault.times > 0 and fault.fits(request):
+                    fault.times -= 1
+                    return fault
+        return None
+
+    def clear(self) -> None:
+        with self._lock:
+            self._planned.clear()
+
+    @property
+    def pending(self) -> list[Fault]:
+        """Plans that have not been used up."""
+        with self._lock:
+            return [fault for fault in self._planned if fault.times > 0]

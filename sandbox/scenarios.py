@@ -1,0 +1,91 @@
+"""Worlds to choose from: the usual agency, and the one day that was worked out by hand."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from decimal import Decimal
+
+from sandbox.cast import Profile
+from sandbox.clock import day_bounds
+from sandbox.errors import SandboxError
+from sandbox.events import Cell, Conversion, Cost, DayLog, Spend
+from sandbox.world import World, busy_day, empty_day
+
+WORKED_DAY = date(2026, 11, 18)
+STRAY_SOURCE_ID = "64f1a20b9c3d5e0001a4c0f1"
+
+# id, label, advertiser, clicks, conversions, payout of each; a conversion brings 95.00
+_EVERFLOW = (
+    (11, "G2 - Meta ", 1, 900, 20, "0"),
+    (12, "SB - Meta", 1, 300, 10, "0"),
+    (13, "G2 - Google", 1, 50, 2, "0"),
+    (21, "Blue Bench", 1, 400, 12, "30"),
+    (22, "Venture Beyond", 1, 80, 0, "0"),
+    (23, "AC Email", 1, 40, 3, "0"),
+    (11, "G2 - Meta", 2, 5, 0, "0"),
+)
+# place of the source in the client's file, cost, clicks; F (place 5) spends nothing
+_REDTRACK = (
+    (0, "600.00", 700), (1, "250.50", 200), (2, "49.50", 60), (3, "75.00", 30),
+    (4, "310.25", 90), (6, "12.00", 4),
+)  # fmt: skip
+
+
+def world_of(scenario: str, seed: int) -> World:
+    """Raises SandboxError for a scenario that does not exist."""
+    if scenario not in _SCENARIOS:
+        raise SandboxError(f"no scenario {scenario!r}; there are {', '.join(_SCENARIOS)}")
+    return _SCENARIOS[scenario](seed)
+
+
+def _worked_day(world: World, profile: Profile, day: date) -> DayLog:
+    if profile.client != "713" or day != WORKED_DAY:
+        return empty_day(world, profile, day)
+    start, _ = day_bounds(day)
+    cells, conversions = [], []
+    for affiliate, label, advertiser, clicks, count, payout in _EVERFLOW:
+        cells.append(Cell(affiliate, label, advertiser, 0, clicks, 0, 0, 1, None))
+        for place in range(count):
+            at = start + int(timedelta(hours=8, minutes=11 * place).total_seconds())
+            conversions.append(
+                Conversion(
+                    conversion_id=f"{advertiser:04x}{affiliate:012x}{place:016x}",
+                    affiliate_id=affiliate,
+                    advertiser_id=advertiser,
+                    offer_id=profile.advertiser(advertiser).offers[0][0],
+                    at=at,
+                    clicked_at=at - 600,
+                    booked_at=at + 60,
+                    status="approved",
+                    payout=Decimal(payout),
+                    revenue=Decimal(95),
+                    sale_amount=Decimal(95),
+                    is_view_through=False,
+                    event_revenue=None,
+                    changes=(),
+                )
+            )
+    spend = [
+        _spend(
+            profile.mapping[place].source_id, profile.mapping[place].source_name,
+            profile.mapping[place].source_alias, cost, clicks,
+        )
+        for place, cost, clicks in _REDTRACK
+    ]  # fmt: skip
+    spend.append(_spend(STRAY_SOURCE_ID, "New Source", "other", "20.00", 3))
+    return DayLog("713", day, tuple(cells), tuple(conversions), tuple(spend), None)
+
+
+def _spend(source_id: str, name: str, alias: str, cost: str, clicks: int) -> Spend:
+    return Spend(
+        source_id=source_id, source_name=name, source_alias=alias, clicks=clicks,
+        unique_clicks=clicks, impressions=0, lp_views=clicks, lp_clicks=0, conversions=0,
+        total_conversions=0, revenue=Decimal(0), costs=(Cost(0, Decimal(cost)),),
+        left_out=frozenset(), hidden=None,
+    )  # fmt: skip
+
+
+_SCENARIOS: dict[str, Callable[[int], World]] = {
+    "default": lambda seed: World(seed, busy_day),
+    "worked_example": lambda seed: World(seed, _worked_day, orders=False),
+    "empty": lambda seed: World(seed, empty_day, orders=False),
+}

@@ -1,0 +1,178 @@
+"""Everflow's network API (VENDOR_APIS section 1)."""
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from flask import Flask, Response, g, jsonify, request
+
+from sandbox.cast import Profile
+from sandbox.clock import day_bounds
+from sandbox.limits import TokenBucket
+from sandbox.stage import Stage, per_client
+from sandbox.vendors.everflow_events import add_events
+from sandbox.vendors.everflow_lists import add_lists
+from sandbox.vendors.everflow_requests import (
+    BadRequestError,
+    day_of,
+    filters_of,
+    read_body,
+    refuse,
+    require,
+    zone_of,
+)
+from sandbox.vendors.everflow_table import (
+    DIMENSIONS,
+    TIME_COLUMNS,
+    Key,
+    Metrics,
+    Table,
+    matches,
+    time_bucket,
+)
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+KEYS = {"713": "sandbox-everflow-key-713", "cti": "sandbox-everflow-key-cti"}
+FOREIGN_KEY = "sandbox-everflow-affiliate-portal-key"  # a key of another portal: 403
+LONGEST_WINDOW = 367
+CONCURRENT_REPORTS = 10
+
+
+class Everflow:
+    name = "everflow"
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._bucket = TokenBucket(stage.limit_clock)
+        self._reports = threading.BoundedSemaphore(CONCURRENT_REPORTS)
+
+    def environment(self, base_url: str) -> dict[str, str]:
+        return {
+            **per_client("EVERFLOW_API_KEY", KEYS),
+            **per_client("EVERFLOW_BASE_URL", dict.fromkeys(KEYS, base_url)),
+        }
+
+    def close(self) -> None:
+        return
+
+    def app(self, base_url: str) -> "WSGIApplication":
+        app = Flask("everflow")
+        app.config["JSON_SORT_KEYS"] = False
+        app.before_request(self._guard)
+        app.after_request(self._rate_headers)
+        app.register_error_handler(BadRequestError, lambda error: refuse(400, str(error)))
+        app.register_error_handler(404, lambda error: refuse(404, "Not Found"))
+        app.add_url_rule(
+            "/v1/networks/reporting/entity/table", "table", self._reporting(self._table),
+            methods=["POST"],
+        )  # fmt: skip
+        add_events(app, self._stage, self._reporting)
+        add_lists(app)
+        return app
+
+    def _guard(self) -> Response | None:
+        key = request.headers.get("X-Eflow-API-Key", "")
+        if key == FOREIGN_KEY:
+            return refuse(403, "Out Of Realm")
+        client = next((name for name, known in KEYS.items() if known == key), None)
+        if client is None:
+            return refuse(401, "No Authentication Method Found")
+        caps = self._stage.caps
+        g.left = self._bucket.take(key, caps.everflow_per_second, caps.everflow_burst)
+        g.profile = self._stage.world.profiles[client]
+        return refuse(429, "Too Many Requests") if g.left < 0 else None
+
+    def _rate_headers(self, response: Response) -> Response:
+        response.headers["X-RateLimit-Limit"] = str(self._stage.caps.everflow_burst)
+        response.headers["X-RateLimit-Remaining"] = str(max(0, int(g.get("left", 0))))
+        return response
+
+    def _reporting(self, view: Callable[[], Response]) -> Callable[[], Response]:
+        def limited() -> Response:
+            if not self._reports.acquire(blocking=False):
+                return refuse(429, "Too Many Concurrent Requests")
+            try:
+                return view()
+            finally:
+                self._reports.release()
+
+        return limited
+
+    def _table(self) -> Response:
+        body = read_body()
+        require(body, "from", "to", "timezone_id", "currency_id", "columns")
+        start, end = day_of(body["from"], "from"), day_of(body["to"], "to")
+        if (end - start).days + 1 > LONGEST_WINDOW:
+            raise BadRequestError(f"date range cannot exceed {LONGEST_WINDOW} days")
+        zone = zone_of(body["timezone_id"])
+        columns = _columns(body["columns"])
+        profile: Profile = g.profile
+        table = Table(self._stage.world, profile, zone, self._stage.now())
+        rows = _rows(table, table.sums(start, end), columns, filters_of(body), profile, zone)
+        cap = self._stage.caps.everflow_rows
+        incomplete = len(rows) > cap
+        if request.environ.get("sandbox.fault") == "incomplete_results":
+            incomplete, cap = True, len(rows) // 2
+        return jsonify({"table": rows[:cap], "incomplete_results": incomplete})
+
+
+def _columns(asked: object) -> list[str]:
+    items = asked if isinstance(asked, list) else []
+    names = [str(item.get("column")) for item in items if isinstance(item, dict)]
+    if not 1 <= len(names) <= 10:
+        raise BadRequestError("between 1 and 10 columns are required")
+    for name in names:
+        if name not in TIME_COLUMNS + DIMENSIONS:
+            raise BadRequestError(f"invalid column: {name}")
+    if sum(name in TIME_COLUMNS for name in names) > 1:
+        raise BadRequestError("only one time column is allowed")
+    return names
+
+
+def _rows(
+    table: Table, sums: dict[Key, Metrics], columns: list[str], filters: dict[str, set[str]],
+    profile: Profile, zone: ZoneInfo,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """The sums gathered by the columns asked for, busiest first."""
+    grouped: dict[tuple[tuple[str, str], ...], Metrics] = {}
+    labels: dict[tuple[str, str], str | None] = {}
+    for key in sorted(sums):
+        if matches(key, filters):
+            named = [_column(name, key, table, profile, zone) for name in columns]
+            # one row per combination of ids; its labels are the newest
+            labels |= {(kind, number): label for kind, number, label in named}
+            ids = tuple((kind, number) for kind, number, _ in named)
+            grouped.setdefault(ids, Metrics()).add(sums[key])
+    rows: list[dict[str, Any]] = []
+    for ids, metrics in grouped.items():
+        # one network answers its columns in an order of its own: the type names them
+        cells = [
+            {"column_type": kind, "id": number} | _labelled(labels[(kind, number)])
+            for kind, number in (reversed(ids) if profile.local_midnight else ids)
+        ]
+        rows.append({"columns": cells, "reporting": metrics.as_json()})
+    rows.sort(key=lambda row: -row["reporting"]["total_click"])
+    return rows
+
+
+def _labelled(label: str | None) -> dict[str, str]:
+    return {} if label is None else {"label": label}
+
+
+def _column(
+    name: str, key: Key, table: Table, profile: Profile, zone: ZoneInfo
+) -> tuple[str, str, str | None]:
+    day, affiliate, advertiser, offer = key
+    if name == "affiliate":
+        return name, str(affiliate), table.labels.get((affiliate, advertiser, day), "")
+    if name == "advertiser":
+        return name, str(advertiser), profile.advertiser(advertiser).label
+    if name == "offer":
+        return name, str(offer), dict(profile.advertiser(advertiser).offers)[offer]
+    bucket = time_bucket(name, day)
+    midnight = day_bounds(bucket, zone if profile.local_midnight else ZoneInfo("UTC"))[0]
+    label = (None, str(midnight), bucket.isoformat())[bucket.toordinal() % 3]
+    return name, str(midnight), label

@@ -1,0 +1,120 @@
+"""S3 by moto's own application, filled with the exports as simulated time passes."""
+
+import threading
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.moto_server.werkzeug_app import create_backend_app
+from moto.s3.models import S3Backend, s3_backends
+from werkzeug.wrappers import Response
+
+from sandbox.orders.delivery import Delivery, standing
+from sandbox.stage import Stage, per_client
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+REGION = "us-east-1"
+KEYS = {"713": "AKIASANDBOX0000000713", "cti": "AKIASANDBOX0000000CTI"}
+SECRETS = {"713": "sandbox-s3-secret-713", "cti": "sandbox-s3-secret-cti"}
+DeliveriesOf = Callable[[str], list[Delivery]]
+
+
+class S3:
+    """Buckets are named after the port: moto's store is one for all agencies of a process."""
+
+    name = "s3"
+
+    def __init__(self, stage: Stage, deliveries: DeliveriesOf) -> None:
+        self._stage = stage
+        self._deliveries = deliveries
+        self._lock = threading.Lock()
+        self._moto = create_backend_app("s3")
+        self._standing: dict[tuple[str, str], Delivery] = {}
+        self.buckets: dict[str, str] = {}
+
+    def environment(self, base_url: str) -> dict[str, str]:
+        return {
+            **per_client("AWS_ACCESS_KEY_ID", KEYS),
+            **per_client("AWS_SECRET_ACCESS_KEY", SECRETS),
+            **per_client("AWS_REGION", dict.fromkeys(KEYS, REGION)),
+            **per_client("AWS_ENDPOINT_URL", dict.fromkeys(KEYS, base_url)),
+            **per_client("S3_BUCKET_NAME", self.buckets),
+        }
+
+    def app(self, base_url: str) -> "WSGIApplication":
+        port = base_url.rsplit(":", 1)[1]
+        for client in KEYS:
+            self.buckets[client] = f"signalroom-exports-{client}-{port}"
+            _backend().create_bucket(self.buckets[client], REGION)
+        return self._serve
+
+    def close(self) -> None:
+        for bucket in self.buckets.values():
+            for key in list(_backend().get_bucket(bucket).keys):
+                _backend().delete_object(bucket, key)
+            _backend().delete_bucket(bucket)
+        self.buckets = {}
+
+    def put(self, client: str, key: str, body: bytes, at: datetime | None = None) -> None:
+        """Plant a file of one's own; it stays until `delete`."""
+        moment = at or self._stage.moment()
+        stored = _backend().put_object(self.buckets[client], key, body)
+        stored.last_modified = moment.astimezone(UTC).replace(tzinfo=None, microsecond=0)
+
+    def delete(self, client: str, key: str) -> None:
+        _backend().delete_object(self.buckets[client], key)
+
+    def sync(self) -> None:
+        """Bring the buckets to the simulated now: files come, change, and go back with it."""
+        with self._lock:
+            now = self._stage.now()
+            wanted = {
+                (client, key): delivery
+                for client in KEYS
+                for key, delivery in standing(self._deliveries(client), now).items()
+            }
+            for client, key in self._standing.keys() - wanted.keys():
+                self.delete(client, key)
+            for (client, key), delivery in wanted.items():
+                if self._standing.get((client, key)) is not delivery:
+                    moment = datetime.fromtimestamp(delivery.visible_at, UTC)
+                    self.put(client, key, delivery.body(), moment)
+            self._standing = wanted
+
+    def _serve(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        refusal = self._refusal(environ)
+        if refusal is not None:
+            return refusal(environ, start_response)
+        self.sync()
+        return self._moto(environ, start_response)
+
+    def _refusal(self, environ: "WSGIEnvironment") -> Response | None:
+        """moto lets anybody in; the agency's account does not."""
+        authorization = environ.get("HTTP_AUTHORIZATION", "")
+        key = authorization.partition("Credential=")[2].partition("/")[0]
+        client = next((name for name, known in KEYS.items() if known == key), None)
+        if client is None:
+            return _error("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist")
+        bucket = environ.get("PATH_INFO", "").lstrip("/").partition("/")[0]
+        if bucket in self.buckets.values() and bucket != self.buckets[client]:
+            return _error("AccessDenied", "Access Denied")
+        return None
+
+
+def _backend() -> S3Backend:
+    partition: Any = s3_backends[DEFAULT_ACCOUNT_ID]
+    backend: S3Backend = partition["aws"]
+    return backend
+
+
+def _error(code: str, message: str) -> Response:
+    body = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    )
+    return Response(body, 403, content_type="application/xml")
