@@ -1,1 +1,33 @@
-"""Third layer: asks the marts, renders messages, sends them."""
+"""Reports: query, context, render, send, in that order; only sending has side effects.
+
+    from reports import render_report, deliver
+    rendered = render_report("daily_ccw", "713", day)   # files in the outbox folder
+    deliver(rendered)                                   # to Slack, e-mail and SMS
+
+Modules, in the order in which they work: registry (which reports exist), query (rows of the
+marts), daily (their meaning: the context), render (words for each channel), compose (all three
+and the files), outbox and delivery (sending, exactly once).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+from reports.compose import Rendered, compose, write
+
+__all__ = ["Rendered", "compose", "render_report", "write"]
+
+
+def render_report(
+    name: str,
+    client_id: str,
+    day: date,
+    channels: Sequence[str] = (),
+    out: Path | None = None,
+) -> Rendered:
+    """Compose a report and write its files; `paths` of the answer tells where."""
+    rendered = compose(name, client_id, day, channels)
+    return replace(rendered, paths=write(rendered, out))

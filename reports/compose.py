@@ -1,0 +1,104 @@
+"""Composition: query, context and rendering of one report, and its files in the outbox folder.
+
+Nothing here leaves the machine; reports.delivery sends what was composed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from reports import query, registry, render
+from reports.subject import Subject
+from signalroom.clients import client as client_of
+from signalroom.errors import ReportError
+from signalroom.settings import home
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A report rendered for its channels.
+
+    `messages` has the content per channel (see reports.render), `edition` is `complete` or
+    `incomplete`, `told` what the next report compares with, `context` the numbers behind it all.
+    """
+
+    report: str
+    client_id: str
+    day: date
+    edition: str
+    messages: Mapping[str, render.Content]
+    told: Mapping[str, Mapping[str, str]]
+    context: Any
+    paths: tuple[Path, ...] = field(default=())
+
+
+def compose(name: str, client_id: str, day: date, channels: Sequence[str] = ()) -> Rendered:
+    """Read, word and render a report; no side effects.
+
+    Without `channels`, all that the report has. Raises ReportError for an unknown report, channel
+    or combination, and WarehouseError when the marts cannot be read.
+    """
+    report, client = registry.find(name), client_of(client_id)
+    unknown = [channel for channel in channels if channel not in report.channels]
+    if unknown:
+        raise ReportError(
+            f"{name} has no channel {unknown[0]!r}; it has: {', '.join(report.channels)}."
+        )
+    rows = query.rows(report, client, day)
+    subject = Subject(report.name, client.id, report.brand, day)
+    context = report.build(subject, rows, {})
+    return Rendered(
+        report=report.name,
+        client_id=client.id,
+        day=day,
+        edition=context.completeness.edition,
+        messages={
+            channel: render.render(channel, report.templates, context, client.id)
+            for channel in channels or report.channels
+        },
+        told=context.told,
+        context=context,
+    )
+
+
+def outbox_folder() -> Path:
+    """Where rendered reports are put when nobody says otherwise."""
+    return home() / "outbox"
+
+
+def write(rendered: Rendered, out: Path | None = None) -> tuple[Path, ...]:
+    """Write the files of a report; each is replaced as a whole. Returns their paths."""
+    folder = out or outbox_folder()
+    stem = f"{rendered.report}-{rendered.client_id}-{rendered.day.isoformat()}"
+    paths = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for ending, text in _files(rendered.messages):
+            path = folder / f"{stem}.{ending}"
+            partial = path.with_name(f".{path.name}.partial")
+            partial.write_text(text, encoding="utf-8")
+            partial.replace(path)
+            paths.append(path)
+    except OSError as error:
+        raise ReportError(
+            f"{rendered.report} cannot be written to {folder}: {error.strerror}."
+        ) from error
+    return tuple(paths)
+
+
+def _files(messages: Mapping[str, render.Content]) -> list[tuple[str, str]]:
+    files = []
+    for channel, content in messages.items():
+        if channel == "slack":
+            payload = json.dumps(content, ensure_ascii=False, indent=2)
+            files.append(("slack.json", payload + "\n"))
+        elif channel == "email":
+            files += [("email.html", content["html"]), ("email.txt", content["text"])]
+        else:
+            files.append(("sms.txt", content["body"] + "\n"))
+    return files

@@ -1,0 +1,151 @@
+"""Wording: text from data made inert for each channel.
+
+What a vendor or a client wrote is data. `clean` takes away what a reader cannot see; the escapes
+keep what is left from being read as markup.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from datetime import date
+
+ELLIPSIS = "…"
+# Slack reads these as formatting and has no way to escape them: look-alikes say the same.
+SLACK_LOOKALIKES = str.maketrans({"*": "\u2217", "~": "\u223c", "`": "\u02cb"})
+SLACK_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+LONE_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
+JOINER = "\u200d"  # keeps one emoji one emoji; the only invisible character that stays
+
+GSM_BASIC = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡"
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+GSM_EXTENDED = frozenset("^{}\\[~]|€")
+GSM_PLAIN = str.maketrans(
+    {
+        "\u2212": "-",
+        "\u2013": "-",
+        "\u2014": "-",
+        "\u2018": "'",
+        "\u2019": "'",
+        "\u201c": '"',
+        "\u201d": '"',
+        "\u2026": "...",
+        "\u2192": "->",
+    }
+)
+SMS_SEPTETS = 160
+
+
+def clean(text: object, limit: int | None = None) -> str:
+    """One line without control, direction or invisible characters, cut at `limit` characters."""
+    spaced = re.sub(r"\s+", " ", str(text))
+    kept = "".join(
+        character
+        for character in spaced
+        if unicodedata.category(character)[0] != "C" or character == JOINER
+    ).strip()
+    if limit is not None and len(kept) > limit:
+        kept = kept[: limit - 1].rstrip() + ELLIPSIS
+    return kept
+
+
+def mrkdwn(text: str) -> str:
+    """Text that Slack shows as it is: no mention, link or formatting can begin in it."""
+    plain = text.translate(SLACK_LOOKALIKES).translate(SLACK_ENTITIES)
+    return LONE_UNDERSCORE.sub("\uff3f", plain)
+
+
+def code(text: str) -> str:
+    """Text for a Slack code block, where only the fence itself and entities have a meaning."""
+    return text.replace("`", "\u02cb").translate(SLACK_ENTITIES)
+
+
+def gsm(text: str) -> str:
+    """Text in the GSM-7 alphabet; letters lose accents that it lacks, the rest becomes `?`."""
+    letters: list[str] = []
+    for character in text.translate(GSM_PLAIN):
+        if character in GSM_BASIC or character in GSM_EXTENDED:
+            letters.append(character)
+            continue
+        plain = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
+        letters.append(plain or "?")
+    return "".join(letters)
+
+
+def septets(text: str) -> int:
+    """Length of a GSM-7 text as the network counts it; one segment holds 160."""
+    return sum(2 if character in GSM_EXTENDED else 1 for character in text)
+
+
+def fit_segment(text: str) -> str:
+    """The first lines of a text, joined by spaces, that fit one SMS segment.
+
+    The first line always goes out, cut when it must be; later ones are told only if they fit.
+    """
+    lines = [line for line in (clean(gsm(line)) for line in text.splitlines()) if line]
+    body = lines[0] if lines else ""
+    while septets(body) > SMS_SEPTETS:
+        body = body[:-1]
+    for line in lines[1:]:
+        if septets(f"{body} {line}") <= SMS_SEPTETS:
+            body = f"{body} {line}"
+    return body
+
+
+def columns(text: str) -> int:
+    """Cells that a text takes in a fixed-width font; East Asian letters and emoji take two."""
+    total = 0
+    for character in text:
+        if unicodedata.combining(character) or character == JOINER:
+            continue
+        total += 2 if unicodedata.east_asian_width(character) in "WF" else 1
+    return total
+
+
+def pad_right(text: str, width: int) -> str:
+    """The text cut or filled to a number of cells, as a column of names needs it.
+
+    Letters written from right to left are isolated, so that they cannot reorder the numbers that
+    follow on the line.
+    """
+    shown = text
+    if columns(shown) > width:
+        while columns(shown) > width - 1:
+            shown = shown[:-1]
+        shown = shown.rstrip() + ELLIPSIS
+    filled = " " * (width - columns(shown))
+    if any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in shown):
+        shown = f"\u2068{shown}\u2069"
+    return shown + filled
+
+
+def pad_left(text: str, width: int) -> str:
+    """The text filled from the left, as a column of numbers needs it; never cut nor glued."""
+    return " " * max(1, width - columns(text)) + text
+
+
+def json_string(text: str) -> str:
+    """The text as it stands inside a JSON string, without the quotes around it."""
+    return json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+def listed(names: list[str], most: int = 3) -> str:
+    """Names as a sentence lists them: `A, B and C`, or `A, B, C and 4 more`."""
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def day_name(day: date) -> str:
+    """A day as a headline says it: `Wed, Nov 18`."""
+    return f"{day:%a, %b} {day.day}"
+
+
+def short_day(day: date) -> str:
+    """A day in few letters: `Nov 18`."""
+    return f"{day:%b} {day.day}"
