@@ -1,0 +1,147 @@
+"""What goes wrong between us and a vendor, over real HTTP."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from ingest import http
+from ingest.http import RateLimit, VendorClient
+from signalroom import clock
+from signalroom.errors import AnswerError, CredentialsError, DeferredError, SourceError
+from tests.support.vendor import Answer, Request, Vendor, in_turn, scripted_vendor
+
+KEY = "canary-key-713"
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNALROOM_HTTP_MAX_WAIT_S", "3")
+    monkeypatch.setenv("REDTRACK_API_KEY", KEY)
+
+
+def ask(answer: Callable[[Request], Answer], **options: Any) -> tuple[Any, Vendor]:
+    with (
+        scripted_vendor(answer) as vendor,
+        VendorClient("redtrack", "713", vendor.url, params={"api_key": KEY}, **options) as client,
+    ):
+        return client.get("/report", {"page": 1}), vendor
+
+
+def test_numbers_stay_exact() -> None:
+    found, vendor = ask(in_turn(Answer('{"cost": 412.37000000000006, "big": 9007199254740993}')))
+    assert found == {"cost": Decimal("412.37000000000006"), "big": 9007199254740993}
+    assert vendor.requests[0].query == {"api_key": KEY, "page": "1"}
+
+
+def test_control_characters_inside_text_are_read() -> None:
+    found, _ = ask(in_turn(Answer('{"error": "code=8 \x01 \t"}')))
+    assert found == {"error": "code=8 \x01 \t"}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param(Answer({"error": "x"}, 500), id="server error"),
+        pytest.param(Answer({"error": "slow down"}, 429), id="429 without Retry-After"),
+        pytest.param(Answer({}, 429, {"Retry-After": "1"}), id="429 with Retry-After"),
+        pytest.param(Answer([{"a": 1}], cut=3), id="connection lost inside the answer"),
+        pytest.param(Answer(cut=0), id="connection lost before the answer"),
+        pytest.param(Answer('[{"a": 1}, {"a"'), id="truncated JSON"),
+        pytest.param(Answer("<html>gateway</html>"), id="200 with a page of HTML"),
+    ],
+)
+def test_a_passing_fault_is_tried_again(bad: Answer) -> None:
+    found, vendor = ask(in_turn(bad, Answer([{"a": 1}])))
+    assert found == [{"a": 1}]
+    assert len(vendor.requests) == 2
+
+
+def test_retry_after_is_honoured() -> None:
+    started = time.monotonic()
+    ask(in_turn(Answer({}, 429, {"Retry-After": "2"}), Answer([])))
+    assert time.monotonic() - started >= 2
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param(Answer({"error": "down"}, 503), id="always 503"),
+        pytest.param(Answer(cut=0), id="always cut off"),
+        pytest.param(Answer("[1, 2"), id="always half an answer"),
+    ],
+)
+def test_a_lasting_fault_ends_within_the_longest_wait(bad: Answer) -> None:
+    started = time.monotonic()
+    with pytest.raises(SourceError, match=r"redtrack for client 713: GET /report failed") as caught:
+        ask(in_turn(bad))
+    assert time.monotonic() - started < 5
+    assert KEY not in str(caught.value)
+    assert "nothing of this pull was loaded" in str(caught.value)
+
+
+def test_a_wait_that_is_too_long_defers_at_once() -> None:
+    with pytest.raises(DeferredError) as caught:
+        ask(in_turn(Answer({}, 429, {"Retry-After": "2202"})))
+    wait = (caught.value.until - clock.instant()).total_seconds()
+    assert 2190 < wait <= 2202
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_bad_credentials_are_not_tried_again(status: int) -> None:
+    with scripted_vendor(in_turn(Answer({"error": "Out Of Realm"}, status))) as vendor:
+        client = VendorClient("everflow", "cti", vendor.url)
+        with pytest.raises(CredentialsError, match=r"everflow for client cti.*Out Of Realm"):
+            client.post("/x", {})
+        assert len(vendor.requests) == 1
+
+
+def test_a_refused_request_is_not_tried_again() -> None:
+    with scripted_vendor(in_turn(Answer({"error": f"bad {KEY}"}, 400))) as vendor:
+        client = VendorClient("redtrack", "713", vendor.url)
+        with pytest.raises(AnswerError, match="refuses the request") as caught:
+            client.get("/report")
+        assert len(vendor.requests) == 1
+    assert KEY not in str(caught.value)
+
+
+def test_a_redirect_never_carries_the_key_to_another_host() -> None:
+    with (
+        scripted_vendor(in_turn(Answer({}))) as stranger,
+        scripted_vendor(in_turn(Answer({}, 302, {"Location": stranger.url + "/steal"}))) as vendor,
+    ):
+        client = VendorClient("everflow", "713", vendor.url, headers={"X-Eflow-API-Key": KEY})
+        with pytest.raises(AnswerError, match="redirects elsewhere"):
+            client.get("/networks/affiliates")
+        assert stranger.requests == []
+
+
+def test_an_unreachable_vendor_is_one_readable_line() -> None:
+    with scripted_vendor(in_turn(Answer({}))) as vendor:
+        gone = vendor.url
+    with pytest.raises(SourceError) as caught:
+        VendorClient("redtrack", "713", gone, params={"api_key": KEY}).get("/report")
+    assert "\n" not in str(caught.value)
+    assert KEY not in str(caught.value)
+
+
+def test_an_endless_answer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "MAX_ANSWER_BYTES", 1000)
+    with pytest.raises(AnswerError, match="nothing was loaded"):
+        ask(in_turn(Answer("[" + "1," * 5000 + "1]")))
+
+
+def test_the_vendors_limit_is_kept_before_it_is_hit() -> None:
+    limit = RateLimit(calls=3, seconds=1.0)
+    with (
+        scripted_vendor(in_turn(Answer([]))) as vendor,
+        VendorClient("redtrack", "713", vendor.url, limit=limit) as client,
+    ):
+        started = time.monotonic()
+        for _ in range(7):
+            client.get("/report")
+        assert 2.0 <= time.monotonic() - started < 3.5
