@@ -60,7 +60,7 @@ CHECK_CLIENT_FILES = $(BIN)/python -c "import sys; from transform.reference impo
 
 typecheck: $(READY) ## Check types (mypy, strict)
 	$(BIN)/mypy
-	$(BIN)/mypy bootstrap.py tests
+	$(BIN)/mypy bootstrap.py tests/conftest.py tests/support tests/house
 
 format: $(READY) ## Rewrite Python and SQL in the house's style
 	$(BIN)/ruff check --fix-only .

@@ -1,0 +1,48 @@
+# Two stages: the first has uv and builds, the second has what runs and nothing else.
+FROM python:3.11-slim-bookworm AS build
+ENV UV_COMPILE_BYTECODE=1 \
+    UV_LINK_MODE=copy \
+    UV_PYTHON_DOWNLOADS=never \
+    UV_SYSTEM_CERTS=1
+WORKDIR /build
+COPY bootstrap.py uv.lock ./
+RUN python bootstrap.py
+
+WORKDIR /app
+# Packages change seldom: they have a layer of their own.
+COPY pyproject.toml uv.lock ./
+RUN /build/.tools/uv sync --frozen --no-default-groups --no-install-project
+COPY . .
+# The client packages are linked here, for a read-only container cannot do it later. The simulated
+# agency is only needed to install the project.
+RUN /build/.tools/uv sync --frozen --no-default-groups \
+    && .venv/bin/dbt --quiet deps \
+    && .venv/bin/python -m compileall -q cli ingest reports scheduler signalroom transform \
+    && rm -rf sandbox target logs
+
+FROM python:3.11-slim-bookworm
+# tini reaps what killed steps leave behind and passes SIGTERM on.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends tini=0.19.* \
+    && rm -rf /var/lib/apt/lists/* \
+    && groupadd --gid 10001 signalroom \
+    && useradd --uid 10001 --gid 10001 --home-dir /data --shell /usr/sbin/nologin signalroom \
+    && install -d -o 10001 -g 10001 -m 0700 /data
+# Code belongs to root, and the process cannot change it; /data and /tmp are all that it writes.
+COPY --from=build /app /app
+WORKDIR /app
+ENV PATH=/app/.venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    HOME=/data \
+    DLT_DATA_DIR=/data/dlt \
+    SIGNALROOM_HOME=/data \
+    SIGNALROOM_TARGET=postgres \
+    PORT=8080
+USER 10001:10001
+EXPOSE 8080
+# Fails on any answer but 200, the 503 of a stale scheduler included.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['PORT'] + '/health', timeout=4)"]
+ENTRYPOINT ["tini", "--"]
+CMD ["signalroom", "scheduler"]
