@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import yaml
@@ -128,12 +130,22 @@ def salt(client_id: str) -> bytes:
             "random text once and keep it (see .env.example)."
         )
     path = home() / "hash_salt"
+    if not path.exists():
+        _write_salt(path)
+    return path.read_bytes()
+
+
+def _write_salt(path: Path) -> None:
+    """Write a random salt that only its owner can read; the first of two processes wins."""
+    handle, name = tempfile.mkstemp(prefix=path.name, dir=path.parent)  # with mode 0600
+    with os.fdopen(handle, "w") as file:
+        file.write(secrets.token_hex(32))
     try:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123
-            file.write(secrets.token_hex(32))
+        os.link(name, path)
     except FileExistsError:
         pass
-    return path.read_bytes()
+    finally:
+        Path(name).unlink()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,7 @@
+"""Smoke run: `python -m ingest.sources.s3_exports`."""
+
+from ingest.pipeline import smoke
+from ingest.sources.s3_exports import SOURCE
+
+if __name__ == "__main__":
+    smoke(SOURCE)

@@ -1,0 +1,161 @@
+"""The bucket: what lies in a client's folders, and the bytes of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from ingest.sources.s3_exports.errors import ChangedError
+from ingest.sources.s3_exports.place import Place, Prefix
+from ingest.sources.s3_exports.settings import (
+    ATTEMPTS,
+    CONNECT_TIMEOUT_S,
+    MAX_PAGES,
+    PIECE_BYTES,
+    READ_TIMEOUT_S,
+)
+from signalroom.errors import AnswerError, CredentialsError, SourceError
+from signalroom.masking import mask
+from signalroom.settings import require, variable
+
+REGION_CODES = {"PermanentRedirect", "AuthorizationHeaderMalformed", "301", "307"}
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file as the listing shows it; the key is below the bucket, the instant is UTC."""
+
+    key: str
+    etag: str
+    size_bytes: int
+    modified_at: datetime
+
+
+class Bucket:
+    """A connection to one client's bucket; nothing of a listing is remembered."""
+
+    def __init__(self, where: Place) -> None:
+        from s3fs import S3FileSystem
+
+        self.place = where
+        client_id = where.client_id
+        self._s3: Any = S3FileSystem(
+            key=require("AWS_ACCESS_KEY_ID", client_id),
+            secret=require("AWS_SECRET_ACCESS_KEY", client_id),
+            endpoint_url=where.endpoint,
+            client_kwargs={"region_name": variable("AWS_REGION", client_id)},
+            config_kwargs={
+                "connect_timeout": CONNECT_TIMEOUT_S,
+                "read_timeout": READ_TIMEOUT_S,
+                "retries": {"max_attempts": ATTEMPTS, "mode": "standard"},
+                # a host of one's own seldom has a name for each bucket
+                "s3": {"addressing_style": "path" if where.endpoint else "auto"},
+            },
+            use_listings_cache=False,
+            skip_instance_cache=True,
+        )
+        self._s3.retries = ATTEMPTS
+
+    def files(self, prefix: Prefix) -> tuple[list[StoredFile], int]:
+        """Every file below the prefix, by key, and the requests that it took.
+
+        Raises CredentialsError or SourceError in one line.
+        """
+        found: list[StoredFile] = []
+        query: dict[str, str] = {"Bucket": self.place.bucket, "Prefix": f"{prefix.path}/"}
+        for number in range(1, MAX_PAGES + 1):
+            try:
+                page = self._s3.call_s3("list_objects_v2", **query)
+            except Exception as error:
+                raise self.explained(error) from None
+            found.extend(_stored(entry) for entry in page.get("Contents", ()))
+            if not page.get("IsTruncated"):
+                return sorted(found, key=lambda file: file.key), number
+            query["ContinuationToken"] = page["NextContinuationToken"]
+        raise AnswerError(
+            f"s3_exports for client {self.place.client_id}: the listing of {prefix.path} in "
+            f"{self.place} does not end. Nothing was read; check the endpoint."
+        )
+
+    def pieces(self, file: StoredFile) -> Iterator[bytes]:
+        """The file's bytes, a few at a time, all of the version that the listing showed.
+
+        Raises ChangedError when it is another by now, CredentialsError or SourceError in one line.
+        """
+        for start in range(0, file.size_bytes, PIECE_BYTES):
+            end = min(start + PIECE_BYTES, file.size_bytes)
+            yield self._piece(file, start, end)
+
+    def _piece(self, file: StoredFile, start: int, end: int) -> bytes:
+        from fsspec.asyn import sync
+
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                data: bytes = sync(self._s3.loop, self._get, file, start, end)
+                if len(data) == end - start:
+                    return data
+                reason: Exception = EOFError(f"{len(data)} of {end - start} bytes came")
+            except (PermissionError, FileNotFoundError) as error:
+                raise self.explained(error, file) from None
+            except Exception as error:
+                if _code(error) in ("PreconditionFailed", "412"):
+                    raise ChangedError(f"{file.key} was replaced while it was read") from None
+                reason = error
+            if attempt < ATTEMPTS:
+                time.sleep(0.2 * 2**attempt)
+        raise self.explained(reason, file) from None
+
+    async def _get(self, file: StoredFile, start: int, end: int) -> bytes:
+        response = await self._s3._call_s3(
+            "get_object",
+            Bucket=self.place.bucket,
+            Key=file.key,
+            Range=f"bytes={start}-{end - 1}",
+            IfMatch=f'"{file.etag}"',
+        )
+        async with response["Body"] as body:
+            data: bytes = await body.read()
+            return data
+
+    def explained(self, error: Exception, file: StoredFile | None = None) -> SourceError:
+        """The failure in one line: whose, where, what to do."""
+        whose = f"s3_exports for client {self.place.client_id}"
+        what = f"{file.key} in {self.place}" if file else f"the bucket {self.place}"
+        text = mask(" ".join(str(error).split()))[:200] or type(error).__name__
+        if isinstance(error, PermissionError):
+            return CredentialsError(
+                f"{whose}: S3 refuses {what} ({text}). Check AWS_ACCESS_KEY_ID, "
+                "AWS_SECRET_ACCESS_KEY and that they may list and read it."
+            )
+        if isinstance(error, FileNotFoundError):
+            return SourceError(
+                f"{whose}: {what} does not exist. Check S3_BUCKET_NAME and AWS_REGION."
+            )
+        if _code(error) in REGION_CODES:
+            return SourceError(f"{whose}: {what} is in another region ({text}). Set AWS_REGION.")
+        return SourceError(
+            f"{whose}: {what} cannot be read ({text}). Check AWS_ENDPOINT_URL and the network; "
+            "the next run tries again."
+        )
+
+
+def _stored(entry: dict[str, Any]) -> StoredFile:
+    return StoredFile(
+        key=entry["Key"],
+        etag=entry["ETag"].strip('"'),
+        size_bytes=int(entry["Size"]),
+        modified_at=entry["LastModified"].astimezone(UTC),
+    )
+
+
+def _code(error: BaseException | None) -> str:
+    """S3's own code of a failure, which s3fs hides behind Python's exceptions."""
+    while error is not None:
+        response = getattr(error, "response", None)
+        if isinstance(response, dict):
+            return str(response.get("Error", {}).get("Code", ""))
+        error = error.__cause__
+    return ""

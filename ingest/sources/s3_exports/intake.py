@@ -1,0 +1,130 @@
+"""One file from the bucket to rows: read whole and checked before any row is given away."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from ingest.landing import ControlTotal, DeadLetter, FileRecord
+from ingest.privacy import Policy
+from ingest.sources.s3_exports.batches import Batch, fast_batches
+from ingest.sources.s3_exports.bucket import Bucket, StoredFile
+from ingest.sources.s3_exports.content import Content, store
+from ingest.sources.s3_exports.errors import AbnormalError, RefusedError, WaitingError
+from ingest.sources.s3_exports.header import Header, read_header
+from ingest.sources.s3_exports.rejects import TolerantReader
+from ingest.sources.s3_exports.settings import MAX_ROWS, MAX_STORED_BYTES
+from ingest.sources.s3_exports.shape import AMOUNT, Origin, Shape
+from ingest.sources.s3_exports.spool import Spool
+from signalroom import clock
+
+DAY = re.compile(
+    r"(?<![0-9])(20[0-9]{2})([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12][0-9]|3[01])(?![0-9])"
+)
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A file that can be loaded: what is said about it, and its rows, to be read once."""
+
+    record: FileRecord
+    total: ControlTotal
+    dead_letters: tuple[DeadLetter, ...]
+    columns: tuple[str, ...]
+    spool: Spool
+
+
+def take(bucket: Bucket, file: StoredFile, table: str, policy: Policy, folder: Path) -> Accepted:
+    """Read a file into the folder.
+
+    Raises NotLoadedError and its kinds for a file that stays out, SourceError for one that cannot
+    be read; then nothing of it is left but what the folder holds.
+    """
+    if file.size_bytes > MAX_STORED_BYTES:
+        raise RefusedError(f"it is larger than {MAX_STORED_BYTES >> 30} GB")
+    if file.size_bytes == 0:
+        raise WaitingError("it is empty")
+    content = store(bucket.pieces(file), folder / "content.csv")
+    header = read_header(content, table)
+    origin = Origin(policy.client_id, table, file.key, file_date(file))
+    try:
+        shape, spool, letters = _fast(content, header, origin, policy, folder)
+    except AbnormalError:
+        shape, spool, letters = _tolerant(content, header, origin, policy, folder)
+    content.path.unlink()
+    totals: dict[str, Decimal | int] = {"rows": shape.rows}
+    if shape.has_amount:
+        totals[AMOUNT] = shape.amount
+    return Accepted(
+        record=record(
+            file,
+            "loaded",
+            row_count=shape.rows,
+            rejected_rows=len(letters),
+            header=header.fingerprint,
+        ),
+        total=ControlTotal(file.key, None, totals, content.digest),
+        dead_letters=tuple(letters),
+        columns=header.bases,
+        spool=spool,
+    )
+
+
+def _fast(
+    content: Content, header: Header, origin: Origin, policy: Policy, folder: Path
+) -> tuple[Shape, Spool, list[DeadLetter]]:
+    shape = Shape(origin, header, policy)
+    batches = fast_batches(content, header, shape.read)
+    return shape, _held(shape, batches, folder / "fast.arrow"), []
+
+
+def _tolerant(
+    content: Content, header: Header, origin: Origin, policy: Policy, folder: Path
+) -> tuple[Shape, Spool, list[DeadLetter]]:
+    shape = Shape(origin, header, policy)
+    reader = TolerantReader(content, header, origin.file_name, policy)
+    spool = _held(shape, reader.batches(shape.read), folder / "tolerant.arrow")
+    return shape, spool, reader.dead_letters
+
+
+def _held(shape: Shape, batches: Iterator[Batch], path: Path) -> Spool:
+    spool = Spool(path)
+    before = [shape.tombstone()]
+    for batch in batches:
+        spool.add(pa.concat_tables([*before, shape.table(batch)]))
+        before = []
+        if shape.rows > MAX_ROWS:
+            raise RefusedError(f"it has more than {MAX_ROWS:,} rows")
+    for table in before:
+        spool.add(table)
+    shape.check_cards()
+    return spool
+
+
+def record(file: StoredFile, status: Any, **what: Any) -> FileRecord:
+    """What the ledger says of a file."""
+    return FileRecord(
+        file_name=file.key,
+        etag=file.etag,
+        size_bytes=file.size_bytes,
+        modified_at=file.modified_at,
+        status=status,
+        **what,
+    )
+
+
+def file_date(file: StoredFile) -> date:
+    """The day in the file's name, else the business day on which it was stored."""
+    for found in reversed(list(DAY.finditer(file.key))):
+        try:
+            return date(int(found[1]), int(found[3]), int(found[4]))
+        except ValueError:
+            continue
+    return clock.local_date(file.modified_at)

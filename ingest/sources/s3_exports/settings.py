@@ -1,0 +1,76 @@
+"""S3 exports: constants."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ingest.numbers import COUNT_TYPE, DATE_TYPE, TEXT_TYPE
+
+REQUIRED = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "S3_BUCKET_NAME")
+DEFAULT_PREFIXES = "orders-create,orders-update,prospects-create"
+RESOURCES = ("orders_create", "orders_update", "prospects_create")
+MERGE_KEY = ("_client_id", "_file_name")
+
+# One request may take so long, and is repeated so often, before a file counts as unreadable.
+CONNECT_TIMEOUT_S = 10
+READ_TIMEOUT_S = 60
+ATTEMPTS = 3
+PIECE_BYTES = 8 << 20  # of one request; what is in memory while a file comes in
+MAX_PAGES = 10_000  # of 1,000 names each
+UNREACHABLE_FILES = 3  # so many in a row, and the rest of the listing waits for the next run
+
+# Hostile or broken files stop here, long before memory or disk do.
+MAX_STORED_BYTES = 1 << 30
+MAX_EXPANDED_BYTES = 10 << 30
+MAX_RATIO = 200
+RATIO_FROM_BYTES = 16 << 20  # small files of repeated rows shrink a lot, and do no harm
+MAX_ROWS = 5_000_000
+MAX_COLUMNS = 2_000
+MAX_CELL_BYTES = 1 << 20
+MAX_RECORD_BYTES = 8 << 20  # also the reader's block: a row may lie across two, not three
+
+# Rejected rows: past the share or the number the whole file is refused.
+MAX_REJECTED = 1_000
+MAX_REJECTED_SHARE = 0.01
+FEW_REJECTED = 5  # let through in a file too small for a share to mean anything
+
+HELD_BYTES = 64 << 20  # of one file's rows in memory before they go to a temporary file
+TOLERANT_BATCH_ROWS = 5_000
+
+META_COLUMNS: dict[str, Mapping[str, Any]] = {
+    "_client_id": {**TEXT_TYPE, "nullable": False},
+    "_file_name": {**TEXT_TYPE, "nullable": False},
+    "_row_id": COUNT_TYPE,
+    "_file_date": DATE_TYPE,
+    "_deleted": {"data_type": "bool", "hard_delete": True},
+}
+
+# The export's header, normalised, in the file's order (the same for creates and updates).
+_ORDERS = """
+    orders_id created_by billing_fname billing_lname billing_street_address billing_suburb
+    billing_city billing_state billing_postcode billing_country billing_phone billing_email
+    delivery_fname delivery_lname delivery_street_address delivery_suburb delivery_city
+    delivery_state delivery_postcode delivery_country delivery_phone delivery_email
+    shipping_method shipping_desc shipping_group shipping_group_code shipping_price
+    shipping_weight delivery_confirm signature_confirm non_taxable_amount taxable_amount tax_pct
+    tax_amount total_amount order_date order_time tracking_num campaign_id customers_id
+    customer_creation_date prospects_id cc_num_masked cc_expires gateway_id gateway_alias
+    processing_percent reserve_percent transaction_fee chargeback_fee descriptor
+    customer_service_number ip_address order_status decline_reason cascade_flag orig_gateway
+    cascade_reason shipped_date fraud_flag fraud_date chargeback_flag chargeback_date
+    chargeback_user rma_flag rma_number rma_reason rma_date rma_user return_flag return_reason
+    is_recurring recurring_date retry_date installments transaction_id auth_id retrying
+    retry_attempt hold_date void_flag void_amount void_date void_user refund_flag refund_amount
+    refund_date refund_user afid sid affid c1 c2 c3 bid aid opt rebill_discount rebill_depth
+    parent_order_id products_id product_name product_attributes shippable_flag product_price
+    product_sku product_category products_description products_quantity declared_value
+    order_confirmed order_confirmed_date recurring_prod_id recurring_prod_name acquisition_date
+    blacklisted_flag ancestor_id decline_salvage_discount salvage_discount_pct is_test_cc
+    cancelled_flag notes billing_model_id fulfillment_number click_id retries_left hold_type_id
+    offer_id processor_id
+"""
+ORDER_COLUMNS = tuple(_ORDERS.split())
+KNOWN_COLUMNS = {"orders_create": ORDER_COLUMNS, "orders_update": ORDER_COLUMNS}
+# Without these an order cannot be told from another, dated or counted.
+REQUIRED_COLUMNS = dict.fromkeys(
+    KNOWN_COLUMNS, ("orders_id", "order_date", "order_status", "total_amount")
+)
