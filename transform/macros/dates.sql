@@ -3,21 +3,20 @@
   be 1000 to 2999; 0000-00-00, 02/30/2025 and any other text are null and never an error.
 -#}
 {% macro to_date(value) -%}
-    {%- set text = trimmed(value) -%}
     {%- set us_date = '^(0?[1-9]|1[0-2])/(0?[1-9]|[12][0-9]|3[01])/[12][0-9]{3}([ T].*)?$' -%}
     {%- set iso_date = '^[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([ T].*)?$' -%}
     case
-        when {{ text }} ~ '{{ us_date }}'
+        when {{ value }} ~ '{{ us_date }}'
             then {{ calendar_date(
-                "substr(split_part(" ~ text ~ ", '/', 3), 1, 4)",
-                "split_part(" ~ text ~ ", '/', 1)",
-                "split_part(" ~ text ~ ", '/', 2)"
+                "substr(split_part(" ~ value ~ ", '/', 3), 1, 4)",
+                "split_part(" ~ value ~ ", '/', 1)",
+                "split_part(" ~ value ~ ", '/', 2)"
             ) }}
-        when {{ text }} ~ '{{ iso_date }}'
+        when {{ value }} ~ '{{ iso_date }}'
             then {{ calendar_date(
-                "substr(" ~ text ~ ", 1, 4)",
-                "substr(" ~ text ~ ", 6, 2)",
-                "substr(" ~ text ~ ", 9, 2)"
+                "substr(" ~ value ~ ", 1, 4)",
+                "substr(" ~ value ~ ", 6, 2)",
+                "substr(" ~ value ~ ", 9, 2)"
             ) }}
     end
 {%- endmacro %}

@@ -25,10 +25,10 @@
     {#- In whole numbers of 10^-18; the remainder's six digits follow by long division. -#}
     {%- set n = unscaled(numerator) -%}
     {%- set d = 'nullif(' ~ unscaled(denominator) ~ ', 0)' -%}
-    {%- set rest = '((' ~ n ~ ') % ' ~ d ~ ') * 1000000' -%}
+    {%- set rest = '(' ~ n ~ ' % ' ~ d ~ ') * 1000000' -%}
     cast(
         (
-            cast(({{ n }}) // {{ d }} as decimal(18, 0))
+            cast({{ n }} // {{ d }} as decimal(18, 0))
             + cast(
                 ({{ rest }}) // {{ d }}
                 + case when 2 * (({{ rest }}) % {{ d }}) >= {{ d }} then 1 else 0 end
@@ -40,11 +40,7 @@
     )
 {%- endmacro %}
 
-{#- The absolute value of a decimal(38, 18) as a whole number of 10^-18, which is a hugeint. -#}
+{#- The absolute value of a decimal(38, 18) as a whole number of 10^-18: its digits without the point. -#}
 {% macro unscaled(value) -%}
-    {%- set amount = 'abs(cast(' ~ value ~ ' as decimal(38, 18)))' -%}
-    (
-        cast(trunc({{ amount }}) as hugeint) * 1000000000000000000
-        + cast(({{ amount }} - trunc({{ amount }})) * 1000000000000000000 as hugeint)
-    )
+    cast(replace(cast(abs(cast({{ value }} as decimal(38, 18))) as text), '.', '') as hugeint)
 {%- endmacro %}

@@ -1,4 +1,4 @@
 {#- A cell of a client's mapping file: `n/a` in any case, or blank, means not mapped. -#}
 {% macro mapped_value(value) -%}
-    case when {{ label_key(value) }} not in ('', 'n/a') then {{ trimmed(value) }} end
+    case when lower({{ trimmed(value) }}) not in ('', 'n/a') then {{ trimmed(value) }} end
 {%- endmacro %}

@@ -1,17 +1,27 @@
-{#- The typed columns of an order line: orders_create and orders_update have one header. -#}
+{#- The text columns of orders_create and orders_update, which have one header. -#}
+{% macro order_columns() -%}
+    {{ return([
+        'orders_id', 'parent_order_id', 'affid', 'products_id', 'order_status', 'product_category',
+        'billing_state', 'order_date', 'refund_date', 'chargeback_date', 'is_test_cc', 'void_flag',
+        'refund_flag', 'chargeback_flag', 'rebill_depth', 'total_amount', 'void_amount',
+        'refund_amount',
+    ]) }}
+{%- endmacro %}
+
+{#- Order lines, typed, from a relation whose texts are trimmed. -#}
 {% macro order_lines(relation) -%}
     select
         -- ids
         _client_id,
-        {{ blank_to_null('orders_id') }} as order_id,
-        {{ blank_to_null('parent_order_id') }} as parent_order_id,
+        orders_id as order_id,
+        parent_order_id,
         {{ to_whole_number('affid') }} as affiliate_id,
-        {{ blank_to_null('products_id') }} as product_id,
+        products_id as product_id,
 
         -- text
-        upper({{ blank_to_null('order_status') }}) as order_status,
-        upper({{ blank_to_null('product_category') }}) as product_category,
-        {{ blank_to_null('billing_state') }} as billing_state,
+        upper(order_status) as order_status,
+        upper(product_category) as product_category,
+        billing_state,
 
         -- dates
         {{ to_date('order_date') }} as order_date,

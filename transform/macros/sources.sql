@@ -42,7 +42,7 @@
 {% macro last_asked(source_name, table_name) -%}
     {%- set active = [] -%}
     {%- for id, client in var('clients').items() if client.active -%}
-        {%- do active.append("'" ~ id ~ "'") -%}
+        {%- do active.append(id) -%}
     {%- endfor -%}
     {%- set loads = adapter.get_relation(target.database, 'ops', 'loads') if execute else none -%}
     {%- if loads is none -%}
@@ -53,6 +53,6 @@
         where
             source = '{{ source_name }}'
             and table_name = '{{ table_name }}'
-            and _client_id in ({{ active | join(', ') }})
+            and _client_id in ({{ quoted(active) }})
     {%- endif -%}
 {%- endmacro %}

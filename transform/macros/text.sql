@@ -7,35 +7,40 @@
     nullif({{ trimmed(value) }}, '')
 {%- endmacro %}
 
-{#- A label to compare by: trimmed, without regard to case. -#}
-{% macro label_key(value) -%}
-    lower({{ trimmed(value) }})
+{#- The text columns of an export, trimmed, blank as null; the macros below read those. -#}
+{% macro without_blanks(columns) -%}
+    {%- for column in columns %}
+    {{ blank_to_null(column) }} as {{ column }}
+    {{- ',' if not loop.last }}
+    {%- endfor %}
 {%- endmacro %}
 
 {#- YES/NO, Y/N, TRUE/FALSE, 1/0; blank is no; anything else is unknown (null). -#}
 {% macro to_flag(value) -%}
     case
-        when upper(coalesce({{ trimmed(value) }}, '')) in ('YES', 'Y', 'TRUE', 'T', '1') then true
-        when upper(coalesce({{ trimmed(value) }}, '')) in ('', 'NO', 'N', 'FALSE', 'F', '0') then false
+        when upper({{ value }}) in ('YES', 'Y', 'TRUE', 'T', '1') then true
+        when {{ value }} is null or upper({{ value }}) in ('NO', 'N', 'FALSE', 'F', '0') then false
     end
 {%- endmacro %}
 
 {#- Whole numbers of up to 18 digits; anything else is null. -#}
 {% macro to_whole_number(value) -%}
-    case
-        when {{ trimmed(value) }} ~ '^[0-9]{1,18}$' then cast({{ trimmed(value) }} as bigint)
-    end
+    case when {{ value }} ~ '^[0-9]{1,18}$' then cast({{ value }} as bigint) end
 {%- endmacro %}
 
 {#- Money as exports write it: 1049.95, $1,049.95, -5, ($5.00). Anything else is null. -#}
 {% macro to_amount(value) -%}
+    {%- set whole = '([0-9]{1,19}|[0-9]{1,3}(,[0-9]{3}){1,5})' -%}
     case
-        when {{ trimmed(value) }} ~ '^[(]?-?[$]?-?([0-9]{1,19}|[0-9]{1,3}(,[0-9]{3}){1,5})([.][0-9]{0,18})?[)]?$'
-            then
-                cast(
-                    (case when {{ value }} like '%-%' or {{ value }} like '%(%' then '-' else '' end)
-                    || regexp_replace({{ value }}, '[^0-9.]', '', 'g')
-                    as decimal(38, 18)
-                )
+        when {{ value }} ~ '^([$]?-?|-[$]?|[(][$]?){{ whole }}([.][0-9]{0,18})?[)]?$'
+            then cast(
+                case when {{ value }} ~ '[-(]' then '-' else '' end
+                || regexp_replace({{ value }}, '[^0-9.]', '', 'g') as decimal(38, 18)
+            )
     end
+{%- endmacro %}
+
+{#- A list of names as SQL text literals. -#}
+{% macro quoted(names) -%}
+    '{{ names | join("', '") }}'
 {%- endmacro %}

@@ -18,7 +18,7 @@ spellings as (
         advertiser_label,
         row_number() over (
             partition by _client_id, advertiser_id
-            order by date desc, affiliate_id
+            order by date desc, affiliate_id asc
         ) as age
     from daily_stats
     where advertiser_id is not null and advertiser_label is not null

@@ -15,7 +15,7 @@ spellings as (
         ) as affiliate_id,
         row_number() over (
             partition by _client_id, lower(affiliate_label)
-            order by date desc, affiliate_id, advertiser_id
+            order by date desc, affiliate_id asc, advertiser_id asc
         ) as age
     from daily_stats
 

@@ -73,7 +73,7 @@ orders as (
         min(rebill_depth) as rebill_depth,
         cast(max(total_amount) as decimal(38, 18)) as total_amount,
         cast(coalesce(max(refund_amount), 0) as decimal(38, 18)) as refund_amount,
-        cast(count(*) as bigint) as lines,
+        cast(count(*) as bigint) as line_count,
         max(_file_name) as _file_name,
         max(file_time) as file_time
     from newest_lines

@@ -46,7 +46,10 @@ costed as (
         everflow_revenue,
         redtrack_clicks,
         redtrack_cost,
-        case when is_internal or is_unmapped then redtrack_cost else everflow_payout end as cost
+        cast(
+            case when is_internal or is_unmapped then redtrack_cost else everflow_payout end
+            as decimal(38, 18)
+        ) as cost
     from affiliate_days
 
 )

@@ -1,16 +1,19 @@
 -- what stands in raw against what the vendor said when it was loaded
-{% set measured = {
-    'everflow': {
-        'table': 'daily_stats',
-        'staging': ref('stg_everflow__daily_stats'),
-        'measures': ['clicks', 'conversions', 'revenue', 'payout'],
-    },
-    'redtrack': {
-        'table': 'daily_spend',
-        'staging': ref('stg_redtrack__daily_spend'),
-        'measures': ['clicks', 'conversions', 'cost'],
-    },
+{% set tables = {
+    'everflow': 'daily_stats',
+    'redtrack': 'daily_spend',
 } %}
+{% set sums = [
+    ('everflow', 'rows', 'count(*)'),
+    ('everflow', 'clicks', 'sum(clicks)'),
+    ('everflow', 'conversions', 'sum(conversions)'),
+    ('everflow', 'revenue', 'sum(revenue)'),
+    ('everflow', 'payout', 'sum(payout)'),
+    ('redtrack', 'rows', 'count(*)'),
+    ('redtrack', 'clicks', 'sum(clicks)'),
+    ('redtrack', 'conversions', 'sum(conversions)'),
+    ('redtrack', 'cost', 'sum(cost)'),
+] %}
 
 with control_totals as (
 
@@ -20,22 +23,15 @@ with control_totals as (
 
 raw_totals as (
 
-    {% for source, facts in measured.items() %}
-    {% for measure in ['rows'] + facts.measures %}
+    {% for source, measure, total in sums %}
     select
         _client_id,
         '{{ source }}' as source,
-        '{{ facts.table }}' as table_name,
         date,
         '{{ measure }}' as measure,
-        cast(
-            {{ 'count(*)' if measure == 'rows' else 'coalesce(sum(' ~ measure ~ '), 0)' }}
-            as decimal(38, 18)
-        ) as raw_total
-    from {{ facts.staging }}
-    group by 1, 4
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+        cast(coalesce({{ total }}, 0) as decimal(38, 18)) as raw_total
+    from {{ ref('stg_' ~ source ~ '__' ~ tables[source]) }}
+    group by 1, 3
     {{ 'union all' if not loop.last }}
     {% endfor %}
 
@@ -46,20 +42,16 @@ vendor_totals as (
     select
         _client_id,
         source,
-        table_name,
         date,
         measure,
         total
     from control_totals
     where
-        {% for source, facts in measured.items() %}
-        (
-            source = '{{ source }}'
-            and table_name = '{{ facts.table }}'
-            and measure in ('rows', '{{ facts.measures | join("', '") }}')
+        (source, table_name, measure) in (
+            {% for source, measure, total in sums %}
+            ('{{ source }}', '{{ tables[source] }}', '{{ measure }}'){{ ',' if not loop.last }}
+            {% endfor %}
         )
-        {{ 'or' if not loop.last }}
-        {% endfor %}
 
 ),
 
@@ -67,7 +59,6 @@ measures_known as (
 
     select distinct
         source,
-        table_name,
         measure
     from vendor_totals
 
@@ -78,18 +69,16 @@ compared as (
     select
         coalesce(raw_totals._client_id, vendor_totals._client_id) as _client_id,
         coalesce(raw_totals.source, vendor_totals.source) as source,
-        coalesce(raw_totals.table_name, vendor_totals.table_name) as table_name,
         coalesce(raw_totals.date, vendor_totals.date) as date,
         coalesce(raw_totals.measure, vendor_totals.measure) as measure,
         -- a day with totals and no rows holds zero of everything
-        coalesce(raw_totals.raw_total, 0) as raw_total,
+        cast(coalesce(raw_totals.raw_total, 0) as decimal(38, 18)) as raw_total,
         vendor_totals.total as vendor_total
     from raw_totals
     full outer join vendor_totals
         on
             raw_totals._client_id = vendor_totals._client_id
             and raw_totals.source = vendor_totals.source
-            and raw_totals.table_name = vendor_totals.table_name
             and raw_totals.date = vendor_totals.date
             and raw_totals.measure = vendor_totals.measure
 
@@ -100,12 +89,11 @@ judged as (
     select
         compared._client_id,
         compared.source,
-        compared.table_name,
         compared.date,
         compared.measure,
         compared.raw_total,
         compared.vendor_total,
-        -- a table that ingest never loaded has nothing to be compared with; one that it did
+        -- a source that ingest never loaded has nothing to be compared with; one that it did
         -- load must know every day
         case
             when measures_known.measure is null then true
@@ -116,7 +104,6 @@ judged as (
     left join measures_known
         on
             compared.source = measures_known.source
-            and compared.table_name = measures_known.table_name
             and compared.measure = measures_known.measure
 
 )

@@ -33,7 +33,7 @@ files_read as (
     where
         source = 's3_exports'
         and measure = 'rows'
-        and table_name in ('{{ tables | join("', '") }}')
+        and table_name in ({{ quoted(tables) }})
 
 ),
 

@@ -26,7 +26,7 @@ source_spellings as (
         lower(source_name) as source_key,
         row_number() over (
             partition by _client_id, lower(source_name)
-            order by date desc, source_id
+            order by date desc, source_id asc
         ) as age
     from spend
 

@@ -42,9 +42,11 @@ final as (
         redtrack_cost,
         redtrack_clicks,
         cost,
-        case
-            when cpa_state in ('ok', 'zero_cost') then {{ exact_ratio('cost', 'conversions') }}
-        end as cpa,
+        cast(
+            case
+                when cpa_state in ('ok', 'zero_cost') then {{ exact_ratio('cost', 'conversions') }}
+            end as decimal(18, 6)
+        ) as cpa,
         cpa_state,
         cast(everflow_revenue - cost as decimal(38, 18)) as profit
     from stated

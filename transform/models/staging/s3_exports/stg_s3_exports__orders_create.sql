@@ -4,9 +4,21 @@ with source as (
 
 ),
 
+trimmed as (
+
+    select
+        _client_id,
+        _file_name,
+        _row_id,
+        _file_date,
+        {{ without_blanks(order_columns()) }}
+    from source
+
+),
+
 renamed as (
 
-    {{ order_lines('source') }}
+    {{ order_lines('trimmed') }}
 
 )
 

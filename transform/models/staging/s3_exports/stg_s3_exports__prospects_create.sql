@@ -4,18 +4,32 @@ with source as (
 
 ),
 
+trimmed as (
+
+    select
+        _client_id,
+        _file_name,
+        _row_id,
+        _file_date,
+        {{ without_blanks([
+            'prospects_id', 'campaign_id', 'affid', 'click_id', 'state', 'prospect_date'
+        ]) }}
+    from source
+
+),
+
 renamed as (
 
     select
         -- ids
         _client_id,
-        {{ blank_to_null('prospects_id') }} as prospect_id,
-        {{ blank_to_null('campaign_id') }} as campaign_id,
+        prospects_id as prospect_id,
+        campaign_id,
         {{ to_whole_number('affid') }} as affiliate_id,
-        {{ blank_to_null('click_id') }} as click_id,
+        click_id,
 
         -- text
-        upper({{ blank_to_null('state') }}) as state,
+        upper(state) as state,
 
         -- dates
         {{ to_date('prospect_date') }} as date,
@@ -26,7 +40,7 @@ renamed as (
         {{ file_time('_file_name', '_file_date') }} as file_time
 
         -- names, addresses and the other affiliate parameters omitted
-    from source
+    from trimmed
 
 )
 

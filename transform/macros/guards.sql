@@ -1,0 +1,17 @@
+{#- Models that neither a contract nor `named` makes sure to have a client in every row. -#}
+{% macro models_without_client_guard(named) -%}
+    {%- set unguarded = [] -%}
+    {%- if execute -%}
+        {%- for node in graph.nodes.values() if node.resource_type == 'model' -%}
+            {%- if node.config.contract.enforced -%}
+                {%- set declared = node.columns.get('_client_id', {}).get('constraints', []) -%}
+                {%- if 'not_null' not in declared | map(attribute='type') | join(' ') -%}
+                    {%- do unguarded.append(node.name) -%}
+                {%- endif -%}
+            {%- elif node.name not in named -%}
+                {%- do unguarded.append(node.name) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return(unguarded) }}
+{%- endmacro %}

@@ -1,0 +1,48 @@
+-- Fails when a row of any model has no client, or when a model is new and not named below. Marts
+-- are held by their contract: _client_id is not null there, and a row without it stops the build.
+{% set models = [
+    'stg_clients__brands',
+    'stg_clients__internal_affiliates',
+    'stg_everflow__daily_stats',
+    'stg_ops__control_totals',
+    'stg_ops__loads',
+    'stg_redtrack__daily_spend',
+    'stg_s3_exports__orders_create',
+    'stg_s3_exports__orders_update',
+    'stg_s3_exports__prospects_create',
+    'int_advertisers__named',
+    'int_affiliates__named',
+    'int_days__asked',
+    'int_orders__latest',
+    'int_performance__costed',
+    'int_performance__ledger',
+    'int_raw_days__reconciled',
+    'int_raw_files__reconciled',
+    'int_spend__mapped',
+] %}
+{% set unguarded = models_without_client_guard(models) %}
+
+with counted as (
+
+    {% for model in models %}
+    select
+        '{{ model }}' as model_name,
+        count(*) as rows_without_client
+    from {{ ref(model) }}
+    where _client_id is null
+    union all
+    {% endfor %}
+    {% for model in unguarded %}
+    select
+        '{{ model }} is not named in this test' as model_name,
+        1 as rows_without_client
+    union all
+    {% endfor %}
+    select
+        'none' as model_name,
+        0 as rows_without_client
+
+)
+
+select * from counted
+where rows_without_client > 0
