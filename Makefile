@@ -24,6 +24,9 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 WITH_ENV = $(if $(wildcard .env),$(BIN)/dotenv -f .env run --no-override --)
 # Checks look at the files of the repository only, whatever warehouse a person has set.
 UNSET := env -u SIGNALROOM_TARGET -u SIGNALROOM_SCHEMA_PREFIX -u DBT_PROFILES_DIR -u DBT_TARGET
+SQLFLUFF := --disable-progress-bar --processes $(WORKERS)
+# Queries of reports are no dbt models: dbt's templater would pass over them in silence.
+PLAIN := --templater placeholder
 
 .PHONY: help install-dev run test test-quick test-file lint format typecheck ci build docs dev up down logs clean
 
@@ -50,8 +53,8 @@ lint: typecheck ## Check style, types, import directions, SQL, dbt project and c
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(UNSET) $(BIN)/sqlfluff lint --disable-progress-bar transform
-	$(UNSET) $(BIN)/sqlfluff lint --disable-progress-bar reports/queries
+	$(UNSET) $(BIN)/sqlfluff lint $(SQLFLUFF) transform
+	$(UNSET) $(BIN)/sqlfluff lint $(SQLFLUFF) $(PLAIN) reports/queries
 	$(UNSET) $(BIN)/dbt --quiet --warn-error parse --no-partial-parse
 	$(CHECK_CLIENT_FILES)
 
@@ -65,8 +68,8 @@ typecheck: $(READY) ## Check types (mypy, strict)
 format: $(READY) ## Rewrite Python and SQL in the house's style
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
-	$(UNSET) $(BIN)/sqlfluff fix --disable-progress-bar transform
-	$(UNSET) $(BIN)/sqlfluff fix --disable-progress-bar reports/queries
+	$(UNSET) $(BIN)/sqlfluff fix $(SQLFLUFF) transform
+	$(UNSET) $(BIN)/sqlfluff fix $(SQLFLUFF) $(PLAIN) reports/queries
 
 ci: ## Run what CI runs
 	@.ci/run
