@@ -10,6 +10,7 @@ with Agency() as agency:
 from sandbox.agency import Agency
 from sandbox.errors import SandboxError
 from sandbox.ledger import Truth
+from sandbox.serve import serve
 from sandbox.stage import Message
 
-__all__ = ["Agency", "Message", "SandboxError", "Truth"]
+__all__ = ["Agency", "Message", "SandboxError", "Truth", "serve"]

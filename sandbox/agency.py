@@ -19,7 +19,10 @@ from sandbox.server import Server
 from sandbox.stage import Message, Stage, Vendor
 from sandbox.vendors.everflow import Everflow
 from sandbox.vendors.redtrack import RedTrack
+from sandbox.vendors.resend import Resend
 from sandbox.vendors.s3 import S3
+from sandbox.vendors.slack import Slack
+from sandbox.vendors.twilio import Twilio
 
 DEFAULT_SEED = 713
 HISTORY_DAYS = 95
@@ -56,8 +59,13 @@ class Agency:
         self._files = Deliveries(self.stage.world, OrderBook(self.stage.world))
         self.s3 = S3(self.stage, self._deliveries)
         self._vendors: tuple[Vendor, ...] = (
-            Everflow(self.stage), RedTrack(self.stage), self.s3,
-        )  # fmt: skip
+            Everflow(self.stage),
+            RedTrack(self.stage),
+            self.s3,
+            Slack(self.stage),
+            Resend(self.stage),
+            Twilio(self.stage),
+        )
         self.faults = Faults(self.vendors)
         self.requests: list[Request] = []
         self._closing = threading.Event()

@@ -15,6 +15,8 @@ Kind = Literal[
     "truncated_body",  # promises the whole body, sends half
     "close_connection",  # no answer at all, nothing done
     "accept_then_close",  # does what was asked, then no answer
+    "accept_then_hang",  # the same, after `seconds`
+    "ok_false",  # Slack: 200 with this `error`
     "bad_json",
     "wrong_type",  # 200 with an HTML page
     "redirect_foreign",
@@ -34,6 +36,7 @@ class Fault:
     status: int = 500
     retry_after: float | None = None
     seconds: float = 0.0
+    error: str = "internal_error"
     location: str = "http://collector.invalid/"
 
     def fits(self, request: str) -> bool:
@@ -58,6 +61,7 @@ class Faults:
         status: int = 500,
         retry_after: float | None = None,
         seconds: float = 5.0,
+        error: str = "internal_error",
         location: str = "http://collector.invalid/",
     ) -> Fault:
         """The next `times` matching requests to `vendor` meet this fault; plans queue up.
@@ -68,7 +72,7 @@ class Faults:
             raise SandboxError(f"no vendor {vendor!r}; there are {', '.join(self._vendors)}")
         if kind not in get_args(Kind):
             raise SandboxError(f"no fault {kind!r}; there are {', '.join(get_args(Kind))}")
-        fault = Fault(vendor, kind, times, match, status, retry_after, seconds, location)
+        fault = Fault(vendor, kind, times, match, status, retry_after, seconds, error, location)
         with self._lock:
             self._planned.append(fault)
         return fault

@@ -1,15 +1,15 @@
 """The door of every vendor: keeps the log of requests and plays the planned faults."""
 
 import io
-import json
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Response
 
+from sandbox.canned import canned
 from sandbox.faults import Fault, Faults
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ class Gate:
         )
         if response is None:
             _hang_up(environ)
-            return []
+            start_response("200 OK", [])  # into a closed socket: the server notices and gives up
+            return [b""]
         return response(environ, start_response)
 
     def _answer(self, environ: "WSGIEnvironment", fault: Fault | None) -> Response | None:
@@ -82,10 +83,13 @@ class Gate:
                 self._closing.wait(fault.seconds)
             elif kind == "close_connection":
                 return None
-            elif kind in _CANNED:
-                return _CANNED[kind](fault)
+            instead = canned(fault)
+            if instead is not None:
+                return instead
         response = Response.from_app(self._app, environ, buffered=True)
-        if kind == "accept_then_close":
+        if fault is not None and kind in ("accept_then_close", "accept_then_hang"):
+            if kind == "accept_then_hang":
+                self._closing.wait(fault.seconds)
             return None
         if kind == "bad_json":
             response.set_data(response.get_data() + b'"}')
@@ -94,27 +98,6 @@ class Gate:
             response.set_data(whole[: len(whole) // 2])
             response.headers["Content-Length"] = str(len(whole))
         return response
-
-
-def _error(status: int, text: str) -> Response:
-    return Response(json.dumps({"error": text}), status, content_type="application/json")
-
-
-def _too_many(fault: Fault) -> Response:
-    response = _error(429, "rate limit exceeded")
-    if fault.retry_after is not None:
-        response.headers["Retry-After"] = f"{fault.retry_after:g}"
-    return response
-
-
-_CANNED: dict[str | None, Callable[[Fault], Response]] = {
-    "status": lambda fault: _error(fault.status, "the request could not be served"),
-    "status_500": lambda fault: _error(500, "internal error code=8"),
-    "status_429": _too_many,
-    "wrong_type": lambda fault: Response("<html><body>Maintenance</body></html>", 200,
-                                         content_type="text/html"),
-    "redirect_foreign": lambda fault: Response("", 302, {"Location": fault.location}),
-}  # fmt: skip
 
 
 def _read(environ: "WSGIEnvironment") -> bytes:

@@ -60,7 +60,6 @@ class Everflow:
 
     def app(self, base_url: str) -> "WSGIApplication":
         app = Flask("everflow")
-        app.config["JSON_SORT_KEYS"] = False
         app.before_request(self._guard)
         app.after_request(self._rate_headers)
         app.register_error_handler(BadRequestError, lambda error: refuse(400, str(error)))

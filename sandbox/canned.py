@@ -1,0 +1,65 @@
+"""Answers that a planned fault gives in the vendor's stead, in the vendor's own form."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from werkzeug.wrappers import Response
+
+from sandbox.faults import Fault
+
+_S3_CODES = {429: "SlowDown", 500: "InternalError", 503: "SlowDown", 403: "AccessDenied"}
+_RESEND_NAMES = {429: "rate_limit_exceeded", 500: "internal_server_error"}
+_TWILIO_CODES = {429: 20429, 401: 20003, 404: 20404}
+
+
+def canned(fault: Fault) -> Response | None:
+    """The whole answer of this fault; None when the vendor itself has to answer."""
+    make = _ANSWERS.get(fault.kind)
+    return make(fault) if make is not None else None
+
+
+def _status(fault: Fault, status: int) -> Response:
+    if fault.vendor == "s3":
+        code = _S3_CODES.get(status, "InternalError")
+        return Response(
+            f"<Error><Code>{code}</Code><Message>planned fault</Message></Error>", status,
+            content_type="application/xml",
+        )  # fmt: skip
+    response = Response(
+        json.dumps(_body(fault.vendor, status)), status, content_type="application/json"
+    )
+    if fault.retry_after is not None:
+        response.headers["Retry-After"] = f"{fault.retry_after:g}"
+    return response
+
+
+def _body(vendor: str, status: int) -> dict[str, Any]:
+    text = "rate limit exceeded" if status == 429 else "internal error code=8"
+    if vendor == "slack":
+        return {"ok": False, "error": "ratelimited" if status == 429 else "internal_error"}
+    if vendor == "resend":
+        name = _RESEND_NAMES.get(status, "application_error")
+        return {"statusCode": status, "name": name, "message": text}
+    if vendor == "twilio":
+        code = _TWILIO_CODES.get(status, 20500)
+        return {"code": code, "message": text, "status": status,
+                "more_info": f"https://www.twilio.com/docs/errors/{code}"}  # fmt: skip
+    return {"error": text}
+
+
+def _ok_false(fault: Fault) -> Response:
+    body = json.dumps({"ok": False, "error": fault.error})
+    return Response(body, 200, content_type="application/json")
+
+
+_ANSWERS: dict[str, Callable[[Fault], Response]] = {
+    "status": lambda fault: _status(fault, fault.status),
+    "status_500": lambda fault: _status(fault, 500),
+    "status_429": lambda fault: _status(fault, 429),
+    "ok_false": _ok_false,
+    "wrong_type": lambda fault: Response(
+        "<html><body>Maintenance</body></html>", 200, content_type="text/html"
+    ),
+    "redirect_foreign": lambda fault: Response("", 302, {"Location": fault.location}),
+}

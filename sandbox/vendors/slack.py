@@ -1,0 +1,221 @@
+"""Slack's Web API (VENDOR_APIS section 7.1)."""
+
+import itertools
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, Response, g, jsonify, request
+
+from sandbox.limits import CallWindow
+from sandbox.stage import Message, Stage, per_client
+from sandbox.vendors.slack_blocks import SlackError, content_of, parsed
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+TOKENS = {"713": "xoxb-sandbox-713", "cti": "xoxb-sandbox-cti"}
+CHANNELS = {"713": "C0REPORTS713", "cti": "C0REPORTSCTI"}
+ALERT_CHANNELS = {"713": "C0ALERTS713", "cti": "C0ALERTSCTI"}
+# channels that exist and refuse
+REFUSING = {"C0ARCHIVED0": "is_archived", "C0NOTMEMBER": "not_in_channel"}
+
+
+class Slack:
+    name = "slack"
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._posts = CallWindow(stage.limit_clock)
+        self._number = itertools.count(100)
+        self._base_url = ""
+        self._files: dict[str, tuple[str, int, bytes]] = {}
+
+    def environment(self, base_url: str) -> dict[str, str]:
+        return {
+            **per_client("SLACK_BOT_TOKEN", TOKENS),
+            **per_client("SLACK_CHANNEL_ID", CHANNELS),
+            **per_client("SLACK_ALERT_CHANNEL_ID", ALERT_CHANNELS),
+            **per_client("SLACK_BASE_URL", dict.fromkeys(TOKENS, f"{base_url}/api/")),
+        }
+
+    def close(self) -> None:
+        return
+
+    def app(self, base_url: str) -> "WSGIApplication":
+        self._base_url = base_url
+        app = Flask("slack")
+        app.before_request(self._guard)
+        app.register_error_handler(SlackError, _refused)
+        for method, view in {
+            "auth.test": self._auth_test,
+            "chat.postMessage": self._post,
+            "chat.update": self._update,
+            "conversations.history": self._history,
+            "files.getUploadURLExternal": self._upload_url,
+            "files.completeUploadExternal": self._complete_upload,
+        }.items():
+            app.add_url_rule(f"/api/{method}", method, view, methods=["GET", "POST"])
+        app.add_url_rule("/upload/<file_id>", "upload", self._upload, methods=["POST"])
+        app.register_error_handler(404, lambda error: _refused(SlackError("unknown_method")))
+        return app
+
+    def _guard(self) -> None:
+        if request.path.startswith("/upload/"):
+            return
+        body = request.get_json(silent=True) if request.is_json else None
+        g.arguments = body if isinstance(body, dict) else request.values.to_dict()
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        token = token or str(g.arguments.get("token", ""))
+        if not token:
+            raise SlackError("not_authed")
+        g.client = next((name for name, known in TOKENS.items() if known == token), None)
+        if g.client is None:
+            raise SlackError("invalid_auth")
+
+    def _auth_test(self) -> Response:
+        return jsonify(ok=True, url=self._base_url, team="Sandbox", user="signalroom",
+                       team_id="T0SANDBOX", user_id="U0SANDBOX", bot_id="B0SANDBOX")  # fmt: skip
+
+    def _post(self) -> Response:
+        channel = _channel()
+        wait = self._posts.wait(channel, self._stage.caps.slack_per_minute)
+        if wait > 0:
+            response = jsonify(ok=False, error="ratelimited")
+            response.status_code = 429
+            real = self._stage.limit_clock.real_seconds(wait)
+            response.headers["Retry-After"] = str(max(1, math.ceil(real)))
+            return response
+        message = self._message(channel, content_of(g.arguments), f"{next(self._number):06d}")
+        self._stage.mailbox.add(message)
+        return jsonify(
+            ok=True, channel=channel, ts=message.message_id, message=_shown(message, False)
+        )
+
+    def _message(self, channel: str, content: dict[str, Any], number: str) -> Message:
+        metadata = content.get("metadata")
+        payload = metadata.get("event_payload", {}) if isinstance(metadata, dict) else {}
+        key = payload.get("key") or payload.get("dedupe_key") or payload.get("idempotency_key")
+        return Message(
+            channel="slack", client=g.client, message_id=f"{self._stage.now()}.{number}",
+            recipients=(channel,), text=content["text"], payload=content,
+            key=None if key is None else str(key), at=self._stage.moment(),
+        )  # fmt: skip
+
+    def _update(self) -> Response:
+        channel = _channel()
+        ts = str(g.arguments.get("ts", ""))
+        known = self._find(channel, ts)
+        if known is None:
+            raise SlackError("message_not_found")
+        content = {**known.payload, **content_of(g.arguments)}
+        message = replace(known, text=content["text"], payload=content)
+        self._stage.mailbox.replace(message)
+        return jsonify(
+            ok=True, channel=channel, ts=ts, text=message.text, message=_shown(message, False)
+        )
+
+    def _find(self, channel: str, ts: str) -> Message | None:
+        return next(
+            (
+                row
+                for row in self._stage.mailbox.all("slack")
+                if row.message_id == ts and row.recipients == (channel,)
+            ),
+            None,
+        )
+
+    def _history(self) -> Response:
+        channel = _channel()
+        limit = min(999, int(g.arguments.get("limit") or 100))
+        oldest, latest = _moment("oldest", 0.0), _moment("latest", math.inf)
+        inclusive = str(g.arguments.get("inclusive", "")).lower() in ("true", "1")
+        with_metadata = str(g.arguments.get("include_all_metadata", "")).lower() in ("true", "1")
+        found = [
+            row
+            for row in reversed(self._stage.mailbox.all("slack"))
+            if row.recipients == (channel,)
+            and (
+                oldest < float(row.message_id) < latest
+                or (inclusive and float(row.message_id) in (oldest, latest))
+            )
+        ]
+        start = int(g.arguments.get("cursor") or 0)
+        page = found[start : start + limit]
+        more = start + limit < len(found)
+        return jsonify(
+            ok=True, messages=[_shown(row, with_metadata) for row in page], has_more=more,
+            response_metadata={"next_cursor": str(start + limit) if more else ""},
+        )  # fmt: skip
+
+    def _upload_url(self) -> Response:
+        name, length = str(g.arguments.get("filename", "")), str(g.arguments.get("length", ""))
+        if not name or not length.isdigit() or int(length) == 0:
+            raise SlackError("missing_argument")
+        file_id = f"F0{next(self._number):08d}"
+        self._files[file_id] = (name, int(length), b"")
+        return jsonify(ok=True, upload_url=f"{self._base_url}/upload/{file_id}", file_id=file_id)
+
+    def _upload(self, file_id: str) -> Response:
+        if file_id not in self._files:
+            return Response("not found", 404)
+        name, length, _ = self._files[file_id]
+        body = request.get_data() or next(iter(request.files.values())).read()
+        self._files[file_id] = (name, length, body)
+        return Response(f"OK - {len(body)}", 200, content_type="text/plain")
+
+    def _complete_upload(self) -> Response:
+        files = parsed(g.arguments.get("files"))
+        if not isinstance(files, list) or not files:
+            raise SlackError("invalid_arguments")
+        if any(row.get("id") not in self._files for row in files):
+            raise SlackError("file_not_found")
+        if any(len(self._files[row["id"]][2]) != self._files[row["id"]][1] for row in files):
+            raise SlackError("file_update_failed")
+        if g.arguments.get("channel_id"):
+            channel = _channel("channel_id")
+            content = {
+                "text": str(g.arguments.get("initial_comment") or ""), "files": files,
+                "thread_ts": g.arguments.get("thread_ts"),
+            }  # fmt: skip
+            message = self._message(channel, content, f"{next(self._number):06d}")
+            attached = tuple(
+                (self._files[row["id"]][0], self._files[row["id"]][2]) for row in files
+            )
+            self._stage.mailbox.add(replace(message, attachments=attached))
+        return jsonify(
+            ok=True, files=[{"id": row["id"], "title": row.get("title", "")} for row in files]
+        )
+
+
+def _refused(error: SlackError) -> Response:
+    body: dict[str, Any] = {"ok": False, "error": error.code}
+    if error.messages:
+        body["response_metadata"] = {"messages": error.messages}
+    return jsonify(body)
+
+
+def _channel(name: str = "channel") -> str:
+    """The channel asked for, when this client's bot may speak there."""
+    channel = str(g.arguments.get(name, ""))
+    if channel in REFUSING:
+        raise SlackError(REFUSING[channel])
+    if channel not in (CHANNELS[g.client], ALERT_CHANNELS[g.client]):
+        raise SlackError("channel_not_found")
+    return channel
+
+
+def _moment(name: str, otherwise: float) -> float:
+    try:
+        return float(g.arguments.get(name) or otherwise)
+    except ValueError:
+        raise SlackError(f"invalid_ts_{name}") from None
+
+
+def _shown(message: Message, with_metadata: bool) -> dict[str, Any]:
+    shown = {"type": "message", "user": "U0SANDBOX", "bot_id": "B0SANDBOX",
+             "ts": message.message_id, "text": message.text}  # fmt: skip
+    for name in ("blocks", "thread_ts", "files") + (("metadata",) if with_metadata else ()):
+        if message.payload.get(name):
+            shown[name] = message.payload[name]
+    return shown
