@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from ingest.landing import ControlTotal, Landing, Pull, Row
+from ingest.numbers import EXACT, total
 from ingest.windows import days
 
 
@@ -48,7 +49,7 @@ def totals_by_day(
             day=day,
             totals={
                 "rows": len(found),
-                **{name: sum((row[name] or 0 for row in found), Decimal(0)) for name in measures},
+                **{name: total(row[name] for row in found) for name in measures},
             },
             digest=digest(found),
         )
@@ -63,4 +64,4 @@ def digest(rows: Iterable[Row]) -> str:
 
 
 def _plain(value: object) -> str:
-    return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
+    return f"{EXACT.normalize(value):f}" if isinstance(value, Decimal) else str(value)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from collections.abc import Callable, Iterable, Mapping
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from typing import Any
 
 from signalroom.errors import AnswerError
@@ -12,6 +12,7 @@ MONEY_TYPE: Mapping[str, Any] = {"data_type": "decimal", "precision": 38, "scale
 COUNT_TYPE: Mapping[str, Any] = {"data_type": "bigint"}
 TEXT_TYPE: Mapping[str, Any] = {"data_type": "text"}
 DATE_TYPE: Mapping[str, Any] = {"data_type": "date"}
+EXACT = Context(prec=80)  # Decimal's own 28 digits are too few for sums of decimal(38, 18)
 _SCALE = Decimal(1).scaleb(-18)
 _LARGEST = Decimal(10) ** 19
 
@@ -25,7 +26,7 @@ def money(value: object) -> Decimal | None:
         raise AnswerError(f"The amount {value!r} is too large to be money.")
     exponent = number.as_tuple().exponent
     if isinstance(exponent, int) and exponent < -18:
-        return number.quantize(_SCALE, rounding=ROUND_HALF_EVEN)
+        return number.quantize(_SCALE, rounding=ROUND_HALF_EVEN, context=EXACT)
     return number
 
 
@@ -37,6 +38,14 @@ def count(value: object) -> int | None:
     if number != number.to_integral_value():
         raise AnswerError(f"{value!r} is not a whole number.")
     return int(number)
+
+
+def total(values: Iterable[Decimal | int | None]) -> Decimal:
+    """The exact sum; what is missing adds nothing."""
+    found = Decimal(0)
+    for value in values:
+        found = EXACT.add(found, Decimal(value or 0))
+    return found
 
 
 def _number(value: object) -> Decimal | None:

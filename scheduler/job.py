@@ -8,6 +8,8 @@ from pathlib import Path
 
 from ingest import pipeline, registry
 from ingest.landing import Source
+from reports import registry as reports_registry
+from scheduler import reporting
 from signalroom import clients, clock
 from signalroom.clients import Client
 from signalroom.errors import SignalRoomError
@@ -110,3 +112,12 @@ def make_reports(
     working_for: list[Client], send: bool, outcome: Outcome, progress: Progress
 ) -> None:
     """Render the daily reports of each client, and deliver them when asked to."""
+    for report in reports_registry.REPORTS.values():
+        for client in report.clients():
+            if client in working_for:
+                made = reporting.make(
+                    report.name, client.id, outcome.day, (), send, False, None, progress
+                )
+                outcome.reports += made.paths
+                outcome.deliveries += made.deliveries
+                outcome.failures += made.failures

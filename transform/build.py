@@ -104,7 +104,8 @@ def _take(event: Mapping[str, Any], result: BuildResult, step: Step) -> str:
     if info["name"] == "LogStartLine":
         step.say(data["description"].removeprefix("sql "))
     elif info["name"] in RESULTS:
-        step.advance(data["index"], data["total"])
+        if "total" in data:  # exposures, which dbt passes over, have none
+            step.advance(data["index"], data["total"])
         _count(data, result)
     elif info["name"] == "RunResultError":
         result.failures.append(_one_line(data["msg"]))

@@ -8,7 +8,7 @@ from typing import Any
 
 from ingest.http import VendorClient
 from ingest.landing import Pull, Row, Window
-from ingest.numbers import converter
+from ingest.numbers import EXACT, converter
 from ingest.sources.everflow.settings import (
     CURRENCY,
     KNOWN_TIMEZONES,
@@ -122,9 +122,9 @@ def _row(client_id: str, entry: dict[str, Any]) -> Row:
         raise AnswerError(
             f"everflow for client {client_id}: a row lacks {error}; nothing was loaded."
         ) from None
-    row["profit"] = (
-        None if row["revenue"] is None or row["payout"] is None else row["revenue"] - row["payout"]
-    )
+    revenue, payout = row["revenue"], row["payout"]
+    known = revenue is not None and payout is not None
+    row["profit"] = EXACT.subtract(revenue, payout) if known else None
     return row
 
 

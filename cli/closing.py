@@ -1,0 +1,111 @@
+"""The closing table of the main job: what came, what it cost, where to look next."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from reports.brands import brand_days
+from reports.figures import money, rounded
+from scheduler.job import Outcome
+from signalroom import settings
+from signalroom.errors import WarehouseError
+from signalroom.masking import mask
+from transform.build import BuildResult
+
+
+def show(outcome: Outcome) -> None:
+    """Print the outcome for people, at most 80 columns wide where the terminal is."""
+    console = Console(highlight=False, soft_wrap=True)
+    console.print()
+    if outcome.rows:
+        console.print(_rows(outcome))
+    if outcome.build:
+        console.print(_brands(outcome))
+        console.print(_counts(outcome.build))
+    if outcome.pulls and not outcome.changed:
+        console.print(
+            "\n[green]Nothing has changed[/] since the last run: each day that was asked again\n"
+            "came back the same, and no file was new."
+        )
+    _reports(console, outcome)
+    for failure in outcome.failures:
+        click.echo(f"Error: {mask(failure)}", err=True)
+    if not outcome.failures:
+        _next(console, outcome)
+
+
+def _rows(outcome: Outcome) -> Table:
+    clients = sorted({client for client, _ in outcome.rows})
+    table = Table("Loaded", title_justify="left", box=None, header_style="bold", pad_edge=False)
+    for client in clients:
+        table.add_column(f"{client} rows", justify="right")
+    for name in dict.fromkeys(name for _, name in outcome.rows):
+        counts = [outcome.rows.get((client, name)) for client in clients]
+        table.add_row(name, *("-" if count is None else f"{count:,}" for count in counts))
+    return table
+
+
+def _brands(outcome: Outcome) -> Table:
+    table = Table(
+        f"CPA of {outcome.day:%a %d %b %Y}", box=None, header_style="bold", pad_edge=False
+    )
+    for name in ("brand", "conversions", "cost", "CPA"):
+        table.add_column(name, justify="left" if name == "brand" else "right")
+    try:
+        found = brand_days(outcome.day)
+    except WarehouseError as error:
+        outcome.failures.append(str(error))
+        found = []
+    for one in found:
+        cpa = money(rounded(one.cpa)) if one.cpa is not None else "no conversions"
+        cost = money(rounded(one.cost))
+        table.add_row(
+            f"client {one.client_id}", escape(one.brand), f"{one.conversions:,}", cost, cpa
+        )
+    if not found:
+        table.add_row("no data for this day", "", "", "", "")
+    return table
+
+
+def _counts(build: BuildResult) -> str:
+    said = (
+        f"[bold]dbt[/]  {build.models} models, {build.tests} tests passed, "
+        f"{len(build.failures)} failed"
+    )
+    warned = len(build.warnings)
+    return f"\n{said}, {warned} warnings" if warned else f"\n{said}"
+
+
+def _reports(console: Console, outcome: Outcome) -> None:
+    folders: dict[Path, list[str]] = defaultdict(list)
+    for path in outcome.reports:
+        folders[path.parent].append(path.name)
+    for folder, names in folders.items():
+        console.print(f"\n[bold]Reports[/] in {_short(folder)}")
+        for name in names:
+            console.print(f"  {escape(name)}")
+    for line in outcome.deliveries:
+        console.print(f"  {escape(mask(line))}")
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def _next(console: Console, outcome: Outcome) -> None:
+    mails = [path for path in outcome.reports if path.name.endswith(".email.html")]
+    console.print("\n[bold]Look at it[/]")
+    if mails:
+        console.print(f"  the report    open {_short(mails[0])} in a browser")
+    if settings.target() == "duckdb":
+        console.print(
+            "  the marts     .venv/bin/dbt show --inline 'select * from marts.daily_summary'"
+        )
+    console.print("  the lineage   .venv/bin/dbt docs generate && .venv/bin/dbt docs serve")
+    console.print("  your own data README.md, 'Point it at one real source'")

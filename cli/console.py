@@ -1,0 +1,104 @@
+"""How long work looks: live progress on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from signalroom.masking import mask
+from signalroom.progress import Step
+
+GOOD, BAD, NOTE = "[green]✓[/]", "[red]✗[/]", "[yellow]•[/]"
+
+
+class PlainStep:
+    """A step without a terminal: a line when it ends."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+
+    def say(self, text: str) -> None:
+        """Nothing: a log needs outcomes, not every move."""
+
+    def advance(self, done: int, total: int) -> None:
+        """Nothing, as above."""
+
+    def finish(self, text: str) -> None:
+        click.echo(mask(f"done    {self._title}: {text}"))
+
+    def fail(self, text: str) -> None:
+        click.echo(mask(f"FAILED  {self._title}: {text}"))
+
+
+class LiveStep:
+    """A step on a terminal: spinner, bar, what is going on, time."""
+
+    def __init__(self, live: Progress, title: str) -> None:
+        self._live = live
+        self._title = title
+        self._task: TaskID = live.add_task(title, total=None, note="")
+
+    def say(self, text: str) -> None:
+        self._live.update(self._task, note=escape(mask(text)))
+
+    def advance(self, done: int, total: int) -> None:
+        self._live.update(self._task, completed=done, total=total)
+
+    def finish(self, text: str) -> None:
+        self._end(GOOD, text)
+
+    def fail(self, text: str) -> None:
+        self._end(BAD, text)
+
+    def _end(self, mark: str, text: str) -> None:
+        seconds = self._live.tasks[self._live.task_ids.index(self._task)].elapsed or 0
+        self._live.remove_task(self._task)
+        self._live.console.print(
+            f"{mark} {escape(self._title)}: {escape(mask(text))} [dim]{seconds:.1f} s[/]",
+            highlight=False,
+        )
+
+
+class Display:
+    """Progress for people; use it as a context manager."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._live: Progress | None = None
+        if sys.stdout.isatty() and not quiet:
+            self._live = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=16),
+                TextColumn("[dim]{task.fields[note]}[/]"),
+                TimeElapsedColumn(),
+                console=Console(),
+                transient=True,
+            )
+
+    def __enter__(self) -> Display:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def step(self, title: str) -> Step:
+        """Begin a step."""
+        return LiveStep(self._live, title) if self._live else PlainStep(title)
+
+    def note(self, text: str) -> None:
+        """A line of its own."""
+        if self._live:
+            self._live.console.print(f"{NOTE} {escape(mask(text))}", highlight=False)
+        elif not self._quiet:
+            click.echo(mask(f"note    {text}"))

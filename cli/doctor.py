@@ -1,0 +1,75 @@
+"""`signalroom doctor`: what is set up, what is not, and how to repair it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import click
+
+
+@click.command()
+@click.option("--reference-only", is_flag=True, help="Check the clients' files alone.")
+def doctor(reference_only: bool) -> None:
+    """Check configuration, connections and client data; name each repair.
+
+    Exits 1 when something would stop the main job or give wrong numbers.
+    """
+    from signalroom.errors import SignalRoomError
+    from transform import reference
+
+    faults = reference.mistakes()
+    for check in () if reference_only else (_settings, _warehouse, _sources):
+        try:
+            check(_good)
+        except SignalRoomError as error:
+            faults.append(str(error))
+    if not faults:
+        _good("the clients' files are in order")
+    for fault in faults:
+        click.echo(f"✗ {fault}", err=True)
+    sys.exit(1 if faults else 0)
+
+
+def _good(text: str) -> None:
+    click.echo(f"✓ {text}")
+
+
+def _settings(good: Callable[[str], None]) -> None:
+    from signalroom import clients, clock, settings
+
+    good(f"local state in {settings.home()}")
+    good(f"business time {clock.now().astimezone(clock.zone()):%Y-%m-%d %H:%M %Z}")
+    good(f"clients {', '.join(client.id for client in clients.active_clients())}")
+
+
+def _warehouse(good: Callable[[str], None]) -> None:
+    from signalroom import settings
+    from signalroom.connections import duckdb_connection, duckdb_path, postgres_connection
+
+    if settings.target() == "postgres":
+        settings.require("SIGNALROOM_HASH_SALT")
+        with postgres_connection() as connection, connection.cursor() as cursor:
+            cursor.execute("show server_version")
+            good(f"PostgreSQL {cursor.fetchone()[0]} answers")
+        return
+    if duckdb_path().exists():
+        with duckdb_connection(read_only=True):
+            good(f"DuckDB file {duckdb_path()} opens")
+    else:
+        good(f"DuckDB file {duckdb_path()} will be made by the first run")
+
+
+def _sources(good: Callable[[str], None]) -> None:
+    from ingest import pipeline, registry
+    from signalroom import clients
+
+    for name in registry.NAMES:
+        source = registry.source(name)
+        pipeline.refuse_shared_accounts(source)
+        for client in clients.active_clients():
+            missing = pipeline.missing_variables(source, client.id)
+            if missing:
+                click.echo(f"• {name} is off for {client.id}: {', '.join(missing)} not set")
+            else:
+                good(f"{name} is set up for {client.id}")

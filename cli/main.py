@@ -1,0 +1,99 @@
+"""The `signalroom` command: one readable line for every failure, never a traceback."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from importlib import import_module
+
+import click
+
+from signalroom import settings
+from signalroom.errors import SignalRoomError
+from signalroom.masking import MaskingFilter, mask
+
+# command -> what `signalroom --help` says of it; each lives in the module of its name
+COMMANDS = {
+    "run": "The main job, once: ingest, dbt build, the daily reports.",
+    "ingest": "Load one or more sources into the raw tables.",
+    "build": "dbt build, under the lock that keeps two builds apart.",
+    "report": "Render one report, and with --send deliver it.",
+    "scheduler": "The resident process: the main job by itself, on schedule.",
+    "doctor": "Check configuration, connections and client data; name each repair.",
+    "sandbox": "The simulated agency: local servers that behave like every vendor.",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when it is called, so that `--help` answers at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="signalroom")
+def signalroom() -> None:
+    """What did a conversion cost yesterday, by affiliate, for each client and brand?
+
+    SignalRoom pulls the agency's sources into a warehouse, builds tested marts with dbt and sends
+    reports. Without any set-up it runs on simulated vendors and an embedded DuckDB:
+
+    \b
+      signalroom run                              the main job, once
+      signalroom report daily_ccw --date 2026-11-18
+      dbt build                                   the marts alone, after editing a model
+
+    Settings come from the environment and from .env; .env.example lists them all.
+    """
+
+
+def main() -> None:
+    """Entry point: exits 0 on success, 1 on an explained failure, 2 on wrong usage."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(MaskingFilter())
+    settings.load_env_file()
+    try:
+        signalroom(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("Interrupted; what was loaded stays, the next run goes on.", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Exit as leave:
+        sys.exit(leave.exit_code)
+    except SignalRoomError as error:
+        click.echo(f"Error: {mask(str(error))}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        # the reader of our output has gone; say nothing more to it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        click.echo(f"Error: {_unexpected(error)}", err=True)
+        sys.exit(1)
+
+
+def _unexpected(error: Exception) -> str:
+    text = mask("".join(traceback.format_exception(error)))
+    summary = mask(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
+    try:
+        path = settings.home() / "unexpected-error.txt"
+        path.write_text(text, encoding="utf-8")
+    except (OSError, SignalRoomError):
+        return f"unexpected {summary}."
+    return f"unexpected {summary}. The details are in {path}; please report them."

@@ -1,0 +1,70 @@
+"""`signalroom report`: render one report, and with --send deliver it."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+from pathlib import Path
+
+import click
+
+from cli import options
+
+
+@click.command()
+@click.argument("name")
+@options.clients
+@click.option("--date", "day", type=options.DAY, help="Day of the report; default yesterday.")
+@click.option(
+    "--channel",
+    "channels",
+    multiple=True,
+    type=click.Choice(["slack", "email", "sms"]),
+    help="Only this channel; repeatable.",
+)
+@click.option("--send", is_flag=True, help="Deliver it; what was delivered already is not again.")
+@click.option("--again", is_flag=True, help="With --send: deliver it once more.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the files; default: the outbox folder.",
+)
+def report(
+    name: str,
+    clients: tuple[str, ...],
+    day: date | None,
+    channels: tuple[str, ...],
+    send: bool,
+    again: bool,
+    out: Path | None,
+) -> None:
+    """Render one report for each client that has it, and with --send deliver it.
+
+    \b
+      signalroom report daily_ccw
+      signalroom report daily_exp --date 2026-11-18 --channel email --out reports-of-the-18th
+    """
+    from cli.console import Display
+    from reports import registry
+    from scheduler import reporting
+    from signalroom import clients as all_clients
+    from signalroom import clock
+    from signalroom.errors import ReportError
+
+    if again and not send:
+        raise click.UsageError("--again goes with --send.")
+    one = registry.find(name)
+    wanted = {client.id for client in all_clients.active_clients(clients)}
+    those = [client for client in one.clients() if client.id in wanted]
+    if not those:
+        raise ReportError(f"{name} is made for none of the clients {', '.join(sorted(wanted))}.")
+    failures = 0
+    with Display() as display:
+        for client in those:
+            made = reporting.make(
+                name, client.id, day or clock.yesterday(), channels, send, again, out, display
+            )
+            failures += len(made.failures)
+            for path in made.paths:
+                click.echo(str(path))
+    sys.exit(1 if failures else 0)

@@ -1,0 +1,29 @@
+"""`signalroom scheduler`: the resident process."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address for /health.")
+def scheduler(host: str) -> None:
+    """The resident process: every job of scheduler/schedule.yml by itself.
+
+    Listens on PORT (default 8080) for GET /health. Ends on SIGTERM or Ctrl-C, together with the
+    work in progress, which the next run repeats safely.
+    """
+    from scheduler.process import Resident
+    from signalroom.errors import ConfigurationError
+
+    port = os.environ.get("PORT", "").strip() or "8080"
+    try:
+        Resident().run(int(port), host)
+    except ValueError:
+        raise ConfigurationError(f"PORT is {port!r}: use a number.") from None
+    except OSError as error:
+        raise ConfigurationError(
+            f"Port {port} cannot be used: {error.strerror}. Set PORT to a free one."
+        ) from None
