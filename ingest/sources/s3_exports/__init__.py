@@ -7,19 +7,16 @@ file ledger in the warehouse (etag and size), so that no state lives anywhere el
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from ingest.landing import KnownFile, Landing, Plan, Pull, Source
+from ingest.landing import Landing, Plan, Pull, Source
 from ingest.numbers import TEXT_TYPE
 from ingest.privacy import Policy, policy
-from ingest.sources.s3_exports.bucket import Bucket, StoredFile
-from ingest.sources.s3_exports.errors import ChangedError, RefusedError, WaitingError
-from ingest.sources.s3_exports.intake import record, take
+from ingest.sources.s3_exports.bucket import Bucket
+from ingest.sources.s3_exports.listing import Listing, list_files
 from ingest.sources.s3_exports.place import Prefix, place, refuse_shared_prefixes
+from ingest.sources.s3_exports.reading import Reading
 from ingest.sources.s3_exports.settings import (
     KNOWN_COLUMNS,
     MERGE_KEY,
@@ -27,43 +24,61 @@ from ingest.sources.s3_exports.settings import (
     PIECE_BYTES,
     REQUIRED,
     RESOURCES,
-    UNREACHABLE_FILES,
 )
-from signalroom.errors import SourceError
-
-SAY_EVERY_S = 5.0
+from signalroom.errors import CredentialsError
 
 
 def extract(pull: Pull) -> Iterator[Landing]:
     """A landing for each prefix asked for; its files are read while its rows are."""
-    bucket, prefixes = _connect(pull)
-    for prefix in prefixes:
-        files, _ = _unread(bucket, prefix, pull)
-        rules = policy("s3_exports", prefix.table, pull.client_id)
+    bucket, listings = _listings(pull)
+    for prefix, listing in listings.items():
+        rules = policy(SOURCE.name, prefix.table, pull.client_id)
         landing = Landing(
             table=prefix.table, rows=(), columns=_columns(prefix.table, rules), merge_key=MERGE_KEY
         )
-        landing.rows = _rows(bucket, pull, landing, files, rules)
+        if isinstance(listing, Listing):
+            for notice in listing.notices:
+                pull.say(notice)
+            landing.rows = Reading(bucket, pull, landing, rules).tables(listing.unread)
+        else:
+            landing.failures.append(str(listing))
         yield landing
 
 
 def plan(pull: Pull) -> Plan:
     """The files that a run would read now, and its requests."""
-    bucket, prefixes = _connect(pull)
-    requests = count = 0
-    for prefix in prefixes:
-        files, pages = _unread(bucket, prefix, pull)
-        count += len(files)
-        requests += pages + sum(-(-file.size_bytes // PIECE_BYTES) for file in files)
-    return Plan(tuple(prefix.table for prefix in prefixes), 0, requests, count)
+    _, listings = _listings(pull)
+    found = [listing for listing in listings.values() if isinstance(listing, Listing)]
+    unread = [file for listing in found for file in listing.unread]
+    return Plan(
+        tables=tuple(prefix.table for prefix in listings),
+        days=0,
+        requests=sum(listing.requests for listing in found)
+        + sum(-(-file.size_bytes // PIECE_BYTES) for file in unread),
+        files=len(unread),
+    )
 
 
-def _connect(pull: Pull) -> tuple[Bucket, list[Prefix]]:
+def _listings(pull: Pull) -> tuple[Bucket, dict[Prefix, Listing | CredentialsError]]:
+    """The listing of each prefix asked for, or why this one may not be listed.
+
+    Raises CredentialsError where none may, SourceError where the bucket cannot be reached.
+    """
     where = place(pull.client_id)
     refuse_shared_prefixes(where)
+    bucket = Bucket(where)
     is_all = set(pull.resources) >= set(RESOURCES)  # then also tables of prefixes of one's own
-    asked = [one for one in where.prefixes if is_all or one.table in pull.resources]
-    return Bucket(where), asked
+    found: dict[Prefix, Listing | CredentialsError] = {}
+    for prefix in where.prefixes:
+        if is_all or prefix.table in pull.resources:
+            try:
+                found[prefix] = list_files(bucket, prefix, pull)
+            except CredentialsError as error:
+                found[prefix] = error
+    refusals = [one for one in found.values() if isinstance(one, CredentialsError)]
+    if refusals and len(refusals) == len(found):
+        raise refusals[0]
+    return bucket, found
 
 
 def _columns(table: str, rules: Policy) -> dict[str, Any]:
@@ -72,80 +87,6 @@ def _columns(table: str, rules: Policy) -> dict[str, Any]:
         name: TEXT_TYPE for name in KNOWN_COLUMNS.get(table, ()) if rules.action(name) != "drop"
     }
     return {**known, **META_COLUMNS}
-
-
-def _unread(bucket: Bucket, prefix: Prefix, pull: Pull) -> tuple[list[StoredFile], int]:
-    """The files that were never read as they are now, and the requests of the listing.
-
-    Files that are gone from the bucket keep their rows: exports expire there after a while, and
-    the orders in them stay true.
-    """
-    files, pages = bucket.files(prefix)
-    unread: list[StoredFile] = []
-    still: dict[str, int] = {}
-    for file in files:
-        known = pull.known_files.get((prefix.table, file.key))
-        if known is None or not _is_same(file, known):
-            unread.append(file)
-        elif known.status != "loaded":
-            still[known.status] = still.get(known.status, 0) + 1
-    for status, count in still.items():
-        pull.say(f"{prefix.table}: {count} files still {status} until they are uploaded again")
-    return unread, pages
-
-
-def _is_same(file: StoredFile, known: KnownFile) -> bool:
-    return (file.etag, file.size_bytes) == (known.etag, known.size_bytes)
-
-
-def _rows(
-    bucket: Bucket, pull: Pull, landing: Landing, files: list[StoredFile], rules: Policy
-) -> Iterator[Any]:
-    whose = f"s3_exports for client {pull.client_id}"
-    seen = set(KNOWN_COLUMNS.get(landing.table, ()))
-    rows = unreachable = 0
-    said_at = time.monotonic()
-    for number, file in enumerate(files, 1):
-        with TemporaryDirectory(prefix="signalroom-s3-") as folder:
-            try:
-                taken = take(bucket, file, landing.table, rules, Path(folder))
-            except WaitingError as reason:
-                pull.say(f"{landing.table}: {file.key} waits, {reason}; earlier rows stay")
-                landing.files.append(record(file, "waiting", reason=str(reason)))
-                continue
-            except ChangedError as reason:
-                pull.say(f"{landing.table}: {reason}; the next run reads it")
-                continue
-            except RefusedError as reason:
-                landing.failures.append(
-                    f"{whose}: {file.key} is refused: {reason}. Its earlier rows stay."
-                )
-                landing.files.append(record(file, "refused", reason=str(reason)))
-                continue
-            except SourceError as error:
-                landing.failures.append(str(error))
-                unreachable += 1
-                if unreachable >= UNREACHABLE_FILES:
-                    landing.failures.append(
-                        f"{whose}: {len(files) - number} more files of {landing.table} were not "
-                        "tried; the next run reads them."
-                    )
-                    return
-                continue
-            unreachable = 0
-            if KNOWN_COLUMNS.get(landing.table):
-                new = [name for name in dict.fromkeys(taken.columns) if name not in seen]
-                if new:
-                    pull.say(f"{landing.table}: new columns in {file.key}: {', '.join(new)}")
-                    seen.update(new)
-            landing.files.append(taken.record)
-            landing.totals.append(taken.total)
-            landing.dead_letters.extend(taken.dead_letters)
-            rows += taken.record.row_count
-            yield from taken.spool.tables()
-        if time.monotonic() - said_at > SAY_EVERY_S or number == len(files):
-            pull.say(f"{landing.table}: {number} of {len(files)} files, {rows:,} rows")
-            said_at = time.monotonic()
 
 
 SOURCE = Source(

@@ -33,27 +33,19 @@ def fast_batches(content: Content, header: Header, names: Sequence[str]) -> Iter
     """
     if content.has_nul:
         raise AbnormalError("a NUL byte")
+    # A row of our own behind the last: only a file whose last quote is closed gives it back whole.
     guard = secrets.token_hex(16)
-    _append_guard(content, header, guard)
+    row = ("\n" + ",".join([guard] * header.width) + "\n").encode()
     try:
-        yield from _until_guard(_parsed(content, header, names), guard)
+        with pa.PythonFile(content.bytes_from(header.offset, row), mode="r") as file:
+            yield from _until_guard(_parsed(file, header, names), guard)
     except pa.ArrowInvalid as error:
         raise AbnormalError(type(error).__name__) from None
-    finally:
-        with content.path.open("rb+") as file:
-            file.truncate(content.size_bytes)
 
 
-def _append_guard(content: Content, header: Header, guard: str) -> None:
-    """Append a row of our own: only a file whose last quote is closed gives it back unharmed."""
-    with content.path.open("ab") as file:
-        file.write(("\n" + ",".join([guard] * header.width) + "\n").encode())
-
-
-def _parsed(content: Content, header: Header, names: Sequence[str]) -> Iterator[Any]:
-    with pa.OSFile(str(content.path)) as file:
-        file.seek(header.offset)
-        yield from pacsv.open_csv(
+def _parsed(file: Any, header: Header, names: Sequence[str]) -> Iterator[Any]:
+    return iter(
+        pacsv.open_csv(
             file,
             pacsv.ReadOptions(block_size=MAX_RECORD_BYTES, column_names=list(header.names)),
             pacsv.ParseOptions(newlines_in_values=True),
@@ -65,6 +57,7 @@ def _parsed(content: Content, header: Header, names: Sequence[str]) -> Iterator[
                 quoted_strings_can_be_null=True,
             ),
         )
+    )
 
 
 def _until_guard(parsed: Iterator[Any], guard: str) -> Iterator[Batch]:

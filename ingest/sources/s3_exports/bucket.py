@@ -21,6 +21,7 @@ from signalroom.errors import AnswerError, CredentialsError, SourceError
 from signalroom.masking import mask
 from signalroom.settings import require, variable
 
+CHANGED_CODES = {"NoSuchKey", "PreconditionFailed", "404", "412"}
 REGION_CODES = {"PermanentRedirect", "AuthorizationHeaderMalformed", "301", "307"}
 
 
@@ -98,11 +99,11 @@ class Bucket:
                 if len(data) == end - start:
                     return data
                 reason: Exception = EOFError(f"{len(data)} of {end - start} bytes came")
-            except (PermissionError, FileNotFoundError) as error:
+            except PermissionError as error:
                 raise self.explained(error, file) from None
             except Exception as error:
-                if _code(error) in ("PreconditionFailed", "412"):
-                    raise ChangedError(f"{file.key} was replaced while it was read") from None
+                if _code(error) in CHANGED_CODES:
+                    raise ChangedError(f"{file.key} has changed since it was listed") from None
                 reason = error
             if attempt < ATTEMPTS:
                 time.sleep(0.2 * 2**attempt)

@@ -1,12 +1,19 @@
-"""A file's content on local disk, expanded: bounded, with its digest."""
+"""A file's content on local disk, expanded: bounded, with its digest.
+
+It lies in a file without a name, so that nothing of it stays behind, however the process ends.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import io
+import os
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
 
 from ingest.sources.s3_exports.errors import RefusedError, WaitingError
 from ingest.sources.s3_exports.settings import MAX_EXPANDED_BYTES, MAX_RATIO, RATIO_FROM_BYTES
@@ -17,18 +24,55 @@ UTF16 = (b"\xff\xfe", b"\xfe\xff")
 STEP_BYTES = 1 << 20
 
 
+class Bytes(io.RawIOBase):
+    """Bytes of an open file from an offset on, then some of one's own; with its own position."""
+
+    def __init__(self, handle: int, offset: int, size: int, then: bytes) -> None:
+        self._handle = handle
+        self._position = offset
+        self._size = size
+        self._then = then
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer as far as there is anything."""
+        view = memoryview(buffer)  # a slice of a bytearray would be a copy
+        if self._position < self._size:
+            left = self._size - self._position
+            count = os.preadv(self._handle, [view[:left]], self._position)
+        else:
+            start = self._position - self._size
+            count = len(self._then[start : start + len(view)])
+            view[:count] = self._then[start : start + count]
+        self._position += count
+        return count
+
+
 @dataclass(frozen=True)
 class Content:
     """The expanded bytes of a file; `digest` is their sha256, however they were packed."""
 
-    path: Path
     size_bytes: int
     digest: str
     has_nul: bool
+    _handle: int
+
+    def bytes_from(self, offset: int, then: bytes = b"") -> Bytes:
+        """The bytes from an offset on, and after them those given."""
+        return Bytes(self._handle, offset, self.size_bytes, then)
+
+    def text_from(self, offset: int) -> io.TextIOWrapper:
+        """The text from a byte on; bytes that are no UTF-8 come as lone surrogates."""
+        buffered = io.BufferedReader(self.bytes_from(offset), STEP_BYTES)
+        return io.TextIOWrapper(buffered, "utf-8", errors="surrogateescape", newline="")
 
 
-def store(pieces: Iterable[bytes], path: Path) -> Content:
-    """Write the pieces, expanded where they are gzip, to the path.
+@contextmanager
+def stored(pieces: Iterable[bytes]) -> Iterator[Content]:
+    """The pieces, expanded where they are gzip, for as long as they are needed.
 
     Raises WaitingError for nothing and for gzip that is cut off, RefusedError for what no export
     is: bombs, archives, UTF-16, broken gzip.
@@ -36,7 +80,7 @@ def store(pieces: Iterable[bytes], path: Path) -> Content:
     digest = hashlib.sha256()
     size = 0
     has_nul = False
-    with path.open("wb") as file:
+    with TemporaryFile(prefix="signalroom-s3-") as file:
         for piece in _expanded(pieces):
             if size == 0:
                 _check_start(piece)
@@ -46,9 +90,10 @@ def store(pieces: Iterable[bytes], path: Path) -> Content:
             digest.update(piece)
             has_nul = has_nul or b"\0" in piece
             file.write(piece)
-    if size == 0:
-        raise WaitingError("it is empty")
-    return Content(path, size, digest.hexdigest(), has_nul)
+        if size == 0:
+            raise WaitingError("it is empty")
+        file.flush()
+        yield Content(size, digest.hexdigest(), has_nul, file.fileno())
 
 
 def _check_start(piece: bytes) -> None:

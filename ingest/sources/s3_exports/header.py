@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ingest.sources.s3_exports.content import Content
 from ingest.sources.s3_exports.errors import RefusedError, WaitingError
-from ingest.sources.s3_exports.records import Lines, LongRecordError, open_text
+from ingest.sources.s3_exports.records import Lines, LongRecordError
 from ingest.sources.s3_exports.settings import (
     KNOWN_COLUMNS,
     MAX_COLUMNS,
@@ -74,10 +74,9 @@ def read_header(content: Content, table: str) -> Header:
 
 def _first_row(content: Content) -> tuple[list[str], int, int, bool]:
     """Cells of the first row that has any, the byte and line after it, whether its line ends."""
-    with content.path.open("rb") as file:
-        start = len(BOM) if file.read(len(BOM)) == BOM else 0
+    start = len(BOM) if content.bytes_from(0).read(len(BOM)) == BOM else 0
     offset, number = start, 0
-    with open_text(content.path, start) as text:
+    with content.text_from(start) as text:
         lines = Lines(text)
         reader = csv.reader(lines)
         while True:

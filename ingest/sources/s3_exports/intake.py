@@ -7,18 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
-
-import pyarrow as pa
 
 from ingest.landing import ControlTotal, DeadLetter, FileRecord
 from ingest.privacy import Policy
 from ingest.sources.s3_exports.batches import Batch, fast_batches
 from ingest.sources.s3_exports.bucket import Bucket, StoredFile
-from ingest.sources.s3_exports.content import Content, store
+from ingest.sources.s3_exports.content import stored
 from ingest.sources.s3_exports.errors import AbnormalError, RefusedError, WaitingError
-from ingest.sources.s3_exports.header import Header, read_header
+from ingest.sources.s3_exports.header import read_header
 from ingest.sources.s3_exports.rejects import TolerantReader
 from ingest.sources.s3_exports.settings import MAX_ROWS, MAX_STORED_BYTES
 from ingest.sources.s3_exports.shape import AMOUNT, Origin, Shape
@@ -41,24 +38,28 @@ class Accepted:
     spool: Spool
 
 
-def take(bucket: Bucket, file: StoredFile, table: str, policy: Policy, folder: Path) -> Accepted:
-    """Read a file into the folder.
+def take(bucket: Bucket, file: StoredFile, table: str, policy: Policy) -> Accepted:
+    """Read a file.
 
     Raises NotLoadedError and its kinds for a file that stays out, SourceError for one that cannot
-    be read; then nothing of it is left but what the folder holds.
+    be read; nothing of it is left then.
     """
-    if file.size_bytes > MAX_STORED_BYTES:
-        raise RefusedError(f"it is larger than {MAX_STORED_BYTES >> 30} GB")
     if file.size_bytes == 0:
         raise WaitingError("it is empty")
-    content = store(bucket.pieces(file), folder / "content.csv")
-    header = read_header(content, table)
+    if file.size_bytes > MAX_STORED_BYTES:
+        raise RefusedError(f"it is larger than {MAX_STORED_BYTES >> 30} GB")
     origin = Origin(policy.client_id, table, file.key, file_date(file))
-    try:
-        shape, spool, letters = _fast(content, header, origin, policy, folder)
-    except AbnormalError:
-        shape, spool, letters = _tolerant(content, header, origin, policy, folder)
-    content.path.unlink()
+    with stored(bucket.pieces(file)) as content:
+        header = read_header(content, table)
+        shape = Shape(origin, header, policy)
+        letters: list[DeadLetter] = []
+        try:
+            spool = _held(shape, fast_batches(content, header, shape.read))
+        except AbnormalError:
+            shape = Shape(origin, header, policy)
+            reader = TolerantReader(content, header, file.key, policy)
+            spool = _held(shape, reader.batches(shape.read))
+            letters = reader.dead_letters
     totals: dict[str, Decimal | int] = {"rows": shape.rows}
     if shape.has_amount:
         totals[AMOUNT] = shape.amount
@@ -77,33 +78,14 @@ def take(bucket: Bucket, file: StoredFile, table: str, policy: Policy, folder: P
     )
 
 
-def _fast(
-    content: Content, header: Header, origin: Origin, policy: Policy, folder: Path
-) -> tuple[Shape, Spool, list[DeadLetter]]:
-    shape = Shape(origin, header, policy)
-    batches = fast_batches(content, header, shape.read)
-    return shape, _held(shape, batches, folder / "fast.arrow"), []
-
-
-def _tolerant(
-    content: Content, header: Header, origin: Origin, policy: Policy, folder: Path
-) -> tuple[Shape, Spool, list[DeadLetter]]:
-    shape = Shape(origin, header, policy)
-    reader = TolerantReader(content, header, origin.file_name, policy)
-    spool = _held(shape, reader.batches(shape.read), folder / "tolerant.arrow")
-    return shape, spool, reader.dead_letters
-
-
-def _held(shape: Shape, batches: Iterator[Batch], path: Path) -> Spool:
-    spool = Spool(path)
-    before = [shape.tombstone()]
+def _held(shape: Shape, batches: Iterator[Batch]) -> Spool:
+    """All rows of a file, behind the one that clears its earlier rows."""
+    spool = Spool()
+    spool.add(shape.tombstone())
     for batch in batches:
-        spool.add(pa.concat_tables([*before, shape.table(batch)]))
-        before = []
+        spool.add(shape.table(batch))
         if shape.rows > MAX_ROWS:
             raise RefusedError(f"it has more than {MAX_ROWS:,} rows")
-    for table in before:
-        spool.add(table)
     shape.check_cards()
     return spool
 

@@ -11,8 +11,6 @@ import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import TextIOWrapper
-from pathlib import Path
 from typing import TextIO
 
 from ingest.sources.s3_exports.errors import RefusedError, WaitingError
@@ -71,13 +69,6 @@ class Lines:
         self.taken = []
         self._taken_size = 0
         self.is_cut = False
-
-
-def open_text(path: Path, offset: int = 0) -> TextIOWrapper:
-    """The file as text from a byte on; bytes that are no UTF-8 come as lone surrogates."""
-    binary = path.open("rb")
-    binary.seek(offset)
-    return TextIOWrapper(binary, encoding="utf-8", errors="surrogateescape", newline="")
 
 
 def records(text: TextIO, width: int, lines_before: int) -> Iterator[Record]:

@@ -15,7 +15,7 @@ from ingest.sources.s3_exports.batches import Batch
 from ingest.sources.s3_exports.content import Content
 from ingest.sources.s3_exports.errors import RefusedError
 from ingest.sources.s3_exports.header import Header
-from ingest.sources.s3_exports.records import Record, open_text, records
+from ingest.sources.s3_exports.records import Record, records
 from ingest.sources.s3_exports.settings import (
     FEW_REJECTED,
     MAX_REJECTED,
@@ -47,7 +47,7 @@ class TolerantReader:
         row_ids: list[int] = []
         rows: list[list[str]] = []
         size = count = 0
-        with open_text(self._content.path, self._header.offset) as text:
+        with self._content.text_from(self._header.offset) as text:
             for record in records(text, self._header.width, self._header.lines):
                 count += 1
                 if record.fault is not None:

@@ -33,6 +33,7 @@ MAX_REJECTED = 1_000
 MAX_REJECTED_SHARE = 0.01
 FEW_REJECTED = 5  # let through in a file too small for a share to mean anything
 
+SAY_EVERY_S = 5.0
 HELD_BYTES = 64 << 20  # of one file's rows in memory before they go to a temporary file
 TOLERANT_BATCH_ROWS = 5_000
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import pyarrow as pa
@@ -14,10 +14,10 @@ from ingest.sources.s3_exports.settings import HELD_BYTES
 class Spool:
     """Arrow tables of one schema; a little stays in memory, the rest goes to a file."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self) -> None:
         self._held: list[Any] = []
         self._held_bytes = 0
+        self._file: Any = None
         self._writer: Any = None
 
     def add(self, table: Any) -> None:
@@ -29,7 +29,8 @@ class Spool:
 
     def _spill(self, schema: Any) -> None:
         if self._writer is None:
-            self._writer = pa.ipc.new_stream(pa.OSFile(str(self._path), "wb"), schema)
+            self._file = TemporaryFile(prefix="signalroom-s3-")  # noqa: SIM115
+            self._writer = pa.ipc.new_stream(self._file, schema)
         for table in self._held:
             self._writer.write_table(table)
         self._held, self._held_bytes = [], 0
@@ -38,7 +39,8 @@ class Spool:
         """Every table once, in order; the spool is empty afterwards."""
         if self._writer is not None:
             self._writer.close()
-            with pa.OSFile(str(self._path)) as file, pa.ipc.open_stream(file) as reader:
+            self._file.seek(0)
+            with self._file, pa.ipc.open_stream(self._file) as reader:
                 for batch in reader:
                     yield pa.Table.from_batches([batch])
         held, self._held = self._held, []

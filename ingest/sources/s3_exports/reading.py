@@ -1,0 +1,95 @@
+"""The files of one prefix, one after another: their rows, and what became of each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from ingest.landing import Landing, Pull
+from ingest.privacy import Policy
+from ingest.sources.s3_exports.bucket import Bucket, StoredFile
+from ingest.sources.s3_exports.errors import ChangedError, RefusedError, WaitingError
+from ingest.sources.s3_exports.intake import Accepted, record, take
+from ingest.sources.s3_exports.settings import KNOWN_COLUMNS, SAY_EVERY_S, UNREACHABLE_FILES
+from signalroom.errors import SourceError
+
+
+class Reading:
+    """Reads files for a landing; one that cannot be read does not stop the others."""
+
+    def __init__(self, bucket: Bucket, pull: Pull, landing: Landing, policy: Policy) -> None:
+        self._bucket = bucket
+        self._pull = pull
+        self._landing = landing
+        self._policy = policy
+        self._whose = f"s3_exports for client {pull.client_id}"
+        self._columns = set(KNOWN_COLUMNS.get(landing.table, ()))
+        self._rows = 0
+        self._failed_in_a_row = 0
+        self._said_at = time.monotonic()
+
+    def tables(self, files: tuple[StoredFile, ...]) -> Iterator[Any]:
+        """Arrow tables of all files that are fit to be loaded, file by file."""
+        for number, file in enumerate(files, 1):
+            accepted = self._take(file)
+            if accepted is not None:
+                yield from accepted.spool.tables()
+            if self._failed_in_a_row >= UNREACHABLE_FILES and number < len(files):
+                self._landing.failures.append(
+                    f"{self._whose}: {len(files) - number} more files of {self._landing.table} "
+                    "were not tried; the next run reads them."
+                )
+                return
+            self._say_progress(number, len(files))
+
+    def _take(self, file: StoredFile) -> Accepted | None:
+        landing = self._landing
+        try:
+            accepted = take(self._bucket, file, landing.table, self._policy)
+        except ChangedError as reason:
+            self._say(f"{reason}; the next run reads it")
+            return None
+        except WaitingError as reason:
+            self._say(f"{file.key} waits for a new upload: {reason}. Its earlier rows stay")
+            landing.files.append(record(file, "waiting", reason=str(reason)))
+            return None
+        except RefusedError as reason:
+            landing.failures.append(
+                f"{self._whose}: {file.key} is refused: {reason}. Its earlier rows stay."
+            )
+            landing.files.append(record(file, "refused", reason=str(reason)))
+            return None
+        except SourceError as error:
+            landing.failures.append(str(error))
+            self._failed_in_a_row += 1
+            return None
+        except OSError as error:
+            landing.failures.append(
+                f"{self._whose}: {file.key} cannot be kept for reading: {error.strerror}. "
+                "Make room for temporary files; the next run tries again."
+            )
+            self._failed_in_a_row += 1
+            return None
+        self._failed_in_a_row = 0
+        self._announce(file, accepted.columns)
+        landing.files.append(accepted.record)
+        landing.totals.append(accepted.total)
+        landing.dead_letters.extend(accepted.dead_letters)
+        self._rows += accepted.record.row_count
+        return accepted
+
+    def _announce(self, file: StoredFile, columns: tuple[str, ...]) -> None:
+        """Say once which columns are new; where none are known, the first file's are not."""
+        new = [name for name in dict.fromkeys(columns) if name not in self._columns]
+        if new and self._columns:
+            self._say(f"new columns in {file.key}: {', '.join(new)}")
+        self._columns.update(new)
+
+    def _say_progress(self, number: int, count: int) -> None:
+        if number == count or time.monotonic() - self._said_at > SAY_EVERY_S:
+            self._say(f"{number} of {count} files, {self._rows:,} rows")
+            self._said_at = time.monotonic()
+
+    def _say(self, line: str) -> None:
+        self._pull.say(f"{self._landing.table}: {line}")
