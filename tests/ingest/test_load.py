@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from ingest import ledger, pipeline
-from ingest.daily import landing_by_day
 from ingest.landing import Landing, Plan, Pull, Row, Source, Window
+from ingest.replacement import landing_by_day
 from ingest.sources.everflow.settings import COLUMNS, CONTROLLED
 from signalroom.errors import ConfigurationError, SourceError, WarehouseError
 from tests.support.warehouse import Warehouse

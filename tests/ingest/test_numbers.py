@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from ingest.daily import digest, totals_by_day
 from ingest.numbers import count, money
+from ingest.replacement import digest, totals_by_day
 from signalroom.errors import AnswerError
 
 

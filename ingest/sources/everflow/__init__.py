@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ingest.daily import landing_by_day
 from ingest.landing import Landing, Plan, Pull, Row, Source
+from ingest.replacement import landing_by_day
 from ingest.sources.everflow.helpers import connect, daily_rows, timezone_id
 from ingest.sources.everflow.settings import COLUMNS, CONTROLLED, REQUIRED, SLICE_DAYS
 from ingest.windows import days, slices

@@ -1,4 +1,4 @@
-"""Tables by day: whole days are replaced, what vanished at the vendor vanishes here."""
+"""Tables by day and tables as a whole: what vanished at the vendor vanishes here."""
 
 from __future__ import annotations
 
@@ -33,6 +33,24 @@ def landing_by_day(
         columns=columns,
         merge_key=("_client_id", "date"),
         totals=totals_by_day(rows, asked, measures),
+    )
+
+
+def landing_whole(
+    table: str,
+    pull: Pull,
+    rows: Sequence[Row],
+    columns: Mapping[str, Mapping[str, Any]],
+    measures: Sequence[str] = (),
+) -> Landing:
+    """A list that the vendor gives as a whole: the client's rows are replaced together."""
+    totals = {"rows": len(rows), **{name: total(row[name] for row in rows) for name in measures}}
+    return Landing(
+        table=table,
+        rows=[{"_client_id": pull.client_id, "_deleted": True}, *rows],
+        columns=columns,
+        merge_key=("_client_id",),
+        totals=[ControlTotal("all", None, totals, digest(rows))],
     )
 
 
