@@ -44,7 +44,8 @@ def landing_whole(
     measures: Sequence[str] = (),
 ) -> Landing:
     """A list that the vendor gives as a whole: the client's rows are replaced together."""
-    totals = {"rows": len(rows), **{name: total(row[name] for row in rows) for name in measures}}
+    totals: dict[str, Decimal | int] = {"rows": len(rows)}
+    totals |= {name: total(row[name] for row in rows) for name in measures}
     return Landing(
         table=table,
         rows=[{"_client_id": pull.client_id, "_deleted": True}, *rows],
