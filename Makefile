@@ -28,15 +28,15 @@ SQLFLUFF := --disable-progress-bar --processes $(WORKERS)
 # Queries of reports are no dbt models: dbt's templater would pass over them in silence.
 PLAIN := --templater placeholder
 
-.PHONY: help install-dev run test test-quick test-file lint format typecheck ci build docs dev up down logs clean
+.PHONY: help install-dev run test test-quick test-file lint format typecheck ci build docs dev up down logs reset clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install-dev: $(READY) ## Set up: uv, the virtual environment .venv, the dbt packages
 	@echo "SignalRoom is set up in .venv. Next: make run"
 
-run: $(READY) ## Run the main job once and show the result (simulated agency where no keys are set)
+run: $(READY) ## Run the main job once and show the result
 	@$(BIN)/signalroom run $(ARGS)
 
 test: lint ## Check everything: lint, then all tests
@@ -45,11 +45,11 @@ test: lint ## Check everything: lint, then all tests
 test-quick: $(READY) ## Run the tests that take less than ten seconds each
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not slow" $(ARGS)
 
-test-file: $(READY) ## Run the tests of one file or folder: make test-file FILE=tests/reports
+test-file: $(READY) ## Run one file or folder of tests: FILE=tests/reports
 	@test -n "$(FILE)" || { echo "Which one? make test-file FILE=tests/house/test_docs.py"; exit 2; }
 	@$(BIN)/pytest $(FILE) $(ARGS)
 
-lint: typecheck ## Check style, types, import directions, SQL, dbt project and client files
+lint: typecheck ## Check style, types, imports, SQL, dbt project, client files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
@@ -92,7 +92,10 @@ down: ## Stop the containers; data stays in their volumes
 logs: ## Follow the logs of the containers
 	docker compose logs --follow --tail 200
 
-clean: ## Remove what can be made again; warehouse and outbox (.signalroom) stay
+reset: ## Remove the local warehouse and outbox (.signalroom): ends the demo
+	rm -rf .signalroom
+
+clean: ## Remove what can be made again; warehouse and outbox stay
 	rm -rf .venv .tools target logs dbt_packages .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 # Set up again only what changed.

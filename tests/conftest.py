@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,6 +15,9 @@ from tests.support.browser import find_chromium
 from tests.support.postgres import PostgresServer, postgres_server
 from tests.support.processes import is_ours, own_environment
 from tests.support.warehouse import Target, Warehouse, empty_warehouse
+
+if TYPE_CHECKING:
+    from sandbox import Agency
 
 BOTH: tuple[Target, ...] = ("duckdb", "postgres")
 
@@ -71,12 +75,21 @@ def module_warehouse(
 
 
 @pytest.fixture(scope="session")
-def agency() -> Iterator[Any]:
+def agency() -> Iterator[Agency]:
     """The simulated agency with its defaults, for tests that only read from it."""
     from sandbox import Agency
 
     with Agency() as simulated:
         yield simulated
+
+
+@pytest.fixture
+def start_agency() -> Iterator[Callable[..., Agency]]:
+    """Starts agencies of the test's own, whose time it may move and whose answers it may spoil."""
+    from sandbox import Agency
+
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(Agency(**options))
 
 
 @pytest.fixture(scope="session")

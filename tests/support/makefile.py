@@ -1,0 +1,13 @@
+"""Reads the Makefile."""
+
+from __future__ import annotations
+
+import re
+
+from tests.support.processes import ROOT
+
+
+def targets() -> dict[str, str]:
+    """What people can ask make for, with the line that explains it."""
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return dict(re.findall(r"^([a-z][a-z-]*):[^#\n]*(?:## (.+))?$", text, re.M))
