@@ -15,10 +15,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reports.compose import Rendered, compose, write
 
-__all__ = ["Rendered", "compose", "render_report", "write"]
+if TYPE_CHECKING:
+    from reports.delivery import Delivery
+
+__all__ = [
+    "Rendered",
+    "compose",
+    "deliver",
+    "deliver_pending",
+    "render_report",
+    "write",
+]
 
 
 def render_report(
@@ -31,3 +42,17 @@ def render_report(
     """Compose a report and write its files; `paths` of the answer tells where."""
     rendered = compose(name, client_id, day, channels)
     return replace(rendered, paths=write(rendered, out))
+
+
+def deliver(rendered: Rendered, again: bool = False) -> list[Delivery]:
+    """Send a composed report (see reports.delivery.deliver)."""
+    from reports import delivery  # the vendors' libraries, only when something is sent
+
+    return delivery.deliver(rendered, again)
+
+
+def deliver_pending() -> list[Delivery]:
+    """Send what earlier runs left open (see reports.delivery.deliver_pending)."""
+    from reports import delivery
+
+    return delivery.deliver_pending()

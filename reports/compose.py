@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from reports import query, registry, render
+from reports.outbox import Outbox
 from reports.subject import Subject
 from signalroom.clients import client as client_of
 from signalroom.errors import ReportError
@@ -38,7 +39,7 @@ class Rendered:
 
 
 def compose(name: str, client_id: str, day: date, channels: Sequence[str] = ()) -> Rendered:
-    """Read, word and render a report; no side effects.
+    """Read, word and render a report; nothing is sent or written.
 
     Without `channels`, all that the report has. Raises ReportError for an unknown report, channel
     or combination, and WarehouseError when the marts cannot be read.
@@ -50,8 +51,10 @@ def compose(name: str, client_id: str, day: date, channels: Sequence[str] = ()) 
             f"{name} has no channel {unknown[0]!r}; it has: {', '.join(report.channels)}."
         )
     rows = query.rows(report, client, day)
+    with Outbox() as outbox:
+        history = outbox.told(report.name, client.id)
     subject = Subject(report.name, client.id, report.brand, day)
-    context = report.build(subject, rows, {})
+    context = report.build(subject, rows, history)
     return Rendered(
         report=report.name,
         client_id=client.id,

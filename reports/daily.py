@@ -7,103 +7,20 @@ templates of all channels show. It has no side effects.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from reports.completeness import EVERFLOW, REDTRACK, Completeness, completeness
+from reports.completeness import EVERFLOW, REDTRACK, completeness
+from reports.daily_context import Daily, Delta, Deltas, Line, TrendDay
 from reports.figures import Figures, add, apportion, count, money, percent_change
 from reports.restatement import restatements, snapshot
 from reports.subject import Row, Subject, Told, own_rows
-from reports.wording import clean, day_name, listed
+from reports.wording import clean, listed
 
 TREND_DAYS = 14
 TOP = 10
 MOST_SOURCES = 5
 NAME_LIMIT = 60
-
-
-@dataclass(frozen=True)
-class Line:
-    """One affiliate, all the others together, or one source of unmapped spend."""
-
-    client_id: str
-    name: str
-    is_internal: bool
-    figures: Figures
-
-
-@dataclass(frozen=True)
-class TrendDay:
-    """One day of the trend; its figures are unknown when it was never loaded."""
-
-    day: date
-    figures: Figures
-
-
-@dataclass(frozen=True)
-class Delta:
-    """How a number moved against the day before; `is_good` is None where that says nothing."""
-
-    text: str
-    is_good: bool | None
-
-
-@dataclass(frozen=True)
-class Deltas:
-    """Movement of the three numbers; None where there is nothing to compare with."""
-
-    cpa: Delta | None = None
-    conversions: Delta | None = None
-    cost: Delta | None = None
-
-
-@dataclass(frozen=True)
-class Daily:
-    """Everything a daily report says. `told` is kept for the next report to compare with."""
-
-    client_id: str
-    brand: str
-    day: date
-    completeness: Completeness
-    total: Figures
-    paid_media: Figures
-    affiliates: Figures
-    top: tuple[Line, ...]
-    others: Line | None
-    unmapped: Figures
-    unmapped_sources: tuple[Line, ...]
-    deltas: Deltas
-    notes: tuple[str, ...]
-    changes: tuple[str, ...]
-    trend: tuple[TrendDay, ...]
-    told: Mapping[str, Mapping[str, str]]
-
-    @property
-    def cpa_phrase(self) -> str:
-        """The one number, or why there is none."""
-        if self.total.cpa is not None:
-            return f"CPA {money(self.total.cpa)}"
-        return "No CPA" if self.total.conversions == 0 else "CPA unknown"
-
-    @property
-    def headline(self) -> str:
-        """The three numbers, or that there are none."""
-        if self.completeness.state == "absent":
-            return f"No data for {day_name(self.day)} yet: no source was loaded for that day."
-        noun = "conversion" if self.total.conversions == 1 else "conversions"
-        conversions, cost = count(self.total.conversions), money(self.total.cents)
-        return f"{self.cpa_phrase}, {conversions} {noun}, cost {cost}"
-
-    @property
-    def trend_cpa(self) -> list[Decimal | None]:
-        """CPA of each day of the trend."""
-        return [day.figures.cpa for day in self.trend]
-
-    @property
-    def trend_conversions(self) -> list[int | None]:
-        """Conversions of each day of the trend."""
-        return [day.figures.conversions for day in self.trend]
 
 
 def build(subject: Subject, rows: Sequence[Row], history: Mapping[date, Told]) -> Daily:
@@ -273,6 +190,6 @@ def _notes(internal: Sequence[Row], missing: Sequence[str]) -> list[str]:
         noun = "conversion" if conversions == 1 else "conversions"
         notes.append(
             f"Spend is missing for {listed([_name(row) for row in unpaid])}: {count(conversions)} "
-            f"{noun} without a row in {REDTRACK}, so the true CPA is higher."
+            f"{noun} without a row in {REDTRACK}, so the CPA may be too low."
         )
     return notes

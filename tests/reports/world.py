@@ -117,7 +117,7 @@ class Marts:
             wave = (back * 7) % 11
             self.load(
                 (
-                    Affiliate("G2 - Meta", 14 + wave, f"{480 + 31 * wave}.50", "internal"),
+                    Affiliate("G2 - Meta", 14 + wave, f"{330 + (back * 97) % 260}.50", "internal"),
                     Affiliate(
                         "Blue Bench", 9 + (back * 5) % 7, f"{270 + 30 * ((back * 5) % 7)}.00"
                     ),

@@ -1,0 +1,220 @@
+"""The outbox: one row per report, client, period, edition, channel and recipient.
+
+What is rendered is stored first, and the stored bytes are sent. A row is `pending` (certainly not
+accepted yet), `unknown` (an attempt has begun whose end nobody saw), `sent`, `dead` (refused for
+good) or `skipped` (too late to be of use, or overtaken by a newer edition).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from reports.outbox_table import METADATA, TABLE
+from reports.subject import Told
+from signalroom import clock
+from signalroom.connections import first_line
+from signalroom.errors import ReportError
+from signalroom.settings import target
+from signalroom.warehouse import state_engine
+
+# Longer than any attempt can last: a row claimed this long ago belongs to a process that died.
+LEASE = timedelta(seconds=120)
+OPEN = ("pending", "unknown")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the outbox. `payload` is the JSON text that the channel is given, byte for byte."""
+
+    dedupe_key: str
+    report: str
+    client_id: str
+    period: date
+    edition: str
+    number: int
+    channel: str
+    recipient: str
+    payload: str
+    payload_hash: str
+    told: str
+    status: str
+    attempts: int
+    provider_id: str | None
+    reason: str | None
+    created_at: datetime
+    next_at: datetime | None
+    sent_at: datetime | None
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for the same bytes to the same recipient, at most 256 characters."""
+        return f"{self.dedupe_key}:{self.payload_hash[:16]}"
+
+
+class Outbox:
+    """The outbox in the state database: PostgreSQL's schema ops, or SQLite beside DuckDB."""
+
+    def __init__(self) -> None:
+        self._engine = state_engine()
+        if target() == "postgres":
+            self._engine = self._engine.execution_options(schema_translate_map={None: "ops"})
+        try:
+            with self._engine.begin() as connection:
+                if target() == "postgres":
+                    connection.execute(sa.text("create schema if not exists ops"))
+                METADATA.create_all(connection)
+        except SQLAlchemyError as error:
+            raise ReportError(f"The outbox cannot be opened: {first_line(error)}") from error
+
+    def __enter__(self) -> Outbox:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._engine.dispose()
+
+    def told(self, report: str, client_id: str) -> Mapping[date, Told]:
+        """What was last told of each day that a delivered message was about."""
+        query = (
+            sa.select(TABLE.c.period, TABLE.c.edition, TABLE.c.told, TABLE.c.sent_at)
+            .where(
+                TABLE.c.report == report,
+                TABLE.c["_client_id"] == client_id,
+                TABLE.c.status == "sent",
+            )
+            .order_by(TABLE.c.sent_at)
+        )
+        found: dict[date, Told] = {}
+        with self._engine.begin() as connection:
+            for row in connection.execute(query):
+                for iso_day, figures in json.loads(row.told).items():
+                    day = date.fromisoformat(iso_day)
+                    if day == row.period:
+                        found[day] = Told(row.sent_at, row.edition, figures)
+                    elif day in found:
+                        # A later report spoke of this day as changed: that is the last word.
+                        found[day] = Told(row.sent_at, found[day].edition, figures)
+        return found
+
+    def entries(
+        self, report: str, client_id: str, period: date, channel: str, recipient: str
+    ) -> list[Entry]:
+        """All rows of one message to one recipient: editions and repetitions, oldest first."""
+        return self._select(
+            TABLE.c.report == report,
+            TABLE.c["_client_id"] == client_id,
+            TABLE.c.period == period,
+            TABLE.c.channel == channel,
+            TABLE.c.recipient == recipient,
+        )
+
+    def open_entries(self) -> list[Entry]:
+        """Rows whose delivery is not settled, oldest first."""
+        return self._select(TABLE.c.status.in_(OPEN))
+
+    def skip_older(self, moment: datetime) -> list[Entry]:
+        """Give up what was certainly not delivered and is older than a moment."""
+        late = [entry for entry in self.open_entries() if entry.created_at < moment]
+        return [
+            self.settle(entry.dedupe_key, "skipped", reason="too old to be of use")
+            for entry in late
+            if entry.status == "pending"
+        ]
+
+    def entry(self, key: str) -> Entry:
+        """One row."""
+        return self._select(TABLE.c.dedupe_key == key)[0]
+
+    def store(self, entry: Entry) -> Entry:
+        """Add a row; if the same message is there already, that one is returned unchanged."""
+        values = {**vars(entry), "_client_id": entry.client_id}
+        del values["client_id"]
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(TABLE.insert().values(values))
+        except IntegrityError:
+            return self.entry(entry.dedupe_key)
+        return entry
+
+    def replace_payload(self, entry: Entry, payload: str, told: str) -> Entry:
+        """Give a refused message, of which the provider has nothing, new bytes."""
+        self._update(
+            entry.dedupe_key,
+            TABLE.c.status == "dead",
+            payload=payload,
+            payload_hash=hashed(payload),
+            told=told,
+            status="pending",
+            next_at=None,
+        )
+        return self.entry(entry.dedupe_key)
+
+    def claim(self, entry: Entry) -> bool:
+        """Take a row for one attempt; False when another process has it or settled it.
+
+        From here until `settle` its state is unknown, which is what a crash leaves behind.
+        """
+        now = clock.instant()
+        return self._update(
+            entry.dedupe_key,
+            TABLE.c.status == entry.status,
+            TABLE.c.attempts == entry.attempts,
+            sa.or_(TABLE.c.next_at.is_(None), TABLE.c.next_at <= now),
+            status="unknown",
+            attempts=entry.attempts + 1,
+            next_at=now + LEASE,
+        )
+
+    def settle(
+        self,
+        key: str,
+        status: str,
+        *,
+        provider_id: str | None = None,
+        reason: str | None = None,
+        wait_s: float = 0.0,
+    ) -> Entry:
+        """Write down how an attempt ended; `wait_s` is how long nobody should try again."""
+        now = clock.instant()
+        self._update(
+            key,
+            status=status,
+            provider_id=provider_id,
+            reason=reason,
+            next_at=now + timedelta(seconds=wait_s) if status in OPEN else None,
+            sent_at=now if status == "sent" else None,
+        )
+        return self.entry(key)
+
+    def provider_ids(self, channel: str, recipient: str) -> frozenset[str]:
+        """Ids that the provider gave to messages known to be delivered to a recipient."""
+        query = sa.select(TABLE.c.provider_id).where(
+            TABLE.c.channel == channel,
+            TABLE.c.recipient == recipient,
+            TABLE.c.provider_id.is_not(None),
+        )
+        with self._engine.begin() as connection:
+            return frozenset(connection.execute(query).scalars())
+
+    def _select(self, *conditions: sa.ColumnElement[bool]) -> list[Entry]:
+        query = sa.select(TABLE).where(*conditions).order_by(TABLE.c.created_at, TABLE.c.number)
+        with self._engine.begin() as connection:
+            rows: Sequence[Any] = connection.execute(query).mappings().all()
+        return [Entry(**{name.lstrip("_"): value for name, value in row.items()}) for row in rows]
+
+    def _update(self, key: str, *conditions: sa.ColumnElement[bool], **values: object) -> bool:
+        statement = TABLE.update().where(TABLE.c.dedupe_key == key, *conditions).values(**values)
+        with self._engine.begin() as connection:
+            return bool(connection.execute(statement).rowcount)
+
+
+def hashed(text: str) -> str:
+    """SHA-256 of a text, in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
