@@ -14,7 +14,7 @@ import pyarrow.csv as pacsv
 from ingest.sources.s3_exports.content import Content
 from ingest.sources.s3_exports.errors import AbnormalError
 from ingest.sources.s3_exports.header import Header
-from ingest.sources.s3_exports.settings import MAX_CELL_BYTES, MAX_RECORD_BYTES
+from ingest.sources.s3_exports.settings import BLOCK_BYTES, MAX_CELL_BYTES
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def _parsed(file: Any, header: Header, names: Sequence[str]) -> Iterator[Any]:
     return iter(
         pacsv.open_csv(
             file,
-            pacsv.ReadOptions(block_size=MAX_RECORD_BYTES, column_names=list(header.names)),
+            pacsv.ReadOptions(block_size=BLOCK_BYTES, column_names=list(header.names)),
             pacsv.ParseOptions(newlines_in_values=True),
             pacsv.ConvertOptions(
                 include_columns=list(names),

@@ -26,7 +26,7 @@ RATIO_FROM_BYTES = 16 << 20  # small files of repeated rows shrink a lot, and do
 MAX_ROWS = 5_000_000
 MAX_COLUMNS = 2_000
 MAX_CELL_BYTES = 1 << 20
-MAX_RECORD_BYTES = 8 << 20  # also the reader's block: a row may lie across two, not three
+MAX_RECORD_BYTES = 8 << 20
 
 # Rejected rows: past the share or the number the whole file is refused.
 MAX_REJECTED = 1_000
@@ -34,7 +34,8 @@ MAX_REJECTED_SHARE = 0.01
 FEW_REJECTED = 5  # let through in a file too small for a share to mean anything
 
 SAY_EVERY_S = 5.0
-HELD_BYTES = 64 << 20  # of one file's rows in memory before they go to a temporary file
+BLOCK_BYTES = 2 << 20  # that Arrow parses at once; larger is a little faster, for much memory
+HELD_BYTES = 16 << 20  # of one file's rows in memory before they go to a temporary file
 TOLERANT_BATCH_ROWS = 5_000
 
 META_COLUMNS: dict[str, Mapping[str, Any]] = {
