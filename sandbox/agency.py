@@ -7,10 +7,11 @@ from types import TracebackType
 from typing import Self
 
 from sandbox.clock import BUSINESS_ZONE, DEFAULT_NOW, Calendar, LimitClock
+from sandbox.control import control_app
 from sandbox.errors import SandboxError
 from sandbox.faults import Faults
 from sandbox.gate import Gate, Request
-from sandbox.ledger import Truth, truth_of
+from sandbox.ledger import Truth
 from sandbox.limits import Caps
 from sandbox.orders.book import OrderBook
 from sandbox.orders.delivery import Deliveries, Delivery
@@ -72,6 +73,7 @@ class Agency:
         self._host = host
         self._port_base = port_base
         self._servers: dict[str, Server] = {}
+        self._truths: dict[tuple[str, date, date, int], Truth] = {}
 
     @property
     def vendors(self) -> tuple[str, ...]:
@@ -98,6 +100,9 @@ class Agency:
             for place, vendor in enumerate(self._vendors):
                 port = self._port_base + place if self._port_base else 0
                 self._servers[vendor.name] = Server(vendor.name, self._host, port)
+            control_port = self._port_base + len(self._vendors) if self._port_base else 0
+            self._servers["control"] = Server("control", self._host, control_port)
+            self._servers["control"].start(control_app(self))
             for vendor in self._vendors:
                 server = self._servers[vendor.name]
                 app = vendor.app(server.base_url)
@@ -118,6 +123,11 @@ class Agency:
 
     def base_url(self, vendor: str) -> str:
         return self._servers[vendor].base_url
+
+    @property
+    def control_url(self) -> str:
+        """Where `/_sandbox/now`, `/_sandbox/messages` and `/_sandbox/truth/<client>` answer."""
+        return self._servers["control"].base_url
 
     def environment(self) -> dict[str, str]:
         """Variables that point SignalRoom at every vendor, and freeze its business time."""
@@ -141,10 +151,12 @@ class Agency:
 
         Default: the whole history up to today. Orders come from all files, whatever the days.
         """
-        return truth_of(
-            self.stage.world, client, start or self.first_day, end or self.calendar.today(),
-            self.stage.now(), self.calendar.today(), self._deliveries(client),
-        )  # fmt: skip
+        key = (client, start or self.first_day, end or self.calendar.today(), self.stage.now())
+        if key not in self._truths:
+            self._truths[key] = Truth(
+                self.stage.world, *key, self.calendar.today(), lambda: self._deliveries(client)
+            )
+        return self._truths[key]
 
     def write_truth(self, folder: Path) -> list[Path]:
         """A folder of CSV files per client."""

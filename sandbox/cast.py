@@ -6,6 +6,7 @@ changes the simulated agency too; external affiliates and stray sources are inve
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 
 from sandbox.errors import SandboxError
 from sandbox.mapping import MappingRow, fold, read_mapping
@@ -55,6 +56,17 @@ class Profile:
     orders: float  # on a usual day
     local_midnight: bool  # Everflow's date column: local midnight, else UTC midnight
     terse_flags: bool  # Sticky.io writes 1 and blank, else YES and NO
+
+    @cached_property
+    def _affiliates_of(self) -> dict[int, list[int]]:
+        found: dict[int, list[int]] = {}
+        for row in self.affiliates:
+            found.setdefault(row.advertiser_id, []).append(row.affiliate_id)
+        return found
+
+    def affiliates_of(self, advertiser_id: int) -> list[int]:
+        """Everflow ids that work for the advertiser."""
+        return self._affiliates_of[advertiser_id]
 
     def advertiser(self, advertiser_id: int) -> Advertiser:
         return next(row for row in self.advertisers if row.advertiser_id == advertiser_id)

@@ -1,5 +1,5 @@
 """The truth: what raw tables and marts must hold, computed from the event log without SQL."""
 
-from sandbox.ledger.truth import Truth, truth_of
+from sandbox.ledger.truth import Truth
 
-__all__ = ["Truth", "truth_of"]
+__all__ = ["Truth"]

@@ -1,8 +1,9 @@
 """The truth of one client, as of one simulated instant."""
 
 import csv
-from dataclasses import dataclass, fields
+from collections.abc import Callable
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 
 from sandbox.clock import days_between
@@ -13,56 +14,79 @@ from sandbox.orders.delivery import Delivery
 from sandbox.world import World
 
 
-@dataclass(frozen=True)
 class Truth:
-    """Rows as dicts under the tables' column names; money is Decimal, never rounded."""
+    """What a complete pull of days `start` to `end` at epoch `now` must lead to.
 
-    daily_stats: list[Row]
-    daily_spend: list[Row]
-    daily_performance: list[Row]
-    daily_summary: list[Row]
-    unmapped_spend: list[Row]
-    orders: list[Row]
-    files: list[Row]
+    Rows are dicts under the tables' column names; money is Decimal, never rounded. Everflow's
+    newest spelling of a label is the newest one within those days. Orders and files are those of
+    every file delivered by then, whatever the days. Each table is computed when first read.
+    """
+
+    tables = ("daily_stats", "daily_spend", "daily_performance", "daily_summary",
+              "unmapped_spend", "orders", "files")  # fmt: skip
+
+    def __init__(
+        self, world: World, client: str, start: date, end: date, now: int, today: date,
+        deliveries: Callable[[], list[Delivery]],
+    ) -> None:  # fmt: skip
+        self.client = client
+        self.days = days_between(start, end)
+        self._profile = world.profiles[client]
+        self._logs = [world.day(client, day) for day in self.days]
+        self._now = now
+        self._today = today
+        self._deliveries = deliveries
+        self._advertisers = {row.advertiser_id: row.label for row in self._profile.advertisers}
+
+    @cached_property
+    def daily_stats(self) -> list[Row]:
+        """`everflow.daily_stats`"""
+        return [row for log in self._logs for row in daily_stats(log, self._now, self._advertisers)]
+
+    @cached_property
+    def daily_spend(self) -> list[Row]:
+        """`redtrack.daily_spend`"""
+        return [row for log in self._logs for row in daily_spend(log, self._now)]
+
+    @cached_property
+    def _directory(self) -> Directory:
+        return Directory(self._profile.mapping, self.daily_stats, self._advertisers)
+
+    @cached_property
+    def daily_performance(self) -> list[Row]:
+        """`marts.daily_performance`"""
+        return daily_performance(self.client, self.daily_stats, self.daily_spend, self._directory)
+
+    @cached_property
+    def daily_summary(self) -> list[Row]:
+        """`marts.daily_summary`, one row per day asked for"""
+        return daily_summary(self.client, self.days, self.daily_performance, self._today)
+
+    @cached_property
+    def unmapped_spend(self) -> list[Row]:
+        """`marts.unmapped_spend`"""
+        return unmapped_spend(self.client, self.daily_spend, self._directory)
+
+    @cached_property
+    def orders(self) -> list[Row]:
+        """`marts.orders`"""
+        return orders_of(self.client, self._deliveries(), self._now)
+
+    @cached_property
+    def files(self) -> list[Row]:
+        """Files in the bucket and the lines under their headers; None for no byte yet."""
+        return files_of(self.client, self._deliveries(), self._now)
 
     def write(self, folder: Path) -> list[Path]:
         """One CSV file per table, for people. Returns the files."""
         folder.mkdir(parents=True, exist_ok=True)
         written = []
-        for field in fields(self):
-            rows: list[Row] = getattr(self, field.name)
-            path = folder / f"{field.name}.csv"
+        for name in self.tables:
+            rows: list[Row] = getattr(self, name)
+            path = folder / f"{name}.csv"
             with path.open("w", encoding="utf-8", newline="") as file:
                 writer = csv.DictWriter(file, fieldnames=list(rows[0]) if rows else [])
                 writer.writeheader()
                 writer.writerows(rows)
             written.append(path)
         return written
-
-
-def truth_of(
-    world: World, client: str, start: date, end: date, now: int, today: date,
-    deliveries: list[Delivery],
-) -> Truth:  # fmt: skip
-    """What a complete pull of days `start` to `end` at epoch `now` must lead to.
-
-    Everflow's newest spelling of a label is the newest one within those days. Orders come from
-    every file delivered by then, whatever the days.
-    """
-    profile = world.profiles[client]
-    days = days_between(start, end)
-    labels = {row.advertiser_id: row.label for row in profile.advertisers}
-    logs = [world.day(client, day) for day in days]
-    stats = [row for log in logs for row in daily_stats(log, now, labels)]
-    spend = [row for log in logs for row in daily_spend(log, now)]
-    directory = Directory(profile.mapping, stats, labels)
-    performance = daily_performance(client, stats, spend, directory)
-    return Truth(
-        daily_stats=stats,
-        daily_spend=spend,
-        daily_performance=performance,
-        daily_summary=daily_summary(client, days, performance, today),
-        unmapped_spend=unmapped_spend(client, spend, directory),
-        orders=orders_of(client, deliveries, now),
-        files=files_of(client, deliveries, now),
-    )

@@ -158,11 +158,7 @@ def _order(rng: random.Random, profile: Profile, order_id: int, placed_at: int) 
     total = sum((product.price for product in products), Decimal(0))
     declined = rng.random() < 0.22
     is_test = rng.random() < 0.05
-    affiliates = [
-        row.affiliate_id
-        for row in profile.affiliates
-        if row.advertiser_id == advertiser.advertiser_id
-    ]
+    affiliates = profile.affiliates_of(advertiser.advertiser_id)
     return Order(
         order_id=order_id,
         placed_at=placed_at,

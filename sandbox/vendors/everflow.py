@@ -137,28 +137,29 @@ def _rows(
 ) -> list[dict[str, Any]]:  # fmt: skip
     """The sums gathered by the columns asked for, busiest first."""
     grouped: dict[tuple[tuple[str, str], ...], Metrics] = {}
-    labels: dict[tuple[str, str], str | None] = {}
+    newest: dict[tuple[tuple[str, str], ...], list[str | None]] = {}
     for key in sorted(sums):
         if matches(key, filters):
             named = [_column(name, key, table, profile, zone) for name in columns]
-            # one row per combination of ids; its labels are the newest
-            labels |= {(kind, number): label for kind, number, label in named}
             ids = tuple((kind, number) for kind, number, _ in named)
+            # one row per combination of ids; its labels are those of the newest day in it
+            newest[ids] = [label for _, _, label in named]
             grouped.setdefault(ids, Metrics()).add(sums[key])
     rows: list[dict[str, Any]] = []
     for ids, metrics in grouped.items():
-        # one network answers its columns in an order of its own: the type names them
         cells = [
-            {"column_type": kind, "id": number} | _labelled(labels[(kind, number)])
-            for kind, number in (reversed(ids) if profile.local_midnight else ids)
+            {"column_type": kind, "id": number} | ({} if label is None else {"label": label})
+            for (kind, number), label in zip(ids, newest[ids], strict=True)
         ]
-        rows.append({"columns": cells, "reporting": metrics.as_json()})
+        # one network answers its columns in an order of its own: the type names them
+        rows.append(
+            {
+                "columns": cells[::-1] if profile.local_midnight else cells,
+                "reporting": metrics.as_json(),
+            }
+        )
     rows.sort(key=lambda row: -row["reporting"]["total_click"])
     return rows
-
-
-def _labelled(label: str | None) -> dict[str, str]:
-    return {} if label is None else {"label": label}
 
 
 def _column(

@@ -1,7 +1,8 @@
 """Everflow's aggregated table, summed from the event log for any time zone and set of columns."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -36,11 +37,12 @@ class Metrics:
     on_hold_revenue: Decimal = Decimal(0)
 
     def add(self, other: "Metrics") -> None:
-        for field in fields(self):
-            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+        for name, value in vars(other).items():
+            if value:
+                setattr(self, name, getattr(self, name) + value)
 
     def is_nothing(self) -> bool:
-        return not any(getattr(self, field.name) for field in fields(self))
+        return not any(vars(self).values())
 
     def as_json(self) -> dict[str, Any]:
         """The vendor's names; whole amounts come as integers, others as floats."""
@@ -108,17 +110,18 @@ class Table:
     def sums(self, start: date, end: date) -> dict[Key, Metrics]:
         """Days of the zone from `start` to `end`, both included; rows without activity left out."""
         margin = timedelta(days=0 if self._zone == BUSINESS_ZONE else 1)
-        sums: dict[Key, Metrics] = {}
+        sums: defaultdict[Key, Metrics] = defaultdict(Metrics)
         for day in days_between(start - margin, end + margin):
             log = self._world.day(self._profile.client, day)
-            if log.emptied is not None and log.emptied.covers(self._now):
-                continue
-            for key, metrics in self._day(log):
-                if start <= key[0] <= end:
-                    sums.setdefault(key, Metrics()).add(metrics)
-        return {key: metrics for key, metrics in sums.items() if not metrics.is_nothing()}
+            if log.emptied is None or not log.emptied.covers(self._now):
+                self._book(log, sums)
+        return {
+            key: metrics
+            for key, metrics in sums.items()
+            if start <= key[0] <= end and not metrics.is_nothing()
+        }
 
-    def _day(self, log: DayLog) -> Iterator[tuple[Key, Metrics]]:
+    def _book(self, log: DayLog, sums: defaultdict[Key, Metrics]) -> None:
         hidden = set()
         slices = list(self._slices(log.day))
         for cell in log.cells:
@@ -128,27 +131,28 @@ class Table:
                 continue
             for day, before, after in slices:
                 self.labels[(*name, day)] = cell.label
-                for offer, metrics in self._clicks(cell, before, after):
-                    yield (day, *name, offer), metrics
+                self._book_clicks(cell, day, before, after, sums)
         for row in log.conversions:
             state = state_of(row, self._now)
             if state is None or (row.affiliate_id, row.advertiser_id) in hidden:
                 continue
             day = log.day if self._zone == BUSINESS_ZONE else local_day(row.at, self._zone)
-            metrics = Metrics()
+            metrics = sums[(day, row.affiliate_id, row.advertiser_id, row.offer_id)]
             if state.status == "rejected":
-                metrics.invalid_cv_scrub = 1
+                metrics.invalid_cv_scrub += 1
             elif state.status == "pending":
-                metrics.on_hold = 1
-                metrics.on_hold_payout, metrics.on_hold_revenue = state.payout, state.revenue
+                metrics.on_hold += 1
+                metrics.on_hold_payout += state.payout
+                metrics.on_hold_revenue += state.revenue
             else:
-                metrics.cv = int(not row.is_view_through)
-                metrics.view_through_cv = int(row.is_view_through)
-                metrics.payout, metrics.revenue = state.payout, state.revenue
-                metrics.gross_sales = row.sale_amount
+                metrics.cv += not row.is_view_through
+                metrics.view_through_cv += row.is_view_through
+                metrics.payout += state.payout
+                metrics.revenue += state.revenue
+                metrics.gross_sales += row.sale_amount
                 if row.event_revenue is not None:
-                    metrics.event, metrics.event_revenue = 1, row.event_revenue
-            yield (day, row.affiliate_id, row.advertiser_id, row.offer_id), metrics
+                    metrics.event += 1
+                    metrics.event_revenue += row.event_revenue
 
     def _slices(self, day: date) -> Iterator[tuple[date, float, float]]:
         """Parts of a business day by date of the zone, as shares of its traffic, up to now."""
@@ -161,11 +165,13 @@ class Table:
             yield local, _share(at, start, end), _share(until, start, end)
             at = until
 
-    def _clicks(self, cell: Cell, before: float, after: float) -> Iterator[tuple[int, Metrics]]:
+    def _book_clicks(
+        self, cell: Cell, day: date, before: float, after: float, sums: dict[Key, Metrics]
+    ) -> None:
         """Most clicks land on the advertiser's first offer, three in ten on its second."""
         offers = [offer for offer, _ in self._profile.advertiser(cell.advertiser_id).offers]
         for place, offer in enumerate(offers[:2]):
-            metrics = Metrics()
+            metrics = sums[(day, cell.affiliate_id, cell.advertiser_id, offer)]
             for name, total in (
                 ("imp", cell.impressions),
                 ("unique_click", cell.unique_clicks),
@@ -174,8 +180,9 @@ class Table:
             ):
                 second = total * 3 // 10 if len(offers) > 1 else 0
                 part = second if place else total - second
-                setattr(metrics, name, grown(part, after) - grown(part, before))
-            yield offer, metrics
+                if part:
+                    found = getattr(metrics, name) + grown(part, after) - grown(part, before)
+                    setattr(metrics, name, found)
 
 
 def _share(at: int, start: int, end: int) -> float:

@@ -23,7 +23,9 @@ DeliveriesOf = Callable[[str], list[Delivery]]
 
 
 class S3:
-    """Buckets are named after the port: moto's store is one for all agencies of a process."""
+    """moto's store is one for all agencies of a process: a bucket's name that is taken there
+    gets the port behind it.
+    """
 
     name = "s3"
 
@@ -45,9 +47,11 @@ class S3:
         }
 
     def app(self, base_url: str) -> "WSGIApplication":
-        port = base_url.rsplit(":", 1)[1]
+        port = base_url.rpartition(":")[2]
         for client in KEYS:
-            self.buckets[client] = f"signalroom-exports-{client}-{port}"
+            name = f"signalroom-exports-{client}"
+            taken = name in _backend().buckets
+            self.buckets[client] = f"{name}-{port}" if taken else name
             _backend().create_bucket(self.buckets[client], REGION)
         return self._serve
 
