@@ -35,6 +35,10 @@ class StoredFile:
     modified_at: datetime
 
 
+class BrokenAnswerError(Exception):
+    """An answer that broke off on its way."""
+
+
 class Bucket:
     """A connection to one client's bucket; nothing of a listing is remembered."""
 
@@ -51,14 +55,14 @@ class Bucket:
             config_kwargs={
                 "connect_timeout": CONNECT_TIMEOUT_S,
                 "read_timeout": READ_TIMEOUT_S,
-                "retries": {"max_attempts": ATTEMPTS, "mode": "standard"},
+                "retries": {"max_attempts": ATTEMPTS - 1, "mode": "standard"},
                 # a host of one's own seldom has a name for each bucket
                 "s3": {"addressing_style": "path" if where.endpoint else "auto"},
             },
             use_listings_cache=False,
             skip_instance_cache=True,
         )
-        self._s3.retries = ATTEMPTS
+        self._s3.retries = 1  # botocore repeats each request already
 
     def files(self, prefix: Prefix) -> tuple[list[StoredFile], int]:
         """Every file below the prefix, by key, and the requests that it took.
@@ -93,21 +97,20 @@ class Bucket:
     def _piece(self, file: StoredFile, start: int, end: int) -> bytes:
         from fsspec.asyn import sync
 
-        for attempt in range(1, ATTEMPTS + 1):
+        attempt = 1
+        while True:
             try:
                 data: bytes = sync(self._s3.loop, self._get, file, start, end)
-                if len(data) == end - start:
-                    return data
-                reason: Exception = EOFError(f"{len(data)} of {end - start} bytes came")
-            except PermissionError as error:
-                raise self.explained(error, file) from None
+                return data
+            except BrokenAnswerError as error:
+                if attempt == ATTEMPTS:
+                    raise self.explained(error, file) from None
+                time.sleep(0.2 * 2**attempt)
+                attempt += 1
             except Exception as error:
                 if _code(error) in CHANGED_CODES:
                     raise ChangedError(f"{file.key} has changed since it was listed") from None
-                reason = error
-            if attempt < ATTEMPTS:
-                time.sleep(0.2 * 2**attempt)
-        raise self.explained(reason, file) from None
+                raise self.explained(error, file) from None
 
     async def _get(self, file: StoredFile, start: int, end: int) -> bytes:
         response = await self._s3._call_s3(
@@ -117,15 +120,21 @@ class Bucket:
             Range=f"bytes={start}-{end - 1}",
             IfMatch=f'"{file.etag}"',
         )
-        async with response["Body"] as body:
-            data: bytes = await body.read()
-            return data
+        try:
+            async with response["Body"] as body:
+                data: bytes = await body.read()
+        except Exception as error:  # of any of three libraries, and retried by none of them
+            raise BrokenAnswerError(str(error) or type(error).__name__) from None
+        if len(data) != end - start:
+            raise BrokenAnswerError(f"{len(data)} of {end - start} bytes came")
+        return data
 
     def explained(self, error: Exception, file: StoredFile | None = None) -> SourceError:
         """The failure in one line: whose, where, what to do."""
         whose = f"s3_exports for client {self.place.client_id}"
         what = f"{file.key} in {self.place}" if file else f"the bucket {self.place}"
-        text = mask(" ".join(str(error).split()))[:200] or type(error).__name__
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        text = mask(" ".join(str(reason).split()))[:200]
         if isinstance(error, PermissionError):
             return CredentialsError(
                 f"{whose}: S3 refuses {what} ({text}). Check AWS_ACCESS_KEY_ID, "

@@ -12,8 +12,8 @@ MERGE_KEY = ("_client_id", "_file_name")
 
 # One request may take so long, and is repeated so often, before a file counts as unreadable.
 CONNECT_TIMEOUT_S = 10
-READ_TIMEOUT_S = 60
-ATTEMPTS = 3
+READ_TIMEOUT_S = 20
+ATTEMPTS = 4
 PIECE_BYTES = 8 << 20  # of one request; what is in memory while a file comes in
 MAX_PAGES = 10_000  # of 1,000 names each
 UNREACHABLE_FILES = 3  # so many in a row, and the rest of the listing waits for the next run
