@@ -1,0 +1,84 @@
+"""Runs the real dbt as its users do, and reads what it reports."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.processes import BIN, TIMEOUT_S, own_environment
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended; `statuses` by the name of the model, test or source."""
+
+    exit_code: int
+    output: str
+    statuses: dict[str, str]
+
+    def names(self, *statuses: str) -> set[str]:
+        """The nodes that ended so."""
+        return {name for name, status in self.statuses.items() if status in statuses}
+
+
+@dataclass(frozen=True)
+class Dbt:
+    """dbt in a project folder, on a warehouse that the environment names."""
+
+    project: Path
+    environment: Mapping[str, str]
+
+    @property
+    def target_path(self) -> Path:
+        """Where dbt writes its artefacts: a folder per engine keeps its partial parsing."""
+        return self.project / "target" / self.environment.get("SIGNALROOM_TARGET", "duckdb")
+
+    def run(self, *arguments: str) -> Outcome:
+        """Run one dbt command to its end, whatever that is."""
+        for name in ("run_results.json", "sources.json"):
+            (self.target_path / name).unlink(missing_ok=True)
+        done = subprocess.run(
+            [str(BIN / "dbt"), "--no-use-colors", *arguments],
+            cwd=self.project,
+            env=own_environment(
+                {
+                    **self.environment,
+                    "DBT_TARGET_PATH": str(self.target_path),
+                    "DBT_LOG_PATH": str(self.target_path / "logs"),
+                }
+            ),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=TIMEOUT_S,
+        )
+        return Outcome(done.returncode, done.stdout + done.stderr, self._statuses())
+
+    def succeeds(self, *arguments: str) -> Outcome:
+        """Run one dbt command that must succeed."""
+        outcome = self.run(*arguments)
+        assert outcome.exit_code == 0, outcome.output
+        return outcome
+
+    def compiled(self, test: str) -> str:
+        """The SQL of a test as dbt last compiled it."""
+        [path] = self.target_path.glob(f"compiled/**/{test}.sql")
+        return path.read_text(encoding="utf-8")
+
+    def _statuses(self) -> dict[str, str]:
+        statuses = {}
+        for name in ("run_results.json", "sources.json"):
+            path = self.target_path / name
+            if path.exists():
+                for result in json.loads(path.read_text(encoding="utf-8"))["results"]:
+                    statuses[_name(result["unique_id"])] = result["status"]
+        return statuses
+
+
+def _name(unique_id: str) -> str:
+    kind, _, *parts = unique_id.split(".")
+    # a source is known by its table, a generic test carries a hash after its name
+    return ".".join(parts) if kind == "source" else parts[0] if kind == "test" else parts[-1]

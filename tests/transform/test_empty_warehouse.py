@@ -1,0 +1,36 @@
+"""dbt from the project's root on warehouses where nothing, or only a part, was ever loaded."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tests.support.warehouse import Warehouse
+from tests.transform.dbt import Dbt
+
+
+def test_everything_works_before_anything_was_loaded(warehouse: Warehouse, dbt: Dbt) -> None:
+    dbt.succeeds("build")
+    dbt.succeeds("docs", "generate")
+    freshness = dbt.succeeds("source", "freshness")
+    assert warehouse.rows("select count(*) from marts.daily_performance") == [(0,)]
+    assert set(freshness.statuses.values()) == {"pass"}
+    assert "everflow.daily_stats" in freshness.statuses
+
+
+def test_one_source_with_fewer_columns_is_enough(warehouse: Warehouse, dbt: Dbt) -> None:
+    warehouse.execute(
+        "create schema everflow;"
+        "create table everflow.daily_stats (_client_id text, date date, affiliate_id bigint,"
+        " affiliate_label text, advertiser_id bigint, conversions bigint,"
+        " payout decimal(38, 18), colour text);"
+        "insert into everflow.daily_stats values"
+        " ('713', '2026-11-18', 21, 'Blue Bench', 1, 4, 10, 'red')"
+    )
+    dbt.succeeds("build")
+    assert warehouse.rows(
+        "select affiliate_label, clicks, cost, cpa from marts.daily_performance"
+    ) == [("Blue Bench", 0, Decimal(10), Decimal("2.5"))]
+    # nobody noted what was asked: the day is there, and not complete
+    assert warehouse.rows("select cost, is_complete from marts.daily_summary") == [
+        (Decimal(10), False)
+    ]

@@ -1,0 +1,39 @@
+"""How old a source is: when its stalest active client was last asked with success."""
+
+from __future__ import annotations
+
+from tests.support.warehouse import Warehouse
+from tests.transform import raw
+from tests.transform.dbt import Dbt
+
+
+def asked(warehouse: Warehouse, client: str, source: str, table: str, hours: int) -> None:
+    """Note that a table was last asked so many hours ago."""
+    warehouse.execute(
+        f"insert into ops.loads (_client_id, source, table_name, loaded_at) values"
+        f" ('{client}', '{source}', '{table}', current_timestamp - interval '{hours} hours')"
+    )
+
+
+def test_a_late_source_warns_and_a_stale_client_fails(warehouse: Warehouse, dbt: Dbt) -> None:
+    raw.create_tables(warehouse)
+    asked(warehouse, "713", "everflow", "daily_stats", 1)
+    asked(warehouse, "713", "redtrack", "daily_spend", 7)
+    asked(warehouse, "713", "s3_exports", "orders_create", 29)
+    asked(warehouse, "713", "s3_exports", "orders_update", 31)
+    # a client that is no longer in the registry is late for nobody
+    asked(warehouse, "gone", "everflow", "daily_stats", 500)
+    early = dbt.succeeds("source", "freshness")
+    assert early.statuses == {
+        "everflow.daily_stats": "pass",
+        "redtrack.daily_spend": "warn",
+        "s3_exports.orders_create": "pass",
+        "s3_exports.orders_update": "warn",
+        "s3_exports.prospects_create": "pass",
+    }
+
+    asked(warehouse, "cti", "everflow", "daily_stats", 27)
+    asked(warehouse, "cti", "s3_exports", "orders_create", 55)
+    late = dbt.run("source", "freshness")
+    assert late.exit_code == 1
+    assert late.names("error") == {"everflow.daily_stats", "s3_exports.orders_create"}

@@ -1,0 +1,253 @@
+"""The macros that read text and divide money, on values chosen to break them, on both engines."""
+
+from __future__ import annotations
+
+import random
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+
+import pytest
+
+from tests.support.warehouse import Warehouse
+from tests.transform.dbt import Dbt
+
+CALLS = {
+    "exact_ratio": "exact_ratio('n', 'd')",
+    "to_date": "to_date('v')",
+    "to_amount": "to_amount('v')",
+    "to_flag": "to_flag('v')",
+    "to_whole_number": "to_whole_number('v')",
+    "trimmed": "trimmed('v')",
+    "mapped_value": "mapped_value('v')",
+    "file_time": "file_time('v', 'd')",
+}
+MARK = "-- @@"
+
+
+@pytest.fixture(scope="module")
+def macros(module_dbt: Dbt) -> dict[str, str]:
+    """Each macro as SQL of the engine, over columns named v, n and d."""
+    inline = "\n".join(f"{MARK}{name}\n{{{{ {call} }}}}" for name, call in CALLS.items())
+    output = module_dbt.succeeds("--quiet", "compile", "--inline", inline).output
+    parts = output.split(MARK)[1:]
+    return {name: sql for name, _, sql in (part.partition("\n") for part in parts)}
+
+
+def applied(warehouse: Warehouse, sql: str, values: list[str | None]) -> list[object]:
+    """The macro's value for each text, in order."""
+    if warehouse.target == "duckdb":
+        table = "(select unnest(?::text[]) as v, unnest(range(len(?::text[]))) as place)"
+    else:
+        table = "(select * from unnest(%s::text[], %s::text[]) with ordinality as u(v, w, place))"
+    rows = warehouse.rows(f"select {sql} from {table} as texts order by place", values, values)
+    return [value for (value,) in rows]
+
+
+def ratio(numerator: Decimal, denominator: Decimal) -> Decimal | None:
+    """What exact_ratio must be."""
+    if denominator == 0:
+        return None
+    with localcontext() as context:
+        context.prec = 120
+        # the quotient may not end: enough digits that rounding sees what comes after a tie
+        return (numerator / denominator).quantize(Decimal("0.000001"), ROUND_HALF_UP)
+
+
+def pairs() -> list[tuple[Decimal, Decimal]]:
+    """Ties, neighbours of ties, both signs, the smallest and the largest amounts; then chance."""
+    tiny = Decimal("1E-18")
+    chosen = [
+        (sign * (Decimal(tie) + step), Decimal(divisor))
+        for sign in (1, -1)
+        for tie in ("0.0000005", "0.0000015", "2.5000005", "999999.9999995")
+        for step in (-tiny, Decimal(0), tiny)
+        for divisor in (1, -1, 2, 3, 7)
+    ]
+    chosen += [
+        (Decimal(numerator), Decimal(denominator))
+        for numerator, denominator in [
+            *[("0", "5"), ("5", "0"), ("0", "0"), ("1677.25", "47"), ("1", "3"), ("2", "3")],
+            *[("99999999999.999999999999999999", "1"), ("1E-18", "1E-18"), ("1E-18", "2E-12")],
+            *[("0.000001", "2"), ("1", "2000000"), ("3", "2000000"), ("1", "2000001")],
+            *[("123456789.12", "9000000000000"), ("10", "0.000000000000000003")][:1],
+        ]
+    ]
+    chance = random.Random(20261118)
+    for _ in range(300):
+        numerator = Decimal(chance.randrange(-(10**27), 10**27)).scaleb(-18)
+        chosen.append((numerator, Decimal(chance.randrange(1, 10**6))))
+        chosen.append((numerator, Decimal(chance.randrange(1, 10**24)).scaleb(-12)))
+    return [pair for pair in chosen if pair[1] == 0 or abs(pair[0] / pair[1]) < 10**11]
+
+
+def test_ratios_are_exact_at_ties_signs_and_extremes(
+    module_warehouse: Warehouse, macros: dict[str, str]
+) -> None:
+    rows = ", ".join(
+        f"({place}, cast('{numerator:f}' as decimal(38, 18)),"
+        f" cast('{denominator:f}' as decimal(38, 18)))"
+        for place, (numerator, denominator) in enumerate(pairs())
+    )
+    found = module_warehouse.rows(
+        f"select {macros['exact_ratio']} from (values {rows}) as pairs(place, n, d) order by place"
+    )
+    wrong = {
+        pair: (value, ratio(*pair))
+        for pair, (value,) in zip(pairs(), found, strict=True)
+        if value != ratio(*pair)
+    }
+    assert not wrong
+    assert len(found) > 500
+
+
+def test_conversions_divide_as_whole_numbers(
+    module_warehouse: Warehouse, macros: dict[str, str]
+) -> None:
+    [row] = module_warehouse.rows(
+        f"select {macros['exact_ratio']}"
+        " from (select cast(1677.25 as decimal(38, 18)) as n, cast(47 as bigint) as d) as pair"
+    )
+    assert row == (Decimal("35.686170"),)
+
+
+def test_dates_are_read_or_null_and_never_an_error(
+    module_warehouse: Warehouse, macros: dict[str, str]
+) -> None:
+    texts: dict[str | None, date | None] = {
+        "09/22/2025": date(2025, 9, 22),
+        "9/2/2025": date(2025, 9, 2),
+        "02/29/2024": date(2024, 2, 29),
+        "12/31/2999 11:59 PM": date(2999, 12, 31),
+        "2025-09-22": date(2025, 9, 22),
+        "2025-09-22 00:00:00": date(2025, 9, 22),
+        "2025-09-22T10:00:00Z": date(2025, 9, 22),
+        "02/29/2025": None,
+        "2025-02-30": None,
+        "04/31/2025": None,
+        "0000-00-00": None,
+        "0000-00-00 00:00:00": None,
+        "00/00/0000": None,
+        "13/01/2025": None,
+        "2025-13-01": None,
+        "22/09/2025": None,
+        "09/22/25": None,
+        "09-22-2025": None,
+        "2025-9-2": None,
+        "20250922": None,
+        "2025-09-22x": None,
+        "n/a": None,
+        "//": None,
+        "\u0661\u0662/01/2025": None,
+        "'; drop table orders; --": None,
+        None: None,
+    }
+    found = applied(module_warehouse, macros["to_date"], list(texts))
+    assert dict(zip(texts, found, strict=True)) == texts
+
+
+def test_every_day_of_four_years_is_read_in_both_forms(
+    module_warehouse: Warehouse, macros: dict[str, str]
+) -> None:
+    first = date(2023, 1, 1).toordinal()
+    days = [date.fromordinal(first + number) for number in range(4 * 365 + 1)]
+    us_dates: list[str | None] = [f"{day:%m/%d/%Y}" for day in days]
+    iso_dates: list[str | None] = [day.isoformat() for day in days]
+    assert applied(module_warehouse, macros["to_date"], us_dates) == days
+    assert applied(module_warehouse, macros["to_date"], iso_dates) == days
+
+
+def test_amounts_are_read_or_null_and_never_an_error(
+    module_warehouse: Warehouse, macros: dict[str, str]
+) -> None:
+    texts: dict[str | None, str | None] = {
+        "1049.95": "1049.95",
+        "$1,049.95": "1049.95",
+        "1,234,567": "1234567",
+        "-5": "-5",
+        "-$5.00": "-5",
+        "$-5.00": "-5",
+        "($5.00)": "-5",
+        "0": "0",
+        "5.": "5",
+        "9999999999999999999.999999999999999999": "9999999999999999999.999999999999999999",
+        "00012.50": "12.5",
+        "99999999999999999999": None,
+        "1.0000000000000000001": None,
+        "1,04": None,
+        "10,49.95": None,
+        "1.049,95": None,
+        "1e3": None,
+        "--5": None,
+        "$": None,
+        ".": None,
+        "n/a": None,
+        "NaN": None,
+        "Infinity": None,
+        "12 USD": None,
+        None: None,
+    }
+    found = applied(module_warehouse, macros["to_amount"], list(texts))
+    expected = [None if text is None else Decimal(text) for text in texts.values()]
+    assert dict(zip(texts, found, strict=True)) == dict(zip(texts, expected, strict=True))
+
+
+def test_flags_are_read_in_every_accounts_spelling(
+    module_warehouse: Warehouse, macros: dict[str, str]
+) -> None:
+    texts: dict[str | None, bool | None] = {
+        **dict.fromkeys(["YES", "yes", "Y", "1", "true", "T"], True),
+        **dict.fromkeys(["NO", "no", "N", "0", "FALSE", "f", None], False),
+        **dict.fromkeys(["maybe", "2", "YES NO"], None),
+    }
+    found = applied(module_warehouse, macros["to_flag"], list(texts))
+    assert dict(zip(texts, found, strict=True)) == texts
+
+
+def test_blanks_of_every_kind_are_trimmed_and_inner_ones_stay(
+    module_warehouse: Warehouse, macros: dict[str, str]
+) -> None:
+    texts: dict[str | None, str] = {
+        " \t\r\n\u00a0SB - Meta\u00a0\t ": "SB - Meta",
+        "SB\u00a0Meta": "SB\u00a0Meta",
+        "\u00a0": "",
+    }
+    found = applied(module_warehouse, macros["trimmed"], list(texts))
+    assert dict(zip(texts, found, strict=True)) == texts
+
+
+def test_not_mapped_is_written_in_many_ways(
+    module_warehouse: Warehouse, macros: dict[str, str]
+) -> None:
+    texts: dict[str | None, str | None] = {
+        **dict.fromkeys(["n/a", "N/A", " n/A\t", "", "  ", None], None),
+        " SB - Meta ": "SB - Meta",
+        "na": "na",
+    }
+    found = applied(module_warehouse, macros["mapped_value"], list(texts))
+    assert dict(zip(texts, found, strict=True)) == texts
+
+
+def test_ids_are_whole_numbers_or_nothing(
+    module_warehouse: Warehouse, macros: dict[str, str]
+) -> None:
+    texts: dict[str | None, int | None] = {
+        "21": 21,
+        "0021": 21,
+        "999999999999999999": 999999999999999999,
+        **dict.fromkeys(["9223372036854775808", "-1", "1.0", "x", "", "1\n", None], None),
+    }
+    found = applied(module_warehouse, macros["to_whole_number"], list(texts))
+    assert dict(zip(texts, found, strict=True)) == texts
+
+
+def test_the_time_in_a_files_name_orders_files(
+    module_warehouse: Warehouse, macros: dict[str, str]
+) -> None:
+    texts: dict[str | None, int] = {
+        "orders-create/report_2025-09-22T1849_ab12.csv": 20250922184900,
+        "2024-01-01T0000/report_2025-09-22T184930.csv": 20250922184930,
+        "report.csv": 20251002000000,
+    }
+    sql = macros["file_time"].replace("from d)", "from cast('2025-10-02' as date))")
+    found = applied(module_warehouse, sql, list(texts))
+    assert dict(zip(texts, found, strict=True)) == texts

@@ -1,0 +1,152 @@
+"""Rows dropped, doubled, changed or moved after the load: each is caught, and the marts stay."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from tests.support.warehouse import Warehouse
+from tests.transform import raw, worked_example
+from tests.transform.dbt import Dbt
+
+START = date(2026, 11, 1)
+DAYS = [START + timedelta(days=number) for number in range(10)]
+STATS = [replace(stat, day=day) for day in DAYS for stat in worked_example.STATS]
+SPENDS = [replace(spend, day=day) for day in DAYS for spend in worked_example.SPENDS]
+FILE = "orders-create/report_2026-11-18T0600_a.csv"
+
+MARTS = ("daily_performance", "daily_summary", "unmapped_spend", "orders")
+DOUBLE = "insert into {table} select * from {table} where {where}"
+DROP = "delete from {table} where {where}"
+CHANGE = "update {table} set {what} where {where}"
+
+
+@pytest.fixture
+def built(warehouse: Warehouse, dbt: Dbt) -> Warehouse:
+    """Ten days and a file of orders, loaded and built."""
+    raw.create_tables(warehouse)
+    raw.insert_stats(warehouse, STATS)
+    raw.insert_spend(warehouse, SPENDS)
+    raw.note_totals(warehouse, "713", DAYS, STATS, SPENDS)
+    raw.create_orders(
+        warehouse,
+        "orders_create",
+        [
+            {"_client_id": "713", "_file_name": FILE, "_row_id": row, "orders_id": str(row)}
+            for row in range(3)
+        ],
+    )
+    raw.note_files(warehouse, "orders_create", {FILE: 3})
+    dbt.succeeds("build")
+    return warehouse
+
+
+def contents(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every mart, in an order of its own."""
+    return {mart: sorted(warehouse.rows(f"select * from marts.{mart}"), key=repr) for mart in MARTS}
+
+
+def days_after(*numbers: int) -> set[date]:
+    """Days of the fixture by number."""
+    return {DAYS[number] for number in numbers}
+
+
+def test_each_change_of_raw_is_caught_and_the_marts_stay(built: Warehouse, dbt: Dbt) -> None:
+    before = contents(built)
+    stats, spend = "everflow.daily_stats", "redtrack.daily_spend"
+    one_stat = "date = '{}' and affiliate_id = 21"
+    one_spend = "date = '{}' and source_name = 'Facebook CCW'"
+    changes = [
+        # a row dropped on day 0, doubled on day 1, moved from day 2 to day 3, a cent more on day 4
+        DROP.format(table=stats, where=one_stat.format(DAYS[0])),
+        DOUBLE.format(table=stats, where=one_stat.format(DAYS[1])),
+        CHANGE.format(table=stats, what=f"date = '{DAYS[3]}'", where=one_stat.format(DAYS[2])),
+        CHANGE.format(table=stats, what="payout = payout + 0.01", where=one_stat.format(DAYS[4])),
+        # the same in RedTrack from day 5, and on day 9 a row that changed its client
+        DROP.format(table=spend, where=one_spend.format(DAYS[5])),
+        DOUBLE.format(table=spend, where=one_spend.format(DAYS[6])),
+        CHANGE.format(table=spend, what=f"date = '{DAYS[8]}'", where=one_spend.format(DAYS[7])),
+        CHANGE.format(table=spend, what="_client_id = 'cti'", where=one_spend.format(DAYS[9])),
+        DROP.format(table="s3_exports.orders_create", where="_row_id = 2"),
+    ]
+    for change in changes:
+        built.execute(change)
+
+    outcome = dbt.run("build")
+
+    assert outcome.exit_code == 1
+    assert outcome.names("fail") >= {
+        "assert_raw_days_equal_their_control_totals",
+        "assert_raw_files_equal_their_control_totals",
+        # a doubled row breaks the grain too
+        "unique_grain_stg_everflow__daily_stats__client_id__date__affiliate_id__advertiser_id",
+        "unique_grain_stg_redtrack__daily_spend__client_id__date__source_id",
+    }
+    assert outcome.names("skipped") >= {"int_performance__ledger", *MARTS}
+    caught = built.rows(
+        "select distinct source, date from intermediate.int_raw_days__reconciled"
+        " where not is_reconciled"
+    )
+    assert {day for source, day in caught if source == "everflow"} == days_after(0, 1, 2, 3, 4)
+    assert {day for source, day in caught if source == "redtrack"} == days_after(5, 6, 7, 8, 9)
+    assert contents(built) == before
+
+
+def test_each_change_of_the_ledger_is_caught(built: Warehouse, dbt: Dbt) -> None:
+    ledger = "intermediate.int_performance__ledger"
+    stat = "source = 'everflow' and affiliate_id = 21 and date = '{}'"
+    spend = "source = 'redtrack' and source_name = 'Facebook CCW' and date = '{}'"
+    for kind in (stat, spend):
+        built.execute(DROP.format(table=ledger, where=kind.format(DAYS[0])))
+        built.execute(DOUBLE.format(table=ledger, where=kind.format(DAYS[1])))
+        built.execute(
+            CHANGE.format(table=ledger, what=f"date = '{DAYS[3]}'", where=kind.format(DAYS[2]))
+        )
+    # payout booked as the cost of paid media: no sum of one column shows it
+    built.execute(
+        CHANGE.format(table=ledger, what="is_internal = true", where=stat.format(DAYS[5]))
+    )
+    built.execute(
+        CHANGE.format(table=ledger, what="_client_id = null", where=spend.format(DAYS[6]))
+    )
+
+    outcome = dbt.run("test", "--select", "int_performance__ledger")
+
+    assert outcome.exit_code == 1
+    assert outcome.names("fail") >= {
+        "assert_ledger_keeps_all_spend",
+        "assert_ledger_keeps_all_conversions",
+        "assert_costed_days_equal_the_ledger",
+        "assert_every_model_has_a_client",
+    }
+    lost = {
+        name: {row[1] for row in built.rows(dbt.compiled(name))}
+        for name in (
+            "assert_ledger_keeps_all_spend",
+            "assert_ledger_keeps_all_conversions",
+            "assert_costed_days_equal_the_ledger",
+        )
+    }
+    assert lost["assert_ledger_keeps_all_spend"] == days_after(0, 1, 2, 3, 6)
+    assert lost["assert_ledger_keeps_all_conversions"] == days_after(0, 1, 2, 3)
+    assert lost["assert_costed_days_equal_the_ledger"] == days_after(0, 1, 2, 3, 5, 6)
+
+
+def test_a_broken_rule_in_the_ledger_keeps_the_last_good_marts(built: Warehouse, dbt: Dbt) -> None:
+    before = contents(built)
+    # two lines of the client's file for one source double its spend in any join with the file
+    built.execute(
+        'insert into reference."client_713__internal-affiliates"'
+        ' select * from reference."client_713__internal-affiliates"'
+        " where \"redtrack.source\" = 'Facebook CCW'"
+    )
+    outcome = dbt.run("build", "--exclude", "resource_type:seed")
+    assert outcome.exit_code == 1
+    assert "unique_grain_stg_clients__internal_affiliates__client_id__source_id" in outcome.names(
+        "fail"
+    )
+    assert outcome.names("skipped") >= {"daily_performance", "daily_summary", "unmapped_spend"}
+    assert contents(built) == before
