@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from ingest.sources.s3_exports.errors import ChangedError
@@ -59,6 +60,7 @@ class Bucket:
                 # a host of one's own seldom has a name for each bucket
                 "s3": {"addressing_style": "path" if where.endpoint else "auto"},
             },
+            session=_session(),
             use_listings_cache=False,
             skip_instance_cache=True,
         )
@@ -150,6 +152,14 @@ class Bucket:
             f"{whose}: {what} cannot be read ({text}). Check AWS_ENDPOINT_URL and the network; "
             "the next run tries again."
         )
+
+
+@cache
+def _session() -> Any:
+    """One session for all clients: it parses S3's description once; it holds no credentials."""
+    from aiobotocore.session import AioSession  # type: ignore[import-untyped]
+
+    return AioSession()
 
 
 def _stored(entry: dict[str, Any]) -> StoredFile:

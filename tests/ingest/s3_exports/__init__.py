@@ -1,0 +1,1 @@
+"""S3 exports against a real S3 server."""

@@ -1,0 +1,235 @@
+"""A real S3 server with a bucket for each test, and pulls from it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+import boto3
+import pyarrow as pa
+import pytest
+from botocore.config import Config
+
+from ingest.landing import KnownFile, Landing, Plan, Pull, Window
+from ingest.sources.s3_exports import SOURCE
+from ingest.sources.s3_exports.settings import ORDER_COLUMNS
+
+CREATE = "orders-create/report_2026-11-18T1849_ab12.csv"
+SPELLED = {
+    "click_id": "Click ID",
+    "retries_left": "Retries Left",
+    "hold_type_id": "Hold Type ID",
+    "offer_id": "Offer ID",
+    "processor_id": "Processor ID",
+}
+HEADER = [SPELLED.get(name, name) for name in ORDER_COLUMNS]
+ORDER = {
+    "order_date": "11/18/2026",
+    "order_time": "09:30 AM",
+    "order_status": "NEW",
+    "total_amount": "49.95",
+    "billing_fname": "Augusta",
+    "billing_email": "augusta@example.com",
+    "billing_postcode": "01234",
+    "cc_num_masked": "411111******1111",
+}
+
+
+def order(number: int, **cells: str) -> dict[str, str]:
+    """An order's cells by normalised column."""
+    return {"orders_id": str(number), **ORDER, **cells}
+
+
+def orders(numbers: Iterable[int], **cells: str) -> list[dict[str, str]]:
+    """Orders of these numbers, alike otherwise."""
+    return [order(number, **cells) for number in numbers]
+
+
+def line(cells: Sequence[str], end: str = "\r\n") -> bytes:
+    """One line of CSV."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator=end).writerow(cells)
+    return text.getvalue().encode()
+
+
+def export(
+    rows: Iterable[Mapping[str, str]], header: Sequence[str] = HEADER, end: str = "\r\n"
+) -> bytes:
+    """A file as the shop writes it; keys of rows are normalised names or the header's own."""
+    names = {spelled: name for name, spelled in SPELLED.items()}
+    found = [line(header, end)]
+    found += [line([row.get(names.get(name, name), "") for name in header], end) for row in rows]
+    return b"".join(found)
+
+
+@dataclass
+class Taken:
+    """What a pull brought, read to its end."""
+
+    landings: dict[str, Landing]
+    tables: dict[str, list[Any]]
+    said: list[str]
+
+    def rows(self, table: str = "orders_create") -> list[dict[str, Any]]:
+        """The rows without the tombstones."""
+        return [
+            row for part in self.tables[table] for row in part.to_pylist() if not row["_deleted"]
+        ]
+
+    def cleared(self, table: str = "orders_create") -> list[str]:
+        """The files whose earlier rows are cleared."""
+        every = [row for part in self.tables[table] for row in part.to_pylist()]
+        return [row["_file_name"] for row in every if row["_deleted"]]
+
+    @property
+    def failures(self) -> list[str]:
+        """Every failure of every table."""
+        return [failure for landing in self.landings.values() for failure in landing.failures]
+
+    @property
+    def known(self) -> dict[tuple[str, str], KnownFile]:
+        """What the ledger knows afterwards."""
+        return {
+            (table, file.file_name): KnownFile(file.etag, file.size_bytes, file.status)
+            for table, landing in self.landings.items()
+            for file in landing.files
+        }
+
+    @property
+    def everything(self) -> str:
+        """All that leaves the reader, as text."""
+        return repr(
+            (self.landings, [t.to_pylist() for p in self.tables.values() for t in p], self.said)
+        )
+
+
+@dataclass
+class Bench:
+    """A bucket, and pulls from it for client 713."""
+
+    s3: Any
+    bucket: str
+    known: dict[tuple[str, str], KnownFile] = field(default_factory=dict)
+
+    def put(self, content: bytes, key: str = CREATE) -> None:
+        """Upload a file."""
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=content)
+
+    def pull(self, said: list[str] | None = None, **settings: Any) -> Pull:
+        """A pull that knows what earlier ones have read."""
+        return Pull(
+            client_id=settings.pop("client_id", "713"),
+            window=Window(date(2026, 11, 18), date(2026, 11, 19)),
+            as_of=datetime(2026, 11, 19, 14, 30, tzinfo=UTC),
+            resources=settings.pop("resources", SOURCE.resources),
+            say=(said if said is not None else []).append,
+            known_files=dict(self.known),
+        )
+
+    def take(self, **settings: Any) -> Taken:
+        """Pull, read everything, and remember it as the ledger would."""
+        said: list[str] = []
+        landings = {one.table: one for one in SOURCE.extract(self.pull(said, **settings))}
+        tables: dict[str, list[Any]] = {
+            name: [row for row in one.rows if isinstance(row, pa.Table)]
+            for name, one in landings.items()
+        }
+        taken = Taken(landings, tables, said)
+        self.known.update(taken.known)
+        return taken
+
+    def plan(self, **settings: Any) -> Plan:
+        """The plan of the next pull."""
+        return SOURCE.plan(self.pull(**settings))
+
+
+@dataclass
+class Faults:
+    """Answers that misbehave: the first planned one that names a request's path answers it."""
+
+    planned: list[tuple[str, str, list[bytes]]] = field(default_factory=list)
+    requests: list[tuple[str, str]] = field(default_factory=list)
+
+    def plan(self, method: str, part: str, *answers: bytes) -> None:
+        """Let the next requests whose path holds `part` have these answers, each status + body."""
+        self.planned.append((method, part, list(answers)))
+
+    def answer(self, method: str, path: str) -> bytes | None:
+        """The planned answer to a request, if any."""
+        self.requests.append((method, path))
+        for wanted, part, answers in self.planned:
+            if answers and wanted == method and part in path:
+                return answers.pop(0)
+        return None
+
+
+def failure(status: str, code: str) -> bytes:
+    """S3's answer of a failure."""
+    return f"{status}\n<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[tuple[str, Faults]]:
+    """moto's S3 server on a free port, behind a gate that can misbehave."""
+    from moto.server import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    class Quiet(WSGIRequestHandler):
+        def log_request(self, *_: Any) -> None:
+            pass
+
+    faults = Faults()
+    app = DomainDispatcherApplication(create_backend_app)
+
+    def gate(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        answer = faults.answer(environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        if answer is None:
+            found: Iterable[bytes] = app(environ, start)
+            return found
+        status, body = answer.split(b"\n", 1)
+        start(status.decode(), [("Content-Type", "application/xml")])
+        return [body]
+
+    server = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=Quiet)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", faults
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def faults(s3_server: tuple[str, Faults]) -> Iterator[Faults]:
+    """The gate before the server, without plans."""
+    found = s3_server[1]
+    found.planned.clear()
+    found.requests.clear()
+    yield found
+    found.planned.clear()
+
+
+@pytest.fixture
+def bench(s3_server: tuple[str, Faults], monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """A bucket of the test's own, and the variables that point at it."""
+    endpoint, bucket = s3_server[0], f"exports-{uuid.uuid4().hex}"
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="canary-access-key",
+        aws_secret_access_key="canary-secret-key",
+        config=Config(s3={"addressing_style": "path"}),
+    )
+    s3.create_bucket(Bucket=bucket)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "canary-access-key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary-secret-key")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    monkeypatch.setenv("S3_BUCKET_NAME", bucket)
+    return Bench(s3, bucket)
