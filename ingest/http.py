@@ -8,10 +8,11 @@ the key to another host), secrets masked in every error.
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from decimal import Decimal
@@ -29,6 +30,12 @@ from signalroom.settings import require
 MAX_ANSWER_BYTES = 256 * 1024 * 1024
 MAX_ATTEMPTS = 8
 TIMEOUT = httpx.Timeout(60.0, connect=15.0)
+
+Params = Mapping[str, str | int]
+Token = Callable[[bool], str]  # a bearer token; given True, a new one
+_REFUSALS = (401, 403)
+# how Django REST framework, PostHog's base, tells the wait where a header is lost on the way
+_WAIT_IN_TEXT = re.compile(r"available in (\d+) seconds?")
 
 
 class _RetryableError(Exception):
@@ -73,7 +80,8 @@ class VendorClient:
 
     `source` and `client_id` name the caller in errors. Floats come as Decimal. Raises
     CredentialsError (401, 403), DeferredError (a wait beyond SIGNALROOM_HTTP_MAX_WAIT_S),
-    AnswerError (anything else unusable), SourceError (not reachable).
+    AnswerError (anything else unusable), SourceError (not reachable). With a `token` each request
+    carries one as its bearer; a 401 is asked again once, with a new one.
     """
 
     def __init__(
@@ -85,10 +93,12 @@ class VendorClient:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         limit: RateLimit | None = None,
+        token: Token | None = None,
     ) -> None:
         self._who = f"{source} for client {client_id}"
         self._base = base_url.rstrip("/")
         self._params = dict(params or {})
+        self._token = token
         self._pace = (
             _paces.setdefault((self._base, client_id), _Pace(limit)) if limit is not None else None
         )
@@ -103,16 +113,25 @@ class VendorClient:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:
+    def get(self, path: str, params: Params | None = None) -> Any:
         """The parsed answer to a GET."""
-        return self._call("GET", path, params, None)
+        return self._call("GET", path, params)
 
-    def post(self, path: str, body: object, params: Mapping[str, str | int] | None = None) -> Any:
+    def post(self, path: str, body: object, params: Params | None = None) -> Any:
         """The parsed answer to a POST that only reads, so that repeating it is harmless."""
-        return self._call("POST", path, params, body)
+        return self._call("POST", path, params, {"json": body})
+
+    def post_form(self, path: str, form: Mapping[str, str]) -> Any:
+        """The parsed answer to a form that asks for a token; there 400 too refuses credentials."""
+        return self._call("POST", path, None, {"data": dict(form)}, (400, *_REFUSALS))
 
     def _call(
-        self, method: str, path: str, params: Mapping[str, str | int] | None, body: object
+        self,
+        method: str,
+        path: str,
+        params: Params | None,
+        body: Mapping[str, Any] | None = None,
+        refusals: tuple[int, ...] = _REFUSALS,
     ) -> Any:
         started = time.monotonic()
         attempts = tenacity.Retrying(
@@ -122,8 +141,9 @@ class VendorClient:
             | tenacity.stop_before_delay(self._max_wait),
             reraise=True,
         )
+        options = {"params": {**self._params, **(params or {})}, **(body or {})}
         try:
-            return attempts(self._once, method, path, {**self._params, **(params or {})}, body)
+            return attempts(self._once, method, path, options, refusals)
         except _RetryableError as error:
             tries = attempts.statistics["attempt_number"]
             raise SourceError(
@@ -132,20 +152,16 @@ class VendorClient:
                 "The next run asks again."
             ) from None
 
-    def _once(self, method: str, path: str, params: Mapping[str, str | int], body: object) -> Any:
-        if self._pace is not None:
-            self._pace.wait()
-        try:
-            with self._http.stream(
-                method, self._base + path, params=dict(params), json=body
-            ) as answer:
-                content = self._read(answer, path)
-        except httpx.TransportError as error:
-            raise _RetryableError(mask(f"{type(error).__name__}: {error}")) from None
-        if answer.status_code == 429 or answer.status_code >= 500:
-            raise self._try_again(answer, path)
+    def _once(
+        self, method: str, path: str, options: Mapping[str, Any], refusals: tuple[int, ...]
+    ) -> Any:
+        answer, content = self._send(method, path, options)
+        if answer.status_code == 401 and self._token is not None:
+            answer, content = self._send(method, path, options, renewed=True)
         text = content.decode("utf-8", errors="replace")
-        if answer.status_code in (401, 403):
+        if answer.status_code == 429 or answer.status_code >= 500:
+            raise self._try_again(answer, path, text)
+        if answer.status_code in refusals:
             raise CredentialsError(
                 f"{self._who}: the vendor refuses the key (HTTP {answer.status_code}, "
                 f"{_short(text)}); nothing was loaded. Check the key in .env."
@@ -162,6 +178,18 @@ class VendorClient:
         except json.JSONDecodeError as error:
             raise _RetryableError(f"no JSON: {error}") from None
 
+    def _send(
+        self, method: str, path: str, options: Mapping[str, Any], *, renewed: bool = False
+    ) -> tuple[httpx.Response, bytes]:
+        if self._pace is not None:
+            self._pace.wait()
+        headers = {"Authorization": f"Bearer {self._token(renewed)}"} if self._token else None
+        try:
+            with self._http.stream(method, self._base + path, headers=headers, **options) as answer:
+                return answer, self._read(answer, path)
+        except httpx.TransportError as error:
+            raise _RetryableError(mask(f"{type(error).__name__}: {error}")) from None
+
     def _read(self, answer: httpx.Response, path: str) -> bytes:
         content = bytearray()
         for chunk in answer.iter_bytes():
@@ -173,8 +201,10 @@ class VendorClient:
                 )
         return bytes(content)
 
-    def _try_again(self, answer: httpx.Response, path: str) -> Exception:
+    def _try_again(self, answer: httpx.Response, path: str, text: str) -> Exception:
         wait_s = _retry_after(answer.headers.get("retry-after", ""))
+        if wait_s is None and (told := _WAIT_IN_TEXT.search(text)):
+            wait_s = float(told[1])
         if wait_s is not None and wait_s > self._max_wait:
             until = clock.instant() + timedelta(seconds=wait_s)
             return DeferredError(

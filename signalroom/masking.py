@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import deque
 from urllib.parse import quote, quote_plus
 
 from signalroom.settings import SECRETS
 
 MASK = "***"
+_learned: deque[str] = deque(maxlen=100)  # tokens expire: the newest ones matter
+
+
+def learn(secret: str) -> None:
+    """Mask a secret that no variable holds, such as a token that a vendor handed out."""
+    _learned.append(secret)
 
 
 def secret_values() -> list[str]:
-    """Every configured secret, longest first, as written and as it looks inside a URL."""
-    values: set[str] = set()
+    """Every known secret, longest first, as written and as it looks inside a URL."""
+    values = set(_learned)
     for name, value in os.environ.items():
         if len(value) >= 4 and name.split("__", 1)[0] in SECRETS:
             values |= {value, quote(value, safe=""), quote_plus(value)}
@@ -21,7 +28,7 @@ def secret_values() -> list[str]:
 
 
 def mask(text: str) -> str:
-    """The text with every configured secret replaced by `***`."""
+    """The text with every known secret replaced by `***`."""
     for value in secret_values():
         text = text.replace(value, MASK)
     return text

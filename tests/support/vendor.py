@@ -52,6 +52,13 @@ def in_turn(*answers: Answer) -> Callable[[Request], Answer]:
     return give
 
 
+def _body(raw: bytes, kind: str) -> Any:
+    """JSON, or the fields of a form; None without a body."""
+    if kind.startswith("application/x-www-form-urlencoded"):
+        return dict(parse_qsl(raw.decode()))
+    return json.loads(raw) if raw else None
+
+
 @contextmanager
 def scripted_vendor(answer: Callable[[Request], Answer]) -> Iterator[Vendor]:
     """Run the vendor on a free port of the loopback address."""
@@ -65,7 +72,7 @@ def scripted_vendor(answer: Callable[[Request], Answer]) -> Iterator[Vendor]:
                 path=parts.path,
                 query=dict(parse_qsl(parts.query)),
                 headers={name.lower(): value for name, value in self.headers.items()},
-                body=json.loads(raw) if raw else None,
+                body=_body(raw, self.headers.get("content-type") or ""),
             )
             vendor.requests.append(request)
             said = vendor.answer(request)
