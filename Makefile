@@ -92,7 +92,7 @@ down: ## Stop the containers; data stays in their volumes
 logs: ## Follow the logs of the containers
 	docker compose logs --follow --tail 200
 
-reset: ## Remove local warehouse and outbox (.signalroom), ending the demo
+reset: ## Remove local warehouse and outbox, for instance after the demo
 	rm -rf .signalroom
 
 clean: ## Remove what can be made again; warehouse and outbox stay

@@ -100,10 +100,8 @@ def test_every_variable_has_a_comment_of_one_line() -> None:
 
 
 def test_a_persons_env_file_is_not_committed() -> None:
+    private = [".env", ".dlt/secrets.toml", ".signalroom/warehouse.duckdb", ".tools/uv"]
     ignored = subprocess.run(
-        ["git", "check-ignore", ".env", ".dlt/secrets.toml", ".signalroom", ".tools/uv"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
+        ["git", "check-ignore", *private], cwd=ROOT, capture_output=True, text=True
     )
-    assert ignored.stdout.split() == [".env", ".dlt/secrets.toml", ".signalroom", ".tools/uv"]
+    assert ignored.stdout.split() == private

@@ -233,6 +233,10 @@ def _reachable(binaries: Path, user: pwd.struct_passwd | None, folder: Path) -> 
             [binaries / "postgres", "--version"], check=True, capture_output=True, **_identity(user)
         )
     except PermissionError:
-        shutil.copytree(binaries.parent, folder / "install", symlinks=True)
-        return folder / "install" / "bin"
+        # Only the wheel's can lie in such a place; they find their libraries beside their package.
+        package, copy = binaries.parents[1], folder / "install"
+        for part in package.parent.glob(f"{package.name}*"):
+            if not part.name.endswith(".dist-info"):
+                shutil.copytree(part, copy / part.name, symlinks=True)
+        return copy / binaries.relative_to(package.parent)
     return binaries

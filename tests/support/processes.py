@@ -27,12 +27,15 @@ FAMILIES = (
     "TWILIO_",
     "DBT_",
     "PG",
+    # What `make test-file FILE=...` hands down would have another make do the same again.
+    "MAKE",
 )
+HANDED_DOWN = {"PORT", "DLT_DATA_DIR", "MFLAGS", "FILE", "ARGS", "WORKERS"}
 
 
 def is_ours(name: str) -> bool:
     """Whether a variable could change what SignalRoom, dbt, dlt or libpq does."""
-    return name.startswith(FAMILIES) or name in {"PORT", "DLT_DATA_DIR"} or "__" in name
+    return name.startswith(FAMILIES) or name in HANDED_DOWN or "__" in name
 
 
 def own_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
