@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,8 @@ import pyarrow.csv as pacsv
 from ingest.sources.s3_exports.content import Content
 from ingest.sources.s3_exports.errors import AbnormalError
 from ingest.sources.s3_exports.header import Header
-from ingest.sources.s3_exports.settings import BLOCK_BYTES, MAX_CELL_BYTES
+from ingest.sources.s3_exports.records import is_long
+from ingest.sources.s3_exports.settings import BLOCK_BYTES, MAX_CELL_BYTES, TELLING_WIDTH
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,11 @@ class Batch:
     columns: dict[str, Any]
 
 
-def fast_batches(content: Content, header: Header, names: Sequence[str]) -> Iterator[Batch]:
-    """The file's rows with the named columns; an empty cell is null, quoted or not.
+def fast_batches(content: Content, header: Header) -> Iterator[Batch]:
+    """The file's rows; an empty cell is null, quoted or not.
 
     Raises AbnormalError, perhaps after some batches, for what only the tolerant reader can tell
-    apart: rows of another width, bytes that are no UTF-8, NUL, huge cells, an open quote.
+    apart: rows of another width, bytes that are no UTF-8, NUL, huge cells, stray quotes.
     """
     if content.has_nul:
         raise AbnormalError("a NUL byte")
@@ -38,20 +39,19 @@ def fast_batches(content: Content, header: Header, names: Sequence[str]) -> Iter
     row = ("\n" + ",".join([guard] * header.width) + "\n").encode()
     try:
         with pa.PythonFile(content.bytes_from(header.offset, row), mode="r") as file:
-            yield from _until_guard(_parsed(file, header, names), guard)
+            yield from _until_guard(_parsed(file, header), guard)
     except pa.ArrowInvalid as error:
         raise AbnormalError(type(error).__name__) from None
 
 
-def _parsed(file: Any, header: Header, names: Sequence[str]) -> Iterator[Any]:
+def _parsed(file: Any, header: Header) -> Iterator[Any]:
     return iter(
         pacsv.open_csv(
             file,
             pacsv.ReadOptions(block_size=BLOCK_BYTES, column_names=list(header.names)),
             pacsv.ParseOptions(newlines_in_values=True),
             pacsv.ConvertOptions(
-                include_columns=list(names),
-                column_types={name: pa.string() for name in names},
+                column_types={name: pa.string() for name in header.names},
                 null_values=[""],
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=True,
@@ -67,21 +67,26 @@ def _until_guard(parsed: Iterator[Any], guard: str) -> Iterator[Batch]:
         if batch.num_rows == 0:
             continue
         if held is not None:
-            yield _numbered(held, count)
+            yield _checked(held, count)
             count += held.num_rows
         held = batch
     if held is None or any(column[-1].as_py() != guard for column in held.columns):
         raise AbnormalError("an open quote at the end")
     if held.num_rows > 1:
-        yield _numbered(held.slice(0, held.num_rows - 1), count)
+        yield _checked(held.slice(0, held.num_rows - 1), count)
 
 
-def _numbered(batch: Any, first: int) -> Batch:
+def _checked(batch: Any, first: int) -> Batch:
+    width = batch.num_columns
     for column in batch.columns:
-        if (
-            column.nbytes > MAX_CELL_BYTES
-            and (pc.max(pc.binary_length(column)).as_py() or 0) > MAX_CELL_BYTES
-        ):
+        sizes = pc.binary_length(column)
+        longest = pc.max(sizes).as_py() or 0
+        if longest > MAX_CELL_BYTES:
             raise AbnormalError("a huge cell")
+        if longest >= width >= TELLING_WIDTH:
+            long = column.filter(pc.greater_equal(sizes, width))
+            for cell in long.filter(pc.match_substring_regex(long, "[\r\n]")).to_pylist():
+                if is_long(cell, width):
+                    raise AbnormalError("a cell like a row")
     row_ids = pa.array(range(first, first + batch.num_rows), pa.int64())
     return Batch(row_ids, dict(zip(batch.schema.names, batch.columns, strict=True)))

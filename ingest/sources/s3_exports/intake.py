@@ -54,11 +54,11 @@ def take(bucket: Bucket, file: StoredFile, table: str, policy: Policy) -> Accept
         shape = Shape(origin, header, policy)
         letters: list[DeadLetter] = []
         try:
-            spool = _held(shape, fast_batches(content, header, shape.read))
+            spool = _held(shape, fast_batches(content, header))
         except AbnormalError:
             shape = Shape(origin, header, policy)
             reader = TolerantReader(content, header, file.key, policy)
-            spool = _held(shape, reader.batches(shape.read))
+            spool = _held(shape, reader.batches())
             letters = reader.dead_letters
     totals: dict[str, Decimal | int] = {"rows": shape.rows}
     if shape.has_amount:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from ingest.sources.s3_exports.errors import RefusedError, WaitingError
-from ingest.sources.s3_exports.settings import MAX_CELL_BYTES, MAX_RECORD_BYTES
+from ingest.sources.s3_exports.settings import MAX_CELL_BYTES, MAX_RECORD_BYTES, TELLING_WIDTH
 
 ESCAPED_BYTES = re.compile("[\ud800-\udfff]")
 OPEN_QUOTE = "a quoted cell that never closes"
@@ -91,8 +91,8 @@ def records(text: TextIO, width: int, lines_before: int) -> Iterator[Record]:
             fault = OPEN_QUOTE
         fault = fault or _fault(cells, lines.taken, width)
         line = lines.before + 1
-        if (fault or lines.is_cut) and any(_is_row(one, width) for one in lines.taken[1:]):
-            # A stray quote has swallowed sound rows: only the line that opens it is bad.
+        if (fault or lines.is_cut) and any(is_long(one, width) for one in lines.taken[1:]):
+            # A stray quote has swallowed whole rows: only the line that opens it is bad.
             yield Record(line, [], OPEN_QUOTE)
             lines.release(1)
             reader = csv.reader(lines)
@@ -106,19 +106,25 @@ def records(text: TextIO, width: int, lines_before: int) -> Iterator[Record]:
             yield Record(line, cells, fault)
 
 
-def _is_row(line: str, width: int) -> bool:
-    """Whether a line is a whole row by itself."""
-    if line.count(",") < width - 1 or width == 1:
-        return False
+def is_long(text: str, width: int) -> bool:
+    """Whether a line or cell has the commas of a whole row; of a narrow row, that tells nothing."""
+    return width >= TELLING_WIDTH and text.count(",") >= width - 1
+
+
+def _is_strict(lines: list[str]) -> bool:
+    """Whether quotes stand only where they belong."""
     try:
-        return len(next(csv.reader([line], strict=True), [])) == width
+        next(csv.reader(lines, strict=True))
     except csv.Error:
         return False
+    return True
 
 
 def _fault(cells: list[str], lines: list[str], width: int) -> str | None:
     if cells and len(cells) != width:
         return f"{len(cells)} cells instead of {width}"
+    if len(lines) > 1 and any(is_long(cell, width) for cell in cells) and not _is_strict(lines):
+        return OPEN_QUOTE
     for line in lines:
         if "\0" in line:
             return "a NUL byte"

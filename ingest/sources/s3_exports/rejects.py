@@ -38,12 +38,12 @@ class TolerantReader:
         self._file_name = file_name
         self._policy = policy
 
-    def batches(self, names: list[str]) -> Iterator[Batch]:
-        """The sound rows with the named columns, as the fast reader would give them.
+    def batches(self) -> Iterator[Batch]:
+        """The sound rows, as the fast reader would give them.
 
         Raises RefusedError where too many are not, WaitingError where the file is cut off.
         """
-        positions = [self._header.names.index(name) for name in names]
+        names = self._header.names
         row_ids: list[int] = []
         rows: list[list[str]] = []
         size = count = 0
@@ -57,13 +57,13 @@ class TolerantReader:
                 rows.append(record.cells)
                 size += sum(map(len, record.cells))
                 if len(rows) >= TOLERANT_BATCH_ROWS or size > 8 << 20:
-                    yield _batch(names, positions, row_ids, rows)
+                    yield _batch(names, row_ids, rows)
                     row_ids, rows, size = [], [], 0
         allowed = max(FEW_REJECTED, int(count * MAX_REJECTED_SHARE))
         if len(self.dead_letters) > allowed:
             raise self._refusal(f"{len(self.dead_letters):,} of {count:,} rows are bad")
         if rows:
-            yield _batch(names, positions, row_ids, rows)
+            yield _batch(names, row_ids, rows)
 
     def _reject(self, record: Record) -> None:
         letter = DeadLetter(self._file_name, record.fault or "", self._payload(record), record.line)
@@ -100,14 +100,12 @@ class TolerantReader:
         )
 
 
-def _batch(
-    names: list[str], positions: list[int], row_ids: list[int], rows: list[list[str]]
-) -> Batch:
-    columns = list(zip(*rows, strict=True))
+def _batch(names: tuple[str, ...], row_ids: list[int], rows: list[list[str]]) -> Batch:
+    columns = zip(*rows, strict=True)
     return Batch(
         pa.array(row_ids, pa.int64()),
         {
-            name: pa.array([cell or None for cell in columns[position]], pa.string())
-            for name, position in zip(names, positions, strict=True)
+            name: pa.array([cell or None for cell in cells], pa.string())
+            for name, cells in zip(names, columns, strict=True)
         },
     )

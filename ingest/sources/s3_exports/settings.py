@@ -27,6 +27,7 @@ MAX_ROWS = 5_000_000
 MAX_COLUMNS = 2_000
 MAX_CELL_BYTES = 1 << 20
 MAX_RECORD_BYTES = 8 << 20
+TELLING_WIDTH = 10  # from so many columns on, a line with their commas is a row, not a sentence
 
 # Rejected rows: past the share or the number the whole file is refused.
 MAX_REJECTED = 1_000

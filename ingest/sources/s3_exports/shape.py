@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -20,6 +20,7 @@ from ingest.sources.s3_exports.settings import KNOWN_COLUMNS
 AMOUNT = "total_amount"
 PLAIN_AMOUNT = "^-?[0-9]{1,15}([.][0-9]{1,18})?$"
 AMOUNT_TYPE = pa.decimal128(38, 18)
+EXACT = Context(prec=60)  # Python's default keeps 28 digits
 META = {
     "_client_id": pa.string(),
     "_file_name": pa.string(),
@@ -42,7 +43,7 @@ class Origin:
 class Shape:
     """Turns batches of one file into tables of one schema, and looks through them on the way.
 
-    `read` are the columns to read from the file, `rows` and `amount` what was shaped so far.
+    `rows` and `amount` are of what was shaped so far.
     """
 
     def __init__(self, origin: Origin, header: Header, policy: Policy) -> None:
@@ -62,7 +63,6 @@ class Shape:
                 kept.append(name)
         if not kept:
             raise RefusedError("the privacy policy keeps none of its columns")
-        self.read = [name for name in header.names if name in self._hashed or name in self._scans]
         self.has_amount = AMOUNT in kept and AMOUNT not in self._hashed
         self._hasher = Hasher(salt(origin.client_id)) if self._hashed else None
         known = [
@@ -90,7 +90,7 @@ class Shape:
         count = len(batch.row_ids)
         self.rows += count
         if self.has_amount:
-            self.amount += _sum(batch.columns[AMOUNT])
+            self.amount = EXACT.add(self.amount, _sum(batch.columns[AMOUNT]))
         ours = {
             "_client_id": pa.repeat(self._origin.client_id, count),
             "_file_name": pa.repeat(self._origin.file_name, count),
