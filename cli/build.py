@@ -18,13 +18,12 @@ def build(arguments: tuple[str, ...]) -> None:
       signalroom build
       signalroom build -- --select daily_performance+
     """
-    from cli.console import Display
+    from cli.console import Display, complain
     from transform import reference
     from transform.build import build as dbt_build
 
     mistakes = reference.mistakes()
-    for mistake in mistakes:
-        click.echo(f"Error: {mistake}", err=True)
+    complain(mistakes)
     if mistakes:
         click.echo("dbt was not started; the marts are as before.", err=True)
         sys.exit(1)
@@ -40,6 +39,5 @@ def build(arguments: tuple[str, ...]) -> None:
             step.fail(f"{said}, {len(result.failures)} failed; what they guard is as before")
         else:
             step.finish(said)
-    for failure in result.failures:
-        click.echo(f"Error: {failure}", err=True)
+    complain(result.failures)
     sys.exit(1 if result.failures else 0)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cli.console import complain
 from reports.brands import brand_days
 from reports.figures import money, rounded
 from scheduler.job import Outcome
@@ -34,8 +34,7 @@ def show(outcome: Outcome) -> None:
             "came back the same, and no file was new."
         )
     _reports(console, outcome)
-    for failure in outcome.failures:
-        click.echo(f"Error: {mask(failure)}", err=True)
+    complain(outcome.failures)
     if not outcome.failures:
         _next(console, outcome)
 

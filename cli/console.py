@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from types import TracebackType
 
 import click
@@ -32,7 +33,8 @@ class PlainStep:
         click.echo(mask(f"done    {self._title}: {text}"))
 
     def fail(self, text: str) -> None:
-        click.echo(mask(f"FAILED  {self._title}: {text}"))
+        """That it failed; the command itself says why, on stderr."""
+        click.echo(f"FAILED  {self._title}")
 
 
 class LiveStep:
@@ -53,7 +55,7 @@ class LiveStep:
         self._end(GOOD, text)
 
     def fail(self, text: str) -> None:
-        self._end(BAD, text)
+        self._end(BAD, "failed")
 
     def _end(self, mark: str, text: str) -> None:
         seconds = self._live.tasks[self._live.task_ids.index(self._task)].elapsed or 0
@@ -102,3 +104,9 @@ class Display:
             self._live.console.print(f"{NOTE} {escape(mask(text))}", highlight=False)
         elif not self._quiet:
             click.echo(mask(f"note    {text}"))
+
+
+def complain(failures: Iterable[str]) -> None:
+    """Each failure on a line of its own, on stderr."""
+    for failure in failures:
+        click.echo(f"Error: {mask(failure)}", err=True)

@@ -45,17 +45,18 @@ def ingest(
       signalroom ingest everflow --client 713 --start 2026-10-01 --end 2026-10-31
       signalroom ingest redtrack --dry-run
     """
-    from cli.console import Display
+    from cli.console import Display, complain
 
     names = NAMES if "all" in sources else tuple(dict.fromkeys(sources))
-    failed = False
+    failures: list[str] = []
     with Display(quiet=as_json) as display:
         for source, pull in _pulls(names, clients, resources, start, end, display):
             if dry_run:
                 _show_plan(source, pull, as_json)
             else:
-                failed |= not _load(source, pull, display, as_json)
-    sys.exit(1 if failed else 0)
+                failures += _load(source, pull, display, as_json)
+    complain(failures)
+    sys.exit(1 if failures else 0)
 
 
 def _pulls(
@@ -96,8 +97,8 @@ def _show_plan(source: Source, pull: Pull, as_json: bool) -> None:
     )
 
 
-def _load(source: Source, pull: Pull, progress: Progress, as_json: bool) -> bool:
-    """Load one pull; False when it or a part of it failed."""
+def _load(source: Source, pull: Pull, progress: Progress, as_json: bool) -> list[str]:
+    """Load one pull; returns what failed of it."""
     from dataclasses import replace
 
     from ingest import pipeline
@@ -106,24 +107,22 @@ def _load(source: Source, pull: Pull, progress: Progress, as_json: bool) -> bool
 
     step = progress.step(f"{source.title} {pull.client_id}")
     report: dict[str, object] = {"source": source.name, "client": pull.client_id}
+    failures: list[str] = []
     try:
         loaded = pipeline.load(source, replace(pull, say=step.say))
-    except SignalRoomError as error:
-        step.fail(str(error))
-        if as_json:
-            click.echo(json.dumps({**report, "failures": [mask(str(error))]}))
-        return False
-    if loaded.failures:
-        step.fail("; ".join(loaded.failures))
-    else:
-        step.finish(loaded.summary())
-    if as_json:
+        failures += loaded.failures
         report |= {
             "window": str(loaded.window),
             "rows": loaded.rows,
             "changed": loaded.changed,
             "rejected_rows": loaded.rejected_rows,
-            "failures": [mask(failure) for failure in loaded.failures],
         }
-        click.echo(json.dumps(report))
-    return not loaded.failures
+    except SignalRoomError as error:
+        failures.append(str(error))
+    if failures:
+        step.fail("; ".join(failures))
+    else:
+        step.finish(loaded.summary())
+    if as_json:
+        click.echo(json.dumps({**report, "failures": [mask(failure) for failure in failures]}))
+    return failures

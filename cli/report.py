@@ -42,9 +42,9 @@ def report(
 
     \b
       signalroom report daily_ccw
-      signalroom report daily_exp --date 2026-11-18 --channel email --out reports-of-the-18th
+      signalroom report daily_exp --date 2026-11-18 --channel email --out sent
     """
-    from cli.console import Display
+    from cli.console import Display, complain
     from reports import registry
     from scheduler import reporting
     from signalroom import clients as all_clients
@@ -58,13 +58,14 @@ def report(
     those = [client for client in one.clients() if client.id in wanted]
     if not those:
         raise ReportError(f"{name} is made for none of the clients {', '.join(sorted(wanted))}.")
-    failures = 0
+    failures: list[str] = []
     with Display() as display:
         for client in those:
             made = reporting.make(
                 name, client.id, day or clock.yesterday(), channels, send, again, out, display
             )
-            failures += len(made.failures)
+            failures += made.failures
             for path in made.paths:
                 click.echo(str(path))
+    complain(failures)
     sys.exit(1 if failures else 0)

@@ -1,5 +1,6 @@
 """RedTrack: constants."""
 
+from ingest.fields import INSTANT_TYPE, Field
 from ingest.http import RateLimit
 from ingest.numbers import COUNT_TYPE, DATE_TYPE, MONEY_TYPE, TEXT_TYPE
 
@@ -7,7 +8,7 @@ REQUIRED = ("REDTRACK_API_KEY",)
 RATE_LIMIT = RateLimit(calls=20, seconds=60.0)
 PAGE_ROWS = 1000
 PAGE_CAP = 200
-SLICE_DAYS = 31
+SLICE_DAYS = 40  # the initial history in one request
 
 # column of redtrack.daily_spend -> its type; RedTrack's metrics have the same names
 METRICS = {
@@ -27,8 +28,9 @@ METRICS = {
     "total_revenue": MONEY_TYPE,
     "pub_revenue": MONEY_TYPE,
 }
+CLIENT_COLUMN = {"_client_id": {**TEXT_TYPE, "nullable": False}}
 COLUMNS = {
-    "_client_id": {**TEXT_TYPE, "nullable": False},
+    **CLIENT_COLUMN,
     "date": DATE_TYPE,
     "source_id": TEXT_TYPE,
     "source_name": TEXT_TYPE,
@@ -36,3 +38,31 @@ COLUMNS = {
     **METRICS,
 }
 CONTROLLED = ("clicks", "conversions", "cost")
+
+_TIMES = {name: Field(name, INSTANT_TYPE) for name in ("created_at", "updated_at")}
+# table -> its fields, the first being the id. A status is a number here and a word there: text.
+LISTS = {
+    "campaigns": {
+        "id": Field("id", TEXT_TYPE),
+        "title": Field("title", TEXT_TYPE),
+        "source_id": Field("source_id", TEXT_TYPE),
+        "source_title": Field("source_title", TEXT_TYPE),
+        "serial_number": Field("serial_number", COUNT_TYPE),
+        "status": Field("status", TEXT_TYPE),
+        "type": Field("type", TEXT_TYPE),
+        "cost_model": Field("cost_model", TEXT_TYPE),
+        "cpc": Field("cpc", MONEY_TYPE),
+        "tags": Field("tags", TEXT_TYPE),
+        **_TIMES,
+    },
+    "sources": {
+        "id": Field("id", TEXT_TYPE),
+        "title": Field("title", TEXT_TYPE),
+        "alias": Field("alias", TEXT_TYPE),
+        "status": Field("status", TEXT_TYPE),
+        "type": Field("type", TEXT_TYPE),
+        "currency": Field("currency", TEXT_TYPE),
+        **_TIMES,
+    },
+}
+RESOURCES = ("daily_spend", *LISTS)

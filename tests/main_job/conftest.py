@@ -1,0 +1,71 @@
+"""The main job over the whole simulated history, once on each engine, from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+
+from sandbox import Agency, Truth
+from tests.support.postgres import PostgresServer
+from tests.support.processes import signalroom_cli
+from tests.support.warehouse import Target, Warehouse, empty_warehouse
+
+CLIENTS = ("713", "cti")
+
+
+@dataclass(frozen=True)
+class MainJob:
+    """What the job left behind on both engines, and the truth it is held against."""
+
+    warehouses: dict[Target, Warehouse]
+    environments: dict[Target, dict[str, str]]
+    said: dict[Target, CompletedProcess[str]]
+    truth: dict[str, Truth]
+
+    def table(self, target: Target, name: str) -> list[dict[str, Any]]:
+        """The rows of a table, dlt's own columns left out."""
+        warehouse = self.warehouses[target]
+        schema, table = name.split(".")
+        columns = [
+            column
+            for (column,) in warehouse.rows(
+                "select column_name from information_schema.columns where table_schema ="
+                f" '{schema}' and table_name = '{table}' order by column_name"
+            )
+            if not column.startswith("_dlt")
+        ]
+        quoted = ", ".join(f'"{column}"' for column in columns)
+        rows = warehouse.rows(f"select {quoted} from {schema}.{table}")
+        return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+@pytest.fixture(scope="package")
+def main_job(
+    tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer
+) -> Iterator[MainJob]:
+    """The full history of every source and client, loaded, built and reported on both engines."""
+    warehouses: dict[Target, Warehouse] = {}
+    environments: dict[Target, dict[str, str]] = {}
+    said: dict[Target, CompletedProcess[str]] = {}
+    with ExitStack() as stack:
+        agency = stack.enter_context(Agency())
+        targets: tuple[Target, Target] = ("duckdb", "postgres")
+        for target in targets:
+            home = tmp_path_factory.mktemp(target)
+            warehouse = stack.enter_context(empty_warehouse(target, home, postgres))
+            env = {**agency.environment(), **warehouse.environment, "SIGNALROOM_SANDBOX": "1"}
+            loaded = signalroom_cli(
+                "ingest", "everflow", "redtrack", "--start", agency.first_day.isoformat(),
+                "--end", agency.calendar.today().isoformat(), env=env,
+            )  # fmt: skip
+            assert loaded.returncode == 0, loaded.stdout + loaded.stderr
+            warehouses[target], environments[target] = warehouse, env
+            said[target] = signalroom_cli("run", env=env)
+        yield MainJob(
+            warehouses, environments, said, {client: agency.truth(client) for client in CLIENTS}
+        )

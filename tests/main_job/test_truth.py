@@ -1,0 +1,112 @@
+"""The one thing that must not happen: a number that is not the truth, or not the same twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+import pytest
+
+from tests.main_job.conftest import CLIENTS, MainJob
+from tests.support.warehouse import Target
+
+pytestmark = pytest.mark.timeout(900)  # the first test waits for the whole job on both engines
+TARGETS: tuple[Target, ...] = ("duckdb", "postgres")
+MARTS = (
+    "marts.daily_performance",
+    "marts.daily_summary",
+    "marts.unmapped_spend",
+    "marts.orders",
+)
+RAW = (
+    "everflow.daily_stats",
+    "redtrack.daily_spend",
+    "s3_exports.orders_create",
+    "s3_exports.orders_update",
+    "s3_exports.prospects_create",
+)
+# load instants are of the real clock and differ from run to run
+INSTANTS = ("everflow_loaded_at", "redtrack_loaded_at")
+
+
+def same(value: Any) -> Any:
+    """A value in a form in which equal means equal: ratios to six digits, money without zeros."""
+    if isinstance(value, Decimal):
+        return value.quantize(Decimal("0.000001"), rounding=ROUND_HALF_UP).normalize() + 0
+    return value
+
+
+def rows_of(rows: Iterable[Mapping[str, Any]], columns: list[str]) -> list[tuple[Any, ...]]:
+    return sorted(
+        (tuple(same(row[column]) for column in columns) for row in rows),
+        key=lambda row: tuple(str(value) for value in row),
+    )
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_job_ends_well(main_job: MainJob, target: Target) -> None:
+    said = main_job.said[target]
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert "Traceback" not in said.stdout + said.stderr
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", [*MARTS, "everflow.daily_stats", "redtrack.daily_spend"])
+def test_every_row_is_the_truth(main_job: MainJob, target: Target, client: str, name: str) -> None:
+    truth = getattr(main_job.truth[client], name.split(".")[1])
+    found = [row for row in main_job.table(target, name) if row["_client_id"] == client]
+    assert truth, "the simulated agency has rows of every table"
+    columns = sorted((set(truth[0]) & set(found[0])) - {*INSTANTS, "_client_id"})
+    assert len(columns) >= 4
+    assert rows_of(found, columns) == rows_of(truth, columns)
+
+
+@pytest.mark.parametrize("name", [*MARTS, *RAW])
+def test_both_engines_hold_the_same_rows(main_job: MainJob, name: str) -> None:
+    duckdb, postgres = (main_job.table(target, name) for target in TARGETS)
+    assert duckdb
+    columns = sorted(set(duckdb[0]) - set(INSTANTS))
+    assert columns == sorted(set(postgres[0]) - set(INSTANTS))
+    assert rows_of(duckdb, columns) == rows_of(postgres, columns)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_row_says_whose_it_is(main_job: MainJob, target: Target) -> None:
+    for name in (*MARTS, *RAW):
+        owners = {row["_client_id"] for row in main_job.table(target, name)}
+        assert owners == set(CLIENTS), name
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_instants_are_aware_and_money_is_decimal(main_job: MainJob, target: Target) -> None:
+    row = main_job.table(target, "marts.daily_summary")[0]
+    assert isinstance(row["everflow_loaded_at"], datetime)
+    assert row["everflow_loaded_at"].tzinfo is not None
+    assert isinstance(row["cost"], Decimal)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_closing_table_shows_the_truth(main_job: MainJob, target: Target) -> None:
+    """CPA per client and brand, as printed, from the truth's own sums."""
+    shown = main_job.said[target].stdout
+    for client, advertiser_id in (("713", 1), ("713", 2), ("cti", 7)):
+        rows = [
+            row
+            for row in main_job.truth[client].daily_performance
+            if str(row["date"]) == "2026-11-18"
+            and row["advertiser_id"] == advertiser_id
+            and not row["is_unmapped"]
+        ]
+        cost = sum((row["cost"] for row in rows), Decimal(0))
+        cpa = cost / sum(row["conversions"] for row in rows)
+        cents = Decimal("0.01")
+        line = next(
+            line
+            for line in shown.splitlines()
+            if f"${cost.quantize(cents, ROUND_HALF_UP):,}" in line
+        )
+        assert line.split()[:2] == ["client", client]
+        assert line.rstrip().endswith(f"${cpa.quantize(cents, ROUND_HALF_UP):,}")
