@@ -91,6 +91,12 @@ class Faults:
             self._planned.clear()
 
     @property
+    def planned(self) -> list[Fault]:
+        """Every plan since the last `clear`, used up or not."""
+        with self._lock:
+            return list(self._planned)
+
+    @property
     def pending(self) -> list[Fault]:
         """Plans that have not been used up."""
         with self._lock:

@@ -6,6 +6,7 @@ import hashlib
 import re
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from flask import Flask, Response, g, jsonify, request
 
@@ -110,7 +111,8 @@ class Twilio:
         page = int(request.args.get("Page", 0))
         path = f"/2010-04-01/Accounts/{account}/Messages.json"
         more = (page + 1) * size < len(found)
-        following = f"{path}?PageSize={size}&Page={page + 1}" if more else None
+        asked = request.args.to_dict() | {"PageSize": str(size), "Page": str(page + 1)}
+        following = f"{path}?{urlencode(asked)}" if more else None
         rows = found[page * size : (page + 1) * size]
         return jsonify(
             messages=[self._shown(row, account) for row in rows], page=page, page_size=size,
