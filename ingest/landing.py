@@ -126,9 +126,12 @@ class Plan:
 class Source:
     """A source, as the pipeline, the command line and `docs/sources.md` see it.
 
-    `required` are the variables without which it is off for a client; `account` names the account
-    behind a client's credentials, so that one account is never loaded for two clients.
-    `extract` yields landings; `plan` counts without loading (it may list files).
+    `required` are the variables without which it is off for a client ("A or B": one of them is
+    enough); `account` names the account behind a client's credentials, so that one account is
+    never loaded for two clients. `extract` yields landings; `plan` counts without loading (it may
+    list files). `optional` are large tables, each with the variable that switches it on; they are
+    loaded too when they are asked for by name. `tables` names the tables of a client where its
+    settings decide on them.
     """
 
     name: str
@@ -138,3 +141,5 @@ class Source:
     account: Callable[[str], str]
     extract: Callable[[Pull], Iterable[Landing]]
     plan: Callable[[Pull], Plan]
+    optional: Mapping[str, str] = field(default_factory=dict)
+    tables: Callable[[str], tuple[str, ...]] | None = None

@@ -66,16 +66,17 @@ def prepare() -> None:
             )
 
 
-def last_window_end(client_id: str, source: str) -> date | None:
-    """The last business day that an earlier pull covered, for the table that is furthest behind."""
+def last_window_end(client_id: str, source: str, tables: Iterable[str]) -> date | None:
+    """The last business day that earlier pulls covered in all of these tables; None when never."""
     with transaction() as execute:
         rows = execute(
-            "select min(window_end) as day from ops.loads"
+            "select table_name, window_end from ops.loads"
             " where _client_id = :client_id and source = :source",
             {"client_id": client_id, "source": source},
         )
-    day: date | None = rows[0]["day"]
-    return day
+    ends: dict[str, date] = {row["table_name"]: row["window_end"] for row in rows}
+    asked = set(tables)
+    return min((ends[table] for table in asked), default=None) if asked <= set(ends) else None
 
 
 def known_files(client_id: str, source: str) -> dict[tuple[str, str], KnownFile]:

@@ -45,8 +45,12 @@ def is_on(source: Source, client_id: str) -> bool:
 
 
 def missing_variables(source: Source, client_id: str) -> list[str]:
-    """The variables of the source that are not set for the client."""
-    return [name for name in source.required if settings.variable(name, client_id) is None]
+    """The variables of the source that are not set for the client; "A or B" lacks both."""
+    return [
+        names
+        for names in source.required
+        if all(settings.variable(name, client_id) is None for name in names.split(" or "))
+    ]
 
 
 def refuse_shared_accounts(source: Source) -> None:
@@ -75,20 +79,43 @@ def make_pull(
 ) -> Pull:
     """A pull of the given days, or of the days that are due (`asked` included)."""
     ledger.prepare()
-    unknown = set(resources) - set(source.resources)
-    if unknown:
-        raise ConfigurationError(
-            f"{source.name} has no resource {', '.join(sorted(unknown))}; "
-            f"it has {', '.join(source.resources)}."
-        )
+    tables = choose_tables(source, client_id, resources)
+    last_end = ledger.last_window_end(client_id, source.name, tables)
     return Pull(
         client_id=client_id,
-        window=window or default_window(ledger.last_window_end(client_id, source.name), asked),
+        window=window or default_window(last_end, asked),
         as_of=clock.now(),
-        resources=resources or source.resources,
+        resources=tables,
         say=say,
         known_files=ledger.known_files(client_id, source.name),
     )
+
+
+def choose_tables(
+    source: Source, client_id: str, resources: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    """The tables asked for; without any the usual ones and those that are switched on.
+
+    Raises ConfigurationError for a table that the source does not have.
+    """
+    usual = source.tables(client_id) if source.tables else source.resources
+    known = (*usual, *source.optional)
+    unknown = sorted(set(resources) - set(known))
+    if unknown:
+        raise ConfigurationError(
+            f"{source.name} has no resource {', '.join(unknown)}; it has {', '.join(known)}."
+        )
+    if resources:
+        return tuple(table for table in known if table in resources)
+    on = (table for table in source.optional if _is_switched_on(source.optional[table], client_id))
+    return (*usual, *on)
+
+
+def _is_switched_on(name: str, client_id: str) -> bool:
+    value = (settings.variable(name, client_id) or "off").lower()
+    if value not in ("on", "off"):
+        raise ConfigurationError(f"{name} is {value!r}: set it to on or off.")
+    return value == "on"
 
 
 def load(source: Source, pull: Pull) -> Loaded:

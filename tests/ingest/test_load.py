@@ -182,7 +182,7 @@ def test_an_old_window_does_not_hide_that_new_days_are_missing(warehouse: Wareho
     pull_rows([], window=Window(FIRST, SECOND))
     old = date(2026, 9, 1)
     pull_rows([], window=Window(old, old))
-    assert ledger.last_window_end("713", "everflow") == SECOND
+    assert ledger.last_window_end("713", "everflow", ["daily_stats"]) == SECOND
 
 
 def test_simulated_rows_never_meet_real_ones(

@@ -1,22 +1,14 @@
-"""Everflow: requests and parsing, without dlt."""
+"""Everflow: the connection, time zones, pages and dates, without dlt."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 
 from ingest.http import VendorClient
-from ingest.landing import Pull, Row, Window
-from ingest.numbers import EXACT, converter
-from ingest.sources.everflow.settings import (
-    CURRENCY,
-    KNOWN_TIMEZONES,
-    METRICS,
-    RATE_LIMIT,
-    ROW_CAP,
-)
-from ingest.windows import slices
+from ingest.landing import Pull
+from ingest.sources.everflow.settings import KNOWN_TIMEZONES, PAGE_CAP, RATE_LIMIT
 from signalroom import clock
 from signalroom.errors import AnswerError
 from signalroom.settings import require
@@ -36,106 +28,72 @@ def connect(client_id: str) -> VendorClient:
     )
 
 
-def timezone_id(http: VendorClient) -> int:
-    """Everflow's number of the business time zone, looked up by name."""
-    name = clock.zone().key
-    try:
-        answer = http.get("/meta/timezones")
-    except AnswerError:
-        answer = {}
-    for entry in answer.get("timezones", []) if isinstance(answer, dict) else []:
-        if name in (entry.get("timezone"), entry.get("timezone_name")):
-            return int(entry["timezone_id"])
-    if name in KNOWN_TIMEZONES:
-        return KNOWN_TIMEZONES[name]
-    raise AnswerError(f"everflow: the vendor knows no time zone {name}; see SIGNALROOM_TIMEZONE.")
+class TimeZones:
+    """Everflow's numbers of time zones, looked up by name when the first is needed."""
+
+    def __init__(self, http: VendorClient) -> None:
+        self._http = http
+        self._ids: dict[str, int] | None = None
+
+    def id(self, name: str) -> int:
+        """The number of an IANA zone; AnswerError for one that the vendor does not know."""
+        if self._ids is None:
+            self._ids = self._look_up()
+        if name not in self._ids:
+            raise AnswerError(
+                f"everflow: the vendor knows no time zone {name}; see SIGNALROOM_TIMEZONE."
+            )
+        return self._ids[name]
+
+    @property
+    def business(self) -> int:
+        """The number of the business time zone."""
+        return self.id(clock.zone().key)
+
+    def _look_up(self) -> dict[str, int]:
+        try:
+            answer = self._http.get("/meta/timezones")
+        except AnswerError:
+            answer = {}
+        ids = dict(KNOWN_TIMEZONES)
+        for entry in answer.get("timezones") or [] if isinstance(answer, dict) else []:
+            for name in (entry.get("timezone_name"), entry.get("timezone")):
+                if name:
+                    ids[name] = int(entry["timezone_id"])
+        return ids
 
 
-def daily_rows(http: VendorClient, pull: Pull, window: Window, zone_id: int) -> Iterator[Row]:
-    """Rows by date, affiliate and advertiser, complete or not at all.
+def pages(
+    pull: Pull, key: str, size: int, ask: Callable[[dict[str, str | int]], Any]
+) -> Iterator[list[dict[str, Any]]]:
+    """The entries under `key`, page by page; `ask` gets the paging for the query string.
 
-    An answer cut off at 10,000 rows is asked for again in smaller windows; a single day that is
-    still cut off raises AnswerError.
+    The vendor's `total_count` is not reliable: a page that is full has another one behind it,
+    and one that is short ends the list only where the count agrees, or where the next is empty.
     """
-    answer = http.post("/networks/reporting/entity/table", _question(window, zone_id))
-    table = answer.get("table") if isinstance(answer, dict) else None
-    if isinstance(table, dict):  # the partner portal nests one level deeper
-        table = table.get("rows")
-    if not isinstance(table, list):
-        raise AnswerError(
-            f"everflow for client {pull.client_id}, {window}: the answer has no table; "
-            "nothing was loaded."
-        )
-    days = (window.end - window.start).days + 1
-    if answer.get("incomplete_results") or (len(table) >= ROW_CAP and days > 1):
-        if days == 1:
+    for page in range(1, PAGE_CAP + 1):
+        answer = ask({"page": page, "page_size": size})
+        if not isinstance(answer, dict) or key not in answer:
             raise AnswerError(
-                f"everflow for client {pull.client_id}, {window}: more than {ROW_CAP:,} rows in "
-                "one day, the vendor cuts the rest off; the day keeps what it had."
+                f"everflow for client {pull.client_id}: the answer has no {key}; nothing was "
+                "loaded."
             )
-        pull.say(f"{window}: cut off at {len(table):,} rows, asking in halves")
-        for half in slices(window, (days + 1) // 2):
-            yield from daily_rows(http, pull, half, zone_id)
-        return
-    for entry in table:
-        row = _row(pull.client_id, entry)
-        if not window.start <= row["date"] <= window.end:
+        entries = answer[key] or []
+        if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
             raise AnswerError(
-                f"everflow for client {pull.client_id}: asked for {window}, answered for "
-                f"{row['date']}; nothing was loaded."
+                f"everflow for client {pull.client_id}: {key} is no list; nothing was loaded."
             )
-        yield row
-
-
-def _question(window: Window, zone_id: int) -> dict[str, Any]:
-    return {
-        "from": window.start.isoformat(),
-        "to": window.end.isoformat(),
-        "timezone_id": zone_id,
-        "currency_id": CURRENCY,
-        "columns": [{"column": "date"}, {"column": "affiliate"}, {"column": "advertiser"}],
-        "query": {
-            "filters": [],
-            "exclusions": [],
-            "metric_filters": [],
-            "user_metrics": [],
-            "settings": {},
-        },
-    }
-
-
-def _row(client_id: str, entry: dict[str, Any]) -> Row:
-    try:
-        columns = {column["column_type"]: column for column in entry["columns"]}
-        reporting = entry["reporting"]
-        row: Row = {
-            "_client_id": client_id,
-            "date": report_date(columns["date"]),
-            "affiliate_id": _id(columns["affiliate"]),
-            "affiliate_label": columns["affiliate"].get("label"),
-            "advertiser_id": _id(columns["advertiser"]),
-            "advertiser_label": columns["advertiser"].get("label"),
-        }
-        for name, (metric, kind) in METRICS.items():
-            row[name] = converter(kind)(reporting.get(metric))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise AnswerError(
-            f"everflow for client {client_id}: a row lacks {error}; nothing was loaded."
-        ) from None
-    revenue, payout = row["revenue"], row["payout"]
-    known = revenue is not None and payout is not None
-    row["profit"] = EXACT.subtract(revenue, payout) if known else None
-    return row
-
-
-def _id(column: dict[str, Any]) -> int:
-    try:
-        return int(str(column["id"]))
-    except ValueError:
-        raise AnswerError(
-            f"everflow: the {column['column_type']} id {column['id']!r} is no number; "
-            "nothing was loaded."
-        ) from None
+        if not entries:
+            return
+        yield entries
+        paging = answer.get("paging") or {}
+        given = int(paging.get("page_size") or size)  # the vendor may give smaller pages
+        if len(entries) < min(given, size) and page * given >= int(paging.get("total_count") or 0):
+            return
+    raise AnswerError(
+        f"everflow for client {pull.client_id}: {key} has more than {PAGE_CAP} pages; nothing "
+        "was loaded."
+    )
 
 
 def report_date(column: dict[str, Any]) -> date:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
+from ingest.fields import text
 from ingest.http import VendorClient
 from ingest.landing import Pull, Row, Window
 from ingest.numbers import converter
@@ -29,47 +30,54 @@ def connect(client_id: str) -> VendorClient:
 
 def daily_rows(http: VendorClient, pull: Pull, window: Window) -> Iterator[Row]:
     """Rows by date and source of the window."""
-    entries = list(_report(http, pull, window))
-    if window.start != window.end and any(not entry.get("date") for entry in entries):
+    found = list(_report(http, pull, window))
+    if window.start != window.end and any(not entry.get("date") for entry in found):
         # an account that groups by source alone: only single days can be told apart
         for day in slices(window, 1):
             yield from daily_rows(http, pull, day)
         return
-    for entry in entries:
+    for entry in found:
         yield _row(pull.client_id, entry, window)
 
 
 def _report(http: VendorClient, pull: Pull, window: Window) -> Iterator[dict[str, Any]]:
-    """Pages until one is short: there is neither a total nor a link to the next."""
+    asked: dict[str, str | int] = {
+        "group": "date,source",
+        "date_from": window.start.isoformat(),
+        "date_to": window.end.isoformat(),
+        "timezone": clock.zone().key,  # `tz` would be ignored without a word
+    }
+    return entries(http, pull, "/report", asked, str(window))
+
+
+def entries(
+    http: VendorClient, pull: Pull, path: str, asked: Mapping[str, str | int], what: str
+) -> Iterator[dict[str, Any]]:
+    """Entries page by page until one is short: there is neither a total nor a link to the next.
+
+    `what` names the part in errors. AnswerError for an answer that is no list.
+    """
     for page in range(1, PAGE_CAP + 1):
-        answer = http.get(
-            "/report",
-            {
-                "group": "date,source",
-                "date_from": window.start.isoformat(),
-                "date_to": window.end.isoformat(),
-                "timezone": clock.zone().key,  # `tz` would be ignored without a word
-                "page": page,
-                "per": PAGE_ROWS,
-            },
-        )
-        entries = _entries(pull, window, answer)
-        yield from entries
-        if len(entries) < PAGE_ROWS:
+        answer = http.get(path, {**asked, "page": page, "per": PAGE_ROWS})
+        found = _list_of(pull, what, answer)
+        yield from found
+        if len(found) < PAGE_ROWS:
             return
     raise AnswerError(
-        f"redtrack for client {pull.client_id}, {window}: more than {PAGE_CAP} full pages; "
+        f"redtrack for client {pull.client_id}, {what}: more than {PAGE_CAP} full pages; "
         "nothing was loaded."
     )
 
 
-def _entries(pull: Pull, window: Window, answer: Any) -> list[dict[str, Any]]:
+def _list_of(pull: Pull, what: str, answer: Any) -> list[dict[str, Any]]:
+    """The entries of an answer: a bare list, or one inside an envelope."""
     if isinstance(answer, dict):
-        answer = next((answer[key] for key in ("items", "data", "rows") if key in answer), answer)
+        names = ("items", "data", "rows")
+        answer = next((answer[key] or [] for key in names if key in answer), answer)
     if isinstance(answer, list) and all(isinstance(entry, dict) for entry in answer):
         return answer
     raise AnswerError(
-        f"redtrack for client {pull.client_id}, {window}: the answer is no list of rows; "
+        f"redtrack for client {pull.client_id}, {what}: the answer is no list of rows; "
         "nothing was loaded."
     )
 
@@ -89,14 +97,10 @@ def _row(client_id: str, entry: dict[str, Any], window: Window) -> Row:
     row: Row = {
         "_client_id": client_id,
         "date": day,
-        "source_id": _text(entry.get("source_id")),
-        "source_name": _text(entry.get("source")),
-        "source_alias": _text(entry.get("source_alias")),
+        "source_id": text(entry.get("source_id")),
+        "source_name": text(entry.get("source")),
+        "source_alias": text(entry.get("source_alias")),
     }
     for name, kind in METRICS.items():
         row[name] = converter(kind)(entry.get(name))
     return row
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
