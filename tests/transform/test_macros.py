@@ -19,7 +19,7 @@ CALLS = {
     "to_whole_number": "to_whole_number('v')",
     "trimmed": "trimmed('v')",
     "mapped_value": "mapped_value('v')",
-    "file_time": "file_time('v', 'd')",
+    "file_time": "file_time('v', \"cast('2025-10-02' as date)\")",
 }
 MARK = "-- @@"
 
@@ -69,7 +69,7 @@ def pairs() -> list[tuple[Decimal, Decimal]]:
             *[("0", "5"), ("5", "0"), ("0", "0"), ("1677.25", "47"), ("1", "3"), ("2", "3")],
             *[("99999999999.999999999999999999", "1"), ("1E-18", "1E-18"), ("1E-18", "2E-12")],
             *[("0.000001", "2"), ("1", "2000000"), ("3", "2000000"), ("1", "2000001")],
-            *[("123456789.12", "9000000000000"), ("10", "0.000000000000000003")][:1],
+            ("123456789.12", "9000000000000"),
         ]
     ]
     chance = random.Random(20261118)
@@ -248,6 +248,5 @@ def test_the_time_in_a_files_name_orders_files(
         "2024-01-01T0000/report_2025-09-22T184930.csv": 20250922184930,
         "report.csv": 20251002000000,
     }
-    sql = macros["file_time"].replace("from d)", "from cast('2025-10-02' as date))")
-    found = applied(module_warehouse, sql, list(texts))
+    found = applied(module_warehouse, macros["file_time"], list(texts))
     assert dict(zip(texts, found, strict=True)) == texts

@@ -108,8 +108,11 @@ def test_worked_example_summary_has_unmapped_spend_in_one_cpa_only(built: Wareho
         " from marts.daily_summary where _client_id = '713' and date = '2026-11-18'"
     )
     loaded_at = datetime(2026, 11, 19, 14, 31, tzinfo=UTC)
-    figures = "47 360 4465 1317.25 342.25 1677.25 35.686170 28.404255 2787.75".split()
-    assert row == (*map(Decimal, figures), True, loaded_at, loaded_at)
+    assert row == (
+        *(47, Decimal(360), Decimal(4465), Decimal("1317.25"), Decimal("342.25")),
+        *(Decimal("1677.25"), Decimal("35.686170"), Decimal("28.404255"), Decimal("2787.75")),
+        *(True, loaded_at, loaded_at),
+    )
 
 
 def test_a_day_that_came_back_empty_has_a_row_of_zeros(built: Warehouse) -> None:
@@ -122,7 +125,8 @@ def test_a_day_that_came_back_empty_has_a_row_of_zeros(built: Warehouse) -> None
 
 def test_unmapped_spend_stands_by_source(built: Warehouse) -> None:
     rows = built.rows(
-        "select source_name, advertiser_id, cost from marts.unmapped_spend where date = '2026-11-18'"
+        "select source_name, advertiser_id, cost from marts.unmapped_spend"
+        " where date = '2026-11-18'"
     )
     assert set(rows) == {
         ("Facebook CTI", None, Decimal("310.25")),

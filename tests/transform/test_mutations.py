@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -11,22 +12,48 @@ import pytest
 from tests.support.warehouse import Warehouse
 from tests.transform import raw, worked_example
 from tests.transform.dbt import Dbt
+from tests.transform.raw import Spend, Stat
 
 START = date(2026, 11, 1)
 DAYS = [START + timedelta(days=number) for number in range(10)]
+# one more row on one day each, which can move to another day without breaking the grain
 STATS = [replace(stat, day=day) for day in DAYS for stat in worked_example.STATS]
+STATS.append(Stat(DAYS[2], 31, "Moved", 1, 5, 1, "9.00", "3.00"))
 SPENDS = [replace(spend, day=day) for day in DAYS for spend in worked_example.SPENDS]
+SPENDS.append(Spend(DAYS[7], "moved", "Moved", 5, "3.00"))
 FILE = "orders-create/report_2026-11-18T0600_a.csv"
 
 MARTS = ("daily_performance", "daily_summary", "unmapped_spend", "orders")
 DOUBLE = "insert into {table} select * from {table} where {where}"
+# doubled under another key, which no test of the grain can see
+COPY_STAT = (
+    "insert into everflow.daily_stats (_client_id, date, affiliate_id, advertiser_id, conversions)"
+    " select _client_id, date, 999, advertiser_id, conversions from everflow.daily_stats"
+    " where {where}"
+)
+COPY_SPEND = (
+    "insert into redtrack.daily_spend (_client_id, date, source_id, cost)"
+    " select _client_id, date, 'copied', cost from redtrack.daily_spend where {where}"
+)
 DROP = "delete from {table} where {where}"
 CHANGE = "update {table} set {what} where {where}"
 
 
-@pytest.fixture
-def built(warehouse: Warehouse, dbt: Dbt) -> Warehouse:
+LEDGER = "intermediate.int_performance__ledger"
+MAPPING = 'reference."client_713__internal-affiliates"'
+MUTATED = (
+    "everflow.daily_stats",
+    "redtrack.daily_spend",
+    "s3_exports.orders_create",
+    LEDGER,
+    MAPPING,
+)
+
+
+@pytest.fixture(scope="module")
+def loaded(module_warehouse: Warehouse, module_dbt: Dbt) -> Warehouse:
     """Ten days and a file of orders, loaded and built."""
+    warehouse = module_warehouse
     raw.create_tables(warehouse)
     raw.insert_stats(warehouse, STATS)
     raw.insert_spend(warehouse, SPENDS)
@@ -40,8 +67,18 @@ def built(warehouse: Warehouse, dbt: Dbt) -> Warehouse:
         ],
     )
     raw.note_files(warehouse, "orders_create", {FILE: 3})
-    dbt.succeeds("build")
+    module_dbt.succeeds("build")
+    for number, table in enumerate(MUTATED):
+        warehouse.execute(f"create table ops.saved_{number} as select * from {table}")
     return warehouse
+
+
+@pytest.fixture
+def built(loaded: Warehouse) -> Iterator[Warehouse]:
+    """The same for each test: what it changes is put back."""
+    yield loaded
+    for number, table in enumerate(MUTATED):
+        loaded.execute(f"delete from {table}; insert into {table} select * from ops.saved_{number}")
 
 
 def contents(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
@@ -54,7 +91,7 @@ def days_after(*numbers: int) -> set[date]:
     return {DAYS[number] for number in numbers}
 
 
-def test_each_change_of_raw_is_caught_and_the_marts_stay(built: Warehouse, dbt: Dbt) -> None:
+def test_each_change_of_raw_is_caught_and_the_marts_stay(built: Warehouse, module_dbt: Dbt) -> None:
     before = contents(built)
     stats, spend = "everflow.daily_stats", "redtrack.daily_spend"
     one_stat = "date = '{}' and affiliate_id = 21"
@@ -62,28 +99,25 @@ def test_each_change_of_raw_is_caught_and_the_marts_stay(built: Warehouse, dbt: 
     changes = [
         # a row dropped on day 0, doubled on day 1, moved from day 2 to day 3, a cent more on day 4
         DROP.format(table=stats, where=one_stat.format(DAYS[0])),
-        DOUBLE.format(table=stats, where=one_stat.format(DAYS[1])),
-        CHANGE.format(table=stats, what=f"date = '{DAYS[3]}'", where=one_stat.format(DAYS[2])),
+        COPY_STAT.format(where=one_stat.format(DAYS[1])),
+        CHANGE.format(table=stats, what=f"date = '{DAYS[3]}'", where="affiliate_id = 31"),
         CHANGE.format(table=stats, what="payout = payout + 0.01", where=one_stat.format(DAYS[4])),
         # the same in RedTrack from day 5, and on day 9 a row that changed its client
         DROP.format(table=spend, where=one_spend.format(DAYS[5])),
-        DOUBLE.format(table=spend, where=one_spend.format(DAYS[6])),
-        CHANGE.format(table=spend, what=f"date = '{DAYS[8]}'", where=one_spend.format(DAYS[7])),
+        COPY_SPEND.format(where=one_spend.format(DAYS[6])),
+        CHANGE.format(table=spend, what=f"date = '{DAYS[8]}'", where="source_id = 'moved'"),
         CHANGE.format(table=spend, what="_client_id = 'cti'", where=one_spend.format(DAYS[9])),
         DROP.format(table="s3_exports.orders_create", where="_row_id = 2"),
     ]
     for change in changes:
         built.execute(change)
 
-    outcome = dbt.run("build")
+    outcome = module_dbt.run("build")
 
     assert outcome.exit_code == 1
     assert outcome.names("fail") >= {
         "assert_raw_days_equal_their_control_totals",
         "assert_raw_files_equal_their_control_totals",
-        # a doubled row breaks the grain too
-        "unique_grain_stg_everflow__daily_stats__client_id__date__affiliate_id__advertiser_id",
-        "unique_grain_stg_redtrack__daily_spend__client_id__date__source_id",
     }
     assert outcome.names("skipped") >= {"int_performance__ledger", *MARTS}
     caught = built.rows(
@@ -95,25 +129,24 @@ def test_each_change_of_raw_is_caught_and_the_marts_stay(built: Warehouse, dbt: 
     assert contents(built) == before
 
 
-def test_each_change_of_the_ledger_is_caught(built: Warehouse, dbt: Dbt) -> None:
-    ledger = "intermediate.int_performance__ledger"
+def test_each_change_of_the_ledger_is_caught(built: Warehouse, module_dbt: Dbt) -> None:
     stat = "source = 'everflow' and affiliate_id = 21 and date = '{}'"
     spend = "source = 'redtrack' and source_name = 'Facebook CCW' and date = '{}'"
     for kind in (stat, spend):
-        built.execute(DROP.format(table=ledger, where=kind.format(DAYS[0])))
-        built.execute(DOUBLE.format(table=ledger, where=kind.format(DAYS[1])))
+        built.execute(DROP.format(table=LEDGER, where=kind.format(DAYS[0])))
+        built.execute(DOUBLE.format(table=LEDGER, where=kind.format(DAYS[1])))
         built.execute(
-            CHANGE.format(table=ledger, what=f"date = '{DAYS[3]}'", where=kind.format(DAYS[2]))
+            CHANGE.format(table=LEDGER, what=f"date = '{DAYS[3]}'", where=kind.format(DAYS[2]))
         )
     # payout booked as the cost of paid media: no sum of one column shows it
     built.execute(
-        CHANGE.format(table=ledger, what="is_internal = true", where=stat.format(DAYS[5]))
+        CHANGE.format(table=LEDGER, what="is_internal = true", where=stat.format(DAYS[5]))
     )
     built.execute(
-        CHANGE.format(table=ledger, what="_client_id = null", where=spend.format(DAYS[6]))
+        CHANGE.format(table=LEDGER, what="_client_id = null", where=spend.format(DAYS[6]))
     )
 
-    outcome = dbt.run("test", "--select", "int_performance__ledger")
+    outcome = module_dbt.run("test", "--select", "int_performance__ledger")
 
     assert outcome.exit_code == 1
     assert outcome.names("fail") >= {
@@ -123,7 +156,7 @@ def test_each_change_of_the_ledger_is_caught(built: Warehouse, dbt: Dbt) -> None
         "assert_every_model_has_a_client",
     }
     lost = {
-        name: {row[1] for row in built.rows(dbt.compiled(name))}
+        name: {row[1] for row in built.rows(module_dbt.compiled(name))}
         for name in (
             "assert_ledger_keeps_all_spend",
             "assert_ledger_keeps_all_conversions",
@@ -135,18 +168,23 @@ def test_each_change_of_the_ledger_is_caught(built: Warehouse, dbt: Dbt) -> None
     assert lost["assert_costed_days_equal_the_ledger"] == days_after(0, 1, 2, 3, 5, 6)
 
 
-def test_a_broken_rule_in_the_ledger_keeps_the_last_good_marts(built: Warehouse, dbt: Dbt) -> None:
+def test_rows_and_mappings_that_stand_twice_keep_the_last_good_marts(
+    built: Warehouse, module_dbt: Dbt
+) -> None:
     before = contents(built)
+    for table in ("everflow.daily_stats", "redtrack.daily_spend", "s3_exports.orders_create"):
+        built.execute(DOUBLE.format(table=table, where="_client_id = '713'"))
     # two lines of the client's file for one source double its spend in any join with the file
-    built.execute(
-        'insert into reference."client_713__internal-affiliates"'
-        ' select * from reference."client_713__internal-affiliates"'
-        " where \"redtrack.source\" = 'Facebook CCW'"
-    )
-    outcome = dbt.run("build", "--exclude", "resource_type:seed")
+    built.execute(DOUBLE.format(table=MAPPING, where="\"redtrack.source\" = 'Facebook CCW'"))
+
+    outcome = module_dbt.run("build", "--exclude", "resource_type:seed")
+
     assert outcome.exit_code == 1
-    assert "unique_grain_stg_clients__internal_affiliates__client_id__source_id" in outcome.names(
-        "fail"
-    )
-    assert outcome.names("skipped") >= {"daily_performance", "daily_summary", "unmapped_spend"}
+    assert outcome.names("fail") == {
+        "unique_grain_stg_clients__internal_affiliates__client_id__source_id",
+        "unique_grain_stg_everflow__daily_stats__client_id__date__affiliate_id__advertiser_id",
+        "unique_grain_stg_redtrack__daily_spend__client_id__date__source_id",
+        "unique_grain_stg_s3_exports__orders_create__client_id___file_name___row_id",
+    }
+    assert outcome.names("skipped") >= set(MARTS)
     assert contents(built) == before
