@@ -53,6 +53,11 @@ class Policy:
             return "drop"
         return next((rule.action for rule in self.rules if rule.names(column)), "keep")
 
+    @property
+    def hashes(self) -> bool:
+        """Whether any column can be hashed, so that a salt is needed."""
+        return any(rule.action == "hash" for rule in self.rules)
+
     def is_card(self, column: str) -> bool:
         """Whether the column holds card data by its name."""
         return _matches(column, self.cards)
@@ -76,7 +81,7 @@ class Policy:
 
 def policy(source: str, table: str, client_id: str) -> Policy:
     """The policy of a table for a client; ConfigurationError where the file is malformed."""
-    rules = _file()
+    rules = rules_file()
     name = f"{source}.{table}"
     own = rules.clients.get(client_id, {}).get(name, ())
     return Policy(
@@ -158,7 +163,8 @@ class _File:
 
 
 @cache
-def _file() -> _File:
+def rules_file() -> _File:
+    """The rules as written; ConfigurationError where they are malformed."""
     try:
         content = yaml.safe_load((root() / FILE).read_text(encoding="utf-8"))
         return _File(

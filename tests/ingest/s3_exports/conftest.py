@@ -135,7 +135,9 @@ class Bench:
     def take(self, **settings: Any) -> Taken:
         """Pull, read everything, and remember it as the ledger would."""
         said: list[str] = []
+        between = settings.pop("between", lambda: None)
         landings = {one.table: one for one in SOURCE.extract(self.pull(said, **settings))}
+        between()
         tables: dict[str, list[Any]] = {
             name: [row for row in one.rows if isinstance(row, pa.Table)]
             for name, one in landings.items()
@@ -215,21 +217,26 @@ def faults(s3_server: tuple[str, Faults]) -> Iterator[Faults]:
     found.planned.clear()
 
 
-@pytest.fixture
-def bench(s3_server: tuple[str, Faults], monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """A bucket of the test's own, and the variables that point at it."""
-    endpoint, bucket = s3_server[0], f"exports-{uuid.uuid4().hex}"
-    s3 = boto3.client(
+@pytest.fixture(scope="session")
+def s3_client(s3_server: tuple[str, Faults]) -> Any:
+    """A client of the server, for uploads."""
+    return boto3.client(
         "s3",
-        endpoint_url=endpoint,
+        endpoint_url=s3_server[0],
         region_name="us-east-1",
-        aws_access_key_id="canary-access-key",
-        aws_secret_access_key="canary-secret-key",
+        aws_access_key_id="uploader",
+        aws_secret_access_key="uploader",
         config=Config(s3={"addressing_style": "path"}),
     )
-    s3.create_bucket(Bucket=bucket)
+
+
+@pytest.fixture
+def bench(s3_client: Any, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """A bucket of the test's own, and the variables that point at it."""
+    bucket = f"exports-{uuid.uuid4().hex}"
+    s3_client.create_bucket(Bucket=bucket)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "canary-access-key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary-secret-key")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_client.meta.endpoint_url)
     monkeypatch.setenv("S3_BUCKET_NAME", bucket)
-    return Bench(s3, bucket)
+    return Bench(s3_client, bucket)

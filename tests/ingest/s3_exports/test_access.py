@@ -1,0 +1,176 @@
+"""What goes wrong between us and S3, each told in one line without a secret."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+import pytest
+
+from ingest.sources.s3_exports import bucket as bucket_module
+from ingest.sources.s3_exports import reading
+from signalroom.errors import ConfigurationError, CredentialsError, SourceError
+from tests.ingest.s3_exports.conftest import CREATE, Bench, Faults, export, failure, orders
+
+OTHER = "orders-create/report_2026-11-19T1849_cd34.csv"
+
+
+def one_line(error: SourceError) -> str:
+    text = str(error)
+    assert "\n" not in text
+    assert "713" in text
+    assert "canary" not in text
+    return text
+
+
+@pytest.mark.parametrize(
+    "code", ["InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "ExpiredToken"]
+)
+def test_refused_credentials_say_which_variables_to_mend(
+    bench: Bench, faults: Faults, code: str
+) -> None:
+    faults.plan("GET", bench.bucket, *[failure("403 Forbidden", code)] * 3)
+    with pytest.raises(CredentialsError, match="AWS_ACCESS_KEY_ID") as caught:
+        bench.take()
+    one_line(caught.value)
+    assert bench.bucket in str(caught.value)
+
+
+def test_a_bucket_that_does_not_exist_is_named(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("S3_BUCKET_NAME", "no-such-bucket")
+    with pytest.raises(SourceError, match=r"no-such-bucket at .* does not exist") as caught:
+        bench.plan()
+    one_line(caught.value)
+
+
+def test_a_bucket_of_another_region_says_what_to_set(bench: Bench, faults: Faults) -> None:
+    faults.plan("GET", bench.bucket, *[failure("301 Moved", "PermanentRedirect")] * 3)
+    with pytest.raises(SourceError, match="Set AWS_REGION"):
+        bench.take()
+
+
+def test_an_endpoint_that_is_away_gives_up_soon(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+    began = time.monotonic()
+    with pytest.raises(SourceError, match="Check AWS_ENDPOINT_URL") as caught:
+        bench.take()
+    one_line(caught.value)
+    assert time.monotonic() - began < 60
+
+
+def test_an_endpoint_that_never_answers_is_given_up(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bucket_module, "READ_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(bucket_module, "ATTEMPTS", 2)
+    with socket.create_server(("127.0.0.1", 0)) as server:  # accepts, and says nothing
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
+        with pytest.raises(SourceError, match="cannot be read"):
+            bench.take()
+
+
+def test_an_endpoint_without_a_scheme_is_refused(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "s3.example.com")
+    with pytest.raises(ConfigurationError, match="begin it with https://"):
+        bench.take()
+
+
+def test_a_busy_server_is_asked_again(bench: Bench, faults: Faults) -> None:
+    bench.put(export(orders([1])))
+    faults.plan("GET", f"{bench.bucket}", failure("503 Slow Down", "SlowDown"))
+    faults.plan("GET", CREATE, failure("500 Internal", "InternalError"))
+    assert len(bench.take().rows()) == 1
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again(bench: Bench, faults: Faults) -> None:
+    bench.put(export(orders([1])))
+    faults.plan("GET", CREATE, b"206 Partial\nonly a part")
+    assert len(bench.take().rows()) == 1
+    assert len([path for _, path in faults.requests if CREATE in path]) == 3  # with the upload
+
+
+def test_one_unreadable_file_does_not_stop_the_others(bench: Bench, faults: Faults) -> None:
+    bench.put(export(orders([1])))
+    bench.put(export(orders([2])), OTHER)
+    faults.plan("GET", CREATE, failure("403 Forbidden", "AccessDenied"))
+    taken = bench.take()
+    assert [row["orders_id"] for row in taken.rows()] == ["2"]
+    (said,) = taken.failures
+    assert CREATE in said
+    assert "713" in said
+    assert [file.file_name for file in taken.landings["orders_create"].files] == [OTHER]
+    assert [row["orders_id"] for row in bench.take().rows()] == ["1"]  # the next run reads it
+
+
+def test_a_server_that_goes_away_is_not_asked_for_every_file(
+    bench: Bench, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "UNREACHABLE_FILES", 2)
+    for number in range(6):
+        bench.put(export(orders([number])), f"orders-create/{number}.csv")
+    faults.plan("GET", "orders-create/", *[failure("403 Forbidden", "AccessDenied")] * 6)
+    taken = bench.take()
+    assert len(taken.failures) == 3
+    assert "4 more files of orders_create were not tried" in taken.failures[-1]
+
+
+def test_a_folder_that_may_not_be_listed_does_not_stop_the_others(
+    bench: Bench, faults: Faults
+) -> None:
+    bench.put(export(orders([1])), "orders-update/a.csv")
+    faults.plan("GET", bench.bucket, failure("403 Forbidden", "AccessDenied"))
+    taken = bench.take()
+    assert len(taken.rows("orders_update")) == 1
+    assert len(taken.failures) == 1
+    assert taken.landings["orders_create"].failures == taken.failures
+
+
+@pytest.mark.parametrize("is_gone", [True, False], ids=["removed", "replaced"])
+def test_a_file_changed_between_listing_and_reading_is_left_for_the_next_run(
+    bench: Bench, is_gone: bool
+) -> None:
+    bench.put(export(orders([1])))
+    bench.put(export(orders([2])), OTHER)
+
+    def change() -> None:
+        if is_gone:
+            bench.s3.delete_object(Bucket=bench.bucket, Key=CREATE)
+        else:
+            bench.put(export(orders([3])))
+
+    taken = bench.take(between=change)
+    assert [row["orders_id"] for row in taken.rows()] == ["2"]
+    assert taken.failures == []
+    assert any("has changed since it was listed" in said for said in taken.said)
+    assert [row["orders_id"] for row in bench.take().rows()] == ([] if is_gone else ["3"])
+
+
+def test_a_full_disk_is_a_failure_of_the_file_only(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.put(export(orders([1])))
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ingest.sources.s3_exports.content.TemporaryFile", full)
+    (said,) = bench.take().failures
+    assert "No space left on device" in said
+    assert CREATE in said
+
+
+def test_no_secret_stands_in_anything_that_leaves(bench: Bench, faults: Faults) -> None:
+    bench.put(export(orders([1])))
+    faults.plan(
+        "GET", CREATE, b"403 Forbidden\n<Error><Code>AccessDenied</Code>"
+        b"<Message>key canary-access-key with canary-secret-key</Message></Error>",
+    )  # fmt: skip
+    assert "canary" not in bench.take().everything

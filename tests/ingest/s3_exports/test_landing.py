@@ -1,0 +1,154 @@
+"""The raw table holds exactly what the files hold, on each engine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from ingest import pipeline
+from ingest.sources.s3_exports import SOURCE
+from signalroom.settings import root
+from tests.ingest.s3_exports.conftest import CREATE, HEADER, Bench, export, order, orders
+from tests.support.warehouse import Warehouse
+
+OTHER = "orders-create/report_2026-11-19T1849_cd34.csv"
+
+
+def load() -> pipeline.Loaded:
+    return pipeline.load(SOURCE, pipeline.make_pull(SOURCE, "713"))
+
+
+def raw(warehouse: Warehouse, columns: str = "_file_name, orders_id, _row_id") -> list[object]:
+    return warehouse.rows(
+        f"select {columns} from s3_exports.orders_create order by _file_name, _row_id"
+    )
+
+
+def test_a_file_read_again_shorter_and_empty_never_leaves_old_rows(
+    bench: Bench, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse.activate(monkeypatch)
+    bench.put(export(orders(range(5))))
+    bench.put(export(orders([7])), OTHER)
+    assert load().rows == {"orders_create": 6, "orders_update": 0, "prospects_create": 0}
+    before = raw(warehouse)
+    assert before == [*((CREATE, str(n), n) for n in range(5)), (OTHER, "7", 0)]
+
+    assert load().changed == 0
+    assert raw(warehouse) == before
+
+    bench.put(export([order(8, **{"Upsell": "x"})], [*HEADER, "Upsell"]))
+    load()
+    assert raw(warehouse, "_file_name, orders_id, upsell") == [
+        (CREATE, "8", "x"),
+        (OTHER, "7", None),
+    ]
+
+    bench.put(export([]))
+    load()
+    assert raw(warehouse) == [(OTHER, "7", 0)]
+    totals = warehouse.rows(
+        "select partition_key, measure, total from ops.control_totals order by 1, 2"
+    )
+    assert totals == [
+        (CREATE, "rows", Decimal(0)),
+        (CREATE, "total_amount", Decimal(0)),
+        (OTHER, "rows", Decimal(1)),
+        (OTHER, "total_amount", Decimal("49.95")),
+    ]
+
+
+def test_text_is_stored_as_it_stands_in_the_file(
+    bench: Bench, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse.activate(monkeypatch)
+    cells = {
+        "billing_postcode": "01234",
+        "notes": 'said "no",\nthen\r\nleft ',
+        "product_name": "NULL",
+        "c1": "\\N",
+        "c2": "a\tb\\",
+        "c3": "é\U0001f600",
+        "total_amount": "$1,049.95",
+        "product_sku": "'single'",
+    }
+    bench.put(export([order(1, **cells), order(2)]))
+    load()
+    found = raw(warehouse, ", ".join(cells))
+    assert found[0] == tuple(cells.values())
+    others = warehouse.rows(
+        "select c1, notes, _client_id, cast(_file_date as varchar), _row_id"
+        " from s3_exports.orders_create where orders_id = '2'"
+    )
+    assert others == [(None, None, "713", "2026-11-18", 1)]
+
+
+def test_what_became_of_each_file_stands_in_the_ledger(
+    bench: Bench, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse.activate(monkeypatch)
+    bench.put(export(orders(range(3))) + b"one cell\r\n")
+    bench.put(b"", "orders-update/empty.csv")
+    bench.put(b"no,export\n", "orders-update/other.csv")
+    loaded = load()
+    assert len(loaded.failures) == 1
+    assert loaded.rejected_rows == 1
+    ledger = warehouse.rows(
+        "select file_name, status, row_count, rejected_rows from ops.file_ledger order by 1"
+    )
+    assert ledger == [
+        (CREATE, "loaded", 3, 1),
+        ("orders-update/empty.csv", "waiting", 0, 0),
+        ("orders-update/other.csv", "refused", 0, 0),
+    ]
+    letters = warehouse.rows("select partition_key, line_number, reason from ops.dead_letters")
+    assert letters == [(CREATE, 5, "1 cells instead of 129")]
+
+
+PROGRAM = """
+import resource, sys
+from datetime import UTC, date, datetime
+from ingest.landing import Pull, Window
+from ingest.sources.s3_exports import SOURCE
+
+day = date(2026, 11, 18)
+pull = Pull("713", Window(day, day), datetime(2026, 11, 19, tzinfo=UTC), SOURCE.resources, print)
+rows = 0
+for landing in SOURCE.extract(pull):
+    rows += sum(table.num_rows - 1 for table in landing.rows if table.num_rows > 1)
+    assert not landing.failures, landing.failures
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
+"""
+
+
+def peak_megabytes(bench: Bench, rows: int, home: Path) -> int:
+    """Peak memory of a process of its own that reads a file of so many rows."""
+    part = export(orders(range(1_000), notes="a note\nof two lines, " * 5)).split(b"\r\n", 1)
+    with (home / "big.csv").open("wb") as file:
+        file.write(part[0] + b"\r\n")
+        for _ in range(rows // 1_000):
+            file.write(part[1])
+    bench.s3.upload_file(str(home / "big.csv"), bench.bucket, CREATE)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        cwd=root(),
+        env={**os.environ, "SIGNALROOM_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"1 of 1 files, {rows:,} rows" in done.stdout
+    return int(done.stdout.split()[-1])
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_file(bench: Bench, tmp_path: Path) -> None:
+    small, large = (peak_megabytes(bench, rows, tmp_path) for rows in (60_000, 240_000))
+    assert (tmp_path / "big.csv").stat().st_size > 70_000_000
+    assert large < small + 60
+    assert large < 400

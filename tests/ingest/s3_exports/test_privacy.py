@@ -1,0 +1,212 @@
+"""Personal and card data stay outside."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ingest import privacy
+from ingest.cards import CardScan, hide, is_card
+from ingest.privacy import Hasher, policy, salt
+from ingest.sources.s3_exports.settings import ORDER_COLUMNS
+from signalroom.errors import ConfigurationError
+from signalroom.settings import home, root
+from tests.ingest.s3_exports.conftest import HEADER, Bench, export, order, orders
+
+VISA = "4111111111111111"
+PERSONAL = {
+    f"{whose}_{what}"
+    for whose in ("billing", "delivery")
+    for what in ("fname", "lname", "street_address", "suburb", "phone")
+} | {"ip_address", "cc_num_masked", "cc_expires"}
+
+
+@pytest.fixture
+def rules(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Write another privacy file, beginning with the shipped one."""
+    shipped = yaml.safe_load((root() / privacy.FILE).read_text())
+
+    def write(**changes: Any) -> None:
+        folder = tmp_path / "rules" / "data"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "privacy.yml").write_text(yaml.safe_dump({**shipped, **changes}))
+        monkeypatch.setattr(privacy, "root", lambda: folder.parent)
+        privacy.rules_file.cache_clear()
+
+    yield write
+    monkeypatch.undo()
+    privacy.rules_file.cache_clear()
+
+
+def test_personal_columns_are_dropped_and_business_columns_stay(bench: Bench) -> None:
+    bench.put(export([order(1, **{name: f"secret {name}" for name in PERSONAL})]))
+    taken = bench.take()
+    kept = set(taken.rows()[0])
+    assert kept & set(ORDER_COLUMNS) == set(ORDER_COLUMNS) - PERSONAL
+    assert not PERSONAL & set(taken.landings["orders_create"].columns)
+    assert "secret" not in taken.everything
+
+
+def test_an_address_is_hashed_alike_however_it_is_spelled(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNALROOM_HASH_SALT", "pepper")
+    bench.put(
+        export(
+            [
+                order(1, billing_email="Ann@Example.com ", delivery_email="bo@example.com"),
+                order(2, billing_email="ann@example.com", delivery_email=""),
+            ]
+        )
+    )
+    first, second = bench.take().rows()
+    assert first["billing_email"] == second["billing_email"]
+    assert first["billing_email"] == hashlib.sha256(b"pepperann@example.com").hexdigest()
+    assert first["delivery_email"] != first["billing_email"]
+    assert second["delivery_email"] is None
+
+
+@pytest.mark.parametrize(
+    "name", ["Shipping First Name", "customer_telephone", "BillingEmail2", "Delivery Address 1",
+             "cc_first_6", "CVV", "Cardholder", "IP", "customer ip"],
+)  # fmt: skip
+def test_a_new_personal_column_is_known_by_its_name(bench: Bench, name: str) -> None:
+    bench.put(export([order(1, **{name: "canary"})], [*HEADER, name]))
+    assert "canary" not in bench.take().everything
+
+
+def test_a_repeated_personal_column_is_dropped_too(bench: Bench) -> None:
+    header = [*HEADER, "cc_expires", "billing_fname"]
+    bench.put(export([order(1, cc_expires="canary", billing_fname="canary")], header))
+    assert "canary" not in bench.take().everything
+
+
+@pytest.mark.parametrize(
+    "name", ["is_test_cc", "customer_service_number", "product_name", "campaign_id", "descriptor",
+             "gateway_alias", "billing_city", "billing_state", "billing_postcode", "zip",
+             "shipping_desc", "recurring_prod_name", "tracking_num", "notes", "Description"],
+)  # fmt: skip
+def test_business_columns_are_not_taken_for_personal_ones(name: str) -> None:
+    assert policy("s3_exports", "orders_create", "713").action(name) == "keep"
+
+
+def test_a_client_can_choose_otherwise_but_never_for_card_data(bench: Bench, rules: Any) -> None:
+    chosen = [{"columns": ["billing_fname", "cc_*"], "action": "keep"},
+              {"columns": ["affid"], "action": "hash"}]  # fmt: skip
+    rules(clients={"713": {"s3_exports.orders_create": chosen}})
+    bench.put(export([order(1, billing_fname="Ann", affid="17")]))
+    row = bench.take().rows()[0]
+    assert row["billing_fname"] == "Ann"
+    assert len(row["affid"]) == 64
+    assert "cc_num_masked" not in row
+    assert policy("s3_exports", "orders_create", "cti").action("billing_fname") == "drop"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"everywhere": [{"columns": ["a"], "action": "encrypt"}]},
+        {"everywhere": [{"columns": "a", "action": "drop"}]},
+        {"everywhere": [{"column": ["a"], "action": "drop"}]},
+        {"tables": None},
+        {"clients": {"713": ["drop"]}},
+    ],
+)
+def test_a_mistake_in_the_policy_stops_the_load(rules: Any, changes: dict[str, Any]) -> None:
+    rules(**changes)
+    with pytest.raises(ConfigurationError, match=r"data/privacy\.yml"):
+        policy("s3_exports", "orders_create", "713")
+
+
+def test_rows_of_other_sources_follow_the_same_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNALROOM_HASH_SALT", "pepper")
+    row = {"id": 7, "email": "a@x.org", "firstname": "Ann", "points": 3, "ip": "10.0.0.1"}
+    kept = policy("mautic", "contacts", "713").apply(row)
+    assert kept == {"id": 7, "email": Hasher(b"pepper").hash("a@x.org"), "points": 3}
+    assert policy("mautic", "contacts", "713").apply({"email": None}) == {"email": None}
+
+
+def test_the_salt_is_made_once_and_nobody_else_can_read_it() -> None:
+    first = salt("713")
+    assert len(first) >= 32
+    assert salt("713") == first
+    path = home() / "hash_salt"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [one.name for one in home().iterdir()] == ["hash_salt"]
+
+
+def test_hashing_on_postgres_without_a_salt_is_refused(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNALROOM_TARGET", "postgres")
+    bench.put(export(orders([1])))
+    with pytest.raises(ConfigurationError, match="SIGNALROOM_HASH_SALT is not set"):
+        bench.take()
+
+
+@pytest.mark.parametrize(
+    "text", [VISA, "4111 1111 1111 1111", "card 4111-1111-1111-1111, 01/27", "3782 822463 10005",
+             "5555555555554444", "2223003122003222", "378282246310005", "6011111111111117",
+             "30569309025904", "3530111333300000", "no:4222222222222"],
+)  # fmt: skip
+@pytest.mark.parametrize("column", ["notes", "c1", "cc_num_masked", "brand_new"])
+def test_a_full_card_number_refuses_the_file_and_is_never_repeated(
+    bench: Bench, column: str, text: str
+) -> None:
+    header = HEADER if column in HEADER else [*HEADER, column]
+    bench.put(export([order(1), order(2, **{column: text}), order(3)], header))
+    taken = bench.take()
+    assert taken.tables["orders_create"] == []
+    (failure,) = taken.failures
+    assert f"full card numbers in the column {column}" in failure
+    assert text not in taken.everything
+    assert "".join(filter(str.isdigit, text))[-10:] not in taken.everything
+
+
+def test_a_column_of_card_numbers_is_found_even_where_identifiers_are_usual(bench: Bench) -> None:
+    cards = [VISA, "5555555555554444", "6011111111111117", "4012888888881881"]
+    bench.put(export([order(n, transaction_id=card) for n, card in enumerate(cards)]))
+    assert "column transaction_id" in bench.take().failures[0]
+
+
+def test_long_numbers_that_are_no_cards_do_not_stop_a_file(bench: Bench) -> None:
+    rows = [
+        order(
+            number,
+            # one in ten of these passes Luhn
+            c1=str(4_000_000_000_000_000 + number * 7_919_777),
+            transaction_id=str(4_111_111_111_111_111 + number),
+            tracking_num=f"9400{number:018}",
+            c2=f"{1_760_000_000_000 + number}",
+            c3="20261118093000",
+            sid="550e8400-e29b-41d4-a716-446655440000",
+            click_id=f"64f1a{VISA}",
+            total_amount=f"0.{VISA}",
+            notes="called 512-555-0199 about 411111******1111 on 2026-11-18 09:30:00",
+        )
+        for number in range(400)
+    ]
+    assert sum(is_card(row["c1"]) for row in rows) > 20
+    bench.put(export(rows))
+    taken = bench.take()
+    assert taken.failures == []
+    assert len(taken.rows()) == 400
+
+
+def test_a_card_in_a_column_of_other_long_numbers_needs_company() -> None:
+    import pyarrow as pa
+
+    scan = CardScan()
+    scan.look(pa.array([str(4_000_000_000_000_001 + n) for n in range(0, 1000, 10)] + [None, "x"]))
+    assert not scan.has_cards
+    scan.look(pa.array([VISA] * 3, pa.string()))
+    assert not scan.has_cards  # one distinct number among a hundred
+
+
+def test_hiding_leaves_other_numbers_alone() -> None:
+    assert hide(f"order 10012345678 paid {VISA}!") == "order 10012345678 paid ***!"
