@@ -7,6 +7,8 @@ from functools import cached_property
 from pathlib import Path
 
 from sandbox.clock import days_between
+from sandbox.ledger.events import clicks, conversions
+from sandbox.ledger.lists import advertisers, affiliates, campaigns, offers, sources
 from sandbox.ledger.orders import files_of, orders_of
 from sandbox.ledger.performance import Directory, daily_performance, daily_summary, unmapped_spend
 from sandbox.ledger.rows import Row, daily_spend, daily_stats
@@ -23,7 +25,8 @@ class Truth:
     """
 
     tables = ("daily_stats", "daily_spend", "daily_performance", "daily_summary",
-              "unmapped_spend", "orders", "files")  # fmt: skip
+              "unmapped_spend", "orders", "files", "conversions", "affiliates", "advertisers",
+              "offers", "campaigns", "sources")  # fmt: skip
 
     def __init__(
         self, world: World, client: str, start: date, end: date, now: int, today: date,
@@ -76,6 +79,42 @@ class Truth:
     def files(self) -> list[Row]:
         """Files in the bucket and the lines under their headers; None for no byte yet."""
         return files_of(self.client, self._deliveries(), self._now)
+
+    @cached_property
+    def conversions(self) -> list[Row]:
+        """`everflow.conversions`, but for the visitor's device and place"""
+        profile = self._profile
+        return [row for log in self._logs for row in conversions(log, profile, self._now)]
+
+    @cached_property
+    def clicks(self) -> list[Row]:
+        """`everflow.clicks`: large, so that no list of tables names it"""
+        return [row for log in self._logs for row in clicks(log, self._now)]
+
+    @cached_property
+    def affiliates(self) -> list[Row]:
+        """`everflow.affiliates`: id, name, status"""
+        return affiliates(self._profile)
+
+    @cached_property
+    def advertisers(self) -> list[Row]:
+        """`everflow.advertisers`: id, name, status"""
+        return advertisers(self._profile)
+
+    @cached_property
+    def offers(self) -> list[Row]:
+        """`everflow.offers`: id, advertiser, name, status"""
+        return offers(self._profile)
+
+    @cached_property
+    def campaigns(self) -> list[Row]:
+        """`redtrack.campaigns`: id, title, source, status as text"""
+        return campaigns(self._profile)
+
+    @cached_property
+    def sources(self) -> list[Row]:
+        """`redtrack.sources`: id, title, alias, status"""
+        return sources(self._profile)
 
     def write(self, folder: Path) -> list[Path]:
         """One CSV file per table, for people. Returns the files."""

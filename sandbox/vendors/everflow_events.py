@@ -1,7 +1,5 @@
 """Everflow's single events: conversions, and the stream of clicks."""
 
-import hashlib
-import math
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -9,8 +7,9 @@ from typing import Any
 from flask import Flask, Response, g, jsonify
 
 from sandbox.cast import Profile
-from sandbox.clock import day_bounds, days_between, local_day
-from sandbox.events import Cell, Conversion, DayLog, State, state_of
+from sandbox.clicks import Click, clicks_of, transaction_id
+from sandbox.clock import days_between, local_day
+from sandbox.events import Conversion, DayLog, State, state_of
 from sandbox.stage import Stage
 from sandbox.vendors.everflow_requests import (
     BadRequestError,
@@ -22,6 +21,7 @@ from sandbox.vendors.everflow_requests import (
 from sandbox.vendors.everflow_table import number
 
 View = Callable[[], Response]
+CLICKS_KEPT_DAYS = 90
 
 
 def add_events(app: Flask, stage: Stage, reporting: Callable[[View], View]) -> None:
@@ -46,8 +46,9 @@ def add_events(app: Flask, stage: Stage, reporting: Callable[[View], View]) -> N
     def clicks() -> Response:
         body = read_body()
         start, end = window_of(body, 14)
-        found = sorted(_clicks(stage, g.profile, start, end, body), key=_newest_first)
-        return jsonify({"clicks": found[: stage.caps.everflow_clicks]})
+        kept = max(start, stage.now() - CLICKS_KEPT_DAYS * 86400)
+        found = sorted(_clicks(stage, g.profile, kept, end, body), key=_newest_first)
+        return jsonify({"clicks": [_click(row) for row in found[: stage.caps.everflow_clicks]]})
 
     for path, view in (("conversions", conversions), ("clicks/stream", clicks)):
         app.add_url_rule(f"/v1/networks/reporting/{path}", path, reporting(view), methods=["POST"])
@@ -71,7 +72,7 @@ def _hidden(log: DayLog, now: int) -> set[tuple[int, int]]:
     }
 
 
-def _wanted(row: Conversion | Cell, filters: dict[str, set[str]]) -> bool:
+def _wanted(row: Conversion | Click, filters: dict[str, set[str]]) -> bool:
     values = {"affiliate": str(row.affiliate_id), "advertiser": str(row.advertiser_id)}
     return all(values[kind] in wanted for kind, wanted in filters.items() if kind in values)
 
@@ -140,55 +141,30 @@ def _event(row: Conversion, state: State, profile: Profile, label: str) -> dict[
     }  # fmt: skip
 
 
-def transaction_id(seed: str) -> str:
-    return hashlib.sha256(seed.encode()).hexdigest()[:32]
-
-
-def _newest_first(click: dict[str, Any]) -> tuple[int, str]:
-    return -click["unix_timestamp"], click["transaction_id"]
+def _newest_first(click: Click) -> tuple[int, str]:
+    return -click.at, click.transaction_id
 
 
 def _clicks(
     stage: Stage, profile: Profile, start: int, end: int, body: dict[str, Any]
-) -> Iterator[dict[str, Any]]:
-    """One row per valid click; the clicks behind conversions come first in each cell."""
-    now = stage.now()
+) -> Iterator[Click]:
     filters = filters_of(body)
     for log in _logs(stage, profile, start, end):
-        opened, closed = day_bounds(log.day)
-        hidden = _hidden(log, now)
-        for cell in log.cells:
-            name = (cell.affiliate_id, cell.advertiser_id)
-            if name in hidden or not _wanted(cell, filters):
-                continue
-            behind = [row for row in log.conversions if row[1:3] == name]
-            total = cell.unique_clicks + cell.duplicate_clicks
-            for place in range(total):
-                conversion = behind[place] if place < len(behind) else None
-                if conversion is not None:
-                    at, seed = max(opened, conversion.clicked_at), conversion.conversion_id
-                else:
-                    at = opened + int(_moment((place + 0.5) / total) * (closed - opened))
-                    seed = f"{profile.client}|{log.day}|{name}|{place}"
-                if start <= at <= min(end, now):
-                    yield _click(cell, at, seed, place, conversion is not None)
+        for click in clicks_of(log, stage.now()):
+            if start <= click.at <= end and _wanted(click, filters):
+                yield click
 
 
-def _moment(share: float) -> float:
-    """Part of the day by which that share of its traffic has come (share_of_day, inverted)."""
-    return 0.5 - math.sin(math.asin(1.0 - 2.0 * share) / 3.0)
-
-
-def _click(cell: Cell, at: int, seed: str, place: int, converted: bool) -> dict[str, Any]:
+def _click(click: Click) -> dict[str, Any]:
     return {
-        "transaction_id": transaction_id(seed), "is_unique": int(place < cell.unique_clicks),
-        "unix_timestamp": at, "tracking_url": "https://track.example.org/c", "source_id": "",
+        "transaction_id": click.transaction_id, "is_unique": int(click.is_unique),
+        "unix_timestamp": click.at, "tracking_url": "https://track.example.org/c", "source_id": "",
         "sub1": "", "sub2": "", "sub3": "", "sub4": "", "sub5": "", "payout_type": "cpa",
         "revenue_type": "rpa", "payout": 0, "revenue": 0, "referer": "", "error_code": 0,
-        "error_message": "", "user_ip": f"203.0.113.{place % 250}", "url": "",
-        "has_conversion": converted, "is_test_mode": False,
+        "error_message": "", "user_ip": f"203.0.113.{click.place % 250}", "url": "",
+        "has_conversion": click.has_conversion, "is_test_mode": False,
         "relationship": {
-            "affiliate": {"network_affiliate_id": cell.affiliate_id, "name": cell.label},
-            "advertiser": {"network_advertiser_id": cell.advertiser_id},
+            "affiliate": {"network_affiliate_id": click.affiliate_id, "name": click.label},
+            "advertiser": {"network_advertiser_id": click.advertiser_id},
         },
     }  # fmt: skip

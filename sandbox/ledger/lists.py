@@ -1,0 +1,54 @@
+"""Lists that stand at the vendors, as they are now."""
+
+from sandbox.cast import Profile
+from sandbox.ledger.rows import Row
+
+
+def affiliates(profile: Profile) -> list[Row]:
+    """`everflow.affiliates`: one row an id, whatever it works for."""
+    names: dict[int, str] = {}
+    for affiliate in profile.affiliates:
+        names.setdefault(affiliate.affiliate_id, affiliate.label)
+    return [
+        {"_client_id": profile.client, "network_affiliate_id": number, "name": name,
+         "account_status": "active"}
+        for number, name in names.items()
+    ]  # fmt: skip
+
+
+def advertisers(profile: Profile) -> list[Row]:
+    """`everflow.advertisers`"""
+    return [
+        {"_client_id": profile.client, "network_advertiser_id": row.advertiser_id,
+         "name": row.label, "account_status": "active"}
+        for row in profile.advertisers
+    ]  # fmt: skip
+
+
+def offers(profile: Profile) -> list[Row]:
+    """`everflow.offers`"""
+    return [
+        {"_client_id": profile.client, "network_offer_id": number,
+         "network_advertiser_id": row.advertiser_id, "name": name, "offer_status": "active"}
+        for row in profile.advertisers
+        for number, name in row.offers
+    ]  # fmt: skip
+
+
+def campaigns(profile: Profile) -> list[Row]:
+    """`redtrack.campaigns`: one for each source, every seventh paused (2)."""
+    return [
+        {"_client_id": profile.client, "id": f"{source.source_id[:-4]}{number:04x}",
+         "title": f"{source.name.strip()} US", "source_id": source.source_id,
+         "serial_number": number, "status": "2" if number % 7 == 6 else "1"}
+        for number, source in enumerate(profile.sources)
+    ]  # fmt: skip
+
+
+def sources(profile: Profile) -> list[Row]:
+    """`redtrack.sources`"""
+    return [
+        {"_client_id": profile.client, "id": source.source_id, "title": source.name,
+         "alias": source.alias, "status": "active"}
+        for source in profile.sources
+    ]  # fmt: skip
