@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from reports.subject import Row
-from reports.wording import listed
+from reports.wording import listed, moment
 from signalroom import clock
 
 EVERFLOW, REDTRACK = "Everflow", "RedTrack"
@@ -22,6 +22,13 @@ class Freshness:
 
     source: str
     loaded_at: datetime | None
+
+    @property
+    def words(self) -> str:
+        """As a footer says it."""
+        if self.loaded_at is None:
+            return f"{self.source} not loaded"
+        return f"{self.source} as of {moment(self.loaded_at)}"
 
 
 @dataclass(frozen=True)

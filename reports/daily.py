@@ -172,7 +172,8 @@ def _delta(
     arrow = "▲" if change > 0 else "▼" if change < 0 else "="
     written = count(before) if isinstance(before, int) else money(before)
     is_good = None if change == 0 or less_is_good is None else (change < 0) == less_is_good
-    return Delta(f"{arrow} {abs(change):,}% from {written}", is_good)
+    share = f"{abs(change)}%" if abs(change) < 1000 else "over 999%"
+    return Delta(f"{arrow} {share} from {written}", is_good)
 
 
 def _notes(internal: Sequence[Row], missing: Sequence[str]) -> list[str]:

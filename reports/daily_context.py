@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from reports.completeness import Completeness
 from reports.figures import Figures, count, money
+from reports.grid import GridLine
 from reports.wording import day_name
 
 
@@ -93,3 +94,21 @@ class Daily:
     def trend_conversions(self) -> list[int | None]:
         """Conversions of each day of the trend."""
         return [day.figures.conversions for day in self.trend]
+
+    @property
+    def grid(self) -> list[GridLine]:
+        """Channels and affiliates, line by line."""
+        lines = [
+            GridLine("Paid media", self.paid_media),
+            GridLine("Affiliates", self.affiliates),
+            GridLine("Overall", self.total),
+        ]
+        if self.top:
+            lines += [GridLine(""), GridLine("Top affiliates (+ paid media)")]
+            lines += [
+                GridLine(line.name, line.figures, "+ " if line.is_internal else "  ")
+                for line in self.top
+            ]
+        if self.others:
+            lines.append(GridLine(self.others.name, self.others.figures, "  "))
+        return lines

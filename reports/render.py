@@ -17,7 +17,7 @@ from markupsafe import Markup
 from mjml import mjml_to_html
 
 from reports import figures, trend, wording
-from reports.restatement import moment
+from reports.grid import grid
 from reports.slack import Blocks
 from reports.subject import refuse_foreign_parts
 from signalroom import clock
@@ -102,11 +102,11 @@ def _environment(escape: Callable[[str], str] | None) -> jinja2.Environment:
     environment.filters.update(
         money=figures.money,
         count=figures.count,
+        grid=grid,
         cell=wording.pad_right,
         right=wording.pad_left,
         day_name=wording.day_name,
         short_day=wording.short_day,
-        moment=lambda at: "never" if at is None else moment(at),
         heights=trend.heights,
         sparkline=trend.sparkline,
         extremes=trend.extremes,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 
 from reports.figures import EXACT, add, count, money, ratio, rounded, signed
 from reports.subject import Row, Told
-from reports.wording import day_name, listed, short_day
-from signalroom import clock
+from reports.wording import day_name, listed, moment
 
 Snapshot = Mapping[str, str]
 MOST = 5
@@ -26,7 +25,7 @@ def snapshot(rows: Sequence[Row]) -> dict[str, str]:
         )
         parts[kind].append(row)
     taken = {
-        f"{kind}_cost": str(add(Decimal(row["cost"] or 0) for row in part).normalize(EXACT))
+        f"{kind}_cost": format(add(Decimal(row["cost"] or 0) for row in part).normalize(EXACT), "f")
         for kind, part in parts.items()
     }
     for kind in ("internal", "external"):
@@ -62,12 +61,6 @@ def restatements(
     if len(lines) > MOST:
         return [*lines[:MOST], f"{len(lines) - MOST} earlier days have changed as well."]
     return lines
-
-
-def moment(at: datetime) -> str:
-    """An instant as people of the business zone say it: `Nov 19, 07:00 EST`."""
-    local = at.astimezone(clock.zone())
-    return f"{short_day(local.date())}, {local:%H:%M %Z}"
 
 
 def _difference(then: Snapshot, now: Snapshot) -> str:

@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from datetime import date
+from datetime import date, datetime
+
+from signalroom import clock
 
 ELLIPSIS = "…"
 # Slack reads these as formatting and has no way to escape them: look-alikes say the same.
 SLACK_LOOKALIKES = str.maketrans({"*": "\u2217", "~": "\u223c", "`": "\u02cb"})
 SLACK_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+SHORTCODE = re.compile(r":(?=[\w+'-]+:)")  # :smile:
 LONE_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 JOINER = "\u200d"  # keeps one emoji one emoji; the only invisible character that stays
 
@@ -55,12 +58,7 @@ def clean(text: object, limit: int | None = None) -> str:
 def mrkdwn(text: str) -> str:
     """Text that Slack shows as it is: no mention, link or formatting can begin in it."""
     plain = text.translate(SLACK_LOOKALIKES).translate(SLACK_ENTITIES)
-    return LONE_UNDERSCORE.sub("\uff3f", plain)
-
-
-def code(text: str) -> str:
-    """Text for a Slack code block, where only the fence itself and entities have a meaning."""
-    return text.replace("`", "\u02cb").translate(SLACK_ENTITIES)
+    return SHORTCODE.sub("\ua789", LONE_UNDERSCORE.sub("\uff3f", plain))
 
 
 def gsm(text: str) -> str:
@@ -106,20 +104,20 @@ def columns(text: str) -> int:
 
 
 def pad_right(text: str, width: int) -> str:
-    """The text cut or filled to a number of cells, as a column of names needs it.
-
-    Letters written from right to left are isolated, so that they cannot reorder the numbers that
-    follow on the line.
-    """
+    """The text cut or filled to a number of cells, as a column of names needs it."""
     shown = text
     if columns(shown) > width:
         while columns(shown) > width - 1:
             shown = shown[:-1]
         shown = shown.rstrip() + ELLIPSIS
-    filled = " " * (width - columns(shown))
-    if any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in shown):
-        shown = f"\u2068{shown}\u2069"
-    return shown + filled
+    return isolated(shown) + " " * (width - columns(shown))
+
+
+def isolated(text: str) -> str:
+    """Text that cannot turn the order of what follows, if it is written from right to left."""
+    if any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in text):
+        return f"\u2068{text}\u2069"
+    return text
 
 
 def pad_left(text: str, width: int) -> str:
@@ -149,3 +147,9 @@ def day_name(day: date) -> str:
 def short_day(day: date) -> str:
     """A day in few letters: `Nov 18`."""
     return f"{day:%b} {day.day}"
+
+
+def moment(at: datetime) -> str:
+    """An instant as people of the business zone say it: `Nov 19, 07:00 EST`."""
+    local = at.astimezone(clock.zone())
+    return f"{short_day(local.date())}, {local:%H:%M %Z}"

@@ -1,4 +1,4 @@
-"""Input for report tests: the two marts that reports read, filled by hand in a scratch DuckDB."""
+"""Input for report tests: the two marts that reports read, filled by hand."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
-import duckdb
+from tests.support.warehouse import Warehouse
 
 DAY = date(2026, 11, 18)
 NOW = "2026-11-19T09:30:00-05:00"
@@ -16,20 +15,20 @@ LOADED_AT = datetime(2026, 11, 19, 12, 1, tzinfo=UTC)
 BEFORE_MIDNIGHT = datetime(2026, 11, 18, 23, 2, tzinfo=UTC)
 
 TABLES = """
-create schema if not exists marts;
+create schema marts;
 create table marts.daily_performance (
-    _client_id varchar, date date, advertiser_id bigint, advertiser_label varchar,
-    affiliate_id bigint, affiliate_label varchar, is_internal boolean, is_unmapped boolean,
+    _client_id text, date date, advertiser_id bigint, advertiser_label text,
+    affiliate_id bigint, affiliate_label text, is_internal boolean, is_unmapped boolean,
     clicks bigint, conversions bigint, everflow_payout decimal(38, 18),
     everflow_revenue decimal(38, 18), redtrack_cost decimal(38, 18), redtrack_clicks bigint,
-    cost decimal(38, 18), cpa decimal(38, 18), cpa_state varchar, profit decimal(38, 18)
+    cost decimal(38, 18), cpa decimal(18, 6), cpa_state text, profit decimal(38, 18)
 );
 create table marts.daily_summary (
-    _client_id varchar, date date, conversions bigint, everflow_payout decimal(38, 18),
+    _client_id text, date date, conversions bigint, everflow_payout decimal(38, 18),
     everflow_revenue decimal(38, 18), redtrack_cost decimal(38, 18),
-    unmapped_cost decimal(38, 18), cost decimal(38, 18), blended_cpa decimal(38, 18),
-    mapped_cpa decimal(38, 18), is_complete boolean, everflow_loaded_at timestamptz,
-    redtrack_loaded_at timestamptz
+    unmapped_cost decimal(38, 18), cost decimal(38, 18), blended_cpa decimal(18, 6),
+    mapped_cpa decimal(18, 6), profit decimal(38, 18), is_complete boolean,
+    everflow_loaded_at timestamptz, redtrack_loaded_at timestamptz
 );
 """
 
@@ -44,7 +43,6 @@ class Affiliate:
     kind: str = "external"  # internal, external, unmapped
     advertiser_id: int | None = 1
     state: str = "ok"
-    client_id: str = "713"
 
 
 # The day of WORKED_EXAMPLE.md.
@@ -62,65 +60,94 @@ EXAMPLE = (
 )
 
 
+@dataclass(frozen=True)
+class Day:
+    """One client's day in the marts."""
+
+    affiliates: tuple[Affiliate, ...] = EXAMPLE
+    date: date = DAY
+    client_id: str = "713"
+    is_complete: bool = True
+    everflow: datetime | None = LOADED_AT
+    redtrack: datetime | None = LOADED_AT
+
+
+def trend(days: int = 13, until: date = DAY) -> list[Day]:
+    """Plausible days before a day, so that trend and comparison have something to show."""
+    found = []
+    for back in range(1, days + 1):
+        paid, sold = 14 + (back * 7) % 11, 9 + (back * 5) % 7
+        affiliates = (
+            Affiliate("G2 - Meta", paid, f"{330 + (back * 97) % 260}.50", "internal"),
+            Affiliate("Blue Bench", sold, f"{30 * sold}.00"),
+        )
+        found.append(Day(affiliates, until - timedelta(days=back)))
+    return found
+
+
 class Marts:
-    """A scratch warehouse with the marts of some days."""
+    """The marts of a test's warehouse."""
 
-    def __init__(self, home: Path) -> None:
-        home.mkdir(parents=True, exist_ok=True)
-        self._path = str(home / "warehouse.duckdb")
-        with duckdb.connect(self._path) as connection:
-            connection.execute(TABLES)
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+        warehouse.execute(TABLES)
 
-    def load(
-        self,
-        affiliates: Iterable[Affiliate],
-        day: date = DAY,
-        *,
-        client_id: str = "713",
-        is_complete: bool = True,
-        everflow: datetime | None = LOADED_AT,
-        redtrack: datetime | None = LOADED_AT,
-    ) -> None:
-        """Put a day into the marts, in place of what was there of it."""
-        with duckdb.connect(self._path) as connection:
-            connection.execute("set TimeZone = 'UTC'")
-            for table in ("daily_performance", "daily_summary"):
-                connection.execute(
-                    f"delete from marts.{table} where _client_id = ? and date = ?", [client_id, day]
+    def load(self, *days: Day) -> None:
+        """Put days into the marts, in place of what was there of them."""
+        for table in ("daily_performance", "daily_summary"):
+            for day in days:
+                self._warehouse.execute(
+                    f"delete from marts.{table} "
+                    f"where _client_id = '{day.client_id}' and date = '{day.date}'"
                 )
-            connection.execute(
-                "insert into marts.daily_summary (_client_id, date, is_complete, "
-                "everflow_loaded_at, redtrack_loaded_at) values (?, ?, ?, ?, ?)",
-                [client_id, day, is_complete, everflow, redtrack],
-            )
-            for one in affiliates:
-                connection.execute(
-                    "insert into marts.daily_performance (_client_id, date, advertiser_id, "
-                    "affiliate_label, is_internal, is_unmapped, conversions, cost, cpa_state) "
-                    "values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    [
-                        client_id,
-                        day,
-                        one.advertiser_id,
-                        one.label,
-                        one.kind == "internal",
-                        one.kind == "unmapped",
-                        one.conversions,
-                        Decimal(one.cost),
-                        one.state,
-                    ],
-                )
-
-    def load_trend(self, days: int = 13, until: date = DAY) -> None:
-        """Plausible days before a day, so that trend and comparison have something to show."""
-        for back in range(1, days + 1):
-            wave = (back * 7) % 11
-            self.load(
+        self._insert(
+            "daily_summary",
+            ("_client_id", "date", "is_complete", "everflow_loaded_at", "redtrack_loaded_at"),
+            (
+                (day.client_id, day.date, day.is_complete, day.everflow, day.redtrack)
+                for day in days
+            ),
+        )
+        self._insert(
+            "daily_performance",
+            (
+                "_client_id",
+                "date",
+                "advertiser_id",
+                "affiliate_label",
+                "is_internal",
+                "is_unmapped",
+                "conversions",
+                "cost",
+                "cpa_state",
+            ),
+            (
                 (
-                    Affiliate("G2 - Meta", 14 + wave, f"{330 + (back * 97) % 260}.50", "internal"),
-                    Affiliate(
-                        "Blue Bench", 9 + (back * 5) % 7, f"{270 + 30 * ((back * 5) % 7)}.00"
-                    ),
-                ),
-                until - timedelta(days=back),
-            )
+                    day.client_id,
+                    day.date,
+                    one.advertiser_id,
+                    one.label,
+                    one.kind == "internal",
+                    one.kind == "unmapped",
+                    one.conversions,
+                    Decimal(one.cost),
+                    one.state,
+                )
+                for day in days
+                for one in day.affiliates
+            ),
+        )
+
+    def _insert(
+        self, table: str, columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]
+    ) -> None:
+        mark = "?" if self._warehouse.target == "duckdb" else "%s"
+        given = list(rows)
+        if not given:
+            return
+        row = f"({', '.join([mark] * len(columns))})"
+        self._warehouse.execute(
+            f"insert into marts.{table} ({', '.join(columns)}) "
+            f"values {', '.join([row] * len(given))}",
+            *(value for values in given for value in values),
+        )

@@ -1,0 +1,42 @@
+"""Fixtures of the report tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from reports import Rendered, compose
+from tests.reports.world import DAY, EXAMPLE, NOW, Affiliate, Day, Marts
+from tests.support.warehouse import Warehouse, empty_warehouse
+
+Compose = Callable[..., Rendered]
+
+
+@pytest.fixture
+def marts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Marts]:
+    """Empty marts on DuckDB; business time stands in the morning after DAY."""
+    with empty_warehouse("duckdb", tmp_path / "home", None) as warehouse:
+        warehouse.activate(monkeypatch)
+        monkeypatch.setenv("SIGNALROOM_NOW", NOW)
+        yield Marts(warehouse)
+
+
+@pytest.fixture
+def marts_on_both(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Marts:
+    """The same on each engine."""
+    warehouse.activate(monkeypatch)
+    monkeypatch.setenv("SIGNALROOM_NOW", NOW)
+    return Marts(warehouse)
+
+
+@pytest.fixture
+def report(marts: Marts) -> Compose:
+    """Compose daily_ccw for a day of these affiliates."""
+
+    def composed(*affiliates: Affiliate, name: str = "daily_ccw", **day: object) -> Rendered:
+        marts.load(Day(affiliates or EXAMPLE, **day))  # type: ignore[arg-type]
+        return compose(name, "713", DAY)
+
+    return composed

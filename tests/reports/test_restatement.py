@@ -1,0 +1,96 @@
+"""What a report says of days that changed after they were told: from what, to what, why."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from reports import compose, daily, query, registry
+from reports.restatement import restatements
+from reports.subject import Subject, Told
+from signalroom.clients import client
+from tests.reports.world import DAY, Affiliate, Day, Marts
+
+AT = datetime(2026, 11, 18, 12, 0, 5, tzinfo=UTC)
+BEFORE = {
+    "internal_cost": "900",
+    "external_cost": "360",
+    "unmapped_cost": "342.25",
+    "internal_conversions": "32",
+    "external_conversions": "15",
+}
+YESTERDAY = DAY - timedelta(days=1)
+
+
+def said(now: dict[str, str], edition: str = "complete", day: date = DAY) -> list[str]:
+    history = {day: Told(AT, edition, BEFORE)}
+    return restatements(DAY, "complete", {day.isoformat(): {**BEFORE, **now}}, history)
+
+
+def test_nothing_is_said_the_first_time() -> None:
+    assert restatements(DAY, "complete", {DAY.isoformat(): BEFORE}, {}) == []
+
+
+def test_nothing_is_said_when_nothing_changed() -> None:
+    assert said({}) == []
+
+
+@pytest.mark.parametrize(
+    ("now", "line"),
+    [
+        (
+            {"external_conversions": "13", "external_cost": "300"},
+            "CPA $26.81 \u2192 $26.67, conversions 47 \u2192 45, cost $1,260.00 \u2192 $1,200.00; "
+            "Everflow counts \u22122 for affiliates and Everflow payout is \u2212$60.00.",
+        ),
+        (
+            {"internal_cost": "920.50"},
+            "CPA $26.81 \u2192 $27.24, cost $1,260.00 \u2192 $1,280.50; RedTrack spend is +$20.50.",
+        ),
+        (
+            {"internal_cost": "912", "unmapped_cost": "330.25"},
+            "CPA $26.81 \u2192 $27.06, cost $1,260.00 \u2192 $1,272.00; RedTrack spend is +$12.00 "
+            "and unmapped spend is \u2212$12.00.",
+        ),
+        (
+            {"internal_conversions": "31", "external_conversions": "16"},
+            "the total stands, but Everflow counts \u22121 for paid media and Everflow counts +1 "
+            "for affiliates.",
+        ),
+    ],
+)
+def test_change_is_told_from_what_to_what_because_of_what(now: dict[str, str], line: str) -> None:
+    told = said(now, day=YESTERDAY)
+    assert told == [f"Tue, Nov 17 has changed since it was told on Nov 18, 07:00 EST: {line}"]
+
+
+def test_first_whole_message_says_which_incomplete_one_it_corrects() -> None:
+    stands = said({}, edition="incomplete")
+    assert stands == ["Corrects the INCOMPLETE message of Nov 18, 07:00 EST: the numbers stand."]
+    changed = said({"internal_cost": "920.50"}, edition="incomplete")
+    assert changed[0].startswith("Corrects the INCOMPLETE message of Nov 18, 07:00 EST: CPA $26.81")
+
+
+def test_older_incomplete_day_is_not_called_corrected_by_a_report_of_another_day() -> None:
+    assert said({}, edition="incomplete", day=YESTERDAY) == []
+
+
+def test_many_changed_days_do_not_flood_the_message() -> None:
+    days = [DAY - timedelta(days=back) for back in range(10)]
+    history = {day: Told(AT, "complete", BEFORE) for day in days}
+    now = {day.isoformat(): {**BEFORE, "internal_cost": "1"} for day in days}
+    lines = restatements(DAY, "complete", now, history)
+    assert len(lines) == 6
+    assert lines[0].startswith("Wed, Nov 18")
+    assert lines[-1] == "5 earlier days have changed as well."
+
+
+def test_a_day_never_reported_is_not_called_changed(marts: Marts) -> None:
+    marts.load(Day(), Day((Affiliate("Blue Bench", 1, "5.00"),), YESTERDAY))
+    rows = query.rows(registry.find("daily_ccw"), client("713"), DAY)
+    subject = Subject("daily_ccw", "713", "CCW", DAY)
+    context = daily.build(subject, rows, {YESTERDAY: Told(AT, "complete", BEFORE)})
+    assert set(context.told) == {"2026-11-17", "2026-11-18"}
+    assert len(context.changes) == 1
+    assert compose("daily_ccw", "713", DAY).context.changes == ()
