@@ -83,7 +83,7 @@ def make_pull(
     last_end = ledger.last_window_end(client_id, source.name, tables)
     return Pull(
         client_id=client_id,
-        window=window or default_window(last_end, asked),
+        window=window or default_window(last_end, asked, source.name),
         as_of=clock.now(),
         resources=tables,
         say=say,

@@ -15,14 +15,14 @@ from signalroom.errors import ConfigurationError
 from signalroom.settings import window_days
 
 
-def default_window(last_end: date | None, asked: date | None = None) -> Window:
+def default_window(last_end: date | None, asked: date | None = None, source: str = "") -> Window:
     """The days of a pull for which nobody named both ends.
 
     `last_end` is the last day that an earlier pull covered (None: never pulled); `asked` is a day
-    that has to be covered.
+    that has to be covered. A source may look back further than others (.dlt/config.toml).
     """
     today = clock.today()
-    days = window_days("recent" if last_end else "initial")
+    days = window_days("recent" if last_end else "initial", source)
     starts = [today - timedelta(days=days - 1), last_end, asked]
     return Window(min(start for start in starts if start is not None), today)
 

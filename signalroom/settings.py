@@ -12,7 +12,7 @@ import re
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from dotenv import load_dotenv
 
@@ -94,9 +94,10 @@ def require(name: str, client_id: str | None = None) -> str:
     return value
 
 
-def window_days(name: str) -> int:
-    """Days that the named pull covers, today included."""
-    return int(_config()["windows"][name])
+def window_days(name: str, source: str = "") -> int:
+    """Days that the named pull covers, today included; a source may have its own number."""
+    windows: dict[str, Any] = _config()["windows"]
+    return int({**windows, **windows.get(source, {})}[name])
 
 
 def home() -> Path:

@@ -1,0 +1,84 @@
+"""Mautic: the connection, and pages in their two envelopes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ingest.http import VendorClient
+from ingest.landing import Pull
+from ingest.sources.mautic.settings import PAGE_CAP, PAGE_ROWS
+from ingest.sources.mautic.tokens import token_of
+from signalroom.errors import AnswerError
+from signalroom.settings import require
+
+Entry = dict[str, Any]
+
+
+def base_url(client_id: str) -> str:
+    """The address of the instance, without a path."""
+    return require("MAUTIC_BASE_URL", client_id).rstrip("/").removesuffix("/api")
+
+
+def connect(client_id: str) -> VendorClient:
+    """A client of the API, with a token of the client's own."""
+    base = base_url(client_id)
+    return VendorClient("mautic", client_id, base, token=token_of(client_id, base))
+
+
+def pages(
+    http: VendorClient, pull: Pull, path: str, asked: Mapping[str, str | int]
+) -> Iterator[list[Entry]]:
+    """The entries of each page, until a page is empty or the total is reached.
+
+    Entries that stand on two pages come once. AnswerError where a list is said to hold entries and
+    none comes, and where a page repeats what came before.
+    """
+    name = path.rsplit("/", 1)[-1]
+    container = "stats" if "/stats/" in path else name
+    who = f"mautic for client {pull.client_id}, {name}"
+    seen: set[str] = set()
+    start = 0
+    for _ in range(PAGE_CAP):
+        answer = http.get(path, {**asked, "start": start, "limit": PAGE_ROWS})
+        found = entries_of(answer, container, who)
+        total = total_of(answer)
+        if start == 0 and not found and total:
+            raise AnswerError(
+                f"{who}: {total} are said to be there, none came; nothing was loaded."
+            )
+        fresh = [entry for entry in found if str(entry.get("id")) not in seen]
+        if found and not fresh:
+            raise AnswerError(f"{who}: the pages repeat themselves; nothing was loaded.")
+        seen |= {str(entry.get("id")) for entry in fresh}
+        yield fresh
+        start += len(found)
+        if not found or (total is not None and start >= total):
+            return
+    raise AnswerError(f"{who}: more than {PAGE_CAP} pages; nothing was loaded.")
+
+
+def entries_of(answer: Any, container: str, who: str) -> list[Entry]:
+    """The entries of one answer: an object keyed by id, or a list; an empty one may be either.
+
+    Mautic reports some failures with status 200: an answer without the container is one.
+    """
+    found = answer.get(container) if isinstance(answer, dict) else None
+    if isinstance(found, dict):
+        found = list(found.values())
+    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+        raise AnswerError(f"{who}: {_reason(answer)}; nothing was loaded.")
+    return found
+
+
+def total_of(answer: Any) -> int | None:
+    """How many entries there are in all: a number, or its text."""
+    said = str(answer.get("total")) if isinstance(answer, dict) else ""
+    return int(said) if said.isdecimal() else None
+
+
+def _reason(answer: Any) -> str:
+    errors = answer.get("errors") if isinstance(answer, dict) else None
+    if isinstance(errors, list) and errors and isinstance(errors[0], dict):
+        return f"Mautic answers with the error {str(errors[0].get('message'))[:200]!r}"
+    return "the answer holds no such list"
