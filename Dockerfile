@@ -45,4 +45,5 @@ EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['PORT'] + '/health', timeout=4)"]
 ENTRYPOINT ["tini", "--"]
-CMD ["signalroom", "scheduler"]
+# Docker's and Fly's networks reach no loopback; what is published is decided outside.
+CMD ["signalroom", "scheduler", "--host", "0.0.0.0"]

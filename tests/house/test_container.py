@@ -6,9 +6,11 @@ import ast
 import http.server
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,8 @@ import pytest
 from cli.main import COMMANDS
 from signalroom.settings import SECRETS
 from tests.support.container import Instruction, compose, dockerfile, fly, shipped
-from tests.support.processes import ROOT, own_environment
+from tests.support.postgres import free_port
+from tests.support.processes import BIN, ROOT, own_environment
 
 LAYERS = {"cli", "ingest", "reports", "scheduler", "signalroom", "transform"}
 
@@ -34,7 +37,7 @@ def test_the_process_is_not_root() -> None:
 
 
 def test_the_container_starts_a_command_that_exists() -> None:
-    program, command = final("CMD").command()
+    program, command, *_ = final("CMD").command()
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     assert program in scripts
     assert command in COMMANDS
@@ -75,6 +78,28 @@ def test_the_health_check_believes_only_200(status: int, exit_code: int) -> None
         server.shutdown()
     assert asked == ["/health"]
     assert min(checked.returncode, 1) == exit_code
+
+
+def test_the_command_passes_the_containers_own_health_check_and_stops_when_told(
+    tmp_path: Path,
+) -> None:
+    program, *arguments = final("CMD").command()
+    ours = {"SIGNALROOM_HOME": str(tmp_path), "SIGNALROOM_TARGET": "duckdb"}
+    environment = own_environment(
+        final("ENV").assignments() | ours | {"HOME": str(tmp_path), "PORT": str(free_port())}
+    )
+    environment["PATH"] = own_environment()["PATH"]
+    command = [str(BIN / program), *arguments]
+    with subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.PIPE) as process:
+        try:
+            check = [sys.executable, "-c", health_check()]
+            give_up_at = time.monotonic() + 30
+            while subprocess.run(check, env=environment, capture_output=True).returncode:
+                assert time.monotonic() < give_up_at
+                assert process.poll() is None
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
 
 
 def test_every_part_asks_the_same_port_and_path() -> None:
