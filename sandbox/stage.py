@@ -71,7 +71,7 @@ class Stage:
 
 
 class Vendor(Protocol):
-    """One simulated vendor; `vendors.VENDORS` lists them."""
+    """One simulated vendor; `Agency` starts each on a port of its own."""
 
     name: str
 

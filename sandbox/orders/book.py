@@ -76,16 +76,23 @@ class OrderBook:
         self._lock = threading.Lock()
         self._first: dict[tuple[str, date], tuple[Order, ...]] = {}
         self._changed: dict[tuple[str, date], dict[date, list[Order]]] = {}
+        self._placed: dict[tuple[str, date], tuple[Order, ...]] = {}
 
     def orders(self, client: str, day: date) -> tuple[Order, ...]:
         """Everything placed on that day: new orders, then rebills of earlier ones."""
-        found = self._new_orders(client, day)
+        key = (client, day)
+        if key not in self._placed:
+            self._placed[key] = self._new_orders(client, day) + self._rebills(client, day)
+        return self._placed[key]
+
+    def _rebills(self, client: str, day: date) -> tuple[Order, ...]:
+        found: tuple[Order, ...] = ()
         for depth in (1, 2):
             earlier = self._new_orders(client, day - timedelta(days=REBILL_AFTER * depth))
             found += tuple(
                 self._rebill(client, order, day, depth, place)
                 for place, order in enumerate(earlier)
-                if _rebills(order) >= depth
+                if _times_billed_again(order) >= depth
             )
         return found
 
@@ -142,7 +149,7 @@ class OrderBook:
         )
 
 
-def _rebills(order: Order) -> int:
+def _times_billed_again(order: Order) -> int:
     """How often an order is billed again: one in six once, one in twelve twice."""
     if order.is_declined or order.is_test or order.luck % 6:
         return 0

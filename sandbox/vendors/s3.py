@@ -35,6 +35,7 @@ class S3:
         self._lock = threading.Lock()
         self._moto = create_backend_app("s3")
         self._standing: dict[tuple[str, str], Delivery] = {}
+        self._synced_at: int | None = None
         self.buckets: dict[str, str] = {}
 
     def environment(self, base_url: str) -> dict[str, str]:
@@ -75,6 +76,8 @@ class S3:
         """Bring the buckets to the simulated now: files come, change, and go back with it."""
         with self._lock:
             now = self._stage.now()
+            if now == self._synced_at:
+                return
             wanted = {
                 (client, key): delivery
                 for client in KEYS
@@ -86,7 +89,7 @@ class S3:
                 if self._standing.get((client, key)) is not delivery:
                     moment = datetime.fromtimestamp(delivery.visible_at, UTC)
                     self.put(client, key, delivery.body(), moment)
-            self._standing = wanted
+            self._standing, self._synced_at = wanted, now
 
     def _serve(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"

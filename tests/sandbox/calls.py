@@ -19,8 +19,9 @@ FIRST, LAST = date(2026, 10, 16), date(2026, 11, 19)
 NEW_YORK = 80
 DIMENSIONS = ("date", "affiliate", "advertiser")
 RECENT = date(2026, 11, 6)
-# one client: making the TLS context of each would cost more than the calls
+# one of each: making them anew would cost more than the calls
 HTTP = httpx.Client(timeout=30, trust_env=False)
+AWS = boto3.Session()
 TABLE = "/v1/networks/reporting/entity/table"
 
 
@@ -137,7 +138,7 @@ def spend(agency: Agency, client: str = "713", **changes: str) -> list[dict[str,
 
 def bucket(agency: Agency, client: str = "713") -> Any:
     """The client's bucket through boto3."""
-    resource = boto3.resource(
+    resource = AWS.resource(
         "s3",
         endpoint_url=agency.base_url("s3"),
         aws_access_key_id=variable(agency, "AWS_ACCESS_KEY_ID", client),

@@ -24,8 +24,8 @@ CREATE, UPDATE, PROSPECTS = "orders-create/", "orders-update/", "prospects-creat
 
 @pytest.fixture(scope="module")
 def agency() -> Iterator[Agency]:
-    """36 days are enough of history, and quicker to fetch."""
-    with Agency(history_days=36) as short:
+    """20 days hold every trap, and are quicker to fetch."""
+    with Agency(history_days=20) as short:
         yield short
 
 
@@ -63,6 +63,12 @@ def test_s3fs_and_boto3_see_different_files(
     found = filesystem.find(bucket.name)
     assert {path.removeprefix(f"{bucket.name}/") for path in found} == set(exports["713"])
     path = next(path for path in found if path.endswith(".csv"))
+    assert filesystem.info(path)["size"] == filesystem.du(path) > 1000
+    head = bucket.meta.client.head_object(
+        Bucket=bucket.name, Key=path.removeprefix(f"{bucket.name}/")
+    )
+    assert head["ContentLength"] == len(filesystem.cat_file(path))
+    assert filesystem.cat_file(path, start=0, end=9) == filesystem.cat_file(path)[:9]
     assert filesystem.cat_file(path) == exports["713"][path.removeprefix(f"{bucket.name}/")]
 
 
@@ -73,7 +79,7 @@ def test_a_day_or_prefix_has_no_file(exports: dict[str, dict[str, bytes]]) -> No
             prefix, _, name = key.partition("/")
             days[prefix].add(name.split("_")[1][:10])
         assert {prefix: len(found) for prefix, found in days.items()} == {
-            "orders-create": 37, "orders-update": 37, "prospects-create": 37,
+            "orders-create": 21, "orders-update": 21, "prospects-create": 21,
         }  # fmt: skip
 
 
@@ -85,8 +91,8 @@ def test_the_header_is_not_the_known_one(exports: dict[str, dict[str, bytes]]) -
             for key, body in files.items()
             if key.startswith("orders-")
         )
-        assert headers[True] > 60, client
-        assert headers[False] == 2, client
+        assert headers[True] > 35, client
+        assert headers[False] > 0, client
         for key, body in files.items():
             if key.startswith("orders-") and body.count(b"\n") > 1:
                 assert "click_id" in calls.lines(body)[0]
@@ -250,14 +256,14 @@ def _turn(agency: Agency, name: str, every: int) -> datetime:
     today = agency.calendar.today()
     day = next(
         day
-        for day in (today - timedelta(days=age) for age in range(3, 36))
+        for day in (today - timedelta(days=age) for age in range(3, 21))
         if agency.stage.world.turn("713", day, name, every)
     )
     return datetime(day.year, day.month, day.day, 5, 31, tzinfo=BUSINESS_ZONE)
 
 
 def test_a_file_is_never_uploaded_again_with_fewer_rows() -> None:
-    with Agency(history_days=36) as agency:
+    with Agency(history_days=20) as agency:
         morning = _turn(agency, "shrunk", 18)
         prefix = f"{CREATE}report_{morning:%Y-%m-%d}T0531"
         counts = []
@@ -272,7 +278,7 @@ def test_a_file_is_never_uploaded_again_with_fewer_rows() -> None:
 
 
 def test_a_file_without_a_byte_never_appears_or_never_fills() -> None:
-    with Agency(history_days=36) as agency:
+    with Agency(history_days=20) as agency:
         morning = _turn(agency, "uploading", 15)
         prefix = f"{UPDATE}report_{morning:%Y-%m-%d}T0531"
         agency.set_now(morning + timedelta(minutes=5))
