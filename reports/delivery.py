@@ -161,39 +161,47 @@ def _key(rendered: Rendered, channel: str, recipient: str, number: int) -> str:
 
 
 def _work_off(outbox: Outbox, waiting: Sequence[Entry]) -> list[Delivery]:
-    """Give each message its turns; wait between rounds no longer than one request may."""
-    patience = time.monotonic() + float(require("SIGNALROOM_HTTP_MAX_WAIT_S"))
+    """Give each message its turns, whoever is due first; nobody waits for another's pause.
+
+    All pauses together last no longer than one request may wait. What was not due to begin with,
+    because it was put off or another process has it, is left alone.
+    """
+    give_up_at = time.monotonic() + float(require("SIGNALROOM_HTTP_MAX_WAIT_S"))
     latest = {entry.dedupe_key: entry for entry in waiting}
-    for attempt in range(TRIES):
-        due = [entry for entry in latest.values() if entry.status in OPEN]
-        for entry in due:
-            latest[entry.dedupe_key] = _attempt(outbox, entry)
-        still = [entry for entry in latest.values() if _is_worth_waiting(entry, patience)]
-        if not still or attempt == TRIES - 1:
-            break
-        soonest = min(_seconds_left(entry) for entry in still)
-        time.sleep(max(0.0, soonest))
+    queue = [(entry, TRIES - 1) for entry in waiting if _seconds_left(entry) <= 0]
+    while queue:
+        queue.sort(key=lambda turn: _seconds_left(turn[0]))
+        entry, tries_left = queue.pop(0)
+        time.sleep(max(0.0, _seconds_left(entry)))
+        after = _attempt(outbox, entry)
+        latest[entry.dedupe_key] = after or outbox.entry(entry.dedupe_key)
+        if after and tries_left and _is_worth_waiting(after, give_up_at):
+            queue.append((after, tries_left - 1))
     return [_delivery(entry) for entry in latest.values()]
 
 
 def _seconds_left(entry: Entry) -> float:
+    """Seconds until a message may be tried; 0 when it may be now."""
     if entry.next_at is None:
         return 0.0
-    return (entry.next_at - clock.instant()).total_seconds()
+    return max(0.0, (entry.next_at - clock.instant()).total_seconds())
 
 
-def _is_worth_waiting(entry: Entry, patience: float) -> bool:
+def _is_worth_waiting(entry: Entry, give_up_at: float) -> bool:
     if entry.status not in OPEN:
         return False
     if entry.status == "unknown" and not CHANNELS[entry.channel].RESENDS_UNKNOWN:
         return False
-    return time.monotonic() + _seconds_left(entry) <= patience
+    return time.monotonic() + _seconds_left(entry) <= give_up_at
 
 
-def _attempt(outbox: Outbox, entry: Entry) -> Entry:
-    """One turn of one message: look for it where an attempt was left open, then send."""
-    if _seconds_left(entry) > 0 or not outbox.claim(entry):
-        return outbox.entry(entry.dedupe_key)
+def _attempt(outbox: Outbox, entry: Entry) -> Entry | None:
+    """One turn of one message: look for it where an attempt was left open, then send.
+
+    None when another process has it or has settled it.
+    """
+    if not outbox.claim(entry):
+        return None
     channel = CHANNELS[entry.channel]
     key = entry.dedupe_key
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,7 @@ from datetime import timedelta
 import pytest
 
 from reports import Rendered, compose, deliver, deliver_pending, outbox, render_report
+from reports.channels import http, slack, sms
 from reports.delivery import Delivery
 from reports.outbox import Outbox
 from sandbox import Agency
@@ -140,6 +142,41 @@ def test_lost_answer_neither_loses_nor_doubles_the_message(
     assert set(post.received().values()) == {1}
 
 
+@pytest.mark.parametrize("channel", ["slack", "email", "sms"])
+def test_vendor_that_hangs_after_accepting_holds_nobody_for_long(
+    post: Post, monkeypatch: pytest.MonkeyPatch, channel: str
+) -> None:
+    monkeypatch.setattr(http, "TIMEOUT_S", 1.0)
+    monkeypatch.setattr(slack, "TIMEOUT_S", 1.0)
+    path = {"slack": "chat.postMessage", "email": "POST /emails", "sms": "POST"}[channel]
+    post.agency.faults.plan(VENDOR[channel], "accept_then_hang", times=1, match=path, seconds=4)
+    started = time.monotonic()
+    found = statuses(deliver(post.rendered))
+    assert time.monotonic() - started < 12
+    assert Counter(found.values()) == (
+        Counter(sent=4, unknown=1) if channel == "sms" else Counter(sent=5)
+    )
+    assert post.received() == Counter(EVERYONE)
+
+
+def test_message_that_another_process_is_sending_is_neither_sent_nor_waited_for(
+    post: Post,
+) -> None:
+    deliver(post.only("slack"))
+    with Outbox() as box:
+        entry = rows()[0]
+        box._update(
+            entry.dedupe_key,
+            status="unknown",
+            sent_at=None,
+            next_at=clock.instant() + timedelta(seconds=100),
+        )
+    started = time.monotonic()
+    assert set(statuses(deliver(post.only("slack"))).values()) == {"unknown"}
+    assert time.monotonic() - started < 5
+    assert set(post.received().values()) == {1}
+
+
 def test_sms_without_an_answer_is_not_sent_twice(post: Post) -> None:
     post.agency.faults.plan("twilio", "accept_then_close", times=2, match="POST")
     first = statuses(deliver(post.only("sms")))
@@ -174,8 +211,6 @@ def test_identical_text_sent_again_is_not_mistaken_for_the_lost_one(post: Post) 
                 box._update(entry.dedupe_key, next_at=None)
         unsure = [entry for entry in rows() if entry.status == "unknown"]
         known = box.provider_ids("sms", unsure[0].recipient)
-        from reports.channels import sms
-
         assert sms.find(unsure[0], frozenset()) is not None
         assert sms.find(unsure[0], known) is None
 
