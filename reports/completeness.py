@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from reports.subject import Row
 from reports.wording import listed, moment
@@ -12,8 +12,6 @@ from signalroom import clock
 
 EVERFLOW, REDTRACK = "Everflow", "RedTrack"
 COLUMNS = {EVERFLOW: "everflow_loaded_at", REDTRACK: "redtrack_loaded_at"}
-# Loads of one run are minutes apart at most; a source further behind has missed a run.
-SAME_RUN = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -62,10 +60,13 @@ class Completeness:
         }[self.state]
 
 
-def completeness(day: date, rows: Sequence[Row]) -> Completeness:
-    """Completeness of a day from its rows; all of them carry the day's own columns."""
+def completeness(day: date, rows: Sequence[Row], rows_after: Sequence[Row] = ()) -> Completeness:
+    """Completeness of a day from its rows, and from those of the day after, to name who is late.
+
+    All rows of a day carry the day's own columns.
+    """
     first: Row = rows[0] if rows else {}
-    freshness = tuple(Freshness(name, first.get(column)) for name, column in COLUMNS.items())
+    freshness = _freshness(rows)
     missing = tuple(fresh.source for fresh in freshness if fresh.loaded_at is None)
     late: tuple[str, ...] = ()
     if len(missing) == len(freshness):
@@ -75,20 +76,24 @@ def completeness(day: date, rows: Sequence[Row]) -> Completeness:
     elif first["is_complete"]:
         state = "complete"
     else:
-        state, late = "incomplete", _late(day, freshness)
+        state, late = "incomplete", _late(freshness, _freshness(rows_after))
     return Completeness(state, late, missing, freshness)
 
 
-def _late(day: date, freshness: Sequence[Freshness]) -> tuple[str, ...]:
-    """Sources not loaded since the day was over; else those that missed the newest run."""
+def _freshness(rows: Sequence[Row]) -> tuple[Freshness, ...]:
+    first: Row = rows[0] if rows else {}
+    return tuple(Freshness(name, first.get(column)) for name, column in COLUMNS.items())
+
+
+def _late(day: Sequence[Freshness], day_after: Sequence[Freshness]) -> tuple[str, ...]:
+    """Sources of which no pull has begun since the day was over.
+
+    Every pull reaches up to its own today, so one that began after midnight has asked for the
+    day after as well; when a load ended says nothing of when it began.
+    """
     late = tuple(
         fresh.source
-        for fresh in freshness
-        if fresh.loaded_at is None or not clock.is_closed(day, fresh.loaded_at)
+        for fresh, after in zip(day, day_after, strict=True)
+        if fresh.loaded_at is None or after.loaded_at is None
     )
-    if late:
-        return late
-    loads = {fresh.source: fresh.loaded_at for fresh in freshness if fresh.loaded_at}
-    newest = max(loads.values())
-    behind = tuple(source for source, at in loads.items() if newest - at > SAME_RUN)
-    return behind or tuple(loads)
+    return late or tuple(fresh.source for fresh in day)

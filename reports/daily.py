@@ -32,7 +32,7 @@ def build(subject: Subject, rows: Sequence[Row], history: Mapping[date, Told]) -
     for row in own_rows(rows, subject.client_id):
         by_day.setdefault(row["date"], []).append(row)
     today = by_day.get(subject.day, [])
-    whole = completeness(subject.day, today)
+    whole = completeness(subject.day, today, by_day.get(subject.day + timedelta(days=1), []))
     mapped = _mapped(today)
     internal = [row for row in mapped if row["is_internal"]]
     external = [row for row in mapped if not row["is_internal"]]

@@ -54,6 +54,7 @@ class Report:
             "advertiser_id": advertiser_id,
             "report_date": day,
             "first_date": day - timedelta(days=self.days - 1),
+            "next_date": day + timedelta(days=1),
         }
 
 

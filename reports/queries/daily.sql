@@ -1,6 +1,8 @@
 -- One row per day of the trend, affiliate and state of its CPA, for one brand. Spend that maps to
 -- nobody comes along when it is this brand's or no known one's. A loaded day on which nothing
--- happened keeps one row without an affiliate. Sums only: ratios are computed once, in Python.
+-- happened keeps one row without an affiliate. The day after comes along for when it was loaded:
+-- a source that was never asked for it was not asked since midnight. Sums only: ratios are
+-- computed once, in Python.
 with days as (
 
     select
@@ -12,7 +14,7 @@ with days as (
     from daily_summary
     where
         _client_id = :client_id
-        and date between :first_date and :report_date
+        and date between :first_date and :next_date
 
 ),
 

@@ -28,20 +28,30 @@ def every_text(rendered: Rendered) -> dict[str, str]:
     }
 
 
+BOTH = "Everflow and RedTrack are late"
+
+
 @pytest.mark.parametrize(
-    ("loads", "names"),
+    ("loads", "today", "names"),
     [
-        ({"redtrack": BEFORE_MIDNIGHT}, "RedTrack is late"),
-        ({"everflow": BEFORE_MIDNIGHT}, "Everflow is late"),
-        ({"redtrack": None}, "RedTrack is late"),
-        ({"redtrack": LOADED_AT - timedelta(hours=1)}, "RedTrack is late"),
-        ({"everflow": BEFORE_MIDNIGHT, "redtrack": BEFORE_MIDNIGHT}, "Everflow and RedTrack are"),
-        ({}, "Everflow and RedTrack are late"),
+        ({}, {"redtrack": None}, "RedTrack is late"),
+        ({}, {"everflow": None}, "Everflow is late"),
+        ({"redtrack": None}, {"redtrack": None}, "RedTrack is late"),
+        ({"redtrack": None}, {}, "RedTrack is late"),
+        ({"everflow": BEFORE_MIDNIGHT, "redtrack": BEFORE_MIDNIGHT}, None, BOTH),
+        # both ended after midnight, neither began then
+        ({}, None, BOTH),
     ],
 )
 def test_late_source_is_named_in_every_headline(
-    report: Compose, loads: dict[str, Any], names: str
+    marts: Marts,
+    report: Compose,
+    loads: dict[str, Any],
+    today: dict[str, Any] | None,
+    names: str,
 ) -> None:
+    if today is not None:
+        marts.load(Day((), DAY + timedelta(days=1), is_complete=False, **today))
     rendered = report(is_complete=False, **loads)
     assert rendered.edition == "incomplete"
     for place, text in every_text(rendered).items():
@@ -50,6 +60,12 @@ def test_late_source_is_named_in_every_headline(
     header = rendered.messages["slack"]["blocks"][0]["text"]["text"]
     assert header.startswith(f"INCOMPLETE: {names}")
     assert rendered.messages["email"]["subject"].startswith(f"INCOMPLETE: {names}")
+
+
+def test_day_after_lends_its_loads_but_none_of_its_numbers(marts: Marts, report: Compose) -> None:
+    alone = report()
+    marts.load(Day((Affiliate("Tomorrow", 99, "999.00"),), DAY + timedelta(days=1)))
+    assert report().messages == alone.messages
 
 
 def test_complete_day_is_not_called_incomplete(report: Compose) -> None:
