@@ -108,11 +108,14 @@ def _take(event: Mapping[str, Any], result: BuildResult, step: Step) -> str:
             step.advance(data["index"], data["total"])
         _count(data, result)
     elif info["name"] == "RunResultError":
-        result.failures.append(_one_line(data["msg"]))
+        if data["msg"].startswith("Got ") and result.failures:
+            result.failures[-1] += f": {data['msg'].split(',')[0].removeprefix('Got ')}"
+        else:
+            result.failures.append(_one_line(data["msg"]))
     elif info["name"] == "RunResultFailure" and data["resource_type"] != "model":
-        result.failures.append(f"test {data['node_name']} failed ({data['path']})")
+        result.failures.append(f"dbt test {data['node_name']} ({data['path']}) fails")
     elif info["name"] == "RunResultWarning":
-        result.warnings.append(f"test {data['node_name']} warns ({data['path']})")
+        result.warnings.append(f"dbt test {data['node_name']} ({data['path']}) warns")
     if info["level"] == "error":
         return _one_line(info["msg"])
     return ""
