@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -207,5 +207,6 @@ def _patterns(content: Sequence[str], where: str) -> tuple[str, ...]:
     return tuple(content)
 
 
-def _matches(column: str, patterns: Iterable[str]) -> bool:
+@lru_cache(maxsize=20_000)  # every file asks for every column again
+def _matches(column: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(column, pattern) for pattern in patterns)

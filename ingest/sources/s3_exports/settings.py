@@ -37,6 +37,7 @@ FEW_REJECTED = 5  # let through in a file too small for a share to mean anything
 SAY_EVERY_S = 5.0
 BLOCK_BYTES = 2 << 20  # that Arrow parses at once; larger is a little faster, for much memory
 HELD_BYTES = 16 << 20  # of one file's rows in memory before they go to a temporary file
+LANDED_BYTES = 16 << 20  # of an Arrow table on its way to the load
 TOLERANT_BATCH_ROWS = 5_000
 
 META_COLUMNS: dict[str, Mapping[str, Any]] = {
