@@ -19,6 +19,8 @@ from sandbox.scenarios import world_of
 from sandbox.server import Server
 from sandbox.stage import Message, Stage, Vendor
 from sandbox.vendors.everflow import Everflow
+from sandbox.vendors.mautic import Mautic
+from sandbox.vendors.posthog import PostHog
 from sandbox.vendors.redtrack import RedTrack
 from sandbox.vendors.resend import Resend
 from sandbox.vendors.s3 import S3
@@ -66,6 +68,8 @@ class Agency:
             Slack(self.stage),
             Resend(self.stage),
             Twilio(self.stage),
+            PostHog(self.stage),
+            Mautic(self.stage),
         )
         self.faults = Faults(self.vendors)
         self.requests: list[Request] = []

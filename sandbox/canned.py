@@ -10,6 +10,15 @@ from sandbox.faults import Fault
 
 _S3_CODES = {429: "SlowDown", 500: "InternalError", 503: "SlowDown", 403: "AccessDenied"}
 _RESEND_NAMES = {429: "rate_limit_exceeded", 500: "internal_server_error"}
+_POSTHOG_ERRORS = {
+    401: ("authentication_error", "authentication_failed"),
+    403: ("authentication_error", "permission_denied"),
+    429: ("throttled_error", "throttled"),
+}
+_MAUTIC_TEXTS = {
+    401: "The access token provided has expired.",
+    429: "You exceeded the rate limit of 100 API calls per hour.",
+}
 _TWILIO_CODES = {429: 20429, 401: 20003, 404: 20404}
 
 
@@ -26,15 +35,14 @@ def _status(fault: Fault, status: int) -> Response:
             f"<Error><Code>{code}</Code><Message>planned fault</Message></Error>", status,
             content_type="application/xml",
         )  # fmt: skip
-    response = Response(
-        json.dumps(_body(fault.vendor, status)), status, content_type="application/json"
-    )
+    response = Response(json.dumps(_body(fault, status)), status, content_type="application/json")
     if fault.retry_after is not None:
         response.headers["Retry-After"] = f"{fault.retry_after:g}"
     return response
 
 
-def _body(vendor: str, status: int) -> dict[str, Any]:
+def _body(fault: Fault, status: int) -> dict[str, Any]:
+    vendor = fault.vendor
     text = "rate limit exceeded" if status == 429 else "internal error code=8"
     if vendor == "slack":
         return {"ok": False, "error": "ratelimited" if status == 429 else "internal_error"}
@@ -45,11 +53,29 @@ def _body(vendor: str, status: int) -> dict[str, Any]:
         code = _TWILIO_CODES.get(status, 20500)
         return {"code": code, "message": text, "status": status,
                 "more_info": f"https://www.twilio.com/docs/errors/{code}"}  # fmt: skip
+    if vendor == "posthog":
+        return _posthog_body(fault, status, text)
+    if vendor == "mautic":
+        text = _MAUTIC_TEXTS.get(status, text)
+        return {"errors": [{"code": status, "message": text, "details": []}]}
     return {"error": text}
 
 
+def _posthog_body(fault: Fault, status: int, text: str) -> dict[str, Any]:
+    """The wait is told in words, with a header only where the fault has one."""
+    kind, code = _POSTHOG_ERRORS.get(status, ("server_error", "error"))
+    if status == 429:
+        wait = fault.seconds if fault.retry_after is None else fault.retry_after
+        text = f"Request was throttled. Expected available in {wait:.0f} seconds."
+    return {"type": kind, "code": code, "detail": text, "attr": None}
+
+
 def _ok_false(fault: Fault) -> Response:
-    body = json.dumps({"ok": False, "error": fault.error})
+    body = json.dumps(
+        {"errors": [{"message": fault.error, "code": 500}]}
+        if fault.vendor == "mautic"
+        else {"ok": False, "error": fault.error}
+    )
     return Response(body, 200, content_type="application/json")
 
 

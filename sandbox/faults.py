@@ -16,7 +16,7 @@ Kind = Literal[
     "close_connection",  # no answer at all, nothing done
     "accept_then_close",  # does what was asked, then no answer
     "accept_then_hang",  # the same, after `seconds`
-    "ok_false",  # Slack: 200 with this `error`
+    "ok_false",  # Slack, Mautic: 200 with this `error`
     "bad_json",
     "wrong_type",  # 200 with an HTML page
     "redirect_foreign",

@@ -18,6 +18,10 @@ class Caps:
     everflow_page: int = 2_000  # largest page of conversions
     redtrack_reports_per_minute: int = 20
     redtrack_page: int = 1_000
+    posthog_per_minute: int = 240
+    posthog_rows: int = 50_000  # of one query
+    posthog_events_page: int = 1_000
+    mautic_token_s: float = 3_600.0  # life of a token, on the real clock
     slack_per_minute: int = 60  # messages to one channel
     resend_per_second: float = 2.0
     resend_burst: int = 10

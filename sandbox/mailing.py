@@ -55,9 +55,12 @@ class Mailing:
 
     def contacts(self, now: int) -> list[Contact]:
         """Who is there at `now`, by id."""
-        joined = [self.contact(number) for number in range(self._joined(local_day(now)))]
-        return [row for row in joined
-                if row.joined_at <= now and (row.removed_at is None or now < row.removed_at)]  # fmt: skip
+        every = (self.contact(number) for number in range(self._joined(local_day(now))))
+        return [
+            row
+            for row in every
+            if row.joined_at <= now and (row.removed_at is None or now < row.removed_at)
+        ]
 
     def contact(self, number: int) -> Contact:
         with self._lock:

@@ -6,15 +6,16 @@ the lists only on the simulated now.
 
 import random
 import threading
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
-from sandbox.clock import day_bounds
+from sandbox.clock import day_bounds, local_day
 from sandbox.traffic import DAY, HOUR, Dice
 
 MICRO = 1_000_000
 EVENTS_A_DAY = {"713": 200, "cti": 40}
 FLAGS = {"713": 7, "cti": 2}
+HISTORY_DAYS = 100
 TIED = {"713": 12, "cti": 5}  # events of one instant, as a phone sends what it had kept
 QA = "qa@agency.example"
 
@@ -48,16 +49,21 @@ class Visits:
                 self._days[client, day] = () if self._is_empty else self._make(client, day)
             return self._days[client, day]
 
+    def known(self, client: str, now: int) -> list[Event]:
+        """Every event of the last hundred days that PostHog has at `now`, doubled ones twice."""
+        today = local_day(now)
+        days = (today - timedelta(days=number) for number in range(HISTORY_DAYS + 1))
+        events = [event for day in days for event in self.day(client, day)]
+        arrived = [event for event in events if event.known_at <= now * MICRO]
+        return arrived + [event for event in arrived if event.is_doubled]
+
     def _make(self, client: str, day: date) -> tuple[Event, ...]:
         rng = self._dice.random("visits", client, day)
         start, end = (moment * MICRO for moment in day_bounds(day))
         total = int(EVENTS_A_DAY[client] * (0.85 + 0.3 * rng.random()))
+        moments = [rng.randrange(start, end) for _ in range(total)]
         # milliseconds, as browsers have them, and once in a while all six digits
-        moments = [
-            rng.randrange(start, end) // (1 if rng.random() < 0.1 else 1000) * 1000
-            for _ in range(total)
-        ]
-        moments = [min(max(moment, start), end - 1000) for moment in moments]
+        moments = [moment if rng.random() < 0.1 else moment - moment % 1000 for moment in moments]
         tied = rng.randrange(start + 8 * HOUR * MICRO, start + 9 * HOUR * MICRO)
         moments[: TIED[client]] = [tied] * TIED[client]
         return tuple(_event(rng, moment, place) for place, moment in enumerate(moments))

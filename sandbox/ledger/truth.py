@@ -9,6 +9,7 @@ from pathlib import Path
 from sandbox.clock import days_between
 from sandbox.ledger.events import clicks, conversions
 from sandbox.ledger.lists import advertisers, affiliates, campaigns, offers, sources
+from sandbox.ledger.marketing import MarketingTruth
 from sandbox.ledger.orders import files_of, orders_of
 from sandbox.ledger.performance import Directory, daily_performance, daily_summary, unmapped_spend
 from sandbox.ledger.rows import Row, daily_spend, daily_stats
@@ -16,7 +17,7 @@ from sandbox.orders.delivery import Delivery
 from sandbox.world import World
 
 
-class Truth:
+class Truth(MarketingTruth):
     """What a complete pull of days `start` to `end` at epoch `now` must lead to.
 
     Rows are dicts under the tables' column names; money is Decimal, never rounded. Everflow's
@@ -26,17 +27,16 @@ class Truth:
 
     tables = ("daily_stats", "daily_spend", "daily_performance", "daily_summary",
               "unmapped_spend", "orders", "files", "conversions", "affiliates", "advertisers",
-              "offers", "campaigns", "sources")  # fmt: skip
+              "offers", "campaigns", "sources",
+              *MarketingTruth.marketing_tables)  # fmt: skip
 
     def __init__(
         self, world: World, client: str, start: date, end: date, now: int, today: date,
         deliveries: Callable[[], list[Delivery]],
     ) -> None:  # fmt: skip
-        self.client = client
-        self.days = days_between(start, end)
+        super().__init__(world, client, days_between(start, end), now)
         self._profile = world.profiles[client]
         self._logs = [world.day(client, day) for day in self.days]
-        self._now = now
         self._today = today
         self._deliveries = deliveries
         self._advertisers = {row.advertiser_id: row.label for row in self._profile.advertisers}
