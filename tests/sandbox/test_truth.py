@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import Agency
+from sandbox import Agency, Truth
 from sandbox.clock import BUSINESS_ZONE, DEFAULT_NOW
 from tests.sandbox import calls
 
@@ -117,6 +117,49 @@ def test_truth_and_vendor_tell_different_figures(client: str, hours: int) -> Non
             assert known[name] == row.get(name), name
         for name in ("cost", "revenue", "total_revenue"):
             assert known[name] == Decimal(str(row[name])), name
+
+
+@pytest.mark.parametrize("client", ["713", "cti"])
+def test_single_conversions_are_told_differently(agency: Agency, client: str) -> None:
+    truth = agency.truth(client, calls.RECENT, calls.LAST)
+    told = {row["conversion_id"]: row for row in calls.conversions(agency, client)}
+    assert len(truth.conversions) == len(told)
+    for row in truth.conversions:
+        found = told[row["conversion_id"]]
+        related = found["relationship"]
+        assert row["status"] == found["status"]
+        assert row["payout"] == Decimal(str(found["payout"]))
+        assert row["revenue"] == Decimal(str(found["revenue"]))
+        assert row["affiliate_id"] == related["affiliate"]["network_affiliate_id"]
+        assert row["affiliate_label"] == related["affiliate"]["name"]
+        assert row["offer_label"] == related["offer"]["name"]
+        assert isinstance(row["conversion_at"], datetime)
+        assert row["conversion_at"].timestamp() == found["conversion_unix_timestamp"]
+
+
+@pytest.mark.parametrize(
+    ("vendor", "table"),
+    [
+        ("everflow", "affiliates"), ("everflow", "advertisers"), ("everflow", "offers"),
+        ("redtrack", "campaigns"), ("redtrack", "sources"),
+    ],
+)  # fmt: skip
+def test_a_list_is_told_differently(agency: Agency, vendor: str, table: str) -> None:
+    for client in agency.clients:
+        if vendor == "everflow":
+            path = f"/v1/networks/{table}?page_size=500"
+            told = calls.everflow(agency, path, client).json()[table]
+        else:
+            key = calls.variable(agency, "REDTRACK_API_KEY", client)
+            url = f"{agency.base_url(vendor)}/{table}"
+            told = calls.HTTP.get(url, params={"api_key": key}).json()
+        expected = getattr(agency.truth(client), table)
+        names = [name for name in expected[0] if name != "_client_id"]
+
+        def plain(rows: list[dict[str, Any]], names: list[str] = names) -> list[tuple[str, ...]]:
+            return sorted(tuple(str(row[name]) for name in names) for row in rows)
+
+        assert plain(told) == plain(expected)
 
 
 @pytest.mark.parametrize("client", ["713", "cti"])
