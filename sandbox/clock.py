@@ -52,10 +52,10 @@ class LimitClock:
 
     def __init__(self, rate: float = 60.0, ticker: Ticker = time.monotonic) -> None:
         self.rate = rate
-        self._ticker = ticker
+        self.ticker = ticker
 
     def seconds(self) -> float:
-        return self._ticker() * self.rate
+        return self.ticker() * self.rate
 
     def real_seconds(self, simulated: float) -> float:
         """How long a client really has to wait for `simulated` seconds to pass."""

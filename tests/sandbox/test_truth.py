@@ -252,7 +252,7 @@ def test_today_is_whole_in_the_morning(own_agency: Agency) -> None:
 
 def test_written_truth_cannot_be_read_back(worked_example: Agency, tmp_path: Path) -> None:
     written = worked_example.write_truth(tmp_path)
-    assert len(written) == 2 * len(worked_example.truth("713").tables)
+    assert len(written) == len(worked_example.clients) * len(Truth.tables)
     with (tmp_path / "713" / "daily_performance.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 10
