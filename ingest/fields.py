@@ -37,14 +37,19 @@ def columns_of(fields: Mapping[str, Field]) -> dict[str, Mapping[str, Any]]:
     return {name: field.kind for name, field in fields.items()}
 
 
-def read_fields(entry: Mapping[str, Any], fields: Mapping[str, Field]) -> Row:
-    """The declared columns of one entry; None for what it lacks. AnswerError for a bad value."""
+def read_fields(entry: Mapping[str, Any], fields: Mapping[str, Field], where: str) -> Row:
+    """The declared columns of one entry; None for what it lacks.
+
+    AnswerError for a bad value; `where` begins it.
+    """
     row: Row = {}
     for name, field in fields.items():
         try:
             row[name] = _READERS[field.kind["data_type"]](_value(entry, field.path))
         except AnswerError as error:
-            raise AnswerError(f"{field.path}: {error}") from None
+            raise AnswerError(
+                f"{where}: {field.path}: {str(error).rstrip('.')}; nothing was loaded."
+            ) from None
     return row
 
 
@@ -98,9 +103,10 @@ def flag(value: object) -> bool | None:
 def instant(value: object) -> datetime | None:
     """An instant in UTC, from an epoch (seconds or milliseconds) or ISO text.
 
-    ISO text without an offset is read as UTC; 0 and the year 1 mean: never.
+    ISO text without an offset is read as UTC; 0 and the year 1 mean: never. Go's own notation
+    (`2026-01-15 10:00:00 +0000 UTC`) is read too.
     """
-    said = (text(value) or "").strip()
+    said = re.sub(r" ?([+-]\d\d:?\d\d) ?[A-Z]*$", r"\1", (text(value) or "").strip())
     if not said:
         return None
     try:

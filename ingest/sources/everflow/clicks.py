@@ -114,7 +114,7 @@ def _ask(
 
 
 def _row(pull: Pull, start: datetime, end: datetime, entry: dict[str, Any]) -> Row:
-    row = read_fields(entry, settings.CLICK_FIELDS)
+    row = read_fields(entry, settings.CLICK_FIELDS, f"everflow for client {pull.client_id}, clicks")
     moment = row["click_at"]
     if moment is None or not start <= moment < end + SECOND:
         raise AnswerError(

@@ -56,7 +56,8 @@ def _of_day(http: VendorClient, pull: Pull, day: date, zone_id: int) -> list[Row
 
 
 def _row(pull: Pull, day: date, entry: dict[str, Any]) -> Row:
-    row = read_fields(entry, CONVERSION_FIELDS)
+    where = f"everflow for client {pull.client_id}, conversions of {day}"
+    row = read_fields(entry, CONVERSION_FIELDS, where)
     moment = row["conversion_at"]
     if row["conversion_id"] is None or moment is None:
         raise AnswerError(

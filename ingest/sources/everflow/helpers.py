@@ -71,6 +71,7 @@ def pages(
     The vendor's `total_count` is not reliable: a page that is full has another one behind it,
     and one that is short ends the list only where the count agrees, or where the next is empty.
     """
+    seen = 0
     for page in range(1, PAGE_CAP + 1):
         answer = ask({"page": page, "page_size": size})
         if not isinstance(answer, dict) or key not in answer:
@@ -86,9 +87,10 @@ def pages(
         if not entries:
             return
         yield entries
+        seen += len(entries)
         paging = answer.get("paging") or {}
         given = int(paging.get("page_size") or size)  # the vendor may give smaller pages
-        if len(entries) < min(given, size) and page * given >= int(paging.get("total_count") or 0):
+        if len(entries) < min(given, size) and seen >= int(paging.get("total_count") or 0):
             return
     raise AnswerError(
         f"everflow for client {pull.client_id}: {key} has more than {PAGE_CAP} pages; nothing "

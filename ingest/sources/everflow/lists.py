@@ -19,9 +19,10 @@ def list_landing(http: VendorClient, pull: Pull, table: str) -> Landing:
     """The whole list, as it is now."""
     fields = LISTS[table]
     key = next(iter(fields))
+    where = f"everflow for client {pull.client_id}, {table}"
     rows: list[Row] = []
     for entry in list_entries(http, pull, table):
-        row = {"_client_id": pull.client_id, **read_fields(entry, fields)}
+        row = {"_client_id": pull.client_id, **read_fields(entry, fields, where)}
         if row[key] is None:
             raise AnswerError(
                 f"everflow for client {pull.client_id}: one of the {table} has no {key}; nothing "

@@ -15,9 +15,10 @@ from signalroom.errors import AnswerError
 def list_landing(http: VendorClient, pull: Pull, table: str) -> Landing:
     """The whole list, as it is now; deleted campaigns stand in it with their status."""
     fields = LISTS[table]
+    where = f"redtrack for client {pull.client_id}, {table}"
     rows: list[Row] = []
     for entry in entries(http, pull, f"/{table}", {}, table):
-        row = {"_client_id": pull.client_id, **read_fields(entry, fields)}
+        row = {"_client_id": pull.client_id, **read_fields(entry, fields, where)}
         if row["id"] is None:
             raise AnswerError(
                 f"redtrack for client {pull.client_id}: one of the {table} has no id; nothing was "

@@ -1,0 +1,176 @@
+"""What every source has to pass against the simulated agency. A new source inherits it:
+
+class TestMine(Acceptance):
+    source = vendor = "mine"
+    ...
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+import pytest
+import tenacity
+
+from ingest import pipeline, registry
+from ingest.landing import Window
+from sandbox import Agency
+from sandbox.faults import Kind
+from signalroom.errors import AnswerError, CredentialsError, SourceError
+from tests.ingest.reading import extract, plain, pull_of, rows_of, stored
+from tests.support.warehouse import Warehouse
+
+CLIENTS = ("713", "cti")
+Table = list[dict[str, Any]]
+PASSING: list[tuple[Kind, dict[str, Any]]] = [
+    ("status_500", {}),
+    ("status", {"status": 503}),
+    ("status_429", {}),
+    ("status_429", {"retry_after": 0.2}),
+    ("truncated_body", {}),
+    ("close_connection", {}),
+    ("bad_json", {}),
+    ("wrong_type", {}),
+]
+
+
+class Acceptance:
+    """`moments` are three simulated times at which the vendor says different things."""
+
+    source: ClassVar[str]
+    vendor: ClassVar[str]
+    window: ClassVar[Window]
+    moments: ClassVar[tuple[datetime, datetime, datetime]]
+    first_table: ClassVar[str]
+    clients: ClassVar[tuple[str, ...]] = CLIENTS
+    credential: ClassVar[str]  # the variable, and what the vendor refuses in its place
+    bad_credential: ClassVar[str]
+
+    def truth(self, agency: Agency, client_id: str) -> Mapping[str, Table]:
+        """The rows of each table after a complete pull of the window now."""
+        raise AssertionError("a source says what is true of it")
+
+    def secrets(self) -> list[str]:
+        """Texts that no output may hold."""
+        return [os.environ[self.credential]]
+
+    @pytest.fixture
+    def agency(
+        self, start_agency: Callable[..., Agency], monkeypatch: pytest.MonkeyPatch
+    ) -> Iterator[Agency]:
+        """An agency of the test's own; nobody waits between two attempts."""
+        agency = start_agency()
+        monkeypatch.setattr("ingest.http._backoff", tenacity.wait_none())
+        for name, value in agency.environment().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("SIGNALROOM_HASH_SALT", "salt-of-the-tests")
+        return agency
+
+    def move(self, agency: Agency, moment: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Simulated time goes there, for the vendor and for SignalRoom."""
+        agency.set_now(moment)
+        monkeypatch.setenv("SIGNALROOM_NOW", moment.isoformat())
+
+    def load(self, client_id: str, said: list[str]) -> pipeline.Loaded:
+        """Load the window; what was said goes to `said`."""
+        source = registry.source(self.source)
+        pull = pipeline.make_pull(source, client_id, window=self.window, say=said.append)
+        loaded = pipeline.load(source, pull)
+        said += [loaded.summary(), *loaded.failures, repr(pull), repr(loaded)]
+        return loaded
+
+    def check(
+        self, warehouse: Warehouse, agency: Agency, clients: tuple[str, ...] | None = None
+    ) -> None:
+        """Every raw table holds exactly the truth, row by row, client by client."""
+        for client_id in clients or self.clients:
+            for table, expected in self.truth(agency, client_id).items():
+                columns = list(expected[0])
+                found = stored(
+                    warehouse, f"{self.source}.{table}", columns, f"_client_id = '{client_id}'"
+                )
+                # the first differences say enough: a diff of two thousand rows takes minutes
+                have, want = plain(found, columns), plain(expected, columns)
+                differences = [*(have - want), *(want - have)][:3]
+                assert not differences, (client_id, table)
+
+    def test_a_full_read_equals_the_truth_and_a_second_adds_nothing(
+        self, warehouse: Warehouse, agency: Agency, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        warehouse.activate(monkeypatch)
+        said: list[str] = []
+        source = registry.source(self.source)
+        for client_id in self.clients:
+            pull = pipeline.make_pull(source, client_id, window=self.window)
+            planned = source.plan(pull)
+            before = len(agency.requests)
+            self.load(client_id, said)
+            assert len(agency.requests) - before == planned.requests
+        self.check(warehouse, agency)
+        again = [self.load(client_id, said) for client_id in self.clients]
+        assert [loaded.changed for loaded in again] == [0] * len(again)
+        self.check(warehouse, agency)
+        for table in self.truth(agency, self.clients[0]):
+            tags = warehouse.rows(f"select distinct _client_id from {self.source}.{table}")
+            assert sorted(tag for (tag,) in tags) == sorted(self.clients)
+        agency.faults.plan(self.vendor, "redirect_foreign", times=50)
+        with pytest.raises(SourceError) as caught:
+            self.load(self.clients[0], said)
+        self.check(warehouse, agency)
+        output = "\n".join([*said, str(caught.value)])
+        assert not [secret for secret in self.secrets() if secret in output]
+
+    def test_what_the_vendor_restates_is_restated(
+        self, warehouse: Warehouse, agency: Agency, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        warehouse.activate(monkeypatch)
+        seen = []
+        for moment in self.moments:
+            self.move(agency, moment, monkeypatch)
+            self.load(self.clients[0], [])
+            self.check(warehouse, agency, self.clients[:1])
+            seen.append(repr(self.truth(agency, self.clients[0])))
+        assert len(set(seen)) == 3
+
+    def test_bad_credentials_are_named_and_not_shown(
+        self, agency: Agency, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(self.credential, self.bad_credential)
+        with pytest.raises(CredentialsError, match=f"{self.source} for client 713") as caught:
+            extract(pull_of(self.source, window=self.window), self.source)
+        assert self.bad_credential not in str(caught.value)
+
+    @pytest.mark.parametrize(("kind", "options"), PASSING)
+    def test_a_passing_fault_changes_nothing_in_what_is_read(
+        self, agency: Agency, kind: Kind, options: dict[str, Any]
+    ) -> None:
+        agency.faults.plan(self.vendor, kind, times=2, **options)
+        pull = pull_of(self.source, window=self.window, resources=(self.first_table,))
+        landing = extract(pull, self.source)[self.first_table]
+        expected = self.truth(agency, "713")[self.first_table]
+        columns = list(expected[0])
+        assert plain(rows_of(landing), columns) == plain(expected, columns)
+        assert agency.faults.pending == []
+
+    @pytest.mark.parametrize(
+        ("kind", "options", "error"),
+        [
+            ("status_500", {}, SourceError),
+            ("close_connection", {}, SourceError),
+            ("truncated_body", {}, SourceError),
+            ("status", {"status": 403}, CredentialsError),
+            ("status", {"status": 400}, SourceError),
+            ("redirect_foreign", {}, AnswerError),
+        ],
+    )
+    def test_a_lasting_fault_is_one_line_without_secrets(
+        self, agency: Agency, kind: Kind, options: dict[str, Any], error: type[SourceError]
+    ) -> None:
+        agency.faults.plan(self.vendor, kind, times=100, **options)
+        with pytest.raises(error, match=f"{self.source} for client 713") as caught:
+            extract(pull_of(self.source, window=self.window), self.source)
+        assert "\n" not in str(caught.value)
+        assert not [secret for secret in self.secrets() if secret in str(caught.value)]
