@@ -37,19 +37,20 @@ def columns_of(fields: Mapping[str, Field]) -> dict[str, Mapping[str, Any]]:
     return {name: field.kind for name, field in fields.items()}
 
 
-def read_fields(entry: Mapping[str, Any], fields: Mapping[str, Field], where: str) -> Row:
+def read_fields(entry: Mapping[str, Any], fields: Mapping[str, Field], where: str = "") -> Row:
     """The declared columns of one entry; None for what it lacks.
 
-    AnswerError for a bad value; `where` begins it.
+    AnswerError for a bad value; with `where` it is a whole line.
     """
     row: Row = {}
     for name, field in fields.items():
         try:
             row[name] = _READERS[field.kind["data_type"]](_value(entry, field.path))
         except AnswerError as error:
-            raise AnswerError(
-                f"{where}: {field.path}: {str(error).rstrip('.')}; nothing was loaded."
-            ) from None
+            told = f"{field.path}: {error}"
+            if where:
+                told = f"{where}: {told.rstrip('.')}; nothing was loaded."
+            raise AnswerError(told) from None
     return row
 
 
