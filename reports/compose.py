@@ -53,7 +53,7 @@ def compose(name: str, client_id: str, day: date, channels: Sequence[str] = ()) 
     rows = query.rows(report, client, day)
     with Outbox() as outbox:
         history = outbox.told(report.name, client.id)
-    subject = Subject(report.name, client.id, report.brand, day)
+    subject = Subject(report.name, report.title, client.id, report.brand, day)
     context = report.build(subject, rows, history)
     return Rendered(
         report=report.name,

@@ -42,12 +42,13 @@ def build(subject: Subject, rows: Sequence[Row], history: Mapping[date, Told]) -
     unmapped = _unmapped(subject.client_id, today)
     window = [subject.day - timedelta(days=back) for back in reversed(range(TREND_DAYS))]
     told = {
-        day.isoformat(): snapshot(by_day[day])
+        day.isoformat(): _snapshot(day, by_day.get(day, []))
         for day in window
-        if day in by_day and (day == subject.day or day in history)
+        if day == subject.day or (day in by_day and day in history)
     }
     return Daily(
         client_id=subject.client_id,
+        title=subject.title,
         brand=subject.brand,
         day=subject.day,
         completeness=whole,
@@ -82,6 +83,12 @@ def _conversions(rows: Sequence[Row]) -> int:
     return sum(int(row["conversions"] or 0) for row in rows)
 
 
+def _by_conversions(rows: Sequence[Row]) -> list[Row]:
+    return sorted(
+        rows, key=lambda row: (-_conversions([row]), -_cost(row), str(row["affiliate_label"]))
+    )
+
+
 def _name(row: Row) -> str:
     label = str(row["affiliate_label"])
     return clean(label.removeprefix("Unmapped: "), NAME_LIMIT) or "(no name)"
@@ -105,6 +112,10 @@ def _figures(
     )
 
 
+def _snapshot(day: date, rows: Sequence[Row]) -> dict[str, str]:
+    return snapshot(rows, completeness(day, rows).missing)
+
+
 def _day_total(day: date, rows: Sequence[Row]) -> Figures:
     return _figures(_mapped(rows), completeness(day, rows).missing)
 
@@ -113,9 +124,7 @@ def _ranked(
     client_id: str, rows: Sequence[Row], missing: Sequence[str]
 ) -> tuple[tuple[Line, ...], Line | None]:
     """The first ten by conversions, and all others as one line, so that the parts add up."""
-    ranked = sorted(
-        rows, key=lambda row: (-_conversions([row]), -_cost(row), str(row["affiliate_label"]))
-    )
+    ranked = _by_conversions(rows)
     first, rest = ranked[:TOP], ranked[TOP:]
     shown = apportion([*(_cost(row) for row in first), _spent(rest)])
     top = []
@@ -185,7 +194,7 @@ def _notes(internal: Sequence[Row], missing: Sequence[str]) -> list[str]:
     if REDTRACK in missing:
         notes.append(f"{REDTRACK} was not loaded for this day: the cost of paid media is unknown.")
         return notes
-    unpaid = [row for row in internal if row["cpa_state"] == "missing_spend"]
+    unpaid = _by_conversions([row for row in internal if row["cpa_state"] == "missing_spend"])
     if unpaid:
         conversions = _conversions(unpaid)
         noun = "conversion" if conversions == 1 else "conversions"

@@ -53,6 +53,7 @@ class Daily:
     """Everything a daily report says. `told` is kept for the next report to compare with."""
 
     client_id: str
+    title: str
     brand: str
     day: date
     completeness: Completeness

@@ -6,30 +6,34 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
+from reports.completeness import EVERFLOW, REDTRACK
 from reports.figures import EXACT, add, count, money, ratio, rounded, signed
 from reports.subject import Row, Told
 from reports.wording import day_name, listed, moment
 
 Snapshot = Mapping[str, str]
 MOST = 5
+SOURCE_OF_COST = {"internal": REDTRACK, "external": EVERFLOW, "unmapped": REDTRACK}
 
 
-def snapshot(rows: Sequence[Row]) -> dict[str, str]:
-    """The sums of a day that are compared later, as text: they are stored with the message."""
+def snapshot(rows: Sequence[Row], missing: Sequence[str]) -> dict[str, str]:
+    """The sums of a day that are compared later, as text: they are stored with the message.
+
+    What a missing source should have told is left out.
+    """
     parts: dict[str, list[Row]] = {"internal": [], "external": [], "unmapped": []}
     for row in rows:
         if row["affiliate_label"] is None:
             continue
-        kind = (
-            "unmapped" if row["is_unmapped"] else "internal" if row["is_internal"] else "external"
-        )
-        parts[kind].append(row)
-    taken = {
-        f"{kind}_cost": format(add(Decimal(row["cost"] or 0) for row in part).normalize(EXACT), "f")
-        for kind, part in parts.items()
-    }
-    for kind in ("internal", "external"):
-        taken[f"{kind}_conversions"] = str(sum(int(row["conversions"] or 0) for row in parts[kind]))
+        kind = "internal" if row["is_internal"] else "external"
+        parts["unmapped" if row["is_unmapped"] else kind].append(row)
+    taken: dict[str, str] = {}
+    for kind, part in parts.items():
+        if SOURCE_OF_COST[kind] not in missing:
+            cost = add(Decimal(row["cost"] or 0) for row in part)
+            taken[f"{kind}_cost"] = format(cost.normalize(EXACT), "f")
+        if kind != "unmapped" and EVERFLOW not in missing:
+            taken[f"{kind}_conversions"] = str(sum(int(row["conversions"] or 0) for row in part))
     return taken
 
 
@@ -66,49 +70,71 @@ def restatements(
 def _difference(then: Snapshot, now: Snapshot) -> str:
     """From what, to what, because of what; empty when not a cent has moved."""
     old, new = _Sums(then), _Sums(now)
-    moved = []
-    if rounded(old.cpa) != rounded(new.cpa):
-        moved.append(f"CPA {money(old.cpa)} → {money(new.cpa)}")
-    if old.conversions != new.conversions:
-        moved.append(f"conversions {count(old.conversions)} → {count(new.conversions)}")
-    if rounded(old.cost) != rounded(new.cost):
-        moved.append(f"cost {money(old.cost)} → {money(new.cost)}")
-    causes = _causes(old, new)
-    if not moved and not causes:
-        return ""
+    moved = [
+        f"{name} {before} \u2192 {after}"
+        for name, before, after in (
+            ("CPA", old.cpa_word, new.cpa_word),
+            ("conversions", old.conversions_word, new.conversions_word),
+            ("cost", old.cost_word, new.cost_word),
+        )
+        if before != after
+    ]
+    causes = listed(_causes(old, new), most=5)
     if not moved:
-        return f"the total stands, but {listed(causes, most=5)}."
-    return f"{', '.join(moved)}; {listed(causes, most=5)}."
+        return f"the total stands, but {causes}." if causes else ""
+    return "; ".join(part for part in (", ".join(moved), causes) if part) + "."
 
 
 class _Sums:
-    """A snapshot in numbers."""
+    """A snapshot in numbers; None is unknown."""
 
     def __init__(self, figures: Snapshot) -> None:
-        self.internal_cost = Decimal(figures.get("internal_cost", "0"))
-        self.external_cost = Decimal(figures.get("external_cost", "0"))
-        self.unmapped_cost = Decimal(figures.get("unmapped_cost", "0"))
-        self.internal = int(figures.get("internal_conversions", "0"))
-        self.external = int(figures.get("external_conversions", "0"))
-        self.conversions = self.internal + self.external
-        self.cost = add([self.internal_cost, self.external_cost])
-        self.cpa = ratio(self.cost, self.conversions)
+        self.costs = {kind: _decimal(figures.get(f"{kind}_cost")) for kind in SOURCE_OF_COST}
+        self.sold = {
+            kind: _decimal(figures.get(f"{kind}_conversions")) for kind in ("internal", "external")
+        }
+        self.cost = _sum([self.costs["internal"], self.costs["external"]])
+        self.conversions = _sum([*self.sold.values()])
+
+    @property
+    def cpa_word(self) -> str:
+        if self.cost is None or self.conversions is None:
+            return "unknown"
+        return money(ratio(self.cost, self.conversions)) if self.conversions else "none"
+
+    @property
+    def conversions_word(self) -> str:
+        return "unknown" if self.conversions is None else count(int(self.conversions))
+
+    @property
+    def cost_word(self) -> str:
+        return "unknown" if self.cost is None else money(self.cost)
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def _sum(values: Sequence[Decimal | None]) -> Decimal | None:
+    known = [value for value in values if value is not None]
+    return add(known) if len(known) == len(values) else None
 
 
 def _causes(old: _Sums, new: _Sums) -> list[str]:
+    """What moved by how much, where both sides are known."""
     causes = []
-    for name, before, after in (
-        ("paid media", old.internal, new.internal),
-        ("affiliates", old.external, new.external),
+    for kind, name in (("internal", "paid media"), ("external", "affiliates")):
+        before, after = old.sold[kind], new.sold[kind]
+        if before is not None and after is not None and before != after:
+            causes.append(f"Everflow counts {signed(int(after - before))} for {name}")
+    for kind, name in (
+        ("internal", "RedTrack spend"),
+        ("external", "Everflow payout"),
+        ("unmapped", "unmapped spend"),
     ):
-        if after != before:
-            causes.append(f"Everflow counts {signed(after - before)} for {name}")
-    for name, paid, due in (
-        ("RedTrack spend", old.internal_cost, new.internal_cost),
-        ("Everflow payout", old.external_cost, new.external_cost),
-        ("unmapped spend", old.unmapped_cost, new.unmapped_cost),
-    ):
-        difference = rounded(EXACT.subtract(due, paid))
-        if difference:
-            causes.append(f"{name} is {signed(difference)}")
+        paid, due = old.costs[kind], new.costs[kind]
+        if paid is not None and due is not None:
+            difference = rounded(EXACT.subtract(due, paid))
+            if difference:
+                causes.append(f"{name} is {signed(difference)}")
     return causes

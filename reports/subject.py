@@ -17,6 +17,7 @@ class Subject:
     """One report of one client for one day."""
 
     report: str
+    title: str
     client_id: str
     brand: str
     day: date

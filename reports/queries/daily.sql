@@ -55,4 +55,3 @@ left join performance_by_affiliate
     on
         days._client_id = performance_by_affiliate._client_id
         and days.date = performance_by_affiliate.date
-order by days.date, performance_by_affiliate.affiliate_label

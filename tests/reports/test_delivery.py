@@ -331,11 +331,22 @@ def test_incomplete_message_is_followed_by_one_correction_and_no_more(post: Post
     post.marts.load(Day())
     whole = compose("daily_ccw", "713", DAY)
     assert whole.context.changes[0].startswith("Corrects the INCOMPLETE message of ")
+    assert "cost unknown \u2192 $1,260.00" in whole.context.changes[0]
     assert set(statuses(deliver(whole)).values()) == {"sent"}
     assert set(post.received().values()) == {2}
     assert set(statuses(deliver(whole)).values()) == {"already"}
     post.marts.load(Day(is_complete=False, redtrack=None))  # an older state does not speak again
     assert set(statuses(deliver(compose("daily_ccw", "713", DAY))).values()) == {"already"}
+
+
+def test_message_without_data_is_followed_by_the_report(post: Post) -> None:
+    post.marts.load(Day((), is_complete=False, everflow=None, redtrack=None))
+    deliver(compose("daily_ccw", "713", DAY))
+    post.marts.load(Day())
+    whole = compose("daily_ccw", "713", DAY)
+    assert "CPA unknown \u2192 $26.81" in whole.context.changes[0]
+    deliver(whole)
+    assert set(post.received().values()) == {2}
 
 
 def test_changed_day_is_told_in_the_next_report_and_then_no_more(post: Post) -> None:

@@ -72,6 +72,20 @@ def test_first_whole_message_says_which_incomplete_one_it_corrects() -> None:
     assert changed[0].startswith("Corrects the INCOMPLETE message of Nov 18, 07:00 EST: CPA $26.81")
 
 
+def test_number_that_was_unknown_is_not_said_to_have_been_told() -> None:
+    known = {name: value for name, value in BEFORE.items() if name == "external_cost"}
+    history = {DAY: Told(AT, "incomplete", known)}
+    assert restatements(DAY, "complete", {DAY.isoformat(): BEFORE}, history) == [
+        "Corrects the INCOMPLETE message of Nov 18, 07:00 EST: CPA unknown \u2192 $26.81, "
+        "conversions unknown \u2192 47, cost unknown \u2192 $1,260.00."
+    ]
+
+
+def test_day_that_lost_all_conversions_has_no_cpa_any_more() -> None:
+    none = {"internal_conversions": "0", "external_conversions": "0"}
+    assert said(none)[0].split(": ", 1)[1].startswith("CPA $26.81 \u2192 none, conversions 47")
+
+
 def test_older_incomplete_day_is_not_called_corrected_by_a_report_of_another_day() -> None:
     assert said({}, edition="incomplete", day=YESTERDAY) == []
 
@@ -89,7 +103,7 @@ def test_many_changed_days_do_not_flood_the_message() -> None:
 def test_a_day_never_reported_is_not_called_changed(marts: Marts) -> None:
     marts.load(Day(), Day((Affiliate("Blue Bench", 1, "5.00"),), YESTERDAY))
     rows = query.rows(registry.find("daily_ccw"), client("713"), DAY)
-    subject = Subject("daily_ccw", "713", "CCW", DAY)
+    subject = Subject("daily_ccw", "CCW daily", "713", "CCW", DAY)
     context = daily.build(subject, rows, {YESTERDAY: Told(AT, "complete", BEFORE)})
     assert set(context.told) == {"2026-11-17", "2026-11-18"}
     assert len(context.changes) == 1
