@@ -230,11 +230,13 @@ def test_two_processes_never_work_on_one_message(post: Post) -> None:
     deliver(post.only("sms"))
     entry = rows()[0]
     with Outbox() as one, Outbox() as other:
-        one._update(entry.dedupe_key, next_at=None)
+        one._update(entry.dedupe_key, status="unknown", next_at=None)
         seen = other.entry(entry.dedupe_key)
         assert one.claim(seen)
         assert not other.claim(seen)
         assert not other.claim(other.entry(entry.dedupe_key))
+        one.settle(entry.dedupe_key, "unknown", wait_s=-1)
+        assert not other.claim(seen), "what it saw is history"
 
 
 @pytest.mark.parametrize("channel", ["slack", "email", "sms"])
