@@ -44,3 +44,8 @@
 {% macro quoted(names) -%}
     '{{ names | join("', '") }}'
 {%- endmacro %}
+
+{#- The words of a name, lower case: its runs of letters and digits. -#}
+{% macro words(value) -%}
+    string_to_array(trim(regexp_replace(lower({{ value }}), '[^a-z0-9]+', ' ', 'g')), ' ')
+{%- endmacro %}

@@ -18,14 +18,19 @@
     'stg_s3_exports__orders_update',
     'stg_s3_exports__prospects_create',
     'int_advertisers__named',
+    'int_affiliates__by_period',
     'int_affiliates__named',
     'int_days__asked',
+    'int_days__in_periods',
+    'int_mappings__suggested',
     'int_orders__latest',
+    'int_orders__projected',
     'int_performance__costed',
     'int_performance__ledger',
     'int_raw_days__reconciled',
     'int_raw_files__reconciled',
     'int_spend__mapped',
+    'int_weeks__summed',
 ] %}
 {% set unguarded = models_without_client_guard(models) %}
 

@@ -1,0 +1,104 @@
+with periods as (
+
+    select * from {{ ref('int_days__in_periods') }}
+
+),
+
+costed as (
+
+    select * from {{ ref('int_performance__costed') }}
+
+),
+
+-- a day counts to the period, to the one before it, or (between two months) to neither
+affiliate_days as (
+
+    select
+        periods._client_id,
+        periods.period,
+        periods.period_start,
+        periods.period_end,
+        costed.date >= periods.period_start as is_current,
+        costed.advertiser_id,
+        costed.advertiser_label,
+        costed.affiliate_id,
+        costed.affiliate_label,
+        costed.is_internal,
+        costed.has_spend,
+        costed.conversions,
+        costed.everflow_revenue,
+        costed.cost
+    from periods
+    inner join costed
+        on
+            periods._client_id = costed._client_id
+            and periods.previous_start <= costed.date
+            and periods.period_end >= costed.date
+            and (
+                periods.period_start <= costed.date
+                or periods.previous_end >= costed.date
+            )
+    where not costed.is_unmapped
+
+),
+
+summed as (
+
+    select
+        _client_id,
+        period,
+        period_start,
+        period_end,
+        advertiser_id,
+        advertiser_label,
+        affiliate_id,
+        affiliate_label,
+        is_internal,
+        bool_or(is_current and has_spend) as has_spend,
+        bool_or(not is_current and has_spend) as had_spend,
+        sum(
+            case
+                when is_current and is_internal and conversions > 0 and not has_spend then 1
+                else 0
+            end
+        ) as missing_spend_days,
+        sum(case when is_current then conversions else 0 end) as conversions,
+        sum(case when is_current then everflow_revenue else 0 end) as everflow_revenue,
+        sum(case when is_current then cost else 0 end) as cost,
+        sum(case when is_current then 0 else conversions end) as previous_conversions,
+        sum(case when is_current then 0 else everflow_revenue end) as previous_revenue,
+        sum(case when is_current then 0 else cost end) as previous_cost,
+        bool_or(is_current) as is_current
+    from affiliate_days
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9
+
+),
+
+typed as (
+
+    select
+        _client_id,
+        period,
+        period_start,
+        period_end,
+        advertiser_id,
+        advertiser_label,
+        affiliate_id,
+        affiliate_label,
+        is_internal,
+        has_spend,
+        had_spend,
+        cast(missing_spend_days as bigint) as missing_spend_days,
+        cast(conversions as bigint) as conversions,
+        cast(everflow_revenue as decimal(38, 18)) as everflow_revenue,
+        cast(cost as decimal(38, 18)) as cost,
+        cast(everflow_revenue - cost as decimal(38, 18)) as profit,
+        cast(previous_conversions as bigint) as previous_conversions,
+        cast(previous_cost as decimal(38, 18)) as previous_cost,
+        cast(previous_revenue - previous_cost as decimal(38, 18)) as previous_profit
+    from summed
+    where is_current
+
+)
+
+select * from typed
