@@ -106,9 +106,13 @@ def columns(text: str) -> int:
 def pad_right(text: str, width: int) -> str:
     """The text cut or filled to a number of cells, as a column of names needs it."""
     shown = text
-    if columns(shown) > width:
-        while columns(shown) > width - 1:
-            shown = shown[:-1]
+    if columns(text) > width:
+        room, shown = width - 1, ""
+        for character in text:
+            room -= columns(character)
+            if room < 0:
+                break
+            shown += character
         shown = shown.rstrip() + ELLIPSIS
     return isolated(shown) + " " * (width - columns(shown))
 
