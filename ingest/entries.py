@@ -52,10 +52,7 @@ class Entries:
         if not isinstance(entry, Mapping):
             raise AnswerError(f"{self._where}: an entry is no object; nothing was loaded.")
         entry = {key: value for key, value in entry.items() if key not in self._shape.skipped}
-        try:
-            row = read_fields(entry, self._shape.fields)
-        except AnswerError as error:
-            raise AnswerError(f"{self._where}: {error} Nothing was loaded.") from None
+        row = read_fields(entry, self._shape.fields, self._where)
         for name, key in self._shape.documents.items():
             row[name] = self._payload.json(entry.get(key))
         return {

@@ -62,11 +62,12 @@ def _body(fault: Fault, status: int) -> dict[str, Any]:
 
 
 def _posthog_body(fault: Fault, status: int, text: str) -> dict[str, Any]:
-    """The wait is told in words, with a header only where the fault has one."""
+    """The wait, if there is one, is told in words too."""
     kind, code = _POSTHOG_ERRORS.get(status, ("server_error", "error"))
     if status == 429:
-        wait = fault.seconds if fault.retry_after is None else fault.retry_after
-        text = f"Request was throttled. Expected available in {wait:.0f} seconds."
+        text = "Request was throttled."
+        if fault.retry_after is not None:
+            text += f" Expected available in {fault.retry_after:g} seconds."
     return {"type": kind, "code": code, "detail": text, "attr": None}
 
 

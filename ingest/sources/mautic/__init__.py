@@ -10,32 +10,32 @@ of `email_stats`, by day of sending.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from ingest.http import VendorClient
 from ingest.landing import Landing, Plan, Pull, Source
 from ingest.sources.mautic.helpers import base_url, connect, total_of
 from ingest.sources.mautic.lists import ORDER, list_landing
 from ingest.sources.mautic.settings import LISTS, PAGE_ROWS, REQUIRED, RESOURCES
 from ingest.sources.mautic.stats import PATH, question, stats_landing
+from ingest.tables import read_tables
 from ingest.windows import days
 
 
-def extract(pull: Pull) -> Iterator[Landing]:
+def extract(pull: Pull) -> list[Landing]:
     """Everything that is asked for, before anything is loaded."""
     with connect(pull.client_id) as http:
-        for table in LISTS:
-            if table in pull.resources:
-                yield list_landing(http, pull, table)
-        if "email_stats" in pull.resources:
-            yield stats_landing(http, pull)
+        return read_tables(pull, lambda table: _read(http, pull, table))
+
+
+def _read(http: VendorClient, pull: Pull, table: str) -> Landing:
+    return list_landing(http, pull, table) if table in LISTS else stats_landing(http, pull)
 
 
 def plan(pull: Pull) -> Plan:
     """Requests as of now, with one for a token; Mautic is asked for its totals."""
     with connect(pull.client_id) as http:
         requests = 1 + sum(_requests(http, pull, table) for table in pull.resources)
-    return Plan(pull.resources, len(list(days(pull.window))), requests, 0)
+    asked = len(list(days(pull.window))) if "email_stats" in pull.resources else 0
+    return Plan(pull.resources, asked, requests, 0)
 
 
 def _requests(http: VendorClient, pull: Pull, table: str) -> int:

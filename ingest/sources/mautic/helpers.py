@@ -8,7 +8,7 @@ from typing import Any
 from ingest.http import VendorClient
 from ingest.landing import Pull
 from ingest.sources.mautic.settings import PAGE_CAP, PAGE_ROWS
-from ingest.sources.mautic.tokens import token_of
+from ingest.sources.mautic.tokens import Tokens
 from signalroom.errors import AnswerError
 from signalroom.settings import require
 
@@ -23,7 +23,7 @@ def base_url(client_id: str) -> str:
 def connect(client_id: str) -> VendorClient:
     """A client of the API, with a token of the client's own."""
     base = base_url(client_id)
-    return VendorClient("mautic", client_id, base, token=token_of(client_id, base))
+    return VendorClient("mautic", client_id, base, token=Tokens(client_id, base))
 
 
 def pages(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
-from ingest.http import Token, VendorClient
+from ingest.http import VendorClient
 from ingest.numbers import count
 from signalroom import masking
 from signalroom.errors import AnswerError
@@ -13,37 +12,40 @@ from signalroom.settings import require
 
 PATH = "/oauth/v2/token"
 GOOD_SHARE = 0.9  # of its life; a token must not expire on the way
-_known: dict[tuple[str, ...], tuple[str, float]] = {}
-_lock = threading.Lock()
 
 
-def token_of(client_id: str, base_url: str) -> Token:
-    """Gives the client's token: the one in use, or a new one where it is old or refused."""
-    credentials = (
-        base_url,
-        require("MAUTIC_CLIENT_ID", client_id),
-        require("MAUTIC_CLIENT_SECRET", client_id),
-    )
+class Tokens:
+    """Gives the token of one connection: the one in use, or a new one where it is old or refused.
 
-    def give(renewed: bool) -> str:
-        with _lock:
-            found = _known.get(credentials)
-            if renewed or found is None or found[1] <= time.monotonic():
-                found = _known[credentials] = _ask(client_id, *credentials)
-            return found[0]
+    CredentialsError where Mautic refuses the client's id and secret.
+    """
 
-    return give
+    def __init__(self, client_id: str, base_url: str) -> None:
+        self._client_id = client_id
+        self._base_url = base_url
+        self._token = ""
+        self._good_until = 0.0  # on the monotonic clock
 
+    def __call__(self, renewed: bool) -> str:
+        if renewed or not self._token or time.monotonic() >= self._good_until:
+            self._ask()
+        return self._token
 
-def _ask(client_id: str, base_url: str, name: str, secret: str) -> tuple[str, float]:
-    """A new token, and until when it is good (on the monotonic clock)."""
-    asked_at = time.monotonic()
-    form = {"grant_type": "client_credentials", "client_id": name, "client_secret": secret}
-    with VendorClient("mautic", client_id, base_url) as http:
-        answer = http.post_form(PATH, form)
-    token = answer.get("access_token") if isinstance(answer, dict) else None
-    if not isinstance(token, str) or not token:
-        raise AnswerError(f"mautic for client {client_id}: the answer to {PATH} has no token.")
-    masking.learn(token)
-    lifetime = count(answer.get("expires_in")) or 0
-    return token, asked_at + GOOD_SHARE * lifetime
+    def _ask(self) -> None:
+        asked_at = time.monotonic()
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": require("MAUTIC_CLIENT_ID", self._client_id),
+            "client_secret": require("MAUTIC_CLIENT_SECRET", self._client_id),
+        }
+        with VendorClient("mautic", self._client_id, self._base_url) as http:
+            answer = http.post_form(PATH, form)
+        token = answer.get("access_token") if isinstance(answer, dict) else None
+        if not isinstance(token, str) or not token:
+            raise AnswerError(
+                f"mautic for client {self._client_id}: the answer to {PATH} has no token; nothing "
+                "was loaded."
+            )
+        masking.learn(token)
+        self._token = token
+        self._good_until = asked_at + GOOD_SHARE * (count(answer.get("expires_in")) or 0)

@@ -9,34 +9,36 @@ replaced as a whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
+from ingest.http import VendorClient
 from ingest.landing import Landing, Plan, Pull, Source
 from ingest.sources.posthog.events import event_requests, events_landing
 from ingest.sources.posthog.helpers import connect, host, list_landing, list_requests
 from ingest.sources.posthog.settings import LISTS, REQUIRED, RESOURCES
+from ingest.tables import read_tables
 from ingest.windows import days
 from signalroom.settings import require
 
 
-def extract(pull: Pull) -> Iterator[Landing]:
+def extract(pull: Pull) -> list[Landing]:
     """Everything that is asked for, before anything is loaded."""
     with connect(pull.client_id) as http:
-        if "events" in pull.resources:
-            yield events_landing(http, pull)
-        for table in LISTS:
-            if table in pull.resources:
-                yield list_landing(http, pull, table)
+        return read_tables(pull, lambda table: _read(http, pull, table))
+
+
+def _read(http: VendorClient, pull: Pull, table: str) -> Landing:
+    return list_landing(http, pull, table) if table in LISTS else events_landing(http, pull)
 
 
 def plan(pull: Pull) -> Plan:
     """Requests as of now; PostHog is asked to count."""
     with connect(pull.client_id) as http:
-        requests = event_requests(http, pull) if "events" in pull.resources else 0
-        requests += sum(
-            list_requests(http, pull, table) for table in LISTS if table in pull.resources
-        )
-    return Plan(pull.resources, len(list(days(pull.window))), requests, 0)
+        requests = sum(_requests(http, pull, table) for table in pull.resources)
+    asked = len(list(days(pull.window))) if "events" in pull.resources else 0
+    return Plan(pull.resources, asked, requests, 0)
+
+
+def _requests(http: VendorClient, pull: Pull, table: str) -> int:
+    return list_requests(http, pull, table) if table in LISTS else event_requests(http, pull)
 
 
 SOURCE = Source(
