@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from tests.support.warehouse import Warehouse
 from tests.transform.dbt import Dbt
+
+pytestmark = pytest.mark.slow
 
 
 def test_everything_works_before_anything_was_loaded(warehouse: Warehouse, dbt: Dbt) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.warehouse import Warehouse
 from tests.transform import raw
 from tests.transform.dbt import Dbt
+
+pytestmark = pytest.mark.slow
 
 
 def asked(warehouse: Warehouse, client: str, source: str, table: str, hours: int) -> None:

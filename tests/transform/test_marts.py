@@ -214,3 +214,61 @@ def test_nothing_is_lost_or_doubled(built: Warehouse) -> None:
         " sum(cost) from marts.daily_performance where _client_id = '713' and date = '2026-11-18'"
     )
     assert sums == (47, Decimal(4465), Decimal(360), Decimal("1317.25"), Decimal("1677.25"))
+
+
+def test_affiliates_are_ranked_within_their_brand(built: Warehouse) -> None:
+    rows = built.rows(
+        "select affiliate_label, conversions, cpa, profit_rank, conversions_rank, cpa_rank,"
+        " conversions_share, previous_conversions, missing_spend_days"
+        " from marts.affiliate_leaderboard"
+        " where _client_id = '713' and advertiser_id = 1 and period = 'last_7_days'"
+        " and period_end = '2026-11-18' and conversions > 8"
+    )
+    # 20 and 3 of G2 - Meta, 3 of an affiliate without a label: 64 conversions of the brand in all
+    assert set(rows) == {
+        ("G2 - Meta", 23, Decimal("26.086957"), 1, 1, 1, Decimal("0.359375"), 0, 0),
+        ("Blue Bench", 12, Decimal(30), 2, 2, 2, Decimal("0.187500"), 0, 0),
+        ("SB - Meta", 10, Decimal(30), 3, 3, 2, Decimal("0.156250"), 0, 0),
+    }
+
+
+def test_a_running_week_holds_its_days_so_far(built: Warehouse) -> None:
+    rows = built.rows(
+        "select advertiser_id, week_start, iso_year, iso_week, is_complete, days, conversions,"
+        " cost, unmapped_cost, previous_conversions, cost_change_rate"
+        " from marts.weekly_rollup where _client_id = '713'"
+    )
+    monday = date(2026, 11, 16)
+    tiny = Decimal("1E-18")
+    assert set(rows) == {
+        (
+            *(1, monday, 2026, 47, False, 3, 64, 1313 + tiny, Decimal(12)),
+            *(None, None),
+        ),
+        (2, monday, 2026, 47, False, 3, 0, Decimal(75), Decimal(0), None, None),
+        (None, monday, 2026, 47, False, 3, 0, Decimal("330.25"), Decimal("330.25"), None, None),
+    }
+
+
+def test_states_count_orders_without_tests(built: Warehouse) -> None:
+    rows = built.rows(
+        "select project, state, attempts, approved, declined, revenue, refunds, refund_amount"
+        " from marts.state_performance"
+    )
+    assert set(rows) == {
+        ("CCW", "FL", 1, 1, 0, Decimal("1049.95"), 0, Decimal(0)),
+        ("CCW", "ZZ", 1, 1, 0, Decimal(5), 1, Decimal(5)),
+    }
+
+
+def test_gaps_in_the_mapping_say_what_is_at_stake(built: Warehouse) -> None:
+    rows = built.rows(
+        "select source_name, advertiser_id, first_seen, last_seen, days, cost,"
+        " suggested_affiliate_label from marts.mapping_gaps where _client_id = '713'"
+    )
+    day = date(2026, 11, 18)
+    assert set(rows) == {
+        ("Facebook CTI", None, day, day, 1, Decimal("310.25"), None),
+        ("Google Accounts", 1, day, day, 1, Decimal(12), None),
+        ("New Source", None, day, day, 1, Decimal(20), None),
+    }

@@ -14,6 +14,8 @@ from tests.transform import raw, worked_example
 from tests.transform.dbt import Dbt
 from tests.transform.raw import Spend, Stat
 
+pytestmark = pytest.mark.slow
+
 START = date(2026, 11, 1)
 DAYS = [START + timedelta(days=number) for number in range(10)]
 # one more row on one day each, which can move to another day without breaking the grain
@@ -23,7 +25,16 @@ SPENDS = [replace(spend, day=day) for day in DAYS for spend in worked_example.SP
 SPENDS.append(Spend(DAYS[7], "moved", "Moved", 5, "3.00"))
 FILE = "orders-create/report_2026-11-18T0600_a.csv"
 
-MARTS = ("daily_performance", "daily_summary", "unmapped_spend", "orders")
+MARTS = (
+    "affiliate_leaderboard",
+    "daily_performance",
+    "daily_summary",
+    "mapping_gaps",
+    "orders",
+    "state_performance",
+    "unmapped_spend",
+    "weekly_rollup",
+)
 DOUBLE = "insert into {table} select * from {table} where {where}"
 # doubled under another key, which no test of the grain can see
 COPY_STAT = (
