@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from decimal import Decimal
@@ -31,7 +31,7 @@ MAX_ANSWER_BYTES = 256 * 1024 * 1024
 MAX_ATTEMPTS = 8
 TIMEOUT = httpx.Timeout(60.0, connect=15.0)
 
-Params = Mapping[str, str | int]
+Params = Mapping[str, str | int | Sequence[str]]
 Token = Callable[[bool], str]  # a bearer token; given True, a new one
 _REFUSALS = (401, 403)
 # how Django REST framework, PostHog's base, tells the wait where a header is lost on the way

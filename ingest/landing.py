@@ -48,11 +48,12 @@ class Pull:
 
 @dataclass(frozen=True)
 class KnownFile:
-    """A file as it was when it was last read."""
+    """A file, or a range of a spreadsheet, as it was when it was last read."""
 
     etag: str
     size_bytes: int
     status: Literal["loaded", "waiting", "refused"]
+    header: str = ""
 
 
 @dataclass(frozen=True)

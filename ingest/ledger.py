@@ -35,6 +35,10 @@ TABLES = {
         modified_at timestamptz not null, row_count bigint not null, rejected_rows bigint not null,
         header text, status text not null, reason text, load_id text,
         loaded_at timestamptz not null""",
+    "backfill_slices": """
+        _client_id text not null, source text not null, window_start date not null,
+        window_end date not null, slice_start date not null, slice_end date not null,
+        done_at timestamptz not null""",
     "dead_letters": """
         dead_letter_id text not null, _client_id text not null, source text not null,
         table_name text not null, partition_key text not null, line_number bigint,
@@ -83,13 +87,13 @@ def known_files(client_id: str, source: str) -> dict[tuple[str, str], KnownFile]
     """The files already read, by table and file name."""
     with transaction() as execute:
         rows = execute(
-            "select table_name, file_name, etag, size_bytes, status from ops.file_ledger"
+            "select table_name, file_name, etag, size_bytes, status, header from ops.file_ledger"
             " where _client_id = :client_id and source = :source",
             {"client_id": client_id, "source": source},
         )
     return {
         (row["table_name"], row["file_name"]): KnownFile(
-            row["etag"], row["size_bytes"], row["status"]
+            row["etag"], row["size_bytes"], row["status"], row["header"] or ""
         )
         for row in rows
     }
@@ -206,8 +210,9 @@ def _record_files(entry: _Entry) -> None:
 
 def _record_load(entry: _Entry) -> None:
     window = entry.pull.window
-    # a pull of old days alone must not hide that the newest ones are missing
-    ends = [window.end, *(row["window_end"] for row in entry.select("loads", "window_end"))]
+    ends = [row["window_end"] for row in entry.select("loads", "window_end")]
+    if any(end > window.end for end in ends):
+        return  # a pull of old days alone says nothing about the newest ones
     entry.delete("loads")
     entry.insert(
         "loads",
@@ -217,7 +222,7 @@ def _record_load(entry: _Entry) -> None:
                 "loaded_at": entry.loaded_at,
                 "as_of": entry.pull.as_of,
                 "window_start": window.start,
-                "window_end": max(ends),
+                "window_end": window.end,
                 "row_count": sum(int(part.totals["rows"]) for part in entry.landing.totals),
             }
         ],

@@ -7,7 +7,7 @@ from importlib import import_module
 from ingest.landing import Source
 from signalroom.errors import ConfigurationError
 
-NAMES = ("everflow", "redtrack", "s3_exports", "posthog", "mautic")
+NAMES = ("everflow", "redtrack", "s3_exports", "posthog", "mautic", "google_sheets")
 
 
 def source(name: str) -> Source:
