@@ -19,6 +19,7 @@ from sandbox.scenarios import world_of
 from sandbox.server import Server
 from sandbox.stage import Message, Stage, Vendor
 from sandbox.vendors.everflow import Everflow
+from sandbox.vendors.google_sheets import GoogleSheets
 from sandbox.vendors.mautic import Mautic
 from sandbox.vendors.posthog import PostHog
 from sandbox.vendors.redtrack import RedTrack
@@ -61,6 +62,7 @@ class Agency:
         self.first_day: date = self.calendar.today() - timedelta(days=history_days)
         self._files = Deliveries(self.stage.world, OrderBook(self.stage.world))
         self.s3 = S3(self.stage, self._deliveries)
+        self.google_sheets = GoogleSheets(self.stage)
         self._vendors: tuple[Vendor, ...] = (
             Everflow(self.stage),
             RedTrack(self.stage),
@@ -70,6 +72,7 @@ class Agency:
             Twilio(self.stage),
             PostHog(self.stage),
             Mautic(self.stage),
+            self.google_sheets,
         )
         self.faults = Faults(self.vendors)
         self.requests: list[Request] = []

@@ -18,6 +18,7 @@ class Caps:
     everflow_page: int = 2_000  # largest page of conversions
     redtrack_reports_per_minute: int = 20
     redtrack_page: int = 1_000
+    sheets_reads_per_minute: int = 60  # for each user
     posthog_per_minute: int = 240
     posthog_rows: int = 50_000  # of one query
     posthog_events_page: int = 1_000

@@ -13,6 +13,7 @@ from sandbox.ledger.marketing import MarketingTruth
 from sandbox.ledger.orders import files_of, orders_of
 from sandbox.ledger.performance import Directory, daily_performance, daily_summary, unmapped_spend
 from sandbox.ledger.rows import Row, daily_spend, daily_stats
+from sandbox.ledger.sheets import sheet
 from sandbox.orders.delivery import Delivery
 from sandbox.world import World
 
@@ -27,7 +28,7 @@ class Truth(MarketingTruth):
 
     tables = ("daily_stats", "daily_spend", "daily_performance", "daily_summary",
               "unmapped_spend", "orders", "files", "conversions", "affiliates", "advertisers",
-              "offers", "campaigns", "sources",
+              "offers", "campaigns", "sources", "targets", "budgets",
               *MarketingTruth.marketing_tables)  # fmt: skip
 
     def __init__(
@@ -115,6 +116,16 @@ class Truth(MarketingTruth):
     def sources(self) -> list[Row]:
         """`redtrack.sources`: id, title, alias, status"""
         return sources(self._profile)
+
+    @cached_property
+    def targets(self) -> list[Row]:
+        """`google_sheets.targets`"""
+        return sheet(self.client, "Targets", self._now)
+
+    @cached_property
+    def budgets(self) -> list[Row]:
+        """`google_sheets.budgets`, which client 713 alone has"""
+        return sheet(self.client, "Budgets & plans", self._now)
 
     def write(self, folder: Path) -> list[Path]:
         """One CSV file per table, for people. Returns the files."""

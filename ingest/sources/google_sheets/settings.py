@@ -26,5 +26,5 @@ TABLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,54}")
 LONGEST_NAME = 55  # PostgreSQL takes 63 bytes, and a number may follow
 META_COLUMNS = {
     "_client_id": {**TEXT_TYPE, "nullable": False},
-    "_row_id": {**COUNT_TYPE, "nullable": False},
+    "_row_id": COUNT_TYPE,
 }
