@@ -10,7 +10,9 @@ import click
 
 @click.command()
 @click.option("--reference-only", is_flag=True, help="Check the clients' files alone.")
-def doctor(reference_only: bool) -> None:
+@click.option("--adopt", is_flag=True, help="Show what an earlier system left, and the plan.")
+@click.option("--yes", is_flag=True, help="With --adopt: carry the plan out.")
+def doctor(reference_only: bool, adopt: bool, yes: bool) -> None:
     """Check configuration, connections and client data; name each repair.
 
     Exits 1 when something would stop the main job or give wrong numbers.
@@ -18,6 +20,9 @@ def doctor(reference_only: bool) -> None:
     from signalroom.errors import SignalRoomError
     from transform import reference
 
+    if adopt:
+        _adopt(yes)
+        return
     faults = reference.mistakes()
     for check in () if reference_only else (_settings, _warehouse, _sources):
         try:
@@ -73,3 +78,20 @@ def _sources(good: Callable[[str], None]) -> None:
                 click.echo(f"• {name} is off for {client.id}: {', '.join(missing)} not set")
             else:
                 good(f"{name} is set up for {client.id}")
+
+
+def _adopt(carry_out: bool) -> None:
+    from ingest import adoption, ledger
+
+    ledger.prepare()
+    found = adoption.inherited()
+    for one in found:
+        rows = ", ".join(f"{table} {count:,} rows" for table, count in one.tables.items())
+        click.echo(f"{one.schema}: {rows} -> schema {one.aside}, nothing is dropped")
+        if carry_out:
+            adoption.set_aside(one)
+            _good(f"{one.schema} is set aside; `signalroom backfill {one.schema}` fills it anew")
+    if not found:
+        _good("no table of an earlier system is in the way")
+    elif not carry_out:
+        click.echo("Nothing was changed; `signalroom doctor --adopt --yes` carries this out.")

@@ -18,8 +18,10 @@ from signalroom.masking import MaskingFilter, mask
 COMMANDS = {
     "run": "The main job, once: ingest, dbt build, the daily reports.",
     "ingest": "Load one or more sources into the raw tables.",
+    "backfill": "Load a long range of one source, in slices, resumable.",
     "build": "dbt build, under the lock that keeps two builds apart.",
     "report": "Render one report, and with --send deliver it.",
+    "dead-letters": "Rejected rows: list, show, replay, discard.",
     "scheduler": "The resident process: the main job by itself, on schedule.",
     "doctor": "Check configuration, connections and client data; name each repair.",
     "sandbox": "The simulated agency: local servers that behave like every vendor.",
@@ -35,7 +37,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"cli.{cmd_name}"), cmd_name)
+        module = cmd_name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"cli.{module}"), module)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -44,6 +44,7 @@ class Pull:
     resources: tuple[str, ...]
     say: Say
     known_files: Mapping[tuple[str, str], KnownFile] = field(default_factory=dict)
+    is_backfill: bool = False  # which never moves the cursor of the daily pulls
 
 
 @dataclass(frozen=True)
@@ -142,5 +143,6 @@ class Source:
     account: Callable[[str], str]
     extract: Callable[[Pull], Iterable[Landing]]
     plan: Callable[[Pull], Plan]
+    daily: tuple[str, ...] = ()  # the tables by day, which a backfill can ask for
     optional: Mapping[str, str] = field(default_factory=dict)
     tables: Callable[[str], tuple[str, ...]] | None = None

@@ -19,6 +19,7 @@ from signalroom.errors import ConfigurationError
 from signalroom.warehouse import Execute, transaction
 
 TABLES = {
+    "schemas": "schema_name text not null, claimed_at timestamptz not null",  # made by us
     "origin": "origin text not null",  # one row: made-up rows never stand beside real ones
     "loads": """
         _client_id text not null, source text not null, table_name text not null,
@@ -211,8 +212,8 @@ def _record_files(entry: _Entry) -> None:
 def _record_load(entry: _Entry) -> None:
     window = entry.pull.window
     ends = [row["window_end"] for row in entry.select("loads", "window_end")]
-    if any(end > window.end for end in ends):
-        return  # a pull of old days alone says nothing about the newest ones
+    if entry.pull.is_backfill or any(end > window.end for end in ends):
+        return  # a pull of old days says nothing about the newest ones
     entry.delete("loads")
     entry.insert(
         "loads",

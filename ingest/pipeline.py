@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import click
 
-from ingest import ledger
-from ingest.landing import Pull, Say, Source, Window
+from ingest import adoption, ledger
+from ingest.landing import Landing, Pull, Say, Source, Window
 from ingest.load import land
 from ingest.windows import default_window
 from signalroom import clients, clock, settings
@@ -124,8 +125,13 @@ def load(source: Source, pull: Pull) -> Loaded:
     Raises SourceError and its kinds when the vendor cannot be read, WarehouseError when the rows
     cannot be written.
     """
-    landings = list(source.extract(pull))
+    return store(source, pull, list(source.extract(pull)))
+
+
+def store(source: Source, pull: Pull, landings: Sequence[Landing]) -> Loaded:
+    """Land what was extracted, and record it; one load at a time on a warehouse."""
     with hold(f"ingest {source.name}"):
+        adoption.claim(source.name)
         load_id = land(source, pull, landings)
         changed = ledger.record(source.name, pull, landings, load_id)
     return Loaded(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 from ingest import pipeline, registry
-from ingest.landing import Source
+from ingest.landing import Pull, Source
+from ingest.pipeline import Loaded, make_pull
+from ingest.side_by_side import extract_all
 from reports import registry as reports_registry
 from scheduler import reporting
 from signalroom import clients, clock
 from signalroom.clients import Client
 from signalroom.errors import SignalRoomError
-from signalroom.progress import Progress
+from signalroom.progress import Progress, Step
 from transform import reference
 from transform.build import BuildResult, build
 
@@ -32,6 +35,15 @@ class Outcome:
     deliveries: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
+    def take(self, loaded: Loaded) -> None:
+        """Count one pull in."""
+        self.pulls += 1
+        self.changed += loaded.changed
+        self.rejected_rows += loaded.rejected_rows
+        self.failures += loaded.failures
+        for table, count in loaded.rows.items():
+            self.rows[loaded.client_id, f"{loaded.source}.{table}"] = count
+
 
 def main_job(
     chosen_clients: tuple[str, ...],
@@ -46,44 +58,67 @@ def main_job(
     """
     working_for = clients.active_clients(chosen_clients)
     outcome = Outcome(day=day or clock.yesterday())
-    for name in chosen_sources or registry.NAMES:
-        ingest_source(registry.source(name), working_for, day, outcome, progress)
+    ingest(chosen_sources or registry.NAMES, working_for, day, outcome, progress)
     build_marts(outcome, progress)
     if outcome.build:
         make_reports(working_for, send, outcome, progress)
     return outcome
 
 
-def ingest_source(
-    source: Source,
+def ingest(
+    sources: tuple[str, ...],
     working_for: list[Client],
     day: date | None,
     outcome: Outcome,
     progress: Progress,
 ) -> None:
-    """Pull one source for each client that has it."""
-    on = [client for client in working_for if pipeline.is_on(source, client.id)]
-    off = [client.id for client in working_for if client not in on]
-    if off:
-        missing = ", ".join(pipeline.missing_variables(source, off[0]))
-        progress.note(f"{source.title} is off for {' and '.join(off)}: {missing} is not set.")
-    for client in on:
+    """Ask every source of every client at the same time; load what came, one at a time."""
+    steps: dict[tuple[str, str], Step] = {}
+    pulls: list[tuple[Source, Pull]] = []
+    for source, client in _due(sources, working_for, outcome, progress):
         step = progress.step(f"{source.title} {client.id}")
+        steps[source.name, client.id] = step
         try:
-            pipeline.refuse_shared_accounts(source)
-            pull = pipeline.make_pull(source, client.id, asked=day, say=step.say)
-            loaded = pipeline.load(source, pull)
+            pulls.append((source, make_pull(source, client.id, asked=day, say=step.say)))
+        except SignalRoomError as error:
+            step.fail(str(error))
+            outcome.failures.append(str(error))
+    for extracted in extract_all(pulls):
+        step = steps[extracted.source.name, extracted.pull.client_id]
+        try:
+            if extracted.error:
+                raise extracted.error
+            step.say("loading")
+            loaded = pipeline.store(extracted.source, extracted.pull, extracted.landings)
         except SignalRoomError as error:
             step.fail(str(error))
             outcome.failures.append(str(error))
             continue
-        outcome.pulls += 1
-        outcome.changed += loaded.changed
-        outcome.rejected_rows += loaded.rejected_rows
-        for table, count in loaded.rows.items():
-            outcome.rows[client.id, f"{source.name}.{table}"] = count
-        outcome.failures += loaded.failures
-        step.finish(loaded.summary())
+        outcome.take(loaded)
+        if loaded.failures:
+            step.fail("; ".join(loaded.failures))
+        else:
+            step.finish(loaded.summary())
+
+
+def _due(
+    sources: tuple[str, ...], working_for: list[Client], outcome: Outcome, progress: Progress
+) -> Iterator[tuple[Source, Client]]:
+    """Each source with each client that has it; what is off is said once a source."""
+    for name in sources:
+        source = registry.source(name)
+        try:
+            pipeline.refuse_shared_accounts(source)
+        except SignalRoomError as error:
+            outcome.failures.append(str(error))
+            continue
+        off = [client.id for client in working_for if not pipeline.is_on(source, client.id)]
+        if off:
+            missing = ", ".join(pipeline.missing_variables(source, off[0]))
+            progress.note(f"{source.title} is off for {' and '.join(off)}: {missing} not set.")
+        for client in working_for:
+            if client.id not in off:
+                yield source, client
 
 
 def build_marts(outcome: Outcome, progress: Progress) -> None:

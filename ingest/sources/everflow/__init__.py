@@ -91,5 +91,6 @@ SOURCE = Source(
     account=lambda client_id: require("EVERFLOW_API_KEY", client_id),
     extract=extract,
     plan=plan,
+    daily=("daily_stats", "conversions"),
     optional=OPTIONAL,
 )

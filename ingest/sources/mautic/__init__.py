@@ -55,4 +55,5 @@ SOURCE = Source(
     account=base_url,
     extract=extract,
     plan=plan,
+    daily=("email_stats",),
 )

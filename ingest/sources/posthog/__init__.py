@@ -49,4 +49,5 @@ SOURCE = Source(
     account=lambda client_id: f"{host(client_id)} {require('POSTHOG_PROJECT_ID', client_id)}",
     extract=extract,
     plan=plan,
+    daily=("events",),
 )

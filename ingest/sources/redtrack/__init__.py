@@ -61,4 +61,5 @@ SOURCE = Source(
     account=lambda client_id: require("REDTRACK_API_KEY", client_id),
     extract=extract,
     plan=plan,
+    daily=("daily_spend",),
 )

@@ -1,0 +1,84 @@
+"""`signalroom dead-letters`: rejected rows, and what to do with them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from ingest.dead_letters import Letter
+
+
+@click.group()
+def dead_letters() -> None:
+    """Rejected rows: list them, look at one, replay or discard them.
+
+    A row that could not be read is kept here with its file, line and reason, while the rest of its
+    file is loaded. Mend the file (or the mapping, or the code), then replay.
+    """
+
+
+@dead_letters.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def list_letters(as_json: bool) -> None:
+    """Those that wait, newest first."""
+    from ingest.dead_letters import waiting
+
+    letters = waiting()
+    for letter in letters:
+        if as_json:
+            click.echo(json.dumps(vars(letter), default=str))
+        else:
+            click.echo(f"{letter.dead_letter_id}  {_where(letter)}  {letter.reason}")
+    if not letters and not as_json:
+        click.echo("No dead letters are waiting.")
+
+
+@dead_letters.command()
+@click.argument("letter_id", metavar="ID")
+def show(letter_id: str) -> None:
+    """Everything known of one."""
+    from ingest.dead_letters import waiting
+
+    (letter,) = waiting([letter_id])
+    for name, value in vars(letter).items():
+        click.echo(f"{name:15} {value if value is not None else '-'}")
+
+
+@dead_letters.command()
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--all", "everything", is_flag=True, help="All that wait.")
+def replay(ids: tuple[str, ...], everything: bool) -> None:
+    """Read the files of these rows again; each row lands exactly once."""
+    from cli.console import complain
+    from ingest import dead_letters as kept
+
+    if bool(ids) == everything:
+        raise click.UsageError("Name the ids, or say --all.")
+    letters = kept.waiting(ids)
+    failures: list[str] = []
+    for loaded in kept.replay(letters):
+        click.echo(f"{loaded.source} {loaded.client_id}: {loaded.summary()}")
+        failures += loaded.failures
+    click.echo(f"{len(kept.waiting())} dead letters are waiting now.")
+    complain(failures)
+    sys.exit(1 if failures else 0)
+
+
+@dead_letters.command()
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+def discard(ids: tuple[str, ...]) -> None:
+    """Give these rows up; they stay in ops.dead_letters, marked."""
+    from ingest import dead_letters as kept
+
+    letters = kept.waiting(ids)
+    kept.discard(letters)
+    click.echo(f"{len(letters)} discarded.")
+
+
+def _where(letter: Letter) -> str:
+    line = f":{letter.line_number}" if letter.line_number else ""
+    return f"{letter.client_id} {letter.source}.{letter.table_name} {letter.partition_key}{line}"

@@ -1,0 +1,115 @@
+"""Taking over: schemas that an earlier system filled are set aside whole, never mixed with ours.
+
+The agency's old system used the same schema names with other types (text dates, doubles for
+money). Its schema is renamed, with every row in it; ours starts empty and is filled from the
+vendors, who still have the history.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ingest.registry import NAMES
+from signalroom import clock
+from signalroom.errors import ConfigurationError
+from signalroom.settings import target
+from signalroom.warehouse import Execute, transaction
+
+ASIDE = "_before_signalroom"
+
+
+@dataclass(frozen=True)
+class Inherited:
+    """A schema that SignalRoom did not make: its tables with their rows."""
+
+    schema: str
+    tables: dict[str, int]
+
+    @property
+    def aside(self) -> str:
+        """The name under which it is kept."""
+        return f"{self.schema}{ASIDE}"
+
+
+def claim(source: str) -> None:
+    """Mark the source's schema as ours before the first load.
+
+    Raises ConfigurationError when it already has tables of somebody else; nothing is loaded then.
+    """
+    with transaction() as execute:
+        if _is_ours(execute, source):
+            return
+        tables = _tables(execute, source)
+        if tables:
+            raise ConfigurationError(
+                f"Schema {source} already has tables that SignalRoom did not make "
+                f"({', '.join(tables)}); nothing was loaded. `signalroom doctor --adopt` shows how "
+                "they would be set aside, with every row."
+            )
+        _mark(execute, source)
+
+
+def inherited() -> list[Inherited]:
+    """The schemas that would be set aside."""
+    found = []
+    with transaction() as execute:
+        for source in NAMES:
+            tables = _tables(execute, source)
+            if tables and not _is_ours(execute, source):
+                counts = {
+                    table: int(execute(f'select count(*) as n from {source}."{table}"')[0]["n"])  # noqa: S608
+                    for table in tables
+                }
+                found.append(Inherited(source, counts))
+    return found
+
+
+def set_aside(one: Inherited) -> None:
+    """Rename the schema with all that is in it; ConfigurationError when the name is taken."""
+    with transaction() as execute:
+        if _tables(execute, one.aside):
+            raise ConfigurationError(f"Schema {one.aside} exists already; rename it first.")
+        for schema in (one.schema, f"{one.schema}_staging"):
+            if target() == "postgres":
+                if _exists(execute, schema):
+                    execute(f'alter schema "{schema}" rename to "{schema}{ASIDE}"')
+            else:
+                _move(execute, schema)
+        _mark(execute, one.schema)
+
+
+def _move(execute: Execute, schema: str) -> None:
+    """DuckDB cannot rename a schema: its tables are copied, then dropped."""
+    tables = _tables(execute, schema, hidden=True)
+    if tables:
+        execute(f'create schema "{schema}{ASIDE}"')
+    for table in tables:
+        execute(f'create table "{schema}{ASIDE}"."{table}" as from "{schema}"."{table}"')
+        execute(f'drop table "{schema}"."{table}"')
+
+
+def _tables(execute: Execute, schema: str, hidden: bool = False) -> list[str]:
+    rows = execute(
+        "select table_name from information_schema.tables where table_schema = :schema"
+        " and table_type = 'BASE TABLE' order by table_name",
+        {"schema": schema},
+    )
+    names = [str(row["table_name"]) for row in rows]
+    return names if hidden else [name for name in names if not name.startswith("_dlt")]
+
+
+def _exists(execute: Execute, schema: str) -> bool:
+    sql = "select 1 as found from information_schema.schemata where schema_name = :schema"
+    return bool(execute(sql, {"schema": schema}))
+
+
+def _is_ours(execute: Execute, source: str) -> bool:
+    sql = "select 1 as found from ops.schemas where schema_name = :source"
+    return bool(execute(sql, {"source": source}))
+
+
+def _mark(execute: Execute, source: str) -> None:
+    execute(
+        "insert into ops.schemas (schema_name, claimed_at) values (:source, :now)",
+        {"source": source, "now": clock.instant()},
+    )

@@ -1,0 +1,77 @@
+"""A long range in slices, newest first; what is done is known, so that a second call goes on.
+
+A backfill never moves the cursor: the daily pulls stay responsible for the newest days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ingest import ledger, pipeline
+from ingest.landing import Pull, Source, Window
+from ingest.pipeline import Loaded
+from ingest.windows import slices
+from signalroom import clock
+from signalroom.errors import ConfigurationError
+from signalroom.warehouse import transaction
+
+SLICE_DAYS = 30
+SCOPE = (
+    "_client_id = :client_id and source = :source"
+    " and window_start = :window_start and window_end = :window_end"
+)
+
+
+def left(source: Source, client_id: str, window: Window) -> list[Window]:
+    """The slices of a backfill that are still to be done, newest first."""
+    if not source.daily:
+        raise ConfigurationError(
+            f"{source.name} has no history by day: `signalroom ingest {source.name}` reads "
+            "everything that is unread."
+        )
+    ledger.prepare()
+    with transaction() as execute:
+        done = {
+            (row["slice_start"], row["slice_end"])
+            for row in execute(
+                f"select slice_start, slice_end from ops.backfill_slices where {SCOPE}",  # noqa: S608
+                _scope(source, client_id, window),
+            )
+        }
+    parts = [part for part in slices(window, SLICE_DAYS) if (part.start, part.end) not in done]
+    return parts[::-1]
+
+
+def run(source: Source, pull: Pull, parts: list[Window]) -> Iterator[Loaded]:
+    """Load the slices one after another; `pull.window` is the whole range.
+
+    Each slice is marked when its rows are there. Once all are, the marks go: the same range can be
+    asked for again. Raises what a pull raises; the slices before stay done.
+    """
+    scope = _scope(source, pull.client_id, pull.window)
+    for part in parts:
+        loaded = pipeline.load(source, replace(pull, window=part, is_backfill=True))
+        with transaction() as execute:
+            execute(
+                "insert into ops.backfill_slices values (:client_id, :source, :window_start,"
+                " :window_end, :slice_start, :slice_end, :done_at)",
+                {
+                    **scope,
+                    "slice_start": part.start,
+                    "slice_end": part.end,
+                    "done_at": clock.instant(),
+                },
+            )
+        yield loaded
+    with transaction() as execute:
+        execute(f"delete from ops.backfill_slices where {SCOPE}", scope)  # noqa: S608
+
+
+def _scope(source: Source, client_id: str, window: Window) -> dict[str, object]:
+    return {
+        "client_id": client_id,
+        "source": source.name,
+        "window_start": window.start,
+        "window_end": window.end,
+    }

@@ -1,0 +1,94 @@
+"""What goes wrong with a long range: done twice after an interruption, a cursor that moves."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from ingest import backfill, ledger, pipeline, registry
+from ingest.landing import Window
+from signalroom.errors import ConfigurationError, SourceError
+from tests.support.processes import signalroom_cli
+from tests.support.vendor import Answer, Request, Vendor, scripted_vendor
+from tests.support.warehouse import Warehouse
+
+RANGE = Window(date(2026, 7, 1), date(2026, 9, 30))
+
+
+def spend(request: Request) -> Answer:
+    """One row for each day asked."""
+    start, end = (date.fromisoformat(request.query[name]) for name in ("date_from", "date_to"))
+    days = [start + timedelta(days=offset) for offset in range((end - start).days + 1)]
+    return Answer(
+        [{"date": str(day), "source": "A", "source_id": "a", "cost": 1.5} for day in days]
+    )
+
+
+def environment(vendor: Vendor) -> dict[str, str]:
+    return {
+        "SIGNALROOM_NOW": "2026-11-19T09:30:00-05:00",
+        "SIGNALROOM_CLIENTS": "713",
+        "SIGNALROOM_HTTP_MAX_WAIT_S": "0",
+        "REDTRACK_API_KEY": "k",
+        "REDTRACK_BASE_URL": vendor.url,
+    }
+
+
+def asked(vendor: Vendor) -> list[str]:
+    return [request.query["date_to"] for request in vendor.requests]
+
+
+def test_an_interrupted_backfill_goes_on_with_what_is_left(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse.activate(monkeypatch)
+    redtrack = registry.source("redtrack")
+    with scripted_vendor(spend) as vendor:
+        for name, value in environment(vendor).items():
+            monkeypatch.setenv(name, value)
+        pull = pipeline.make_pull(redtrack, "713", window=RANGE, resources=redtrack.daily)
+        parts = backfill.left(redtrack, "713", RANGE)
+        assert parts[0].end == RANGE.end
+        loads = backfill.run(redtrack, pull, parts)
+        next(loads)
+        next(loads)
+        vendor.answer = lambda request: Answer({"error": "down"}, 500)
+        with pytest.raises(SourceError):
+            next(loads)
+        done = [part for part in parts if part not in backfill.left(redtrack, "713", RANGE)]
+        assert done == parts[:2]
+
+        vendor.answer = spend
+        vendor.requests.clear()
+        for _ in backfill.run(redtrack, pull, backfill.left(redtrack, "713", RANGE)):
+            pass
+        assert asked(vendor) == [str(part.end) for part in parts[2:]]
+    rows = warehouse.rows("select count(*), count(distinct date) from redtrack.daily_spend")
+    assert rows == [(92, 92)]
+    # all done: the same range can be asked for again
+    assert backfill.left(redtrack, "713", RANGE) == parts
+
+
+def test_a_backfill_never_moves_the_cursor(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse.activate(monkeypatch)
+    with scripted_vendor(spend) as vendor:
+        env = {**warehouse.environment, **environment(vendor)}
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        backfilled = ("backfill", "redtrack", "--start", "2026-07-01", "--end", "2026-09-30")
+        planned = signalroom_cli(*backfilled, "--dry-run", env=env)
+        assert "4 slices left, 92 days, 4 requests" in planned.stdout
+        assert vendor.requests == []
+        done = signalroom_cli(*backfilled, env=env)
+        assert done.returncode == 0, done.stderr
+        assert asked(vendor) == sorted(asked(vendor), reverse=True)
+        assert len(vendor.requests) == 4
+    assert ledger.last_window_end("713", "redtrack", ("daily_spend",)) is None
+
+
+def test_a_source_without_days_says_so() -> None:
+    with pytest.raises(ConfigurationError, match="no history by day"):
+        backfill.left(registry.source("s3_exports"), "713", RANGE)
