@@ -21,9 +21,11 @@ def base_url(client_id: str) -> str:
 
 
 def connect(client_id: str) -> VendorClient:
-    """A client of the API, with a token of the client's own."""
+    """A client of the API, with a token of the client's own; what denies one is raised here."""
     base = base_url(client_id)
-    return VendorClient("mautic", client_id, base, token=Tokens(client_id, base))
+    tokens = Tokens(client_id, base)
+    tokens(False)
+    return VendorClient("mautic", client_id, base, token=tokens)
 
 
 def pages(

@@ -48,10 +48,7 @@ def events_landing(http: VendorClient, pull: Pull) -> Landing:
         for row in _rows(http, pull, part, entries):
             known = rows.get(row["uuid"])
             # an event that was sent twice is there twice until PostHog merges it
-            if known is None or (known["created_at"], known["timestamp"]) < (
-                row["created_at"],
-                row["timestamp"],
-            ):
+            if known is None or _known_at(known) < _known_at(row):
                 rows[row["uuid"]] = row
         pull.say(f"events {part}: {len(rows):,} rows")
     kept, columns = entries.finish(list(rows.values()), DAY_COLUMN)
@@ -91,6 +88,10 @@ def _rows(http: VendorClient, pull: Pull, window: Window, entries: Entries) -> I
             raise entries.error(f"{window}: there is said to be more, yet nothing more comes")
         last = reached
     raise entries.error(f"{window}: more than {PAGE_CAP} pages")
+
+
+def _known_at(row: Row) -> tuple[datetime, datetime]:
+    return row["created_at"] or row["timestamp"], row["timestamp"]
 
 
 def _within(window: Window, after: _Place | None = None) -> str:

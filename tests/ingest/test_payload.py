@@ -1,0 +1,98 @@
+"""What goes wrong with personal data inside JSON: it hides deeper, in lists, in addresses."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ingest.payload import Payload
+from ingest.privacy import Hasher
+from signalroom.errors import AnswerError
+
+ANA = "ana@mail.example"
+
+
+@pytest.fixture
+def payload(monkeypatch: pytest.MonkeyPatch) -> Payload:
+    monkeypatch.setenv("SIGNALROOM_HASH_SALT", "salt-of-the-tests")
+    return Payload("posthog", "events", "713")
+
+
+def hashed(value: str) -> str:
+    return Hasher(b"salt-of-the-tests").hash(value)
+
+
+def read(payload: Payload, value: object) -> Any:
+    text = payload.json(value)
+    assert text is not None
+    return json.loads(text)
+
+
+@pytest.mark.parametrize(
+    "personal",
+    [
+        {"$ip": "203.0.113.9"},
+        {"name": "Ana"},
+        {"$set": {"firstName": "Ana"}},
+        {"$set_once": {"Phone Number": "+15550100"}},
+        {"billing": {"name": "Ana"}},
+        {"people": [[{"last-name": "O'Neil"}]]},
+        {"card_number": "4111111111111111"},
+        {"customer": {"address": {"line": "1 Elm Street", "zip": "01234"}}},
+        {"$geoip_latitude": 40.7},
+    ],
+)
+def test_a_personal_key_is_dropped_at_any_depth(payload: Payload, personal: dict[str, Any]) -> None:
+    text = payload.json({**personal, "value": 1}) or ""
+    for told in ("203.0", "Ana", "5550100", "Elm", "O'Neil", "4111", "01234", "40.7"):
+        assert told not in text
+    assert '"value":1' in text
+
+
+def test_an_address_is_hashed_wherever_it_stands(payload: Payload) -> None:
+    said = {
+        "email": " ANA@mail.example ",
+        "list": [ANA, {"emails": [ANA, None]}],
+        "note": f"write to {ANA}.",
+        "$current_url": "https://x.example/?utm_source=fb&email=ana%40mail.example#e=ana@mail.example",
+        ANA: 1,
+    }
+    assert read(payload, said) == {
+        "email": hashed(ANA),
+        "list": [hashed(ANA), {"emails": [hashed(ANA), None]}],
+        "note": "write to ***.",
+        "$current_url": "https://x.example/?utm_source=fb&email=***#e=***",
+        hashed(ANA): 1,
+    }
+
+
+def test_the_parameters_of_a_web_address_are_keys_too(payload: Payload) -> None:
+    said = payload.plain("https://x.example/p?first_name=Ana&step=2&Phone=5550100")
+    assert said == "https://x.example/p?first_name=***&step=2&Phone=***"
+
+
+def test_the_text_is_one_whatever_the_order_of_the_keys(payload: Payload) -> None:
+    one = payload.json('{"b": [1, 2.50, true, null], "a": {"y": "é", "x": 412.37000000000006}}')
+    two = payload.json({"a": {"x": 412.37000000000006, "y": "é"}, "b": [1, 2.5, True, None]})
+    assert one == two == '{"a":{"x":412.37000000000006,"y":"é"},"b":[1,2.5,true,null]}'
+
+
+def test_what_an_engine_cannot_store_does_not_reach_it(payload: Payload) -> None:
+    text = payload.json('{"a": "x\\u0000y", "b": "\\ud800", "c": NaN}') or ""
+    assert json.loads(text) == {"a": "xy", "b": "?", "c": None}
+    assert text.encode()
+
+
+def test_nothing_is_nothing(payload: Payload) -> None:
+    assert payload.json(None) is None
+    assert payload.json("  ") is None
+    assert payload.json("{}") == "{}"
+    assert payload.plain("") == ""
+
+
+def test_what_is_no_json_is_an_error_that_does_not_repeat_it(payload: Payload) -> None:
+    with pytest.raises(AnswerError, match="posthog for client 713, events") as caught:
+        payload.json('{"email": "ana@mail.example"')
+    assert "ana" not in str(caught.value)
