@@ -109,7 +109,9 @@ def _load(source: Source, pull: Pull, progress: Progress, as_json: bool) -> list
     report: dict[str, object] = {"source": source.name, "client": pull.client_id}
     failures: list[str] = []
     try:
-        loaded = pipeline.load(source, replace(pull, say=step.say))
+        name = f"{source.title} {pull.client_id}"
+        pull = replace(pull, say=step.say, notice=lambda text: progress.note(f"{name}: {text}"))
+        loaded = pipeline.load(source, pull)
         failures += loaded.failures
         report |= {
             "window": str(loaded.window),

@@ -34,8 +34,9 @@ class Window:
 class Pull:
     """One request to a source: whose data, which days, asked at which business instant (UTC).
 
-    `resources` are the tables asked for; `say` takes a line of progress; `known_files` are the
-    files already read (ops.file_ledger), by table and file name.
+    `resources` are the tables asked for; `say` takes a line of progress, `notice` one that has to
+    be seen (a new column, a file that waits); `known_files` are the files already read
+    (ops.file_ledger), by table and file name.
     """
 
     client_id: str
@@ -44,6 +45,7 @@ class Pull:
     resources: tuple[str, ...]
     say: Say
     known_files: Mapping[tuple[str, str], KnownFile] = field(default_factory=dict)
+    notice: Say = lambda _: None
     is_backfill: bool = False  # which never moves the cursor of the daily pulls
 
 

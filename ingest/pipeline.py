@@ -77,6 +77,7 @@ def make_pull(
     asked: date | None = None,
     resources: tuple[str, ...] = (),
     say: Say = lambda _: None,
+    notice: Say = lambda _: None,
 ) -> Pull:
     """A pull of the given days, or of the days that are due (`asked` included)."""
     ledger.prepare()
@@ -89,6 +90,7 @@ def make_pull(
         resources=tables,
         say=say,
         known_files=ledger.known_files(client_id, source.name),
+        notice=notice,
     )
 
 
@@ -153,7 +155,7 @@ def smoke(source: Source) -> None:
     settings.load_env_file()
     for client in clients.active_clients():
         if is_on(source, client.id):
-            loaded = load(source, make_pull(source, client.id, say=click.echo))
+            loaded = load(source, make_pull(source, client.id, say=click.echo, notice=click.echo))
             click.echo(f"{loaded.source} {client.id} {loaded.window}: {loaded.rows}")
         else:
             click.echo(f"{source.name} {client.id}: off, {missing_variables(source, client.id)}")

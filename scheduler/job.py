@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from ingest import pipeline, registry
@@ -79,7 +80,9 @@ def ingest(
         step = progress.step(f"{source.title} {client.id}")
         steps[source.name, client.id] = step
         try:
-            pulls.append((source, make_pull(source, client.id, asked=day, say=step.say)))
+            notice = partial(_notice, progress, source, client)
+            pull = make_pull(source, client.id, asked=day, say=step.say, notice=notice)
+            pulls.append((source, pull))
         except SignalRoomError as error:
             step.fail(str(error))
             outcome.failures.append(str(error))
@@ -119,6 +122,10 @@ def _due(
         for client in working_for:
             if client.id not in off:
                 yield source, client
+
+
+def _notice(progress: Progress, source: Source, client: Client, text: str) -> None:
+    progress.note(f"{source.title} {client.id}: {text}")
 
 
 def build_marts(outcome: Outcome, progress: Progress) -> None:

@@ -49,7 +49,7 @@ def _read(http: VendorClient, zones: TimeZones, pull: Pull, table: str) -> Landi
         return list_landing(http, pull, table)
     part = _within(pull, table)
     if part is None:
-        pull.say(f"{table}: Everflow no longer keeps {pull.window}; the table keeps what it has")
+        pull.notice(f"{table}: Everflow no longer keeps {pull.window}; the table keeps what it has")
         return None
     if table == "conversions":
         return conversions_landing(http, part, zones.business)

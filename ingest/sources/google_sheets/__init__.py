@@ -44,9 +44,9 @@ def _landing(pull: Pull, one: SheetRange, spreadsheets: Spreadsheets) -> Landing
     found = table_of(spreadsheets.grid(one), where)
     known = pull.known_files.get((one.table, one.key))
     if found.columns:  # an empty range has no header that could differ
-        header.check(pull.client_id, one.table, found.columns, known, pull.say)
+        header.check(pull.client_id, one.table, found.columns, known, pull.notice)
     if found.errors:
-        pull.say(f"{one.table}: {found.errors:,} cells hold an error such as #N/A; they are null")
+        pull.notice(f"{one.table}: {found.errors:,} cells hold an error (#N/A); they are null")
     pull.say(f"{one.table}: {len(found.rows):,} rows")
     protection = Protection("google_sheets", one.table, pull.client_id)
     rows: list[Row] = protection.rows([{"_client_id": pull.client_id, **row} for row in found.rows])

@@ -40,7 +40,7 @@ def extract(pull: Pull) -> Iterator[Landing]:
         )
         if isinstance(listing, Listing):
             for notice in listing.notices:
-                pull.say(notice)
+                pull.notice(notice)
             landing.rows = Reading(bucket, pull, landing, rules).tables(listing.unread)
         else:
             landing.failures.append(str(listing))

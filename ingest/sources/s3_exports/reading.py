@@ -105,7 +105,7 @@ class Reading:
         """Say once which columns are new; where none are known, the first file's are not."""
         new = [name for name in dict.fromkeys(columns) if name not in self._columns]
         if new and self._columns:
-            self._say(f"new columns in {file.key}: {', '.join(new)}")
+            self._pull.notice(f"new columns in {file.key}: {', '.join(new)}")
         self._columns.update(new)
 
     def _say_progress(self, number: int, count: int) -> None:

@@ -128,7 +128,8 @@ class Bench:
             window=Window(date(2026, 11, 18), date(2026, 11, 19)),
             as_of=datetime(2026, 11, 19, 14, 30, tzinfo=UTC),
             resources=settings.pop("resources", SOURCE.resources),
-            say=(said if said is not None else []).append,
+            say=(said := said if said is not None else []).append,
+            notice=said.append,
             known_files=dict(self.known),
         )
 
