@@ -12,6 +12,8 @@ from signalroom.settings import require, variable
 
 _NEXT = re.compile(r",\s*(?=[^,=!]+=[^,=!]+!)")  # a comma inside a tab's name ends no range
 
+_CELLS = re.compile(r"([A-Za-z]*[0-9]*(:[A-Za-z]*[0-9]*)?)?")
+
 
 @dataclass(frozen=True)
 class SheetRange:
@@ -40,9 +42,9 @@ class SheetRange:
 def ranges(client_id: str) -> tuple[SheetRange, ...]:
     """The client's ranges; ConfigurationError for a malformed one and for a table named twice."""
     found = tuple(
-        _range(part.strip())
-        for part in _NEXT.split(require("GOOGLE_SHEETS_RANGES", client_id))
-        if part.strip()
+        _range(part)
+        for given in _NEXT.split(require("GOOGLE_SHEETS_RANGES", client_id))
+        if (part := given.strip().strip(","))
     )
     names = [one.table for one in found]
     for name in names:
@@ -71,7 +73,8 @@ def _range(text: str) -> SheetRange:
     spreadsheet_id, _, rest = place.partition("!")
     tab, _, cells = rest.rpartition("!") if "!" in rest else (rest, "", "")
     table, spreadsheet_id, tab = table.strip(), spreadsheet_id.strip(), tab.strip()
-    if not TABLE_NAME.fullmatch(table) or not spreadsheet_id or not tab:
+    is_range = spreadsheet_id and tab and _CELLS.fullmatch(cells.strip())
+    if not TABLE_NAME.fullmatch(table) or not is_range:
         raise ConfigurationError(
             f"GOOGLE_SHEETS_RANGES: {text!r} is no range; write table=spreadsheet_id!Tab!A1:Z, "
             "with a table of lower-case letters, digits and _."
