@@ -50,7 +50,7 @@ class TestMautic(Acceptance):
         for moment in self.moments:
             agency.set_now(moment)
             found = agency.truth("713", self.window.start, self.window.end)
-            opens.append(sum(row["open_count"] for row in found.mautic_email_stats))
+            opens.append(sum(int(str(row["open_count"])) for row in found.mautic_email_stats))
             contacts.append({row["id"] for row in found.mautic_contacts})
             orphans.append(sum(row["lead_id"] is None for row in found.mautic_email_stats))
         assert opens[0] < opens[1] < opens[2]

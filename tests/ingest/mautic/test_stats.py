@@ -117,7 +117,7 @@ def test_every_pull_goes_back_far_enough_for_opens(
     assert lengths == [35, 34]
     [(opens,)] = warehouse.rows("select sum(open_count) from mautic.email_stats")
     truth = own_agency.truth("713", pulls[0].window.start, pulls[0].window.end)
-    assert opens == sum(row["open_count"] for row in truth.mautic_email_stats)
+    assert opens == sum(int(str(row["open_count"])) for row in truth.mautic_email_stats)
     totals = warehouse.rows(
         "select sum(total) from ops.control_totals where measure = 'open_count'"
     )
