@@ -94,7 +94,7 @@ class PostHog:
         cached = self._cached.get((g.client, text))
         if cached is not None and refresh == "blocking":
             return jsonify({**cached, "is_cached": True})
-        answer = self._answer(parse(text, zone), zone) | {"hogql": text}
+        answer = self._answer(parse(text, zone), zone) | {"hogql": text, "is_cached": False}
         self._cached[g.client, text] = answer
         return jsonify(answer)
 
@@ -114,7 +114,7 @@ class PostHog:
         return {
             "results": rows, "columns": list(query.columns),
             "types": [[name, "String"] for name in query.columns],
-            "hasMore": len(found) > limit, "limit": limit, "offset": 0, "is_cached": False,
+            "hasMore": len(found) > limit, "limit": limit, "offset": 0,
             "timezone": zone.key, "error": None,
         }  # fmt: skip
 
