@@ -16,11 +16,12 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,6 +33,7 @@ ADMIN = "postgres"
 ROLE = "signalroom"
 START_WAIT_S = 60.0
 PR_SET_PDEATHSIG = 1
+FOLDER = "signalroom-postgres"
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
@@ -46,7 +48,7 @@ class PostgresServer:
     password: str
     settings: dict[str, str]
     process: subprocess.Popen[bytes] | None = None
-    made: int = field(default=0)
+    made: int = 0
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
@@ -101,12 +103,8 @@ class PostgresServer:
 
     def command(self, sql: str) -> None:
         """Run one statement as administrator."""
-        connection = self.connect(ADMIN)
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(sql)
-        finally:
-            connection.close()
+        with closing(self.connect(ADMIN)) as connection, connection.cursor() as cursor:
+            cursor.execute(sql)
 
     @contextmanager
     def database(self) -> Iterator[dict[str, str]]:
@@ -131,15 +129,15 @@ class PostgresServer:
 
     def log(self) -> str:
         """The last lines of the server's log."""
-        lines = (self.folder / "server.log").read_text(errors="replace").splitlines()
-        return "\n".join(lines[-15:])
+        return (self.folder / "server.log").read_text(errors="replace")[-2000:]
 
 
 @contextmanager
 def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
     """A server for the block; `durable` keeps fsync on, for tests that crash it."""
     user = _unprivileged_user() if os.geteuid() == 0 else None
-    folder = Path(tempfile.mkdtemp(prefix="signalroom-postgres-"))
+    remove_left_behind()
+    folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER}-{os.getpid()}-"))
     try:
         if user is not None:
             os.chown(folder, user.pw_uid, user.pw_gid)
@@ -161,6 +159,17 @@ def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
             server.stop("fast" if durable else "immediate")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_left_behind() -> None:
+    """Remove the data of servers whose tests were killed; their processes are gone already."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER}-*"):
+        try:
+            os.kill(int(folder.name.removeprefix(f"{FOLDER}-").split("-")[0]), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except (ValueError, PermissionError):
+            continue
 
 
 def find_binaries() -> Path:
@@ -216,14 +225,13 @@ def _identity(user: pwd.struct_passwd | None) -> dict[str, Any]:
 
 def _die_with_parent() -> None:
     # Also after kill -9 of the tests no server stays behind; SIGQUIT is an immediate shutdown.
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
 
 
 def _unprivileged_user() -> pwd.struct_passwd:
-    try:
-        return pwd.getpwnam("postgres")
-    except KeyError:
-        return pwd.getpwnam("nobody")
+    known = {user.pw_name: user for user in pwd.getpwall()}
+    return known.get("postgres") or known["nobody"]
 
 
 def _reachable(binaries: Path, user: pwd.struct_passwd | None, folder: Path) -> Path:
