@@ -1,0 +1,74 @@
+"""`docs/sources.md`, made from the sources: `python -m ingest.catalogue > docs/sources.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+
+import click
+
+from ingest import registry
+from ingest.http import RateLimit
+from ingest.landing import Source
+from signalroom.settings import window_days
+
+INTRODUCTION = """# Sources
+
+Made from the code by `python -m ingest.catalogue > docs/sources.md`; a test keeps it true.
+
+Every table is shared by all clients, each row with its `_client_id`. Rows are written by dlt with
+`merge` and `delete-insert`: what one answer covers is replaced together, so that repeating a load
+is harmless, what vanished at the vendor vanishes here, and a failed answer changes nothing. There
+is no cursor in dlt's state: which days are due follows from `ops.loads`, which files are unread
+from `ops.file_ledger`, both in the warehouse.
+"""
+REPLACED = {
+    "day": ("`_client_id, date`", "the business day"),
+    "file": ("`_client_id, _file_name`", "the file"),
+    "whole": ("`_client_id`", "the client's whole table"),
+}
+
+
+def page() -> str:
+    """The page as Markdown."""
+    return "\n".join([INTRODUCTION, *(line for name in registry.NAMES for line in _section(name))])
+
+
+def _section(name: str) -> Iterator[str]:
+    source = registry.source(name)
+    story = (import_module(f"ingest.sources.{name}").__doc__ or "").strip()
+    title, _, text = story.partition("\n\n")
+    yield f"## {name}\n\n{title}\n"
+    yield f"```\n{text}\n```\n"
+    yield "| table | merge key | replaced together | days of a pull | on |"
+    yield "|---|---|---|---|---|"
+    tables = (*source.resources, *source.optional)
+    for table in tables or ("one for each range",):
+        key, together = REPLACED[_kind(source, table)]
+        shown = f"`{name}.{table}`" if tables else table
+        days = _days(source) if _kind(source, table) == "day" else "-"
+        switch = f"`{source.optional[table]}=on`" if table in source.optional else "always"
+        yield f"| {shown} | {key} | {together} | {days} | {switch} |"
+    yield f"\nNeeds {', '.join(f'`{variable}`' for variable in source.required)}. {_limit(name)}\n"
+
+
+def _kind(source: Source, table: str) -> str:
+    if table in source.daily or table in source.optional:
+        return "day"
+    return "file" if source.name == "s3_exports" else "whole"
+
+
+def _days(source: Source) -> str:
+    recent, initial = window_days("recent", source.name), window_days("initial", source.name)
+    return f"{recent}, the first time {initial}"
+
+
+def _limit(name: str) -> str:
+    limit = getattr(import_module(f"ingest.sources.{name}.settings"), "RATE_LIMIT", None)
+    if not isinstance(limit, RateLimit):
+        return "The vendor names no limit; a 429 is waited out."
+    return f"At most {limit.calls} requests in {limit.seconds:g} s."
+
+
+if __name__ == "__main__":
+    click.echo(page(), nl=False)
