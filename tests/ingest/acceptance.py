@@ -77,7 +77,9 @@ class Acceptance:
     def load(self, client_id: str, said: list[str]) -> pipeline.Loaded:
         """Load the window; what was said goes to `said`."""
         source = registry.source(self.source)
-        pull = pipeline.make_pull(source, client_id, window=self.window, say=said.append)
+        pull = pipeline.make_pull(
+            source, client_id, window=self.window, say=said.append, notice=said.append
+        )
         loaded = pipeline.load(source, pull)
         said += [loaded.summary(), *loaded.failures, repr(pull), repr(loaded)]
         return loaded

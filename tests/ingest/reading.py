@@ -23,14 +23,16 @@ def pull_of(
     resources: tuple[str, ...] = (),
     said: list[str] | None = None,
 ) -> Pull:
-    """A pull that needs no warehouse; its progress goes to `said`."""
+    """A pull that needs no warehouse; its progress and its notices go to `said`."""
     found = registry.source(source)
+    said = said if said is not None else []
     return Pull(
         client_id=client_id,
         window=window or Window(clock.today(), clock.today()),
         as_of=clock.now(),
         resources=pipeline.choose_tables(found, client_id, resources),
-        say=(said if said is not None else []).append,
+        say=said.append,
+        notice=said.append,
     )
 
 
