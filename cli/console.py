@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from signalroom.masking import mask
 from signalroom.progress import Step
@@ -75,12 +76,16 @@ class Display:
         if sys.stdout.isatty() and not quiet:
             self._live = Progress(
                 SpinnerColumn(),
-                TextColumn("{task.description}"),
-                BarColumn(bar_width=16),
-                TextColumn("[dim]{task.fields[note]}[/]"),
-                TimeElapsedColumn(),
+                TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+                BarColumn(bar_width=10),
+                TextColumn(
+                    "[dim]{task.fields[note]}[/]",
+                    table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+                ),
+                TimeElapsedColumn(table_column=Column(no_wrap=True, min_width=7)),
                 console=Console(),
                 transient=True,
+                expand=True,
             )
 
     def __enter__(self) -> Display:

@@ -91,7 +91,7 @@ def ingest(
         try:
             if extracted.error:
                 raise extracted.error
-            step.say("loading")
+            step.say("is loaded")
             loaded = pipeline.store(extracted.source, extracted.pull, extracted.landings)
         except SignalRoomError as error:
             step.fail(str(error))
