@@ -14,6 +14,7 @@ from ingest.landing import Landing, Plan, Pull, Source
 from ingest.numbers import TEXT_TYPE
 from ingest.privacy import Policy, policy, salt
 from ingest.sources.s3_exports.bucket import Bucket
+from ingest.sources.s3_exports.intake import rules_digest
 from ingest.sources.s3_exports.listing import Listing, list_files
 from ingest.sources.s3_exports.place import Prefix, place, refuse_shared_prefixes
 from ingest.sources.s3_exports.reading import Reading
@@ -69,12 +70,12 @@ def _listings(pull: Pull) -> tuple[Bucket, dict[Prefix, Listing | CredentialsErr
     where = place(pull.client_id)
     refuse_shared_prefixes(where)
     bucket = Bucket(where)
-    is_all = set(pull.resources) >= set(RESOURCES)  # then also tables of prefixes of one's own
     found: dict[Prefix, Listing | CredentialsError] = {}
     for prefix in where.prefixes:
-        if is_all or prefix.table in pull.resources:
+        if prefix.table in pull.resources:
+            rules = policy(SOURCE.name, prefix.table, pull.client_id)
             try:
-                found[prefix] = list_files(bucket, prefix, pull)
+                found[prefix] = list_files(bucket, prefix, pull, rules_digest(rules, prefix.table))
             except CredentialsError as error:
                 found[prefix] = error
     refusals = [one for one in found.values() if isinstance(one, CredentialsError)]
@@ -99,4 +100,5 @@ SOURCE = Source(
     account=lambda client_id: place(client_id).account,
     extract=extract,
     plan=plan,
+    tables=lambda client_id: tuple(prefix.table for prefix in place(client_id).prefixes),
 )

@@ -14,8 +14,8 @@ import pyarrow.csv as pacsv
 from ingest.sources.s3_exports.content import Content
 from ingest.sources.s3_exports.errors import AbnormalError
 from ingest.sources.s3_exports.header import Header
-from ingest.sources.s3_exports.records import is_long
-from ingest.sources.s3_exports.settings import BLOCK_BYTES, MAX_CELL_BYTES, TELLING_WIDTH
+from ingest.sources.s3_exports.records import is_like_a_row
+from ingest.sources.s3_exports.settings import BLOCK_BYTES, MAX_CELL_BYTES
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def fast_batches(content: Content, header: Header) -> Iterator[Batch]:
     try:
         with pa.PythonFile(content.bytes_from(header.offset, row), mode="r") as file:
             yield from _until_guard(_parsed(file, header), guard)
-    except pa.ArrowInvalid as error:
+    except pa.ArrowException as error:
         raise AbnormalError(type(error).__name__) from None
 
 
@@ -83,10 +83,10 @@ def _checked(batch: Any, first: int) -> Batch:
         longest = pc.max(sizes).as_py() or 0
         if longest > MAX_CELL_BYTES:
             raise AbnormalError("a huge cell")
-        if longest >= width >= TELLING_WIDTH:
+        if longest >= width > 1:
             long = column.filter(pc.greater_equal(sizes, width))
             for cell in long.filter(pc.match_substring_regex(long, "[\r\n]")).to_pylist():
-                if is_long(cell, width):
+                if is_like_a_row(cell, width):
                     raise AbnormalError("a cell like a row")
     row_ids = pa.array(range(first, first + batch.num_rows), pa.int64())
     return Batch(row_ids, dict(zip(batch.schema.names, batch.columns, strict=True)))

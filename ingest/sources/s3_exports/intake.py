@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +18,12 @@ from ingest.sources.s3_exports.content import stored
 from ingest.sources.s3_exports.errors import AbnormalError, RefusedError, WaitingError
 from ingest.sources.s3_exports.header import read_header
 from ingest.sources.s3_exports.rejects import TolerantReader
-from ingest.sources.s3_exports.settings import MAX_ROWS, MAX_STORED_BYTES
+from ingest.sources.s3_exports.settings import (
+    LIMITS,
+    MAX_ROWS,
+    MAX_STORED_BYTES,
+    REQUIRED_COLUMNS,
+)
 from ingest.sources.s3_exports.shape import AMOUNT, Origin, Shape
 from ingest.sources.s3_exports.spool import Spool
 from signalroom import clock
@@ -88,6 +94,12 @@ def _held(shape: Shape, batches: Iterator[Batch]) -> Spool:
             raise RefusedError(f"it has more than {MAX_ROWS:,} rows")
     shape.check_cards()
     return spool
+
+
+def rules_digest(policy: Policy, table: str) -> str:
+    """Identifies the rules by which a table's files are refused."""
+    rules = (policy, REQUIRED_COLUMNS.get(table), LIMITS)
+    return f"rules {hashlib.sha256(repr(rules).encode()).hexdigest()[:16]}"
 
 
 def record(file: StoredFile, status: Any, **what: Any) -> FileRecord:

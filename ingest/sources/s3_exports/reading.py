@@ -12,7 +12,7 @@ from ingest.landing import Landing, Pull
 from ingest.privacy import Policy
 from ingest.sources.s3_exports.bucket import Bucket, StoredFile
 from ingest.sources.s3_exports.errors import ChangedError, RefusedError, WaitingError
-from ingest.sources.s3_exports.intake import Accepted, record, take
+from ingest.sources.s3_exports.intake import Accepted, record, rules_digest, take
 from ingest.sources.s3_exports.settings import (
     KNOWN_COLUMNS,
     LANDED_BYTES,
@@ -32,6 +32,11 @@ class Reading:
         self._policy = policy
         self._whose = f"s3_exports for client {pull.client_id}"
         self._columns = set(KNOWN_COLUMNS.get(landing.table, ()))
+        self._headers = {
+            known.header
+            for (table, _), known in pull.known_files.items()
+            if table == landing.table and known.status == "loaded"
+        }
         self._rows = 0
         self._failed_in_a_row = 0
         self._said_at = time.monotonic()
@@ -70,17 +75,18 @@ class Reading:
         try:
             accepted = take(self._bucket, file, landing.table, self._policy)
         except ChangedError as reason:
-            self._say(f"{reason}; the next run reads it")
+            self._notice(f"{reason}; the next run reads it")
             return None
         except WaitingError as reason:
-            self._say(f"{file.key} waits for a new upload: {reason}. Its earlier rows stay")
+            self._notice(f"{file.key} waits for a new upload: {reason}. Its earlier rows stay")
             landing.files.append(record(file, "waiting", reason=str(reason)))
             return None
         except RefusedError as reason:
             landing.failures.append(
                 f"{self._whose}: {file.key} is refused: {reason}. Its earlier rows stay."
             )
-            landing.files.append(record(file, "refused", reason=str(reason)))
+            rules = rules_digest(self._policy, landing.table)
+            landing.files.append(record(file, "refused", reason=str(reason), header=rules))
             return None
         except SourceError as error:
             landing.failures.append(str(error))
@@ -94,24 +100,32 @@ class Reading:
             self._failed_in_a_row += 1
             return None
         self._failed_in_a_row = 0
-        self._announce(file, accepted.columns)
+        self._announce(accepted)
         landing.files.append(accepted.record)
         landing.totals.append(accepted.total)
         landing.dead_letters.extend(accepted.dead_letters)
         self._rows += accepted.record.row_count
         return accepted
 
-    def _announce(self, file: StoredFile, columns: tuple[str, ...]) -> None:
-        """Say once which columns are new; where none are known, the first file's are not."""
-        new = [name for name in dict.fromkeys(columns) if name not in self._columns]
-        if new and self._columns:
-            self._pull.notice(f"new columns in {file.key}: {', '.join(new)}")
+    def _announce(self, accepted: Accepted) -> None:
+        """Say once what is new in a header; of a table's first file nothing is."""
+        file, header = accepted.record.file_name, accepted.record.header
+        new = [name for name in dict.fromkeys(accepted.columns) if name not in self._columns]
+        if new and header not in self._headers:
+            if self._columns:
+                self._notice(f"new columns in {file}: {', '.join(new)}")
+            elif self._headers:
+                self._notice(f"{file} has a header not seen before: {', '.join(new)}")
+        self._headers.add(header)
         self._columns.update(new)
 
     def _say_progress(self, number: int, count: int) -> None:
         if number == count or time.monotonic() - self._said_at > SAY_EVERY_S:
             self._say(f"{number} of {count} files, {self._rows:,} rows")
             self._said_at = time.monotonic()
+
+    def _notice(self, line: str) -> None:
+        self._pull.notice(f"{self._landing.table}: {line}")
 
     def _say(self, line: str) -> None:
         self._pull.say(f"{self._landing.table}: {line}")

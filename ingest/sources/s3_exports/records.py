@@ -16,6 +16,7 @@ from typing import TextIO
 from ingest.sources.s3_exports.errors import RefusedError, WaitingError
 from ingest.sources.s3_exports.settings import MAX_CELL_BYTES, MAX_RECORD_BYTES, TELLING_WIDTH
 
+csv.field_size_limit(MAX_CELL_BYTES)  # of the process; the module's own limit is an eighth of it
 ESCAPED_BYTES = re.compile("[\ud800-\udfff]")
 OPEN_QUOTE = "a quoted cell that never closes"
 LONG_CELL = f"a cell of more than {MAX_CELL_BYTES >> 20} MB"
@@ -91,8 +92,8 @@ def records(text: TextIO, width: int, lines_before: int) -> Iterator[Record]:
             fault = OPEN_QUOTE
         fault = fault or _fault(cells, lines.taken, width)
         line = lines.before + 1
-        if (fault or lines.is_cut) and any(is_long(one, width) for one in lines.taken[1:]):
-            # A stray quote has swallowed whole rows: only the line that opens it is bad.
+        if (fault or lines.is_cut) and _has_swallowed(lines, width):
+            # A stray quote: only the line that opens it is bad, the others are read again.
             yield Record(line, [], OPEN_QUOTE)
             lines.release(1)
             reader = csv.reader(lines)
@@ -106,9 +107,22 @@ def records(text: TextIO, width: int, lines_before: int) -> Iterator[Record]:
             yield Record(line, cells, fault)
 
 
-def is_long(text: str, width: int) -> bool:
-    """Whether a line or cell has the commas of a whole row; of a narrow row, that tells nothing."""
-    return width >= TELLING_WIDTH and text.count(",") >= width - 1
+def is_like_a_row(text: str, width: int) -> bool:
+    """Whether a line or a cell has the commas of a whole row."""
+    return text.count(",") >= width - 1 > 0
+
+
+def _has_swallowed(lines: Lines, width: int) -> bool:
+    """Whether whole rows lie behind the first line of what was read as one row.
+
+    In a narrow file a sentence may look like a row: there it takes a misplaced quote as well.
+    """
+    if not any(is_like_a_row(line, width) for line in lines.taken[1:]):
+        return False
+    if width >= TELLING_WIDTH:
+        return True
+    is_torn = lines.is_cut and not lines.taken[-1].endswith(("\n", "\r"))
+    return not (is_torn or _is_strict(lines.taken))
 
 
 def _is_strict(lines: list[str]) -> bool:
@@ -123,7 +137,9 @@ def _is_strict(lines: list[str]) -> bool:
 def _fault(cells: list[str], lines: list[str], width: int) -> str | None:
     if cells and len(cells) != width:
         return f"{len(cells)} cells instead of {width}"
-    if len(lines) > 1 and any(is_long(cell, width) for cell in cells) and not _is_strict(lines):
+    # Two stray quotes make one row, of the right width, of all rows between them.
+    may_be_many = len(lines) > 1 and any(is_like_a_row(cell, width) for cell in cells)
+    if may_be_many and not _is_strict(lines):
         return OPEN_QUOTE
     for line in lines:
         if "\0" in line:

@@ -17,6 +17,7 @@ from ingest.sources.s3_exports.errors import RefusedError
 from ingest.sources.s3_exports.header import Header
 from ingest.sources.s3_exports.records import Record, records
 from ingest.sources.s3_exports.settings import (
+    BLOCK_BYTES,
     FEW_REJECTED,
     MAX_REJECTED,
     MAX_REJECTED_SHARE,
@@ -56,7 +57,7 @@ class TolerantReader:
                 row_ids.append(count - 1)
                 rows.append(record.cells)
                 size += sum(map(len, record.cells))
-                if len(rows) >= TOLERANT_BATCH_ROWS or size > 8 << 20:
+                if len(rows) >= TOLERANT_BATCH_ROWS or size > BLOCK_BYTES:
                     yield _batch(names, row_ids, rows)
                     row_ids, rows, size = [], [], 0
         allowed = max(FEW_REJECTED, int(count * MAX_REJECTED_SHARE))
@@ -89,7 +90,7 @@ class TolerantReader:
                 self._header.names, self._header.bases, record.cells, strict=True
             ):
                 if cell and self._policy.action(base) == "keep":
-                    cells[name] = hide(UNPRINTABLE.sub("\ufffd", cell[:CELL_LENGTH]))
+                    cells[name] = hide(UNPRINTABLE.sub("\ufffd", cell))[:CELL_LENGTH]
         elif record.cells and re.fullmatch("[0-9]{1,12}", record.cells[0]):
             base = self._header.bases[0]
             if self._policy.action(base) == "keep":

@@ -34,6 +34,11 @@ MAX_REJECTED = 1_000
 MAX_REJECTED_SHARE = 0.01
 FEW_REJECTED = 5  # let through in a file too small for a share to mean anything
 
+LIMITS = (
+    *(MAX_STORED_BYTES, MAX_EXPANDED_BYTES, MAX_RATIO, MAX_ROWS, MAX_COLUMNS, MAX_CELL_BYTES),
+    *(MAX_RECORD_BYTES, MAX_REJECTED, MAX_REJECTED_SHARE, FEW_REJECTED),
+)
+
 SAY_EVERY_S = 5.0
 BLOCK_BYTES = 2 << 20  # that Arrow parses at once; larger is a little faster, for much memory
 HELD_BYTES = 16 << 20  # of one file's rows in memory before they go to a temporary file

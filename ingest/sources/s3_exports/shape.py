@@ -18,7 +18,7 @@ from ingest.sources.s3_exports.header import Header
 from ingest.sources.s3_exports.settings import KNOWN_COLUMNS
 
 AMOUNT = "total_amount"
-PLAIN_AMOUNT = "^-?[0-9]{1,15}([.][0-9]{1,18})?$"
+PLAIN_AMOUNT = "^-?[0-9]{1,12}([.][0-9]{1,18})?$"
 AMOUNT_TYPE = pa.decimal128(38, 18)
 EXACT = Context(prec=60)  # Python's default keeps 28 digits
 META = {

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 from botocore.config import Config
 
+from ingest import pipeline
 from ingest.landing import KnownFile, Landing, Plan, Pull, Window
 from ingest.sources.s3_exports import SOURCE
 from ingest.sources.s3_exports.settings import ORDER_COLUMNS
@@ -96,7 +97,7 @@ class Taken:
     def known(self) -> dict[tuple[str, str], KnownFile]:
         """What the ledger knows afterwards."""
         return {
-            (table, file.file_name): KnownFile(file.etag, file.size_bytes, file.status)
+            (table, file.file_name): KnownFile(file.etag, file.size_bytes, file.status, file.header)
             for table, landing in self.landings.items()
             for file in landing.files
         }
@@ -123,13 +124,14 @@ class Bench:
 
     def pull(self, said: list[str] | None = None, **settings: Any) -> Pull:
         """A pull that knows what earlier ones have read."""
+        lines = [] if said is None else said
         return Pull(
             client_id=settings.pop("client_id", "713"),
             window=Window(date(2026, 11, 18), date(2026, 11, 19)),
             as_of=datetime(2026, 11, 19, 14, 30, tzinfo=UTC),
-            resources=settings.pop("resources", SOURCE.resources),
-            say=(said := said if said is not None else []).append,
-            notice=said.append,
+            resources=settings.pop("resources", None) or pipeline.choose_tables(SOURCE, "713"),
+            say=lines.append,
+            notice=lines.append,
             known_files=dict(self.known),
         )
 

@@ -104,7 +104,8 @@ def test_what_is_kept_of_a_bad_row_is_nobodys_secret(bench: Bench) -> None:
     found = lines(5)
     private = order(2, billing_fname="Zebedee", billing_phone="5125550199", ip_address="10.9.8.7",
                     billing_street_address="9 Elm", cc_expires="0931", billing_email="z@x.org",
-                    notes="paid 4111111111111111 by phone", order_status="N\0EW")  # fmt: skip
+                    notes="paid 4111111111111111 by phone", order_status="N\0EW",
+                    descriptor="x" * 188 + " 5555555555554444")  # fmt: skip
     row = export([private]).splitlines(keepends=True)[1]
     found[2] = row
     found[3] = short(row.replace(b"\0", b""))
@@ -115,7 +116,16 @@ def test_what_is_kept_of_a_bad_row_is_nobodys_secret(bench: Bench) -> None:
     assert nul["kept"]["notes"] == "paid *** by phone"
     assert nul["kept"]["order_status"] == "N\ufffdEW"
     assert ragged == {"cells": WIDTH - 1, "expected": WIDTH, "kept": {"orders_id": "2"}}
-    for secret in ("Zebedee", "5125550199", "10.9.8.7", "9 Elm", "0931", "z@x.org", "4111111"):
+    for secret in (
+        "Zebedee",
+        "5125550199",
+        "10.9.8.7",
+        "9 Elm",
+        "0931",
+        "z@x.org",
+        "4111111",
+        "55555",
+    ):
         assert secret not in taken.everything
 
 
@@ -252,6 +262,27 @@ def test_stray_quotes_cost_their_own_rows_only(bench: Bench, second: int) -> Non
     letters = taken.landings["orders_create"].dead_letters
     assert [one.line_number for one in letters] == [101, second + 1]
     assert len(taken.rows()) == 298
+
+
+def test_a_stray_quote_in_a_narrow_file_costs_its_own_rows_only(bench: Bench) -> None:
+    found = [b"id,name,note\n", *(b"%d,a,b\n" % number for number in range(30))]
+    found[11] = b'10,"a,b\n'
+    found[21] = b'20,"a,b\n'
+    bench.put(b"".join(found), "prospects-create/a.csv")
+    bench.put(b'id,name,note\n1,a,"a, b,\nc, d, e"\n', "prospects-create/b.csv")
+    taken = bench.take()
+    letters = taken.landings["prospects_create"].dead_letters
+    assert [one.line_number for one in letters] == [12, 22]
+    assert len(taken.rows("prospects_create")) == 29
+    assert taken.rows("prospects_create")[-1]["note"] == "a, b,\nc, d, e"
+
+
+def test_a_cell_below_the_limit_is_sound_for_either_reader(bench: Bench) -> None:
+    notes = "n" * 300_000
+    bench.put(export([order(1, notes=notes)]))
+    bench.put(export([order(1, notes=notes)]) + b"one cell\r\n", "orders-update/a.csv")
+    taken = bench.take()
+    assert taken.rows()[0]["notes"] == taken.rows("orders_update")[0]["notes"] == notes
 
 
 def test_a_text_with_as_many_commas_as_a_row_is_no_stray_quote(bench: Bench) -> None:

@@ -107,6 +107,20 @@ def test_a_client_can_choose_otherwise_but_never_for_card_data(bench: Bench, rul
     assert policy("s3_exports", "orders_create", "cti").action("billing_fname") == "drop"
 
 
+def test_a_refused_file_is_tried_again_once_the_rules_have_changed(
+    bench: Bench, rules: Any
+) -> None:
+    bench.put(export([order(1, c1=VISA)]))
+    assert len(bench.take().failures) == 1
+    assert bench.plan().files == 0
+    rules(identifiers=["c1"])
+    assert bench.plan().files == 1
+    taken = bench.take()
+    assert taken.failures == []
+    assert taken.rows()[0]["c1"] == VISA
+    assert bench.plan().files == 0
+
+
 @pytest.mark.parametrize(
     "changes",
     [
