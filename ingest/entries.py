@@ -68,7 +68,7 @@ class Entries:
         for row in kept:
             for name, value in row.items():
                 if isinstance(value, str) and name not in self._shape.documents:
-                    row[name] = self._payload.plain(value)
+                    row[name] = self._payload.plain(value, name)
         declared = self._protection.columns(
             {**CLIENT_COLUMN, **(more or {}), **columns_of(self._known)}
         )

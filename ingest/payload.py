@@ -24,7 +24,7 @@ class Payload:
     A key counts under its own name and under its path, both in snake case (`name` and
     `billing_name` for `billing: {name}`); the stricter action holds, also for the parameters of
     web addresses, which are masked. An e-mail address is hashed wherever it stands, and masked
-    inside longer text.
+    inside longer text, but for what a rule keeps by name.
     """
 
     def __init__(self, source: str, table: str, client_id: str) -> None:
@@ -32,6 +32,7 @@ class Payload:
         self._client_id = client_id
         self._policy = policy(source, table, client_id)
         self._actions: dict[tuple[str, str], Action] = {}
+        self._chosen: dict[str, bool] = {}
         self._hasher: Hasher | None = None
 
     def json(self, value: object) -> str | None:
@@ -44,17 +45,19 @@ class Payload:
         if value is None:
             return None
         return json.dumps(
-            self._cleaned(value, ""), ensure_ascii=False, sort_keys=True, separators=(",", ":")
+            self._cleaned(value), ensure_ascii=False, sort_keys=True, separators=(",", ":")
         )
 
-    def plain(self, value: str | None) -> str | None:
-        """A text without what the policy takes out of web addresses, and without e-mail addresses:
-        a hash where there is nothing else.
+    def plain(self, value: str | None, name: str = "") -> str | None:
+        """The text under that name, without what the policy takes out of web addresses, and
+        without e-mail addresses: a hash where there is nothing else.
         """
         if not value:
             return value
         # neither a NUL nor half a surrogate pair can be stored
         said = value.replace("\x00", "").encode("utf-8", "replace").decode()
+        if self._is_chosen(name):
+            return said
         if "://" in said and "=" in said:
             said = _IN_ADDRESS.sub(self._parameter, said)
         if "@" not in said and "%40" not in said:
@@ -77,22 +80,29 @@ class Payload:
                 f"{self._where}: a value that should be JSON is none; nothing was loaded."
             ) from None
 
-    def _cleaned(self, value: Any, path: str) -> Any:
+    def _is_chosen(self, name: str) -> bool:
+        """Whether a rule says that what has this name is kept."""
+        if name not in self._chosen:
+            named = (rule.action for rule in self._policy.rules if rule.names(name))
+            self._chosen[name] = next(named, None) == "keep"
+        return self._chosen[name]
+
+    def _cleaned(self, value: Any, path: str = "", name: str = "") -> Any:
         if isinstance(value, dict):
             kept: dict[Any, Any] = {}
             for key, inner in value.items():
-                name = _snake(key)
-                below = f"{path}_{name}" if path else name
-                action = self._action(name, below)
+                inside = _snake(key)
+                below = f"{path}_{inside}" if path else inside
+                action = self._action(inside, below)
                 if action == "hash":
                     kept[key] = self._hashed(inner)
                 elif action == "keep":
-                    kept[self.plain(key)] = self._cleaned(inner, below)
+                    kept[self.plain(key)] = self._cleaned(inner, below, inside)
             return kept
         if isinstance(value, list):
-            return [self._cleaned(inner, path) for inner in value]
+            return [self._cleaned(inner, path, name) for inner in value]
         if isinstance(value, str):
-            return self.plain(value)
+            return self.plain(value, name)
         return float(value) if isinstance(value, Decimal) else value
 
     def _hashed(self, value: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ingest.payload import Payload
-from ingest.privacy import Hasher
+from ingest.privacy import Hasher, Policy, Rule
 from signalroom.errors import AnswerError
 
 ANA = "ana@mail.example"
@@ -66,6 +66,21 @@ def test_an_address_is_hashed_wherever_it_stands(payload: Payload) -> None:
         "$current_url": "https://x.example/?utm_source=fb&email=***#e=***",
         hashed(ANA): 1,
     }
+
+
+def test_a_client_may_keep_what_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = (Rule(("*email",), "keep"), Rule(("*email*", "name"), "drop"))
+    monkeypatch.setattr("ingest.payload.policy", lambda *_: Policy("713", (), (), rules))
+    monkeypatch.setenv("SIGNALROOM_HASH_SALT", "salt-of-the-tests")
+    payload = Payload("posthog", "events", "713")
+    said = {"email": ANA, "set": {"work_email": [ANA]}, "email_2": ANA, "name": "Ana", "id": ANA}
+    assert read(payload, said) == {
+        "email": ANA,
+        "set": {"work_email": [ANA]},
+        "id": hashed(ANA),
+    }
+    assert payload.plain(ANA, "email") == ANA
+    assert payload.plain(ANA, "distinct_id") == hashed(ANA)
 
 
 def test_the_parameters_of_a_web_address_are_keys_too(payload: Payload) -> None:
