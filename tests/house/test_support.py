@@ -75,7 +75,6 @@ def test_no_server_outlives_killed_tests() -> None:
     killed = run([sys.executable, "-c", script], {"PYTHONPATH": str(ROOT)})
     pid, folder = killed.stdout.split()
     subprocess.run(["timeout", "20", "tail", f"--pid={pid}", "-f", "/dev/null"], check=True)
-    assert Path(folder).exists()
     remove_left_behind()
     assert not Path(folder).exists()
 
