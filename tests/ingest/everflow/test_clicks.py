@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -13,17 +14,20 @@ from ingest.sources.everflow import SOURCE
 from sandbox import Agency
 from signalroom.errors import AnswerError, ConfigurationError
 from tests.ingest.reading import extract, plain, pull_of, rows_of, stored
+from tests.support.vendor import Answer, Request, scripted_vendor
 from tests.support.warehouse import Warehouse
 
 ONLY = ("clicks",)
+PERIOD = ("from", "to")
 # the clocks go back on the first of November: that day has 25 hours
-CLOCK_CHANGE = Window(date(2026, 10, 31), date(2026, 11, 2))
+CLOCK_CHANGE = Window(date(2026, 11, 1), date(2026, 11, 1))
+CAP = 100
 
 
 @pytest.fixture
 def capped(own_agency: Agency, monkeypatch: pytest.MonkeyPatch) -> Agency:
-    own_agency.caps.everflow_clicks = 150
-    monkeypatch.setattr("ingest.sources.everflow.settings.CLICK_ROW_CAP", 150)
+    own_agency.caps.everflow_clicks = CAP
+    monkeypatch.setattr("ingest.sources.everflow.settings.CLICK_ROW_CAP", CAP)
     return own_agency
 
 
@@ -31,12 +35,34 @@ def test_a_silent_cut_is_found_and_nothing_is_lost_or_doubled(capped: Agency) ->
     landing = extract(pull_of("everflow", "cti", CLOCK_CHANGE, ONLY), "everflow")["clicks"]
     expected = capped.truth("cti", CLOCK_CHANGE.start, CLOCK_CHANGE.end).clicks
     columns = list(expected[0])
-    assert len(expected) > 2000
+    assert len(expected) > 700
     assert plain(rows_of(landing), columns) == plain(expected, columns)
-    assert [total.partition_key for total in landing.totals] == [
-        "2026-10-31", "2026-11-01", "2026-11-02",
-    ]  # fmt: skip
-    assert sum(int(total.totals["rows"]) for total in landing.totals) == len(expected)
+    assert [total.totals["rows"] for total in landing.totals] == [len(expected)]
+
+
+def test_the_hour_that_comes_twice_is_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows that end within it are told in UTC, where no hour comes twice."""
+    midnight = int(datetime(2026, 11, 1, 4, tzinfo=UTC).timestamp())
+    clicks = [midnight + 3600 + 600 * number for number in range(12)]  # 01:00 to 02:00, twice
+
+    def epoch(text: str, zone_id: int) -> float:
+        zone = {67: UTC, 80: ZoneInfo("America/New_York")}[zone_id]
+        return datetime.fromisoformat(text).replace(tzinfo=zone).timestamp()
+
+    def answer(request: Request) -> Answer:
+        if request.path.endswith("/timezones"):
+            return Answer({"timezones": []})
+        start, end = (epoch(request.body[name], request.body["timezone_id"]) for name in PERIOD)
+        found = [{"unix_timestamp": at} for at in clicks if start <= at <= end]
+        return Answer({"clicks": found[:2]})
+
+    monkeypatch.setattr("ingest.sources.everflow.settings.CLICK_ROW_CAP", 2)
+    with scripted_vendor(answer) as vendor:
+        monkeypatch.setenv("EVERFLOW_API_KEY", "key")
+        monkeypatch.setenv("EVERFLOW_BASE_URL", vendor.url)
+        monkeypatch.setenv("SIGNALROOM_NOW", "2026-11-19T09:30:00-05:00")
+        landing = extract(pull_of("everflow", "713", CLOCK_CHANGE, ONLY), "everflow")["clicks"]
+    assert [int(row["click_at"].timestamp()) for row in rows_of(landing)] == clicks
 
 
 def test_more_clicks_in_one_second_than_an_answer_holds_is_no_load(
