@@ -10,6 +10,9 @@ from pathlib import Path
 
 from tests.support.processes import BIN, TIMEOUT_S, own_environment
 
+# Unit tests read no table: once per engine is enough (test_marts).
+WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
+
 
 @dataclass(frozen=True)
 class Outcome:

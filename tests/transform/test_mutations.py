@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.warehouse import Warehouse
 from tests.transform import raw, worked_example
-from tests.transform.dbt import Dbt
+from tests.transform.dbt import WITHOUT_UNIT_TESTS, Dbt
 from tests.transform.raw import Spend, Stat
 
 pytestmark = pytest.mark.slow
@@ -78,7 +78,7 @@ def loaded(module_warehouse: Warehouse, module_dbt: Dbt) -> Warehouse:
         ],
     )
     raw.note_files(warehouse, "orders_create", {FILE: 3})
-    module_dbt.succeeds("build")
+    module_dbt.succeeds("build", *WITHOUT_UNIT_TESTS)
     for number, table in enumerate(MUTATED):
         warehouse.execute(f"create table ops.saved_{number} as select * from {table}")
     return warehouse
@@ -123,7 +123,7 @@ def test_each_change_of_raw_is_caught_and_the_marts_stay(built: Warehouse, modul
     for change in changes:
         built.execute(change)
 
-    outcome = module_dbt.run("build")
+    outcome = module_dbt.run("build", *WITHOUT_UNIT_TESTS)
 
     assert outcome.exit_code == 1
     assert outcome.names("fail") >= {
@@ -188,7 +188,7 @@ def test_rows_and_mappings_that_stand_twice_keep_the_last_good_marts(
     # two lines of the client's file for one source double its spend in any join with the file
     built.execute(DOUBLE.format(table=MAPPING, where="\"redtrack.source\" = 'Facebook CCW'"))
 
-    outcome = module_dbt.run("build", "--exclude", "resource_type:seed")
+    outcome = module_dbt.run("build", "--exclude", "resource_type:seed", *WITHOUT_UNIT_TESTS)
 
     assert outcome.exit_code == 1
     assert outcome.names("fail") == {
