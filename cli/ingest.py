@@ -50,7 +50,7 @@ def ingest(
     names = NAMES if "all" in sources else tuple(dict.fromkeys(sources))
     failures: list[str] = []
     with Display(quiet=as_json) as display:
-        for source, pull in _pulls(names, clients, resources, start, end, display):
+        for source, pull in _pulls(names, clients, resources, start, end, display, failures):
             if dry_run:
                 _show_plan(source, pull, as_json)
             else:
@@ -66,23 +66,32 @@ def _pulls(
     start: date | None,
     end: date | None,
     progress: Progress,
+    failures: list[str],
 ) -> Iterator[tuple[Source, Pull]]:
+    """The pulls, one source and client after another; what cannot even be asked is a failure."""
     from ingest import pipeline, registry
     from ingest.windows import explicit_window
     from signalroom.clients import active_clients
+    from signalroom.errors import SignalRoomError
 
     window = explicit_window(start, end) if start or end else None
+    working_for = active_clients(chosen)
     for name in names:
         source = registry.source(name)
-        pipeline.refuse_shared_accounts(source)
-        for client in active_clients(chosen):
+        for client in working_for:
             missing = pipeline.missing_variables(source, client.id)
             if missing:
                 progress.note(
                     f"{source.title} is off for {client.id}: {', '.join(missing)} is not set."
                 )
                 continue
-            yield source, pipeline.make_pull(source, client.id, window=window, resources=resources)
+            try:
+                pipeline.refuse_shared_accounts(source)
+                pull = pipeline.make_pull(source, client.id, window=window, resources=resources)
+            except SignalRoomError as error:
+                failures.append(str(error))
+                continue
+            yield source, pull
 
 
 def _show_plan(source: Source, pull: Pull, as_json: bool) -> None:
