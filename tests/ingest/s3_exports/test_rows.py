@@ -101,6 +101,17 @@ def test_names_of_columns_are_told_apart_whatever_their_spelling(bench: Bench) -
     assert row["_row_id"] == 0
 
 
+def test_other_letters_in_a_header_do_not_shift_the_rows(bench: Bench) -> None:
+    bench.put("número,größe\nx,1\ny,2\n".encode(), "prospects-create/a.csv")
+    bench.put("número,größe\nx,1\ny,2\nz\n".encode(), "prospects-create/b.csv")
+    taken = bench.take()
+    (one,) = taken.landings["prospects_create"].dead_letters
+    assert one.line_number == 4
+    for table in taken.tables["prospects_create"]:
+        cells = [list(row.values())[:2] for row in table.to_pylist() if not row["_deleted"]]
+        assert cells == [["x", "1"], ["y", "2"]] * 2
+
+
 def test_a_new_column_is_added_and_announced_once(bench: Bench) -> None:
     for day in (17, 18):
         rows = [order(day, **{"Upsell Depth": "2"})]
