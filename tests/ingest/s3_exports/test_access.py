@@ -122,6 +122,19 @@ def test_a_server_that_goes_away_is_not_asked_for_every_file(
     assert "4 more files of orders_create were not tried" in taken.failures[-1]
 
 
+def test_single_unreadable_files_among_others_do_not_end_the_reading(
+    bench: Bench, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "UNREACHABLE_FILES", 2)
+    for number in range(6):
+        bench.put(export(orders([number])), f"orders-create/{number}.csv")
+    for number in (0, 2, 4):
+        faults.plan("GET", f"orders-create/{number}.csv", failure("403 Forbidden", "AccessDenied"))
+    taken = bench.take()
+    assert [row["orders_id"] for row in taken.rows()] == ["1", "3", "5"]
+    assert len(taken.failures) == 3
+
+
 def test_a_folder_that_may_not_be_listed_does_not_stop_the_others(
     bench: Bench, faults: Faults
 ) -> None:
