@@ -8,34 +8,26 @@
     {{ return(adapter.dispatch('exact_ratio')(numerator, denominator)) }}
 {%- endmacro %}
 
+{#- floor(x + 1/2) of x = millionths of the quotient, in one whole division: (2 n + d) div (2 d). -#}
 {% macro default__exact_ratio(numerator, denominator) -%}
-    {%- set millionths = 'abs(cast(' ~ numerator ~ ' as decimal(38, 18))) * 1000000' -%}
-    {%- set divisor = 'nullif(abs(cast(' ~ denominator ~ ' as decimal(38, 18))), 0)' -%}
+    {%- set n = 'abs(cast(' ~ numerator ~ ' as decimal(38, 18)))' -%}
+    {%- set d = 'nullif(abs(cast(' ~ denominator ~ ' as decimal(38, 18))), 0)' -%}
     cast(
-        (
-            div({{ millionths }}, {{ divisor }})
-            + case when 2 * mod({{ millionths }}, {{ divisor }}) >= {{ divisor }} then 1 else 0 end
-        )
+        div(2000000 * {{ n }} + {{ d }}, 2 * {{ d }})
         * sign({{ numerator }}) * sign({{ denominator }}) * 0.000001
         as decimal(18, 6)
     )
 {%- endmacro %}
 
+{#- The same in whole numbers of 10^-18; the quotient's whole part apart, for a hugeint has no more digits. -#}
 {% macro duckdb__exact_ratio(numerator, denominator) -%}
-    {#- In whole numbers of 10^-18; the remainder's six digits follow by long division. -#}
     {%- set n = unscaled(numerator) -%}
     {%- set d = 'nullif(' ~ unscaled(denominator) ~ ', 0)' -%}
-    {%- set rest = '(' ~ n ~ ' % ' ~ d ~ ') * 1000000' -%}
     cast(
-        (
-            cast({{ n }} // {{ d }} as decimal(18, 0))
-            + cast(
-                ({{ rest }}) // {{ d }}
-                + case when 2 * (({{ rest }}) % {{ d }}) >= {{ d }} then 1 else 0 end
-                as decimal(18, 0)
-            ) * 0.000001
-        )
-        * cast(sign({{ numerator }}) * sign({{ denominator }}) as decimal(1, 0))
+        cast(
+            {{ n }} // {{ d }} * 1000000
+            + ({{ n }} % {{ d }} * 2000000 + {{ d }}) // (2 * {{ d }}) as decimal(18, 0)
+        ) * 0.000001 * cast(sign({{ numerator }}) * sign({{ denominator }}) as decimal(1, 0))
         as decimal(18, 6)
     )
 {%- endmacro %}
