@@ -126,3 +126,15 @@ def test_exposures_name_marts(manifest: dict[str, Any]) -> None:
     exposures = manifest["exposures"].values()
     assert {exposure["name"] for exposure in exposures} >= {"daily_ccw", "daily_exp"}
     assert all(set(exposure["depends_on"]["nodes"]) <= marts for exposure in exposures)
+
+
+def test_every_macro_says_what_it_does(manifest: dict[str, Any]) -> None:
+    silent = [
+        macro["name"]
+        for macro in manifest["macros"].values()
+        if macro["package_name"] == "signalroom"
+        # an engine's own form of a macro is described where the macro is
+        and not macro["name"].startswith(("default__", "duckdb__", "postgres__", "test_"))
+        and not macro["description"]
+    ]
+    assert silent == []
