@@ -59,11 +59,12 @@ def main_job(
             home = tmp_path_factory.mktemp(target)
             warehouse = stack.enter_context(empty_warehouse(target, home, postgres))
             env = {**agency.environment(), **warehouse.environment, "SIGNALROOM_SANDBOX": "1"}
-            loaded = signalroom_cli(
-                "ingest", "everflow", "redtrack", "--start", agency.first_day.isoformat(),
-                "--end", agency.calendar.today().isoformat(), env=env,
-            )  # fmt: skip
-            assert loaded.returncode == 0, loaded.stdout + loaded.stderr
+            for source, table in (("everflow", "daily_stats"), ("redtrack", "daily_spend")):
+                loaded = signalroom_cli(
+                    "ingest", source, "--resource", table, "--start", agency.first_day.isoformat(),
+                    "--end", agency.calendar.today().isoformat(), env=env,
+                )  # fmt: skip
+                assert loaded.returncode == 0, loaded.stdout + loaded.stderr
             warehouses[target], environments[target] = warehouse, env
             said[target] = signalroom_cli("run", env=env)
         yield MainJob(
