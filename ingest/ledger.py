@@ -67,7 +67,7 @@ def prepare() -> None:
             raise ConfigurationError(
                 f"This warehouse holds {found[0]['origin']} data, and {ours} data would be loaded "
                 "beside it: set SIGNALROOM_HOME to a new folder (on postgres: another database), "
-                "or remove the demo with `make clean`."
+                "or remove the demo with `make reset`."
             )
 
 

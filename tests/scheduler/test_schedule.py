@@ -1,0 +1,63 @@
+"""What goes wrong with a schedule: a job at the wrong hour, a misspelt source, a forgotten one."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ingest.registry import NAMES
+from scheduler.schedule import Job, read_schedule
+from signalroom import clock
+from signalroom.errors import ConfigurationError
+
+
+def job(name: str) -> Job:
+    return next(one for one in read_schedule() if one.name == name)
+
+
+def fires(one: Job, start: datetime, days: int) -> list[str]:
+    """When it is due within so many business days, in business time."""
+    end = clock.midnight(clock.local_date(start) + timedelta(days=days))
+    trigger, found = one.trigger(), []
+    moment = trigger.get_next_fire_time(None, start)
+    while moment is not None and moment < end:
+        found.append(f"{moment.astimezone(clock.zone()):%m-%d %H:%M}")
+        moment = trigger.get_next_fire_time(moment, moment + timedelta(seconds=1))
+    return found
+
+
+@pytest.mark.parametrize("day", ["2026-11-18", "2026-11-01", "2027-03-14"])
+def test_pulls_are_hourly_from_seven_to_eleven_at_night_whatever_the_clocks_do(day: str) -> None:
+    start = clock.midnight(datetime.fromisoformat(day).date())
+    due = fires(job("hourly"), start, 1) + fires(job("daily_reports"), start, 1)
+    assert sorted(due) == [f"{day[5:]} {hour:02}:00" for hour in range(7, 24)]
+
+
+def test_restatement_runs_every_night_and_reaches_back_far_on_sundays() -> None:
+    start = clock.midnight(date(2026, 11, 16))  # a Monday
+    assert len(fires(job("restatement"), start, 7)) == 6
+    assert fires(job("deep_restatement"), start, 7) == ["11-22 05:30"]
+    assert (job("restatement").days, job("deep_restatement").days) == (35, 95)
+
+
+def test_no_source_is_forgotten() -> None:
+    assert {source for one in read_schedule() for source in one.sources} == set(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("entry", "names"),
+    [
+        ("{cron: '0 7 * * *', sources: [everflo], limit: 5}", "everflo"),
+        ("{cron: '0 7 * * *', reports: [weekly], limit: 5}", "weekly"),
+        ("{cron: '99 7 * * *', limit: 5}", "job x"),
+        ("{cron: '0 7 * * *'}", "limit"),
+        ("{cron: '0 7 * * *', limit: 5, colour: red}", "colour"),
+    ],
+)
+def test_a_mistake_stops_the_start_and_is_named(tmp_path: Path, entry: str, names: str) -> None:
+    path = tmp_path / "schedule.yml"
+    path.write_text(f"jobs:\n  x: {entry}\n")
+    with pytest.raises(ConfigurationError, match=names):
+        read_schedule(path)
