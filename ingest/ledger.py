@@ -184,10 +184,9 @@ def _differs(total: ControlTotal, known: Mapping[str, str]) -> bool:
 def _record_files(entry: _Entry) -> None:
     for file in entry.landing.files:
         entry.delete("file_ledger", "file_name = :file", file=file.file_name)
-        # a file that is read again brings its rejected rows again
-        entry.delete(
-            "dead_letters", "partition_key = :file and resolved_at is null", file=file.file_name
-        )
+        if file.status == "loaded":  # a file that is read again brings its rejected rows again
+            condition = "partition_key = :file and resolved_at is null"
+            entry.delete("dead_letters", condition, file=file.file_name)
     entry.insert(
         "file_ledger",
         (
