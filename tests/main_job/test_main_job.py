@@ -1,4 +1,7 @@
-"""The one thing that must not happen: a number that is not the truth, or not the same twice."""
+"""The main job as a whole: numbers that are not the truth, engines that differ, second runs.
+
+One file, so that one process of the test run does the expensive work once.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.main_job.conftest import CLIENTS, MainJob
+from tests.support.processes import dbt, signalroom_cli
 from tests.support.warehouse import Target
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits for the whole job on both engines
@@ -110,3 +114,31 @@ def test_the_closing_table_shows_the_truth(main_job: MainJob, target: Target) ->
         )
         assert line.split()[:2] == ["client", client]
         assert line.rstrip().endswith(f"${cpa.quantize(cents, ROUND_HALF_UP):,}")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_second_run_changes_nothing_and_says_so(main_job: MainJob, target: Target) -> None:
+    def contents() -> dict[str, list[tuple[object, ...]]]:
+        found = {}
+        for name in (*MARTS, *RAW):
+            rows = main_job.table(target, name)
+            columns = sorted(set(rows[0]) - set(INSTANTS))
+            found[name] = rows_of(rows, columns)
+        return found
+
+    before = contents()
+    said = signalroom_cli("run", env=main_job.environments[target])
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert "Nothing has changed" in said.stdout
+    assert contents() == before
+
+
+@pytest.mark.parametrize("command", [("source", "freshness"), ("test",), ("docs", "generate")])
+@pytest.mark.parametrize("target", TARGETS)
+def test_plain_dbt_works_on_what_the_run_left(
+    main_job: MainJob, target: Target, command: tuple[str, ...]
+) -> None:
+    env = main_job.warehouses[target].environment
+    folder = main_job.warehouses[target].home / "plain-dbt"
+    said = dbt(*command, "--target-path", str(folder), "--log-path", str(folder), env=env)
+    assert said.returncode == 0, said.stdout + said.stderr
