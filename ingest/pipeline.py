@@ -153,6 +153,7 @@ def store(source: Source, pull: Pull, landings: Sequence[Landing]) -> Loaded:
 def smoke(source: Source) -> None:
     """Load one source for every client that has it, and say what came; for `python -m`."""
     settings.load_env_file()
+    refuse_shared_accounts(source)
     for client in clients.active_clients():
         if is_on(source, client.id):
             loaded = load(source, make_pull(source, client.id, say=click.echo, notice=click.echo))

@@ -1,7 +1,7 @@
 """Settings: environment variables, with defaults from `.dlt/config.toml`.
 
 Every variable can be given for one client as `NAME__CLIENT`. The plain name belongs to the
-registry's default client; for the variables in `IDENTITY` nobody else may fall back to it, so
+registry's default client; another client falls back to it for the variables in `SHARED` only, so
 that no account is loaded, and no channel addressed, for two clients.
 """
 
@@ -20,19 +20,34 @@ from signalroom.errors import ConfigurationError
 
 Target = Literal["duckdb", "postgres"]
 
-IDENTITY = frozenset(
+# What clients may have in common: the vendors' addresses, and access that several may share.
+# Anything else names an account or a recipient, also in a source that is added later.
+SHARED = frozenset(
     {
-        "EVERFLOW_API_KEY",
-        "REDTRACK_API_KEY",
-        "S3_BUCKET_NAME",
-        "POSTHOG_PROJECT_ID",
-        "MAUTIC_BASE_URL",
-        "MAUTIC_CLIENT_ID",
-        "MAUTIC_CLIENT_SECRET",
-        "GOOGLE_SHEETS_RANGES",
-        "SLACK_CHANNEL_ID",
-        "RESEND_TO_EMAILS",
-        "TWILIO_TO_NUMBERS",
+        "EVERFLOW_BASE_URL",
+        "EVERFLOW_CLICKS",
+        "REDTRACK_BASE_URL",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_REGION",
+        "AWS_ENDPOINT_URL",
+        "S3_PREFIXES",
+        "S3_PREFIX",
+        "POSTHOG_API_KEY",
+        "POSTHOG_HOST",
+        "GOOGLE_SHEETS_CREDENTIALS_PATH",
+        "GOOGLE_SHEETS_CREDENTIALS_JSON",
+        "GOOGLE_SHEETS_BASE_URL",
+        "SLACK_BOT_TOKEN",
+        "SLACK_BASE_URL",
+        "RESEND_API_KEY",
+        "RESEND_FROM_EMAIL",
+        "RESEND_API_URL",
+        "TWILIO_ACCOUNT_SID",
+        "TWILIO_AUTH_TOKEN",
+        "TWILIO_FROM_NUMBER",
+        "TWILIO_BASE_URL",
+        "SIGNALROOM_HASH_SALT",
     }
 )
 SECRETS = (
@@ -78,7 +93,7 @@ def variable(name: str, client_id: str | None = None) -> str | None:
         own = os.environ.get(f"{name}__{re.sub('[^A-Z0-9]', '_', client_id.upper())}", "").strip()
         if own:
             return own
-        if name in IDENTITY and client_id != default_client_id():
+        if name not in SHARED and client_id != default_client_id():
             return None
     return os.environ.get(name, "").strip() or _config()["defaults"].get(name)
 

@@ -8,6 +8,8 @@ class TestMine(Acceptance):
 from __future__ import annotations
 
 import os
+import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
@@ -21,6 +23,7 @@ from sandbox import Agency
 from sandbox.faults import Kind
 from signalroom.errors import AnswerError, CredentialsError, SourceError
 from tests.ingest.reading import extract, plain, pull_of, rows_of, stored
+from tests.support.processes import BIN, own_environment
 from tests.support.warehouse import Warehouse
 
 CLIENTS = ("713", "cti")
@@ -136,6 +139,29 @@ class Acceptance:
             self.check(warehouse, agency, self.clients[:1])
             seen.append(repr(self.truth(agency, self.clients[0])))
         assert len(set(seen)) == 3
+
+    def test_a_killed_load_is_made_whole_by_the_next(
+        self, warehouse: Warehouse, agency: Agency, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """kill -9 while the vendor is asked, and while rows are written; then one good load."""
+        warehouse.activate(monkeypatch)
+        client_id = self.clients[0]
+        command = [str(BIN / "signalroom"), "ingest", self.source, "--client", client_id]
+        command += ["--start", str(self.window.start), "--end", str(self.window.end)]
+        env = own_environment({**agency.environment(), **warehouse.environment})
+        for pause in (0.05, 0.9, 1.6):
+            asked = len(agency.requests)
+            with subprocess.Popen(
+                command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            ) as child:
+                give_up_at = time.monotonic() + 60
+                while len(agency.requests) == asked and time.monotonic() < give_up_at:
+                    time.sleep(0.02)
+                time.sleep(pause)
+                child.kill()
+            assert len(agency.requests) > asked
+        self.load(client_id, [])
+        self.check(warehouse, agency, self.clients[:1])
 
     def test_bad_credentials_are_named_and_not_shown(
         self, agency: Agency, monkeypatch: pytest.MonkeyPatch

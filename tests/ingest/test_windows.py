@@ -23,6 +23,7 @@ def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param(TODAY, None, date(2026, 11, 16), id="today and the 3 days before"),
         pytest.param(date(2026, 11, 9), None, date(2026, 11, 9), id="an outage leaves no hole"),
         pytest.param(TODAY, date(2026, 11, 2), date(2026, 11, 2), id="a day asked for"),
+        pytest.param(date(2027, 1, 1), None, date(2026, 11, 16), id="a ledger of the future"),
         pytest.param(None, date(2026, 9, 1), date(2026, 9, 1), id="asked for before the history"),
     ],
 )

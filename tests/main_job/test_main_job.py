@@ -24,6 +24,12 @@ MARTS = (
     "marts.unmapped_spend",
     "marts.orders",
 )
+FURTHER_MARTS = (
+    "marts.affiliate_leaderboard",
+    "marts.weekly_rollup",
+    "marts.state_performance",
+    "marts.mapping_gaps",
+)
 RAW = (
     "everflow.daily_stats",
     "redtrack.daily_spend",
@@ -68,7 +74,7 @@ def test_every_row_is_the_truth(main_job: MainJob, target: Target, client: str, 
     assert rows_of(found, columns) == rows_of(truth, columns)
 
 
-@pytest.mark.parametrize("name", [*MARTS, *RAW])
+@pytest.mark.parametrize("name", [*MARTS, *FURTHER_MARTS, *RAW])
 def test_both_engines_hold_the_same_rows(main_job: MainJob, name: str) -> None:
     duckdb, postgres = (main_job.table(target, name) for target in TARGETS)
     assert duckdb

@@ -12,7 +12,20 @@ from signalroom.masking import MaskingFilter, mask
 def test_a_client_never_falls_back_to_the_default_clients_account(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in settings.IDENTITY:
+    identities = (
+        "EVERFLOW_API_KEY",
+        "REDTRACK_API_KEY",
+        "S3_BUCKET_NAME",
+        "POSTHOG_PROJECT_ID",
+        "MAUTIC_BASE_URL",
+        "MAUTIC_CLIENT_SECRET",
+        "GOOGLE_SHEETS_RANGES",
+        "SLACK_CHANNEL_ID",
+        "RESEND_TO_EMAILS",
+        "TWILIO_TO_NUMBERS",
+        "KEY_OF_A_SOURCE_TO_COME",
+    )
+    for name in identities:
         monkeypatch.setenv(name, "of-713")
         assert settings.variable(name, "713") == "of-713"
         assert settings.variable(name, "cti") is None
