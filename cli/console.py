@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Column
 
 from signalroom.masking import mask
-from signalroom.progress import Step
+from signalroom.progress import Silent, Step
 
 GOOD, BAD, NOTE = "[green]✓[/]", "[red]✗[/]", "[yellow]•[/]"
 
@@ -101,6 +101,8 @@ class Display:
 
     def step(self, title: str) -> Step:
         """Begin a step."""
+        if self._quiet:
+            return Silent()
         return LiveStep(self._live, title) if self._live else PlainStep(title)
 
     def note(self, text: str) -> None:

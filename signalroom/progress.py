@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Protocol
 
 
@@ -48,13 +46,3 @@ class Silent:
     def fail(self, text: str) -> None: ...
 
     def note(self, text: str) -> None: ...
-
-
-@contextmanager
-def failing_with(step: Step) -> Iterator[None]:
-    """Mark the step failed when an error passes."""
-    try:
-        yield
-    except Exception as error:
-        step.fail(str(error))
-        raise

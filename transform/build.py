@@ -116,8 +116,8 @@ def _take(event: Mapping[str, Any], result: BuildResult, step: Step) -> str:
         result.failures.append(f"dbt test {data['node_name']} ({data['path']}) fails")
     elif info["name"] == "RunResultWarning":
         result.warnings.append(f"dbt test {data['node_name']} ({data['path']}) warns")
-    if info["level"] == "error":
-        return _one_line(info["msg"])
+    if info["level"] == "error" and info["name"] != "MainStackTrace":
+        return _one_line(info["msg"].removeprefix("Encountered an error:"))
     return ""
 
 
