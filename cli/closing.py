@@ -26,6 +26,7 @@ def show(outcome: Outcome) -> None:
     if outcome.rows:
         console.print(_rows(outcome))
     if outcome.build:
+        console.print()
         console.print(_brands(outcome))
         console.print(_counts(outcome.build))
     if outcome.pulls and not outcome.changed:
@@ -51,11 +52,9 @@ def _rows(outcome: Outcome) -> Table:
 
 
 def _brands(outcome: Outcome) -> Table:
-    table = Table(
-        f"CPA of {outcome.day:%a %d %b %Y}", box=None, header_style="bold", pad_edge=False
-    )
-    for name in ("brand", "conversions", "cost", "CPA"):
-        table.add_column(name, justify="left" if name == "brand" else "right")
+    table = Table("Client", "brand", box=None, header_style="bold", pad_edge=False)
+    for name in ("conversions", "cost", f"CPA of {outcome.day:%a %d %b}"):
+        table.add_column(name, justify="right")
     try:
         found = brand_days(outcome.day)
     except WarehouseError as error:
@@ -64,11 +63,9 @@ def _brands(outcome: Outcome) -> Table:
     for one in found:
         cpa = money(rounded(one.cpa)) if one.cpa is not None else "no conversions"
         cost = money(rounded(one.cost))
-        table.add_row(
-            f"client {one.client_id}", escape(one.brand), f"{one.conversions:,}", cost, cpa
-        )
+        table.add_row(one.client_id, escape(one.brand), f"{one.conversions:,}", cost, cpa)
     if not found:
-        table.add_row("no data for this day", "", "", "", "")
+        table.add_row("-", "no data for this day", "", "", "")
     return table
 
 
