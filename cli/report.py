@@ -25,6 +25,11 @@ from cli import options
 @click.option("--send", is_flag=True, help="Deliver it; what was delivered already is not again.")
 @click.option("--again", is_flag=True, help="With --send: deliver it once more.")
 @click.option(
+    "--when-complete",
+    is_flag=True,
+    help="With --send: only once the day is complete, or past the deadline.",
+)
+@click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for the files; default: the outbox folder.",
@@ -36,6 +41,7 @@ def report(
     channels: tuple[str, ...],
     send: bool,
     again: bool,
+    when_complete: bool,
     out: Path | None,
 ) -> None:
     """Render one report for each client that has it, and with --send deliver it.
@@ -51,8 +57,11 @@ def report(
     from signalroom import clock
     from signalroom.errors import ReportError
 
-    if again and not send:
-        raise click.UsageError("--again goes with --send.")
+    if (again or when_complete) and not send:
+        raise click.UsageError("--again and --when-complete go with --send.")
+    sending: reporting.Sending = "now" if send else "not"
+    if send and (again or when_complete):
+        sending = "again" if again else "when_complete"
     one = registry.find(name)
     wanted = {client.id for client in all_clients.active_clients(clients)}
     those = [client for client in one.clients() if client.id in wanted]
@@ -62,7 +71,7 @@ def report(
     with Display() as display:
         for client in those:
             made = reporting.make(
-                name, client.id, day or clock.yesterday(), channels, send, again, out, display
+                name, client.id, day or clock.yesterday(), channels, sending, out, display
             )
             failures += made.failures
             for path in made.paths:

@@ -22,8 +22,7 @@ from typing import Any
 import httpx
 import tenacity
 
-from signalroom import clock
-from signalroom.errors import AnswerError, CredentialsError, DeferredError, SourceError
+from signalroom import clock, errors
 from signalroom.masking import mask
 from signalroom.settings import require
 
@@ -146,7 +145,7 @@ class VendorClient:
             return attempts(self._once, method, path, options, refusals)
         except _RetryableError as error:
             tries = attempts.statistics["attempt_number"]
-            raise SourceError(
+            raise errors.SourceError(
                 f"{self._who}: {method} {path} failed {tries} times in "
                 f"{time.monotonic() - started:.0f} s ({error}); nothing of this pull was loaded. "
                 "The next run asks again."
@@ -162,13 +161,15 @@ class VendorClient:
         if answer.status_code == 429 or answer.status_code >= 500:
             raise self._try_again(answer, path, text)
         if answer.status_code in refusals:
-            raise CredentialsError(
+            raise errors.CredentialsError(
                 f"{self._who}: the vendor refuses the key (HTTP {answer.status_code}, "
                 f"{_short(text)}); nothing was loaded. Check the key in .env."
             )
         if not answer.is_success:
             kind = "redirects elsewhere" if answer.is_redirect else "refuses the request"
-            raise AnswerError(
+            absent = answer.status_code == 404
+            refused = errors.AbsentError if absent else errors.AnswerError
+            raise refused(
                 f"{self._who}: {method} {path} {kind} (HTTP {answer.status_code}, {_short(text)}); "
                 "nothing was loaded."
             )
@@ -195,7 +196,7 @@ class VendorClient:
         for chunk in answer.iter_bytes():
             content += chunk
             if len(content) > MAX_ANSWER_BYTES:
-                raise AnswerError(
+                raise errors.AnswerError(
                     f"{self._who}: {path} answers more than {MAX_ANSWER_BYTES // 2**20} MB; "
                     "nothing was loaded. Ask for fewer days."
                 )
@@ -207,7 +208,7 @@ class VendorClient:
             wait_s = float(told[1])
         if wait_s is not None and wait_s > self._max_wait:
             until = clock.instant() + timedelta(seconds=wait_s)
-            return DeferredError(
+            return errors.DeferredError(
                 f"{self._who}: {path} asks to wait {wait_s:.0f} s (HTTP {answer.status_code}); "
                 f"nothing was loaded. Ask again after {until:%H:%M} UTC.",
                 until,

@@ -8,20 +8,26 @@ from datetime import timedelta
 
 from ingest.landing import Landing, Pull, Window
 from signalroom import clock
-from signalroom.errors import AnswerError, CredentialsError, SourceError
+from signalroom.errors import AbsentError, AnswerError, CredentialsError, SourceError
 
 
 def read_tables(pull: Pull, read: Callable[[str], Landing | None]) -> list[Landing]:
     """A landing for each table of the pull; `read` gives None where there is nothing to ask.
 
     A table that fails is named among the failures and keeps what it had, while the others are
-    loaded. Raises the SourceError where none can be read, or where the key is refused at once.
+    loaded. A further table that the vendor does not have is only noted. Raises the SourceError
+    where none can be read, or where the key is refused at once.
     """
     landings: list[Landing] = []
     failed: list[tuple[str, SourceError]] = []
     for table in pull.resources:
         try:
             landing = read(table)
+        except AbsentError as error:
+            if table == pull.resources[0]:
+                failed.append((table, error))
+            else:
+                pull.notice(f"{table}: the vendor has none for this account (404)")
         except (AnswerError, CredentialsError) as error:
             if isinstance(error, CredentialsError) and not landings:
                 raise

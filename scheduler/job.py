@@ -158,7 +158,13 @@ def make_reports(
         for client in report.clients():
             if client in working_for:
                 made = reporting.make(
-                    report.name, client.id, outcome.day, (), send, False, None, progress
+                    report.name,
+                    client.id,
+                    outcome.day,
+                    (),
+                    "when_complete" if send else "not",
+                    None,
+                    progress,
                 )
                 outcome.reports += made.paths
                 outcome.deliveries += made.deliveries

@@ -80,7 +80,7 @@ class Resident:
             days += ["--end", clock.today().isoformat()]
         steps = [["ingest", source, *days] for source in job.sources]
         steps.append(["build"])
-        steps += [["report", report, "--send"] for report in job.reports]
+        steps += [["report", one, "--send", "--when-complete"] for one in job.reports]
         for step in steps:
             if not self._stopping.is_set():
                 self._child(job, step)

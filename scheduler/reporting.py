@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
-from reports import render_report
+from reports import Rendered, render_report
+from scheduler.schedule import report_deadline
+from signalroom import clock
 from signalroom.errors import SignalRoomError
 from signalroom.progress import Progress
+
+# "when_complete": an incomplete day is sent, marked as such, only past the deadline
+Sending = Literal["not", "when_complete", "now", "again"]
 
 
 @dataclass
@@ -26,8 +32,7 @@ def make(
     client_id: str,
     day: date,
     channels: Sequence[str],
-    send: bool,
-    again: bool,
+    sending: Sending,
     out: Path | None,
     progress: Progress,
 ) -> Made:
@@ -37,10 +42,14 @@ def make(
     try:
         rendered = render_report(name, client_id, day, channels, out)
         made.paths = rendered.paths
-        if send:
+        if sending == "when_complete" and _may_wait(rendered):
+            made.deliveries.append(
+                f"waits for the day's data, until {report_deadline():%H:%M} at the latest"
+            )
+        elif sending != "not":
             from reports import deliver  # the vendors' libraries, only when something is sent
 
-            for delivery in deliver(rendered, again=again):
+            for delivery in deliver(rendered, again=sending == "again"):
                 line = delivery.summary()
                 (made.failures if delivery.is_failure else made.deliveries).append(line)
     except SignalRoomError as error:
@@ -50,3 +59,11 @@ def make(
     else:
         step.finish("; ".join(made.deliveries) or f"{len(made.paths)} files")
     return made
+
+
+def _may_wait(rendered: Rendered) -> bool:
+    """Whether the day is not complete and its deadline, on the morning after, not yet past."""
+    morning = datetime.combine(
+        rendered.day + timedelta(days=1), report_deadline(), tzinfo=clock.zone()
+    )
+    return rendered.edition != "complete" and clock.now() < morning

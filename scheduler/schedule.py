@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import time
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,25 @@ class Job:
 
 def read_schedule(path: Path = FILE) -> list[Job]:
     """All jobs; ConfigurationError names the file, the job and the mistake."""
+    return [_job(path.name, name, entry) for name, entry in _read(path, "jobs").items()]
+
+
+def report_deadline(path: Path = FILE) -> time:
+    """When, in business time, a daily report goes out even without all of its data."""
+    written = _read(path, "deadline")
     try:
-        entries: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]
+        return time.fromisoformat(str(written))
+    except ValueError:
+        raise ConfigurationError(
+            f"{path.name}: deadline is {written!r}; write it as '07:45'."
+        ) from None
+
+
+def _read(path: Path, key: str) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))[key]
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise ConfigurationError(f"{path.name} cannot be read: {error!r}.") from None
-    return [_job(path.name, name, entry) for name, entry in entries.items()]
 
 
 def _job(file: str, name: str, entry: dict[str, Any]) -> Job:

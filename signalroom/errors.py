@@ -6,6 +6,7 @@ SignalRoomError           one readable line: what happened, to whom, what was ke
   |   + CredentialsError  the vendor refuses the key; retrying is of no use
   |   + DeferredError     the vendor asks to wait longer than one request may
   |   + AnswerError       the answer is incomplete or not what it should be; nothing was loaded
+  |       + AbsentError   the vendor does not have what was asked for (404)
   + WarehouseError        the warehouse is away, locked or unreadable
   + TransformError        dbt failed
   + ReportError           a report could not be made
@@ -35,6 +36,10 @@ class CredentialsError(SourceError):
 
 class AnswerError(SourceError):
     """The vendor answered, but not completely or not in a known form."""
+
+
+class AbsentError(AnswerError):
+    """The vendor does not have what was asked for, as with a list that an account lacks."""
 
 
 class DeferredError(SourceError):

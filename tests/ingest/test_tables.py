@@ -1,0 +1,57 @@
+"""What goes wrong with one table of several: it takes the others with it, or fails in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from ingest import registry
+from ingest.landing import Landing
+from signalroom.errors import AbsentError
+from tests.ingest.reading import pull_of
+from tests.support.vendor import Answer, Request, scripted_vendor
+
+SPEND = [{"date": "2026-11-19", "source": "A", "source_id": "a", "cost": 1}]
+
+
+@pytest.fixture(autouse=True)
+def settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNALROOM_NOW", "2026-11-19T09:30:00-05:00")
+    monkeypatch.setenv("SIGNALROOM_HTTP_MAX_WAIT_S", "0")
+    monkeypatch.setenv("REDTRACK_API_KEY", "k")
+
+
+def read(
+    answer: Callable[[Request], Answer], monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Landing]:
+    with scripted_vendor(answer) as vendor:
+        monkeypatch.setenv("REDTRACK_BASE_URL", vendor.url)
+        source = registry.source("redtrack")
+        return {one.table: one for one in source.extract(pull_of("redtrack"))}
+
+
+def test_a_list_that_an_account_lacks_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = read(
+        lambda request: Answer(SPEND) if request.path == "/report" else Answer({}, 404),
+        monkeypatch,
+    )
+    assert list(found) == ["daily_spend"]
+    assert found["daily_spend"].failures == []
+
+
+def test_a_list_that_fails_is_named_and_holds_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = {
+        "/report": Answer(SPEND),
+        "/campaigns": Answer({}, 400),
+        "/sources": Answer([{"id": "65f0c1d2e3a4b5c6d7e8f901", "title": "A"}]),
+    }
+    found = read(lambda request: answers[request.path], monkeypatch)
+    assert list(found) == ["daily_spend", "sources"]
+    (failure,) = found["daily_spend"].failures
+    assert failure.startswith("campaigns keeps what it had")
+
+
+def test_the_table_that_matters_is_never_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(AbsentError):
+        read(lambda request: Answer({}, 404), monkeypatch)
