@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from datetime import date
+import time
+from datetime import date, timedelta
 
 import click
 
@@ -57,10 +58,16 @@ def backfill(source: str, clients: tuple[str, ...], start: date, end: date, dry_
             rows = 0
             try:
                 loads = slicing.run(one, replace(pull, say=step.say), parts)
+                started = time.monotonic()
                 for number, loaded in enumerate(loads, start=1):
                     rows += sum(loaded.rows.values())
                     failures += loaded.failures
                     step.advance(number, len(parts))
+                    left = (time.monotonic() - started) / number * (len(parts) - number)
+                    display.note(
+                        f"{loaded.window}: {sum(loaded.rows.values()):,} rows, {number} of "
+                        f"{len(parts)} slices, about {timedelta(seconds=round(left))} left"
+                    )
             except SignalRoomError as error:
                 failures.append(str(error))
                 step.fail(str(error))

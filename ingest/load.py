@@ -10,13 +10,16 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ingest.landing import Landing, Pull, Source
 from signalroom import settings
 from signalroom.errors import SignalRoomError, WarehouseError
 from signalroom.masking import mask
 from signalroom.warehouse import dlt_destination
+
+if TYPE_CHECKING:
+    from dlt.common.pipeline import LoadInfo
 
 # New columns are welcome; a changed type would corrupt the casts in staging without a word.
 SCHEMA_CONTRACT: Any = {"tables": "evolve", "columns": "evolve", "data_type": "freeze"}
@@ -47,7 +50,21 @@ def land(source: Source, pull: Pull, landings: Sequence[Landing]) -> str | None:
             info.raise_on_failed_jobs()
         except PipelineStepFailed as error:
             raise _plain(source, pull, error, str(error.step)) from None
+        _announce(pull, landings, info)
         return info.loads_ids[-1] if info.loads_ids else None
+
+
+def _announce(pull: Pull, landings: Sequence[Landing], info: LoadInfo) -> None:
+    """Say which columns a table has for the first time; a new table is no news.
+
+    Sources of files name the file too, and do so themselves.
+    """
+    tables = {landing.table for landing in landings if not landing.files}
+    for package in info.load_packages:
+        for table, update in package.schema_update.items():
+            new = [name for name in update["columns"] if not name.startswith("_dlt")]
+            if table in tables and new and "_client_id" not in new:
+                pull.notice(f"new columns in {table}: {', '.join(new)}")
 
 
 def _resources(landings: Sequence[Landing]) -> Any:

@@ -84,6 +84,8 @@ def test_a_backfill_never_moves_the_cursor(
         assert vendor.requests == []
         done = signalroom_cli(*backfilled, env=env)
         assert done.returncode == 0, done.stderr
+        assert "1 of 4 slices, about 0:0" in done.stdout
+        assert "4 of 4 slices, about 0:00:00 left" in done.stdout
         assert asked(vendor) == sorted(asked(vendor), reverse=True)
         assert len(vendor.requests) == 4
     assert ledger.last_window_end("713", "redtrack", ("daily_spend",)) is None

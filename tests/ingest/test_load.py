@@ -209,3 +209,19 @@ def test_one_account_for_two_clients_is_refused(monkeypatch: pytest.MonkeyPatch)
 def test_an_unknown_resource_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="no resource nonsense"):
         pipeline.make_pull(source([]), "713", resources=("nonsense",))
+
+
+def test_a_new_column_is_kept_and_announced_once(warehouse: Warehouse) -> None:
+    said: list[str] = []
+
+    def pull(rows: list[Row]) -> None:
+        one = source(rows)
+        made = pipeline.make_pull(one, "713", window=BOTH_DAYS, notice=said.append)
+        pipeline.load(one, made)
+
+    pull([row(FIRST, 1, "10")])
+    assert said == []
+    for _ in range(2):
+        pull([row(FIRST, 1, "10", mood="fine")])
+    assert said == ["new columns in daily_stats: mood"]
+    assert warehouse.rows("select mood from everflow.daily_stats") == [("fine",)]
