@@ -1,0 +1,57 @@
+"""What goes wrong when vendors are asked at the same time: one holds up or breaks the others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+
+import pytest
+
+from ingest.landing import Landing, Plan, Pull, Source, Window
+from ingest.side_by_side import WORKERS, extract_all
+from signalroom.errors import SourceError
+
+DAY = date(2026, 11, 18)
+
+
+def slow(name: str, seconds: float, error: Exception | None = None) -> tuple[Source, Pull]:
+    def extract(pull: Pull) -> Iterable[Landing]:
+        time.sleep(seconds)
+        if error:
+            raise error
+        return [Landing("t", [], {}, ("_client_id",))]
+
+    source = Source(name, name, ("t",), (), str, extract, lambda pull: Plan((), 0, 0, 0))
+    moment = datetime(2026, 11, 19, tzinfo=UTC)
+    return source, Pull("713", Window(DAY, DAY), moment, ("t",), lambda _: None)
+
+
+def test_vendors_are_asked_at_the_same_time_and_taken_as_they_come() -> None:
+    started = time.monotonic()
+    found = list(extract_all([slow("late", 1.0), slow("soon", 0.1), slow("later", 1.2)]))
+    assert [one.source.name for one in found] == ["soon", "late", "later"]
+    assert time.monotonic() - started < 2.2  # one after another they would take 2.3
+    assert all(len(one.landings) == 1 for one in found)
+
+
+def test_more_pulls_than_workers_lose_none() -> None:
+    pulls = [slow(str(number), 0.01) for number in range(WORKERS * 5)]
+    names = [one.source.name for one in extract_all(pulls)]
+    assert sorted(names) == sorted(str(number) for number in range(WORKERS * 5))
+
+
+def test_one_vendors_failure_is_its_own() -> None:
+    failing = slow("failing", 0.0, SourceError("away"))
+    found = {one.source.name: one for one in extract_all([failing, slow("good", 0.1)])}
+    assert str(found["failing"].error) == "away"
+    assert found["good"].error is None
+
+
+def test_a_fault_of_our_own_is_not_taken_for_a_vendors() -> None:
+    with pytest.raises(ZeroDivisionError):
+        list(extract_all([slow("ours", 0.0, ZeroDivisionError())]))
+
+
+def test_nothing_to_ask_is_nothing_to_wait_for() -> None:
+    assert list(extract_all([])) == []
