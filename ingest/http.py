@@ -33,6 +33,7 @@ TIMEOUT = httpx.Timeout(60.0, connect=15.0)
 Params = Mapping[str, str | int | Sequence[str]]
 Token = Callable[[bool], str]  # a bearer token; given True, a new one
 _REFUSALS = (401, 403)
+_ABSENT = (404, 405, 410, 501)  # asking again is of no use
 # how Django REST framework, PostHog's base, tells the wait where a header is lost on the way
 _WAIT_IN_TEXT = re.compile(r"available in (\d+) seconds?")
 
@@ -158,7 +159,8 @@ class VendorClient:
         if answer.status_code == 401 and self._token is not None:
             answer, content = self._send(method, path, options, renewed=True)
         text = content.decode("utf-8", errors="replace")
-        if answer.status_code == 429 or answer.status_code >= 500:
+        absent = answer.status_code in _ABSENT
+        if answer.status_code == 429 or (answer.status_code >= 500 and not absent):
             raise self._try_again(answer, path, text)
         if answer.status_code in refusals:
             raise errors.CredentialsError(
@@ -167,7 +169,6 @@ class VendorClient:
             )
         if not answer.is_success:
             kind = "redirects elsewhere" if answer.is_redirect else "refuses the request"
-            absent = answer.status_code == 404
             refused = errors.AbsentError if absent else errors.AnswerError
             raise refused(
                 f"{self._who}: {method} {path} {kind} (HTTP {answer.status_code}, {_short(text)}); "

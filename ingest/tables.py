@@ -27,7 +27,7 @@ def read_tables(pull: Pull, read: Callable[[str], Landing | None]) -> list[Landi
             if table == pull.resources[0]:
                 failed.append((table, error))
             else:
-                pull.notice(f"{table}: the vendor has none for this account (404)")
+                pull.notice(f"{table}: the vendor has none for this account")
         except (AnswerError, CredentialsError) as error:
             if isinstance(error, CredentialsError) and not landings:
                 raise

@@ -6,7 +6,7 @@ SignalRoomError           one readable line: what happened, to whom, what was ke
   |   + CredentialsError  the vendor refuses the key; retrying is of no use
   |   + DeferredError     the vendor asks to wait longer than one request may
   |   + AnswerError       the answer is incomplete or not what it should be; nothing was loaded
-  |       + AbsentError   the vendor does not have what was asked for (404)
+  |       + AbsentError   the vendor does not have what was asked for
   + WarehouseError        the warehouse is away, locked or unreadable
   + TransformError        dbt failed
   + ReportError           a report could not be made

@@ -31,9 +31,12 @@ def read(
         return {one.table: one for one in source.extract(pull_of("redtrack"))}
 
 
-def test_a_list_that_an_account_lacks_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("status", [404, 405, 410, 501])
+def test_a_list_that_an_account_lacks_is_no_failure(
+    status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = read(
-        lambda request: Answer(SPEND) if request.path == "/report" else Answer({}, 404),
+        lambda request: Answer(SPEND) if request.path == "/report" else Answer({}, status),
         monkeypatch,
     )
     assert list(found) == ["daily_spend"]
