@@ -79,7 +79,7 @@ def test_a_lasting_fault_ends_within_the_longest_wait(bad: Answer) -> None:
     started = time.monotonic()
     with pytest.raises(SourceError, match=r"redtrack for client 713: GET /report failed") as caught:
         ask(in_turn(bad))
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
     assert KEY not in str(caught.value)
     assert "nothing of this pull was loaded" in str(caught.value)
 
@@ -144,4 +144,4 @@ def test_the_vendors_limit_is_kept_before_it_is_hit() -> None:
         started = time.monotonic()
         for _ in range(7):
             client.get("/report")
-        assert 2.0 <= time.monotonic() - started < 3.5
+        assert 2.0 <= time.monotonic() - started < 15

