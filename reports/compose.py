@@ -24,13 +24,16 @@ from signalroom.settings import home
 class Rendered:
     """A report rendered for its channels.
 
-    `messages` has the content per channel (see reports.render), `edition` is `complete` or
-    `incomplete`, `told` what the next report compares with, `context` the numbers behind it all.
+    `day` is the last day of its period, by which a message is told from others; `asked` the day
+    that somebody asked for, by which the files are named. `messages` has the content per channel
+    (see reports.render), `edition` is `complete` or `incomplete`, `told` what the next report
+    compares with, `context` the numbers behind it all.
     """
 
     report: str
     client_id: str
     day: date
+    asked: date
     edition: str
     messages: Mapping[str, render.Content]
     told: Mapping[str, Mapping[str, str]]
@@ -53,12 +56,23 @@ def compose(name: str, client_id: str, day: date, channels: Sequence[str] = ()) 
     rows = query.rows(report, client, day)
     with Outbox() as outbox:
         history = outbox.told(report.name, client.id)
-    subject = Subject(report.name, report.title, client.id, report.brand, day)
+    last_day = report.last_day(day)
+    subject = Subject(
+        report=report.name,
+        title=report.title,
+        client_id=client.id,
+        brand=report.brand or "",
+        day=last_day,
+        client_name=client.name,
+        brands={brand.advertiser_id: brand.name for brand in client.brands},
+        asked=day,
+    )
     context = report.build(subject, rows, history)
     return Rendered(
         report=report.name,
         client_id=client.id,
-        day=day,
+        day=last_day,
+        asked=day,
         edition=context.completeness.edition,
         messages={
             channel: render.render(channel, report.templates, context, client.id)
@@ -77,7 +91,7 @@ def outbox_folder() -> Path:
 def write(rendered: Rendered, out: Path | None = None) -> tuple[Path, ...]:
     """Write the files of a report; each is replaced as a whole. Returns their paths."""
     folder = out or outbox_folder()
-    stem = f"{rendered.report}-{rendered.client_id}-{rendered.day.isoformat()}"
+    stem = f"{rendered.report}-{rendered.client_id}-{rendered.asked.isoformat()}"
     paths = []
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -14,13 +14,20 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Subject:
-    """One report of one client for one day."""
+    """One report of one client for one day, or for the period that ends on it.
+
+    `brand` is empty where the report is about all `brands` (name by Everflow's advertiser id);
+    `asked` is the day that somebody asked for.
+    """
 
     report: str
     title: str
     client_id: str
     brand: str
     day: date
+    client_name: str = ""
+    brands: Mapping[int, str] = field(default_factory=dict)
+    asked: date | None = None
 
 
 @dataclass(frozen=True)
@@ -43,9 +50,9 @@ def own_rows(rows: Iterable[Row], client_id: str) -> list[Row]:
 def refuse_foreign_parts(context: object, client_id: str) -> None:
     """Walk a context of dataclasses and refuse any part that carries another client's id."""
     if is_dataclass(context) and not isinstance(context, type):
-        for field in fields(context):
-            value = getattr(context, field.name)
-            if field.name == "client_id":
+        for one in fields(context):
+            value = getattr(context, one.name)
+            if one.name == "client_id":
                 refuse_foreign(value, client_id)
             else:
                 refuse_foreign_parts(value, client_id)

@@ -154,7 +154,8 @@ def make_reports(
     working_for: list[Client], send: bool, outcome: Outcome, progress: Progress
 ) -> None:
     """Render the daily reports of each client, and deliver them when asked to."""
-    for report in reports_registry.REPORTS.values():
+    daily = [one for one in reports_registry.REPORTS.values() if one.period == "daily"]
+    for report in daily:
         for client in report.clients():
             if client in working_for:
                 made = reporting.make(

@@ -1,0 +1,90 @@
+"""What a report is: a small definition that the registry lists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Literal
+
+from reports.subject import Row, Subject, Told
+from signalroom.clients import Client, active_clients
+from signalroom.errors import ReportError
+
+CHANNELS = ("slack", "email", "sms")
+Build = Callable[[Subject, Sequence[Row], Mapping[date, Told]], Any]
+Read = Callable[[Client, date], Sequence[Row]]
+# daily: about one day. weekly: about the last ISO week that ends on or before the day asked for.
+# event: about what is open now; nothing sends it by the calendar.
+Period = Literal["daily", "weekly", "event"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """One report: what it asks the marts, how it words the answer, for whom and where to.
+
+    `query` names queries/<query>.sql, and `read` takes its place where the rows are in no mart;
+    `templates` is the stem of templates/<stem>.*.j2; `build` makes the context of them. Of a
+    `brand` there is one report, made for the clients who have it; without one it covers all brands
+    of a client. `clients_only` names the clients it is for; empty: all. `schedule` says in words
+    when it goes out (the times themselves are in scheduler/schedule.yml).
+    """
+
+    name: str
+    title: str
+    templates: str
+    build: Build
+    period: Period
+    schedule: str
+    query: str | None = None
+    read: Read | None = None
+    brand: str | None = None
+    days: int = 1  # that the query looks back over, the last day of the period included
+    channels: tuple[str, ...] = CHANNELS
+    clients_only: tuple[str, ...] = ()
+
+    def clients(self) -> list[Client]:
+        """The active clients it is made for."""
+        return [client for client in active_clients() if self.is_for(client)]
+
+    def is_for(self, client: Client) -> bool:
+        """Whether the client is one of its clients and has its brand."""
+        if self.clients_only and client.id not in self.clients_only:
+            return False
+        return self.brand is None or self.advertiser_id(client) is not None
+
+    def advertiser_id(self, client: Client) -> int | None:
+        """Everflow's advertiser of the report's brand at a client; None: it has no such brand."""
+        return next((one.advertiser_id for one in client.brands if one.name == self.brand), None)
+
+    def last_day(self, day: date) -> date:
+        """The last day of the period that a report asked for that day is about."""
+        if self.period == "weekly":
+            return day - timedelta(days=day.isoweekday() % 7)  # the Sunday on or before
+        return day
+
+    def parameters(self, client: Client, day: date) -> dict[str, object]:
+        """Values for the query; it uses those it needs. ReportError for a client not its own.
+
+        `report_date` is the last day of the period, `first_date` the first that is looked at,
+        `next_date` the day after, `asked_date` the day that was asked for.
+        """
+        if self.brand is not None and self.advertiser_id(client) is None:
+            raise ReportError(
+                f"{self.name} is not made for client {client.id}: its registry entry has no brand "
+                f"{self.brand}."
+            )
+        if not self.is_for(client):
+            raise ReportError(
+                f"{self.name} is not made for client {client.id}, only for "
+                f"{', '.join(self.clients_only)}."
+            )
+        last = self.last_day(day)
+        return {
+            "client_id": client.id,
+            "advertiser_id": self.advertiser_id(client),
+            "asked_date": day,
+            "report_date": last,
+            "first_date": last - timedelta(days=self.days - 1),
+            "next_date": last + timedelta(days=1),
+        }
