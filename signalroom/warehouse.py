@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 BUILT_SCHEMAS = frozenset({"staging", "intermediate", "marts", "reference"})
+STATE_WAIT_S = 30.0
 Row = dict[str, Any]
 
 
@@ -140,10 +141,14 @@ def state_engine() -> Engine:
     On postgres the warehouse itself (schema `ops`); on duckdb an SQLite file beside it, since
     DuckDB admits one writing process only.
     """
-    from sqlalchemy import URL, create_engine
+    from sqlalchemy import URL, create_engine, event
 
     if target() == "duckdb":
-        return create_engine(f"sqlite:///{home() / 'state.sqlite'}")
+        engine = create_engine(
+            f"sqlite:///{home() / 'state.sqlite'}", connect_args={"timeout": STATE_WAIT_S}
+        )
+        event.listen(engine, "connect", _write_ahead)
+        return engine
     found = postgres_settings()
     url = URL.create(
         "postgresql+psycopg2",
@@ -155,3 +160,9 @@ def state_engine() -> Engine:
         query={"sslmode": found["sslmode"], "connect_timeout": found["connect_timeout"]},
     )
     return create_engine(url, pool_pre_ping=True)
+
+
+def _write_ahead(connection: Any, _: object) -> None:
+    """Readers and a writer do not wait for one another; a commit outlives the process's end."""
+    connection.execute("pragma journal_mode = wal")
+    connection.execute("pragma synchronous = normal")

@@ -1,0 +1,103 @@
+"""What the ledger keeps: runs, their steps, the beat of the process that works them off.
+
+A run is `due` (recorded, not begun), `running`, `waiting` (until `resume_at`), `done`,
+`done_with_errors`, `failed` or `skipped` (by catch-up policy; `error` says why).
+
+A step is `pending`, `running`, `waiting` (a retry at `next_at`; a report: for its data), `deferred`
+(the vendor asks to come back at `next_at`), `done`, `failed` or `skipped`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+OPEN_RUNS = ("due", "running", "waiting")
+OPEN_STEPS = ("pending", "running", "waiting")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a run; instants in UTC on the real clock.
+
+    `since` is the first day that an ingest covers. `detail` is JSON: per client what came, what
+    failed, what was delivered. `log` is relative to SIGNALROOM_HOME.
+    """
+
+    run_id: str
+    step: str
+    position: int
+    status: str = "pending"
+    attempt: int = 0
+    since: date | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    next_at: datetime | None = None
+    rows: int | None = None
+    detail: str = "{}"
+    error: str | None = None
+    log: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """`ingest`, `dbt` or `report`."""
+        return self.step.split(":", 1)[0]
+
+    @property
+    def subject(self) -> str:
+        """The source or report; empty for dbt."""
+        return self.step.partition(":")[2]
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """`detail`, read."""
+        found: dict[str, Any] = json.loads(self.detail)
+        return found
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a job; `scheduled_for` in business time, the other instants on the real clock.
+
+    `day` is the business day of `scheduled_for`; reports are about the day before.
+    """
+
+    run_id: str
+    dedupe_key: str
+    job: str
+    scheduled_for: datetime
+    day: date
+    trigger: str
+    status: str
+    created_at: datetime
+    owner: str | None = None
+    leased_until: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    resume_at: datetime | None = None
+    attempt: int = 0
+    error: str | None = None
+    steps: tuple[Step, ...] = field(default=())
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """The sources that the run asks."""
+        return frozenset(step.subject for step in self.steps if step.kind == "ingest")
+
+    @property
+    def rows(self) -> int:
+        """Rows that its pulls brought."""
+        return sum(step.rows or 0 for step in self.steps)
+
+
+@dataclass(frozen=True)
+class Beat:
+    """The scheduler's sign of life; instants on the real clock."""
+
+    name: str
+    at: datetime
+    owner: str
+    pid: int
+    started_at: datetime
