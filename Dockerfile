@@ -38,6 +38,7 @@ ENV PATH=/app/.venv/bin:$PATH \
     DLT_DATA_DIR=/data/dlt \
     SIGNALROOM_HOME=/data \
     SIGNALROOM_TARGET=postgres \
+    SIGNALROOM_LOG_FORMAT=json \
     PORT=8080
 USER 10001:10001
 EXPOSE 8080

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import traceback
@@ -10,9 +9,9 @@ from importlib import import_module
 
 import click
 
-from signalroom import settings
+from signalroom import logs, settings
 from signalroom.errors import SignalRoomError
-from signalroom.masking import MaskingFilter, mask
+from signalroom.masking import mask
 
 # command -> what `signalroom --help` says of it; each lives in the module of its name
 COMMANDS = {
@@ -65,11 +64,9 @@ def signalroom() -> None:
 
 def main() -> None:
     """Entry point: exits 0 on success, 1 on an explained failure, 2 on wrong usage."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(MaskingFilter())
     settings.load_env_file()
     try:
+        logs.configure()
         signalroom(standalone_mode=False)
     except click.exceptions.Abort:
         click.echo("Interrupted; what was loaded stays, the next run goes on.", err=True)

@@ -1,0 +1,131 @@
+"""Logs: one line for people on a terminal, one JSON object a line in the container.
+
+`SIGNALROOM_LOG_FORMAT` says which: `text` (the default) or `json`. Every record carries what it is
+about: the run and the step that the scheduler began (SIGNALROOM_RUN_ID and SIGNALROOM_STEP in the
+environment of its children), client and source where `about` says so. Secrets are masked when a
+record is made, whatever library writes it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+from signalroom.errors import ConfigurationError, SignalRoomError
+from signalroom.masking import MaskingFilter, mask
+from signalroom.settings import require
+
+FORMATS = ("text", "json")
+OURS = ("signalroom", "ingest", "transform", "reports", "scheduler", "cli")
+FIELDS = ("run_id", "step", "client", "source")
+# What every record has by itself; the rest are fields that somebody gave it.
+STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+
+_subject: ContextVar[Mapping[str, str]] = ContextVar("subject", default=MappingProxyType({}))
+_make_record = logging.getLogRecordFactory()
+_masking = MaskingFilter()
+
+
+@contextmanager
+def about(**fields: str) -> Iterator[None]:
+    """Records of the body carry these fields: `client`, `source`, `run_id`, `step`."""
+    token = _subject.set({**_subject.get(), **fields})
+    try:
+        yield
+    finally:
+        _subject.reset(token)
+
+
+def configure() -> None:
+    """Log to stderr in the chosen format; our own news too where the scheduler is at work.
+
+    Raises ConfigurationError for an unknown format, with logs in text.
+    """
+    chosen = require("SIGNALROOM_LOG_FORMAT")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_json_formatter() if chosen == "json" else TextFormatter())
+    handler.addFilter(complete)
+    logging.setLogRecordFactory(_masked_record)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    if os.environ.get("SIGNALROOM_RUN_ID"):
+        speak()
+    if chosen not in FORMATS:
+        raise ConfigurationError(f"SIGNALROOM_LOG_FORMAT is {chosen!r}: use text or json.")
+
+
+def speak() -> None:
+    """Let our own loggers tell what goes well, too."""
+    for name in OURS:
+        logging.getLogger(name).setLevel(logging.INFO)
+
+
+def complete(record: logging.LogRecord) -> bool:
+    """Add what the record is about; mask the fields that it was given."""
+    known = {
+        "run_id": os.environ.get("SIGNALROOM_RUN_ID", ""),
+        "step": os.environ.get("SIGNALROOM_STEP", ""),
+        **_subject.get(),
+    }
+    for name, value in known.items():
+        if value and not hasattr(record, name):
+            setattr(record, name, value)
+    for name, value in given(record).items():
+        if not isinstance(value, (int, float, bool, type(None))):
+            setattr(record, name, mask(str(value)))
+    return True
+
+
+def given(record: logging.LogRecord) -> dict[str, Any]:
+    """The fields that a record has beyond what every record has."""
+    return {name: value for name, value in vars(record).items() if name not in STANDARD}
+
+
+def _masked_record(*args: Any, **kwargs: Any) -> logging.LogRecord:
+    record = _make_record(*args, **kwargs)
+    try:
+        _masking.filter(record)
+    except (TypeError, ValueError):
+        # A library's message does not fit its values; a log line must not end the work.
+        record.msg, record.args = mask(f"{record.msg} {record.args}"), None
+    return record
+
+
+class TextFormatter(logging.Formatter):
+    """`2026-11-20 07:00:03 -0500 INFO scheduler: 1,523 rows [run_id=hourly-… client=713]`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created, UTC).astimezone(_zone())
+        fields = " ".join(f"{name}={value}" for name, value in given(record).items())
+        line = f"{moment:%Y-%m-%d %H:%M:%S %z} {record.levelname} {record.name}: {record.msg}"
+        # What a vendor says must neither look like a line of ours nor move the cursor.
+        line = CONTROL.sub(" ", f"{line} [{fields}]" if fields else line)
+        return f"{line}\n{record.exc_text}" if record.exc_text else line
+
+
+def _zone() -> Any:
+    from signalroom.clock import zone
+
+    try:
+        return zone()
+    except SignalRoomError:
+        return UTC
+
+
+def _json_formatter() -> logging.Formatter:
+    from pythonjsonlogger.json import JsonFormatter
+
+    return JsonFormatter(
+        "{levelname}{name}{message}",
+        style="{",
+        rename_fields={"levelname": "level", "name": "logger", "exc_info": "error"},
+        timestamp="at",
+    )
