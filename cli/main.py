@@ -22,6 +22,7 @@ COMMANDS = {
     "report": "Render one report, and with --send deliver it.",
     "dead-letters": "Rejected rows: list, show, replay, discard.",
     "scheduler": "The resident process: the main job by itself, on schedule.",
+    "schedule": "What is due in the next 24 hours.",
     "doctor": "Check configuration, connections and client data; name each repair.",
     "sandbox": "The simulated agency: local servers that behave like every vendor.",
 }
