@@ -1,4 +1,4 @@
-"""`signalroom dead-letters`: rejected rows, and what to do with them."""
+"""`signalroom dead-letters`: rejected rows and unusable answers, and what to do with them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 @click.group()
 def dead_letters() -> None:
-    """Rejected rows: list them, look at one, replay or discard them.
+    """Rejected rows and unusable answers: list them, look at one, replay or discard them.
 
     A row that could not be read is kept here with its file, line and reason, while the rest of its
-    file is loaded. Mend the file (or the mapping, or the code), then replay.
+    file is loaded. Mend the file (or the mapping, or the code), then replay. An answer of a vendor
+    that could not be used is kept with its days; the next load of these days settles it.
     """
 
 
@@ -52,17 +53,21 @@ def show(letter_id: str) -> None:
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--all", "everything", is_flag=True, help="All that wait.")
 def replay(ids: tuple[str, ...], everything: bool) -> None:
-    """Read the files of these rows again; each row lands exactly once."""
+    """Read their files again, ask again for their days; each row lands exactly once."""
     from cli.console import complain
     from ingest import dead_letters as kept
+    from signalroom.errors import SignalRoomError
 
     if bool(ids) == everything:
         raise click.UsageError("Name the ids, or say --all.")
     letters = kept.waiting(ids)
     failures: list[str] = []
-    for loaded in kept.replay(letters):
-        click.echo(f"{loaded.source} {loaded.client_id}: {loaded.summary()}")
-        failures += loaded.failures
+    for done in kept.replay(letters):
+        if isinstance(done, SignalRoomError):
+            failures.append(str(done))
+        else:
+            click.echo(f"{done.source} {done.client_id}: {done.summary()}")
+            failures += done.failures
     click.echo(f"{len(kept.waiting())} dead letters are waiting now.")
     complain(failures)
     sys.exit(1 if failures else 0)

@@ -1,16 +1,17 @@
-"""Dead letters: rows that could not be loaded, kept until they are mended or given up."""
+"""Dead letters: rows and answers that could not be loaded, kept until mended or given up."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ingest import ledger, pipeline, registry
+from ingest import ledger, pipeline, registry, unusable
+from ingest.landing import Pull, Source
 from ingest.pipeline import Loaded
 from signalroom import clock
-from signalroom.errors import ConfigurationError
+from signalroom.errors import ConfigurationError, SignalRoomError
 from signalroom.warehouse import transaction
 
 COLUMNS = (
@@ -21,7 +22,11 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Letter:
-    """One rejected row; `payload` is redacted, `created_at` an instant in UTC."""
+    """A rejected row of a file, or an answer that could not be used (without a line number).
+
+    `partition_key` is the file's name, or the days that were asked for; `payload` is redacted,
+    `created_at` an instant in UTC.
+    """
 
     dead_letter_id: str
     client_id: str
@@ -70,27 +75,50 @@ def discard(letters: Sequence[Letter]) -> None:
             )
 
 
-def replay(letters: Sequence[Letter]) -> list[Loaded]:
-    """Read the letters' files again, whole; rows that are still bad become new letters.
+def replay(letters: Sequence[Letter]) -> Iterator[Loaded | SignalRoomError]:
+    """Read the letters' files again, whole, and ask again for the days of unusable answers.
 
-    A file's rows are replaced together, so a mended row lands exactly once.
+    Rows that are still bad become new letters. Files and days are replaced as a whole, so a mended
+    row lands exactly once. A pull that fails again is given as its error; the others go on.
     """
-    loads = []
     for source_name, client_id in sorted({(one.source, one.client_id) for one in letters}):
         source = registry.source(source_name)
-        with transaction() as execute:
-            for letter in letters:
-                if (letter.source, letter.client_id) == (source_name, client_id):
-                    execute(
-                        "delete from ops.file_ledger where _client_id = :client_id"
-                        " and source = :source and table_name = :table_name"
-                        " and file_name = :file_name",
-                        {
-                            "client_id": client_id,
-                            "source": source_name,
-                            "table_name": letter.table_name,
-                            "file_name": letter.partition_key,
-                        },
-                    )
-        loads.append(pipeline.load(source, pipeline.make_pull(source, client_id)))
-    return loads
+        own = [one for one in letters if (one.source, one.client_id) == (source_name, client_id)]
+        files = [one for one in own if one.line_number is not None]
+        if files:
+            _forget_files(files)
+            yield _load(source, pipeline.make_pull(source, client_id))
+        answers = [one for one in own if one.line_number is None]
+        for part in sorted({one.partition_key for one in answers}):
+            tables = {one.table_name for one in answers if one.partition_key == part}
+            yield _load(
+                source,
+                pipeline.make_pull(
+                    source,
+                    client_id,
+                    window=unusable.window_of(part),
+                    resources=tuple(sorted(tables)),
+                ),
+            )
+
+
+def _forget_files(letters: Sequence[Letter]) -> None:
+    with transaction() as execute:
+        for letter in letters:
+            execute(
+                "delete from ops.file_ledger where _client_id = :client_id and source = :source"
+                " and table_name = :table_name and file_name = :file_name",
+                {
+                    "client_id": letter.client_id,
+                    "source": letter.source,
+                    "table_name": letter.table_name,
+                    "file_name": letter.partition_key,
+                },
+            )
+
+
+def _load(source: Source, pull: Pull) -> Loaded | SignalRoomError:
+    try:
+        return pipeline.load(source, pull)
+    except SignalRoomError as error:
+        return error

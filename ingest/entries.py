@@ -50,7 +50,7 @@ class Entries:
     def row(self, entry: object, **more: object) -> Row:
         """The row of one entry, with `more` columns; AnswerError where it cannot be read."""
         if not isinstance(entry, Mapping):
-            raise AnswerError(f"{self._where}: an entry is no object; nothing was loaded.")
+            raise AnswerError(f"{self._where}: an entry is no object; nothing was loaded.", entry)
         entry = {key: value for key, value in entry.items() if key not in self._shape.skipped}
         row = read_fields(entry, self._shape.fields, self._where)
         for name, key in self._shape.documents.items():

@@ -50,7 +50,7 @@ def read_fields(entry: Mapping[str, Any], fields: Mapping[str, Field], where: st
             told = f"{field.path}: {error}"
             if where:
                 told = f"{where}: {told.rstrip('.')}; nothing was loaded."
-            raise AnswerError(told) from None
+            raise AnswerError(told, entry) from None
     return row
 
 

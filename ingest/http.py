@@ -172,7 +172,8 @@ class VendorClient:
             refused = errors.AbsentError if absent else errors.AnswerError
             raise refused(
                 f"{self._who}: {method} {path} {kind} (HTTP {answer.status_code}, {_short(text)}); "
-                "nothing was loaded."
+                "nothing was loaded.",
+                text,
             )
         try:
             # Everflow is known to leave control characters inside strings.

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from signalroom.errors import AnswerError
+
 Row = dict[str, Any]
 Say = Callable[[str], None]
 
@@ -114,6 +116,7 @@ class Landing:
     files: list[FileRecord] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    unusable: list[AnswerError] = field(default_factory=list)  # of further tables of the pull
 
 
 @dataclass(frozen=True)

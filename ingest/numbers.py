@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from typing import Any
 
@@ -58,8 +58,3 @@ def _number(value: object) -> Decimal | None:
     if not number.is_finite():
         raise AnswerError(f"{value!r} is not a number.")
     return number
-
-
-def converter(kind: Mapping[str, Any]) -> Callable[[object], Decimal | int | None]:
-    """The parser that belongs to a column's type."""
-    return money if kind is MONEY_TYPE else count

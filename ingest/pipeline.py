@@ -8,12 +8,12 @@ from datetime import date
 
 import click
 
-from ingest import adoption, ledger
+from ingest import adoption, ledger, unusable
 from ingest.landing import Landing, Pull, Say, Source, Window
 from ingest.load import land
 from ingest.windows import default_window
 from signalroom import clients, clock, settings
-from signalroom.errors import ConfigurationError
+from signalroom.errors import AnswerError, ConfigurationError
 from signalroom.lock import hold
 
 
@@ -127,7 +127,16 @@ def load(source: Source, pull: Pull) -> Loaded:
     Raises SourceError and its kinds when the vendor cannot be read, WarehouseError when the rows
     cannot be written.
     """
-    return store(source, pull, list(source.extract(pull)))
+    return store(source, pull, extract(source, pull))
+
+
+def extract(source: Source, pull: Pull) -> list[Landing]:
+    """Ask the vendor; an answer that cannot be used is kept among the dead letters, and raised."""
+    try:
+        return list(source.extract(pull))
+    except AnswerError as error:
+        unusable.keep(source, pull, [error])
+        raise
 
 
 def store(source: Source, pull: Pull, landings: Sequence[Landing]) -> Loaded:
@@ -136,6 +145,8 @@ def store(source: Source, pull: Pull, landings: Sequence[Landing]) -> Loaded:
         adoption.claim(source.name)
         load_id = land(source, pull, landings)
         changed = ledger.record(source.name, pull, landings, load_id)
+        unusable.settle(source, pull, landings)
+        unusable.keep(source, pull, [one for landing in landings for one in landing.unusable])
     return Loaded(
         source=source.name,
         client_id=pull.client_id,

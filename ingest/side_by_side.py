@@ -7,8 +7,9 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ingest import unusable
 from ingest.landing import Landing, Pull, Source
-from signalroom.errors import SignalRoomError
+from signalroom.errors import AnswerError, SignalRoomError
 
 WORKERS = 4  # each waits for its vendor most of the time
 
@@ -48,6 +49,8 @@ def extract_all(pulls: Sequence[tuple[Source, Pull]]) -> Iterator[Extracted]:
         threading.Thread(target=work, daemon=True).start()
     for _ in pulls:
         extracted = done.get()
+        if isinstance(extracted.error, AnswerError):  # here, where one thread writes
+            unusable.keep(extracted.source, extracted.pull, [extracted.error])
         if extracted.error is not None and not isinstance(extracted.error, SignalRoomError):
             raise extracted.error
         yield extracted

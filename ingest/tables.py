@@ -25,12 +25,15 @@ def read_tables(pull: Pull, read: Callable[[str], Landing | None]) -> list[Landi
             landing = read(table)
         except AbsentError as error:
             if table == pull.resources[0]:
+                error.table = table
                 failed.append((table, error))
             else:
                 pull.notice(f"{table}: the vendor has none for this account")
         except (AnswerError, CredentialsError) as error:
             if isinstance(error, CredentialsError) and not landings:
                 raise
+            if isinstance(error, AnswerError):
+                error.table = table
             failed.append((table, error))
         except SourceError as error:
             # away, or asking for patience: the other tables would only meet the same
@@ -43,6 +46,7 @@ def read_tables(pull: Pull, read: Callable[[str], Landing | None]) -> list[Landi
         raise failed[0][1]
     if landings:
         landings[0].failures += [f"{table} keeps what it had: {error}" for table, error in failed]
+        landings[0].unusable += [error for _, error in failed if isinstance(error, AnswerError)]
     return landings
 
 

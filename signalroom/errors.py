@@ -35,7 +35,16 @@ class CredentialsError(SourceError):
 
 
 class AnswerError(SourceError):
-    """The vendor answered, but not completely or not in a known form."""
+    """The vendor answered, but not completely or not in a known form.
+
+    `payload` is what it said, as parsed JSON or text and not redacted: it is kept among the dead
+    letters and never printed. `table` is the raw table that was asked for, where it is known.
+    """
+
+    def __init__(self, message: str, payload: object = None) -> None:
+        super().__init__(message)
+        self.payload = payload
+        self.table: str | None = None
 
 
 class AbsentError(AnswerError):

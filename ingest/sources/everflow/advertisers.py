@@ -15,7 +15,7 @@ from ingest.sources.everflow.table import Entry, ask_table, daily_row, number_of
 from signalroom.errors import AnswerError
 
 # Counts decide whether all is there: a vendor's sum of rounded amounts need not be ours.
-COUNTS = [name for name, (_, kind) in METRICS.items() if kind is COUNT_TYPE]
+COUNTS = [name for name, field in METRICS.items() if field.kind is COUNT_TYPE]
 ATTEMPTS = 2
 Totals = dict[int, dict[str, Decimal]]  # by advertiser
 
@@ -86,7 +86,7 @@ def _totals(http: VendorClient, pull: Pull, day: Window, zone_id: int) -> Totals
         columns = {column["column_type"]: column for column in entry["columns"]}
         given: Mapping[str, Any] = entry["reporting"]
         found[number_of(columns["advertiser"])] = {
-            name: total([given.get(METRICS[name][0])]) for name in COUNTS
+            name: total([given.get(METRICS[name].path)]) for name in COUNTS
         }
     return found
 

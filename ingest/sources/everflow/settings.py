@@ -24,21 +24,21 @@ PAGE_CAP = 1000
 
 # column of everflow.daily_stats -> Everflow's metric and the column's type
 METRICS = {
-    "imp": ("imp", COUNT_TYPE),
-    "clicks": ("total_click", COUNT_TYPE),
-    "unique_clicks": ("unique_click", COUNT_TYPE),
-    "invalid_clicks": ("invalid_click", COUNT_TYPE),
-    "duplicate_clicks": ("duplicate_click", COUNT_TYPE),
-    "gross_clicks": ("gross_click", COUNT_TYPE),
-    "conversions": ("cv", COUNT_TYPE),
-    "total_conversions": ("total_cv", COUNT_TYPE),
-    "view_through_conversions": ("view_through_cv", COUNT_TYPE),
-    "scrubbed_conversions": ("invalid_cv_scrub", COUNT_TYPE),
-    "events": ("event", COUNT_TYPE),
-    "revenue": ("revenue", MONEY_TYPE),
-    "payout": ("payout", MONEY_TYPE),
-    "event_revenue": ("event_revenue", MONEY_TYPE),
-    "gross_sales": ("gross_sales", MONEY_TYPE),
+    "imp": Field("imp", COUNT_TYPE),
+    "clicks": Field("total_click", COUNT_TYPE),
+    "unique_clicks": Field("unique_click", COUNT_TYPE),
+    "invalid_clicks": Field("invalid_click", COUNT_TYPE),
+    "duplicate_clicks": Field("duplicate_click", COUNT_TYPE),
+    "gross_clicks": Field("gross_click", COUNT_TYPE),
+    "conversions": Field("cv", COUNT_TYPE),
+    "total_conversions": Field("total_cv", COUNT_TYPE),
+    "view_through_conversions": Field("view_through_cv", COUNT_TYPE),
+    "scrubbed_conversions": Field("invalid_cv_scrub", COUNT_TYPE),
+    "events": Field("event", COUNT_TYPE),
+    "revenue": Field("revenue", MONEY_TYPE),
+    "payout": Field("payout", MONEY_TYPE),
+    "event_revenue": Field("event_revenue", MONEY_TYPE),
+    "gross_sales": Field("gross_sales", MONEY_TYPE),
 }
 CLIENT_COLUMN = {"_client_id": {**TEXT_TYPE, "nullable": False}}
 COLUMNS = {
@@ -48,7 +48,7 @@ COLUMNS = {
     "affiliate_label": TEXT_TYPE,
     "advertiser_id": COUNT_TYPE,
     "advertiser_label": TEXT_TYPE,
-    **{name: kind for name, (_, kind) in METRICS.items()},
+    **columns_of(METRICS),
     "profit": MONEY_TYPE,
 }
 CONTROLLED = ("clicks", "conversions", "revenue", "payout")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ingest.fields import read_fields
 from ingest.http import VendorClient
 from ingest.landing import Pull, Row, Window
-from ingest.numbers import EXACT, converter
+from ingest.numbers import EXACT
 from ingest.sources.everflow.helpers import report_date
 from ingest.sources.everflow.settings import CURRENCY, METRICS, ROW_CAP
 from signalroom.errors import AnswerError
@@ -53,7 +54,8 @@ def ask_table(
     if not isinstance(table, list):
         raise AnswerError(
             f"everflow for client {pull.client_id}, {window}: the answer has no table; "
-            "nothing was loaded."
+            "nothing was loaded.",
+            answer,
         )
     return table, bool(answer.get("incomplete_results")) or len(table) >= ROW_CAP
 
@@ -71,16 +73,19 @@ def daily_row(pull: Pull, window: Window, entry: Entry) -> Row:
             "advertiser_id": number_of(columns["advertiser"]),
             "advertiser_label": columns["advertiser"].get("label"),
         }
-        for name, (metric, kind) in METRICS.items():
-            row[name] = converter(kind)(reporting.get(metric))
+        if not isinstance(reporting, Mapping):
+            raise TypeError("its measures")
+        row |= read_fields(reporting, METRICS, f"everflow for client {pull.client_id}, {window}")
     except (KeyError, TypeError, AttributeError) as error:
         raise AnswerError(
-            f"everflow for client {pull.client_id}: a row lacks {error}; nothing was loaded."
+            f"everflow for client {pull.client_id}: a row lacks {error}; nothing was loaded.",
+            entry,
         ) from None
     if not window.start <= row["date"] <= window.end:
         raise AnswerError(
             f"everflow for client {pull.client_id}: asked for {window}, answered for "
-            f"{row['date']}; nothing was loaded."
+            f"{row['date']}; nothing was loaded.",
+            entry,
         )
     revenue, payout = row["revenue"], row["payout"]
     known = revenue is not None and payout is not None

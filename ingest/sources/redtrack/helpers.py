@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from ingest.fields import text
+from ingest.fields import Field, read_fields, text
 from ingest.http import VendorClient
 from ingest.landing import Pull, Row, Window
-from ingest.numbers import converter
 from ingest.sources.redtrack.settings import METRICS, PAGE_CAP, PAGE_ROWS, RATE_LIMIT
 from ingest.windows import slices
 from signalroom import clock
@@ -78,7 +77,8 @@ def _list_of(pull: Pull, what: str, answer: Any) -> list[dict[str, Any]]:
         return answer
     raise AnswerError(
         f"redtrack for client {pull.client_id}, {what}: the answer is no list of rows; "
-        "nothing was loaded."
+        "nothing was loaded.",
+        answer,
     )
 
 
@@ -87,20 +87,21 @@ def _row(client_id: str, entry: dict[str, Any], window: Window) -> Row:
         day = date.fromisoformat(str(entry["date"])[:10]) if entry.get("date") else window.start
     except ValueError:
         raise AnswerError(
-            f"redtrack for client {client_id}: {entry['date']!r} is no date; nothing was loaded."
+            f"redtrack for client {client_id}: {entry['date']!r} is no date; nothing was loaded.",
+            entry,
         ) from None
     if not window.start <= day <= window.end:
         raise AnswerError(
             f"redtrack for client {client_id}: asked for {window}, answered for {day}; "
-            "nothing was loaded."
+            "nothing was loaded.",
+            entry,
         )
-    row: Row = {
+    measures = {name: Field(name, kind) for name, kind in METRICS.items()}
+    return {
         "_client_id": client_id,
         "date": day,
         "source_id": text(entry.get("source_id")),
         "source_name": text(entry.get("source")),
         "source_alias": text(entry.get("source_alias")),
+        **read_fields(entry, measures, f"redtrack for client {client_id}, {day}"),
     }
-    for name, kind in METRICS.items():
-        row[name] = converter(kind)(entry.get(name))
-    return row

@@ -1,0 +1,125 @@
+"""What goes wrong with an answer that cannot be used: nobody can see it, or it is kept for ever."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from ingest import dead_letters, pipeline, registry, unusable
+from ingest.landing import Window
+from ingest.side_by_side import extract_all
+from signalroom.errors import AnswerError, SignalRoomError
+from tests.support.vendor import Answer, Request, scripted_vendor
+from tests.support.warehouse import Warehouse
+
+CARD = "4242424242424242"
+GOOD = {"date": "2026-11-18", "source": "A", "source_id": "a", "cost": 12.5}
+BAD = {**GOOD, "cost": "a lot", "email": "jane@example.com", "note": f"paid by {CARD}"}
+DAY = unusable.window_of("2026-11-18")
+
+
+class Vendor:
+    """RedTrack with one day of spend, which a test makes unreadable and readable again."""
+
+    spend: object = GOOD
+    campaigns: object = ()
+
+    def answer(self, request: Request) -> Answer:
+        if request.path == "/report":
+            return Answer([self.spend])
+        return Answer(self.campaigns if request.path == "/campaigns" else [])
+
+
+@contextmanager
+def redtrack(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[Vendor]:
+    warehouse.activate(monkeypatch)
+    monkeypatch.setenv("SIGNALROOM_NOW", "2026-11-19T09:30:00-05:00")
+    monkeypatch.setenv("SIGNALROOM_HTTP_MAX_WAIT_S", "0")
+    monkeypatch.setenv("SIGNALROOM_HASH_SALT", "salt-of-the-tests")
+    monkeypatch.setenv("REDTRACK_API_KEY", "a-very-secret-key")
+    vendor = Vendor()
+    with scripted_vendor(vendor.answer) as server:
+        monkeypatch.setenv("REDTRACK_BASE_URL", server.url)
+        yield vendor
+
+
+def load(window: Window = DAY) -> pipeline.Loaded:
+    source = registry.source("redtrack")
+    return pipeline.load(source, pipeline.make_pull(source, "713", window=window))
+
+
+def test_what_the_vendor_said_is_kept_redacted_and_replayed_exactly_once(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cost() -> list[tuple[object, ...]]:
+        return warehouse.rows("select source_id, cost from redtrack.daily_spend")
+
+    with redtrack(warehouse, monkeypatch) as vendor:
+        vendor.spend = BAD
+        for _ in range(2):  # the second failure says no more than the first
+            assert load().failures
+        (letter,) = dead_letters.waiting()
+        assert (letter.source, letter.client_id, letter.table_name) == (
+            "redtrack",
+            "713",
+            "daily_spend",
+        )
+        assert letter.partition_key == "2026-11-18"
+        assert "cost" in letter.reason
+        said = json.loads(letter.payload)
+        assert said["cost"] == "a lot"
+        for secret in ("jane@example.com", CARD, "a-very-secret-key"):
+            assert secret not in letter.payload
+
+        (failed,) = dead_letters.replay([letter])
+        assert isinstance(failed, SignalRoomError)
+        assert len(dead_letters.waiting()) == 1
+
+        vendor.spend = GOOD
+        (mended,) = dead_letters.replay(dead_letters.waiting())
+        assert isinstance(mended, pipeline.Loaded)
+        assert [(source, float(amount)) for source, amount in cost()] == [("a", 12.5)]
+    assert dead_letters.waiting() == []
+    assert warehouse.rows("select resolution from ops.dead_letters") == [("loaded",)]
+
+
+def test_a_load_of_other_days_settles_nothing(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with redtrack(warehouse, monkeypatch) as vendor:
+        vendor.spend = BAD
+        assert load().failures
+        vendor.spend = {**GOOD, "date": "2026-11-17"}
+        load(unusable.window_of("2026-11-17"))
+        assert [letter.partition_key for letter in dead_letters.waiting()] == ["2026-11-18"]
+        load(unusable.window_of("2026-11-17..2026-11-19"))
+        assert dead_letters.waiting() == []
+
+
+def test_a_list_that_cannot_be_read_is_kept_while_the_others_load(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with redtrack(warehouse, monkeypatch) as vendor:
+        vendor.campaigns = {"message": "come back later"}
+        assert load().failures
+        (letter,) = dead_letters.waiting()
+        assert letter.table_name == "campaigns"
+        assert "come back later" in letter.payload
+        vendor.campaigns, vendor.spend = (), {**GOOD, "date": "2026-11-17"}
+        load(unusable.window_of("2026-11-17"))  # a list is about no days
+        assert dead_letters.waiting() == []
+
+
+def test_sources_asked_side_by_side_keep_their_answers_too(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with redtrack(warehouse, monkeypatch) as vendor:
+        vendor.spend = BAD
+        source = registry.source("redtrack")
+        pull = pipeline.make_pull(source, "713", window=DAY, resources=("daily_spend",))
+        (extracted,) = extract_all([(source, pull)])
+        assert isinstance(extracted.error, AnswerError)
+        assert len(dead_letters.waiting()) == 1
