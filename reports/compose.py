@@ -10,14 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from reports import query, registry, render
 from reports.outbox import Outbox
 from reports.subject import Subject
 from signalroom.clients import client as client_of
 from signalroom.errors import ReportError
 from signalroom.settings import home
+
+if TYPE_CHECKING:
+    from reports import render
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,9 @@ def compose(name: str, client_id: str, day: date, channels: Sequence[str] = ()) 
     Without `channels`, all that the report has. Raises ReportError for an unknown report, channel
     or combination, and WarehouseError when the marts cannot be read.
     """
+    # Templates and what they need, only where something is composed: the scheduler stays small.
+    from reports import query, registry, render
+
     report, client = registry.find(name), client_of(client_id)
     unknown = [channel for channel in channels if channel not in report.channels]
     if unknown:

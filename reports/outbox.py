@@ -15,15 +15,12 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 
-from reports.outbox_table import METADATA, TABLE
+from reports.outbox_table import TABLE
+from reports.state import prepared_engine
 from reports.subject import Told
 from signalroom import clock
-from signalroom.connections import first_line
-from signalroom.errors import ReportError
-from signalroom.settings import target
-from signalroom.warehouse import state_engine
 
 # Longer than any attempt can last: a row claimed this long ago belongs to a process that died.
 LEASE = timedelta(seconds=120)
@@ -63,16 +60,7 @@ class Outbox:
     """The outbox in the state database: PostgreSQL's schema ops, or SQLite beside DuckDB."""
 
     def __init__(self) -> None:
-        self._engine = state_engine()
-        if target() == "postgres":
-            self._engine = self._engine.execution_options(schema_translate_map={None: "ops"})
-        try:
-            with self._engine.begin() as connection:
-                if target() == "postgres":
-                    connection.execute(sa.text("create schema if not exists ops"))
-                METADATA.create_all(connection)
-        except SQLAlchemyError as error:
-            raise ReportError(f"The outbox cannot be opened: {first_line(error)}") from error
+        self._engine = prepared_engine()
 
     def __enter__(self) -> Outbox:
         return self

@@ -1,0 +1,43 @@
+"""The state database of the reports: outbox and incidents, on PostgreSQL (schema ops) or SQLite."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from reports import incident_table, outbox_table
+from signalroom.connections import first_line
+from signalroom.errors import ReportError
+from signalroom.settings import target
+from signalroom.warehouse import state_engine
+
+TABLES = (outbox_table.TABLE, incident_table.TABLE)
+
+
+def engine() -> sa.Engine:
+    """The engine, its tables made or not."""
+    found = state_engine()
+    if target() == "postgres":
+        found = found.execution_options(schema_translate_map={None: "ops"})
+    return found
+
+
+def prepared_engine() -> sa.Engine:
+    """The engine with its tables made; ReportError when the database is away."""
+    found = engine()
+    try:
+        _make_tables(found)
+    except SQLAlchemyError:
+        try:  # another process may have made them at the same moment
+            _make_tables(found)
+        except SQLAlchemyError as error:
+            found.dispose()
+            raise ReportError(f"The outbox cannot be opened: {first_line(error)}") from error
+    return found
+
+
+def _make_tables(found: sa.Engine) -> None:
+    with found.begin() as connection:
+        if target() == "postgres":
+            connection.execute(sa.text("create schema if not exists ops"))
+        outbox_table.METADATA.create_all(connection, tables=TABLES)
