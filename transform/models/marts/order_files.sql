@@ -1,0 +1,71 @@
+with created_lines as (
+
+    select * from {{ ref('stg_s3_exports__orders_create') }}
+
+),
+
+loads as (
+
+    select * from {{ ref('stg_ops__loads') }}
+
+),
+
+-- files of different prefixes are asked for together; the one asked longest ago counts
+asked as (
+
+    select
+        _client_id,
+        min(loaded_at) as loaded_at
+    from loads
+    where source = 's3_exports' and table_name in ('orders_create', 'orders_update')
+    group by 1
+
+),
+
+dated_lines as (
+
+    select
+        _client_id,
+        _file_name,
+        cast(
+            substr(cast(file_time as text), 1, 4)
+            || '-' || substr(cast(file_time as text), 5, 2)
+            || '-' || substr(cast(file_time as text), 7, 2)
+            as date
+        ) as file_date
+    from created_lines
+    where file_time is not null
+
+),
+
+files as (
+
+    select
+        _client_id,
+        file_date,
+        cast(count(distinct _file_name) as bigint) as files
+    from dated_lines
+    group by 1, 2
+
+),
+
+final as (
+
+    select
+        -- ids
+        files._client_id,
+
+        -- dates
+        files.file_date,
+
+        -- measures
+        files.files,
+
+        -- load
+        asked.loaded_at
+    from files
+    left join asked on files._client_id = asked._client_id
+
+)
+
+select * from final
