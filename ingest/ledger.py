@@ -16,6 +16,7 @@ from typing import Any
 from ingest.landing import ControlTotal, KnownFile, Landing, Pull, Row
 from signalroom import clock
 from signalroom.errors import ConfigurationError
+from signalroom.schemas import create_closed
 from signalroom.warehouse import Execute, transaction
 
 TABLES = {
@@ -58,6 +59,7 @@ def prepare() -> None:
     ours = "simulated" if os.environ.get("SIGNALROOM_SANDBOX") else "real"
     with transaction() as execute:
         execute("create schema if not exists ops")
+        create_closed(execute, "ops")
         for name, columns in TABLES.items():
             execute(f"create table if not exists ops.{name} ({columns})")
         found = execute("select origin from ops.origin")
@@ -211,7 +213,8 @@ def _record_files(entry: _Entry) -> None:
 def _record_load(entry: _Entry) -> None:
     window = entry.pull.window
     ends = [row["window_end"] for row in entry.select("loads", "window_end")]
-    if entry.pull.is_backfill or any(end > window.end for end in ends):
+    newer = any(window.end < end <= clock.today() for end in ends)  # one of the future is a mistake
+    if entry.pull.is_backfill or newer:
         return  # a pull of old days says nothing about the newest ones
     entry.delete("loads")
     entry.insert(

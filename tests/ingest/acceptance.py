@@ -21,6 +21,7 @@ from ingest import pipeline, registry
 from ingest.landing import Window
 from sandbox import Agency
 from sandbox.faults import Kind
+from signalroom import clock
 from signalroom.errors import AnswerError, CredentialsError, SourceError
 from tests.ingest.reading import extract, plain, pull_of, rows_of, stored
 from tests.support.processes import BIN, own_environment
@@ -102,6 +103,16 @@ class Acceptance:
                 differences = [*(have - want), *(want - have)][:3]
                 assert not differences, (client_id, table)
 
+    def check_that_a_ledger_of_the_future_is_overruled(self, warehouse: Warehouse) -> None:
+        """A run under a wrong clock must not make every later one believe that nothing is due."""
+        source, client_id, today = registry.source(self.source), self.clients[0], clock.today()
+        warehouse.execute("update ops.loads set window_end = date '2099-12-31'")
+        window = pipeline.make_pull(source, client_id).window
+        assert window.start < today == window.end
+        pipeline.load(source, pipeline.make_pull(source, client_id, window=window))
+        ends = "select distinct window_end from ops.loads where _client_id = %s"
+        assert warehouse.rows(ends % f"'{client_id}'") == [(today,)]
+
     def test_a_full_read_equals_the_truth_and_a_second_adds_nothing(
         self, warehouse: Warehouse, agency: Agency, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -127,6 +138,8 @@ class Acceptance:
         self.check(warehouse, agency)
         output = "\n".join([*said, str(caught.value)])
         assert not [secret for secret in self.secrets() if secret in output]
+        agency.faults.clear()
+        self.check_that_a_ledger_of_the_future_is_overruled(warehouse)
 
     def test_what_the_vendor_restates_is_restated(
         self, warehouse: Warehouse, agency: Agency, monkeypatch: pytest.MonkeyPatch
