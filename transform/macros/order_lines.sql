@@ -43,6 +43,7 @@
         -- load
         _file_name,
         _row_id,
+        _file_date as file_date,
         {{ file_time('_file_name', '_file_date') }} as file_time
 
         -- customers, campaigns, product names and prices omitted: no mart reads them yet

@@ -22,29 +22,14 @@ asked as (
 
 ),
 
-dated_lines as (
-
-    select
-        _client_id,
-        _file_name,
-        cast(
-            substr(cast(file_time as text), 1, 4)
-            || '-' || substr(cast(file_time as text), 5, 2)
-            || '-' || substr(cast(file_time as text), 7, 2)
-            as date
-        ) as file_date
-    from created_lines
-    where file_time is not null
-
-),
-
 files as (
 
     select
         _client_id,
         file_date,
         cast(count(distinct _file_name) as bigint) as files
-    from dated_lines
+    from created_lines
+    where file_date is not null
     group by 1, 2
 
 ),
