@@ -21,6 +21,8 @@ COMMANDS = {
     "build": "dbt build, under the lock that keeps two builds apart.",
     "report": "Render one report, and with --send deliver it.",
     "dead-letters": "Rejected rows: list, show, replay, discard.",
+    "status": "What ran, what runs, what is late, what is due next.",
+    "runs": "The scheduler's runs: list them, look at one step by step.",
     "scheduler": "The resident process: the main job by itself, on schedule.",
     "schedule": "What is due in the next 24 hours.",
     "doctor": "Check configuration, connections and client data; name each repair.",

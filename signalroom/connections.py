@@ -82,14 +82,14 @@ def postgres_connection() -> Iterator[Any]:
 
 
 @contextmanager
-def duckdb_connection(read_only: bool) -> Iterator[Any]:
+def duckdb_connection(read_only: bool, wait_s: float = LOCK_WAIT_S) -> Iterator[Any]:
     """A DuckDB connection; waits a little for another process, then names it."""
     import duckdb
 
     path = duckdb_path()
     if read_only and not path.exists():
         raise WarehouseError(f"There is no warehouse at {path} yet: `signalroom run` makes it.")
-    give_up_at = time.monotonic() + LOCK_WAIT_S
+    give_up_at = time.monotonic() + wait_s
     while True:
         try:
             connection = duckdb.connect(str(path), read_only=read_only)

@@ -47,26 +47,26 @@ def ask(now: str, *arguments: str) -> str:
 def test_a_day_of_a_clock_change_has_each_job_once(midnight: str, offset: str) -> None:
     found: list[dict[str, Any]] = json.loads(ask(midnight, "--json"))
     counts = Counter(one["job"] for one in found)
-    assert counts["s3_files"] == counts["deep_restatement"] == 1
-    assert "restatement" not in counts  # which rests on Sundays
+    assert counts["s3_files"] == 1
     assert {one["at"][11:] for one in found if one["job"] == "hourly"} >= {
         f"{hour:02}:00:00{offset}" for hour in range(8, 23)
     }
     for one in found:
         assert at(one["at"]) == at(one["at_utc"])
-    deep = next(one for one in found if one["job"] == "deep_restatement")
-    assert (deep["window_days"], deep["reports"]) == (95, [])
-    assert deep["sources"] == ["everflow", "redtrack"]
+    files = next(one for one in found if one["job"] == "s3_files")
+    assert files["at"] == f"{midnight[:10]}T06:00:00{offset}"
+    assert (files["sources"], files["reports"], files["window_days"]) == (["s3_exports"], [], None)
+    assert 35 in [one["window_days"] for one in found]
 
 
 def test_people_read_local_times_within_80_columns() -> None:
     text = ask("2026-10-31T22:30:00", "--hours", "8")
     assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
     lines = [line.split() for line in text.splitlines()]
-    assert ["Sat", "31", "23:00", "hourly"] in [line[:4] for line in lines]
-    deep = next(line for line in lines if "deep_restatement" in line)
-    assert deep[:3] == ["Sun", "01", "05:30"]
-    assert deep[-2:] == ["95", "days"]
+    assert ["Sat", "31", "23:00", "hourly", "everflow,", "redtrack"] in [one[:6] for one in lines]
+    sunday = next(line for line in lines if line[:2] == ["Sun", "01"])
+    assert sunday[2] == "05:30"
+    assert sunday[-1] == "days"
     assert "06:00" not in text  # eight hours and a half away: the night is longer
 
 

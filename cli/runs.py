@@ -1,0 +1,108 @@
+"""`signalroom runs`: the history of the scheduler's runs."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+@click.group()
+def runs() -> None:
+    """The scheduler's runs: list them, or look at one step by step.
+
+    \b
+      signalroom runs list --job hourly
+      signalroom runs show hourly-20261119T1300Z
+    """
+
+
+@runs.command("list")
+@click.option("--job", metavar="JOB", help="Only this job's.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def list_runs(job: str | None, limit: int, as_json: bool) -> None:
+    """The newest runs, newest first."""
+    from cli.run_record import run_record, span, styled, when
+    from scheduler.ledger import Ledger
+    from scheduler.schedule import read_schedule
+    from scheduler.status import duration
+    from signalroom import clock
+    from signalroom.errors import ConfigurationError
+
+    with Ledger() as ledger:
+        found = ledger.recent(job, limit)
+    known = [one.name for one in read_schedule()]
+    if job is not None and not found and job not in known:
+        raise ConfigurationError(f"No job is called {job!r}; there are: {', '.join(known)}.")
+    instant = clock.instant()
+    if as_json:
+        for run in found:
+            click.echo(json.dumps(run_record(run, instant)))
+        return
+    if not found:
+        click.echo("No run was recorded yet.")
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("Run", "due", "began", "took", "rows", "status"):
+        table.add_column(name, justify="right" if name in ("took", "rows") else "left")
+    for run in found:
+        table.add_row(
+            run.run_id,
+            when(run.scheduled_for),
+            when(run.started_at),
+            span(duration(run, instant)),
+            f"{run.rows:,}",
+            styled(run.status),
+        )
+    Console(highlight=False, soft_wrap=True).print(table)
+
+
+@runs.command()
+@click.argument("run_id", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def show(run_id: str, as_json: bool) -> None:
+    """One run: its steps, tries, rows, errors and logs."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    from cli.run_record import run_record, span, styled, when
+    from scheduler.ledger import Ledger
+    from scheduler.status import duration
+    from signalroom import clock, settings
+    from signalroom.errors import ConfigurationError
+    from signalroom.masking import mask
+
+    with Ledger() as ledger:
+        run = ledger.run(run_id)
+    if run is None:
+        raise ConfigurationError(
+            f"No run is called {run_id!r}; `signalroom runs list` shows those that are."
+        )
+    instant = clock.instant()
+    if as_json:
+        click.echo(json.dumps(run_record(run, instant, with_steps=True), indent=1))
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"[bold]{run.run_id}[/]  {styled(run.status)}")
+    console.print(f"  due {when(run.scheduled_for)}, by {run.trigger}, business day {run.day}")
+    began, ended = when(run.started_at), when(run.finished_at)
+    console.print(f"  began {began}, ended {ended}, took {span(duration(run, instant))}")
+    if run.resume_at:
+        console.print(f"  goes on {when(run.resume_at)}")
+    if run.error:
+        console.print(f"  {escape(mask(run.error))}")
+    for step in run.steps:
+        tries = f", {step.attempt} tries" if step.attempt > 1 else ""
+        rows = f", {step.rows:,} rows" if step.rows is not None else ""
+        took = span(duration(step, instant))
+        console.print(f"\n[bold]{step.step}[/]  {styled(step.status)}, {took}{rows}{tries}")
+        if step.next_at:
+            console.print(f"  again {when(step.next_at)}")
+        if step.error:
+            console.print(f"  {escape(mask(step.error))}")
+        if step.log:
+            console.print(f"  log {settings.home() / step.log}")
