@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import click
@@ -9,7 +10,8 @@ import click
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- DBT ARGS]")
-def build(arguments: tuple[str, ...]) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print what was built as a JSON object.")
+def build(arguments: tuple[str, ...], as_json: bool) -> None:
     """dbt build, under the lock that keeps two builds apart.
 
     The clients' files are checked first. A model is only replaced when the tests before it pass.
@@ -19,15 +21,18 @@ def build(arguments: tuple[str, ...]) -> None:
       signalroom build -- --select daily_performance+
     """
     from cli.console import Display, complain
+    from signalroom.masking import mask
     from transform import reference
     from transform.build import build as dbt_build
 
     mistakes = reference.mistakes()
     complain(mistakes)
     if mistakes:
+        if as_json:
+            click.echo(json.dumps({"error_class": "ConfigurationError", "failures": mistakes}))
         click.echo("dbt was not started; the marts are as before.", err=True)
         sys.exit(1)
-    with Display() as display:
+    with Display(quiet=as_json) as display:
         step = display.step("dbt build")
         try:
             result = dbt_build(arguments, step)
@@ -39,5 +44,8 @@ def build(arguments: tuple[str, ...]) -> None:
             step.fail(f"{said}, {len(result.failures)} failed; what they guard is as before")
         else:
             step.finish(said)
+    if as_json:
+        failures = [mask(failure) for failure in result.failures]
+        click.echo(json.dumps({**vars(result), "failures": failures}))
     complain(result.failures)
     sys.exit(1 if result.failures else 0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,6 @@ from ingest.registry import NAMES
 
 if TYPE_CHECKING:
     from ingest.landing import Pull, Source
-    from signalroom.progress import Progress
 
 
 @click.command()
@@ -24,6 +22,8 @@ if TYPE_CHECKING:
 @click.option("--resource", "resources", multiple=True, help="Only this table; repeatable.")
 @click.option("--start", type=options.DAY, help="First day; default: what is due.")
 @click.option("--end", type=options.DAY, help="Last day; default: today.")
+@click.option("--since", "reach", multiple=True, hidden=True)  # SOURCE:DAY, back to it at least
+@click.option("--skip", "skipped", multiple=True, hidden=True)  # SOURCE:CLIENT, loaded already
 @click.option("--dry-run", is_flag=True, help="Print the plan, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a pull.")
 def ingest(
@@ -32,6 +32,8 @@ def ingest(
     resources: tuple[str, ...],
     start: date | None,
     end: date | None,
+    reach: tuple[str, ...],
+    skipped: tuple[str, ...],
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -46,52 +48,22 @@ def ingest(
       signalroom ingest redtrack --dry-run
     """
     from cli.console import Display, complain
+    from cli.pulls import Pulls
 
     names = NAMES if "all" in sources else tuple(dict.fromkeys(sources))
-    failures: list[str] = []
+    since = {
+        name: date.fromisoformat(day) for name, _, day in (one.partition(":") for one in reach)
+    }
     with Display(quiet=as_json) as display:
-        for source, pull in _pulls(names, clients, resources, start, end, display, failures):
-            if dry_run:
+        work = Pulls(display, as_json)
+        pulls = list(work.prepare(names, clients, resources, (start, end), since, skipped))
+        if dry_run:
+            for source, pull in pulls:
                 _show_plan(source, pull, as_json)
-            else:
-                failures += _load(source, pull, display, as_json)
-    complain(failures)
-    sys.exit(1 if failures else 0)
-
-
-def _pulls(
-    names: tuple[str, ...],
-    chosen: tuple[str, ...],
-    resources: tuple[str, ...],
-    start: date | None,
-    end: date | None,
-    progress: Progress,
-    failures: list[str],
-) -> Iterator[tuple[Source, Pull]]:
-    """The pulls, one source and client after another; what cannot even be asked is a failure."""
-    from ingest import pipeline, registry
-    from ingest.windows import explicit_window
-    from signalroom.clients import active_clients
-    from signalroom.errors import SignalRoomError
-
-    window = explicit_window(start, end) if start or end else None
-    working_for = active_clients(chosen)
-    for name in names:
-        source = registry.source(name)
-        for client in working_for:
-            missing = pipeline.missing_variables(source, client.id)
-            if missing:
-                progress.note(
-                    f"{source.title} is off for {client.id}: {', '.join(missing)} is not set."
-                )
-                continue
-            try:
-                pipeline.refuse_shared_accounts(source)
-                pull = pipeline.make_pull(source, client.id, window=window, resources=resources)
-            except SignalRoomError as error:
-                failures.append(str(error))
-                continue
-            yield source, pull
+        else:
+            work.load(pulls)
+    complain(work.failures)
+    sys.exit(1 if work.failures else 0)
 
 
 def _show_plan(source: Source, pull: Pull, as_json: bool) -> None:
@@ -104,36 +76,3 @@ def _show_plan(source: Source, pull: Pull, as_json: bool) -> None:
         f"{source.name} {pull.client_id}: {pull.window}, {plan.days} days, {plan.requests} "
         f"requests, {plan.files} files -> {', '.join(plan.tables)}"
     )
-
-
-def _load(source: Source, pull: Pull, progress: Progress, as_json: bool) -> list[str]:
-    """Load one pull; returns what failed of it."""
-    from dataclasses import replace
-
-    from ingest import pipeline
-    from signalroom.errors import SignalRoomError
-    from signalroom.masking import mask
-
-    step = progress.step(f"{source.title} {pull.client_id}")
-    report: dict[str, object] = {"source": source.name, "client": pull.client_id}
-    failures: list[str] = []
-    try:
-        name = f"{source.title} {pull.client_id}"
-        pull = replace(pull, say=step.say, notice=lambda text: progress.note(f"{name}: {text}"))
-        loaded = pipeline.load(source, pull)
-        failures += loaded.failures
-        report |= {
-            "window": str(loaded.window),
-            "rows": loaded.rows,
-            "changed": loaded.changed,
-            "rejected_rows": loaded.rejected_rows,
-        }
-    except SignalRoomError as error:
-        failures.append(str(error))
-    if failures:
-        step.fail("; ".join(failures))
-    else:
-        step.finish(loaded.summary())
-    if as_json:
-        click.echo(json.dumps({**report, "failures": [mask(failure) for failure in failures]}))
-    return failures

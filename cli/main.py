@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import traceback
@@ -9,7 +10,7 @@ from importlib import import_module
 
 import click
 
-from signalroom import logs, settings
+from signalroom import logs, settings, tether
 from signalroom.errors import SignalRoomError
 from signalroom.masking import mask
 
@@ -67,6 +68,7 @@ def signalroom() -> None:
 
 def main() -> None:
     """Entry point: exits 0 on success, 1 on an explained failure, 2 on wrong usage."""
+    is_child = tether.tie_as_told()
     settings.load_env_file()
     try:
         logs.configure()
@@ -81,6 +83,7 @@ def main() -> None:
         sys.exit(leave.exit_code)
     except SignalRoomError as error:
         click.echo(f"Error: {mask(str(error))}", err=True)
+        _tell_parent(error, is_child)
         sys.exit(1)
     except BrokenPipeError:
         # the reader of our output has gone; say nothing more to it
@@ -89,6 +92,13 @@ def main() -> None:
     except Exception as error:
         click.echo(f"Error: {_unexpected(error)}", err=True)
         sys.exit(1)
+
+
+def _tell_parent(error: SignalRoomError, is_child: bool) -> None:
+    """The class of an error, for the scheduler, which tries again or not."""
+    if is_child:
+        said = {"error_class": type(error).__name__, "failures": [mask(str(error))]}
+        click.echo(json.dumps(said))
 
 
 def _unexpected(error: Exception) -> str:

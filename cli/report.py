@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from datetime import date
 from pathlib import Path
@@ -34,6 +35,7 @@ from cli import options
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for the files; default: the outbox folder.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a client.")
 def report(
     name: str,
     clients: tuple[str, ...],
@@ -43,6 +45,7 @@ def report(
     again: bool,
     when_complete: bool,
     out: Path | None,
+    as_json: bool,
 ) -> None:
     """Render one report for each client that has it, and with --send deliver it.
 
@@ -56,6 +59,7 @@ def report(
     from signalroom import clients as all_clients
     from signalroom import clock
     from signalroom.errors import ReportError
+    from signalroom.masking import mask
 
     if (again or when_complete) and not send:
         raise click.UsageError("--again and --when-complete go with --send.")
@@ -68,12 +72,16 @@ def report(
     if not those:
         raise ReportError(f"{name} is made for none of the clients {', '.join(sorted(wanted))}.")
     failures: list[str] = []
-    with Display() as display:
+    with Display(quiet=as_json) as display:
         for client in those:
             made = reporting.make(
                 name, client.id, day or clock.yesterday(), channels, sending, out, display
             )
             failures += made.failures
+            if as_json:
+                about = {"report": name, "client": client.id, "day": (day or clock.yesterday())}
+                click.echo(mask(json.dumps({**about, **vars(made)}, default=str)))
+                continue
             for path in made.paths:
                 click.echo(str(path))
     complain(failures)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ingest import unusable
 from ingest.landing import Landing, Pull, Source
-from signalroom.errors import AnswerError, SignalRoomError
+from signalroom.errors import AnswerError
 
 WORKERS = 4  # each waits for its vendor most of the time
 
@@ -51,6 +51,4 @@ def extract_all(pulls: Sequence[tuple[Source, Pull]]) -> Iterator[Extracted]:
         extracted = done.get()
         if isinstance(extracted.error, AnswerError):  # here, where one thread writes
             unusable.keep(extracted.source, extracted.pull, [extracted.error])
-        if extracted.error is not None and not isinstance(extracted.error, SignalRoomError):
-            raise extracted.error
         yield extracted

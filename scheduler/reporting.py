@@ -18,13 +18,22 @@ from signalroom.progress import Progress
 Sending = Literal["not", "when_complete", "now", "again"]
 
 
+DELIVERY_FAILURES = {"pending": "Undelivered", "unknown": "DeliveryError", "dead": "DeliveryError"}
+
+
 @dataclass
 class Made:
-    """What became of a report: its files, its deliveries and failures in one line each."""
+    """What became of a report: its files, its deliveries and failures in one line each.
+
+    `waits` is for its day's data. `error_class` names the kind of failure, of which `Undelivered`
+    is worth another try.
+    """
 
     paths: tuple[Path, ...] = ()
     deliveries: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    waits: bool = False
+    error_class: str = ""
 
 
 def make(
@@ -43,6 +52,7 @@ def make(
         rendered = render_report(name, client_id, day, channels, out)
         made.paths = rendered.paths
         if sending == "when_complete" and _may_wait(rendered):
+            made.waits = True
             made.deliveries.append(
                 f"waits for the day's data, until {report_deadline():%H:%M} at the latest"
             )
@@ -52,7 +62,10 @@ def make(
             for delivery in deliver(rendered, again=sending == "again"):
                 line = delivery.summary()
                 (made.failures if delivery.is_failure else made.deliveries).append(line)
+                if delivery.is_failure and made.error_class != "Undelivered":
+                    made.error_class = DELIVERY_FAILURES[delivery.status]
     except SignalRoomError as error:
+        made.error_class = type(error).__name__
         made.failures.append(str(error))
     if made.failures:
         step.fail("; ".join(made.failures))

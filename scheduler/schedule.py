@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import time
+from datetime import time, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 import yaml
 from apscheduler.triggers.cron import CronTrigger
@@ -16,12 +18,22 @@ from signalroom import clock
 from signalroom.errors import ConfigurationError
 
 FILE = Path(__file__).with_name("schedule.yml")
-KEYS = frozenset({"cron", "sources", "days", "reports", "limit"})
+CHANNELS = ("slack", "email", "sms")
+POLICIES = ("latest", "all", "skip")
+KEYS = {
+    "cron", "sources", "days", "reports", "limit", "catch_up", "within", "notify"
+}  # fmt: skip
+UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+CatchUp = Literal["latest", "all", "skip"]
 
 
 @dataclass(frozen=True)
 class Job:
-    """One job; `days` before today that its pulls cover (None: what is due), `limit` in minutes."""
+    """One job; `days` before today that its pulls cover (None: what is due), `limit` in minutes.
+
+    Of the runs that were missed no longer ago than `within`, `catch_up` says which are made up
+    for. `on_success` and `on_failure` are the channels that hear how a run ended.
+    """
 
     name: str
     cron: str
@@ -29,15 +41,37 @@ class Job:
     days: int | None
     reports: tuple[str, ...]
     limit: int
+    catch_up: CatchUp = "latest"
+    within: timedelta = timedelta(hours=24)
+    on_success: tuple[str, ...] = ()
+    on_failure: tuple[str, ...] = ()
 
     def trigger(self) -> CronTrigger:
         """When it is due, in business time, on days of a clock change too."""
         return CronTrigger.from_crontab(self.cron, timezone=clock.zone())
 
 
+class _UniqueKeys(yaml.SafeLoader):
+    """A job written twice would lose its first half without a word."""
+
+
+def _mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict[Any, Any]:
+    names = [key.value for key, _ in node.value]
+    for name in names:
+        if names.count(name) > 1:
+            raise yaml.YAMLError(f"{name!r} is there twice")
+    return loader.construct_mapping(node, deep=True)
+
+
+_UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
 def read_schedule(path: Path = FILE) -> list[Job]:
     """All jobs; ConfigurationError names the file, the job and the mistake."""
-    return [_job(path.name, name, entry) for name, entry in _read(path, "jobs").items()]
+    entries = _read(path, "jobs")
+    if not isinstance(entries, dict) or not entries:
+        raise ConfigurationError(f"{path.name}: there is no job under `jobs:`.")
+    return [_job(path.name, str(name), entry) for name, entry in entries.items()]
 
 
 def report_deadline(path: Path = FILE) -> time:
@@ -53,29 +87,78 @@ def report_deadline(path: Path = FILE) -> time:
 
 def _read(path: Path, key: str) -> Any:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))[key]
+        # a safe loader that refuses a key given twice
+        return yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)[key]  # noqa: S506
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise ConfigurationError(f"{path.name} cannot be read: {error!r}.") from None
 
 
-def _job(file: str, name: str, entry: dict[str, Any]) -> Job:
+def _job(file: str, name: str, entry: Any) -> Job:
     where = f"{file}, job {name}"
-    for key in set(entry) - KEYS:
-        raise ConfigurationError(f"{where}: {key!r} is unknown; use {', '.join(sorted(KEYS))}.")
-    for source in set(entry.get("sources", [])) - set(NAMES):
-        raise ConfigurationError(f"{where}: source {source!r} is unknown: {', '.join(NAMES)}.")
-    for report in set(entry.get("reports", [])) - set(REPORTS):
-        raise ConfigurationError(f"{where}: report {report!r} is unknown: {', '.join(REPORTS)}.")
     try:
-        job = Job(
-            name=name,
-            cron=entry["cron"],
-            sources=tuple(entry.get("sources", ())),
-            days=entry.get("days"),
-            reports=tuple(entry.get("reports", ())),
-            limit=int(entry["limit"]),
-        )
-        job.trigger()
-    except (KeyError, ValueError, AttributeError) as error:
-        raise ConfigurationError(f"{where}: {error}.") from None
+        return _checked(name, entry)
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        missing = isinstance(error, KeyError)
+        reason = f"{error.args[0]!r} is missing" if missing else str(error).rstrip(".")
+        raise ConfigurationError(f"{where}: {reason}.") from None
+
+
+def _checked(name: str, entry: Any) -> Job:
+    """The job; ValueError, TypeError or KeyError say what is wrong with it."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise ValueError("a job's name has lower-case letters, digits and _ only")
+    if not isinstance(entry, dict):
+        raise TypeError("it has no entries")
+    for key in set(entry) - KEYS:
+        raise ValueError(f"{key!r} is unknown; use {', '.join(sorted(KEYS))}")
+    notify = entry.get("notify") or {}
+    if not isinstance(notify, dict) or set(notify) - {"success", "failure"}:
+        raise ValueError("notify has success and failure, each a list of channels")
+    job = Job(
+        name=name,
+        cron=str(entry["cron"]),
+        sources=_names(entry, "sources", NAMES),
+        days=_number(entry, "days", 0) if entry.get("days") is not None else None,
+        reports=_names(entry, "reports", REPORTS),
+        limit=_number(entry, "limit", 1),
+        catch_up=cast("CatchUp", entry.get("catch_up", "latest")),
+        within=_duration(str(entry.get("within", "24h"))),
+        on_success=_names(notify, "success", CHANNELS),
+        on_failure=_names(notify, "failure", CHANNELS),
+    )
+    if job.catch_up not in POLICIES:
+        raise ValueError(f"catch_up is {job.catch_up!r}; use {', '.join(POLICIES)}")
+    if not job.sources and not job.reports:
+        raise ValueError("it has neither sources nor reports")
+    if re.search(r"\d", job.cron.split()[-1]):
+        raise ValueError(f"cron {job.cron!r}: write weekdays as names (mon, sun), not as numbers")
+    job.trigger()
     return job
+
+
+def _names(
+    entry: Mapping[str, Any], key: str, known: Mapping[str, object] | tuple[str, ...]
+) -> tuple[str, ...]:
+    names = entry.get(key) or []
+    if not isinstance(names, list):
+        raise TypeError(f"{key} is {names!r}; write a list: [{names}]")
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{key}: {name!r} is unknown; there are {', '.join(known)}")
+        if names.count(name) > 1:
+            raise ValueError(f"{key}: {name!r} is there twice")
+    return tuple(names)
+
+
+def _number(entry: Mapping[str, Any], key: str, least: int) -> int:
+    value = entry[key]
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{key} is {value!r}; use a whole number from {least} on")
+    return value
+
+
+def _duration(text: str) -> timedelta:
+    found = re.fullmatch(r"(\d+)([mhd])", text)
+    if not found:
+        raise ValueError(f"within is {text!r}; write it as 45m, 24h or 6d")
+    return timedelta(**{UNITS[found[2]]: int(found[1])})

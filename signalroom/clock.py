@@ -1,7 +1,8 @@
 """The one clock and the one calendar.
 
-Business time (`now`, `today`) can be frozen with SIGNALROOM_NOW for tests, replays and the demo;
-`instant` is the real clock and stamps loads. Days are days of the business time zone.
+Business time (`now`, `today`) can be frozen with SIGNALROOM_NOW for tests, replays and the demo, or
+run faster from there on with SIGNALROOM_CLOCK_FACTOR for rehearsals; `instant` is the real clock
+and stamps loads. Days are days of the business time zone.
 """
 
 from __future__ import annotations
@@ -30,8 +31,14 @@ def instant() -> datetime:
     return datetime.now(UTC)
 
 
+_STARTED = instant()
+
+
 def now() -> datetime:
-    """Business time, UTC; frozen where SIGNALROOM_NOW says so (without offset: business zone)."""
+    """Business time, UTC; SIGNALROOM_NOW freezes it or, with a factor, is where it begins.
+
+    Without an offset SIGNALROOM_NOW is in the business zone.
+    """
     frozen = os.environ.get("SIGNALROOM_NOW", "").strip()
     if not frozen:
         return instant()
@@ -43,7 +50,19 @@ def now() -> datetime:
         ) from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone())
-    return moment.astimezone(UTC)
+    return moment.astimezone(UTC) + _run_since(_STARTED)
+
+
+def _run_since(started: datetime) -> timedelta:
+    """How far business time has run in this process; nothing while it is frozen."""
+    factor = os.environ.get("SIGNALROOM_CLOCK_FACTOR", "").strip() or "0"
+    try:
+        return (instant() - started) * float(factor)
+    except (ValueError, OverflowError):
+        raise ConfigurationError(
+            f"SIGNALROOM_CLOCK_FACTOR is {factor!r}: use a number, such as 60 for a day in 24 "
+            "minutes; it is for rehearsals only."
+        ) from None
 
 
 def local_date(moment: datetime) -> date:

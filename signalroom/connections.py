@@ -13,8 +13,6 @@ from typing import Any
 from signalroom.errors import WarehouseError
 from signalroom.settings import home, require, target, variable
 
-LOCK_WAIT_S = 15.0
-
 
 def duckdb_path() -> Path:
     """The embedded warehouse's file."""
@@ -82,14 +80,16 @@ def postgres_connection() -> Iterator[Any]:
 
 
 @contextmanager
-def duckdb_connection(read_only: bool, wait_s: float = LOCK_WAIT_S) -> Iterator[Any]:
+def duckdb_connection(read_only: bool, wait_s: float | None = None) -> Iterator[Any]:
     """A DuckDB connection; waits a little for another process, then names it."""
     import duckdb
 
     path = duckdb_path()
     if read_only and not path.exists():
         raise WarehouseError(f"There is no warehouse at {path} yet: `signalroom run` makes it.")
-    give_up_at = time.monotonic() + wait_s
+    give_up_at = time.monotonic() + (
+        float(require("SIGNALROOM_LOCK_WAIT_S")) if wait_s is None else wait_s
+    )
     while True:
         try:
             connection = duckdb.connect(str(path), read_only=read_only)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from signalroom import settings
+from signalroom import settings, tether
 from signalroom.errors import TransformError
 from signalroom.lock import hold
 from signalroom.masking import mask
@@ -74,7 +74,7 @@ def _run(arguments: Sequence[str], step: Step) -> BuildResult:
     command = [_dbt(), "--log-format", "json", *arguments]
     folders = ["--target-path", str(_folder("target")), "--log-path", str(_folder("logs"))]
     with subprocess.Popen(
-        [*command, *folders],
+        tether.tied([*command, *folders]),
         cwd=settings.root(),
         env=_environment(),
         stdout=subprocess.PIPE,
@@ -156,7 +156,12 @@ def _folder(name: str) -> Path:
 
 def _environment() -> dict[str, str]:
     """The environment for dbt; defaults that profiles.yml does not know are spelled out."""
-    names = ("SUPABASE_DB_PORT", "SUPABASE_DB_NAME", "SIGNALROOM_TIMEZONE")
+    names = (
+        "SUPABASE_DB_PORT",
+        "SUPABASE_DB_NAME",
+        "SIGNALROOM_TIMEZONE",
+        "SIGNALROOM_REPORT_ROLE",
+    )
     known = {name: settings.variable(name) for name in names}
     return {
         **os.environ,

@@ -37,10 +37,10 @@ def test_pulls_are_hourly_from_seven_to_eleven_at_night_whatever_the_clocks_do(d
     assert sorted(due) == [f"{day[5:]} {hour:02}:00" for hour in range(7, 24)]
 
 
-def test_restatement_runs_every_night_and_reaches_back_far_on_sundays() -> None:
+def test_restatement_runs_every_night_and_reaches_back_far_on_sunday_night() -> None:
     start = clock.midnight(date(2026, 11, 16))  # a Monday
-    assert len(fires(job("restatement"), start, 7)) == 6
-    assert fires(job("deep_restatement"), start, 7) == ["11-22 05:30"]
+    assert fires(job("restatement"), start, 7) == [f"11-{day} 05:30" for day in range(16, 23)]
+    assert fires(job("deep_restatement"), start, 7) == ["11-22 23:30"]
     assert (job("restatement").days, job("deep_restatement").days) == (35, 95)
 
 
@@ -51,11 +51,21 @@ def test_no_source_is_forgotten() -> None:
 @pytest.mark.parametrize(
     ("entry", "names"),
     [
-        ("{cron: '0 7 * * *', sources: [everflo], limit: 5}", "everflo"),
-        ("{cron: '0 7 * * *', reports: [weekly], limit: 5}", "weekly"),
-        ("{cron: '99 7 * * *', limit: 5}", "job x"),
-        ("{cron: '0 7 * * *'}", "limit"),
-        ("{cron: '0 7 * * *', limit: 5, colour: red}", "colour"),
+        ("{cron: '0 7 * * *', sources: [everflo], limit: 5}", "job x.*everflo"),
+        ("{cron: '0 7 * * *', sources: everflow, limit: 5}", "job x.*a list"),
+        ("{cron: '0 7 * * *', reports: [weekly], limit: 5}", "job x.*weekly"),
+        ("{cron: '99 7 * * *', sources: [redtrack], limit: 5}", "job x"),
+        ("{cron: '0 7 * * 1', sources: [redtrack], limit: 5}", "job x.*names"),
+        ("{cron: '0 7 * * *', sources: [redtrack]}", "job x.*limit"),
+        ("{cron: '0 7 * * *', sources: [redtrack], limit: 0}", "job x.*limit"),
+        ("{cron: '0 7 * * *', sources: [redtrack], limit: 5, days: -1}", "job x.*days"),
+        ("{cron: '0 7 * * *', limit: 5}", "job x.*neither"),
+        ("{cron: '0 7 * * *', sources: [redtrack], limit: 5, colour: red}", "job x.*colour"),
+        ("{cron: '0 7 * * *', sources: [redtrack], limit: 5, catch_up: one}", "job x.*catch_up"),
+        ("{cron: '0 7 * * *', sources: [redtrack], limit: 5, within: soon}", "job x.*within"),
+        ("{cron: '0 7 * * *', sources: [redtrack], limit: 5, notify: {success: [fax]}}", "fax"),
+        ("[]", "job x"),
+        ("{limit: 5, limit: 6}", "twice"),
     ],
 )
 def test_a_mistake_stops_the_start_and_is_named(tmp_path: Path, entry: str, names: str) -> None:

@@ -1,0 +1,141 @@
+"""One command of the product as a child process: its answers, its log, its limit.
+
+The child leads a session of its own, so that it can be ended together with all that it started,
+and ties itself to this process (signalroom.tether). Start it from a thread that lasts: the kernel
+takes the end of the starting thread for the end of the parent.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from signalroom import clock, settings, tether
+
+GRACE_S = 20.0
+SIGNALROOM = (str(Path(sys.executable).parent / "signalroom"),)
+LOGS = Path("logs", "runs")
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a child is to do: arguments of `signalroom`, for which steps of which run."""
+
+    run_id: str
+    steps: tuple[str, ...]
+    arguments: tuple[str, ...]
+    limit_s: float
+
+    @property
+    def log(self) -> str:
+        """Its log file, relative to SIGNALROOM_HOME."""
+        kinds = {step.split(":", 1)[0] for step in self.steps}
+        name = self.steps[0].replace(":", "-") if len(self.steps) == 1 else kinds.pop()
+        return str(LOGS / self.run_id / f"{name}.log")
+
+
+class Child:
+    """A running child; `poll` is to be called every second or so until it gives the exit code."""
+
+    def __init__(self, order: Order, command: Sequence[str] = SIGNALROOM) -> None:
+        log = settings.home() / order.log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        answers = log.with_suffix(".jsonl")
+        with log.open("ab") as errors, answers.open("wb") as output:
+            self._process = subprocess.Popen(
+                [*command, *order.arguments],
+                cwd=settings.root(),
+                env={**os.environ, **_environment(order)},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                start_new_session=True,
+            )
+        self._reader = answers.open(encoding="utf-8", errors="replace")
+        self._rest = ""
+        self._end_at = time.monotonic() + order.limit_s
+        self._kill_at = float("inf")
+        self.over_limit = False
+
+    @property
+    def pid(self) -> int:
+        """Its process, and the group of all that it starts."""
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        """The exit code; None while it works. Past its limit it is ended: TERM, 20 s, KILL."""
+        if self._process.returncode is not None:
+            return self._process.returncode
+        # seen but not reaped yet: until then nobody else can have its number
+        if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
+            self._signal(signal.SIGKILL)
+            return self._process.wait()
+        moment = time.monotonic()
+        if moment > self._kill_at:
+            self._signal(signal.SIGKILL)
+        elif moment > self._end_at and not self.over_limit:
+            self.over_limit = True
+            self.end()
+        return None
+
+    def end(self, grace_s: float = GRACE_S) -> None:
+        """Ask it to end; when the grace is over it has to."""
+        self._signal(signal.SIGTERM)
+        self._kill_at = min(self._kill_at, time.monotonic() + grace_s)
+
+    def kill(self) -> None:
+        """End it and all that it started at once."""
+        if self._process.returncode is None:
+            self._signal(signal.SIGKILL)
+            self._process.wait()
+
+    def answers(self) -> list[dict[str, Any]]:
+        """The JSON objects that it has written since the last call."""
+        *lines, self._rest = (self._rest + self._reader.read()).split("\n")
+        found = []
+        for line in lines:
+            with suppress(ValueError):  # a library's chatter is no answer
+                answer = json.loads(line)
+                if isinstance(answer, dict):
+                    found.append(answer)
+        return found
+
+    def close(self) -> None:
+        """Let go of its answers."""
+        self._reader.close()
+
+    def _signal(self, number: int) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+
+
+def last_line(order: Order) -> str:
+    """The last words of a child's log, for one that failed without an answer."""
+    try:
+        text = (settings.home() / order.log).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else ""
+
+
+def _environment(order: Order) -> Mapping[str, str]:
+    found = {
+        tether.PARENT: str(os.getpid()),
+        "SIGNALROOM_RUN_ID": order.run_id,
+        "SIGNALROOM_STEP": ",".join(order.steps),
+        # a build waits for another's end; it is the limit that ends what takes too long
+        "SIGNALROOM_LOCK_WAIT_S": str(order.limit_s),
+    }
+    if os.environ.get("SIGNALROOM_CLOCK_FACTOR", "").strip():
+        found["SIGNALROOM_NOW"] = clock.now().isoformat()
+    return found

@@ -1,0 +1,33 @@
+"""The tick: what came due since the last one is recorded, each instant once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+
+from scheduler.due import due
+from scheduler.ledger_work import WorkLedger
+from scheduler.plan import scheduled
+from scheduler.schedule import Job
+
+log = logging.getLogger("scheduler")
+
+
+def record_due(
+    ledger: WorkLedger, jobs: Sequence[Job], owner: str, now: datetime, instant: datetime
+) -> int:
+    """Record every run that came due up to `now` (business time); how many are new.
+
+    A job that the ledger does not know yet begins now: its past is nobody's concern.
+    """
+    seen = ledger.first_seen({job.name: now for job in jobs}, owner)
+    last = ledger.last_scheduled()
+    found = 0
+    for job in jobs:
+        for turn in due(job, max(seen[job.name], last.get(job.name, seen[job.name])), now):
+            if ledger.record(scheduled(turn, instant)):
+                found += 1
+                said = turn.skipped or "is due"
+                log.info("%s of %s UTC %s", job.name, f"{turn.at:%Y-%m-%d %H:%M}", said)
+    return found
