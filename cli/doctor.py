@@ -29,6 +29,7 @@ def doctor(reference_only: bool, adopt: bool, yes: bool) -> None:
             check(_good)
         except SignalRoomError as error:
             faults.append(str(error))
+    faults += [] if reference_only else _exposed()
     if not faults:
         _good("the clients' files are in order")
     for fault in faults:
@@ -63,6 +64,17 @@ def _warehouse(good: Callable[[str], None]) -> None:
             good(f"DuckDB file {duckdb_path()} opens")
     else:
         good(f"DuckDB file {duckdb_path()} will be made by the first run")
+
+
+def _exposed() -> list[str]:
+    from ingest import registry
+    from signalroom import schemas
+    from signalroom.errors import SignalRoomError
+
+    try:
+        return schemas.exposed(registry.NAMES)
+    except SignalRoomError:
+        return []  # PostgreSQL is away, which is named above
 
 
 def _sources(good: Callable[[str], None]) -> None:

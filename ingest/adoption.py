@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ingest.registry import NAMES
 from signalroom import clock
 from signalroom.errors import ConfigurationError
+from signalroom.schemas import create_closed
 from signalroom.settings import target
 from signalroom.warehouse import Execute, transaction
 
@@ -38,6 +39,7 @@ def claim(source: str) -> None:
     """
     with transaction() as execute:
         if _is_ours(execute, source):
+            _close(execute, source)
             return
         tables = _tables(execute, source)
         if tables:
@@ -47,6 +49,13 @@ def claim(source: str) -> None:
                 "they would be set aside, with every row."
             )
         _mark(execute, source)
+        _close(execute, source)
+
+
+def _close(execute: Execute, source: str) -> None:
+    """Before dlt makes the schema and the one it merges from: nobody else ever enters them."""
+    for schema in (source, f"{source}_staging"):
+        create_closed(execute, schema)
 
 
 def inherited() -> list[Inherited]:

@@ -21,5 +21,5 @@ def rows(report: Report, client: Client, day: date) -> list[Row]:
         found += report.read(client, day)
     if report.query is not None:
         sql = (QUERIES / f"{report.query}.sql").read_text(encoding="utf-8")
-        found += warehouse.read(sql, parameters)
+        found += warehouse.read(sql, parameters, client_id=client.id)
     return own_rows(found, client.id)

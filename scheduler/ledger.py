@@ -16,6 +16,7 @@ from scheduler.ledger_table import BEATS, METADATA, RUNS, STEPS
 from scheduler.records import OPEN_RUNS, Beat, Run, Step
 from signalroom.connections import first_line
 from signalroom.errors import WarehouseError
+from signalroom.schemas import create_ops
 from signalroom.settings import target
 from signalroom.warehouse import state_engine
 
@@ -37,7 +38,7 @@ class Ledger:
                 if target() == "postgres":
                     # two processes that create the same at the same moment would both fail
                     connection.execute(sa.text("select pg_advisory_xact_lock(713, 6)"))
-                    connection.execute(sa.text("create schema if not exists ops"))
+                    create_ops(connection)
                 METADATA.create_all(connection)
         except SQLAlchemyError as error:
             raise WarehouseError(f"The run ledger cannot be opened: {first_line(error)}") from error

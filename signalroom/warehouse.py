@@ -18,7 +18,7 @@ from signalroom.connections import (
     postgres_settings,
 )
 from signalroom.errors import WarehouseError
-from signalroom.settings import home, schema_prefix, target
+from signalroom.settings import home, require, schema_prefix, target
 
 if TYPE_CHECKING:
     from dlt.common.destination.reference import Destination
@@ -51,15 +51,36 @@ def dlt_destination() -> Destination[Any, Any]:
     return dlt.destinations.postgres(credentials)
 
 
-def read(sql: str, params: Mapping[str, object] | None = None, within: str = "marts") -> list[Row]:
+# Only a role that may be taken on: from PostgreSQL 16 on, a member need not be allowed to.
+TAKE_ROLE = """
+select set_config('role', rolname, true), set_config('signalroom.client_id', %s, true)
+from pg_roles
+where
+    rolname = %s
+    and pg_has_role(
+        oid,
+        case when current_setting('server_version_num')::int < 160000 then 'member' else 'set' end
+    )
+"""
+
+
+def read(
+    sql: str,
+    params: Mapping[str, object] | None = None,
+    within: str = "marts",
+    client_id: str | None = None,
+) -> list[Row]:
     """Rows of a query over the tables of one schema, in one short read-only transaction.
 
     Names are resolved in the schema `within`; values are bound, never pasted. Money comes as
-    Decimal, dates as date, instants as aware datetimes. Raises WarehouseError in one line.
+    Decimal, dates as date, instants as aware datetimes. With a client, and where PostgreSQL has
+    the role SIGNALROOM_REPORT_ROLE, row security shows the rows of that client alone. Raises
+    WarehouseError in one line.
     """
     statement, values = bind(sql, params or {})
-    reader = _read_duckdb if target() == "duckdb" else _read_postgres
-    return reader(statement, values, schema(within))
+    if target() == "duckdb":
+        return _read_duckdb(statement, values, schema(within))
+    return _read_postgres(statement, values, schema(within), client_id)
 
 
 def _read_duckdb(statement: str, values: Sequence[object], within: str) -> list[Row]:
@@ -75,7 +96,9 @@ def _read_duckdb(statement: str, values: Sequence[object], within: str) -> list[
             raise WarehouseError(_query_failure(within, error)) from error
 
 
-def _read_postgres(statement: str, values: Mapping[str, object], within: str) -> list[Row]:
+def _read_postgres(
+    statement: str, values: Mapping[str, object], within: str, client_id: str | None
+) -> list[Row]:
     import psycopg2
     from psycopg2.extras import RealDictCursor
 
@@ -89,6 +112,8 @@ def _read_postgres(statement: str, values: Mapping[str, object], within: str) ->
                     "set_config('TimeZone', 'UTC', true)",
                     [within],
                 )
+                if client_id is not None:
+                    cursor.execute(TAKE_ROLE, [client_id, require("SIGNALROOM_REPORT_ROLE")])
                 cursor.execute(statement, values)
                 return [dict(row) for row in cursor.fetchall()]
         except psycopg2.Error as error:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,18 @@ from tests.support.processes import BIN, TIMEOUT_S, own_environment
 
 # Unit tests read no table: once per engine is enough (test_marts).
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
+
+
+# Several commands of one process: dbt is imported and the project read once.
+IN_TURN = """
+import json, sys
+from dbt.cli.main import dbtRunner
+
+runner = dbtRunner()
+for arguments in json.loads(sys.argv[1]):
+    result = runner.invoke(["--no-use-colors", *arguments])
+    print(f"{result.success}", flush=True, file=sys.stderr)
+"""
 
 
 @dataclass(frozen=True)
@@ -46,13 +59,7 @@ class Dbt:
         done = subprocess.run(
             [str(BIN / "dbt"), "--no-use-colors", *arguments],
             cwd=self.project,
-            env=own_environment(
-                {
-                    **self.environment,
-                    "DBT_TARGET_PATH": str(self.target_path),
-                    "DBT_LOG_PATH": str(self.target_path / "logs"),
-                }
-            ),
+            env=self._environment(),
             capture_output=True,
             text=True,
             check=False,
@@ -66,10 +73,34 @@ class Dbt:
         assert outcome.exit_code == 0, outcome.output
         return outcome
 
+    def in_turn(self, commands: Sequence[Sequence[str]]) -> list[bool]:
+        """Run several commands in one process; whether each succeeded."""
+        done = subprocess.run(
+            [sys.executable, "-c", IN_TURN, json.dumps(list(commands))],
+            cwd=self.project,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=TIMEOUT_S,
+        )
+        told = [line for line in done.stderr.splitlines() if line in ("True", "False")]
+        assert len(told) == len(commands), done.stdout[-2000:] + done.stderr[-2000:]
+        return [line == "True" for line in told]
+
     def compiled(self, test: str) -> str:
         """The SQL of a test as dbt last compiled it."""
         [path] = self.target_path.glob(f"compiled/**/{test}.sql")
         return path.read_text(encoding="utf-8")
+
+    def _environment(self) -> dict[str, str]:
+        return own_environment(
+            {
+                **self.environment,
+                "DBT_TARGET_PATH": str(self.target_path),
+                "DBT_LOG_PATH": str(self.target_path / "logs"),
+            }
+        )
 
     def _statuses(self) -> dict[str, str]:
         statuses = {}

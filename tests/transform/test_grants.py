@@ -1,0 +1,163 @@
+"""Who can read what on PostgreSQL, after builds that succeed, repeat, start anew and fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox import Agency
+from signalroom import warehouse as product
+from tests.support.postgres import ROLE, PostgresServer
+from tests.support.processes import signalroom_cli
+from tests.support.supabase import READER, WEB, Supabase, supabase_database
+from tests.transform.dbt import Dbt
+
+pytestmark = pytest.mark.slow
+
+CLIENTS = {"713", "cti"}
+BUILT = ("build", "--exclude-resource-type", "unit_test")
+MARTS = (*BUILT, "test", "--select", "marts")
+
+
+def mart_names(supabase: Supabase) -> set[str]:
+    return {name for name in supabase.relations() if name.startswith("marts.")}
+
+
+@pytest.fixture(scope="module")
+def supabase(
+    postgres: PostgresServer, agency: Agency, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Supabase]:
+    """Two sources of both clients, loaded by the product itself."""
+    with supabase_database(postgres, tmp_path_factory.mktemp("home")) as database:
+        env = {**agency.environment(), **database.warehouse.environment, "SIGNALROOM_SANDBOX": "1"}
+        for source, table in (("everflow", "daily_stats"), ("redtrack", "daily_spend")):
+            days = ("--start", "2026-11-17", "--end", "2026-11-18")
+            loaded = signalroom_cli("ingest", source, "--resource", table, *days, env=env)
+            assert loaded.returncode == 0, loaded.stdout + loaded.stderr
+        yield database
+
+
+@pytest.fixture(scope="module")
+def dbt(project: Path, supabase: Supabase) -> Dbt:
+    return Dbt(project, supabase.warehouse.environment)
+
+
+@pytest.fixture(scope="module")
+def built(supabase: Supabase, dbt: Dbt) -> Supabase:
+    """The same after one build of everything."""
+    dbt.succeeds(*BUILT)
+    return supabase
+
+
+def nobody_but_the_reader(supabase: Supabase) -> None:
+    for role in WEB:
+        assert supabase.readable(role) == {}
+    assert set(supabase.readable(READER)) == mart_names(supabase) != set()
+    assert [name for name in supabase.relations() if name.startswith("public.")] == []
+
+
+def test_what_was_loaded_is_closed_before_any_build(supabase: Supabase) -> None:
+    for role in WEB:
+        assert supabase.readable(role) == {}
+    loaded = {name.split(".")[0] for name in supabase.relations()}
+    assert loaded >= {"everflow", "redtrack", "ops"}
+
+
+def test_a_first_build_shows_nothing_to_the_public(built: Supabase) -> None:
+    nobody_but_the_reader(built)
+
+
+def test_later_builds_show_no_more(built: Supabase, dbt: Dbt) -> None:
+    sql = "select count(*) from marts.daily_performance"
+    before = built.warehouse.rows(sql)
+    built.warehouse.execute("create table ops.kept as select * from redtrack.daily_spend")
+    built.warehouse.execute("update redtrack.daily_spend set cost = cost + 1")
+    [failed] = dbt.in_turn([(*BUILT, "--select", "+daily_performance")])
+    assert not failed
+    assert built.warehouse.rows(sql) == before
+    built.warehouse.execute(
+        "delete from redtrack.daily_spend;"
+        " insert into redtrack.daily_spend select * from ops.kept;"
+        " drop table ops.kept"
+    )
+    nobody_but_the_reader(built)
+    assert dbt.in_turn([MARTS, (*MARTS, "--full-refresh")]) == [True, True]
+    nobody_but_the_reader(built)
+
+
+def test_a_reader_sees_the_client_that_it_names_and_no_other(built: Supabase) -> None:
+    assert set(built.readable(READER).values()) == {0}
+    for client in sorted(CLIENTS):
+        seen = set()
+        for mart in mart_names(built):
+            seen |= set(
+                built.admin(
+                    f"set role {READER}; set signalroom.client_id = '{client}';"
+                    f" select distinct _client_id from {mart}"
+                )
+            )
+        assert seen == {(client,)}
+    assert {client for (client,) in built.warehouse.rows(
+        "select distinct _client_id from marts.daily_performance"
+    )} == CLIENTS  # fmt: skip
+
+
+def test_a_report_reads_one_client_even_where_its_query_asks_for_all(
+    built: Supabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built.warehouse.activate(monkeypatch)
+    sql = "select distinct _client_id as client, current_user as role from daily_performance"
+    assert product.read(sql, client_id="713") == [{"client": "713", "role": READER}]
+    assert product.read(sql, client_id="cti") == [{"client": "cti", "role": READER}]
+    assert {row["client"] for row in product.read(sql)} == CLIENTS
+    # without such a role, reports read as their own login
+    monkeypatch.setenv("SIGNALROOM_REPORT_ROLE", "nobody_made_this_role")
+    assert {row["role"] for row in product.read(sql, client_id="713")} == {ROLE}
+
+
+def test_schemas_and_marts_that_were_opened_by_hand_are_named_and_closed(
+    built: Supabase, dbt: Dbt
+) -> None:
+    built.warehouse.execute(
+        "grant usage on schema everflow, marts to anon; grant usage on schema ops to public;"
+        " grant select on marts.daily_summary to anon;"
+        " alter table marts.orders disable row level security"
+    )
+    assert "marts.daily_summary" in built.readable("anon")
+    doctor = signalroom_cli("doctor", env=built.warehouse.environment)
+    assert doctor.returncode == 1
+    for fault in ("everflow is open to anon", "marts is open to anon", "ops is open to public"):
+        assert f"Schema {fault}" in doctor.stderr
+    assert "marts.orders has no row security" in doctor.stderr
+
+    outcome = dbt.run(*BUILT, "--select", "int_days__asked")
+    assert outcome.exit_code != 0
+    assert "daily_summary is granted to anon" in outcome.output
+    assert "orders has no row security" in outcome.output
+    # its own marts dbt repairs by building them
+    dbt.succeeds(*MARTS)
+    assert "marts.daily_summary" not in built.readable("anon")
+    built.warehouse.execute(
+        "revoke usage on schema everflow from anon; revoke usage on schema ops from public"
+    )
+    nobody_but_the_reader(built)
+    assert "Schema" not in signalroom_cli("doctor", env=built.warehouse.environment).stderr
+
+
+def test_an_analysts_own_schemas_leave_everybody_elses_alone(built: Supabase, dbt: Dbt) -> None:
+    acls = (
+        "select nspname, relname, relacl::text, nspacl::text from pg_class"
+        " inner join pg_namespace as n on relnamespace = n.oid"
+        " where nspname in ('marts', 'everflow', 'ops') order by 1, 2"
+    )
+    before = built.admin(acls)
+    own = Dbt(dbt.project, {**dbt.environment, "SIGNALROOM_SCHEMA_PREFIX": "ana_"})
+    own.succeeds(*BUILT, "test", "--select", "+unmapped_spend")
+    assert built.admin(acls) == before
+    assert "ana_marts.unmapped_spend" in built.readable(READER)
+    assert built.readable("anon") == {}
+    built.warehouse.execute(
+        "drop schema ana_marts, ana_intermediate, ana_staging, ana_reference cascade"
+    )

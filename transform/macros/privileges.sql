@@ -1,0 +1,164 @@
+{#-
+  Who may read what dbt builds, on PostgreSQL; engines without roles have nothing to do here.
+  All of it happens in the transaction of the table swap, so that no reader finds a table
+  without its guard, and an unchanged table is left alone.
+-#}
+
+{#- Exactly the grants of the model's configuration, as far as their roles exist: default
+    privileges, as Supabase sets them, give each new table to the roles of its public interface. -#}
+{% macro postgres__apply_grants(relation, grant_config, should_revoke=True) -%}
+    {%- set wanted = [] -%}
+    {%- for privilege, grantees in (grant_config or {}).items() -%}
+        {%- for grantee in grantees if grantee in existing_roles(grantees) -%}
+            {%- do wanted.append(privilege | lower ~ ' to ' ~ adapter.quote(grantee)) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- set holders, held = [], [] -%}
+    {%- for row in run_query(privileges_held(relation)) -%}
+        {%- do holders.append(row['holder']) -%}
+        {%- do held.append(row['privilege'] | lower ~ ' to ' ~ row['holder']) -%}
+    {%- endfor -%}
+    {%- if wanted | sort != held | sort -%}
+        {%- for holder in holders | unique -%}
+            {%- do run_query('revoke all on ' ~ relation ~ ' from ' ~ holder) -%}
+        {%- endfor -%}
+        {%- for grant in wanted -%}
+            {%- do run_query('grant ' ~ grant.replace(' to ', ' on ' ~ relation ~ ' to ')) -%}
+        {%- endfor -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro duckdb__apply_grants(relation, grant_config, should_revoke=True) -%}
+{%- endmacro %}
+
+{#- Every privilege on a relation that is not its owner's. -#}
+{% macro privileges_held(relation) -%}
+    select
+        case when held.grantee = 0 then 'public' else '"' || pg_roles.rolname || '"' end as holder,
+        held.privilege_type as privilege
+    from pg_class
+    cross join lateral aclexplode(pg_class.relacl) as held
+    left join pg_roles on held.grantee = pg_roles.oid
+    where pg_class.oid = '{{ relation }}'::regclass and held.grantee <> pg_class.relowner
+{%- endmacro %}
+
+{% macro existing_roles(names) -%}
+    {%- set found = run_query('select rolname from pg_roles where rolname in (' ~ quoted(names) ~ ')') -%}
+    {{ return(found.columns[0].values() | list) }}
+{%- endmacro %}
+
+{#- Row security of a mart: whoever is not its owner sees the rows of the client that the session
+    names in `signalroom.client_id`, and none without it. Not forced: the owner builds. -#}
+{% macro separate_clients() -%}
+    {{ return(adapter.dispatch('separate_clients')()) }}
+{%- endmacro %}
+
+{% macro default__separate_clients() -%}
+{%- endmacro %}
+
+{% macro postgres__separate_clients() -%}
+    do $guard$
+    begin
+        if not (select relrowsecurity from pg_class where oid = '{{ this }}'::regclass) then
+            alter table {{ this }} enable row level security;
+        end if;
+        if not exists (select from pg_policy where polrelid = '{{ this }}'::regclass) then
+            create policy own_client on {{ this }} for select
+            using (_client_id = current_setting('signalroom.client_id', true));
+        end if;
+    end
+    $guard$
+{%- endmacro %}
+
+{#- Before the first model: the schemas that this build fills are closed to the roles of a public
+    interface; a mart's readers may enter its schema. Other schemas are not touched. -#}
+{% macro guard_schemas() -%}
+    {%- if execute and flags.WHICH in ('build', 'run', 'seed') -%}
+        {{ return(adapter.dispatch('guard_schemas')()) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro default__guard_schemas() -%}
+{%- endmacro %}
+
+{% macro postgres__guard_schemas() -%}
+    {%- set schemas, readers = [], {} -%}
+    {%- for node in graph.nodes.values() if node.resource_type in ('model', 'seed') -%}
+        {%- do schemas.append(node.schema) -%}
+        {%- do readers.setdefault(node.schema, []).extend(node.config.grants.get('select', [])) -%}
+    {%- endfor -%}
+    {%- for row in run_query(open_schemas(schemas)) -%}
+        {%- do run_query('revoke all on schema "' ~ row['schema_name'] ~ '" from ' ~ row['holder']) -%}
+    {%- endfor -%}
+    {%- for schema, names in readers.items() if names -%}
+        {%- for role in existing_roles(names) -%}
+            {%- set may = "has_schema_privilege('" ~ role ~ "', '" ~ schema ~ "', 'usage')" -%}
+            {%- if not run_query('select ' ~ may).columns[0].values()[0] -%}
+                {%- do run_query('grant usage on schema "' ~ schema ~ '" to ' ~ adapter.quote(role)) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+{#- Those of the schemas that the roles of a public interface may enter. -#}
+{% macro open_schemas(schemas) -%}
+    select distinct
+        pg_namespace.nspname as schema_name,
+        case when held.grantee = 0 then 'public' else '"' || pg_roles.rolname || '"' end as holder
+    from pg_namespace
+    cross join lateral aclexplode(pg_namespace.nspacl) as held
+    left join pg_roles on held.grantee = pg_roles.oid
+    where
+        pg_namespace.nspname in ({{ quoted(schemas | unique) }})
+        and (held.grantee = 0 or pg_roles.rolname in ('anon', 'authenticated'))
+{%- endmacro %}
+
+{#- After the last model: a mart that shows too much fails the build. -#}
+{% macro check_guards() -%}
+    {%- if execute and flags.WHICH in ('build', 'run') -%}
+        {{ return(adapter.dispatch('check_guards')()) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro default__check_guards() -%}
+{%- endmacro %}
+
+{% macro postgres__check_guards() -%}
+    {%- set faults = [] -%}
+    {%- for row in run_query(unguarded_tables(generate_schema_name('marts', none))) -%}
+        {%- do faults.append(row['table_name'] ~ ' ' ~ row['reason']) -%}
+    {%- endfor -%}
+    {%- if faults -%}
+        {{ exceptions.raise_compiler_error(
+            'Marts are not guarded: ' ~ faults | join(', ')
+            ~ '. A mart is a table built by dbt; drop what is none, and build the others anew.'
+        ) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- What of a schema readers could see too much of. -#}
+{% macro unguarded_tables(schema) -%}
+    select
+        pg_class.relname as table_name,
+        'has no row security' as reason
+    from pg_class
+    inner join pg_namespace on pg_class.relnamespace = pg_namespace.oid
+    where
+        pg_namespace.nspname = '{{ schema }}'
+        and pg_class.relkind in ('r', 'p', 'v', 'm', 'f')
+        and (
+            not pg_class.relrowsecurity
+            or not exists (select from pg_policy where pg_policy.polrelid = pg_class.oid)
+        )
+    union all
+    select distinct
+        pg_class.relname as table_name,
+        'is granted to ' || coalesce(pg_roles.rolname, 'public') as reason
+    from pg_class
+    inner join pg_namespace on pg_class.relnamespace = pg_namespace.oid
+    cross join lateral aclexplode(pg_class.relacl) as held
+    left join pg_roles on held.grantee = pg_roles.oid
+    where
+        pg_namespace.nspname = '{{ schema }}'
+        and (held.grantee = 0 or pg_roles.rolname in ('anon', 'authenticated'))
+{%- endmacro %}
