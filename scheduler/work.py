@@ -156,7 +156,7 @@ class Work:
                 step,
                 status="running",
                 attempt=step.attempt + 1,
-                started_at=step.started_at or now,
+                started_at=now,  # of this try: its limit counts from here
                 finished_at=None,
                 next_at=None,
                 log=order.log,
