@@ -73,26 +73,3 @@ def styled(status: str) -> str:
     """A status, coloured."""
     words = status.replace("_", " ")
     return f"[{STYLES[status]}]{words}[/]" if status in STYLES else words
-
-
-def when(moment: datetime | None) -> str:
-    """An instant as people say it: the time today, otherwise with its day."""
-    if moment is None:
-        return "-"
-    local = moment.astimezone(clock.zone())
-    is_today = local.date() == clock.today()
-    return f"{local:%H:%M}" if is_today else f"{local:%a %d %b %H:%M}"
-
-
-def span(value: timedelta | None) -> str:
-    """A duration in words: `18 s`, `4 min 10 s`, `3 h 05 min`, `2 days`."""
-    if value is None:
-        return "-"
-    total = max(0, round(value.total_seconds()))
-    if total < 60:
-        return f"{total} s"
-    if total < 3600:
-        return f"{total // 60} min {total % 60:02} s"
-    if total < 48 * 3600:
-        return f"{total // 3600} h {total % 3600 // 60:02} min"
-    return f"{total // 86400} days"

@@ -23,10 +23,11 @@ def runs() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_runs(job: str | None, limit: int, as_json: bool) -> None:
     """The newest runs, newest first."""
-    from cli.run_record import run_record, span, styled, when
+    from cli.run_record import run_record, styled
     from scheduler.ledger import Ledger
     from scheduler.schedule import read_schedule
     from scheduler.status import duration
+    from scheduler.wording import span, when
     from signalroom import clock
     from signalroom.errors import ConfigurationError
 
@@ -69,9 +70,10 @@ def show(run_id: str, as_json: bool) -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    from cli.run_record import run_record, span, styled, when
+    from cli.run_record import run_record, styled
     from scheduler.ledger import Ledger
     from scheduler.status import duration
+    from scheduler.wording import span, when
     from signalroom import clock, settings
     from signalroom.errors import ConfigurationError
     from signalroom.masking import mask

@@ -95,7 +95,7 @@ def _record(found: Status) -> dict[str, Any]:
 def _show(console: Console, found: Status) -> None:
     from rich.markup import escape
 
-    from cli.run_record import when
+    from scheduler.wording import when
 
     console.print(_headline(found))
     for line in found.unreadable:
@@ -125,7 +125,7 @@ def _show(console: Console, found: Status) -> None:
 
 
 def _headline(found: Status) -> str:
-    from cli.run_record import span, when
+    from scheduler.wording import span, when
     from signalroom import clock
 
     now = f"{found.at.astimezone(clock.zone()):%a %d %b %Y %H:%M %Z}"
@@ -150,8 +150,9 @@ def _grid(*names: str) -> Table:
 
 
 def _running(found: Status) -> Table | None:
-    from cli.run_record import span, styled, when
+    from cli.run_record import styled
     from scheduler.status import duration
+    from scheduler.wording import span, when
 
     table = _grid("Now", "step", "since", "for", "")
     overdue = {run.run_id for run in found.overdue}
@@ -172,8 +173,9 @@ def _running(found: Status) -> Table | None:
 
 
 def _jobs(found: Status) -> Table:
-    from cli.run_record import span, styled, when
+    from cli.run_record import styled
     from scheduler.status import duration
+    from scheduler.wording import span, when
 
     table = _grid("Job", "next", "last runs", "", "took", "rows")
     for one in found.jobs:
@@ -190,7 +192,7 @@ def _jobs(found: Status) -> Table:
 
 
 def _sources(found: Status) -> Table | None:
-    from cli.run_record import span, when
+    from scheduler.wording import span, when
 
     if found.facts is None or not found.facts.freshness:
         return None

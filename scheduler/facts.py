@@ -6,12 +6,17 @@ then, and when the database is away, WarehouseError says so in one line.
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from scheduler.agenda import last_due
+from scheduler.ledger import Ledger
 from scheduler.schedule import Job
 from signalroom import clock
 from signalroom.clients import active_clients
@@ -19,6 +24,7 @@ from signalroom.connections import duckdb_connection, duckdb_path, first_line, p
 from signalroom.errors import WarehouseError
 from signalroom.settings import target
 
+KEPT_FOR_S = 20.0
 WAIT_S = 1.0  # somebody looks at a terminal or a page
 TABLES = (
     "select table_name from information_schema.tables where table_schema = 'ops'"
@@ -90,6 +96,41 @@ def read_facts(jobs: Sequence[Job]) -> Facts:
         ),
         letters=tuple(Letters(*row) for row in letters),
     )
+
+
+class KeptFacts:
+    """Facts for a process that is asked often: kept for a while, and while they cannot be read.
+
+    On DuckDB it does not look while a run is at work, for the file would be shut to a step that
+    begins just then; `at` of the facts says how old they are.
+    """
+
+    def __init__(self) -> None:
+        self._kept: Facts | None = None
+        self._looked_at = 0.0
+        self._lock = threading.Lock()
+
+    def __call__(self, jobs: Sequence[Job]) -> Facts:
+        """The facts, their due times worked out anew; WarehouseError when there are none."""
+        with self._lock:
+            try:
+                if self._kept is None or self._is_worth_a_look():
+                    self._kept = read_facts(jobs)
+                    self._looked_at = time.monotonic()
+            except (WarehouseError, SQLAlchemyError):
+                if self._kept is None:
+                    raise
+            kept, now = self._kept, clock.now()
+        freshness = (replace(one, due_at=last_due(jobs, one.source, now)) for one in kept.freshness)
+        return replace(kept, freshness=tuple(freshness))
+
+    def _is_worth_a_look(self) -> bool:
+        if time.monotonic() - self._looked_at < KEPT_FOR_S:
+            return False
+        if target() == "postgres":
+            return True
+        with Ledger() as ledger:
+            return not ledger.running()
 
 
 def _query() -> tuple[list[Any], list[Any]]:

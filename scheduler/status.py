@@ -70,6 +70,12 @@ class Status:
         return [run for run in self.open_runs if is_overdue(run, jobs.get(run.job), self.instant)]
 
     @property
+    def failed(self) -> list[Run]:
+        """The newest runs of jobs that did not do all their work."""
+        bad = ("failed", "done_with_errors")
+        return [one.runs[0] for one in self.jobs if one.runs and one.runs[0].status in bad]
+
+    @property
     def late_sources(self) -> list[str]:
         """Clients' sources that should have been asked since, as `everflow 713`."""
         found = self.facts.freshness if self.facts else ()
@@ -86,7 +92,6 @@ def is_overdue(run: Run, job: Job | None, instant: datetime) -> bool:
     return limit is not None and any(
         step.status == "running"
         and step.started_at is not None
-        # a resumed step's start is that of its first attempt; the lease speaks for it
         and step.started_at + limit < instant
         for step in run.steps
     )
