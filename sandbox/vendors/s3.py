@@ -72,6 +72,12 @@ class S3:
     def delete(self, client: str, key: str) -> None:
         _backend().delete_object(self.buckets[client], key)
 
+    def files(self, client: str) -> dict[str, bytes]:
+        """What lies in a client's bucket now: the bytes of each key."""
+        self.sync()
+        found = _backend().buckets[self.buckets[client]].keys
+        return {key: bytes(found[key].value) for key in list(found)}
+
     def sync(self) -> None:
         """Bring the buckets to the simulated now: files come, change, and go back with it."""
         with self._lock:

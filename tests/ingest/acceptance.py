@@ -20,6 +20,7 @@ import tenacity
 from ingest import pipeline, registry
 from ingest.landing import Window
 from sandbox import Agency
+from sandbox.agency import HISTORY_DAYS
 from sandbox.faults import Kind
 from signalroom import clock
 from signalroom.errors import AnswerError, CredentialsError, SourceError
@@ -39,6 +40,14 @@ PASSING: list[tuple[Kind, dict[str, Any]]] = [
     ("bad_json", {}),
     ("wrong_type", {}),
 ]
+LASTING: list[tuple[Kind, dict[str, Any], type[SourceError]]] = [
+    ("status_500", {}, SourceError),
+    ("close_connection", {}, SourceError),
+    ("truncated_body", {}, SourceError),
+    ("status", {"status": 403}, CredentialsError),
+    ("status", {"status": 400}, SourceError),
+    ("redirect_foreign", {}, AnswerError),
+]
 
 
 class Acceptance:
@@ -52,6 +61,7 @@ class Acceptance:
     clients: ClassVar[tuple[str, ...]] = CLIENTS
     credential: ClassVar[str]  # the variable, and what the vendor refuses in its place
     bad_credential: ClassVar[str]
+    history_days: ClassVar[int] = HISTORY_DAYS  # fewer where all of them are read
 
     def truth(self, agency: Agency, client_id: str) -> Mapping[str, Table]:
         """The rows of each table after a complete pull of the window now."""
@@ -66,7 +76,7 @@ class Acceptance:
         self, start_agency: Callable[..., Agency], monkeypatch: pytest.MonkeyPatch
     ) -> Iterator[Agency]:
         """An agency of the test's own; nobody waits between two attempts."""
-        agency = start_agency()
+        agency = start_agency(history_days=self.history_days)
         monkeypatch.setattr("ingest.http._backoff", tenacity.wait_none())
         for name, value in agency.environment().items():
             monkeypatch.setenv(name, value)
@@ -196,17 +206,7 @@ class Acceptance:
         assert plain(rows_of(landing), columns) == plain(expected, columns)
         assert agency.faults.pending == []
 
-    @pytest.mark.parametrize(
-        ("kind", "options", "error"),
-        [
-            ("status_500", {}, SourceError),
-            ("close_connection", {}, SourceError),
-            ("truncated_body", {}, SourceError),
-            ("status", {"status": 403}, CredentialsError),
-            ("status", {"status": 400}, SourceError),
-            ("redirect_foreign", {}, AnswerError),
-        ],
-    )
+    @pytest.mark.parametrize(("kind", "options", "error"), LASTING)
     def test_a_lasting_fault_is_one_line_without_secrets(
         self, agency: Agency, kind: Kind, options: dict[str, Any], error: type[SourceError]
     ) -> None:

@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
+
 from ingest import pipeline, registry
 from ingest.landing import Landing, Pull, Window
 from signalroom import clock
@@ -45,8 +47,11 @@ def extract(pull: Pull, source: str) -> dict[str, Landing]:
 
 
 def rows_of(landing: Landing) -> list[dict[str, Any]]:
-    """The landing's rows without tombstones."""
-    return [dict(row) for row in landing.rows if not dict(row).get("_deleted")]
+    """The landing's rows without tombstones, out of Arrow tables too."""
+    rows: list[Mapping[str, Any]] = []
+    for part in landing.rows:
+        rows += part.to_pylist() if isinstance(part, pa.Table) else [part]
+    return [dict(row) for row in rows if not row.get("_deleted")]
 
 
 def stored(

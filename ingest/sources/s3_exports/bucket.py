@@ -74,10 +74,7 @@ class Bucket:
         found: list[StoredFile] = []
         query: dict[str, str] = {"Bucket": self.place.bucket, "Prefix": f"{prefix.path}/"}
         for number in range(1, MAX_PAGES + 1):
-            try:
-                page = self._s3.call_s3("list_objects_v2", **query)
-            except Exception as error:
-                raise self.explained(error) from None
+            page = self._page(query)
             found.extend(_stored(entry) for entry in page.get("Contents", ()))
             if not page.get("IsTruncated"):
                 return sorted(found, key=lambda file: file.key), number
@@ -85,6 +82,25 @@ class Bucket:
         raise AnswerError(
             f"s3_exports for client {self.place.client_id}: the listing of {prefix.path} in "
             f"{self.place} does not end. Nothing was read; check the endpoint."
+        )
+
+    def _page(self, query: dict[str, str]) -> dict[str, Any]:
+        """One page of the listing; a page of somebody else's, of a proxy say, is asked for again.
+
+        botocore reads that as a listing without any file.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                page: dict[str, Any] = self._s3.call_s3("list_objects_v2", **query)
+            except Exception as error:
+                raise self.explained(error) from None
+            if "IsTruncated" in page:
+                return page
+            time.sleep(0.2 * 2**attempt)
+        raise AnswerError(
+            f"s3_exports for client {self.place.client_id}: the bucket {self.place} answers "
+            f"{ATTEMPTS} times with something that is no listing. Nothing was read; check "
+            "AWS_ENDPOINT_URL, the next run tries again."
         )
 
     def pieces(self, file: StoredFile) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ import pytest
 
 from ingest.sources.s3_exports import bucket as bucket_module
 from ingest.sources.s3_exports import reading
-from signalroom.errors import ConfigurationError, CredentialsError, SourceError
+from signalroom.errors import AnswerError, ConfigurationError, CredentialsError, SourceError
 from tests.ingest.s3_exports.conftest import CREATE, Bench, Faults, export, failure, orders
 
 OTHER = "orders-create/report_2026-11-19T1849_cd34.csv"
@@ -88,6 +88,16 @@ def test_a_busy_server_is_asked_again(bench: Bench, faults: Faults) -> None:
     faults.plan("GET", f"{bench.bucket}", failure("503 Slow Down", "SlowDown"))
     faults.plan("GET", CREATE, failure("500 Internal", "InternalError"))
     assert len(bench.take().rows()) == 1
+
+
+def test_a_page_that_is_no_listing_is_not_taken_for_an_empty_one(
+    bench: Bench, faults: Faults
+) -> None:
+    bench.put(export(orders(range(1))))
+    page = b"200 OK\n<html><body>Maintenance</body></html>"
+    faults.plan("GET", bench.bucket, *[page] * 100)
+    with pytest.raises(AnswerError, match="no listing"):
+        bench.take()
 
 
 def test_an_answer_that_breaks_off_is_asked_for_again(bench: Bench, faults: Faults) -> None:
