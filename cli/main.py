@@ -26,6 +26,7 @@ COMMANDS = {
     "runs": "The scheduler's runs: list them, look at one step by step.",
     "scheduler": "The resident process: the main job by itself, on schedule.",
     "schedule": "What is due in the next 24 hours.",
+    "trigger": "Run a job of the schedule now.",
     "doctor": "Check configuration, connections and client data; name each repair.",
     "sandbox": "The simulated agency: local servers that behave like every vendor.",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import click
 
@@ -19,11 +20,12 @@ def scheduler(host: str) -> None:
     from signalroom.errors import ConfigurationError
 
     port = os.environ.get("PORT", "").strip() or "8080"
+    if not port.isdecimal():
+        raise ConfigurationError(f"PORT is {port!r}: use a number.")
     try:
-        Resident().run(int(port), host)
-    except ValueError:
-        raise ConfigurationError(f"PORT is {port!r}: use a number.") from None
+        code = Resident().run(int(port), host)
     except OSError as error:
         raise ConfigurationError(
             f"Port {port} cannot be used: {error.strerror}. Set PORT to a free one."
         ) from None
+    sys.exit(code)

@@ -7,7 +7,7 @@ so that two schedulers on one ledger do nothing twice.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -43,7 +43,7 @@ class Ledger:
         except SQLAlchemyError as error:
             raise WarehouseError(f"The run ledger cannot be opened: {first_line(error)}") from error
 
-    def __enter__(self) -> Ledger:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *failure: object) -> None:

@@ -1,31 +1,43 @@
-"""The resident process: APScheduler wakes the jobs, children do the work, /health tells the truth.
+"""The resident process: a tick each minute records what is due, children work it off.
 
 dlt and dbt live in the children only, so that the process stays small and a hung step can be ended.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import shutil
 import signal
-import subprocess
-import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from types import FrameType
 
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
 
-from scheduler.schedule import Job, read_schedule
+from reports import incidents
+from scheduler.child import LOGS, Child, Order
+from scheduler.executor import Executor
+from scheduler.health import Pulse
+from scheduler.ledger_work import WorkLedger
+from scheduler.plan import asked
+from scheduler.schedule import read_schedule
+from scheduler.tick import record_due
+from scheduler.web import WebServer
 from signalroom import clock, settings
+from signalroom.errors import ConfigurationError
 
 log = logging.getLogger("scheduler")
-TICK_SECONDS = 1
+TURN_S = 1.0
 STALE_AFTER = timedelta(minutes=3)
-GRACE_SECONDS = 20
+STOP_WITHIN_S = 20.0  # the containers wait longer
+KEEP_LOGS = timedelta(days=60)
+DELIVER = Order("deliver", ("deliver",), ("deliver",), 600.0)
 
 
 class Resident:
@@ -33,107 +45,130 @@ class Resident:
 
     def __init__(self) -> None:
         self._jobs = read_schedule()
-        self._last_tick = clock.instant()
-        self._children: set[subprocess.Popen[bytes]] = set()
+        self._ledger = WorkLedger()
+        self._executor = Executor(self._ledger, self._jobs)
+        self._pulse = Pulse()
+        self._began = clock.instant()
         self._stopping = threading.Event()
-        # one worker: jobs share one warehouse, and wait for one another
-        self._scheduler = BackgroundScheduler(
-            timezone=clock.zone(), executors={"default": {"type": "threadpool", "max_workers": 1}}
-        )
+        self._has_mail = threading.Event()
+        self._deliverer: Child | None = None
+        self._clock = BackgroundScheduler(timezone=clock.zone())
 
-    def run(self, port: int, host: str = "127.0.0.1") -> None:
-        """Run until SIGTERM or SIGINT; children are ended with it and leave nothing half done."""
-        for job in self._jobs:
-            self._scheduler.add_job(
-                self._perform,
-                job.trigger(),
-                args=[job],
-                name=job.name,
-                coalesce=True,
-                max_instances=1,
-                misfire_grace_time=None,  # a job that waited for another is late, not lost
-            )
-        self._scheduler.start()
-        server = self._health_server(host, port)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
-        log.warning("%d jobs, health on %s:%d", len(self._jobs), host, server.server_port)
-        while not self._stopping.wait(TICK_SECONDS):
-            self._tick()
-        server.shutdown()
-        self._end_children()
-        self._scheduler.shutdown(wait=True)
+    def run(self, port: int, host: str = "127.0.0.1") -> int:
+        """Run until SIGTERM or SIGINT; the exit code, 1 when the tick has died.
 
-    def is_healthy(self, now: datetime) -> bool:
-        """Whether the scheduler's thread lives and the loop turns."""
-        alive = any(thread.name == "APScheduler" for thread in threading.enumerate())
-        return alive and now - self._last_tick < STALE_AFTER
+        Children are ended with it; what they were at is resumed by the next start.
+        """
+        with ExitStack() as stack:
+            stack.callback(self._ledger.close)
+            stack.enter_context(_alone())
+            server = WebServer((host, port), self._pulse, self._jobs, self._start_by_webhook)
+            server.start()
+            stack.callback(server.close)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, self._stop)
+            self.tick()
+            # late is better than never, and one at a time
+            options = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+            self._clock.add_job(self.tick, _each_minute(), **options)
+            self._clock.start()
+            log.info("%d jobs, health on %s:%d", len(self._jobs), host, server.server_port)
+            code = self._turn_until_stopped()
+            self._pulse.is_stopping = True
+            self._clock.shutdown(wait=False)
+            self._executor.stop(STOP_WITHIN_S)
+            if self._deliverer:
+                self._deliverer.kill()
+            log.info("stopped")
+        return code
 
-    def _tick(self) -> None:
-        self._last_tick = clock.instant()
-
-    def _perform(self, job: Job) -> None:
-        """Ingest, then dbt build, then reports; a failed part is logged, the others still run."""
-        days: list[str] = []
-        if job.days is not None:
-            days = ["--start", (clock.today() - timedelta(days=job.days)).isoformat()]
-            days += ["--end", clock.today().isoformat()]
-        steps = [["ingest", source, *days] for source in job.sources]
-        steps.append(["build"])
-        steps += [["report", one, "--send", "--when-complete"] for one in job.reports]
-        for step in steps:
-            if not self._stopping.is_set():
-                self._child(job, step)
-
-    def _child(self, job: Job, arguments: Sequence[str]) -> None:
-        command = [str(Path(sys.executable).parent / "signalroom"), *arguments]
-        child = subprocess.Popen(command, cwd=settings.root(), start_new_session=True)
-        self._children.add(child)
+    def tick(self) -> None:
+        """Record what came due; whatever goes wrong, the next tick comes."""
+        self._pulse.last_tick = clock.instant()
         try:
-            code = child.wait(timeout=job.limit * 60)
-        except subprocess.TimeoutExpired:
-            log.error("%s: %s ended after %d minutes", job.name, arguments[0], job.limit)
-            self._end(child)
-            return
-        finally:
-            self._children.discard(child)
-        log.warning("%s: %s exits %d", job.name, " ".join(arguments), code)
+            now, instant = clock.now(), clock.instant()
+            self._ledger.beat_now(self._executor.owner, os.getpid(), self._began, instant)
+            record_due(self._ledger, self._jobs, self._executor.owner, now, instant)
+            if incidents.work_waits():
+                self._has_mail.set()
+            _forget_old_logs(instant)
+        except Exception as error:
+            said = str(error).split("\n", 1)[0]
+            log.warning("this tick is left out, the next one makes up for it: %s", said)
+
+    def _turn_until_stopped(self) -> int:
+        while not self._stopping.wait(TURN_S):
+            try:
+                self._executor.turn()
+                self._deliver()
+            except Exception:
+                log.exception("a turn failed; the next one goes on")
+            last = self._pulse.last_tick
+            if last and clock.instant() - last > STALE_AFTER:
+                log.critical("no tick since %s; this process ends, to be started anew", last)
+                return 1
+        return 0
+
+    def _deliver(self) -> None:
+        """Have sent what alerts and reports left open, in a child of its own."""
+        if self._deliverer and self._deliverer.poll() is not None:
+            self._deliverer.close()
+            self._deliverer = None
+        if self._has_mail.is_set() and not self._deliverer:
+            self._has_mail.clear()
+            self._deliverer = Child(DELIVER)
+
+    def _start_by_webhook(self, job: str) -> str:
+        found = next(one for one in self._jobs if one.name == job)
+        run = asked(found, "webhook", clock.now(), clock.instant())
+        self._ledger.record(run)
+        return run.run_id
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self._stopping.set()
 
-    def _end_children(self) -> None:
-        for child in list(self._children):
-            self._end(child)
 
-    def _end(self, child: subprocess.Popen[bytes]) -> None:
-        """TERM, then KILL, for the child and all that it started."""
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(child.pid, number)
-                child.wait(timeout=GRACE_SECONDS)
-            except ProcessLookupError:
-                return
-            except subprocess.TimeoutExpired:
-                continue
+def _each_minute() -> CronTrigger | IntervalTrigger:
+    """When to tick: at each full minute, or as often as a minute of a rehearsal lasts."""
+    factor = float(os.environ.get("SIGNALROOM_CLOCK_FACTOR", "").strip() or 0)
+    if factor:
+        return IntervalTrigger(seconds=max(60 / factor, 0.5))
+    return CronTrigger(second=0, timezone=clock.zone())
 
-    def _health_server(self, host: str, port: int) -> ThreadingHTTPServer:
-        resident = self
 
-        class Health(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                healthy = self.path == "/health" and resident.is_healthy(clock.instant())
-                status = 200 if healthy else (503 if self.path == "/health" else 404)
-                body = b'{"ok": true}' if healthy else b'{"ok": false}'
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Refuse to be a second scheduler on the same SIGNALROOM_HOME; the kernel ends the lock."""
+    from filelock import FileLock, Timeout
 
-            def log_message(self, format: str, *args: object) -> None:
-                """Probes are no news."""
+    lock = FileLock(settings.home() / "scheduler.lock", timeout=0)
+    note = settings.home() / "scheduler.holder.json"
+    try:
+        lock.acquire()
+    except Timeout:
+        raise ConfigurationError(_holder(note)) from None
+    try:
+        since = clock.instant().isoformat(timespec="seconds")
+        note.write_text(json.dumps({"process": os.getpid(), "since": since}), encoding="utf-8")
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+        lock.release()
 
-        server = ThreadingHTTPServer((host, port), Health)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        return server
+
+def _holder(note: os.PathLike[str]) -> str:
+    home = settings.home()
+    try:
+        found = json.loads((home / note).read_text(encoding="utf-8"))
+        who = f"process {found['process']}, since {found['since']}"
+    except (OSError, ValueError, KeyError):
+        who = "another process"
+    return f"A scheduler works on {home} already ({who}). Stop that one first, or leave it to it."
+
+
+def _forget_old_logs(instant: datetime) -> None:
+    oldest = (instant - KEEP_LOGS).timestamp()
+    folder = settings.home() / LOGS
+    for old in folder.iterdir() if folder.exists() else ():
+        if old.stat().st_mtime < oldest:
+            shutil.rmtree(old, ignore_errors=True)
