@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 from collections.abc import Iterable
 from types import TracebackType
@@ -15,6 +17,7 @@ from rich.table import Column
 from signalroom.masking import mask
 from signalroom.progress import Silent, Step
 
+log = logging.getLogger(__name__)
 GOOD, BAD, NOTE = "[green]✓[/]", "[red]✗[/]", "[yellow]•[/]"
 
 
@@ -36,6 +39,20 @@ class PlainStep:
     def fail(self, text: str) -> None:
         """That it failed; the command itself says why, on stderr."""
         click.echo(f"FAILED  {self._title}")
+
+
+class LoggedStep(PlainStep):
+    """A step of a run of the scheduler: lines of its log, while stdout has the answers."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(title)
+        log.info("%s begins", title)
+
+    def finish(self, text: str) -> None:
+        log.info("%s: %s", self._title, text)
+
+    def fail(self, text: str) -> None:
+        log.error("%s failed: %s", self._title, text)
 
 
 class LiveStep:
@@ -102,7 +119,7 @@ class Display:
     def step(self, title: str) -> Step:
         """Begin a step."""
         if self._quiet:
-            return Silent()
+            return LoggedStep(title) if os.environ.get("SIGNALROOM_RUN_ID") else Silent()
         return LiveStep(self._live, title) if self._live else PlainStep(title)
 
     def note(self, text: str) -> None:
@@ -111,6 +128,8 @@ class Display:
             self._live.console.print(f"{NOTE} {escape(mask(text))}", highlight=False)
         elif not self._quiet:
             click.echo(mask(f"note    {text}"))
+        else:
+            log.info("%s", text)
 
 
 def complain(failures: Iterable[str]) -> None:

@@ -17,8 +17,10 @@ def scheduler(host: str) -> None:
     work in progress, which the next run repeats safely.
     """
     from scheduler.process import Resident
+    from signalroom import logs
     from signalroom.errors import ConfigurationError
 
+    logs.speak()
     port = os.environ.get("PORT", "").strip() or "8080"
     if not port.isdecimal():
         raise ConfigurationError(f"PORT is {port!r}: use a number.")

@@ -92,7 +92,7 @@ class Executor:
             if work.advance(self._instant()):
                 status = work.finish(self._instant())
                 del self.works[run_id]
-                log.info("%s: %s", run_id, status)
+                log.info("%s %s", run_id, status, extra={"run_id": run_id})
         except LostError:
             log.warning("%s belongs to another process by now; it is let go", run_id)
             self._drop(run_id)

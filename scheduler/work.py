@@ -163,7 +163,7 @@ class Work:
             )
         self._order, self._answers = order, []
         self.child = self._start(order)
-        log.info("%s: %s begins", self.run.run_id, ", ".join(order.steps))
+        log.info("%s begins", ", ".join(order.steps), extra={"run_id": self.run.run_id})
 
     def _listen(self, child: Worker, order: Order) -> None:
         """Keep what is loaded already: should this process end now, it is not asked again."""
@@ -191,6 +191,7 @@ class Work:
 
     def _settle(self, step: Step, outcome: Outcome, now: datetime) -> None:
         """Write down one try of a step: done, again later, put off, or failed for good."""
+        about = {"run_id": self.run.run_id, "step": step.step}
         failed = int(step.details.get("tries", 0)) + 1
         allowed = max((retries.tries(kind, said) for _, kind, said in outcome.failures), default=0)
         error = mask(outcome.error) if outcome.error else None
@@ -198,15 +199,15 @@ class Work:
         if outcome.failures and failed < allowed and step.attempt < MOST_STARTS:
             values |= {"status": "waiting", "next_at": now + retries.pause(failed)}
             values["detail"] = _detail(step, outcome, tries=failed)
-            log.warning("%s: %s, try %d: %s", self.run.run_id, step.step, failed, error)
+            log.warning("%s, try %d: %s", step.step, failed, error, extra=about)
         elif outcome.deferred_until and outcome.deferred_until > now:
             values |= {"status": "deferred", "next_at": outcome.deferred_until}
         elif outcome.failures:
             values["status"] = "failed"
-            log.error("%s: %s failed: %s", self.run.run_id, step.step, error)
+            log.error("%s failed: %s", step.step, error, extra=about)
         else:
             values["status"] = "waiting" if outcome.waits else "done"
-            log.info("%s: %s %s", self.run.run_id, step.step, values["status"])
+            log.info("%s %s", step.step, values["status"], extra=about)
         values.setdefault("detail", _detail(step, outcome))
         self._change(step, **values)
         if values["status"] == "failed":
