@@ -16,22 +16,29 @@ COLUMNS = {EVERFLOW: "everflow_loaded_at", REDTRACK: "redtrack_loaded_at"}
 
 @dataclass(frozen=True)
 class Freshness:
-    """When a source was last loaded for the day (UTC); None: never."""
+    """When a source was last loaded for the day (UTC); None: never.
+
+    Of several days `loaded_at` is the newest load and `oldest` that of the day loaded longest ago.
+    """
 
     source: str
     loaded_at: datetime | None
+    oldest: datetime | None = None
 
     @property
     def words(self) -> str:
         """As a footer says it."""
         if self.loaded_at is None:
             return f"{self.source} not loaded"
-        return f"{self.source} as of {moment(self.loaded_at)}"
+        words = f"{self.source} as of {moment(self.loaded_at)}"
+        if self.oldest is not None and moment(self.oldest) != moment(self.loaded_at):
+            words += f", its oldest day as of {moment(self.oldest)}"
+        return words
 
 
 @dataclass(frozen=True)
 class Completeness:
-    """What is known of a day.
+    """What is known of a day, or of a longer `period`.
 
     `state` is `complete`, `incomplete` (a source is late), `running` (the day is not over) or
     `absent` (no source was loaded for it); `missing` names sources that were never loaded for it.
@@ -41,6 +48,7 @@ class Completeness:
     late: tuple[str, ...]
     missing: tuple[str, ...]
     freshness: tuple[Freshness, ...]
+    period: str = "day"
 
     @property
     def edition(self) -> str:
@@ -55,7 +63,7 @@ class Completeness:
             return f"INCOMPLETE: {listed(list(self.late))} {verb} late"
         return {
             "absent": "No data",
-            "running": "INCOMPLETE: the day is not over yet",
+            "running": f"INCOMPLETE: the {self.period} is not over yet",
             "complete": "Complete",
         }[self.state]
 

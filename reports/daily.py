@@ -62,7 +62,7 @@ def build(subject: Subject, rows: Sequence[Row], history: Mapping[date, Told]) -
         deltas=_deltas(total, by_day.get(subject.day - timedelta(days=1), []), whole.state),
         notes=tuple(_notes(internal, whole.missing)),
         changes=tuple(restatements(subject.day, whole.state, told, history)),
-        trend=tuple(TrendDay(day, _day_total(day, by_day.get(day, []))) for day in window),
+        trend=tuple(_trend_day(day, by_day.get(day, [])) for day in window),
         told=told,
     )
 
@@ -118,6 +118,11 @@ def _snapshot(day: date, rows: Sequence[Row]) -> dict[str, str]:
 
 def _day_total(day: date, rows: Sequence[Row]) -> Figures:
     return _figures(_mapped(rows), completeness(day, rows).missing)
+
+
+def _trend_day(day: date, rows: Sequence[Row]) -> TrendDay:
+    whole = completeness(day, rows)
+    return TrendDay(day, _day_total(day, rows), whole.state in ("complete", "absent"))
 
 
 def _ranked(

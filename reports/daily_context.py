@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 
+from reports.charts import Picture, Point, trend_picture
 from reports.completeness import Completeness
 from reports.figures import Figures, count, money
 from reports.grid import GridLine
-from reports.wording import day_name
+from reports.wording import day_name, short_day
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class TrendDay:
 
     day: date
     figures: Figures
+    is_complete: bool = True
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,21 @@ class Daily:
     def trend_conversions(self) -> list[int | None]:
         """Conversions of each day of the trend."""
         return [day.figures.conversions for day in self.trend]
+
+    @cached_property
+    def picture(self) -> Picture:
+        """The trend as a picture, in words for who cannot see it."""
+        words = "; ".join(
+            f"{short_day(one.day)}: {count(one.figures.conversions)} conversions, "
+            f"CPA {money(one.figures.cpa)}"
+            for one in self.trend
+        )
+        points = [
+            Point(short_day(one.day), one.figures.cpa, one.figures.conversions, not one.is_complete)
+            for one in self.trend
+        ]
+        title = f"Conversions and CPA of the last {len(points)} days"
+        return trend_picture("trend", points, f"{title}. {words}.")
 
     @property
     def grid(self) -> list[GridLine]:

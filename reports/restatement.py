@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -12,6 +12,7 @@ from reports.subject import Row, Told
 from reports.wording import day_name, listed, moment
 
 Snapshot = Mapping[str, str]
+Difference = Callable[[Snapshot, Snapshot], str]  # empty when not a cent has moved
 MOST = 5
 SOURCE_OF_COST = {"internal": REDTRACK, "external": EVERFLOW, "unmapped": REDTRACK}
 
@@ -42,28 +43,31 @@ def restatements(
     state: str,
     now: Mapping[str, Snapshot],
     history: Mapping[date, Told],
+    difference: Difference | None = None,
+    named: Callable[[date], str] = day_name,
+    unit: str = "days",
 ) -> list[str]:
     """One line for each day that was told otherwise, the newest first.
 
-    `now` has the snapshots by ISO day. A first complete message after an INCOMPLETE one of the
-    same day says what it corrects even when the numbers stand.
+    `now` has the snapshots by ISO day, of a longer period by its last; `difference` words what
+    two of them differ in, `named` one period and `unit` several. A first complete message after
+    an INCOMPLETE one of the same day says what it corrects even when the numbers stand.
     """
     lines = []
     for told_day in sorted(history, reverse=True):
         told, current = history[told_day], now.get(told_day.isoformat())
         if current is None:
             continue
-        changed = _difference(told.figures, current)
+        changed = (difference or _difference)(told.figures, current)
         if told_day == day and told.edition == "incomplete" and state == "complete":
             what = changed or "the numbers stand."
             lines.append(f"Corrects the INCOMPLETE message of {moment(told.at)}: {what}")
         elif changed:
             lines.append(
-                f"{day_name(told_day)} has changed since it was told on {moment(told.at)}: "
-                f"{changed}"
+                f"{named(told_day)} has changed since it was told on {moment(told.at)}: {changed}"
             )
     if len(lines) > MOST:
-        return [*lines[:MOST], f"{len(lines) - MOST} earlier days have changed as well."]
+        return [*lines[:MOST], f"{len(lines) - MOST} earlier {unit} have changed as well."]
     return lines
 
 

@@ -27,7 +27,9 @@ compared as (
             case when is_comparable then previous_everflow_revenue end as decimal(38, 18)
         ) as previous_revenue,
         cast(case when is_comparable then previous_cost end as decimal(38, 18)) as previous_cost,
-        case when is_comparable then previous_unmapped_cost end as previous_unmapped_cost
+        cast(
+            case when is_comparable then previous_unmapped_cost end as decimal(38, 18)
+        ) as previous_unmapped_cost
     from weeks
 
 ),
@@ -78,6 +80,7 @@ final as (
         previous_conversions,
         previous_revenue,
         previous_cost,
+        previous_unmapped_cost,
         previous_mapped_cpa,
         previous_profit,
         conversions_change,
