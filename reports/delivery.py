@@ -1,29 +1,21 @@
-"""Delivery: rendered reports to their recipients, exactly once as far as each channel allows.
-
-Messages are stored, then sent; what a channel leaves open is looked up before anything is
-repeated. Recipients do not wait for each other: whoever must be asked again later is, after the
-others have had their turn.
-"""
+"""Delivery: rendered reports to their recipients, and what became of each message."""
 
 from __future__ import annotations
 
 import json
 import logging
-import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from types import ModuleType
 
-from reports.channels import email, slack, sms
-from reports.channels.outcome import Ambiguous, Later, Outcome, Refused
+from reports.attempts import CHANNELS, seconds_left, work_off
 from reports.compose import Rendered
 from reports.outbox import OPEN, Entry, Outbox, hashed
+from reports.registry import REPORTS
+from reports.wording import moment
 from signalroom import clock
-from signalroom.masking import mask
-from signalroom.settings import require, variable
+from signalroom.settings import variable
 
-CHANNELS: dict[str, ModuleType] = {"slack": slack, "email": email, "sms": sms}
 STATUSES = {
     "sent": "delivered",
     "already": "delivered before, not sent again",
@@ -33,8 +25,13 @@ STATUSES = {
     "skipped": "skipped",
     "off": "off",
 }
-TRIES = 3
-VALID_FOR = timedelta(hours=12)  # a daily report older than this is not sent late at night
+# How long a message that waits is still of use: a daily report is not sent late at night.
+VALID_FOR = {
+    "daily": timedelta(hours=12),
+    "weekly": timedelta(hours=60),
+    "event": timedelta(hours=24),
+}
+NEVER = timedelta(days=36_500)
 log = logging.getLogger(__name__)
 
 
@@ -50,6 +47,8 @@ class Delivery:
     recipient: str
     status: str
     detail: str = ""
+    report: str = ""
+    client_id: str = ""
 
     @property
     def is_failure(self) -> bool:
@@ -84,16 +83,35 @@ def deliver(rendered: Rendered, again: bool = False) -> list[Delivery]:
                     done.append(found)
                 else:
                     waiting.append(found)
-        return done + _work_off(outbox, waiting)
+        return done + [delivery_of(entry) for entry in work_off(outbox, waiting)]
 
 
 def deliver_pending() -> list[Delivery]:
-    """Send what earlier runs left open; what has become too old to be of use is skipped."""
-    too_old = clock.instant() - VALID_FOR
+    """Send what earlier runs left open and is due; what is too old to be of use is skipped."""
     with Outbox() as outbox:
-        skipped = [_delivery(entry) for entry in outbox.skip_older(too_old)]
-        waiting = [entry for entry in outbox.open_entries() if entry.created_at >= too_old]
-        return skipped + _work_off(outbox, waiting)
+        return [delivery_of(entry) for entry in send_open(outbox)]
+
+
+def send_open(outbox: Outbox) -> list[Entry]:
+    """The same, in an outbox that is open."""
+    due, skipped = [], []
+    for entry in outbox.open_entries():
+        is_due = seconds_left(entry) <= 0
+        if clock.instant() - entry.created_at < validity(entry.report):
+            due += [entry] if is_due else []
+        elif entry.status == "pending":
+            reason = f"too old to be of use: made {moment(entry.created_at)}"
+            skipped.append(outbox.settle(entry.dedupe_key, "skipped", reason=reason))
+        elif is_due:
+            reason = f"{entry.reason or 'no answer'}; too old to be tried again"
+            wait_s = NEVER.total_seconds()
+            outbox.settle(entry.dedupe_key, "unknown", reason=reason, wait_s=wait_s)
+    return skipped + work_off(outbox, due)
+
+
+def validity(report: str) -> timedelta:
+    """How long a message of a report is worth sending after it was made."""
+    return VALID_FOR[REPORTS[report].period if report in REPORTS else "daily"]
 
 
 def _recipients(channel: ModuleType, client_id: str) -> list[str]:
@@ -160,74 +178,9 @@ def _key(rendered: Rendered, channel: str, recipient: str, number: int) -> str:
     return f"{rendered.report}:{rendered.client_id}:{rendered.day.isoformat()}:{channel}:{digest}"
 
 
-def _work_off(outbox: Outbox, waiting: Sequence[Entry]) -> list[Delivery]:
-    """Give each message its turns, whoever is due first; nobody waits for another's pause.
-
-    All pauses together last no longer than one request may wait. What was not due to begin with,
-    because it was put off or another process has it, is left alone.
-    """
-    give_up_at = time.monotonic() + float(require("SIGNALROOM_HTTP_MAX_WAIT_S"))
-    latest = {entry.dedupe_key: entry for entry in waiting}
-    queue = [(entry, TRIES - 1) for entry in waiting if _seconds_left(entry) <= 0]
-    while queue:
-        queue.sort(key=lambda turn: _seconds_left(turn[0]))
-        entry, tries_left = queue.pop(0)
-        time.sleep(max(0.0, _seconds_left(entry)))
-        after = _attempt(outbox, entry)
-        latest[entry.dedupe_key] = after or outbox.entry(entry.dedupe_key)
-        if after and tries_left and _is_worth_waiting(after, give_up_at):
-            queue.append((after, tries_left - 1))
-    return [_delivery(entry) for entry in latest.values()]
-
-
-def _seconds_left(entry: Entry) -> float:
-    """Seconds until a message may be tried; 0 when it may be now."""
-    if entry.next_at is None:
-        return 0.0
-    return max(0.0, (entry.next_at - clock.instant()).total_seconds())
-
-
-def _is_worth_waiting(entry: Entry, give_up_at: float) -> bool:
-    if entry.status not in OPEN:
-        return False
-    if entry.status == "unknown" and not CHANNELS[entry.channel].RESENDS_UNKNOWN:
-        return False
-    return time.monotonic() + _seconds_left(entry) <= give_up_at
-
-
-def _attempt(outbox: Outbox, entry: Entry) -> Entry | None:
-    """One turn of one message: look for it where an attempt was left open, then send.
-
-    None when another process has it or has settled it.
-    """
-    if not outbox.claim(entry):
-        return None
-    channel = CHANNELS[entry.channel]
-    key = entry.dedupe_key
-    try:
-        if entry.status == "unknown":
-            known = outbox.provider_ids(entry.channel, entry.recipient)
-            arrived = channel.find(entry, known)
-            if arrived is not None:
-                return outbox.settle(key, "sent", provider_id=arrived, reason="found at provider")
-            if not channel.RESENDS_UNKNOWN:
-                return outbox.settle(key, "unknown", reason=entry.reason, wait_s=60.0)
-        provider_id = channel.send(entry)
-        return outbox.settle(key, "sent", provider_id=provider_id)
-    except Refused as refusal:
-        status = "dead"
-        failure: Outcome = refusal
-        wait_s = 0.0
-    except Later as later:
-        # A lookup that has to wait says nothing of the attempt before it.
-        status = entry.status
-        failure, wait_s = later, later.wait_s
-    except Ambiguous as silence:
-        status, failure, wait_s = "unknown", silence, 1.0
-    reason = mask(f"{channel.NAME} {failure}")
-    log.warning("%s to %s: %s", entry.report, entry.recipient, reason)
-    return outbox.settle(key, status, reason=reason, wait_s=wait_s)
-
-
-def _delivery(entry: Entry) -> Delivery:
-    return Delivery(entry.channel, entry.recipient, entry.status, entry.reason or "")
+def delivery_of(entry: Entry) -> Delivery:
+    """What became of a message in the outbox."""
+    reason = entry.reason or ""
+    return Delivery(
+        entry.channel, entry.recipient, entry.status, reason, entry.report, entry.client_id
+    )

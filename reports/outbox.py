@@ -107,15 +107,6 @@ class Outbox:
         """Rows whose delivery is not settled, oldest first."""
         return self._select(TABLE.c.status.in_(OPEN))
 
-    def skip_older(self, moment: datetime) -> list[Entry]:
-        """Give up what was certainly not delivered and is older than a moment."""
-        late = [entry for entry in self.open_entries() if entry.created_at < moment]
-        return [
-            self.settle(entry.dedupe_key, "skipped", reason="too old to be of use")
-            for entry in late
-            if entry.status == "pending"
-        ]
-
     def entry(self, key: str) -> Entry:
         """One row."""
         return self._select(TABLE.c.dedupe_key == key)[0]

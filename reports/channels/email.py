@@ -30,7 +30,8 @@ def payload(client_id: str, recipient: str, key: str, content: dict[str, Any]) -
         "subject": content["subject"],
         "html": content["html"],
         "text": content["text"],
-        "headers": {"X-Entity-Ref-ID": key},  # keeps mail programs from folding days into a thread
+        # Without headers of its own, what keeps mail programs from folding days into a thread.
+        "headers": content.get("headers") or {"X-Entity-Ref-ID": key},
     }
 
 

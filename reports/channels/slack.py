@@ -26,7 +26,13 @@ PAGES = 5
 
 
 def payload(client_id: str, recipient: str, key: str, content: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of chat.postMessage, our key in the metadata."""
+    """Arguments of chat.postMessage, our key in the metadata.
+
+    Content with a timestamp `ts` edits the message of that time: those of chat.update, which keeps
+    the metadata as they are.
+    """
+    if "ts" in content:
+        return {**content, "channel": recipient}
     return {
         **content,
         "channel": recipient,
@@ -37,13 +43,20 @@ def payload(client_id: str, recipient: str, key: str, content: dict[str, Any]) -
 
 
 def send(entry: Entry) -> str:
-    """Post a stored message. Returns its timestamp; raises an Outcome."""
-    answer = _call(entry.client_id, "chat.postMessage", parse(entry.payload))
+    """Post a stored message, or make a stored edit. Returns the timestamp; raises an Outcome."""
+    arguments = parse(entry.payload)
+    method = "chat.update" if "ts" in arguments else "chat.postMessage"
+    answer = _call(entry.client_id, method, arguments)
     return str(answer["ts"])
 
 
 def find(entry: Entry, known: frozenset[str]) -> str | None:
-    """The timestamp of an earlier attempt's message, looked up by key; None: it never arrived."""
+    """The timestamp of an earlier attempt's message, looked up by key; None: it never arrived.
+
+    An edit may simply be made once more.
+    """
+    if "ts" in parse(entry.payload):
+        return None
     cursor = ""
     for _ in range(PAGES):
         answer = _call(
