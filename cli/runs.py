@@ -48,7 +48,9 @@ def list_runs(job: str | None, limit: int, as_json: bool) -> None:
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("Run", "due", "began", "took", "rows", "status"):
+    # whole, whatever the terminal's width: ids are there to be copied
+    table.add_column("Run", min_width=max(len(run.run_id) for run in found), no_wrap=True)
+    for name in ("due", "began", "took", "rows", "status"):
         table.add_column(name, justify="right" if name in ("took", "rows") else "left")
     for run in found:
         table.add_row(

@@ -145,7 +145,7 @@ def _grid(*names: str) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in names:
         right = name in ("rows", "took")
-        table.add_column(name, justify="right" if right else "left", overflow="fold")
+        table.add_column(name, justify="right" if right else "left", no_wrap=name != "")
     return table
 
 
@@ -154,7 +154,7 @@ def _running(found: Status) -> Table | None:
     from scheduler.status import duration
     from scheduler.wording import span, when
 
-    table = _grid("Now", "step", "since", "for", "")
+    table = _grid("Now", "step", "since", "took", "")
     overdue = {run.run_id for run in found.overdue}
     for run in found.open_runs:
         step = next((one for one in run.steps if one.status in ("running", "waiting")), None)
@@ -177,14 +177,14 @@ def _jobs(found: Status) -> Table:
     from scheduler.status import duration
     from scheduler.wording import span, when
 
-    table = _grid("Job", "next", "last runs", "", "took", "rows")
+    table = _grid("Job", "next", "last runs", "took", "rows", "")
     for one in found.jobs:
         first = (one.job.name, when(one.next_at))
         for run in one.runs:
             rows = f"{run.rows:,}" if run.steps else "-"
             took = span(duration(run, found.instant))
             began = when(run.started_at or run.scheduled_for)
-            table.add_row(*first, began, styled(run.status), took, rows)
+            table.add_row(*first, began, took, rows, styled(run.status))
             first = ("", "")
         if not one.runs:
             table.add_row(*first, "never ran", "", "", "")

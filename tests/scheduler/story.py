@@ -1,0 +1,205 @@
+"""A morning that people look at: runs of every kind, late sources, alerts, messages, letters.
+
+Business time stands at 9:40 on Thursday 19 November 2026 in New York.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from ingest import ledger as loads
+from reports import incidents
+from reports.outbox import Entry, Outbox
+from scheduler.ledger_work import WorkLedger
+from scheduler.records import Run, Step
+from signalroom import clock
+from tests.support.warehouse import Warehouse
+
+NOW = "2026-11-19T09:40:00-05:00"
+DAY = date(2026, 11, 19)
+SECRET = "canary-everflow-key"
+HOSTILE = "<script>alert('x')</script> & \"co\""
+MAIL = (
+    "<html><body><h1 id='mail'>CCW daily</h1><script>document.title = 'owned'</script>"
+    "<img src='http://198.51.100.7/pixel.png'><a href='https://example.org'>out</a></body></html>"
+)
+RUNNING = "hourly-20261119T1400Z"
+DONE = "hourly-20261119T1300Z"
+PARTIAL = "daily_reports-20261119T1200Z"
+
+
+def tell(warehouse: Warehouse, *, is_alive: bool = True) -> None:
+    """Write the story into the warehouse that this process points at, at its own `clock`."""
+    instant = clock.instant()
+    with WorkLedger() as ledger:
+        for run in _runs(instant):
+            assert ledger.record(run)
+        if is_alive:
+            began = instant - timedelta(days=3)
+            ledger.beat_now("host:1:1", 4711, began, instant)
+    loads.prepare()
+    for client, source, table, local_time in (
+        ("713", "everflow", "daily_stats", "09:02"),
+        ("713", "everflow", "offers", "09:03"),
+        ("cti", "everflow", "daily_stats", "09:02"),
+        ("713", "redtrack", "daily_spend", "08:01"),
+        ("713", "redtrack", "sources", "09:02"),
+        ("713", "s3_exports", "orders_create", "06:01"),
+    ):
+        as_of = datetime.fromisoformat(f"2026-11-19T{local_time}:00-05:00").astimezone(UTC)
+        _insert(
+            warehouse,
+            "loads",
+            _client_id=client,
+            source=source,
+            table_name=table,
+            loaded_at=instant,
+            as_of=as_of,
+            row_count=7,
+        )
+    for number in range(4):
+        _insert(
+            warehouse,
+            "dead_letters",
+            dead_letter_id=f"letter{number}",
+            _client_id="713",
+            source="s3_exports",
+            table_name="orders_create",
+            partition_key="orders.csv",
+            reason="no number",
+            created_at=instant,
+            resolved_at=instant if number == 0 else None,
+        )
+    incidents.report_trouble(
+        incidents.Trouble(
+            kind="step_failed",
+            client_id="713",
+            subject="ingest:redtrack",
+            severity="critical",
+            title=f"RedTrack answers nothing {HOSTILE}",
+            detail="Tried 5 times.",
+            repair=f"Look at `signalroom runs show {PARTIAL}`.",
+        )
+    )
+    with Outbox() as outbox:
+        for entry in _messages(instant):
+            outbox.store(entry)
+
+
+def _insert(warehouse: Warehouse, table: str, **values: object) -> None:
+    mark = "?" if warehouse.target == "duckdb" else "%s"
+    marks = ", ".join([mark] * len(values))
+    names = ", ".join(values)
+    warehouse.execute(f"insert into ops.{table} ({names}) values ({marks})", *values.values())
+
+
+def _runs(instant: datetime) -> list[Run]:
+    def run(run_id: str, hour: int, status: str, *steps: Step, **more: Any) -> Run:
+        job = run_id.rsplit("-", 1)[0]
+        began = instant - timedelta(minutes=9 * 60 + 40 - hour * 60)
+        found = Run(
+            run_id=run_id,
+            dedupe_key=run_id,
+            job=job,
+            scheduled_for=datetime(2026, 11, 19, hour + 5, tzinfo=UTC),
+            day=DAY,
+            trigger="schedule",
+            status=status,
+            created_at=began,
+            started_at=began,
+            finished_at=None if status in ("due", "running", "waiting") else began + MINUTE,
+            attempt=1,
+            steps=steps,
+        )
+        return Run(**{**vars(found), **more})
+
+    def step(run_id: str, position: int, name: str, status: str = "done", **more: Any) -> Step:
+        began = instant - timedelta(minutes=40 if run_id == DONE else 2)
+        over = began + timedelta(seconds=18) if status in ("done", "failed") else None
+        given = {"attempt": 1, "started_at": began, "finished_at": over, **more}
+        return Step(run_id, name, position, status, **given)
+
+    log = f"logs/runs/{RUNNING}/ingest.log"
+    return [
+        run(
+            DONE,
+            8,
+            "done",
+            step(DONE, 0, "ingest:everflow", rows=1523),
+            step(DONE, 1, "ingest:redtrack", rows=40, attempt=3),
+            step(DONE, 2, "dbt"),
+        ),
+        run(
+            RUNNING,
+            9,
+            "running",
+            step(RUNNING, 0, "ingest:everflow", rows=7),
+            step(RUNNING, 1, "ingest:redtrack", "running", attempt=2, log=log),
+            step(RUNNING, 2, "dbt", "pending", started_at=None),
+            owner="host:1:1",
+            leased_until=instant + MINUTE,
+        ),
+        run(
+            PARTIAL,
+            7,
+            "done_with_errors",
+            step(PARTIAL, 0, "ingest:everflow", rows=12),
+            step(PARTIAL, 1, "ingest:redtrack", "failed", attempt=5, error=f"{HOSTILE} {SECRET}"),
+            error=f"ingest:redtrack: {HOSTILE} {SECRET}",
+        ),
+        run(
+            "restatement-20261119T1030Z",
+            5,
+            "skipped",
+            started_at=None,
+            error="missed by 3 h; this job is not caught up",
+        ),
+        run(
+            "audience-20261119T1115Z",
+            6,
+            "waiting",
+            step("audience-20261119T1115Z", 0, "ingest:mautic", "deferred"),
+            resume_at=instant + timedelta(hours=2),
+        ),
+    ]
+
+
+MINUTE = timedelta(minutes=1)
+
+
+def _messages(instant: datetime) -> list[Entry]:
+    def entry(channel: str, status: str, payload: dict[str, Any], **more: Any) -> Entry:
+        found = {
+            "dedupe_key": f"daily_ccw:713:2026-11-18:{channel}:abc/1",
+            "report": "daily_ccw",
+            "client_id": "713",
+            "period": date(2026, 11, 18),
+            "edition": "complete",
+            "number": 1,
+            "channel": channel,
+            "recipient": {"slack": "C0CCW", "email": "boss@example.com"}.get(channel, "+15550100"),
+            "payload": json.dumps(payload),
+            "payload_hash": "x",
+            "told": "{}",
+            "status": status,
+            "attempts": 1,
+            "provider_id": None,
+            "reason": None,
+            "created_at": instant,
+            "next_at": None,
+            "sent_at": instant if status == "sent" else None,
+        }
+        return Entry(**{**found, **more})
+
+    blocks = [
+        {"type": "header", "text": {"type": "plain_text", "text": "CCW daily"}},
+        {"type": "section", "fields": [{"type": "mrkdwn", "text": "*CPA* $45.32 &lt;b&gt;"}]},
+        {"type": "section", "text": {"type": "mrkdwn", "text": "```\nNew      12  $45\n```"}},
+    ]
+    return [
+        entry("slack", "sent", {"text": "short", "blocks": blocks}),
+        entry("email", "sent", {"subject": f"CCW daily {HOSTILE}", "html": MAIL, "text": "CCW"}),
+        entry("sms", "dead", {"body": f"CCW $45.32 {HOSTILE}"}, reason="refused: no such number"),
+    ]
