@@ -10,6 +10,7 @@ what vanished there vanishes here, and a day that came back empty is emptied.
 
 from __future__ import annotations
 
+from ingest.fields import text_columns
 from ingest.http import VendorClient
 from ingest.landing import Landing, Plan, Pull, Row, Source, Window
 from ingest.replacement import landing_by_day
@@ -59,7 +60,7 @@ def _read(http: VendorClient, zones: TimeZones, pull: Pull, table: str) -> Landi
     for window in slices(part.window, SLICE_DAYS):
         rows.extend(daily_rows(http, part, window, zones.business))
         pull.say(f"{window}: {len(rows):,} rows")
-    return landing_by_day(table, part, rows, COLUMNS, CONTROLLED)
+    return landing_by_day(table, part, rows, {**COLUMNS, **text_columns(rows, COLUMNS)}, CONTROLLED)
 
 
 def _within(pull: Pull, table: str) -> Pull | None:

@@ -40,6 +40,13 @@ METRICS = {
     "event_revenue": Field("event_revenue", MONEY_TYPE),
     "gross_sales": Field("gross_sales", MONEY_TYPE),
 }
+# What can be recomputed from the others is not kept; any further measure is, as text.
+DERIVED = frozenset(
+    {
+        *("ctr", "cvr", "evr", "cpc", "cpm", "cpa", "epc"),
+        *("rpc", "rpa", "rpm", "margin", "roas", "avg_sale_value", "profit"),
+    }
+)
 CLIENT_COLUMN = {"_client_id": {**TEXT_TYPE, "nullable": False}}
 COLUMNS = {
     **CLIENT_COLUMN,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ingest.fields import read_fields
+from ingest.fields import read_fields, unknown_fields
 from ingest.http import VendorClient
 from ingest.landing import Pull, Row, Window
 from ingest.numbers import EXACT
 from ingest.sources.everflow.helpers import report_date
-from ingest.sources.everflow.settings import CURRENCY, METRICS, ROW_CAP
+from ingest.sources.everflow.settings import CURRENCY, DERIVED, METRICS, ROW_CAP
 from signalroom.errors import AnswerError
 
 Entry = dict[str, Any]
@@ -76,6 +76,7 @@ def daily_row(pull: Pull, window: Window, entry: Entry) -> Row:
         if not isinstance(reporting, Mapping):
             raise TypeError("its measures")
         row |= read_fields(reporting, METRICS, f"everflow for client {pull.client_id}, {window}")
+        further = {name: reporting[name] for name in reporting.keys() - DERIVED}
     except (KeyError, TypeError, AttributeError) as error:
         raise AnswerError(
             f"everflow for client {pull.client_id}: a row lacks {error}; nothing was loaded.",
@@ -90,7 +91,7 @@ def daily_row(pull: Pull, window: Window, entry: Entry) -> Row:
     revenue, payout = row["revenue"], row["payout"]
     known = revenue is not None and payout is not None
     row["profit"] = EXACT.subtract(revenue, payout) if known else None
-    return row
+    return {**unknown_fields(further, METRICS), **row}
 
 
 def number_of(column: Mapping[str, Any]) -> int:

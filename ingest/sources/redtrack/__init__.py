@@ -7,6 +7,7 @@ Costs are rewritten for any past day, so every pull replaces whole days; lists a
 
 from __future__ import annotations
 
+from ingest.fields import text_columns
 from ingest.http import VendorClient
 from ingest.landing import Landing, Plan, Pull, Row, Source
 from ingest.replacement import landing_by_day
@@ -38,7 +39,7 @@ def _read(http: VendorClient, pull: Pull, table: str) -> Landing:
     for part in slices(pull.window, SLICE_DAYS):
         rows.extend(daily_rows(http, pull, part))
         pull.say(f"{part}: {len(rows):,} rows")
-    return landing_by_day(table, pull, rows, COLUMNS, CONTROLLED)
+    return landing_by_day(table, pull, rows, {**COLUMNS, **text_columns(rows, COLUMNS)}, CONTROLLED)
 
 
 def plan(pull: Pull) -> Plan:

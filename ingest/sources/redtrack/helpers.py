@@ -6,10 +6,17 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from ingest.fields import Field, read_fields, text
+from ingest.fields import read_fields, text, unknown_fields
 from ingest.http import VendorClient
 from ingest.landing import Pull, Row, Window
-from ingest.sources.redtrack.settings import METRICS, PAGE_CAP, PAGE_ROWS, RATE_LIMIT
+from ingest.sources.redtrack.settings import (
+    COLUMNS,
+    DERIVED,
+    METRICS,
+    PAGE_CAP,
+    PAGE_ROWS,
+    RATE_LIMIT,
+)
 from ingest.windows import slices
 from signalroom import clock
 from signalroom.errors import AnswerError
@@ -96,12 +103,13 @@ def _row(client_id: str, entry: dict[str, Any], window: Window) -> Row:
             "nothing was loaded.",
             entry,
         )
-    measures = {name: Field(name, kind) for name, kind in METRICS.items()}
+    further = {name: entry[name] for name in entry.keys() - DERIVED - {"source", *COLUMNS}}
     return {
+        **unknown_fields(further, METRICS),
         "_client_id": client_id,
         "date": day,
         "source_id": text(entry.get("source_id")),
         "source_name": text(entry.get("source")),
         "source_alias": text(entry.get("source_alias")),
-        **read_fields(entry, measures, f"redtrack for client {client_id}, {day}"),
+        **read_fields(entry, METRICS, f"redtrack for client {client_id}, {day}"),
     }

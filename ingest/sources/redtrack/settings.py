@@ -1,6 +1,6 @@
 """RedTrack: constants."""
 
-from ingest.fields import INSTANT_TYPE, Field
+from ingest.fields import INSTANT_TYPE, Field, columns_of
 from ingest.http import RateLimit
 from ingest.numbers import COUNT_TYPE, DATE_TYPE, MONEY_TYPE, TEXT_TYPE
 
@@ -12,22 +12,29 @@ SLICE_DAYS = 40  # the initial history in one request
 
 # column of redtrack.daily_spend -> its type; RedTrack's metrics have the same names
 METRICS = {
-    "clicks": COUNT_TYPE,
-    "unique_clicks": COUNT_TYPE,
-    "impressions": COUNT_TYPE,
-    "lp_views": COUNT_TYPE,
-    "lp_clicks": COUNT_TYPE,
-    "conversions": COUNT_TYPE,
-    "total_conversions": COUNT_TYPE,
-    "approved": COUNT_TYPE,
-    "pending": COUNT_TYPE,
-    "declined": COUNT_TYPE,
-    "other": COUNT_TYPE,
-    "cost": MONEY_TYPE,
-    "revenue": MONEY_TYPE,
-    "total_revenue": MONEY_TYPE,
-    "pub_revenue": MONEY_TYPE,
+    "clicks": Field("clicks", COUNT_TYPE),
+    "unique_clicks": Field("unique_clicks", COUNT_TYPE),
+    "impressions": Field("impressions", COUNT_TYPE),
+    "lp_views": Field("lp_views", COUNT_TYPE),
+    "lp_clicks": Field("lp_clicks", COUNT_TYPE),
+    "conversions": Field("conversions", COUNT_TYPE),
+    "total_conversions": Field("total_conversions", COUNT_TYPE),
+    "approved": Field("approved", COUNT_TYPE),
+    "pending": Field("pending", COUNT_TYPE),
+    "declined": Field("declined", COUNT_TYPE),
+    "other": Field("other", COUNT_TYPE),
+    "cost": Field("cost", MONEY_TYPE),
+    "revenue": Field("revenue", MONEY_TYPE),
+    "total_revenue": Field("total_revenue", MONEY_TYPE),
+    "pub_revenue": Field("pub_revenue", MONEY_TYPE),
 }
+# What can be recomputed from the others is not kept; any further measure is, as text.
+DERIVED = frozenset(
+    {
+        *("lp_ctr", "ctr", "profit", "roi", "roas", "cpa"),
+        *("cpc", "cpt", "cr", "epc", "epv", "aov"),
+    }
+)
 CLIENT_COLUMN = {"_client_id": {**TEXT_TYPE, "nullable": False}}
 COLUMNS = {
     **CLIENT_COLUMN,
@@ -35,7 +42,7 @@ COLUMNS = {
     "source_id": TEXT_TYPE,
     "source_name": TEXT_TYPE,
     "source_alias": TEXT_TYPE,
-    **METRICS,
+    **columns_of(METRICS),
 }
 CONTROLLED = ("clicks", "conversions", "cost")
 

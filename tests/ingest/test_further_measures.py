@@ -1,0 +1,57 @@
+"""What goes wrong with a measure that a vendor adds: it is lost, or typed by its first value."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from ingest.landing import Landing, Window
+from ingest.sources.everflow.table import daily_row
+from signalroom.errors import AnswerError
+from tests.ingest.reading import extract, pull_of, rows_of
+from tests.support.vendor import Answer, scripted_vendor
+
+DAY = date(2026, 11, 18)
+SPEND = {"date": "2026-11-18", "source": "A", "source_id": "a", "cost": 1, "roi": 3.5}
+
+
+def spend(monkeypatch: pytest.MonkeyPatch, *rows: dict[str, Any]) -> Landing:
+    monkeypatch.setenv("REDTRACK_API_KEY", "key")
+    monkeypatch.setenv("SIGNALROOM_NOW", "2026-11-19T09:30:00-05:00")
+    with scripted_vendor(lambda _: Answer(list(rows))) as vendor:
+        monkeypatch.setenv("REDTRACK_BASE_URL", vendor.url)
+        pull = pull_of("redtrack", window=Window(DAY, DAY), resources=("daily_spend",))
+        return extract(pull, "redtrack")["daily_spend"]
+
+
+def test_redtrack_s_new_measure_is_kept_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = spend(monkeypatch, {**SPEND, "convtype1": 120}, {**SPEND, "convtype1": 120.5})
+    assert [row["convtype1"] for row in rows_of(found)] == ["120", "120.5"]
+    assert found.columns["convtype1"]["data_type"] == "text"
+    assert "roi" not in found.columns  # a rate can be recomputed
+
+
+def entry(**reporting: object) -> dict[str, Any]:
+    ids = {"date": DAY.isoformat(), "affiliate": "42", "advertiser": "1"}
+    columns = [{"column_type": kind, "id": one, "label": one} for kind, one in ids.items()]
+    return {"columns": columns, "reporting": {"cv": 2, "revenue": 5, "payout": 3.5, **reporting}}
+
+
+def test_everflow_s_new_measure_is_kept_as_text() -> None:
+    row = daily_row(pull_of("everflow"), Window(DAY, DAY), entry(on_hold=120.5, profit=99, cvr=8))
+    assert row["on_hold"] == "120.5"
+    assert str(row["profit"]) == "1.5"  # ours, never the vendor's
+    assert "cvr" not in row
+
+
+@pytest.mark.parametrize("reporting", [None, [], "none"])
+def test_a_row_without_measures_is_no_row_of_nulls(reporting: object) -> None:
+    with pytest.raises(AnswerError, match="a row lacks its measures"):
+        daily_row(pull_of("everflow"), Window(DAY, DAY), {**entry(), "reporting": reporting})
+
+
+def test_a_measure_that_is_no_number_is_named() -> None:
+    with pytest.raises(AnswerError, match="everflow for client 713, 2026-11-18: cv: 'two'"):
+        daily_row(pull_of("everflow"), Window(DAY, DAY), entry(cv="two"))
