@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -26,9 +26,11 @@ class Pulse:
     """The process's signs of life: the scheduler writes them, /health and /ready read them.
 
     `last_tick` is when what is due was last recorded, `last_turn` when work was last moved on;
-    instants on the real clock, None before the first.
+    instants on the real clock, None before the first. Beginning is no illness: until then it
+    counts from `began`.
     """
 
+    began: datetime = field(default_factory=clock.instant)
     last_tick: datetime | None = None
     last_turn: datetime | None = None
     is_stopping: bool = False
@@ -47,9 +49,9 @@ def complaint(pulse: Pulse, jobs: Sequence[Job]) -> str | None:
     """
     instant = clock.instant()
     signs = (pulse.last_tick, pulse.last_turn)
-    if any(sign is None or instant - sign > STALE_AFTER for sign in signs):
+    if any(instant - (sign or pulse.began) > STALE_AFTER for sign in signs):
         return "tick"
-    if not any(thread.name == THREAD for thread in threading.enumerate()):
+    if pulse.last_turn and not any(thread.name == THREAD for thread in threading.enumerate()):
         return "thread"
     if target() == "duckdb" and not _is_usable():
         return "warehouse"

@@ -101,6 +101,7 @@ class Resident:
             try:
                 self._executor.turn()
                 self._deliver()
+                self._pulse.last_turn = clock.instant()
             except Exception:
                 log.exception("a turn failed; the next one goes on")
             last = self._pulse.last_tick
