@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reports import daily
+from reports import alerts, daily
 from reports.report import Report
 from signalroom.errors import ReportError
 
@@ -21,7 +21,19 @@ def _daily(brand: str) -> Report:
     )
 
 
-REPORTS: dict[str, Report] = {report.name: report for report in (_daily("CCW"), _daily("EXP"))}
+ALERT = Report(
+    name="alert",
+    title="Alert",
+    read=alerts.read,
+    templates="alert",
+    build=alerts.build,
+    period="event",
+    schedule="when something fails, is late or looks wrong, and when it is over",
+)
+
+REPORTS: dict[str, Report] = {
+    report.name: report for report in (_daily("CCW"), _daily("EXP"), ALERT)
+}
 
 
 def find(name: str) -> Report:

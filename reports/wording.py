@@ -28,6 +28,7 @@ GSM_BASIC = frozenset(
 GSM_EXTENDED = frozenset("^{}\\[~]|€")
 GSM_PLAIN = str.maketrans(
     {
+        "`": "'",
         "\u2212": "-",
         "\u2013": "-",
         "\u2014": "-",
@@ -69,7 +70,7 @@ def gsm(text: str) -> str:
             letters.append(character)
             continue
         plain = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
-        letters.append(plain or "?")
+        letters.append("".join(one for one in plain if one in GSM_BASIC) or "?")
     return "".join(letters)
 
 
