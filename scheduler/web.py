@@ -54,6 +54,7 @@ class WebServer(ThreadingHTTPServer):
     """The server; `trigger` starts a job by name and returns the run's id."""
 
     daemon_threads = True
+    request_queue_size = CONNECTIONS
 
     def __init__(
         self,
@@ -69,9 +70,11 @@ class WebServer(ThreadingHTTPServer):
         self._free = threading.BoundedSemaphore(CONNECTIONS)
         super().__init__(address, Handler)
 
-    def start(self) -> None:
-        """Serve in a thread until `close`."""
-        threading.Thread(target=self.serve_forever, name="web", daemon=True).start()
+    def start(self, poll_s: float = 0.5) -> None:
+        """Serve in a thread until `close`, for whose end it looks every `poll_s` seconds."""
+        thread = threading.Thread(target=self.serve_forever, args=(poll_s,), name="web")
+        thread.daemon = True
+        thread.start()
 
     def close(self) -> None:
         """Stop serving and free the port."""

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from signalroom import clock
 
-
 NEAR = timedelta(days=6)  # so far, a weekday says which day is meant
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from ingest import ledger as loads
 from reports import incidents
 from reports.outbox import Entry, Outbox
+from scheduler.health import Pulse
 from scheduler.ledger_work import WorkLedger
 from scheduler.records import Run, Step
 from signalroom import clock
@@ -34,7 +35,7 @@ def tell(warehouse: Warehouse, *, is_alive: bool = True) -> None:
     """Write the story into the warehouse that this process points at, at its own `clock`."""
     instant = clock.instant()
     with WorkLedger() as ledger:
-        for run in _runs(instant):
+        for run in runs(instant):
             assert ledger.record(run)
         if is_alive:
             began = instant - timedelta(days=3)
@@ -95,7 +96,7 @@ def _insert(warehouse: Warehouse, table: str, **values: object) -> None:
     warehouse.execute(f"insert into ops.{table} ({names}) values ({marks})", *values.values())
 
 
-def _runs(instant: datetime) -> list[Run]:
+def runs(instant: datetime) -> list[Run]:
     def run(run_id: str, hour: int, status: str, *steps: Step, **more: Any) -> Run:
         job = run_id.rsplit("-", 1)[0]
         began = instant - timedelta(minutes=9 * 60 + 40 - hour * 60)
@@ -139,7 +140,7 @@ def _runs(instant: datetime) -> list[Run]:
             step(RUNNING, 1, "ingest:redtrack", "running", attempt=2, log=log),
             step(RUNNING, 2, "dbt", "pending", started_at=None),
             owner="host:1:1",
-            leased_until=instant + MINUTE,
+            leased_until=instant + timedelta(minutes=30),
         ),
         run(
             PARTIAL,
@@ -203,3 +204,8 @@ def _messages(instant: datetime) -> list[Entry]:
         entry("email", "sent", {"subject": f"CCW daily {HOSTILE}", "html": MAIL, "text": "CCW"}),
         entry("sms", "dead", {"body": f"CCW $45.32 {HOSTILE}"}, reason="refused: no such number"),
     ]
+
+
+def living_pulse() -> Pulse:
+    """Signs of life as of now."""
+    return Pulse(last_tick=clock.instant(), last_turn=clock.instant())

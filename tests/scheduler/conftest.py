@@ -1,0 +1,46 @@
+"""Fixtures of the scheduler's tests: a morning to look at, and the server that shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from scheduler.schedule import read_schedule
+from scheduler.web import WebServer
+from tests.scheduler import story
+from tests.support.warehouse import empty_warehouse
+
+Serve = Callable[..., httpx.Client]
+
+
+@pytest.fixture(scope="session")
+def told_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """SIGNALROOM_HOME with the story in it, on DuckDB; tests only read it."""
+    home = tmp_path_factory.mktemp("story")
+    with empty_warehouse("duckdb", home, None) as warehouse, pytest.MonkeyPatch.context() as patch:
+        warehouse.activate(patch)
+        patch.setenv("SIGNALROOM_NOW", story.NOW)
+        story.tell(warehouse)
+    return home
+
+
+@pytest.fixture
+def serve(told_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
+    """Starts the scheduler's server on the story; gives a client of it, whose redirects stay."""
+    monkeypatch.setenv("SIGNALROOM_HOME", str(told_home))
+    monkeypatch.setenv("SIGNALROOM_NOW", story.NOW)
+    monkeypatch.setenv("EVERFLOW_API_KEY", story.SECRET)
+    with ExitStack() as stack:
+
+        def start(host: str = "127.0.0.1", trigger: Callable[[str], str] = str) -> httpx.Client:
+            server = WebServer((host, 0), story.living_pulse(), read_schedule(), trigger)
+            server.start(poll_s=0.02)
+            stack.callback(server.close)
+            address = f"http://127.0.0.1:{server.server_port}"
+            return stack.enter_context(httpx.Client(base_url=address, timeout=30))
+
+        yield start

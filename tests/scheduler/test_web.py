@@ -1,0 +1,264 @@
+"""What goes wrong with the server: it lies about its health, lets strangers in, is held up."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from scheduler import health
+from scheduler.ledger_work import WorkLedger
+from scheduler.schedule import read_schedule
+from scheduler.web import BODY_LIMIT, CONNECTIONS
+from signalroom import clock
+from tests.scheduler import story
+from tests.scheduler.conftest import Serve
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - as in the container
+TOKEN = "a-long-token-of-the-page"
+TRIGGER = "a-long-token-of-the-webhook"
+MAIL_PATH = "/reports/daily_ccw:713:2026-11-18:email:abc%2F1"
+
+
+@pytest.fixture
+def ticking() -> Iterator[None]:
+    """A thread named as APScheduler's is."""
+    over = threading.Event()
+    threading.Thread(target=over.wait, name=health.THREAD).start()
+    yield
+    over.set()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkLedger]:
+    monkeypatch.setenv("SIGNALROOM_HOME", str(tmp_path / "home"))
+    with WorkLedger() as found:
+        yield found
+
+
+def word(**pulse: object) -> str | None:
+    return health.complaint(replace(story.living_pulse(), **pulse), read_schedule())  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("ticking", "ledger")
+def test_health_tells_a_stale_tick_or_turn() -> None:
+    now = clock.instant()
+    old, young = now - timedelta(minutes=3, seconds=5), now - timedelta(minutes=2, seconds=50)
+    assert word(last_tick=old) == word(last_turn=old) == "tick"
+    assert word(last_tick=young, last_turn=young) is None
+    assert word(last_turn=None, began=young) is None
+    assert word(last_turn=None, began=old) == "tick"
+
+
+@pytest.mark.usefixtures("ledger")
+def test_health_tells_a_dead_clock_thread() -> None:
+    assert word() == "thread"
+
+
+@pytest.mark.usefixtures("ticking")
+@pytest.mark.parametrize(
+    ("minutes", "leased", "verdict"),
+    [
+        pytest.param(34, 1, None, id="within its limit"),
+        pytest.param(36, 1, "overdue", id="past its limit"),
+        pytest.param(1, -6, "overdue", id="nobody works on it"),
+        pytest.param(1, -4, None, id="just given up"),
+    ],
+)
+def test_health_tells_an_overdue_run(
+    ledger: WorkLedger, minutes: int, leased: int, verdict: str | None
+) -> None:
+    now = clock.instant()
+    run = next(one for one in story.runs(now) if one.run_id == story.RUNNING)
+    began = now - timedelta(minutes=minutes)
+    steps = tuple(
+        replace(step, started_at=began if step.status == "running" else now - timedelta(days=1))
+        for step in run.steps
+    )
+    ledger.record(replace(run, steps=steps, leased_until=now + timedelta(minutes=leased)))
+    assert word() == verdict
+
+
+@pytest.mark.usefixtures("ticking")
+def test_health_tells_that_the_ledger_or_the_database_is_away(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SIGNALROOM_HOME", str(tmp_path))
+    (tmp_path / "state.sqlite").write_bytes(b"no database at all" * 100)
+    assert word() == "ledger"
+    (tmp_path / "state.sqlite").unlink()
+    assert word() is None
+    monkeypatch.setenv("SIGNALROOM_HOME", str(tmp_path / "state.sqlite"))
+    assert word() == "warehouse"
+    for name, value in {"TARGET": "postgres", "HASH_SALT": "x"}.items():
+        monkeypatch.setenv(f"SIGNALROOM_{name}", value)
+    for name, value in {"HOST": "127.0.0.1", "PORT": "1", "USER": "u", "PASSWORD": "p"}.items():
+        monkeypatch.setenv(f"SUPABASE_DB_{name}", value)
+    assert word() == "warehouse"
+
+
+@pytest.mark.usefixtures("ticking")
+def test_probes_are_open_and_tell_nothing_more(serve: Serve) -> None:
+    client = serve(EVERYWHERE)
+    healthy = client.get("/health")
+    assert (healthy.status_code, healthy.json()) == (200, {"ok": True})
+    assert client.get("/ready").json() == {"ok": True}
+    for path in ("/", "/metrics", MAIL_PATH, "/?token=x"):
+        refused = client.get(path)
+        assert refused.status_code == 403
+        assert "SIGNALROOM_WEB_TOKEN" in refused.text
+        assert "redtrack" not in refused.text
+    for answer in (healthy, client.get("/nothing"), client.request("DELETE", "/")):
+        assert answer.headers["Server"] == "SignalRoom"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert client.head("/health").status_code == 200
+
+
+def test_an_ill_process_is_not_ready_and_says_one_word(serve: Serve) -> None:
+    answer = serve().get("/health")
+    assert (answer.status_code, answer.json()) == (503, {"ok": False, "reason": "thread"})
+
+
+def test_the_page_needs_its_token_once_one_is_set(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNALROOM_WEB_TOKEN", TOKEN)
+    for host in ("127.0.0.1", EVERYWHERE):
+        client = serve(host)
+        for path in ("/", "/metrics", MAIL_PATH):
+            for header in ("", "Bearer", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x"):
+                refused = client.get(path, headers={"Authorization": header})
+                assert refused.status_code == 401
+                assert refused.headers["WWW-Authenticate"] == "Bearer"
+                assert "redtrack" not in refused.text
+            allowed = client.get(path, headers={"Authorization": f"Bearer {TOKEN}"})
+            assert allowed.status_code == 200
+        forged = client.get("/", headers={"Cookie": f"signalroom={TOKEN}"})
+        assert forged.status_code == 401
+
+
+def test_a_token_in_the_address_becomes_a_cookie_and_goes_away(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNALROOM_WEB_TOKEN", TOKEN)
+    client = serve(EVERYWHERE)
+    assert client.get("/?token=wrong").status_code == 401
+    assert "Set-Cookie" not in client.get("/?token=wrong").headers
+    entered = client.get("/", params={"token": TOKEN})
+    assert (entered.status_code, entered.headers["Location"]) == (303, "/")
+    cookie = entered.headers["Set-Cookie"]
+    assert "; HttpOnly; SameSite=Lax; Path=/;" in cookie
+    assert TOKEN not in cookie
+    assert "Secure" not in cookie
+    assert client.get("/").status_code == 200  # the client keeps the cookie
+    behind_tls = client.get("/", params={"token": TOKEN}, headers={"X-Forwarded-Proto": "https"})
+    assert behind_tls.headers["Set-Cookie"].endswith("; Secure")
+    monkeypatch.setenv("SIGNALROOM_WEB_TOKEN", "another-token")
+    assert client.get("/").status_code == 401
+
+
+def test_a_foreign_name_for_this_machine_sees_nothing(serve: Serve) -> None:
+    client = serve()
+    for host in ("evil.example", "evil.example:8080", "127.0.0.1.evil.example", ""):
+        refused = client.get("/", headers={"Host": host})
+        assert refused.status_code == 421
+    for host in ("localhost:8080", "127.0.0.1", "[::1]:8080", "[::1]"):
+        assert client.get("/", headers={"Host": host}).status_code == 200
+
+
+def test_the_webhook_starts_a_job_once_a_minute(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def trigger(job: str) -> str:
+        asked.append(job)
+        return f"{job}-webhook-1"
+
+    client = serve(trigger=trigger)
+    unset = client.post("/trigger/hourly", headers={"Authorization": "Bearer None"})
+    assert unset.status_code == 401
+    assert "SIGNALROOM_TRIGGER_TOKEN is not set" in unset.json()["error"]
+    monkeypatch.setenv("SIGNALROOM_TRIGGER_TOKEN", TRIGGER)
+    monkeypatch.setenv("SIGNALROOM_WEB_TOKEN", TOKEN)
+    for given in ("", f"Bearer {TOKEN}", f"Bearer {TRIGGER[:-1]}"):
+        refused = client.post("/trigger/hourly", headers={"Authorization": given})
+        assert refused.status_code == 401
+    client.headers["Authorization"] = f"Bearer {TRIGGER}"
+    unknown = client.post("/trigger/hurly")
+    assert unknown.status_code == 404
+    assert "there are: restatement" in unknown.json()["error"]
+    assert client.post("/elsewhere").status_code == 404
+    assert asked == []
+    begun = client.post("/trigger/hourly", content=b"{}" * 100)
+    assert begun.status_code == 202
+    assert begun.json() == {"ok": True, "job": "hourly", "run_id": "hourly-webhook-1"}
+    again = client.post("/trigger/hourly")
+    assert again.status_code == 429
+    assert 50 <= int(again.headers["Retry-After"]) <= 60
+    assert client.post("/trigger/s3_files").status_code == 202
+    assert asked == ["hourly", "s3_files"]
+    assert client.get("/trigger/hourly").status_code == 404
+
+
+def test_bodies_are_bounded(serve: Serve) -> None:
+    client = serve()
+    assert client.post("/trigger/hourly", content=b"x" * (BODY_LIMIT + 1)).status_code == 413
+    assert client.post("/trigger/hourly", content=b"x" * BODY_LIMIT).status_code == 401
+    chunked = client.post("/trigger/hourly", content=iter([b"x"]))
+    assert chunked.status_code == 411
+    with socket.create_connection(("127.0.0.1", client.base_url.port or 0)) as crooked:
+        crooked.sendall(b"POST /trigger/hourly HTTP/1.1\r\nContent-Length: -1\r\n\r\n")
+        assert crooked.recv(100).split()[1] == b"411"
+
+
+def test_visitors_who_stay_hold_nobody_up_for_long(serve: Serve) -> None:
+    """All places are taken by connections that say nothing; they are shown out."""
+    client = serve()
+    address = (client.base_url.host, client.base_url.port or 0)
+    silent = [socket.create_connection(address) for _ in range(CONNECTIONS)]
+    time.sleep(0.2)
+    try:
+        with pytest.raises(httpx.TransportError):
+            client.get("/ready")
+        silent.pop().close()
+        give_up_at = time.monotonic() + 20
+        while True:
+            try:
+                assert client.get("/ready").status_code == 200
+                break
+            except httpx.TransportError:
+                assert time.monotonic() < give_up_at
+                time.sleep(0.05)
+    finally:
+        for one in silent:
+            one.close()
+
+
+def test_a_ledger_that_goes_away_is_a_readable_answer(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    home = tmp_path / "broken"
+    home.mkdir()
+    (home / "state.sqlite").write_bytes(b"no database at all" * 100)
+    monkeypatch.setenv("SIGNALROOM_HOME", str(home))
+    client = serve()
+    monkeypatch.setenv("SIGNALROOM_HOME", str(home))
+    page = client.get("/")
+    assert page.status_code == 200
+    assert "The run ledger cannot be opened" in page.text
+    metrics = client.get("/metrics")
+    assert "signalroom_readable 0.0" in metrics.text
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SIGNALROOM_HOME", str(tmp_path / "file"))
+    said = client.get(MAIL_PATH)
+    assert said.status_code == 503
+    assert json.loads(said.text)["error"].startswith("This cannot be shown now: SIGNALROOM_HOME")
