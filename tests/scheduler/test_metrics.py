@@ -1,0 +1,97 @@
+"""What goes wrong with metrics: a sum that is off, a label without bounds, a name that shifts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from scheduler.facts import read_facts
+from scheduler.metrics import exposition
+from tests.scheduler import story
+from tests.support.warehouse import Warehouse
+
+Value = Callable[..., float]
+
+
+@pytest.fixture(scope="module")
+def text(module_warehouse: Warehouse) -> str:
+    with pytest.MonkeyPatch.context() as patch:
+        module_warehouse.activate(patch)
+        patch.setenv("SIGNALROOM_NOW", story.NOW)
+        story.tell(module_warehouse)
+        kind, text = exposition(read_facts)
+    assert kind.startswith("text/plain; version=")
+    return text
+
+
+@pytest.fixture
+def value(text: str) -> Value:
+    samples = [
+        sample for family in text_string_to_metric_families(text) for sample in family.samples
+    ]
+
+    def one(name: str, **labels: str) -> float:
+        found = [
+            sample.value
+            for sample in samples
+            if sample.name == f"signalroom_{name}" and sample.labels == labels
+        ]
+        assert len(found) == 1, f"{name} {labels}: {found}"
+        return found[0]
+
+    return one
+
+
+def test_runs_and_steps_are_counted_and_timed(value: Value) -> None:
+    assert value("runs_total", job="hourly", status="done") == 1
+    assert value("runs_total", job="hourly", status="running") == 1
+    assert value("runs_total", job="restatement", status="skipped") == 1
+    labels = {"job": "hourly", "status": "done"}
+    assert value("run_duration_seconds_count", **labels) == 1
+    assert value("run_duration_seconds_sum", **labels) == pytest.approx(60, abs=0.01)
+    everflow = {"step": "ingest:everflow", "status": "done"}
+    assert value("steps_total", **everflow) == 3
+    assert value("step_duration_seconds_sum", **everflow) == pytest.approx(54, abs=0.01)
+    assert value("step_retries_total", step="ingest:redtrack") == 2 + 1 + 4
+    assert value("step_retries_total", step="dbt") == 0
+    assert value("rows_total", step="ingest:everflow") == 1523 + 7 + 12
+    assert value("runs_open") == 2
+    assert value("runs_overdue") == 0
+
+
+def test_what_is_late_and_what_waits_is_there(value: Value) -> None:
+    assert value("source_age_seconds", client="713", source="everflow") == 38 * 60
+    assert value("source_late", client="713", source="everflow") == 0
+    assert value("source_late", client="713", source="redtrack") == 1
+    assert value("dead_letters", client="713", source="s3_exports") == 3
+    assert value("incidents_open", severity="critical") == 1
+    assert value("incidents_open", severity="warning") == 0
+    assert value("deliveries", channel="slack", status="sent") == 1
+    assert value("deliveries", channel="sms", status="dead") == 1
+    assert value("scheduler_alive") == 1
+    assert value("readable") == 1
+    ten = 1_795_100_400  # 2026-11-19 10:00 in New York
+    assert value("job_next_timestamp_seconds", job="hourly") == ten
+
+
+def test_labels_hold_names_and_no_data(text: str) -> None:
+    assert story.SECRET not in text
+    assert "script" not in text
+    for family in text_string_to_metric_families(text):
+        assert family.documentation
+        for sample in family.samples:
+            assert set(sample.labels) <= {
+                "job", "step", "status", "client", "source", "channel", "severity"
+            }  # fmt: skip
+
+
+def test_an_empty_warehouse_has_metrics(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse.activate(monkeypatch)
+    _, text = exposition(read_facts)
+    assert "signalroom_readable 1.0" in text
+    assert "signalroom_scheduler_alive 0.0" in text
+    assert "signalroom_runs_total{" not in text
