@@ -8,6 +8,9 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 WORKERS ?= 2
 ARGS ?=
+# What `make diff` and `make state` compare with, and how many builds a reader reads through.
+BASE ?= main
+BUILDS ?= 200
 
 UV := .tools/uv
 BIN := .venv/bin
@@ -28,7 +31,7 @@ SQLFLUFF := --disable-progress-bar --processes $(WORKERS)
 # Queries of reports are no dbt models: dbt's templater would pass over them in silence.
 PLAIN := --templater placeholder
 
-.PHONY: help install-dev run test test-quick test-file lint format typecheck ci build docs dev up down logs reset clean
+.PHONY: help install-dev run test test-quick test-file lint format typecheck ci chaos-readers build diff state docs docs-serve dev up down logs reset clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,11 +77,23 @@ format: $(READY) ## Rewrite Python and SQL in the house's style
 ci: ## Run what CI runs
 	@.ci/run
 
+chaos-readers: $(READY) ## Read the marts in a loop through BUILDS=200 builds on PostgreSQL
+	@BUILDS=$(BUILDS) $(BIN)/pytest tests/transform/test_grants.py -k reader_in_a_loop --timeout 7200 $(ARGS)
+
 build: $(READY) ## Build and test the models on what is loaded (dbt build)
 	@$(BIN)/signalroom build
 
+diff: $(READY) ## Show which cells of the marts differ from BASE=main, on made-up data
+	@$(BIN)/python -m transform diff --base $(BASE) $(ARGS)
+
+state: $(READY) ## Save the models of BASE=main, for dbt build -s state:modified+
+	@$(BIN)/python -m transform state --base $(BASE)
+
 docs: $(READY) ## Write dbt's documentation of all tables to target/index.html
 	$(WITH_ENV) $(BIN)/dbt docs generate
+
+docs-serve: docs ## The same, to look at in a browser until Ctrl-C
+	$(WITH_ENV) $(BIN)/dbt docs serve --port 8081 --no-browser
 
 dev: $(READY) ## Run the scheduler here, in the foreground
 	@$(BIN)/signalroom scheduler

@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from reports import incident_table, outbox_table
 from signalroom.connections import first_line
 from signalroom.errors import ReportError
+from signalroom.schemas import create_ops
 from signalroom.settings import target
 from signalroom.warehouse import state_engine
 
@@ -38,6 +39,5 @@ def prepared_engine() -> sa.Engine:
 
 def _make_tables(found: sa.Engine) -> None:
     with found.begin() as connection:
-        if target() == "postgres":
-            connection.execute(sa.text("create schema if not exists ops"))
+        create_ops(connection)
         outbox_table.METADATA.create_all(connection, tables=TABLES)

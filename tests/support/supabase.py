@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +46,18 @@ class Supabase:
         with closing(self.server.connect(self.name)) as connection, connection.cursor() as cursor:
             cursor.execute(sql)
             return list(cursor.fetchall()) if cursor.description else []
+
+    def asks(self, setting: str) -> Callable[[str], str]:
+        """A connection of its own for queries of one value, after some settings."""
+        connection = self.server.connect(self.name)
+        cursor = connection.cursor()
+        cursor.execute(setting)
+
+        def ask(sql: str) -> str:
+            cursor.execute(sql)
+            return str(cursor.fetchone()[0])
+
+        return ask
 
     def relations(self) -> list[str]:
         """Every table and view that is not PostgreSQL's own."""

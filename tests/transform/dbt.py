@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,14 +17,14 @@ WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 
 
 # Several commands of one process: dbt is imported and the project read once.
-IN_TURN = """
+SESSION = """
 import json, sys
 from dbt.cli.main import dbtRunner
 
 runner = dbtRunner()
-for arguments in json.loads(sys.argv[1]):
-    result = runner.invoke(["--no-use-colors", *arguments])
-    print(f"{result.success}", flush=True, file=sys.stderr)
+for line in sys.stdin:
+    result = runner.invoke(["--no-use-colors", *json.loads(line)])
+    print("ended", result.success, flush=True)
 """
 
 
@@ -73,20 +74,30 @@ class Dbt:
         assert outcome.exit_code == 0, outcome.output
         return outcome
 
-    def in_turn(self, commands: Sequence[Sequence[str]]) -> list[bool]:
-        """Run several commands in one process; whether each succeeded."""
-        done = subprocess.run(
-            [sys.executable, "-c", IN_TURN, json.dumps(list(commands))],
+    @contextmanager
+    def session(self) -> Iterator[Callable[..., bool]]:
+        """Runs commands in one process of dbt; each call says whether it succeeded."""
+        with subprocess.Popen(
+            [sys.executable, "-u", "-c", SESSION],
             cwd=self.project,
             env=self._environment(),
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             text=True,
-            check=False,
-            timeout=TIMEOUT_S,
-        )
-        told = [line for line in done.stderr.splitlines() if line in ("True", "False")]
-        assert len(told) == len(commands), done.stdout[-2000:] + done.stderr[-2000:]
-        return [line == "True" for line in told]
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            said = process.stdout
+
+            def command(*arguments: str) -> bool:
+                print(json.dumps(arguments), file=process.stdin, flush=True)
+                for line in said:
+                    if line.startswith("ended "):
+                        return line == "ended True\n"
+                raise AssertionError("dbt went away")
+
+            yield command
+            process.stdin.close()
 
     def compiled(self, test: str) -> str:
         """The SQL of a test as dbt last compiled it."""

@@ -1,0 +1,118 @@
+"""For analysts: `make diff` and `make state`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby, islice
+
+import click
+
+from signalroom import settings
+from signalroom.errors import SignalRoomError
+from transform import branch, reference
+from transform.build import install_packages
+from transform.diff import MartDiff, compare
+
+
+@click.group()
+def analysts() -> None:
+    """Compare the models of this folder with those of another commit."""
+
+
+@analysts.command()
+@click.option("--base", default="main", help="Branch or commit to compare with.")
+@click.option("--limit", default=8, help="Rows to show of each mart.")
+def diff(base: str, limit: int) -> None:
+    """Build the marts of BASE and of this folder on the same made-up data; show what differs."""
+    mistakes = reference.mistakes()
+    if mistakes:
+        raise SignalRoomError("\n".join(mistakes))
+    install_packages()
+    commit = branch.commit_of(base)
+    tree = branch.tree_of(commit)
+    click.echo("Loading the simulated agency's data, where that was not done yet ...", err=True)
+    raw = branch.loaded_data()
+    click.echo(f"Building the marts of {base} ({commit[:7]}) and of this folder ...", err=True)
+    with ThreadPoolExecutor(2) as both:
+        before = both.submit(branch.built_base, tree, raw)
+        after = both.submit(branch.built, settings.root(), raw, branch.folder() / "here")
+        found = compare(before.result(), after.result())
+    for line in told(found, limit):
+        click.echo(line)
+
+
+@analysts.command()
+@click.option("--base", default="main", help="Branch or commit whose state is saved.")
+def state(base: str) -> None:
+    """Save what BASE's models say, for `dbt build -s state:modified+`."""
+    commit = branch.commit_of(base)
+    place = settings.root() / "target" / "state"
+    branch.dbt(branch.tree_of(commit), "parse", "--target-path", str(place))
+    click.echo(
+        f"Saved the state of {base} ({commit[:7]}). What differs from it, and what follows:\n"
+        f"  .venv/bin/dbt build -s state:modified+ --state {place.relative_to(settings.root())}"
+    )
+
+
+def told(found: Iterable[MartDiff], limit: int) -> Iterator[str]:
+    """The differences as lines for a terminal."""
+    marts = list(found)
+    for mart in marts:
+        if mart.changed:
+            yield from _told(mart, limit)
+    same = [f"{mart.name} ({mart.rows_after:,} rows)" for mart in marts if not mart.changed]
+    if same:
+        yield f"Unchanged: {', '.join(same)}"
+    if len(same) == len(marts):
+        yield (
+            "No cell of the marts differs. Either the edit changes no result, or the made-up data "
+            "has no such case; a unit test can hold one."
+        )
+
+
+def _told(mart: MartDiff, limit: int) -> Iterator[str]:
+    rows = {cell.key for cell in mart.cells}
+    counted = (
+        (len(mart.added), "rows added"),
+        (len(mart.removed), "rows removed"),
+        (len(mart.cells), f"cells changed in {len(rows):,} rows"),
+    )
+    said = [*mart.shape, *(f"{number:,} {what}" for number, what in counted if number)]
+    yield f"marts.{mart.name} ({mart.rows_after:,} rows): {', '.join(said)}"
+    for sign, keys in (("+", mart.added), ("-", mart.removed)):
+        yield from (f"  {sign} {_key(key)}" for key in keys[:limit])
+        yield from _more(len(keys), limit, "such rows")
+    by_row = groupby(mart.cells, lambda cell: cell.key)
+    for key, cells in islice(by_row, limit):
+        yield f"  ~ {_key(key)}"
+        yield from (f"      {cell.column}: {cell.before} -> {cell.after}" for cell in cells)
+    yield from _more(len(rows), limit, "changed rows")
+    yield from (f"  sum of {column}: {old} -> {new}" for column, old, new in mart.sums)
+    yield ""
+
+
+def _key(key: tuple[str, ...]) -> str:
+    return " | ".join(key)
+
+
+def _more(number: int, limit: int, what: str) -> Iterator[str]:
+    if number > limit:
+        yield f"  ... {number - limit:,} more {what}; --limit shows more"
+
+
+def main() -> None:
+    """Run; one readable line for each failure."""
+    try:
+        analysts(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except SignalRoomError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

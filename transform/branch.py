@@ -1,0 +1,171 @@
+"""The dbt project of another commit, and builds of both on the same made-up data.
+
+Everything lies in SIGNALROOM_HOME/diff and is made again when it is missing: the loaded data, kept
+as long as the code that loads it stays the same, and the tree and build of each base commit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from signalroom import settings
+from signalroom.errors import TransformError
+
+# What decides which rows are loaded.
+LOADING = ("sandbox", "ingest", "signalroom", "data/privacy.yml", ".dlt/config.toml")
+NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+SIGNALROOM = (sys.executable, "-c", "from cli.main import main; main()")
+READY = "The simulated agency is running"
+
+
+def folder() -> Path:
+    """Where data, trees and builds are kept."""
+    path = settings.home() / "diff"
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def commit_of(base: str) -> str:
+    """The commit of a branch, here or at the origin; TransformError when there is none."""
+    for name in (base, f"origin/{base}"):
+        found = _git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+        if found.returncode == 0:
+            return found.stdout.decode().strip()
+    raise TransformError(
+        f"{base} is no branch or commit of this repository: name another one, as in "
+        "`make diff BASE=origin/main`."
+    )
+
+
+def tree_of(commit: str) -> Path:
+    """The files of a commit, with dbt's packages linked."""
+    path = folder() / commit[:12]
+    if not (path / "dbt_packages").exists():
+        for earlier in folder().iterdir():
+            if earlier.is_dir() and not earlier.name.startswith("raw-"):
+                shutil.rmtree(earlier)
+        archive = _git("archive", commit)
+        if archive.returncode:
+            raise TransformError(f"git has no files of {commit}: {archive.stderr.decode().strip()}")
+        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+            files.extractall(path, filter="data")
+        dbt(path, "deps")
+    return path
+
+
+def loaded_data() -> Path:
+    """A DuckDB file with the raw tables of the simulated agency; loaded once."""
+    digest = hashlib.sha256()
+    for name in LOADING:
+        start = settings.root() / name
+        for path in sorted(start.rglob("*")) if start.is_dir() else [start]:
+            if path.is_file() and path.suffix != ".pyc":
+                digest.update(path.relative_to(settings.root()).as_posix().encode())
+                digest.update(path.read_bytes())
+    home = folder() / f"raw-{digest.hexdigest()[:12]}"
+    if not (home / "loaded").exists():
+        for stale in folder().glob("raw-*"):
+            shutil.rmtree(stale)
+        with _agency() as environment:
+            command = [*SIGNALROOM, "ingest", "all"]
+            _run(command, settings.root(), {**environment, "SIGNALROOM_HOME": str(home)})
+        (home / "loaded").touch()
+    return home / "warehouse.duckdb"
+
+
+def built(tree: Path, raw: Path, home: Path) -> Path:
+    """A DuckDB file in `home` with the marts that a tree's models make of the loaded data."""
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir()
+    file = Path(shutil.copy(raw, home))
+    dbt(tree, "build", "--select", "+path:transform/models/marts", *NO_TESTS, home=home)
+    return file
+
+
+def built_base(tree: Path, raw: Path) -> Path:
+    """The same for the tree of a commit, kept for the next time."""
+    home, made_of = tree / "built", tree / "built" / "made-of"
+    if not (made_of.exists() and made_of.read_text() == raw.parent.name):
+        built(tree, raw, home)
+        made_of.write_text(raw.parent.name)
+    return home / raw.name
+
+
+def dbt(tree: Path, *arguments: str, home: Path | None = None) -> None:
+    """Plain dbt on DuckDB, in a tree; TransformError with dbt's own words."""
+    own = {"SIGNALROOM_HOME": str(home)} if home else {}
+    folders = {"DBT_LOG_PATH": str((home or folder()) / "logs")}
+    folders |= {"DBT_TARGET_PATH": str(home / "target")} if home else {}
+    command = [str(Path(sys.executable).parent / "dbt"), "--quiet", "--no-use-colors", *arguments]
+    _run(command, tree, {**own, **folders, "DBT_PROFILES_DIR": str(tree)})
+
+
+@contextmanager
+def _agency() -> Iterator[dict[str, str]]:
+    """The simulated agency for the block; gives the variables that point at it."""
+    environment: dict[str, str] = {"SIGNALROOM_SANDBOX": "1"}
+    with subprocess.Popen(
+        [*SIGNALROOM, "sandbox"],
+        cwd=settings.root(),
+        env=_environment({}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            said = []
+            for line in process.stdout or ():
+                name, sign, value = line.strip().partition("=")
+                if sign and name.isidentifier() and name.isupper():
+                    environment[name] = value
+                said.append(line)
+                if line.startswith(READY):
+                    break
+            else:
+                raise TransformError(f"The simulated agency does not start: {''.join(said)}")
+            yield environment
+        finally:
+            process.terminate()
+
+
+def _run(command: list[str], tree: Path, environment: Mapping[str, str]) -> None:
+    done = subprocess.run(
+        command,
+        cwd=tree,
+        env=_environment(environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        what = "dbt" if command[0].endswith("dbt") else "signalroom"
+        raise TransformError(f"{what} failed in {tree}:\n{done.stdout.strip()}")
+
+
+def _environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """Nothing of a person's own settings: both sides are built alike, on the embedded engine."""
+    own = ("SIGNALROOM_", "SUPABASE_", "DBT_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
+    return {
+        **kept,
+        "SIGNALROOM_TARGET": "duckdb",
+        "PYTHON_DOTENV_DISABLED": "1",
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        **extra,
+    }
+
+
+def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        ["git", *arguments], cwd=settings.root(), capture_output=True, check=False
+    )
