@@ -15,7 +15,12 @@ from cli import options
 @click.command()
 @click.argument("name")
 @options.clients
-@click.option("--date", "day", type=options.DAY, help="Day of the report; default yesterday.")
+@click.option(
+    "--date",
+    "day",
+    type=options.DAY,
+    help="Day of the report; default yesterday, for alerts today.",
+)
 @click.option(
     "--channel",
     "channels",
@@ -67,6 +72,9 @@ def report(
     if send and (again or when_complete):
         sending = "again" if again else "when_complete"
     one = registry.find(name)
+    if one.period == "event" and send and (again or when_complete or channels):
+        raise click.UsageError(f"{name} is sent once, where reports/alerts.yml says: only --send.")
+    day = day or (clock.today() if one.period == "event" else clock.yesterday())
     wanted = {client.id for client in all_clients.active_clients(clients)}
     those = [client for client in one.clients() if client.id in wanted]
     if not those:
@@ -74,12 +82,10 @@ def report(
     failures: list[str] = []
     with Display(quiet=as_json) as display:
         for client in those:
-            made = reporting.make(
-                name, client.id, day or clock.yesterday(), channels, sending, out, display
-            )
+            made = reporting.make(name, client.id, day, channels, sending, out, display)
             failures += made.failures
             if as_json:
-                about = {"report": name, "client": client.id, "day": (day or clock.yesterday())}
+                about = {"report": name, "client": client.id, "day": day}
                 click.echo(mask(json.dumps({**about, **vars(made)}, default=str)))
                 continue
             for path in made.paths:

@@ -45,9 +45,11 @@ def render_report(
 
 
 def deliver(rendered: Rendered, again: bool = False) -> list[Delivery]:
-    """Send a composed report (see reports.delivery.deliver)."""
-    from reports import delivery  # the vendors' libraries, only when something is sent
+    """Send a composed report (see reports.delivery.deliver); of alerts, what is due."""
+    from reports import alerting, delivery  # the vendors' libraries, only when something is sent
 
+    if rendered.report == "alert":
+        return alerting.deliver_due(rendered.client_id).deliveries
     return delivery.deliver(rendered, again)
 
 

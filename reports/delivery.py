@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from types import ModuleType
@@ -92,10 +93,10 @@ def deliver_pending() -> list[Delivery]:
         return [delivery_of(entry) for entry in send_open(outbox)]
 
 
-def send_open(outbox: Outbox) -> list[Entry]:
-    """The same, in an outbox that is open."""
+def send_open(outbox: Outbox, is_wanted: Callable[[Entry], bool] = lambda _: True) -> list[Entry]:
+    """The same, in an outbox that is open, for the messages that are wanted."""
     due, skipped = [], []
-    for entry in outbox.open_entries():
+    for entry in filter(is_wanted, outbox.open_entries()):
         is_due = seconds_left(entry) <= 0
         if clock.instant() - entry.created_at < validity(entry.report):
             due += [entry] if is_due else []
@@ -144,7 +145,7 @@ def _enqueue(
     text = json.dumps(payload, ensure_ascii=False)
     for entry in earlier:
         if entry.status == "pending":
-            outbox.settle(entry.dedupe_key, "skipped", reason="overtaken by a newer message")
+            outbox.skip(entry, "overtaken by a newer message")
     if newest is not None and newest.status == "dead":
         return outbox.replace_payload(newest, text, told)
     return outbox.store(

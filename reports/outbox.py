@@ -172,6 +172,12 @@ class Outbox:
         )
         return self.entry(key)
 
+    def skip(self, entry: Entry, reason: str) -> bool:
+        """Give up a message that was certainly not delivered; False when it is being sent."""
+        return self._update(
+            entry.dedupe_key, TABLE.c.status == "pending", status="skipped", reason=reason
+        )
+
     def provider_ids(self, channel: str, recipient: str) -> frozenset[str]:
         """Ids that the provider gave to messages known to be delivered to a recipient."""
         query = sa.select(TABLE.c.provider_id).where(

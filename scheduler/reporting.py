@@ -48,9 +48,13 @@ def make(
     """Render a report into its files, then deliver it; failures are collected, not raised."""
     made = Made()
     step = progress.step(f"{name} {client_id}")
+    said = ""
     try:
         rendered = render_report(name, client_id, day, channels, out)
         made.paths = rendered.paths
+        said = f"{len(made.paths)} files"
+        if rendered.report == "alert":
+            said = f"{rendered.context.headline} {said}"
         if sending == "when_complete" and _may_wait(rendered):
             made.waits = True
             made.deliveries.append(
@@ -70,7 +74,7 @@ def make(
     if made.failures:
         step.fail("; ".join(made.failures))
     else:
-        step.finish("; ".join(made.deliveries) or f"{len(made.paths)} files")
+        step.finish("; ".join(made.deliveries) or said)
     return made
 
 
