@@ -35,6 +35,7 @@ def serve(told_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     monkeypatch.setenv("SIGNALROOM_NOW", story.NOW)
     monkeypatch.setenv("EVERFLOW_API_KEY", story.SECRET)
     with ExitStack() as stack:
+        story.beat()
 
         def start(host: str = "127.0.0.1", trigger: Callable[[str], str] = str) -> httpx.Client:
             server = WebServer((host, 0), story.living_pulse(), read_schedule(), trigger)

@@ -31,15 +31,13 @@ DONE = "hourly-20261119T1300Z"
 PARTIAL = "daily_reports-20261119T1200Z"
 
 
-def tell(warehouse: Warehouse, *, is_alive: bool = True) -> None:
+def tell(warehouse: Warehouse) -> None:
     """Write the story into the warehouse that this process points at, at its own `clock`."""
     instant = clock.instant()
     with WorkLedger() as ledger:
         for run in runs(instant):
             assert ledger.record(run)
-        if is_alive:
-            began = instant - timedelta(days=3)
-            ledger.beat_now("host:1:1", 4711, began, instant)
+    beat()
     loads.prepare()
     for client, source, table, local_time in (
         ("713", "everflow", "daily_stats", "09:02"),
@@ -204,6 +202,13 @@ def _messages(instant: datetime) -> list[Entry]:
         entry("email", "sent", {"subject": f"CCW daily {HOSTILE}", "html": MAIL, "text": "CCW"}),
         entry("sms", "dead", {"body": f"CCW $45.32 {HOSTILE}"}, reason="refused: no such number"),
     ]
+
+
+def beat() -> None:
+    """The scheduler's sign of life, now."""
+    instant = clock.instant()
+    with WorkLedger() as ledger:
+        ledger.beat_now("host:1:1", 4711, instant - timedelta(days=3), instant)
 
 
 def living_pulse() -> Pulse:

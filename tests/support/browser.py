@@ -19,6 +19,34 @@ FLAGS = [
     "--disable-sync",
 ]
 
+# Contrast of text against what is painted behind it, after WCAG.
+CONTRAST = """
+() => {
+  const parse = (text) => text.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+    .map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, at) => sum + v * [0.2126, 0.7152, 0.0722][at], 0);
+  const behind = (node) => {
+    for (let one = node; one; one = one.parentElement) {
+      const colour = parse(getComputedStyle(one).backgroundColor);
+      if (colour.length === 3 || colour[3] > 0) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const poor = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const node = walker.currentNode, box = node.parentElement;
+    const style = getComputedStyle(box);
+    if (!node.textContent.trim() || style.fontSize === '0px' || !box.offsetParent) continue;
+    const [a, b] = [light(parse(style.color)), light(behind(box))].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < 4.5) poor.push([node.textContent.trim(), ratio]);
+  }
+  return poor;
+}
+"""
+
 
 def find_chromium() -> Path:
     """Chromium of the machine; the test fails, and says what to install, where there is none."""

@@ -1,0 +1,172 @@
+"""What goes wrong with the page: it hides what is late, runs what data says, breaks on a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.scheduler import story
+from tests.scheduler.conftest import Serve
+from tests.support.browser import CONTRAST, FLAGS
+
+TOKEN = "a-long-token-of-the-page"
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Path) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=str(chromium), args=FLAGS)
+        yield running
+        running.close()
+
+
+class Visit:
+    """A visitor's page, every address that it would ask for, and what hindered it."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.wanted: list[str] = []
+        self.hindered: dict[str, str | None] = {}
+        page.on("request", lambda one: self.wanted.append(one.url))
+        page.on("requestfailed", lambda one: self.hindered.update({one.url: one.failure}))
+
+    def open_everything(self) -> None:
+        for details in self.page.locator("details").all():
+            details.evaluate("one => { one.open = true }")
+
+
+@pytest.fixture
+def visit(browser: Browser, serve: Serve) -> Iterator[Visit]:
+    address = str(serve().base_url)
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    found = Visit(context.new_page())
+    found.page.goto(address)
+    yield found
+    context.close()
+
+
+def section(page: Page, name: str) -> list[str]:
+    """The entries of a section, each in one line."""
+    return [" ".join(one.split()) for one in page.locator(f"#{name} > ul > li").all_inner_texts()]
+
+
+def test_people_see_what_needs_a_look_first(visit: Visit) -> None:
+    page = visit.page
+    assert page.title() == "(4) SignalRoom"
+    attention = section(page, "attention")
+    assert attention[0] == "late redtrack 713: as of 08:01, was due 09:00"
+    assert attention[1].startswith("critical RedTrack answers nothing <script>alert('x')</script>")
+    assert attention[2].startswith(f"failed the newest run of daily_reports, {story.PARTIAL}: ")
+    assert attention[3].startswith("dead letters 3 of s3_exports 713 wait")
+    assert len(attention) == 4
+    assert section(page, "fresh") == [
+        "everflow 713 09:02 · 38 min ago fresh",
+        "redtrack 713 08:01 · 1 h 39 min ago late",
+        "s3_exports 713 06:01 · 3 h 39 min ago fresh",
+        "everflow cti 09:02 · 38 min ago fresh",
+    ]
+    assert section(page, "next")[0] == "hourly 10:00"
+    now = section(page, "now")
+    assert now[0].startswith("audience-20261119T1115Z waiting goes on ")
+    assert f"{story.RUNNING} running" in now[1]
+    assert "ingest:redtrack running" in now[1]
+    assert page.get_by_text("the scheduler lives").is_visible()
+    visit.open_everything()
+    runs = section(page, "runs")
+    assert [line.split(" ")[0] for line in runs] == [
+        "running",
+        "done",
+        "done",
+        "waiting",
+        "skipped",
+    ]
+    assert "1,563 rows" in runs[1]
+    assert "ingest:redtrack done 18 s · 40 rows · 3 tries" in runs[1]
+    assert "<script>alert('x')</script> & \"co\" ***" in runs[2]
+    assert story.SECRET not in page.content()
+
+
+def test_messages_are_shown_as_they_were_sent_and_can_do_nothing(visit: Visit) -> None:
+    page = visit.page
+    visit.open_everything()
+    slack, mail, sms = page.locator("#sent > ul > li").all()
+    assert slack.locator("pre").inner_text() == "CCW daily\n\nCPA $45.32 <b>\n\nNew      12  $45"
+    assert "dead" in sms.inner_text()
+    assert "refused: no such number" in sms.inner_text()
+    frame = mail.frame_locator("iframe")
+    mail.locator("iframe").scroll_into_view_if_needed()
+    assert frame.locator("#mail").inner_text() == "CCW daily"
+    assert frame.locator("html").evaluate("() => document.title") == ""
+    frame.get_by_text("out").click()
+    page.wait_for_timeout(200)
+    base = page.url
+    strangers = {url for url in visit.wanted if not url.startswith(base)}
+    assert "http://198.51.100.7/pixel.png" in strangers
+    assert {visit.hindered[url] for url in strangers} == {"csp"}
+    assert page.url == base
+    assert page.title() == "(4) SignalRoom"
+    policy = page.request.get(base).headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert "unsafe" not in policy
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page_fits_a_phone_and_a_desk_and_can_be_read(
+    browser: Browser, serve: Serve, scheme: str
+) -> None:
+    address = str(serve().base_url)
+    grounds = set()
+    for width in (320, 390, 1200):
+        context = browser.new_context(
+            viewport={"width": width, "height": 844},
+            color_scheme="dark" if scheme == "dark" else "light",
+        )
+        found = Visit(context.new_page())
+        found.page.goto(address)
+        found.open_everything()
+        assert found.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert found.page.evaluate(CONTRAST) == []
+        grounds.add(found.page.evaluate("getComputedStyle(document.body).backgroundColor"))
+        size = found.page.locator("#fresh li").first.evaluate(
+            "one => parseFloat(getComputedStyle(one).fontSize)"
+        )
+        assert size >= 16
+        context.close()
+    assert grounds == {"rgb(20, 23, 28)" if scheme == "dark" else "rgb(246, 247, 249)"}
+
+
+def test_a_person_enters_with_the_token_and_stays(
+    browser: Browser, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNALROOM_WEB_TOKEN", TOKEN)
+    address = str(serve("0.0.0.0").base_url)  # noqa: S104 - as in the container
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto(address)
+    page.get_by_label("Token").fill("wrong")
+    page.get_by_role("button", name="Enter").click()
+    assert page.get_by_label("Token").is_visible()
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Enter").click()
+    assert page.locator("#attention").is_visible()
+    assert TOKEN not in page.url
+    page.reload()
+    page.locator("#sent details").nth(1).evaluate("one => { one.open = true }")
+    page.locator("iframe").scroll_into_view_if_needed()
+    assert page.frame_locator("iframe").locator("#mail").inner_text() == "CCW daily"
+    context.close()
+
+
+def test_an_empty_home_is_a_page_too(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    client = serve()
+    monkeypatch.setenv("SIGNALROOM_HOME", str(tmp_path / "new"))
+    text = client.get("/").text
+    for said in ("no scheduler has begun yet", "Nothing was loaded yet", "Nothing ran yet"):
+        assert said in text
+    assert "Nothing was sent yet" in text
+    assert client.get("/reports/nothing").status_code == 404
