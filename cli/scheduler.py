@@ -9,12 +9,14 @@ import click
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address for /health.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 def scheduler(host: str) -> None:
     """The resident process: every job of scheduler/schedule.yml by itself.
 
-    Listens on PORT (default 8080) for GET /health. Ends on SIGTERM or Ctrl-C, together with the
-    work in progress, which the next run repeats safely.
+    Listens on PORT (default 8080): the page at /, /health, /ready, /metrics, and POST /trigger/JOB.
+    Beyond loopback the page and the metrics need SIGNALROOM_WEB_TOKEN; the trigger always needs
+    SIGNALROOM_TRIGGER_TOKEN. Ends on SIGTERM or Ctrl-C, together with the work in progress, which
+    the next start resumes.
     """
     from scheduler.process import Resident
     from signalroom import logs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import http.server
+import json
 import re
 import shutil
 import signal
@@ -15,6 +16,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from cli.main import COMMANDS
@@ -97,9 +99,15 @@ def test_the_command_passes_the_containers_own_health_check_and_stops_when_told(
             while subprocess.run(check, env=environment, capture_output=True).returncode:
                 assert time.monotonic() < give_up_at
                 assert process.poll() is None
+            address = f"http://127.0.0.1:{environment['PORT']}"
+            assert httpx.get(f"{address}/metrics").status_code == 403
         finally:
             process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0
+        assert process.stderr is not None
+        logged = [json.loads(line) for line in process.stderr]
+    assert {"INFO"} == {line["level"] for line in logged}
+    assert "health on 0.0.0.0:" in logged[0]["message"]
 
 
 def test_every_part_asks_the_same_port_and_path() -> None:
