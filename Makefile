@@ -34,7 +34,7 @@ PLAIN := --templater placeholder
 .PHONY: help install-dev run test test-quick test-file lint format typecheck ci chaos-readers build diff state docs docs-serve dev up down logs reset clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install-dev: $(READY) ## Set up: uv, the virtual environment .venv, the dbt packages
 	@echo "SignalRoom is set up in .venv. Next: make run"
@@ -43,10 +43,10 @@ run: $(READY) ## Run the main job once and show the result
 	@$(BIN)/signalroom run $(ARGS)
 
 test: lint ## Check everything: lint, then all tests
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-quick: $(READY) ## Run the tests that take less than ten seconds each
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not slow" $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
 
 test-file: $(READY) ## Run one file or folder of tests: FILE=tests/reports
 	@test -n "$(FILE)" || { echo "Which one? make test-file FILE=tests/house/test_docs.py"; exit 2; }
@@ -77,7 +77,7 @@ format: $(READY) ## Rewrite Python and SQL in the house's style
 ci: ## Run what CI runs
 	@.ci/run
 
-chaos-readers: $(READY) ## Read the marts in a loop through BUILDS=200 builds on PostgreSQL
+chaos-readers: $(READY) ## Read marts in a loop through 200 builds on PostgreSQL
 	@BUILDS=$(BUILDS) $(BIN)/pytest tests/transform/test_grants.py -k reader_in_a_loop --timeout 7200 $(ARGS)
 
 build: $(READY) ## Build and test the models on what is loaded (dbt build)
