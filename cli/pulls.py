@@ -13,6 +13,7 @@ import click
 from ingest import pipeline, registry
 from ingest.side_by_side import Extracted, extract_all
 from ingest.windows import explicit_window
+from signalroom import logs
 from signalroom.clients import active_clients
 from signalroom.errors import DeferredError, SignalRoomError
 from signalroom.masking import mask
@@ -78,7 +79,8 @@ class Pulls:
         told: list[tuple[Source, Pull]] = []
         for source, pull in pulls:
             title = f"{source.title} {pull.client_id}"
-            step = self._progress.step(title)
+            with logs.about(client=pull.client_id, source=source.name):
+                step = self._progress.step(title)
             steps[source.name, pull.client_id] = step
 
             def notice(text: str, title: str = title) -> None:
@@ -86,12 +88,14 @@ class Pulls:
 
             told.append((source, replace(pull, say=step.say, notice=notice)))
         for extracted in extract_all(told):
-            step = steps[extracted.source.name, extracted.pull.client_id]
-            try:
-                self._store(extracted, step)
-            except Exception as error:  # one source stops no other, whatever it stumbles over
-                step.fail(str(error))
-                self._fail(extracted.source.name, extracted.pull.client_id, error)
+            source_name, client_id = extracted.source.name, extracted.pull.client_id
+            step = steps[source_name, client_id]
+            with logs.about(client=client_id, source=source_name):
+                try:
+                    self._store(extracted, step)
+                except Exception as error:  # one source stops no other, whatever it stumbles over
+                    step.fail(str(error))
+                    self._fail(source_name, client_id, error)
 
     def _store(self, extracted: Extracted, step: Step) -> None:
         if extracted.error:

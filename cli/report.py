@@ -62,7 +62,7 @@ def report(
     from reports import registry
     from scheduler import reporting
     from signalroom import clients as all_clients
-    from signalroom import clock
+    from signalroom import clock, logs
     from signalroom.errors import ReportError
     from signalroom.masking import mask
 
@@ -82,7 +82,8 @@ def report(
     failures: list[str] = []
     with Display(quiet=as_json) as display:
         for client in those:
-            made = reporting.make(name, client.id, day, channels, sending, out, display)
+            with logs.about(client=client.id):
+                made = reporting.make(name, client.id, day, channels, sending, out, display)
             failures += made.failures
             if as_json:
                 about = {"report": name, "client": client.id, "day": day}

@@ -12,7 +12,7 @@ from ingest import adoption, ledger, unusable
 from ingest.landing import Landing, Pull, Say, Source, Window
 from ingest.load import land
 from ingest.windows import default_window
-from signalroom import clients, clock, settings
+from signalroom import clients, clock, logs, settings
 from signalroom.errors import AnswerError, ConfigurationError
 from signalroom.lock import hold
 
@@ -133,7 +133,8 @@ def load(source: Source, pull: Pull) -> Loaded:
 def extract(source: Source, pull: Pull) -> list[Landing]:
     """Ask the vendor; an answer that cannot be used is kept among the dead letters, and raised."""
     try:
-        return list(source.extract(pull))
+        with logs.about(client=pull.client_id, source=source.name):
+            return list(source.extract(pull))
     except AnswerError as error:
         unusable.keep(source, pull, [error])
         raise
