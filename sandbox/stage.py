@@ -50,6 +50,10 @@ class Mailbox:
                 if (known.channel, known.message_id) == (message.channel, message.message_id):
                     self._messages[place] = message
 
+    def remove(self, message: Message) -> None:
+        with self._lock:
+            self._messages.remove(message)
+
     def all(self, channel: str | None = None) -> list[Message]:
         with self._lock:
             return [row for row in self._messages if channel in (None, row.channel)]

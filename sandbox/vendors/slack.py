@@ -51,6 +51,7 @@ class Slack:
             "auth.test": self._auth_test,
             "chat.postMessage": self._post,
             "chat.update": self._update,
+            "chat.delete": self._delete,
             "conversations.history": self._history,
             "files.getUploadURLExternal": self._upload_url,
             "files.completeUploadExternal": self._complete_upload,
@@ -114,6 +115,14 @@ class Slack:
         return jsonify(
             ok=True, channel=channel, ts=ts, text=message.text, message=_shown(message, False)
         )
+
+    def _delete(self) -> Response:
+        channel = _channel()
+        known = self._find(channel, str(g.arguments.get("ts", "")))
+        if known is None:
+            raise SlackError("message_not_found")
+        self._stage.mailbox.remove(known)
+        return jsonify(ok=True, channel=channel, ts=known.message_id)
 
     def _find(self, channel: str, ts: str) -> Message | None:
         return next(

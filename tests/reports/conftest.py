@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from reports import Rendered, compose
+from sandbox import Agency
+from tests.reports.alarm import Alarm
 from tests.reports.world import DAY, EXAMPLE, NOW, Affiliate, Day, Marts
 from tests.support.warehouse import Warehouse, empty_warehouse
 
@@ -40,3 +42,22 @@ def report(marts: Marts) -> Compose:
         return compose(name, "713", DAY)
 
     return composed
+
+
+@pytest.fixture
+def alarm(
+    tmp_path: Path, start_agency: Callable[..., Agency], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Alarm]:
+    """An empty state database, and an agency to which alerts are sent."""
+    with empty_warehouse("duckdb", tmp_path / "home", None) as warehouse:
+        warehouse.activate(monkeypatch)
+        yield Alarm(start_agency(), monkeypatch)
+
+
+@pytest.fixture
+def alarm_on_both(
+    warehouse: Warehouse, start_agency: Callable[..., Agency], monkeypatch: pytest.MonkeyPatch
+) -> Alarm:
+    """The same on each engine."""
+    warehouse.activate(monkeypatch)
+    return Alarm(start_agency(), monkeypatch)

@@ -88,6 +88,16 @@ def test_an_edited_message_stands_twice(own_agency: Agency) -> None:
         slack.chat_update(channel=channel, ts="1.000001", text="x")
 
 
+def test_a_deleted_message_can_still_be_edited(own_agency: Agency) -> None:
+    slack, channel = client_of(own_agency), channel_of(own_agency)
+    posted = slack.chat_postMessage(channel=channel, text="CPA 26.81")
+    slack.chat_delete(channel=channel, ts=posted["ts"])
+    assert own_agency.messages == []
+    for gone in (slack.chat_delete, slack.chat_update):
+        with pytest.raises(SlackApiError, match="message_not_found"):
+            gone(channel=channel, ts=posted["ts"], text="CPA 30.00")
+
+
 def test_a_file_is_cut_or_lost(own_agency: Agency) -> None:
     picture = bytes(range(256)) * 40
     client_of(own_agency).files_upload_v2(
