@@ -18,7 +18,7 @@ from reports.wording import clean, moment
 from signalroom import clock
 from signalroom.clients import Client, default_client_id, registry
 
-MOST = 12  # incidents in one message
+MOST = 8  # incidents in one message; an e-mail must stay below 90 KB
 TEXT_LIMIT, SHORT_LIMIT = 900, 240  # of one incident alone, of one among others
 LABELS = {"critical": "Critical", "warning": "Warning", "notice": "Notice"}
 
