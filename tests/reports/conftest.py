@@ -10,6 +10,7 @@ import pytest
 from reports import Rendered, compose
 from sandbox import Agency
 from tests.reports.alarm import Alarm
+from tests.reports.post import Post
 from tests.reports.world import DAY, EXAMPLE, NOW, Affiliate, Day, Marts
 from tests.support.warehouse import Warehouse, empty_warehouse
 
@@ -61,3 +62,13 @@ def alarm_on_both(
     """The same on each engine."""
     warehouse.activate(monkeypatch)
     return Alarm(start_agency(), monkeypatch)
+
+
+@pytest.fixture
+def post(
+    marts: Marts, start_agency: Callable[..., Agency], monkeypatch: pytest.MonkeyPatch
+) -> Post:
+    agency = start_agency()
+    for name, value in agency.environment().items():
+        monkeypatch.setenv(name, value)
+    return Post(agency, marts)
