@@ -5,6 +5,7 @@ Nothing here leaves the machine; reports.delivery sends what was composed.
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reports.attachments import CSV_TYPE, with_data_uris, with_sheet
 from reports.outbox import Outbox
 from reports.subject import Subject
 from signalroom.clients import client as client_of
@@ -20,6 +22,7 @@ from signalroom.settings import home
 
 if TYPE_CHECKING:
     from reports import render
+    from reports.spreadsheet import Sheet
 
 
 @dataclass(frozen=True)
@@ -73,16 +76,19 @@ def compose(name: str, client_id: str, day: date, channels: Sequence[str] = ()) 
         asked=day,
     )
     context = report.build(subject, rows, history)
+    messages = {
+        channel: render.render(channel, report.templates, context, client.id)
+        for channel in channels or report.channels
+    }
+    sheet: Sheet | None = getattr(context, "sheet", None)
+    name_of_sheet = f"{report.name}-{client.id}-{last_day.isoformat()}.csv"
     return Rendered(
         report=report.name,
         client_id=client.id,
         day=last_day,
         asked=day,
         edition=context.completeness.edition,
-        messages={
-            channel: render.render(channel, report.templates, context, client.id)
-            for channel in channels or report.channels
-        },
+        messages=with_sheet(messages, sheet, name_of_sheet),
         told=context.told,
         context=context,
     )
@@ -100,10 +106,10 @@ def write(rendered: Rendered, out: Path | None = None) -> tuple[Path, ...]:
     paths = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for ending, text in _files(rendered.messages):
+        for ending, body in _files(rendered.messages).items():
             path = folder / f"{stem}.{ending}"
             partial = path.with_name(f".{path.name}.partial")
-            partial.write_text(text, encoding="utf-8")
+            partial.write_bytes(body)
             partial.replace(path)
             paths.append(path)
     except OSError as error:
@@ -113,14 +119,25 @@ def write(rendered: Rendered, out: Path | None = None) -> tuple[Path, ...]:
     return tuple(paths)
 
 
-def _files(messages: Mapping[str, render.Content]) -> list[tuple[str, str]]:
-    files = []
+def _files(messages: Mapping[str, render.Content]) -> dict[str, bytes]:
+    """What each file holds, by the ending of its name.
+
+    Slack's is the payload where pictures are not allowed; the e-mail's has its pictures inside.
+    """
+    files: dict[str, str | bytes] = {}
     for channel, content in messages.items():
         if channel == "slack":
-            payload = json.dumps(content, ensure_ascii=False, indent=2)
-            files.append(("slack.json", payload + "\n"))
+            shown = {name: value for name, value in content.items() if name != "extras"}
+            files["slack.json"] = json.dumps(shown, ensure_ascii=False, indent=2) + "\n"
         elif channel == "email":
-            files += [("email.html", content["html"]), ("email.txt", content["text"])]
+            attachments = content.get("attachments", [])
+            files["email.html"] = with_data_uris(content["html"], attachments)
+            files["email.txt"] = content["text"]
+            for file in attachments:
+                if file["content_type"] == CSV_TYPE:
+                    files["csv"] = base64.b64decode(file["content"])
         else:
-            files.append(("sms.txt", content["body"] + "\n"))
-    return files
+            files["sms.txt"] = content["body"] + "\n"
+    return {
+        ending: body.encode() if isinstance(body, str) else body for ending, body in files.items()
+    }

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import cached_property
 
 from reports.charts import Picture, Point, trend_picture
 from reports.completeness import Completeness
@@ -99,14 +98,10 @@ class Daily:
         """Conversions of each day of the trend."""
         return [day.figures.conversions for day in self.trend]
 
-    @cached_property
+    @property
     def picture(self) -> Picture:
         """The trend as a picture, in words for who cannot see it."""
-        words = "; ".join(
-            f"{short_day(one.day)}: {count(one.figures.conversions)} conversions, "
-            f"CPA {money(one.figures.cpa)}"
-            for one in self.trend
-        )
+        words = "; ".join(f"{short_day(one.day)}: {one.figures.words}" for one in self.trend)
         points = [
             Point(short_day(one.day), one.figures.cpa, one.figures.conversions, not one.is_complete)
             for one in self.trend

@@ -35,6 +35,15 @@ class Figures:
         return ratio(self.cost, self.conversions)
 
     @property
+    def words(self) -> str:
+        """Conversions and CPA as a sentence says them."""
+        if self.conversions is None:
+            return "conversions unknown"
+        noun = "conversion" if self.conversions == 1 else "conversions"
+        cpa = "no CPA" if self.cpa is None else f"CPA {money(self.cpa)}"
+        return f"{count(self.conversions)} {noun}, {cpa}"
+
+    @property
     def cents(self) -> Decimal | None:
         """The cost as shown."""
         return self.shown if self.shown is not None else rounded(self.cost)

@@ -29,6 +29,7 @@ from reports.weeks import (
 from reports.wording import clean, listed
 
 PAST_WEEKS = 4  # whose numbers are looked at again
+DAYS_BACK = PAST_WEEKS * DAYS
 MOST = 15
 COLUMNS = (
     *("period_start", "period_end", "advertiser_id", "advertiser_label"),

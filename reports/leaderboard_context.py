@@ -122,7 +122,7 @@ class Board:
 
 COLUMNS = (
     Column("#", 2),
-    Column(" Affiliate", 19, is_name=True),
+    Column("Affiliate", 18, is_name=True),
     Column("Conv.", 6),
     Column("Share", 6, in_text=False),
     Column("CPA", 8),
@@ -134,7 +134,7 @@ COLUMNS = (
 def _row(place: Place) -> tuple[str, ...]:
     return (
         place.rank_text,
-        f" {place.signs}{place.name}",
+        f"{place.signs}{place.name}",
         place.conversions.text,
         place.share_text,
         place.cpa.text,
@@ -168,7 +168,9 @@ class Leaderboard:
     def headline(self) -> str:
         """Who is first in each brand, or that nobody is."""
         if not self.boards:
-            return f"No data for the week {self.week.short} yet."
+            if self.completeness.state == "absent":
+                return f"No data for the week {self.week.short} yet: no source was loaded for it."
+            return f"No affiliate had anything in the week {self.week.short}."
         return "; ".join(
             f"{board.brand}: {board.places[0].name} leads with profit "
             f"{board.places[0].profit.text}, {board.places[0].conversions.text} conversions"

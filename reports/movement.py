@@ -16,7 +16,7 @@ class Movement:
     """A number (money is a Decimal, a count an int) and the one that it is compared with.
 
     None is unknown. `shown` and `shown_before` are the amounts in cents where parts must add up
-    to their whole; the change is that of the numbers shown.
+    to their whole; where both stand side by side, the change is that of the numbers shown.
     """
 
     now: Value
@@ -42,8 +42,9 @@ class Movement:
             return None
         if isinstance(self.now, int) and isinstance(self.before, int):
             return self.now - self.before
-        now, before = _cents(self.now, self.shown), _cents(self.before, self.shown_before)
-        return EXACT.subtract(now, before)
+        if self.shown is not None and self.shown_before is not None:
+            return EXACT.subtract(self.shown, self.shown_before)
+        return rounded(EXACT.subtract(Decimal(self.now), Decimal(self.before)))
 
     @property
     def change_text(self) -> str:
@@ -70,10 +71,6 @@ class Movement:
         if not self.change or self.less_is_good is None:
             return None
         return (self.change < 0) == self.less_is_good
-
-
-def _cents(value: Decimal | int, shown: Decimal | None) -> Decimal:
-    return shown if shown is not None else rounded(Decimal(value)) or Decimal(0)
 
 
 def _written(value: Value, shown: Decimal | None) -> str:

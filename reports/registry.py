@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reports import alerts, daily
-from reports.report import Report
+from reports import alerts, daily, leaderboard, rollup, states
+from reports.report import Build, Report
 from signalroom.errors import ReportError
 
 
@@ -31,8 +31,31 @@ ALERT = Report(
     schedule="when something fails, is late or looks wrong, and when it is over",
 )
 
+
+def _weekly(name: str, title: str, build: Build, days: int) -> Report:
+    return Report(
+        name=name,
+        title=title,
+        query=name,
+        templates=name,
+        build=build,
+        days=days,
+        period="weekly",
+        schedule="Monday 07:30",
+        channels=("slack", "email"),
+    )
+
+
 REPORTS: dict[str, Report] = {
-    report.name: report for report in (_daily("CCW"), _daily("EXP"), ALERT)
+    report.name: report
+    for report in (
+        _daily("CCW"),
+        _daily("EXP"),
+        _weekly("affiliate_leaderboard", "Leaderboard", leaderboard.build, leaderboard.DAYS_BACK),
+        _weekly("weekly_rollup", "Weekly rollup", rollup.build, rollup.DAYS_BACK),
+        _weekly("state_performance", "States", states.build, states.DAYS_BACK),
+        ALERT,
+    )
 }
 
 

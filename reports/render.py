@@ -16,9 +16,11 @@ import jinja2
 from markupsafe import Markup
 from mjml import mjml_to_html
 
-from reports import figures, trend, wording
+from reports import figures, orders, trend, wording
+from reports.attachments import Inline
 from reports.grid import grid
 from reports.slack import Blocks
+from reports.state_tiles import state_name
 from reports.subject import refuse_foreign_parts
 from signalroom import clock
 from signalroom.errors import ReportError
@@ -32,7 +34,8 @@ Content = dict[str, Any]
 def render(channel: str, stem: str, context: Any, client_id: str) -> Content:
     """The message of one channel.
 
-    Slack: `text` and `blocks`; e-mail: `subject`, `html` and `text`; SMS: `body`. Raises
+    Slack: `text` and `blocks`; e-mail: `subject`, `html` and `text`; SMS: `body`; files as
+    reports.attachments has them. Raises
     ReportError for a template's mistake, or when a part of the context is another client's.
     """
     refuse_foreign_parts(context, client_id)
@@ -51,7 +54,8 @@ def _slack(stem: str, context: Any) -> Content:
 
 
 def _email(stem: str, context: Any) -> Content:
-    source = _fill(f"{stem}.email.mjml.j2", None, context)
+    inline = Inline()
+    source = _fill(f"{stem}.email.mjml.j2", None, context, inline=inline)
     if re.search(r"<\s*mj-include", source, re.IGNORECASE):
         raise ReportError(f"Template {stem}.email.mjml.j2 includes a file: that is not allowed.")
     result = mjml_to_html(source)
@@ -60,9 +64,10 @@ def _email(stem: str, context: Any) -> Content:
     html = str(result.html)
     if len(html.encode()) > EMAIL_LIMIT:
         raise ReportError(f"The e-mail of {stem} has {len(html.encode())} bytes: too long to show.")
-    text = _fill(f"{stem}.email.txt.j2", str, context).strip() + "\n"
+    text = re.sub(r"\n{3,}", "\n\n", _fill(f"{stem}.email.txt.j2", str, context)).strip() + "\n"
     subject = _fill(f"{stem}.subject.j2", wording.clean, context)
-    return {"subject": wording.clean(subject, SUBJECT_LIMIT), "html": html, "text": text}
+    content = {"subject": wording.clean(subject, SUBJECT_LIMIT), "html": html, "text": text}
+    return {**content, "attachments": list(inline.files.values())} if inline.files else content
 
 
 def _sms(stem: str, context: Any) -> Content:
@@ -102,12 +107,13 @@ def _environment(escape: Callable[[str], str] | None) -> jinja2.Environment:
     environment.filters.update(
         money=figures.money,
         count=figures.count,
+        percent=orders.percent,
+        state_name=state_name,
         grid=grid,
         cell=wording.pad_right,
         right=wording.pad_left,
         day_name=wording.day_name,
         short_day=wording.short_day,
-        heights=trend.heights,
         sparkline=trend.sparkline,
         extremes=trend.extremes,
     )

@@ -20,6 +20,7 @@ from reports.weeks import DAYS, Week, open_days, open_days_note, week_completene
 from reports.wording import clean, short_day
 
 TREND_WEEKS = 8
+DAYS_BACK = TREND_WEEKS * DAYS
 NAME_LIMIT = 60
 NO_BRAND = "No brand"
 COLUMNS = (

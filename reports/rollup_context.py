@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
 
 from reports.charts import Picture, Point, trend_picture
 from reports.completeness import Completeness
-from reports.figures import Figures, count, money
+from reports.figures import Figures
 from reports.movement import Movement
 from reports.spreadsheet import Sheet
 from reports.table import Column, Table
 from reports.weeks import Week
+from reports.wording import short_day
 
 LABEL = 12
 
@@ -108,20 +108,21 @@ class Rollup:
         return f"{cpa}, {sold.text} {noun}{more}, profit {self.total.profit.text}"
 
     @property
-    def lines(self) -> Table:
-        """Every brand and the total, measure by measure."""
-        rows: list[tuple[str, ...]] = []
-        for brand in (*self.brands, *((self.total,) if self.total else ())):
-            rows += [("",)] if rows else []
-            rows.append((brand.name,))
-            rows += [_row(name, moved) for name, moved in brand.measures]
-        columns = (
-            Column("", LABEL, is_name=True),
-            Column("This week", 12),
-            Column("Change", 13),
-            Column("", 9),
-        )
-        return Table(columns, tuple(rows))
+    def tables(self) -> list[Table]:
+        """Each brand and the total, measure by measure."""
+        shown = [*self.brands, *([self.total] if self.total else [])]
+        return [
+            Table(
+                (
+                    Column(one.name, LABEL, is_name=True),
+                    Column("This week", 12),
+                    Column("Change", 13),
+                    Column("", 9),
+                ),
+                tuple(_row(name, moved) for name, moved in one.measures),
+            )
+            for one in shown
+        ]
 
     @property
     def running_lines(self) -> Table:
@@ -152,16 +153,17 @@ class Rollup:
         """Conversions of each week of the trend."""
         return [one.figures.conversions for one in self.trend]
 
-    @cached_property
+    @property
     def picture(self) -> Picture:
         """The trend as a picture, in words for who cannot see it."""
-        words = "; ".join(
-            f"{one.week.short}: {count(one.figures.conversions)} conversions, "
-            f"CPA {money(one.figures.cpa)}"
-            for one in self.trend
-        )
+        words = "; ".join(f"{one.week.short}: {one.figures.words}" for one in self.trend)
         points = [
-            Point(one.week.short, one.figures.cpa, one.figures.conversions, not one.is_whole)
+            Point(
+                short_day(one.week.first_day),
+                one.figures.cpa,
+                one.figures.conversions,
+                not one.is_whole and one.figures.conversions is not None,
+            )
             for one in self.trend
         ]
         return trend_picture(

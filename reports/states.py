@@ -23,8 +23,9 @@ from reports.weeks import DAYS, Week, week_name
 from reports.wording import clean, day_name, listed
 from signalroom import clock
 
-S3 = "The shop's export"
+S3 = "S3 export"
 PAST_WEEKS = 5  # whose numbers are looked at again; the week before is compared as well
+DAYS_BACK = PAST_WEEKS * DAYS
 COLUMNS = (
     *("week_start", "project", "state", "attempts", "approved", "declined"),
     *("revenue", "refunds", "refund_amount", "chargebacks"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
 
 from reports.charts import Picture
 from reports.completeness import Completeness
@@ -120,7 +119,7 @@ class States:
         rows += [_row(self.rest.name, self.rest)] if self.rest else []
         return Table(TITLES, tuple(rows))
 
-    @cached_property
+    @property
     def picture(self) -> Picture:
         """The map: where orders come from, and where cards decline."""
         return map_picture(self.states, self.week.short)

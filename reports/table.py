@@ -43,13 +43,15 @@ class Table:
             if len(row) == 1:
                 text.append(row[0])
             else:
-                cells = [_cell(row[at], self.columns[at], widths[at]) for at in kept]
+                cells = [_cell(row[at], self.columns[at], widths[at], at > 0) for at in kept]
                 text.append("".join(cells).rstrip())
         return "\n".join(text)
 
 
-def _cell(text: str, column: Column, width: int) -> str:
-    return pad_right(text, column.width) if column.is_name else pad_left(text, width)
+def _cell(text: str, column: Column, width: int, follows: bool) -> str:
+    if column.is_name:
+        return f"{' ' if follows else ''}{pad_right(text, column.width)}"
+    return pad_left(text, width) if text or follows else " " * width
 
 
 def raw_text_rows(table: Table) -> list[list[dict[str, str]]]:

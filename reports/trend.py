@@ -1,4 +1,4 @@
-"""Trends: a row of values as bars of an e-mail or as a line of block letters."""
+"""Trends: a row of values as a line of block letters."""
 
 from __future__ import annotations
 
@@ -8,20 +8,6 @@ from decimal import Decimal
 Value = Decimal | int | None
 LEVELS = "▁▂▃▄▅▆▇█"
 UNKNOWN = "·"
-
-
-def heights(values: Sequence[Value], tallest: int) -> list[int | None]:
-    """Bar heights in pixels from a zero baseline; None where a value is unknown."""
-    most = max((Decimal(value) for value in values if value is not None), default=Decimal(0))
-    found: list[int | None] = []
-    for value in values:
-        if value is None:
-            found.append(None)
-        elif most <= 0 or value <= 0:
-            found.append(1)
-        else:
-            found.append(max(1, int((Decimal(value) / most * tallest).to_integral_value())))
-    return found
 
 
 def sparkline(values: Sequence[Value]) -> str:

@@ -23,8 +23,10 @@ QUOTAS = frozenset({"daily_quota_exceeded", "monthly_quota_exceeded"})
 
 
 def payload(client_id: str, recipient: str, key: str, content: dict[str, Any]) -> dict[str, Any]:
-    """Body of POST /emails, for one recipient."""
+    """Body of POST /emails, for one recipient; files as reports.attachments has them."""
+    files = {"attachments": content["attachments"]} if content.get("attachments") else {}
     return {
+        **files,
         "from": require("RESEND_FROM_EMAIL", client_id),
         "to": [recipient],
         "subject": content["subject"],

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import socket
-import urllib.error
-from http.client import HTTPException
+import logging
 from typing import Any
 
-from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError, SlackClientError
-
-from reports.channels.http import TIMEOUT_S, parse, wait_from
-from reports.channels.outcome import Ambiguous, Later, Refused
+from reports.channels import slack_files
+from reports.channels.http import parse
+from reports.channels.outcome import Ambiguous
+from reports.channels.slack_call import Declined, call
 from reports.outbox import Entry
-from signalroom.settings import require, variable
 
 NAME = "Slack"
 REQUIRED = ("SLACK_BOT_TOKEN", "SLACK_CHANNEL_ID")
 RECIPIENTS = "SLACK_CHANNEL_ID"
 RESENDS_UNKNOWN = True
 EVENT = "signalroom_report"
-# Slack's own trouble, after which nobody knows whether the message was posted.
-UNSURE = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
 PAGES = 5
+BLOCK_TROUBLE = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"})
+log = logging.getLogger(__name__)
 
 
 def payload(client_id: str, recipient: str, key: str, content: dict[str, Any]) -> dict[str, Any]:
@@ -45,9 +41,37 @@ def payload(client_id: str, recipient: str, key: str, content: dict[str, Any]) -
 def send(entry: Entry) -> str:
     """Post a stored message, or make a stored edit. Returns the timestamp; raises an Outcome."""
     arguments = parse(entry.payload)
-    method = "chat.update" if "ts" in arguments else "chat.postMessage"
-    answer = _call(entry.client_id, method, arguments)
-    return str(answer["ts"])
+    extras = arguments.pop("extras", {})
+    if "ts" in arguments:
+        return str(call(entry.client_id, "chat.update", arguments)["ts"])
+    answer = _post(entry.client_id, arguments, extras)
+    ts = str(answer["ts"])
+    channel = str(answer.get("channel") or entry.recipient)
+    slack_files.attach(entry.client_id, channel, ts, extras.get("files", []))
+    return ts
+
+
+def _post(client_id: str, arguments: dict[str, Any], extras: dict[str, Any]) -> dict[str, Any]:
+    """Post with pictures and tables, or with their text where Slack does not take them.
+
+    A refusal means that nothing was posted, so the second try doubles nothing.
+    """
+    blocks = arguments.get("blocks", [])
+    shown = slack_files.with_pictures(client_id, blocks, extras.get("pictures", []))
+    plain = _without_tables(blocks, extras.get("tables", []))
+    try:
+        return call(client_id, "chat.postMessage", {**arguments, "blocks": shown})
+    except Declined as refusal:
+        if refusal.code not in BLOCK_TROUBLE or plain == shown:
+            raise
+        log.info("Slack %s: sent as text", refusal)
+        return call(client_id, "chat.postMessage", {**arguments, "blocks": plain})
+
+
+def _without_tables(blocks: list[Any], tables: list[dict[str, Any]]) -> list[Any]:
+    """The blocks with the text of each table in its place."""
+    instead = {table["at"]: table["blocks"] for table in tables}
+    return [one for at, block in enumerate(blocks) for one in instead.get(at, [block])]
 
 
 def find(entry: Entry, known: frozenset[str]) -> str | None:
@@ -59,7 +83,7 @@ def find(entry: Entry, known: frozenset[str]) -> str | None:
         return None
     cursor = ""
     for _ in range(PAGES):
-        answer = _call(
+        answer = call(
             entry.client_id,
             "conversations.history",
             {
@@ -77,39 +101,3 @@ def find(entry: Entry, known: frozenset[str]) -> str | None:
         if not cursor:
             return None
     raise Ambiguous(f"the last {PAGES * 200} messages of {entry.recipient} do not tell")
-
-
-def _call(client_id: str, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    # No retry handlers: the SDK's own would post again after a lost connection.
-    client = WebClient(
-        token=require("SLACK_BOT_TOKEN", client_id),
-        base_url=variable("SLACK_BASE_URL", client_id) or WebClient.BASE_URL,
-        timeout=int(TIMEOUT_S),
-        retry_handlers=[],
-    )
-    try:
-        answer = client.api_call(method, json=arguments)
-    except SlackApiError as error:
-        raise _outcome(error) from error
-    except urllib.error.URLError as error:
-        if isinstance(error.reason, (ConnectionRefusedError, socket.gaierror)):
-            raise Later(f"cannot be reached: {error.reason}", 1.0) from error
-        raise Ambiguous(f"did not answer: {error.reason}") from error
-    except (OSError, HTTPException, SlackClientError, ValueError) as error:
-        raise Ambiguous(f"did not answer: {error or type(error).__name__}") from error
-    data = answer.data
-    if not isinstance(data, dict):
-        raise Ambiguous("answered with something else than JSON")
-    return data
-
-
-def _outcome(error: SlackApiError) -> Exception:
-    response: Any = error.response
-    status = getattr(response, "status_code", 0)
-    code = response.get("error") if isinstance(getattr(response, "data", None), dict) else None
-    if status == 429 or code in ("ratelimited", "rate_limited"):
-        return Later("asks to slow down (429)", wait_from(getattr(response, "headers", None)))
-    if status >= 500 or code in UNSURE or code is None:
-        return Ambiguous(f"failed ({status or 'no JSON'})")
-    details = "; ".join((response.get("response_metadata") or {}).get("messages", []))
-    return Refused(f"refused: {code}{f' ({details})' if details else ''}")

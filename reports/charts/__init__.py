@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 
 log = logging.getLogger(__name__)
 ALT_LIMIT = 1900  # Slack takes 2,000
@@ -77,24 +77,27 @@ class Picture:
 
 def trend_picture(name: str, points: Sequence[Point], alt: str) -> Picture:
     """CPA as a line above conversions as bars."""
-
-    def draw() -> bytes:
-        from reports.charts.trend import draw_trend
-
-        return draw_trend(points)
-
-    return Picture(name, _short(alt), draw)
+    return Picture(name, _short(alt), partial(_trend, tuple(points)))
 
 
 def tile_picture(name: str, panels: Sequence[Panel], rows: int, columns: int, alt: str) -> Picture:
     """Maps of tiles, one below the other."""
+    return Picture(name, _short(alt), partial(_tiles, tuple(panels), rows, columns))
 
-    def draw() -> bytes:
-        from reports.charts.tiles import draw_tiles
 
-        return draw_tiles(panels, rows, columns)
+# The library is slow to import: only where a picture is drawn, and the same one is drawn once.
+@lru_cache(maxsize=8)
+def _trend(points: tuple[Point, ...]) -> bytes:
+    from reports.charts.trend import draw_trend
 
-    return Picture(name, _short(alt), draw)
+    return draw_trend(points)
+
+
+@lru_cache(maxsize=8)
+def _tiles(panels: tuple[Panel, ...], rows: int, columns: int) -> bytes:
+    from reports.charts.tiles import draw_tiles
+
+    return draw_tiles(panels, rows, columns)
 
 
 def _short(alt: str) -> str:

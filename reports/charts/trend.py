@@ -15,7 +15,7 @@ HEIGHT = 2.75
 
 
 def draw_trend(points: Sequence[Point]) -> bytes:
-    """The trend as PNG. A gap stays a gap, and what is still open is hollow."""
+    """The trend as PNG, of at least one point. A gap stays a gap; what is still open is hollow."""
     with mpl.rc_context(STYLE):
         figure, (above, below) = canvas(HEIGHT, 2, height_ratios=[1.15, 1])
         figure.subplots_adjust(left=0.035, right=0.965, top=0.88, bottom=0.09, hspace=0.62)
@@ -34,10 +34,8 @@ def _cpa(axes: Axes, points: Sequence[Point]) -> None:
         )
     known = [one.cpa for one in points if one.cpa is not None]
     span = f"{money(min(known))} to {money(max(known))}" if known else "no day with a CPA"
-    _frame(axes, "CPA", span, points)
-    axes.margins(y=0.28)
-    if points and points[-1].cpa is not None:
-        _label(axes, len(points) - 1, values[-1], money(points[-1].cpa))
+    _frame(axes, f"CPA {money(points[-1].cpa)}", span, points)
+    axes.margins(y=0.22)
 
 
 def _conversions(axes: Axes, points: Sequence[Point]) -> None:
@@ -54,14 +52,12 @@ def _conversions(axes: Axes, points: Sequence[Point]) -> None:
         )
     known = [one.conversions for one in points if one.conversions is not None]
     span = f"{count(min(known))} to {count(max(known))}" if known else "none loaded"
-    _frame(axes, "Conversions", span, points)
-    axes.set_ylim(0, max([*heights, 1]) * 1.32)
+    _frame(axes, f"{count(points[-1].conversions)} conversions", span, points)
+    axes.set_ylim(0, max([*heights, 1]) * 1.1)
     axes.spines["bottom"].set_visible(True)
-    if points and points[-1].conversions is not None:
-        _label(axes, len(points) - 1, heights[-1], count(points[-1].conversions))
     last = len(points) - 1
     shown = sorted({0, last // 2, last})
-    axes.set_xticks(shown, [points[at].label for at in shown] if points else [], color=QUIET)
+    axes.set_xticks(shown, [points[at].label for at in shown], color=QUIET)
     for text, at in zip(axes.get_xticklabels(), shown, strict=True):
         text.set_horizontalalignment("left" if at == 0 else "right" if at == last else "center")
 
@@ -77,17 +73,3 @@ def _frame(axes: Axes, title: str, span: str, points: Sequence[Point]) -> None:
     axes.set_title(title, loc="left", fontsize=10.5, fontweight="bold", color=INK, pad=5)
     note = ", hollow: not complete" if any(one.is_open for one in points) else ""
     axes.set_title(f"{span}{note}", loc="right", fontsize=9, color=QUIET, pad=5)
-
-
-def _label(axes: Axes, at: int, value: float, text: str) -> None:
-    axes.annotate(
-        text,
-        (at, value),
-        xytext=(5, 6),
-        textcoords="offset points",
-        ha="right",
-        va="bottom",
-        fontsize=9.5,
-        fontweight="bold",
-        color=INK,
-    )

@@ -21,7 +21,8 @@ SCENARIOS = {
 
 
 def files_of(rendered: Rendered) -> dict[str, str]:
-    email, slack = rendered.messages["email"], rendered.messages["slack"]
+    email = rendered.messages["email"]
+    slack = {name: rendered.messages["slack"][name] for name in ("text", "blocks")}
     return {
         "email.txt": f"Subject: {email['subject']}\n\n{email['text']}",
         "slack.json": json.dumps(slack, ensure_ascii=False, indent=2) + "\n",
