@@ -56,7 +56,10 @@ def refuse_foreign_parts(context: object, client_id: str) -> None:
                 refuse_foreign(value, client_id)
             else:
                 refuse_foreign_parts(value, client_id)
-    elif isinstance(context, (tuple, list)):
+    elif isinstance(context, Mapping):
+        for part in context.values():
+            refuse_foreign_parts(part, client_id)
+    elif isinstance(context, (tuple, list, set, frozenset)):
         for part in context:
             refuse_foreign_parts(part, client_id)
 
