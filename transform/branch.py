@@ -1,7 +1,7 @@
 """The dbt project of another commit, and builds of both on the same made-up data.
 
-Everything lies in SIGNALROOM_HOME/diff and is made again when it is missing: the loaded data, kept
-as long as the code that loads it stays the same, and the tree and build of each base commit.
+Everything lies in SIGNALROOM_HOME/diff and is made again when it is missing: the loaded data, and
+the tree and build of the last base commit.
 """
 
 from __future__ import annotations
@@ -18,12 +18,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from signalroom import settings
+from signalroom.connections import duckdb_path
 from signalroom.errors import TransformError
 
+# What dbt reads.
+PROJECT = (
+    *("dbt_project.yml", "profiles.yml", "packages.yml", "package-lock.yml"),
+    *("data/clients", "transform"),
+)
 # What decides which rows are loaded.
 LOADING = ("sandbox", "ingest", "signalroom", "data/privacy.yml", ".dlt/config.toml")
 NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 SIGNALROOM = (sys.executable, "-c", "from cli.main import main; main()")
+SIMULATED = ("simulated",)
 READY = "The simulated agency is running"
 
 
@@ -53,7 +60,7 @@ def tree_of(commit: str) -> Path:
         for earlier in folder().iterdir():
             if earlier.is_dir() and not earlier.name.startswith("raw-"):
                 shutil.rmtree(earlier)
-        archive = _git("archive", commit)
+        archive = _git("archive", commit, "--", *PROJECT)
         if archive.returncode:
             raise TransformError(f"git has no files of {commit}: {archive.stderr.decode().strip()}")
         with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
@@ -63,7 +70,43 @@ def tree_of(commit: str) -> Path:
 
 
 def loaded_data() -> Path:
-    """A DuckDB file with the raw tables of the simulated agency; loaded once."""
+    """A DuckDB file with the raw tables of the simulated agency.
+
+    Those that `make run` loaded where it ran on the simulated agency; else they are loaded here,
+    and again when the code that loads them is another.
+    """
+    simulated = _simulated_warehouse()
+    home = folder() / f"raw-{simulated or _loading_code()}"
+    if not (home / "complete").exists():
+        for stale in folder().glob("raw-*"):
+            shutil.rmtree(stale)
+        home.mkdir()
+        if simulated:
+            shutil.copy(duckdb_path(), home)
+        else:
+            with _agency() as environment:
+                command = [*SIGNALROOM, "ingest", "all"]
+                _run(command, settings.root(), {**environment, "SIGNALROOM_HOME": str(home)})
+        (home / "complete").touch()
+    return home / duckdb_path().name
+
+
+def _simulated_warehouse() -> str:
+    """What the embedded warehouse was loaded with, as a short name; none for real or no rows."""
+    import duckdb
+
+    if not duckdb_path().exists():
+        return ""
+    try:
+        with duckdb.connect(str(duckdb_path()), read_only=True) as connection:
+            origins = connection.execute("select origin from ops.origin").fetchall()
+            loads = connection.execute("select max(loaded_at), count(*) from ops.loads").fetchall()
+    except duckdb.Error:  # open in another process, or not a warehouse of ours
+        return ""
+    return hashlib.sha256(repr(loads).encode()).hexdigest()[:12] if origins == [SIMULATED] else ""
+
+
+def _loading_code() -> str:
     digest = hashlib.sha256()
     for name in LOADING:
         start = settings.root() / name
@@ -71,15 +114,7 @@ def loaded_data() -> Path:
             if path.is_file() and path.suffix != ".pyc":
                 digest.update(path.relative_to(settings.root()).as_posix().encode())
                 digest.update(path.read_bytes())
-    home = folder() / f"raw-{digest.hexdigest()[:12]}"
-    if not (home / "loaded").exists():
-        for stale in folder().glob("raw-*"):
-            shutil.rmtree(stale)
-        with _agency() as environment:
-            command = [*SIGNALROOM, "ingest", "all"]
-            _run(command, settings.root(), {**environment, "SIGNALROOM_HOME": str(home)})
-        (home / "loaded").touch()
-    return home / "warehouse.duckdb"
+    return digest.hexdigest()[:12]
 
 
 def built(tree: Path, raw: Path, home: Path) -> Path:

@@ -5,6 +5,7 @@ One file, so that one process of the test run does the expensive work once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -14,7 +15,7 @@ import pytest
 
 from tests.main_job.conftest import CLIENTS, MainJob
 from tests.support.processes import dbt, signalroom_cli
-from tests.support.warehouse import Target
+from tests.support.warehouse import Target, Warehouse
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits for the whole job on both engines
 TARGETS: tuple[Target, ...] = ("duckdb", "postgres")
@@ -36,6 +37,13 @@ RAW = (
     "s3_exports.orders_create",
     "s3_exports.orders_update",
     "s3_exports.prospects_create",
+)
+# who buys, as sandbox/orders and sandbox/visits make them up; cards by their digits
+PERSON = re.compile(
+    r"@|2025550\d{3}|\b203\.0\.113\.|15550100|\b4111|\b\d{15,16}\b"
+    r"|\b(Oak St|Main St|PO Box|Elm (St|Ave))\b"
+    r"|\b(Ann|Bob|María|Dwayne|Sam|Zoë|Kate|Miller|Smith|Nguyen|García|Brown|Katz)\b"
+    r"|\bLee \"Bud|O'(Brien|Neil)\b"
 )
 # load instants are of the real clock and differ from run to run
 INSTANTS = ("everflow_loaded_at", "redtrack_loaded_at")
@@ -148,3 +156,36 @@ def test_plain_dbt_works_on_what_the_run_left(
     folder = main_job.warehouses[target].home / "plain-dbt"
     said = dbt(*command, "--target-path", str(folder), "--log-path", str(folder), env=env)
     assert said.returncode == 0, said.stdout + said.stderr
+
+
+def text_cells(warehouse: Warehouse, schema: str) -> set[str]:
+    """Every text that stands in any row of a schema's tables and views."""
+    columns = warehouse.rows(
+        "select table_name, column_name from information_schema.columns"
+        f" where table_schema = '{schema}'"
+        " and data_type in ('VARCHAR', 'JSON', 'text', 'json', 'jsonb', 'character varying')"
+    )
+    assert columns, f"{schema} has texts"
+    cells = " union ".join(
+        f'select cast("{column}" as text) from {schema}."{table}"' for table, column in columns
+    )
+    return {text for (text,) in warehouse.rows(cells) if text is not None}
+
+
+@pytest.mark.parametrize("schema", ["marts", "intermediate", "staging"])
+def test_no_person_of_the_simulated_agency_stands_in_any_model(
+    main_job: MainJob, schema: str
+) -> None:
+    found = sorted(
+        text for text in text_cells(main_job.warehouses["duckdb"], schema) if PERSON.search(text)
+    )
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["buyer12@example.org", "García", 'Lee "Bud"', "02025550142", "203.0.113.7", "12 Oak St",
+     "4111XXXXXXXX0042", "4111111111111111", '{"name": "Ann O\'Neil"}'],
+)  # fmt: skip
+def test_a_person_would_be_seen(text: str) -> None:
+    assert PERSON.search(text)

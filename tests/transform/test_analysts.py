@@ -1,0 +1,157 @@
+"""docs/analysts.md, step by step: its commands and its edit, in a copy of the repository."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.processes import OFFLINE, ROOT, TIMEOUT_S, own_environment
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+NOT_COPIED = shutil.ignore_patterns(
+    ".venv", ".git", ".tools", ".signalroom", "target", "logs", "__pycache__", ".*_cache"
+)
+STEP = re.compile(r"^```\n(?P<commands>.*?)^```|^~~~diff\n(?P<edit>.*?)^~~~", re.M | re.S)
+# `make lint` checks the whole repository, and is what CI runs first.
+ELSEWHERE = {"make lint"}
+ROLES = ("AUTHOR", "COMMITTER")
+# The document loads everything; the example needs what a click is made of.
+LESS = {"make run": {"ARGS": "--source everflow --source redtrack"}}
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A copy in which the document was followed, and what each command said."""
+
+    folder: Path
+    said: Mapping[str, str]
+
+    def manifest(self) -> dict[str, Any]:
+        parsed: dict[str, Any] = json.loads((self.folder / "target/manifest.json").read_text())
+        return parsed
+
+    def git(self, *arguments: str) -> str:
+        return shell(self.folder, "git " + " ".join(arguments), {})
+
+
+def shell(folder: Path, command: str, extra: Mapping[str, str]) -> str:
+    """What a command said that must end well."""
+    identity = {"NAME": "Ana", "EMAIL": "ana@example.org"}
+    who = {f"GIT_{role}_{name}": value for name, value in identity.items() for role in ROLES}
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        # the copy's own modules, before those of the installed project
+        env=own_environment({"PYTHONPATH": f"{folder}{os.pathsep}{OFFLINE}", **who, **extra}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory: pytest.TempPathFactory) -> Walk:
+    """A copy with a main branch and an origin, and all ten steps done in it."""
+    folder = tmp_path_factory.mktemp("walk") / "signalroom"
+    shutil.copytree(ROOT, folder, symlinks=True, ignore=NOT_COPIED)
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+    for name in ("pyproject.toml", "uv.lock", "bootstrap.py"):
+        os.utime(folder / name, (0, 0))  # what is installed is newer
+    shutil.rmtree(folder / "dbt_packages", ignore_errors=True)
+    shell(
+        folder,
+        "git init -q -b main && echo .venv >> .git/info/exclude"
+        " && git add . && git commit -q -m Start"
+        " && git init -q --bare ../origin && git remote add origin ../origin"
+        " && git push -q -u origin main",
+        {},
+    )
+    said = {}
+    for step in STEP.finditer((folder / "docs" / "analysts.md").read_text(encoding="utf-8")):
+        if step["edit"]:
+            (folder.parent / "edit").write_text(step["edit"])
+            shell(folder, "git apply ../edit", {})
+            continue
+        for command in step["commands"].splitlines():
+            if command not in ELSEWHERE:
+                said[command] = shell(folder, command, LESS.get(command, {}))
+    return Walk(folder, said)
+
+
+def test_there_are_ten_steps_and_each_was_done(walk: Walk) -> None:
+    text = (walk.folder / "docs" / "analysts.md").read_text(encoding="utf-8")
+    assert [int(number) for number in re.findall(r"^\*\*(\d+)\. ", text, re.M)] == [*range(1, 11)]
+    done = {"make install-dev", "make run", "make state", "make diff", "make docs"}
+    assert set(walk.said) >= done
+
+
+def test_only_what_changed_and_what_follows_is_built(walk: Walk) -> None:
+    [build] = [said for command, said in walk.said.items() if "state:modified+" in command]
+    built = set(re.findall(r"OK created sql \w+ model (\S+)", build))
+    manifest = walk.manifest()
+    changed = "model.signalroom.daily_performance"
+    follows = {
+        f"{manifest['nodes'][name]['schema']}.{manifest['nodes'][name]['name']}"
+        for name in descendants(manifest, changed)
+        if name.startswith("model.")
+    }
+    assert built == {"marts.daily_performance"} | follows
+    assert "model.signalroom.orders" not in follows
+
+
+def test_the_difference_is_the_column_that_was_asked_for(walk: Walk) -> None:
+    lines = walk.said["make diff"].splitlines()
+    assert [line for line in lines if line.startswith("marts.")] == [
+        line for line in lines if "daily_performance" in line and line.endswith("new column epc")
+    ]
+    assert any(line.startswith("Unchanged: ") and "weekly_rollup (" in line for line in lines)
+
+
+def test_sqlfluff_changes_nothing_that_was_right(walk: Walk) -> None:
+    changed = walk.git("show", "--stat=200", "--format=%s", "HEAD").splitlines()
+    assert changed[0] == "Say what a click earns"
+    assert {line.split()[0].rsplit("/", 1)[1] for line in changed if "|" in line} == {
+        "daily_performance.sql",
+        "_marts__models.yml",
+    }
+    assert "refs/heads/epc" in walk.git("ls-remote", "origin")
+
+
+def test_the_documentation_shows_the_way_from_the_source_to_the_report(walk: Walk) -> None:
+    assert (walk.folder / "target" / "index.html").exists()
+    catalog = json.loads((walk.folder / "target" / "catalog.json").read_text())
+    manifest = walk.manifest()
+    assert "epc" in catalog["nodes"]["model.signalroom.daily_performance"]["columns"]
+    reached = descendants(manifest, "source.signalroom.everflow.daily_stats")
+    assert reached >= {"model.signalroom.daily_performance", "exposure.signalroom.daily_ccw"}
+
+
+def test_sources_are_fresh_right_after_the_main_job(walk: Walk) -> None:
+    shell(walk.folder, ".venv/bin/dbt source freshness", {})
+    found = json.loads((walk.folder / "target" / "sources.json").read_text())["results"]
+    assert {one["status"] for one in found} == {"pass"}
+    assert "source.signalroom.everflow.daily_stats" in {one["unique_id"] for one in found}
+
+
+def descendants(manifest: Mapping[str, Any], start: str) -> set[str]:
+    """Everything that reads a node, directly or not."""
+    found: set[str] = set()
+    open_ends = [start]
+    while open_ends:
+        children = set(manifest["child_map"].get(open_ends.pop(), ())) - found
+        found |= children
+        open_ends += children
+    return found
