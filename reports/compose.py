@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from reports.attachments import CSV_TYPE, with_data_uris, with_sheet
 from reports.outbox import Outbox
-from reports.subject import Subject
+from reports.subject import Row, Subject, Told
+from signalroom.clients import Client
 from signalroom.clients import client as client_of
 from signalroom.errors import ReportError
 from signalroom.settings import home
 
 if TYPE_CHECKING:
     from reports import render
+    from reports.report import Report
     from reports.spreadsheet import Sheet
 
 
@@ -53,7 +55,7 @@ def compose(name: str, client_id: str, day: date, channels: Sequence[str] = ()) 
     or combination, and WarehouseError when the marts cannot be read.
     """
     # Templates and what they need, only where something is composed: the scheduler stays small.
-    from reports import query, registry, render
+    from reports import query, registry
 
     report, client = registry.find(name), client_of(client_id)
     unknown = [channel for channel in channels if channel not in report.channels]
@@ -64,34 +66,49 @@ def compose(name: str, client_id: str, day: date, channels: Sequence[str] = ()) 
     rows = query.rows(report, client, day)
     with Outbox() as outbox:
         history = outbox.told(report.name, client.id)
-    last_day = report.last_day(day)
+    context = context_of(report, client, day, rows, history)
+    return Rendered(
+        report=report.name,
+        client_id=client.id,
+        day=report.last_day(day),
+        asked=day,
+        edition=context.completeness.edition,
+        messages=messages_of(report, client, day, context, channels or report.channels),
+        told=context.told,
+        context=context,
+    )
+
+
+def context_of(
+    report: Report, client: Client, day: date, rows: Sequence[Row], history: Mapping[date, Told]
+) -> Any:
+    """The context of a report, from its rows and from what was told before."""
     subject = Subject(
         report=report.name,
         title=report.title,
         client_id=client.id,
         brand=report.brand or "",
-        day=last_day,
+        day=report.last_day(day),
         client_name=client.name,
         brands={brand.advertiser_id: brand.name for brand in client.brands},
         asked=day,
     )
-    context = report.build(subject, rows, history)
+    return report.build(subject, rows, history)
+
+
+def messages_of(
+    report: Report, client: Client, day: date, context: Any, channels: Sequence[str]
+) -> dict[str, render.Content]:
+    """The message of each channel, with the files that go along."""
+    from reports import render
+
     messages = {
         channel: render.render(channel, report.templates, context, client.id)
-        for channel in channels or report.channels
+        for channel in channels
     }
     sheet: Sheet | None = getattr(context, "sheet", None)
-    name_of_sheet = f"{report.name}-{client.id}-{last_day.isoformat()}.csv"
-    return Rendered(
-        report=report.name,
-        client_id=client.id,
-        day=last_day,
-        asked=day,
-        edition=context.completeness.edition,
-        messages=with_sheet(messages, sheet, name_of_sheet),
-        told=context.told,
-        context=context,
-    )
+    last_day = report.last_day(day).isoformat()
+    return with_sheet(messages, sheet, f"{report.name}-{client.id}-{last_day}.csv")
 
 
 def outbox_folder() -> Path:
