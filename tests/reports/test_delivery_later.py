@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from reports import deliver, deliver_pending
+from reports.incidents import work_waits
 from reports.outbox import Outbox
 from signalroom import clock
 from tests.reports.post import Post, rows, statuses
@@ -40,3 +41,65 @@ def test_wait_beyond_the_limit_is_left_for_later_and_holds_nobody(
     assert entry.next_at > clock.instant() + timedelta(minutes=50)
     deliver(post.rendered)  # asked to wait an hour: not asked again now
     assert ("slack", "C0REPORTS713") not in post.received()
+
+
+def made_ago(hours: float, report: str = "daily_ccw") -> None:
+    """As if the messages had been made so long ago, for this report."""
+    with Outbox() as box:
+        for entry in box.open_entries():
+            made = clock.instant() - timedelta(hours=hours)
+            box._update(entry.dedupe_key, report=report, created_at=made, next_at=None)
+
+
+@pytest.mark.parametrize(
+    ("report", "hours", "status"),
+    [
+        ("daily_ccw", 11, "sent"),
+        ("daily_ccw", 13, "skipped"),
+        ("weekly_rollup", 59, "sent"),
+        ("weekly_rollup", 61, "skipped"),
+        ("alert", 23, "sent"),
+        ("alert", 25, "skipped"),
+        ("a_report_of_the_past", 11, "sent"),
+        ("a_report_of_the_past", 13, "skipped"),
+    ],
+)
+def test_message_is_worth_sending_as_long_as_its_report_is(
+    post: Post, monkeypatch: pytest.MonkeyPatch, report: str, hours: float, status: str
+) -> None:
+    monkeypatch.setenv("SIGNALROOM_HTTP_MAX_WAIT_S", "0")
+    post.agency.faults.plan("slack", "status_429", times=1, match="postMessage", retry_after=30)
+    deliver(post.only("slack"))
+    made_ago(hours, report)
+    (found,) = deliver_pending()
+    assert (found.status, found.report, found.client_id) == (status, report, "713")
+    if status == "skipped":
+        assert "skipped (too old to be of use: made Nov" in found.summary()
+    assert sum(post.received().values()) == (status == "sent")
+
+
+def test_message_that_may_have_arrived_is_left_alone_once_it_is_too_old(post: Post) -> None:
+    post.agency.faults.plan("twilio", "close_connection", times=2, match="POST")
+    deliver(post.only("sms"))
+    made_ago(13)
+    assert work_waits()
+    assert deliver_pending() == []
+    assert not work_waits(), "no process is started for it again and again"
+    assert {entry.status for entry in rows()} == {"unknown"}
+
+
+def test_pauses_between_attempts_grow(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNALROOM_HTTP_MAX_WAIT_S", "0")
+    post.agency.faults.plan("slack", "status_429", times=9, match="postMessage", retry_after=1)
+    deliver(post.only("slack"))
+    pauses = []
+    for _ in range(6):
+        with Outbox() as box:
+            for entry in box.open_entries():
+                box._update(entry.dedupe_key, next_at=None)
+        deliver_pending()
+        assert rows()[0].next_at is not None
+        pauses.append((rows()[0].next_at - clock.instant()).total_seconds())  # type: ignore[operator]
+    assert pauses == sorted(pauses)
+    assert pauses[0] < 5
+    assert 100 < pauses[-1] < 900
