@@ -14,7 +14,7 @@ from reports.leaderboard_context import Board, Leaderboard
 from reports.leaderboard_places import gone_words, key, movers, name, others, place, sold_by
 from reports.restatement import restatements
 from reports.retold import MAIN, WHY, difference, measure
-from reports.rollup import NAME_LIMIT, brand_name
+from reports.rollup_brands import NAME_LIMIT, brand_name
 from reports.spreadsheet import Sheet, sheet
 from reports.subject import Row, Subject, Told, own_rows
 from reports.weeks import (
@@ -30,7 +30,9 @@ from reports.wording import clean, listed
 
 PAST_WEEKS = 4  # whose numbers are looked at again
 DAYS_BACK = PAST_WEEKS * DAYS
-MOST = 15
+MOST = 15  # places that a board shows by name
+MOST_PLACES = 30  # and all boards together, for an e-mail has its limit
+MOST_BOARDS = 6
 COLUMNS = (
     *("period_start", "period_end", "advertiser_id", "advertiser_label"),
     *("affiliate_id", "affiliate_label", "is_internal", "is_low_volume"),
@@ -85,22 +87,26 @@ def _boards(
     by_brand: dict[int, list[Row]] = {}
     for row in rows:
         by_brand.setdefault(row["advertiser_id"] or 0, []).append(row)
+    most = min(MOST, MOST_PLACES // max(1, min(MOST_BOARDS, len(by_brand))))
     return tuple(
         _board(
             subject,
+            most,
             sorted(part, key=lambda row: (row["profit_rank"], str(row["affiliate_label"]))),
             None
             if earlier is None
             else [row for row in earlier if (row["advertiser_id"] or 0) == brand],
         )
-        for brand, part in sorted(by_brand.items())
+        for brand, part in sorted(by_brand.items())[:MOST_BOARDS]
     )
 
 
-def _board(subject: Subject, rows: Sequence[Row], earlier: Sequence[Row] | None) -> Board:
+def _board(
+    subject: Subject, most: int, rows: Sequence[Row], earlier: Sequence[Row] | None
+) -> Board:
     """One brand; `earlier` has the week before, None where nothing can be compared."""
     before = None if earlier is None else {key(row): row for row in earlier}
-    first, rest = rows[:MOST], rows[MOST:]
+    first, rest = rows[:most], rows[most:]
     costs = apportion([*(row["cost"] for row in first), add(row["cost"] for row in rest)])
     profits = apportion([*(row["profit"] for row in first), add(row["profit"] for row in rest)])
     places = tuple(
@@ -142,6 +148,9 @@ def _notes(
     if not is_comparable:
         what = "The week" if state != "complete" else "The week before"
         notes.append(f"{what} is not complete: who rises or falls is not said.")
+    brands = len({row["advertiser_id"] for row in rows})
+    if brands > MOST_BOARDS:
+        notes.append(f"{brands - MOST_BOARDS} more brands are in the attached table only.")
     unpaid = sorted((row for row in rows if row["missing_spend_days"]), key=sold_by, reverse=True)
     if unpaid:
         names = listed(list(dict.fromkeys(name(row) for row in unpaid)))

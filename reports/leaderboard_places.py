@@ -8,7 +8,7 @@ from decimal import Decimal
 from reports.figures import EXACT, add, count, ratio
 from reports.leaderboard_context import Place
 from reports.movement import Movement
-from reports.rollup import NAME_LIMIT
+from reports.rollup_brands import NAME_LIMIT
 from reports.subject import Row, Subject
 from reports.wording import clean
 

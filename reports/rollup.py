@@ -9,10 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
-from reports.figures import EXACT, Figures, add, apportion, ratio
-from reports.movement import Movement
+from reports.figures import Figures, add
 from reports.restatement import restatements
 from reports.retold import MAIN, WHY, difference, measure
+from reports.rollup_brands import (
+    NAME_LIMIT,
+    brand_weeks,
+    by_number,
+    mapped_cost,
+    total_week,
+)
 from reports.rollup_context import BrandWeek, Rollup, RunningWeek, TrendWeek
 from reports.spreadsheet import Sheet, sheet
 from reports.subject import Row, Subject, Told, own_rows
@@ -21,8 +27,6 @@ from reports.wording import clean, short_day
 
 TREND_WEEKS = 8
 DAYS_BACK = TREND_WEEKS * DAYS
-NAME_LIMIT = 60
-NO_BRAND = "No brand"
 COLUMNS = (
     "week_start",
     "advertiser_id",
@@ -59,7 +63,7 @@ def build(subject: Subject, rows: Sequence[Row], history: Mapping[date, Told]) -
             weeks.setdefault(row["week_start"] + timedelta(days=DAYS - 1), []).append(row)
     week = Week(subject.day)
     whole = week_completeness(week, by_day)
-    brands = _brands(subject, weeks.get(week.last_day, []))
+    brands = brand_weeks(subject, weeks.get(week.last_day, []))
     trend = [
         Week(week.last_day - timedelta(days=DAYS * back)) for back in reversed(range(TREND_WEEKS))
     ]
@@ -74,7 +78,7 @@ def build(subject: Subject, rows: Sequence[Row], history: Mapping[date, Told]) -
         client_name=clean(subject.client_name, NAME_LIMIT),
         week=week,
         completeness=whole,
-        total=_total(subject, weeks[week.last_day]) if brands else None,
+        total=total_week(subject, weeks[week.last_day]) if brands else None,
         brands=brands,
         running=_running(subject, weeks),
         notes=tuple(_notes(week, whole.state, by_day, brands)),
@@ -87,82 +91,6 @@ def build(subject: Subject, rows: Sequence[Row], history: Mapping[date, Told]) -
     )
 
 
-def brand_name(subject: Subject, row: Row) -> str:
-    """A brand as the client calls it, else as Everflow does."""
-    if row["advertiser_id"] is None:
-        return NO_BRAND
-    known = subject.brands.get(row["advertiser_id"])
-    return known or clean(row["advertiser_label"] or "", NAME_LIMIT) or f"{row['advertiser_id']}"
-
-
-def _ordered(rows: Sequence[Row]) -> list[Row]:
-    """Brands by their number, spend of no brand last."""
-    return sorted(rows, key=lambda row: (row["advertiser_id"] is None, row["advertiser_id"] or 0))
-
-
-def _brands(subject: Subject, rows: Sequence[Row]) -> tuple[BrandWeek, ...]:
-    ordered = _ordered(rows)
-    money = {
-        name: apportion([row[name] or Decimal(0) for row in ordered])
-        for name in (
-            *("cost", "everflow_revenue", "profit", "unmapped_cost"),
-            *("previous_cost", "previous_revenue", "previous_profit", "previous_unmapped_cost"),
-        )
-    }
-
-    def moved(at: int, now: str, before: str, less_is_good: bool | None) -> Movement:
-        row = ordered[at]
-        shown_before = money[before][at] if row[before] is not None else None
-        return Movement(row[now], row[before], less_is_good, money[now][at], shown_before)
-
-    return tuple(
-        BrandWeek(
-            client_id=subject.client_id,
-            name=brand_name(subject, row),
-            is_brand=row["advertiser_id"] is not None,
-            conversions=Movement(int(row["conversions"]), _whole(row["previous_conversions"])),
-            cost=moved(at, "cost", "previous_cost", None),
-            unmapped=moved(at, "unmapped_cost", "previous_unmapped_cost", None),
-            cpa=Movement(row["mapped_cpa"], row["previous_mapped_cpa"], less_is_good=True),
-            revenue=moved(at, "everflow_revenue", "previous_revenue", False),
-            profit=moved(at, "profit", "previous_profit", False),
-        )
-        for at, row in enumerate(ordered)
-    )
-
-
-def _total(subject: Subject, rows: Sequence[Row]) -> BrandWeek:
-    """All brands and what is of none; before is known where it is of each."""
-
-    def summed(name: str) -> Decimal | None:
-        values = [row[name] for row in rows]
-        return None if None in values else add(values)
-
-    def moved(now: str, before: str, less_is_good: bool | None) -> Movement:
-        return Movement(summed(now), summed(before), less_is_good)
-
-    mapped = add(row["cost"] - row["unmapped_cost"] for row in rows)
-    sold = sum(int(row["conversions"]) for row in rows)
-    sold_before = _whole(summed("previous_conversions"))
-    spent, unmapped = summed("previous_cost"), summed("previous_unmapped_cost")
-    mapped_before = None if spent is None or unmapped is None else EXACT.subtract(spent, unmapped)
-    return BrandWeek(
-        client_id=subject.client_id,
-        name="Total",
-        is_brand=True,
-        conversions=Movement(sold, sold_before),
-        cost=moved("cost", "previous_cost", None),
-        unmapped=moved("unmapped_cost", "previous_unmapped_cost", None),
-        cpa=Movement(ratio(mapped, sold), ratio(mapped_before, sold_before), True),
-        revenue=moved("everflow_revenue", "previous_revenue", False),
-        profit=moved("profit", "previous_profit", False),
-    )
-
-
-def _whole(value: Decimal | int | None) -> int | None:
-    return None if value is None else int(value)
-
-
 def _running(subject: Subject, weeks: Mapping[date, list[Row]]) -> RunningWeek | None:
     """The week that has begun since, as far as it is complete."""
     last = subject.day + timedelta(days=DAYS)
@@ -173,10 +101,10 @@ def _running(subject: Subject, weeks: Mapping[date, list[Row]]) -> RunningWeek |
     days = int(rows[0]["days"])
     if first + timedelta(days=days - 1) > subject.asked:
         return None  # it has ended since: of another Monday it is the week itself
-    total = _total(subject, rows)
+    total = total_week(subject, rows)
     noun = "day" if days == 1 else "days"
     return RunningWeek(
-        f"{days} complete {noun} since {short_day(first)}", _brands(subject, rows), total
+        f"{days} complete {noun} since {short_day(first)}", brand_weeks(subject, rows), total
     )
 
 
@@ -195,7 +123,7 @@ def _trend_week(week: Week, rows: Sequence[Row]) -> TrendWeek:
     """A week of the trend; one that is not whole is marked, one without days is a gap."""
     if not rows:
         return TrendWeek(week, Figures(None, None), False)
-    mapped = add(row["cost"] - row["unmapped_cost"] for row in rows)
+    mapped = mapped_cost(rows)
     sold = sum(int(row["conversions"]) for row in rows)
     return TrendWeek(week, Figures(sold, mapped), int(rows[0]["days"]) == DAYS)
 
@@ -209,7 +137,7 @@ def _snapshot(rows: Sequence[Row]) -> dict[str, str]:
         **measure(MAIN, "cost", total("cost")),
         **measure(MAIN, "profit", total("profit")),
     }
-    for row in _ordered(rows):
+    for row in by_number(rows):
         if row["advertiser_id"] is not None:
             name = clean(row["advertiser_label"] or row["advertiser_id"], NAME_LIMIT)
             taken |= measure(WHY, f"Everflow's conversions of {name}", int(row["conversions"]))
@@ -227,6 +155,6 @@ def _sheet(weeks: Mapping[date, list[Row]], week: Week) -> Sheet:
         row
         for last_day in sorted(weeks, reverse=True)
         if last_day <= week.last_day
-        for row in _ordered(weeks[last_day])
+        for row in by_number(weeks[last_day])
     ]
     return sheet(COLUMNS, [[row[name] for name in COLUMNS] for row in chosen])

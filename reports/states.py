@@ -14,7 +14,7 @@ from reports.figures import add, apportion
 from reports.orders import Orders
 from reports.restatement import restatements
 from reports.retold import MAIN, WHY, difference, measure
-from reports.rollup import NAME_LIMIT, NO_BRAND
+from reports.rollup_brands import NAME_LIMIT, NO_BRAND
 from reports.spreadsheet import Sheet, sheet
 from reports.state_tiles import ELSEWHERE, TILES
 from reports.states_context import States
