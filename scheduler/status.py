@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from scheduler.agenda import next_due
 from scheduler.facts import Facts, read_facts
 from scheduler.ledger import Ledger
+from scheduler.owner import has_died
 from scheduler.records import Beat, Run, Step
 from scheduler.schedule import Job, read_schedule
 from signalroom import clock
@@ -55,8 +56,14 @@ class Status:
 
     @property
     def is_alive(self) -> bool:
-        """Whether a scheduler has given a sign of life in the last three minutes."""
-        return self.beat is not None and self.instant - self.beat.at < STALE_AFTER
+        """Whether a scheduler has given a sign of life in the last three minutes.
+
+        One that ran on this machine and has died is known to be dead at once.
+        """
+        beat = self.beat
+        if beat is None or self.instant - beat.at > STALE_AFTER:
+            return False
+        return not has_died(beat.owner)
 
     @property
     def running(self) -> list[Run]:
