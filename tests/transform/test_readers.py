@@ -1,0 +1,66 @@
+"""What a reader of the embedded warehouse meets while another process writes to it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from signalroom import warehouse
+from signalroom.errors import WarehouseError
+from tests.support.processes import own_environment
+
+WRITER = """
+import duckdb, sys, time
+with duckdb.connect(sys.argv[1]) as connection:
+    connection.execute("begin; update marts.daily set cost = 2")
+    print("writing", flush=True)
+    time.sleep(float(sys.argv[2]))
+    connection.execute("commit")
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A warehouse with one mart of one row."""
+    monkeypatch.setenv("SIGNALROOM_HOME", str(tmp_path))
+    path = tmp_path / "warehouse.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create schema marts; create table marts.daily as select 1 as cost")
+    return path
+
+
+@contextmanager
+def writer(path: Path, seconds: float) -> Iterator[int]:
+    """A process that writes for so long; yields its id."""
+    command = [sys.executable, "-c", WRITER, str(path), str(seconds)]
+    with subprocess.Popen(
+        command, env=own_environment(), stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "writing\n"
+        yield process.pid
+        process.kill()
+
+
+def test_a_reader_waits_for_a_writer_and_sees_all_that_it_wrote(file: Path) -> None:
+    with writer(file, 1.5):
+        assert warehouse.read("select cost from daily") == [{"cost": 2}]
+
+
+def test_a_reader_that_waited_long_enough_names_the_writer_and_changes_nothing(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNALROOM_LOCK_WAIT_S", "1")
+    with (
+        writer(file, 60) as process,
+        pytest.raises(WarehouseError, match=f"is open in process {process}: close it there"),
+    ):
+        warehouse.read("select cost from daily")
+    # the writer was killed in the middle: nothing of it is there
+    assert warehouse.read("select cost from daily") == [{"cost": 1}]
