@@ -13,11 +13,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from signalroom import clock, settings, tether
 
@@ -41,6 +41,25 @@ class Order:
         kinds = {step.split(":", 1)[0] for step in self.steps}
         name = self.steps[0].replace(":", "-") if len(self.steps) == 1 else kinds.pop()
         return str(LOGS / self.run_id / f"{name}.log")
+
+
+class Worker(Protocol):
+    """What is needed of a child; rehearsals have others than `Child`."""
+
+    over_limit: bool
+
+    def poll(self) -> int | None: ...
+
+    def answers(self) -> list[dict[str, Any]]: ...
+
+    def end(self, grace_s: float | None = None) -> None: ...
+
+    def kill(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+Start = Callable[[Order], Worker]
 
 
 class Child:
@@ -87,10 +106,12 @@ class Child:
             self.end()
         return None
 
-    def end(self, grace_s: float = GRACE_S) -> None:
+    def end(self, grace_s: float | None = None) -> None:
         """Ask it to end; when the grace is over it has to."""
         self._signal(signal.SIGTERM)
-        self._kill_at = min(self._kill_at, time.monotonic() + grace_s)
+        self._kill_at = min(
+            self._kill_at, time.monotonic() + (GRACE_S if grace_s is None else grace_s)
+        )
 
     def kill(self) -> None:
         """End it and all that it started at once."""

@@ -13,17 +13,19 @@ from datetime import date, datetime, timedelta
 from sqlalchemy.exc import SQLAlchemyError
 
 from scheduler import owner as owners
-from scheduler.child import Child
+from scheduler.child import Child, Start
 from scheduler.ledger_work import WorkLedger
 from scheduler.records import Run
 from scheduler.schedule import Job
-from scheduler.work import LostError, Start, Work
+from scheduler.troubles import Troubles
+from scheduler.work import LostError, Work
 from signalroom import clock
 from signalroom.connections import first_line
 
 log = logging.getLogger("scheduler")
 PARALLEL = 4
 RENEW_EVERY = timedelta(seconds=20)
+LOOK_EVERY = timedelta(seconds=1)
 
 
 class Executor:
@@ -49,7 +51,8 @@ class Executor:
         self._only = only
         self._instant = instant
         self._start = start
-        self._renew_at = instant()
+        self._renew_at = self._look_at = instant()
+        self._troubles = Troubles()
 
     def turn(self) -> None:
         """One round: keep the leases, take up what can be, move everything on.
@@ -92,6 +95,7 @@ class Executor:
             if work.advance(self._instant()):
                 status = work.finish(self._instant())
                 del self.works[run_id]
+                self._look_at = self._instant()
                 log.info("%s %s", run_id, status, extra={"run_id": run_id})
         except LostError:
             log.warning("%s belongs to another process by now; it is let go", run_id)
@@ -116,6 +120,9 @@ class Executor:
 
     def _take_up(self, now: datetime) -> None:
         """Claim what can begin: a few at a time, no job twice, no source by two at once."""
+        if now < self._look_at:
+            return
+        self._look_at = now + LOOK_EVERY
         open_runs = [self._freed(run, now) for run in self._ledger.open_runs()]
         busy = [run for run in open_runs if run.status == "running"]
         # what people wait for goes before what only loads
@@ -183,7 +190,7 @@ class Executor:
                 names = sorted(shared)
                 if shared and self._ledger.hand_over(other, names, run.run_id, now):
                     since |= _earliest(since, other)
-        work = Work(claimed, job, self.owner, self._ledger, self._start)
+        work = Work(claimed, job, self.owner, self._ledger, self._start, self._troubles)
         self.works[run.run_id] = work
         work.begin(now, deferred, since)
 

@@ -27,12 +27,18 @@ def scheduler_lives(ledger: WorkLedger) -> bool:
     return not owner.has_died(beat.owner)
 
 
-def follow(ledger: WorkLedger, jobs: Sequence[Job], run_id: str, say: Callable[[str], None]) -> Run:
+def follow(
+    ledger: WorkLedger,
+    jobs: Sequence[Job],
+    run_id: str,
+    say: Callable[[str], None],
+    start: Start = Child,
+) -> Run:
     """Wait for a run's end, or until it is put off; work it off here when no scheduler lives.
 
     `say` is told of each step that ends. What is interrupted is given back, to be resumed.
     """
-    executor = Executor(ledger, jobs, only=run_id)
+    executor = Executor(ledger, jobs, only=run_id, start=start)
     told: set[tuple[str, str, int]] = set()
     try:
         while True:

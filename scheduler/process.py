@@ -21,7 +21,7 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from reports import incidents
-from scheduler.child import LOGS, Child, Order
+from scheduler.child import LOGS, Child, Order, Start
 from scheduler.executor import Executor
 from scheduler.health import Pulse
 from scheduler.ledger_work import WorkLedger
@@ -43,10 +43,10 @@ DELIVER = Order("deliver", ("deliver",), ("deliver",), 600.0)
 class Resident:
     """Wakes jobs until it is told to stop."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: Start = Child) -> None:
         self._jobs = read_schedule()
         self._ledger = WorkLedger()
-        self._executor = Executor(self._ledger, self._jobs)
+        self._executor = Executor(self._ledger, self._jobs, start=start)
         self._pulse = Pulse()
         self._began = clock.instant()
         self._stopping = threading.Event()

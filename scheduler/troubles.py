@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,6 +14,12 @@ from signalroom.errors import SignalRoomError
 
 log = logging.getLogger("scheduler")
 KIND = "step_failed"
+ASK_EVERY_S = 300.0
+KEPT = {
+    "ingest": "The tables keep what they had; other sources go on.",
+    "dbt": "The marts keep what they had; reports say how fresh their numbers are.",
+    "report": "What was delivered stays delivered; nothing is sent twice.",
+}
 
 
 @contextmanager
@@ -23,34 +30,46 @@ def _told() -> Iterator[None]:
         log.warning("an alert could not be written down: %s", error)
 
 
-def step_failed(run: Run, step: Step, client_id: str, said: str, tries: int) -> None:
-    """Open an incident for a step that failed for good, or count it in."""
-    kept = {
-        "ingest": "The tables keep what they had; other sources go on.",
-        "dbt": "The marts keep what they had; reports say how fresh their numbers are.",
-        "report": "What was delivered stays delivered; nothing is sent twice.",
-    }[step.kind]
-    again = "once" if tries == 1 else f"{tries} times"
-    with _told():
-        incidents.report_trouble(
-            incidents.Trouble(
-                kind=KIND,
-                client_id=client_id,
-                subject=step.step,
-                severity="critical",
-                title=f"{step.step} failed in {run.job}",
-                detail=f"Tried {again}: {said} {kept}",
-                repair=f"`signalroom runs show {run.run_id}` has the details; "
-                f"`signalroom trigger {run.job}` runs it again.",
+class Troubles:
+    """What of our steps is wrong, as far as is known here; asked for anew every few minutes."""
+
+    def __init__(self) -> None:
+        self._open: set[tuple[str, str]] = set()  # client, step
+        self._ask_at = 0.0
+
+    def step_failed(self, run: Run, step: Step, client_id: str, said: str, tries: int) -> None:
+        """Open an incident for a step that failed for good, or count it in."""
+        self._open.add((client_id, step.step))
+        with _told():
+            incidents.report_trouble(
+                incidents.Trouble(
+                    kind=KIND,
+                    client_id=client_id,
+                    subject=step.step,
+                    severity="critical",
+                    title=f"{step.step} failed in {run.job}",
+                    detail=f"Tried {'once' if tries == 1 else f'{tries} times'}: {said} "
+                    f"{KEPT[step.kind]}",
+                    repair=f"`signalroom runs show {run.run_id}` has the details; "
+                    f"`signalroom trigger {run.job}` runs it again.",
+                )
             )
-        )
 
+    def step_done(self, step: Step, client_ids: frozenset[str]) -> None:
+        """Close what was open of a step that now ended well."""
+        with _told():
+            self._ask()
+            for client_id in sorted(client_ids | {"*"}):
+                if (client_id, step.step) in self._open:
+                    incidents.settle_trouble(KIND, client_id, step.step)
+                    self._open.discard((client_id, step.step))
 
-def step_done(step: Step, client_ids: frozenset[str]) -> None:
-    """Close what was open of a step that now ended well."""
-    with _told():
-        for client_id in sorted(client_ids | {"*"}):
-            incidents.settle_trouble(KIND, client_id, step.step)
+    def _ask(self) -> None:
+        """What an earlier process, or another one, left open."""
+        if time.monotonic() >= self._ask_at:
+            mine = [one for one in incidents.open_incidents() if one.kind == KIND]
+            self._open |= {(one.client_id, one.subject) for one in mine}
+            self._ask_at = time.monotonic() + ASK_EVERY_S
 
 
 def run_over(job: Job, run: Run, status: str, error: str | None) -> None:

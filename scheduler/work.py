@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
-from scheduler import outcomes, retries, troubles
-from scheduler.child import Order, last_line
+from scheduler import outcomes, retries
+from scheduler.child import Order, Start, Worker, last_line
 from scheduler.ledger_work import WorkLedger
 from scheduler.outcomes import Answer, Outcome
 from scheduler.records import Run, Step
 from scheduler.schedule import Job
+from scheduler.troubles import Troubles, run_over
 from signalroom.masking import mask
 
 log = logging.getLogger("scheduler")
@@ -25,38 +25,33 @@ log = logging.getLogger("scheduler")
 MOST_STARTS = 30
 
 
-class Worker(Protocol):
-    """What the work needs of a child (scheduler.child.Child)."""
-
-    over_limit: bool
-
-    def poll(self) -> int | None: ...
-
-    def answers(self) -> list[dict[str, Any]]: ...
-
-    def end(self, grace_s: float = ...) -> None: ...
-
-    def kill(self) -> None: ...
-
-    def close(self) -> None: ...
-
-
-Start = Callable[[Order], Worker]
-
-
 class Work:
     """A claimed run. `now` is the real instant, in each call."""
 
-    def __init__(self, run: Run, job: Job, owner: str, ledger: WorkLedger, start: Start) -> None:
+    def __init__(
+        self,
+        run: Run,
+        job: Job,
+        owner: str,
+        ledger: WorkLedger,
+        start: Start,
+        troubles: Troubles,
+    ) -> None:
         self.run = run
         self._job = job
         self._owner = owner
         self._ledger = ledger
         self._start = start
+        self._troubles = troubles
         self._steps = {step.step: step for step in run.steps}
         self._order: Order | None = None
         self.child: Worker | None = None
         self._answers: list[Answer] = []
+
+    @property
+    def steps(self) -> list[Step]:
+        """Its steps as they are now."""
+        return list(self._steps.values())
 
     def begin(self, now: datetime, deferred: dict[str, datetime], since: dict[str, date]) -> None:
         """Take up a claimed run: what was put off and is due again is asked again.
@@ -80,11 +75,10 @@ class Work:
     def advance(self, now: datetime) -> bool:
         """One move: look at the child, begin the next step. True when nothing is left to do."""
         if self.child and self._order:
-            self._listen(self.child, self._order)
             code = self.child.poll()
+            self._listen(self.child, self._order, is_over=code is not None)
             if code is None:
                 return False
-            self._listen(self.child, self._order)
             self._ended(self.child, self._order, code, now)
             self.child.close()
             self.child = self._order = None
@@ -111,7 +105,7 @@ class Work:
             some_done = any(step.status == "done" for step in steps)
             status = "done_with_errors" if some_done else "failed"
         if self._ledger.settle(self.run.run_id, self._owner, status, error=error, finished_at=now):
-            troubles.run_over(self._job, replace(self.run, steps=tuple(steps)), status, error)
+            run_over(self._job, replace(self.run, steps=tuple(steps)), status, error)
         return status
 
     def _next(self, now: datetime) -> Order | None:
@@ -165,10 +159,12 @@ class Work:
         self.child = self._start(order)
         log.info("%s begins", ", ".join(order.steps), extra={"run_id": self.run.run_id})
 
-    def _listen(self, child: Worker, order: Order) -> None:
+    def _listen(self, child: Worker, order: Order, is_over: bool) -> None:
         """Keep what is loaded already: should this process end now, it is not asked again."""
         heard = child.answers()
         self._answers += heard
+        if is_over:
+            return
         for name in {f"ingest:{answer['source']}" for answer in heard if "source" in answer}:
             if name in order.steps:
                 step = self._steps[name]
@@ -213,9 +209,9 @@ class Work:
         if values["status"] == "failed":
             for client in {client for client, _, _ in outcome.failures}:
                 said = "; ".join(said for one, _, said in outcome.failures if one == client)
-                troubles.step_failed(self.run, step, client, mask(said), failed)
+                self._troubles.step_failed(self.run, step, client, mask(said), failed)
         elif values["status"] == "done":
-            troubles.step_done(step, frozenset(outcome.clients))
+            self._troubles.step_done(step, frozenset(outcome.clients))
 
     def _change(self, step: Step, **values: Any) -> None:
         if self._ledger.change_step(self.run.run_id, self._owner, step.step, **values):

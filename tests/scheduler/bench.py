@@ -1,0 +1,94 @@
+"""A bench for the executor: the production ledger and real child processes, bodies of ours."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from scheduler.child import Child
+from scheduler.executor import Executor
+from scheduler.ledger_work import WorkLedger
+from scheduler.plan import asked
+from scheduler.process import Resident
+from scheduler.records import Run, Step
+from scheduler.schedule import Job
+from signalroom import clock, settings, tether
+
+STEPS = Path(__file__).with_name("steps.sh")
+NOON = datetime(2026, 11, 19, 17, tzinfo=UTC)
+DAY = date(2026, 11, 19)
+PULL = Job("pull", "0 * * * *", ("everflow", "redtrack"), None, ("daily_ccw", "daily_exp"), 10)
+
+
+class Bench:
+    """Runs and what became of them; the clock jumps over every pause."""
+
+    def __init__(self, *jobs: Job) -> None:
+        self.jobs = jobs or (PULL,)
+        self.ledger = WorkLedger()
+        self.ahead = timedelta()
+        start = partial(Child, command=("sh", str(STEPS)))
+        self.executor = Executor(self.ledger, self.jobs, instant=self.instant, start=start)
+
+    def instant(self) -> datetime:
+        return clock.instant() + self.ahead
+
+    def body(self, command: str, shell: str) -> None:
+        """What a step does from now on, before it ends well; `exit 1` ends it otherwise."""
+        (settings.home() / f"{command}.sh").write_text(shell, encoding="utf-8")
+
+    def ask(self, job: Job | None = None) -> str:
+        """A run asked for by hand."""
+        run = asked(job or self.jobs[0], "manual", NOON, self.instant())
+        assert self.ledger.record(run)
+        return run.run_id
+
+    def run(self, run_id: str) -> Run:
+        found = self.ledger.run(run_id)
+        assert found is not None
+        return found
+
+    def step(self, run_id: str, name: str) -> Step:
+        return next(step for step in self.run(run_id).steps if step.step == name)
+
+    def turn_until(self, reached: Callable[[], bool], within_s: float = 120.0) -> None:
+        """Turns until something is so; pauses between tries are jumped over."""
+        give_up_at = time.monotonic() + within_s
+        while not reached():
+            assert time.monotonic() < give_up_at
+            self.executor.turn()
+            works = self.executor.works.values()
+            pauses = [one.next_at for work in works for one in work.steps if one.next_at]
+            if pauses and not any(work.child for work in works):
+                self.ahead += max(min(pauses) - self.instant(), timedelta())
+            time.sleep(0.02)
+
+    def finish(self, run_id: str) -> Run:
+        """Work a run off."""
+        self.turn_until(lambda: self.run(run_id).status not in ("due", "running"))
+        return self.run(run_id)
+
+
+def begun() -> list[str]:
+    """Every step body that ever began, as `run_id arguments`."""
+    try:
+        return (settings.home() / "begun.log").read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+
+
+def main(port: int) -> int:
+    """The resident process itself, tied children and all, with the bodies of steps.sh."""
+
+    def start(order: object) -> Child:
+        return Child(order, tuple(tether.tied(["sh", str(STEPS)])))  # type: ignore[arg-type]
+
+    return Resident(start).run(port)
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1])))

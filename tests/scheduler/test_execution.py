@@ -1,0 +1,173 @@
+"""What goes wrong within a run: a source that fails, hangs, or asks to come back later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from reports import incidents
+from scheduler import child, retries
+from signalroom import clock, settings
+from tests.scheduler.bench import DAY, PULL, Bench, begun
+
+FAILS = """
+echo '{"source": "redtrack", "client": "713", "rows": {"t": 3}, "failures": []}'
+echo '{"source": "everflow", "client": "713", "error_class": "%s", "failures": ["it says no"]}'
+exit 1
+"""
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    one = Bench()
+    yield one
+    one.executor.stop(1.0)
+    one.ledger.close()
+
+
+def open_subjects() -> set[tuple[str, str]]:
+    return {(one.client_id, one.subject) for one in incidents.open_incidents()}
+
+
+def test_steps_are_done_in_order_with_the_days_of_the_run(bench: Bench) -> None:
+    run = bench.finish(bench.ask())
+    assert run.status == "done"
+    assert [step.status for step in run.steps] == ["done"] * 5
+    assert run.rows == 2
+    since = (DAY - timedelta(days=3)).isoformat()
+    assert [line.split(" ", 1)[1] for line in begun()] == [
+        f"ingest everflow redtrack --json --since everflow:{since} --since redtrack:{since}",
+        "build --json",
+        f"report daily_ccw --date {DAY - timedelta(days=1)} --send --when-complete --json",
+        f"report daily_exp --date {DAY - timedelta(days=1)} --send --when-complete --json",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error_class", "tries"),
+    [
+        ("CredentialsError", 1),
+        ("ConfigurationError", 1),
+        ("AnswerError", 1),
+        ("SourceError", 5),
+        ("WarehouseError", 5),
+        ("KeyError", 3),
+    ],
+)
+def test_a_failing_source_is_tried_as_its_error_deserves_and_stops_nothing_else(
+    bench: Bench, error_class: str, tries: int
+) -> None:
+    bench.body("ingest", FAILS % error_class)
+    run = bench.finish(bench.ask())
+    assert run.status == "done_with_errors"
+    assert str(run.error).startswith("ingest:everflow: it says no")
+    assert {step.step: step.status for step in run.steps} == {
+        "ingest:everflow": "failed",
+        "ingest:redtrack": "done",
+        "dbt": "done",
+        "report:daily_ccw": "done",
+        "report:daily_exp": "done",
+    }
+    asked = [line for line in begun() if " ingest " in line]
+    assert len(asked) == tries
+    assert all("redtrack" not in line for line in asked[1:])
+    assert open_subjects() == {("713", "ingest:everflow")}
+    bench.body("ingest", "")
+    assert bench.finish(bench.ask()).status == "done"
+    assert open_subjects() == set()
+
+
+def test_pauses_double_from_a_second_to_five_minutes() -> None:
+    for failed, seconds in [(1, 1), (2, 2), (3, 4), (4, 8), (20, 300)]:
+        pauses = [retries.pause(failed).total_seconds() for _ in range(50)]
+        assert 0.75 * seconds <= min(pauses) < max(pauses) <= 1.25 * seconds
+
+
+def test_what_a_database_says_in_passing_is_tried_again_and_a_failed_test_is_not() -> None:
+    assert retries.tries("Unknown", "deadlock detected") == 5
+    assert retries.tries("TestsFailed", "dbt test not_null_orders fails") == 1
+
+
+def test_hung_work_is_ended_at_its_limit_with_all_that_it_started(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "GRACE_S", 0.5)
+    stubborn = "trap '' TERM; sleep 300 & echo $! >> $SIGNALROOM_HOME/grandchildren; wait; wait"
+    bench.body("build", stubborn)
+    hung = replace(PULL, name="hung", limit=0.01)  # type: ignore[arg-type]
+    bench.jobs = (hung,)
+    bench.executor._jobs = {"hung": hung}
+    run = bench.finish(bench.ask(hung))
+    assert run.status == "done_with_errors"
+    assert bench.step(run.run_id, "dbt").status == "failed"
+    assert "its limit" in str(bench.step(run.run_id, "dbt").error)
+    assert bench.step(run.run_id, "report:daily_ccw").status == "done"
+    pids = (settings.home() / "grandchildren").read_text(encoding="utf-8").split()
+    assert len(pids) == 2
+    for pid in pids:
+        stat = Path(f"/proc/{pid}/stat")
+        assert not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] in "ZX"
+
+
+def test_a_vendor_that_asks_to_wait_is_asked_then_and_by_nobody_before(bench: Bench) -> None:
+    until = clock.instant() + timedelta(hours=2)
+    bench.body(
+        "ingest",
+        'case "$*" in *everflow*) echo \'{"source": "everflow", "client": "713", "failures": '
+        f'["later"], "error_class": "DeferredError", "deferred_until": "{until.isoformat()}"}}\'; '
+        'echo \'{"source": "redtrack", "client": "713", "rows": {}, "failures": []}\'; exit 1;; '
+        "esac",
+    )
+    first = bench.finish(bench.ask())
+    assert (first.status, first.resume_at) == ("waiting", until)
+    assert [step.status for step in first.steps] == ["deferred", *["done"] * 4]
+    assert open_subjects() == set()
+
+    second = bench.finish(bench.ask())
+    assert second.status == "waiting"
+    assert bench.run(first.run_id).status == "done_with_errors"
+    assert f"{second.run_id} asks instead" in str(bench.run(first.run_id).error)
+    assert sum("everflow" in line for line in begun()) == 1
+
+    bench.body("ingest", "")
+    bench.ahead += timedelta(hours=2, seconds=5)
+    bench.turn_until(lambda: bench.run(second.run_id).status == "done")
+    mine = [line.split()[1] for line in begun() if line.startswith(second.run_id)]
+    assert mine == ["ingest", "build", *["report"] * 2, "ingest", "build", *["report"] * 2]
+
+
+def test_a_report_waits_for_its_data_and_the_run_is_over(bench: Bench) -> None:
+    bench.body("report", 'echo \'{"report": "x", "client": "713", "waits": true}\'; exit 0')
+    run = bench.finish(bench.ask())
+    assert (run.status, bench.step(run.run_id, "report:daily_ccw").status) == ("done", "waiting")
+
+
+def test_jobs_share_no_source_at_a_time_and_a_long_one_holds_up_no_other(bench: Bench) -> None:
+    files = replace(PULL, name="files", sources=("s3_exports",), reports=())
+    late = replace(PULL, name="late")
+    bench.executor._jobs = {job.name: job for job in (PULL, files, late)}
+    hold = settings.home() / "hold"
+    hold.touch()
+    bench.body(
+        "ingest", 'case "$2" in s3*) while [ -f $SIGNALROOM_HOME/hold ]; do sleep 0.05; done; esac'
+    )
+    long, pull, third = bench.ask(files), bench.ask(), bench.ask(late)
+    again = bench.ask(files)
+    bench.turn_until(lambda: bench.run(third).status == "done")
+    assert bench.run(pull).status == "done"
+    assert bench.run(pull).finished_at <= bench.run(third).started_at  # type: ignore[operator]
+    assert (bench.run(long).status, bench.run(again).status) == ("running", "due")
+    hold.unlink()
+    bench.turn_until(lambda: bench.run(again).status == "done")
+
+
+def test_a_killed_child_is_begun_again(bench: Bench) -> None:
+    bench.body(
+        "build", "if [ ! -f $SIGNALROOM_HOME/x ]; then touch $SIGNALROOM_HOME/x; kill -9 $$; fi"
+    )
+    run = bench.finish(bench.ask())
+    assert (run.status, bench.step(run.run_id, "dbt").attempt) == ("done", 2)
