@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from scheduler import owner
+from scheduler.child import Child, Start
 from scheduler.executor import Executor
 from scheduler.ledger_work import WorkLedger
 from scheduler.records import OPEN_RUNS, Run
