@@ -21,6 +21,8 @@ def build(arguments: tuple[str, ...], as_json: bool) -> None:
       signalroom build -- --select daily_performance+
     """
     from cli.console import Display, complain
+    from scheduler.watch import look
+    from signalroom.errors import SignalRoomError
     from signalroom.masking import mask
     from transform import reference
     from transform.build import build as dbt_build
@@ -44,6 +46,10 @@ def build(arguments: tuple[str, ...], as_json: bool) -> None:
             step.fail(f"{said}, {len(result.failures)} failed; what they guard is as before")
         else:
             step.finish(said)
+        try:
+            look(result.warnings)
+        except SignalRoomError as error:
+            display.note(f"what looks wrong was not written down: {error}")
     if as_json:
         failures = [mask(failure) for failure in result.failures]
         click.echo(json.dumps({**vars(result), "failures": failures}))

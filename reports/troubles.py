@@ -1,34 +1,19 @@
-"""Troubles in words: what can go wrong, what was kept, and what to do now, in one place.
+"""Troubles in words: what looks wrong, what was kept, and what to do now, in one place.
 
-Each function gives the Trouble for reports.incidents.report_trouble; its kind, client and subject
-settle it again. Nothing here reads or writes anything.
+A step that fails is the scheduler's to tell, with the words of its command. Each function gives the
+Trouble for reports.incidents.report_trouble; its kind, client and subject settle it again. Nothing
+here reads or writes anything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 
 from reports.figures import money
 from reports.trouble import ALL_CLIENTS, Trouble
 from reports.wording import clean, day_name, moment
-
-
-def build_failed(failures: Sequence[str]) -> Trouble:
-    """Models or tests of dbt that failed, each in one line that begins with its name."""
-    noun = "check or table" if len(failures) == 1 else "checks or tables"
-    return Trouble(
-        kind="build_failed",
-        client_id=ALL_CLIENTS,
-        subject="dbt",
-        severity="critical",
-        title=f"dbt build failed: {len(failures)} {noun}",
-        detail=f"{_lines(failures)} What they guard keeps its last good numbers; everything else "
-        "is up to date.",
-        repair="`signalroom build` shows it again; a number that does not add up is in the raw "
-        "tables or in the client's files.",
-    )
 
 
 def build_warned(warnings: Sequence[str]) -> Trouble:
@@ -60,33 +45,14 @@ def dead_letters(client_id: str, source: str, count: int) -> Trouble:
     )
 
 
-def file_refused(client_id: str, source: str, file: str, reason: str) -> Trouble:
-    """A file that was refused whole."""
-    return Trouble(
-        kind="file_refused",
-        client_id=client_id,
-        subject=f"{source}:{file}",
-        severity="warning",
-        title=f"{source}: a file was refused",
-        detail=f"{file}: {reason} Nothing of it was loaded; what an earlier version of it brought "
-        "is still there.",
-        repair="Have the file written again; the next pull reads it by itself.",
-    )
-
-
 def source_late(
-    client_id: str,
-    source: str,
-    last_success: datetime | None,
-    last_due: datetime,
-    grace: timedelta,
-    now: datetime,
+    client_id: str, source: str, last_success: datetime | None, due: datetime | None
 ) -> Trouble | None:
-    """A source whose last success is older than its schedule plus some grace; None while it is not.
+    """A source that was not loaded since it was due; None when it was, or nothing was due.
 
-    `last_due` is the latest instant at which the schedule wanted it loaded.
+    `due` is the latest instant for which the schedule wanted it loaded and whose grace is over.
     """
-    if now <= last_due + grace or (last_success is not None and last_success >= last_due):
+    if due is None or (last_success is not None and last_success >= due):
         return None
     known = "It was never loaded" if last_success is None else f"Last loaded {moment(last_success)}"
     return Trouble(
@@ -95,7 +61,7 @@ def source_late(
         subject=source,
         severity="warning",
         title=f"{source} is late",
-        detail=f"{known}; it was due {moment(last_due)}. The tables keep what they had, and "
+        detail=f"{known}; it was due {moment(due)}. The tables keep what they had, and "
         "reports name it as late.",
         repair=f"`signalroom status` says why; `signalroom ingest {source}` asks it now.",
     )
@@ -130,19 +96,6 @@ def delivery_failed(
         detail=f"{reason}. The other recipients have it, and the message is kept in the outbox.",
         repair=f"Mend the recipient or the key, then `signalroom report {report} --send`: it goes "
         "only to those who lack it.",
-    )
-
-
-def run_overdue(job: str, due: datetime) -> Trouble:
-    """A job that should have run by now."""
-    return Trouble(
-        kind="run_overdue",
-        client_id=ALL_CLIENTS,
-        subject=job,
-        severity="critical",
-        title=f"{job} has not run",
-        detail=f"It was due {moment(due)}. The tables keep what they had.",
-        repair=f"`signalroom status` says what is running; `signalroom trigger {job}` runs it now.",
     )
 
 

@@ -1,0 +1,120 @@
+"""What looks wrong in the warehouse is an incident as long as it looks so, and no longer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from reports import troubles
+from reports.incidents import open_incidents
+from scheduler import watch
+from tests.support.warehouse import Warehouse, empty_warehouse
+
+NOW = "2026-11-19T09:30:00-05:00"
+LATE = "2026-11-19 05:00:00+00"
+TABLES = """
+create schema ops; create schema marts;
+create table ops.loads (_client_id text, source text, table_name text, as_of timestamptz);
+create table ops.dead_letters (_client_id text, source text, resolved_at timestamptz);
+create table marts.unmapped_spend
+    (_client_id text, date date, source_name text, cost decimal(38, 18));
+"""
+
+
+@pytest.fixture
+def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
+    with empty_warehouse("duckdb", tmp_path / "home", None) as warehouse:
+        warehouse.activate(monkeypatch)
+        monkeypatch.setenv("SIGNALROOM_NOW", NOW)
+        yield warehouse
+
+
+def look(*warnings: str) -> dict[tuple[str, str, str], str]:
+    watch.look(warnings)
+    return {(one.kind, one.client_id, one.subject): one.title for one in open_incidents()}
+
+
+def test_each_finding_comes_with_its_cause_and_goes_with_it(watched: Warehouse) -> None:
+    watched.execute(TABLES)
+    assert look() == {}
+    watched.execute(
+        f"insert into ops.loads values ('713', 'redtrack', 'daily_spend', '{LATE}'),"
+        " ('713', 'everflow', 'daily_stats', '2026-11-19 14:05:00+00')"
+    )
+    watched.execute("insert into ops.dead_letters values ('cti', 's3_exports', null)")
+    watched.execute(
+        "insert into marts.unmapped_spend values"
+        " ('713', '2026-11-17', 'New Source', 11.10), ('713', '2026-11-18', 'New Source', 20),"
+        " ('713', '2026-11-18', 'Free Source', 0), ('713', '2026-11-01', 'Old Source', 5),"
+        " ('gone', '2026-11-18', 'Whose Source', 5)"
+    )
+    found = {
+        ("source_late", "713", "redtrack"): "redtrack is late",
+        ("dead_letters", "cti", "s3_exports"): "s3_exports: 1 row waits in dead letters",
+        ("unmapped_spend", "713", "unmapped:New Source"): "Unmapped spend on New Source",
+        ("build_warned", "*", "dbt"): "dbt build: 1 check warns",
+    }
+    assert look("dbt test not_null_x (m.yml) warns") == found
+    look("dbt test not_null_x (m.yml) warns")
+    assert {one.count for one in open_incidents()} == {1}, "found again is no repeat"
+    (spend,) = [one for one in open_incidents() if one.kind == "unmapped_spend"]
+    assert spend.detail.startswith("$20.00 on Wed, Nov 18 belongs to no affiliate.")
+    assert "data/clients/713/mappings/internal-affiliates.csv" in spend.repair
+    watched.execute("insert into ops.dead_letters values ('cti', 's3_exports', null)")
+    assert look()["dead_letters", "cti", "s3_exports"] == (
+        "s3_exports: 2 rows wait in dead letters"
+    )
+    watched.execute("update ops.loads set as_of = '2026-11-19 14:05:00+00'")
+    watched.execute("update ops.dead_letters set resolved_at = '2026-11-19 14:05:00+00'")
+    watched.execute("delete from marts.unmapped_spend")
+    assert look() == {}
+
+
+def test_warehouse_without_anything_looks_right(watched: Warehouse) -> None:
+    assert look() == {}
+
+
+@pytest.mark.parametrize(("now", "is_late"), [("09:29", False), ("09:31", True)])
+def test_source_is_late_once_its_time_and_some_grace_have_passed(
+    watched: Warehouse, monkeypatch: pytest.MonkeyPatch, now: str, is_late: bool
+) -> None:
+    watched.execute(TABLES)
+    watched.execute(
+        "insert into ops.loads values"
+        " ('713', 'everflow', 'daily_stats', '2026-11-19 13:01:00+00')"  # 08:01, due at 09:00
+    )
+    monkeypatch.setenv("SIGNALROOM_NOW", f"2026-11-19T{now}:00-05:00")
+    assert (("source_late", "713", "everflow") in look()) == is_late
+
+
+def test_source_that_was_never_loaded_or_never_due_is_told_apart() -> None:
+    due = datetime(2026, 11, 19, 13, tzinfo=UTC)
+    never = troubles.source_late("713", "everflow", None, due)
+    assert never is not None
+    assert never.detail.startswith("It was never loaded; it was due Nov 19, 08:00 EST.")
+    late = troubles.source_late("713", "everflow", due - timedelta(minutes=1), due)
+    assert late is not None
+    assert late.detail.startswith("Last loaded Nov 19, 07:59 EST; it was due")
+    assert troubles.source_late("713", "everflow", due, due) is None
+    assert troubles.source_late("713", "everflow", None, None) is None
+
+
+def test_every_trouble_says_what_was_kept_and_what_to_do() -> None:
+    day = date(2026, 11, 18)
+    found = [
+        troubles.build_warned(["dbt test a warns"] * 5),
+        troubles.dead_letters("713", "s3_exports", 1204),
+        troubles.unmapped_spend("713", " ", day, Decimal("1.005")),
+        troubles.delivery_failed("713", "Slack", "C0X", "daily_ccw", "Slack refused: is_archived"),
+    ]
+    for one in found:
+        assert one.title
+        assert one.detail.endswith(".")
+        assert one.repair.endswith(".")
+    assert "And 2 more." in found[0].detail
+    assert found[1].title == "s3_exports: 1,204 rows wait in dead letters"
+    assert found[2].title == "Unmapped spend on (no name)"
