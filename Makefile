@@ -83,7 +83,7 @@ chaos-readers: $(READY) ## Read marts in a loop through 200 builds on PostgreSQL
 build: $(READY) ## Build and test the models on what is loaded (dbt build)
 	@$(BIN)/signalroom build
 
-diff: $(READY) ## Show which cells of the marts differ from BASE=main, on made-up data
+diff: $(READY) ## Show which cells of the marts differ from BASE=main
 	@$(BIN)/python -m transform diff --base $(BASE) $(ARGS)
 
 state: $(READY) ## Save the models of BASE=main, for dbt build -s state:modified+

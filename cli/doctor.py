@@ -52,12 +52,15 @@ def _settings(good: Callable[[str], None]) -> None:
 def _warehouse(good: Callable[[str], None]) -> None:
     from signalroom import settings
     from signalroom.connections import duckdb_connection, duckdb_path, postgres_connection
+    from signalroom.warehouse import read
 
     if settings.target() == "postgres":
         settings.require("SIGNALROOM_HASH_SALT")
         with postgres_connection() as connection, connection.cursor() as cursor:
             cursor.execute("show server_version")
             good(f"PostgreSQL {cursor.fetchone()[0]} answers")
+        [reader] = read("select current_user as role", client_id="*")
+        good(f"reports read as {reader['role']}")
         return
     if duckdb_path().exists():
         with duckdb_connection(read_only=True):

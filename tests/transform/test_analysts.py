@@ -46,9 +46,16 @@ class Walk:
 
 def shell(folder: Path, command: str, extra: Mapping[str, str]) -> str:
     """What a command said that must end well."""
+    done = bash(folder, command, extra)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def bash(folder: Path, command: str, extra: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a line in the copy as its own analyst."""
     identity = {"NAME": "Ana", "EMAIL": "ana@example.org"}
     who = {f"GIT_{role}_{name}": value for name, value in identity.items() for role in ROLES}
-    done = subprocess.run(
+    return subprocess.run(
         ["bash", "-c", command],
         cwd=folder,
         # the copy's own modules, before those of the installed project
@@ -58,8 +65,6 @@ def shell(folder: Path, command: str, extra: Mapping[str, str]) -> str:
         text=True,
         timeout=TIMEOUT_S,
     )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +149,35 @@ def test_sources_are_fresh_right_after_the_main_job(walk: Walk) -> None:
     found = json.loads((walk.folder / "target" / "sources.json").read_text())["results"]
     assert {one["status"] for one in found} == {"pass"}
     assert "source.signalroom.everflow.daily_stats" in {one["unique_id"] for one in found}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "mistake"),
+    [
+        (
+            "{0}\n{1}\nAgain,,{2},n/a,n/a,n/a,n/a\n",
+            ":3: source {2} is mapped twice",
+        ),
+        ("{0}\nNew,,s-new,n/a,G2 - Meta,99,CCW\n", ":2: advertiser 99 is unknown"),
+        ("{0},notes\n{1},\n", ":1: the header has to be"),
+    ],
+    ids=["a duplicate source", "an unknown advertiser", "a stray column"],
+)
+def test_a_bad_edit_of_a_clients_file_is_named_before_dbt_starts(
+    walk: Walk, wrong: str, mistake: str
+) -> None:
+    file = walk.folder / "data/clients/713/mappings/internal-affiliates.csv"
+    good = file.read_text(encoding="utf-8-sig")
+    header, first = good.splitlines()[:2]
+    source_id = first.split(",")[2].strip()
+    file.write_text(wrong.format(header, first, source_id))
+    for command in (".venv/bin/signalroom build", ".venv/bin/python -m transform diff"):
+        done = bash(walk.folder, command, {})
+        assert done.returncode == 1
+        assert f"{file.relative_to(walk.folder)}{mistake.format('', '', source_id)}" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert done.stdout == ""
+    file.write_text(good)
 
 
 def descendants(manifest: Mapping[str, Any], start: str) -> set[str]:

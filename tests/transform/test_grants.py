@@ -180,7 +180,9 @@ def test_schemas_and_marts_that_were_opened_by_hand_are_named_and_closed(
         "revoke usage on schema everflow from anon; revoke usage on schema ops from public"
     )
     nobody_but_the_reader(built)
-    assert "Schema" not in signalroom_cli("doctor", env=built.warehouse.environment).stderr
+    repaired = signalroom_cli("doctor", env=built.warehouse.environment)
+    assert "Schema" not in repaired.stderr
+    assert f"reports read as {READER}" in repaired.stdout
 
 
 def test_an_analysts_own_schemas_leave_everybody_elses_alone(built: Supabase, dbt: Dbt) -> None:
