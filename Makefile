@@ -86,7 +86,7 @@ build: $(READY) ## Build and test the models on what is loaded (dbt build)
 diff: $(READY) ## Show which cells of the marts differ from BASE=main
 	@$(BIN)/python -m transform diff --base $(BASE) $(ARGS)
 
-state: $(READY) ## Save the models of BASE=main, for dbt build -s state:modified+
+state: $(READY) ## Save the models of BASE=main, for dbt -s state:modified+
 	@$(BIN)/python -m transform state --base $(BASE)
 
 docs: $(READY) ## Write dbt's documentation of all tables to target/index.html
@@ -107,7 +107,7 @@ down: ## Stop the containers; data stays in their volumes
 logs: ## Follow the logs of the containers
 	docker compose logs --follow --tail 200
 
-reset: ## Remove local warehouse and outbox, for instance after the demo
+reset: ## Remove local warehouse and outbox, as after the demo
 	rm -rf .signalroom
 
 clean: ## Remove what can be made again; warehouse and outbox stay
