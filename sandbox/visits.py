@@ -99,6 +99,8 @@ def _event(rng: random.Random, at: int, place: int) -> Event:
         "utm_source": rng.choice(("facebook", "google", None)),
         "step": {"number": rng.randrange(1, 6), "tags": ["a", 1, None, True]},
     }
+    if visitor % 10:  # the rest comes from a server, which knows of no session
+        properties["$session_id"] = f"session-{visitor}-{at // (6 * HOUR * MICRO)}"
     if name == "purchase":
         properties |= {"value": rng.choice((25.5, 99, 412.37000000000006)), "currency": "USD"}
         properties["billing"] = {"postcode": f"{rng.randrange(1000, 9999):05d}"}

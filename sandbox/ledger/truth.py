@@ -7,11 +7,13 @@ from functools import cached_property
 from pathlib import Path
 
 from sandbox.clock import days_between
+from sandbox.ledger.engagement import email_engagement, funnel_daily, prospects_by_day
 from sandbox.ledger.events import clicks, conversions
 from sandbox.ledger.lists import advertisers, affiliates, campaigns, offers, sources
 from sandbox.ledger.marketing import MarketingTruth
 from sandbox.ledger.orders import files_of, orders_of
 from sandbox.ledger.performance import Directory, daily_performance, daily_summary, unmapped_spend
+from sandbox.ledger.projects import daily_project_performance, lines_of
 from sandbox.ledger.rows import Row, daily_spend, daily_stats
 from sandbox.ledger.sheets import sheet
 from sandbox.orders.delivery import Delivery
@@ -27,7 +29,8 @@ class Truth(MarketingTruth):
     """
 
     tables = ("daily_stats", "daily_spend", "daily_performance", "daily_summary",
-              "unmapped_spend", "orders", "files", "conversions", "affiliates", "advertisers",
+              "unmapped_spend", "daily_project_performance", "funnel_daily", "email_engagement",
+              "orders", "files", "conversions", "affiliates", "advertisers",
               "offers", "campaigns", "sources", "targets", "budgets",
               *MarketingTruth.marketing_tables)  # fmt: skip
 
@@ -70,6 +73,26 @@ class Truth(MarketingTruth):
     def unmapped_spend(self) -> list[Row]:
         """`marts.unmapped_spend`"""
         return unmapped_spend(self.client, self.daily_spend, self._directory)
+
+    @cached_property
+    def daily_project_performance(self) -> list[Row]:
+        """`marts.daily_project_performance`"""
+        return daily_project_performance(
+            self.client, self.days, lines_of(self.client), self.daily_performance, self.conversions
+        )
+
+    @cached_property
+    def funnel_daily(self) -> list[Row]:
+        """`marts.funnel_daily`, one row per day asked for"""
+        prospects = prospects_by_day(self._deliveries(), self._now)
+        return funnel_daily(
+            self.client, self.posthog_events, prospects, self.orders, self.daily_summary
+        )
+
+    @cached_property
+    def email_engagement(self) -> list[Row]:
+        """`marts.email_engagement`"""
+        return email_engagement(self.client, self.mautic_email_stats, self.mautic_emails)
 
     @cached_property
     def orders(self) -> list[Row]:

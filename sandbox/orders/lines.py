@@ -104,11 +104,16 @@ def _person(order: Order) -> dict[str, str]:
     cells = {f"{kind}_{name}": value for kind in ("billing", "delivery")
              for name, value in address.items()}  # fmt: skip
     return cells | {
-        "customers_id": str(100_000 + luck % 99_991), "prospects_id": str(luck % 9_999_991),
+        "customers_id": str(100_000 + luck % 99_991), "prospects_id": prospect_id(order),
         "cc_num_masked": f"4111XXXXXXXX{luck % 10000:04d}", "cc_expires": "0927",
         "ip_address": f"203.0.113.{luck % 250}", "notes": _NOTES[luck // 256 % 6],
         "transaction_id": f"tx-{luck:08x}", "auth_id": f"A{luck % 99991:05d}",
     }  # fmt: skip
+
+
+def prospect_id(order: Order) -> str:
+    """The shop's id of the person who left an address."""
+    return str(order.luck % 9_999_991)
 
 
 def prospect_line(order: Order, terse_flags: bool) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import date, timedelta
 from subprocess import CompletedProcess
 from typing import Any
 
@@ -26,6 +27,7 @@ class MainJob:
     environments: dict[Target, dict[str, str]]
     said: dict[Target, CompletedProcess[str]]
     truth: dict[str, Truth]
+    first_recent_day: date
 
     def table(self, target: Target, name: str) -> list[dict[str, Any]]:
         """The rows of a table, dlt's own columns left out."""
@@ -68,5 +70,9 @@ def main_job(
             warehouses[target], environments[target] = warehouse, env
             said[target] = signalroom_cli("run", env=env)
         yield MainJob(
-            warehouses, environments, said, {client: agency.truth(client) for client in CLIENTS}
+            warehouses,
+            environments,
+            said,
+            {client: agency.truth(client) for client in CLIENTS},
+            agency.calendar.today() - timedelta(days=35),
         )

@@ -18,6 +18,7 @@ from tests.support.processes import dbt, signalroom_cli
 from tests.support.warehouse import Target, Warehouse
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits for the whole job on both engines
+BASES = {"allocated", "direct"}
 TARGETS: tuple[Target, ...] = ("duckdb", "postgres")
 MARTS = (
     "marts.daily_performance",
@@ -30,7 +31,12 @@ FURTHER_MARTS = (
     "marts.weekly_rollup",
     "marts.state_performance",
     "marts.mapping_gaps",
+    "marts.daily_project_performance",
+    "marts.funnel_daily",
+    "marts.email_engagement",
 )
+# of these the job loads 36 days at first
+RECENT_MARTS = ("marts.funnel_daily", "marts.email_engagement")
 RAW = (
     "everflow.daily_stats",
     "redtrack.daily_spend",
@@ -46,7 +52,7 @@ PERSON = re.compile(
     r"|\bLee \"Bud|O'(Brien|Neil)\b"
 )
 # load instants are of the real clock and differ from run to run
-INSTANTS = ("everflow_loaded_at", "redtrack_loaded_at")
+INSTANTS = tuple(f"{source}_loaded_at" for source in ("everflow", "redtrack", "posthog", "mautic"))
 
 
 def same(value: Any) -> Any:
@@ -80,6 +86,36 @@ def test_every_row_is_the_truth(main_job: MainJob, target: Target, client: str, 
     columns = sorted((set(truth[0]) & set(found[0])) - {*INSTANTS, "_client_id"})
     assert len(columns) >= 4
     assert rows_of(found, columns) == rows_of(truth, columns)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_projects_are_the_truth(main_job: MainJob, target: Target) -> None:
+    """Client cti's offers are two projects since 2026-11-02."""
+    for client in CLIENTS:
+        truth = main_job.truth[client].daily_project_performance
+        rows = main_job.table(target, "marts.daily_project_performance")
+        found = [row for row in rows if row["_client_id"] == client]
+        columns = sorted(set(truth[0]))
+        assert len(columns) >= 12
+        assert {row["cost_basis"] for row in truth} >= ({"direct"} if client == "713" else BASES)
+        assert rows_of(found, columns) == rows_of(truth, columns)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", RECENT_MARTS)
+def test_recent_days_are_the_truth(main_job: MainJob, target: Target, name: str) -> None:
+    start = main_job.first_recent_day
+    for client in CLIENTS:
+        rows = getattr(main_job.truth[client], name.split(".")[1])
+        truth = [row for row in rows if row["date"] >= start]
+        found = [
+            row
+            for row in main_job.table(target, name)
+            if row["_client_id"] == client and row["date"] >= start
+        ]
+        columns = sorted(set(truth[0])) if truth else []
+        assert rows_of(found, columns) == rows_of(truth, columns)
+        assert bool(truth) is ((client, name) != ("cti", "marts.email_engagement"))
 
 
 @pytest.mark.parametrize("name", [*MARTS, *FURTHER_MARTS, *RAW])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -154,11 +154,32 @@ def note_files(warehouse: Warehouse, table: str, rows_by_file: dict[str, int]) -
 
 def create_orders(warehouse: Warehouse, table: str, rows: Sequence[dict[str, object]]) -> None:
     """A table of s3_exports with the columns that its rows name, all text but those of ingest."""
-    types = {"_row_id": "bigint", "_file_date": "date"}
+    create(warehouse, f"s3_exports.{table}", rows, {"_row_id": "bigint", "_file_date": "date"})
+
+
+def create(
+    warehouse: Warehouse,
+    table: str,
+    rows: Sequence[dict[str, object]],
+    types: Mapping[str, str],
+) -> None:
+    """A raw table with the columns that its rows name, text where `types` has no other type."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     typed = ", ".join(f"{name} {types.get(name, 'text')}" for name in columns)
-    warehouse.execute(f"create table s3_exports.{table} ({typed})")
-    insert(warehouse, f"s3_exports.{table}", [tuple(map(row.get, columns)) for row in rows])
+    schema = table.partition(".")[0]
+    warehouse.execute(f"create schema if not exists {schema}; create table {table} ({typed})")
+    insert(warehouse, table, [tuple(map(row.get, columns)) for row in rows])
+
+
+def note_rows(
+    warehouse: Warehouse, source: str, table: str, rows_by_day: Mapping[date, int], client: str
+) -> None:
+    """How many rows of a table by day the vendor gave; 0 for a day that came back empty."""
+    insert(
+        warehouse,
+        "ops.control_totals",
+        [_total(client, source, table, day, "rows", count) for day, count in rows_by_day.items()],
+    )
 
 
 def insert(warehouse: Warehouse, table: str, rows: Sequence[tuple[object, ...]]) -> None:

@@ -56,3 +56,21 @@
             and _client_id in ({{ quoted(active) }})
     {%- endif -%}
 {%- endmacro %}
+
+{#- The tables of spreadsheets that were ever read, by the control totals: no YAML can name them. -#}
+{% macro spreadsheet_tables() -%}
+    {%- set tables = [] -%}
+    {%- set totals = adapter.get_relation(target.database, 'ops', 'control_totals') if execute -%}
+    {%- if totals -%}
+        {%- set names -%}
+            select distinct table_name from {{ totals }} where source = 'google_sheets' order by 1
+        {%- endset -%}
+        {%- for name in run_query(names).columns[0].values() -%}
+            {%- set table = adapter.get_relation(target.database, 'google_sheets', name) -%}
+            {%- if table -%}
+                {%- do tables.append(table) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return(tables) }}
+{%- endmacro %}

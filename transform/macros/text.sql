@@ -7,6 +7,39 @@
     nullif({{ trimmed(value) }}, '')
 {%- endmacro %}
 
+{#-
+  Names are compared in lower case. PostgreSQL's `lower` goes by the database's locale, and in the
+  locale C it leaves É as it is: a collation that knows all letters is asked for, where there is one.
+-#}
+{% macro folded(value) -%}
+    {{ return(adapter.dispatch('folded')(value)) }}
+{%- endmacro %}
+
+{% macro default__folded(value) -%}
+    lower({{ value }})
+{%- endmacro %}
+
+{% macro postgres__folded(value) -%}
+    {%- set known -%}
+        select collname from pg_catalog.pg_collation
+        where collname in ('und-x-icu', 'pg_c_utf8', 'C.utf8') order by collname desc limit 1
+    {%- endset -%}
+    {%- set names = run_query(known).columns[0].values() if execute else [] -%}
+    {%- if names -%}
+        lower({{ value }} collate "{{ names[0] }}") collate "default"
+    {%- else -%}
+        lower({{ value }})
+    {%- endif -%}
+{%- endmacro %}
+
+{#- The text under a key of a JSON object. A pattern never fails, whatever a stranger sent. -#}
+{% macro property(value, key) -%}
+    {%- set pattern = '^.*"' ~ key | replace('$', '[$]') ~ '": ?"([^"\\\\]+)".*$' -%}
+    case
+        when {{ value }} ~ '{{ pattern }}' then regexp_replace({{ value }}, '{{ pattern }}', '\1')
+    end
+{%- endmacro %}
+
 {#- The text columns of an export, trimmed, blank as null; the macros below read those. -#}
 {% macro without_blanks(columns) -%}
     {%- for column in columns %}

@@ -9,12 +9,12 @@ spellings as (
     select
         _client_id,
         affiliate_label,
-        lower(affiliate_label) as affiliate_key,
+        {{ folded('affiliate_label') }} as affiliate_key,
         min(affiliate_id) over (
-            partition by _client_id, lower(affiliate_label)
+            partition by _client_id, {{ folded('affiliate_label') }}
         ) as affiliate_id,
         row_number() over (
-            partition by _client_id, lower(affiliate_label)
+            partition by _client_id, {{ folded('affiliate_label') }}
             order by date desc, affiliate_id asc, advertiser_id asc
         ) as age
     from daily_stats

@@ -22,6 +22,8 @@ affiliate_days as (
         cast(coalesce(sum(everflow_payout), 0) as decimal(38, 18)) as everflow_payout,
         cast(coalesce(sum(everflow_revenue), 0) as decimal(38, 18)) as everflow_revenue,
         cast(coalesce(sum(redtrack_clicks), 0) as bigint) as redtrack_clicks,
+        -- a check, not a fact: null where RedTrack said nothing of it
+        cast(sum(redtrack_conversions) as bigint) as redtrack_conversions,
         cast(coalesce(sum(redtrack_cost), 0) as decimal(38, 18)) as redtrack_cost
     from ledger
     group by 1, 2, 3, 4, 5, 6, 7, 8
@@ -45,6 +47,7 @@ costed as (
         everflow_payout,
         everflow_revenue,
         redtrack_clicks,
+        redtrack_conversions,
         redtrack_cost,
         cast(
             case when is_internal or is_unmapped then redtrack_cost else everflow_payout end

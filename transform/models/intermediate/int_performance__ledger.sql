@@ -61,17 +61,18 @@ everflow_facts as (
         daily_stats.payout as everflow_payout,
         daily_stats.revenue as everflow_revenue,
         cast(null as bigint) as redtrack_clicks,
+        cast(null as bigint) as redtrack_conversions,
         cast(null as decimal(38, 18)) as redtrack_cost
     from daily_stats
     left join affiliates
         on
             daily_stats._client_id = affiliates._client_id
-            and lower(daily_stats.affiliate_label) = affiliates.affiliate_key
+            and {{ folded('daily_stats.affiliate_label') }} = affiliates.affiliate_key
     left join internal_affiliates
         on
             daily_stats._client_id = internal_affiliates._client_id
             and daily_stats.advertiser_id = internal_affiliates.advertiser_id
-            and lower(daily_stats.affiliate_label) = internal_affiliates.affiliate_key
+            and {{ folded('daily_stats.affiliate_label') }} = internal_affiliates.affiliate_key
 
 ),
 
@@ -94,6 +95,7 @@ redtrack_facts as (
         cast(null as decimal(38, 18)) as everflow_payout,
         cast(null as decimal(38, 18)) as everflow_revenue,
         clicks as redtrack_clicks,
+        conversions as redtrack_conversions,
         cost as redtrack_cost
     from spend
 
@@ -127,6 +129,7 @@ labelled as (
         facts.everflow_payout,
         facts.everflow_revenue,
         facts.redtrack_clicks,
+        facts.redtrack_conversions,
         facts.redtrack_cost
     from facts
     left join advertisers

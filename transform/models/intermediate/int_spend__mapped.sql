@@ -23,9 +23,9 @@ source_spellings as (
     select
         _client_id,
         source_name,
-        lower(source_name) as source_key,
+        {{ folded('source_name') }} as source_key,
         row_number() over (
-            partition by _client_id, lower(source_name)
+            partition by _client_id, {{ folded('source_name') }}
             order by date desc, source_id asc
         ) as age
     from spend
@@ -48,6 +48,7 @@ mapped as (
             else 'Unmapped: ' || source_spellings.source_name
         end as affiliate_label,
         spend.clicks,
+        spend.conversions,
         spend.cost
     from spend
     left join mappings
@@ -61,7 +62,7 @@ mapped as (
     left join source_spellings
         on
             spend._client_id = source_spellings._client_id
-            and lower(spend.source_name) = source_spellings.source_key
+            and {{ folded('spend.source_name') }} = source_spellings.source_key
             and source_spellings.age = 1
 
 )

@@ -21,7 +21,10 @@ summed as (
         sum(redtrack_cost) as redtrack_cost,
         sum(case when is_unmapped then cost else 0 end) as unmapped_cost,
         sum(case when is_unmapped then 0 else cost end) as mapped_cost,
-        sum(cost) as cost
+        sum(cost) as cost,
+        cast(sum(case when is_internal then conversions end) as bigint) as internal_conversions,
+        cast(sum(case when is_internal then redtrack_conversions end) as bigint)
+            as redtrack_conversions
     from costed
     group by 1, 2
 
@@ -40,9 +43,16 @@ daily as (
         cast(coalesce(summed.unmapped_cost, 0) as decimal(38, 18)) as unmapped_cost,
         cast(coalesce(summed.mapped_cost, 0) as decimal(38, 18)) as mapped_cost,
         cast(coalesce(summed.cost, 0) as decimal(38, 18)) as cost,
+        coalesce(summed.internal_conversions, 0) as internal_conversions,
+        summed.redtrack_conversions,
+        summed.redtrack_conversions - summed.internal_conversions as tracking_gap,
         days.is_complete,
+        days.everflow_is_complete,
+        days.redtrack_is_complete,
         days.everflow_loaded_at,
-        days.redtrack_loaded_at
+        days.redtrack_loaded_at,
+        days.posthog_loaded_at,
+        days.mautic_loaded_at
     from days
     left join summed
         on
@@ -69,12 +79,22 @@ final as (
         {{ exact_ratio('mapped_cost', 'conversions') }} as mapped_cpa,
         cast(everflow_revenue - cost as decimal(38, 18)) as profit,
 
+        -- health of the tracking
+        internal_conversions,
+        redtrack_conversions,
+        tracking_gap,
+        {{ exact_ratio('tracking_gap', 'internal_conversions') }} as tracking_gap_rate,
+
         -- truth
         is_complete,
+        everflow_is_complete,
+        redtrack_is_complete,
 
         -- load
         everflow_loaded_at,
-        redtrack_loaded_at
+        redtrack_loaded_at,
+        posthog_loaded_at,
+        mautic_loaded_at
     from daily
 
 )

@@ -50,6 +50,16 @@ changed as (
 
 ),
 
+derived as (
+
+    select
+        *,
+        cast(mapped_cpa - previous_mapped_cpa as decimal(18, 6)) as mapped_cpa_change,
+        cast(profit - previous_profit as decimal(38, 18)) as profit_change
+    from changed
+
+),
+
 final as (
 
     select
@@ -89,9 +99,16 @@ final as (
         {{ exact_ratio('revenue_change', 'previous_revenue') }} as revenue_change_rate,
         cost_change,
         {{ exact_ratio('cost_change', 'previous_cost') }} as cost_change_rate,
-        cast(mapped_cpa - previous_mapped_cpa as decimal(18, 6)) as mapped_cpa_change,
-        cast(profit - previous_profit as decimal(38, 18)) as profit_change
-    from changed
+        mapped_cpa_change,
+        {{ exact_ratio('mapped_cpa_change', 'previous_mapped_cpa') }} as mapped_cpa_change_rate,
+        profit_change,
+        -- what a loss grew by has no meaning as a part of it
+        cast(
+            case
+                when previous_profit > 0 then {{ exact_ratio('profit_change', 'previous_profit') }}
+            end as decimal(18, 6)
+        ) as profit_change_rate
+    from derived
 
 )
 

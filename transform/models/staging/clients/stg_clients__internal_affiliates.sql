@@ -41,7 +41,7 @@ typed as (
         -- text
         source_name,
         affiliate_label,
-        lower(affiliate_label) as affiliate_key,
+        {{ folded('affiliate_label') }} as affiliate_key,
         advertiser_label,
 
         -- truth

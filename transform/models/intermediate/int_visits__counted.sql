@@ -1,0 +1,101 @@
+-- by day, and only the days whose events were asked for anew: see forget_unless_noted
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook=[
+        "{{ forget_unless_noted('posthog', ['events'], 'cast(' ~ this ~ '.date as text)') }}",
+    ]
+) }}
+
+with events as (
+
+    select * from {{ ref('stg_posthog__events') }}
+
+),
+
+control_totals as (
+
+    select * from {{ ref('stg_ops__control_totals') }}
+
+),
+
+-- a day that came back empty was asked for all the same
+days as (
+
+    select
+        _client_id,
+        date,
+        loaded_at as noted_at
+    from control_totals
+    where source = 'posthog' and table_name = 'events' and measure = 'rows'
+    union
+    select
+        events._client_id,
+        events.date,
+        cast(null as timestamptz) as noted_at
+    from events
+    left join control_totals as noted
+        on
+            events._client_id = noted._client_id
+            and events.date = noted.date
+            and noted.source = 'posthog'
+            and noted.table_name = 'events'
+            and noted.measure = 'rows'
+    where noted._client_id is null
+
+),
+
+missing_days as (
+
+    select
+        days._client_id,
+        days.date,
+        days.noted_at
+    from days
+    {% if is_incremental() %}
+    left join {{ this }} as known
+        on
+            days._client_id = known._client_id
+            and days.date = known.date
+    where known._client_id is null
+    {% endif %}
+
+),
+
+visits as (
+
+    select
+        missing_days._client_id,
+        missing_days.date,
+        missing_days.noted_at,
+        events.event_id,
+        events.event_name,
+        events.distinct_id,
+        -- what comes without a session, as from a server, is one of its visitor
+        coalesce({{ property('events.properties', '$session_id') }}, events.distinct_id)
+            as session_id
+    from missing_days
+    left join events
+        on
+            missing_days._client_id = events._client_id
+            and missing_days.date = events.date
+
+),
+
+counted as (
+
+    select
+        _client_id,
+        date,
+        count(distinct session_id) as sessions,
+        count(distinct distinct_id) as visitors,
+        count(case when event_name = '$pageview' then 1 end) as pageviews,
+        count(event_id) as events,
+        max(noted_at) as noted_at
+    from visits
+    group by 1, 2
+
+)
+
+select * from counted
