@@ -46,7 +46,7 @@ def _record(found: Status) -> dict[str, Any]:
     return {
         "at": local_iso(found.at),
         "scheduler": {
-            "alive": found.is_alive,
+            "alive": found.is_alive if found.is_ledger_read else None,
             "last_beat": local_iso(beat.at) if beat else None,
             "started_at": local_iso(beat.started_at) if beat else None,
         },
@@ -86,7 +86,7 @@ def _record(found: Status) -> dict[str, Any]:
                 "repair": one.repair,
                 "since": local_iso(one.opened_at),
             }
-            for one in found.incidents
+            for one in found.incidents or ()
         ],
         "unreadable": list(found.unreadable),
     }
@@ -106,7 +106,7 @@ def _show(console: Console, found: Status) -> None:
             console.print(table)
     if found.incidents:
         console.print("\n[bold]Open alerts[/]")
-    for one in found.incidents:
+    for one in found.incidents or ():
         colour = {"critical": "red", "warning": "yellow"}.get(one.severity, "default")
         console.print(
             f"  [{colour}]{one.severity}[/] {one.client_id} {escape(one.title)} "
@@ -114,7 +114,7 @@ def _show(console: Console, found: Status) -> None:
         )
     if found.incidents or found.facts:
         console.print()
-    if not found.incidents and not any("Alerts" in line for line in found.unreadable):
+    if found.incidents == ():
         console.print("No alert is open.")
     letters = found.facts.letters if found.facts else ()
     if letters:
@@ -129,7 +129,9 @@ def _headline(found: Status) -> str:
     from signalroom import clock
 
     now = f"{found.at.astimezone(clock.zone()):%a %d %b %Y %H:%M %Z}"
-    if found.beat is None:
+    if not found.is_ledger_read:
+        said = "[yellow]whether a scheduler lives cannot be read now[/]"
+    elif found.beat is None:
         said = "no scheduler was ever started here; `signalroom scheduler` is it"
     elif found.is_alive:
         said = f"[green]the scheduler lives[/], since {when(found.beat.started_at)}"
@@ -187,7 +189,7 @@ def _jobs(found: Status) -> Table:
             table.add_row(*first, began, took, rows, styled(run.status))
             first = ("", "")
         if not one.runs:
-            table.add_row(*first, "never ran", "", "", "")
+            table.add_row(*first, "never ran" if found.is_ledger_read else "-", "", "", "")
     return table
 
 

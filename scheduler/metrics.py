@@ -71,16 +71,19 @@ def _gauge(name: str, words: str, labels: Sequence[str] = (), **given: Any) -> M
 
 
 def _process(status: Status) -> Iterator[Metric]:
+    if status.incidents is not None:
+        severities = [one.severity for one in status.incidents]
+        names = ("critical", "warning", "notice")
+        samples: Samples = [((name,), severities.count(name)) for name in names]
+        yield _gauge("incidents_open", "Open alerts", ["severity"], samples=samples)
+    if not status.is_ledger_read:
+        return  # what is not known is not zero
     if status.beat:
         at = status.beat.at.timestamp()
         yield _gauge("last_tick_timestamp_seconds", "The scheduler's last tick", value=at)
     yield _gauge("scheduler_alive", "Whether it has ticked in three minutes", value=status.is_alive)
     yield _gauge("runs_open", "Runs that are due, running or waiting", value=len(status.open_runs))
     yield _gauge("runs_overdue", "Runs past their limit", value=len(status.overdue))
-    severities = [one.severity for one in status.incidents]
-    names = ("critical", "warning", "notice")
-    samples: Samples = [((name,), severities.count(name)) for name in names]
-    yield _gauge("incidents_open", "Open alerts", ["severity"], samples=samples)
 
 
 def _jobs(status: Status) -> Iterator[Metric]:

@@ -100,10 +100,11 @@ def _worries(status: Status) -> int:
     return (
         len(status.overdue)
         + len(status.late_sources)
-        + len(status.incidents)
+        + len(status.incidents or ())
         + len(status.failed)
         + len(letters)
-        + (not status.is_alive)
+        + (status.is_ledger_read and not status.is_alive)
+        + len(status.unreadable)
     )
 
 

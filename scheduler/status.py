@@ -43,15 +43,19 @@ class JobStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """Everything at one instant: `at` in business time, `instant` on the real clock (both UTC)."""
+    """Everything at one instant: `at` in business time, `instant` on the real clock (both UTC).
+
+    `facts` and `incidents` are None, and `is_ledger_read` is false, where they could not be read.
+    """
 
     at: datetime
     instant: datetime
+    is_ledger_read: bool
     beat: Beat | None
     jobs: tuple[JobStatus, ...]
     open_runs: tuple[Run, ...]
     facts: Facts | None
-    incidents: tuple[Incident, ...]
+    incidents: tuple[Incident, ...] | None
     unreadable: tuple[str, ...]
 
     @property
@@ -122,13 +126,15 @@ def read_status(runs: int = 3, facts: Callable[[Sequence[Job]], Facts] = read_fa
     last: dict[str, list[Run]] = {}
     open_runs: list[Run] = []
     found: Facts | None = None
-    incidents: list[Incident] = []
+    incidents: tuple[Incident, ...] | None = None
     unreadable: list[str] = []
+    is_ledger_read = False
     try:
         with Ledger() as ledger:
             beat = ledger.beat()
             last = {job.name: ledger.recent(job.name, runs) for job in jobs}
             open_runs = ledger.open_runs()
+        is_ledger_read = True
     except (SignalRoomError, SQLAlchemyError) as error:
         unreadable.append(f"Runs: {mask(first_line(error))}")
     try:
@@ -138,18 +144,19 @@ def read_status(runs: int = 3, facts: Callable[[Sequence[Job]], Facts] = read_fa
     try:
         from reports.incidents import open_incidents
 
-        incidents = open_incidents()
+        incidents = tuple(open_incidents())
     except (SignalRoomError, SQLAlchemyError) as error:
         unreadable.append(f"Alerts: {mask(first_line(error))}")
     return Status(
         at=now,
         instant=instant,
+        is_ledger_read=is_ledger_read,
         beat=beat,
         jobs=tuple(
             JobStatus(job, tuple(last.get(job.name, ())), next_due(job, now)) for job in jobs
         ),
         open_runs=tuple(open_runs),
         facts=found,
-        incidents=tuple(incidents),
+        incidents=incidents,
         unreadable=tuple(unreadable),
     )

@@ -156,6 +156,10 @@ def test_a_writer_hides_the_warehouse_and_nothing_else(told: dict[str, str]) -> 
             "Freshness and dead letters",
             "Alerts",
         ]
+        assert found["scheduler"]["alive"] is None
+        text = ask(broken, "status").stdout
+        assert "whether a scheduler lives cannot be read now" in text
+        assert "never" not in text
         return
     path = f"{told['SIGNALROOM_HOME']}/warehouse.duckdb"
     code = f"import duckdb, sys; c = duckdb.connect({path!r}); print(1, flush=True); input()"

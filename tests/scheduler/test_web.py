@@ -255,8 +255,12 @@ def test_a_ledger_that_goes_away_is_a_readable_answer(
     page = client.get("/")
     assert page.status_code == 200
     assert "The run ledger cannot be opened" in page.text
+    assert "the run ledger cannot be read now" in page.text
+    assert "no scheduler has begun" not in page.text
     metrics = client.get("/metrics")
     assert "signalroom_readable 0.0" in metrics.text
+    for unknown in ("scheduler_alive", "runs_overdue", "incidents_open"):
+        assert f"signalroom_{unknown}" not in metrics.text
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SIGNALROOM_HOME", str(tmp_path / "file"))
     said = client.get(MAIL_PATH)
