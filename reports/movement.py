@@ -16,7 +16,7 @@ class Movement:
     """A number (money is a Decimal, a count an int) and the one that it is compared with.
 
     None is unknown. `shown` and `shown_before` are the amounts in cents where parts must add up
-    to their whole; where both stand side by side, the change is that of the numbers shown.
+    to their whole; the change is that of the exact numbers, as in the marts.
     """
 
     now: Value
@@ -42,8 +42,6 @@ class Movement:
             return None
         if isinstance(self.now, int) and isinstance(self.before, int):
             return self.now - self.before
-        if self.shown is not None and self.shown_before is not None:
-            return EXACT.subtract(self.shown, self.shown_before)
         return rounded(EXACT.subtract(Decimal(self.now), Decimal(self.before)))
 
     @property

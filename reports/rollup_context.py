@@ -15,7 +15,7 @@ from reports.table import Column, Table
 from reports.weeks import Week
 from reports.wording import short_day
 
-LABEL = 12
+LABEL = 15
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,8 @@ class Rollup:
                 (
                     Column(one.name, LABEL, is_name=True),
                     Column("This week", 12),
-                    Column("Change", 13),
-                    Column("", 9),
+                    Column("Change", 12),
+                    Column("", 8),
                 ),
                 tuple(_row(name, moved) for name, moved in one.measures),
             )

@@ -11,6 +11,8 @@ from reports import Rendered, compose
 from sandbox import Agency
 from tests.reports.alarm import Alarm
 from tests.reports.post import Post
+from tests.reports.weeks_world import NOW as MONDAY
+from tests.reports.weeks_world import WeekMarts
 from tests.reports.world import DAY, EXAMPLE, NOW, Affiliate, Day, Marts
 from tests.support.warehouse import Warehouse, empty_warehouse
 
@@ -72,3 +74,12 @@ def post(
     for name, value in agency.environment().items():
         monkeypatch.setenv(name, value)
     return Post(agency, marts)
+
+
+@pytest.fixture
+def weeks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WeekMarts]:
+    """Empty marts of the Monday reports on DuckDB; business time stands on a Monday, 07:35."""
+    with empty_warehouse("duckdb", tmp_path / "home", None) as warehouse:
+        warehouse.activate(monkeypatch)
+        monkeypatch.setenv("SIGNALROOM_NOW", MONDAY)
+        yield WeekMarts(warehouse)
