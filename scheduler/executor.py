@@ -29,7 +29,7 @@ LOOK_EVERY = timedelta(seconds=1)
 
 
 class Executor:
-    """Works off what is due in the ledger; `turn` is called every second or so and never waits.
+    """Works off what is due in the ledger; `turn` is called again and again and never waits.
 
     With `only` it takes no other run than that one. `instant` is the real clock.
     """

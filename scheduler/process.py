@@ -33,7 +33,7 @@ from signalroom import clock, settings
 from signalroom.errors import ConfigurationError
 
 log = logging.getLogger("scheduler")
-TURN_S = 1.0
+TURN_S = 0.25
 STALE_AFTER = timedelta(minutes=3)
 STOP_WITHIN_S = 20.0  # the containers wait longer
 KEEP_LOGS = timedelta(days=60)

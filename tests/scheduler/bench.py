@@ -31,8 +31,8 @@ class Bench:
         self.jobs = jobs or (PULL,)
         self.ledger = WorkLedger()
         self.ahead = timedelta()
-        start = partial(Child, command=("sh", str(STEPS)))
-        self.executor = Executor(self.ledger, self.jobs, instant=self.instant, start=start)
+        self.start = partial(Child, command=("sh", str(STEPS)))
+        self.executor = Executor(self.ledger, self.jobs, instant=self.instant, start=self.start)
 
     def instant(self) -> datetime:
         return clock.instant() + self.ahead

@@ -171,13 +171,13 @@ class Life:
 
     def work(self, mishap: float = 0.0) -> None:
         """Turns until nothing can be done at this moment; with that chance of a death at each."""
-        while True:
+        idle = 0
+        while idle < 2:  # the turn that ends one run does not begin the next
             self.executor.turn()
+            idle = 0 if self.executor.works else idle + 1
             if mishap and self.agency.random.random() < mishap:
                 self.die()
-                continue
-            if not self.executor.works:
-                return
+                idle = 0
             waiting = [
                 step.next_at
                 for work in self.executor.works.values()

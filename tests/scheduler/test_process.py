@@ -1,4 +1,4 @@
-"""What goes wrong with the resident process: it does not answer, or does not end."""
+"""What goes wrong with the resident process: no answer, no end, too much memory, a second one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from pathlib import Path
 
 import httpx
 
-from tests.support.processes import BIN, own_environment
+from tests.support.processes import BIN, own_environment, signalroom_cli
+
+
+def resident_kilobytes(pid: int) -> int:
+    """Memory of a process that is not swapped out."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
 
 
 def test_the_process_answers_for_its_health_and_ends_when_told(tmp_path: Path) -> None:
@@ -29,8 +35,15 @@ def test_the_process_answers_for_its_health_and_ends_when_told(tmp_path: Path) -
                 except httpx.TransportError:
                     assert time.monotonic() < give_up_at
                     time.sleep(0.2)
-            assert answer.status_code == 200
-            assert answer.json() == {"ok": True}
+            while not answer.json()["ok"]:  # not before the first tick
+                assert time.monotonic() < give_up_at
+                time.sleep(0.2)
+                answer = httpx.get(f"{address}/health", timeout=5)
+            assert (answer.status_code, answer.json()) == (200, {"ok": True})
+            assert resident_kilobytes(resident.pid) < 120 * 1024
+            second = signalroom_cli("scheduler", env=env)
+            assert second.returncode == 1
+            assert f"process {resident.pid}, since 2" in second.stderr
             assert httpx.get(f"{address}/secrets", timeout=5).status_code == 404
         finally:
             resident.send_signal(signal.SIGTERM)

@@ -1,0 +1,86 @@
+"""What goes wrong with time: an outage over the morning, a clock that jumps, a job that is new."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from scheduler.due import due
+from scheduler.ledger_work import WorkLedger
+from scheduler.schedule import Job, read_schedule
+from scheduler.tick import record_due
+from signalroom import clock
+
+JOBS = {job.name: job for job in read_schedule()}
+HOURLY = JOBS["hourly"]
+
+
+def at(day: str, hour: int, minute: int = 0) -> datetime:
+    """An instant by the wall clock of the business zone."""
+    moment = datetime.fromisoformat(day).replace(hour=hour, minute=minute, tzinfo=clock.zone())
+    return moment.astimezone(UTC)
+
+
+def begins(job: Job, last: datetime, now: datetime) -> list[datetime]:
+    return [turn.at for turn in due(job, last, now) if not turn.skipped]
+
+
+def test_down_over_six_and_seven_files_and_report_run_once_and_the_hour_is_coalesced() -> None:
+    last, now = at("2026-11-18", 23), at("2026-11-19", 10, 20)
+    assert begins(JOBS["s3_files"], last, now) == [at("2026-11-19", 6)]
+    assert begins(JOBS["daily_reports"], last, now) == [at("2026-11-19", 7, 45)]
+    assert begins(HOURLY, last, now) == [at("2026-11-19", 10)]
+    left_out = [turn for turn in due(HOURLY, last, now) if turn.skipped]
+    assert [turn.at for turn in left_out] == [at("2026-11-19", 8), at("2026-11-19", 9)]
+    assert "does its work" in left_out[0].skipped
+
+
+def test_each_policy_makes_up_for_what_it_says() -> None:
+    last, now = at("2026-11-18", 23), at("2026-11-19", 10, 20)
+    assert len(begins(replace(HOURLY, catch_up="all"), last, now)) == 3
+    assert begins(replace(HOURLY, catch_up="skip"), last, now) == []
+    eight = at("2026-11-19", 8)
+    assert begins(replace(HOURLY, catch_up="skip"), last, eight) == [eight]
+
+
+def test_what_is_older_than_the_window_is_left_out_and_said_so() -> None:
+    turns = due(JOBS["s3_files"], at("2026-11-14", 6), at("2026-11-19", 5))
+    assert [turn.at.day for turn in turns] == [15, 16, 17, 18]
+    assert [bool(turn.skipped) for turn in turns] == [True, True, True, False]
+    assert "longer than" in turns[0].skipped
+
+
+def test_a_clock_that_jumps_back_finds_nothing_and_one_that_jumps_ahead_is_bounded() -> None:
+    now = at("2026-11-19", 10)
+    assert due(HOURLY, now, now - timedelta(hours=1)) == []
+    assert due(HOURLY, now, now) == []
+    assert len(begins(HOURLY, now, now + timedelta(days=1))) == 1
+    assert len(due(HOURLY, now, now + timedelta(days=400))) < 36 * 16
+
+
+@pytest.mark.parametrize(("day", "hours"), [("2026-11-01", 25), ("2027-03-14", 23)])
+def test_a_day_of_a_clock_change_loses_and_doubles_nothing(day: str, hours: int) -> None:
+    start = clock.midnight(date.fromisoformat(day))
+    end = start + timedelta(hours=hours)
+    assert clock.local_date(end - timedelta(minutes=1)) == date.fromisoformat(day)
+    every_minute = [start + timedelta(minutes=minute) for minute in range(hours * 60 + 1)]
+    found = [turn.at for before, now in pairwise(every_minute) for turn in due(HOURLY, before, now)]
+    assert found == [at(day, hour) for hour in range(8, 24)]
+
+
+def test_what_was_due_before_a_job_was_known_is_nobodys_concern(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNALROOM_HOME", str(tmp_path))
+    with WorkLedger() as ledger:
+        now = at("2026-11-19", 7, 59)
+        assert record_due(ledger, [HOURLY], "me:1:1", now, now) == 0
+        later = at("2026-11-19", 8, 1)
+        assert record_due(ledger, [HOURLY], "me:1:1", later, later) == 1
+        assert record_due(ledger, [HOURLY], "me:2:1", later, later) == 0
+        assert record_due(ledger, [HOURLY], "me:1:1", now, now) == 0
+        assert [run.run_id for run in ledger.recent()] == ["hourly-20261119T1300Z"]

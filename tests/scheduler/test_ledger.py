@@ -1,0 +1,91 @@
+"""What goes wrong with two at once: a run begun twice, or changed by one who lost it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from scheduler.due import Turn
+from scheduler.ledger_work import LEASE, WorkLedger
+from scheduler.plan import asked, scheduled
+from scheduler.records import Run
+from signalroom import clock
+from signalroom.errors import WarehouseError
+from signalroom.lock import hold
+from tests.scheduler.bench import NOON, PULL
+from tests.support.warehouse import Warehouse
+
+
+@pytest.fixture
+def ledger(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkLedger]:
+    warehouse.activate(monkeypatch)
+    with WorkLedger() as one:
+        yield one
+
+
+def at_once(*works: object) -> list[object]:
+    """What each of some calls gives that are made at the same moment."""
+    gate, found = threading.Barrier(len(works)), []
+
+    def go(work: object) -> None:
+        gate.wait()
+        found.append(work())  # type: ignore[operator]
+
+    threads = [threading.Thread(target=go, args=[work]) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found
+
+
+def test_many_processes_record_and_claim_a_run_and_one_does_either(ledger: WorkLedger) -> None:
+    now = clock.instant()
+    run = scheduled(Turn(PULL, NOON), now)
+    others = [WorkLedger() for _ in range(4)]
+    try:
+        assert sorted(at_once(*[lambda o=o: o.record(run) for o in others])) == [False] * 3 + [True]
+        claims = [lambda o=o, n=n: o.claim(run, f"host:{n}:1", now) for n, o in enumerate(others)]
+        assert sorted(at_once(*claims)) == [False] * 3 + [True]
+    finally:
+        for other in others:
+            other.close()
+    [found] = ledger.open_runs()
+    assert (found.run_id, found.status, found.attempt) == ("pull-20261119T1700Z", "running", 1)
+    assert [step.step for step in found.steps][:3] == ["ingest:everflow", "ingest:redtrack", "dbt"]
+
+
+def test_one_who_lost_a_run_changes_nothing_of_it(ledger: WorkLedger) -> None:
+    now = clock.instant()
+    run = asked(PULL, "manual", NOON, now)
+    ledger.record(run)
+    assert ledger.claim(run, "frozen", now)
+    assert ledger.change_step(run.run_id, "frozen", "dbt", status="running")
+    later = now + LEASE + timedelta(seconds=1)
+    assert not ledger.claim(run, "heir", now + LEASE - timedelta(seconds=1))
+    assert ledger.claim(run, "heir", later)
+    assert ledger.renew("frozen", later) == frozenset()
+    assert not ledger.change_step(run.run_id, "frozen", "dbt", status="done")
+    assert not ledger.settle(run.run_id, "frozen", "done")
+    assert not ledger.release(run.run_id, "frozen", later)
+    held = ledger.run(run.run_id)
+    assert isinstance(held, Run)
+    assert (held.owner, held.attempt) == ("heir", 2)
+    assert {step.step: step.status for step in held.steps}["dbt"] == "pending"
+    assert ledger.settle(run.run_id, "heir", "done", finished_at=later)
+    assert ledger.open_runs() == []
+    assert ledger.last_by_job()["pull"].finished_at == later
+
+
+def test_a_second_writer_is_told_who_holds_the_lock_and_since_when(
+    ledger: WorkLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNALROOM_LOCK_WAIT_S", "0.2")
+    busy = pytest.raises(WarehouseError, match=r"dbt build.*process \d+.* since \d{4}-")
+    with hold("dbt build"), busy, hold("dbt build"):
+        pass
+    with hold("dbt build"):
+        pass
