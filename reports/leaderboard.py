@@ -31,8 +31,8 @@ from reports.wording import clean, listed
 PAST_WEEKS = 4  # whose numbers are looked at again
 DAYS_BACK = PAST_WEEKS * DAYS
 MOST = 15  # places that a board shows by name
-MOST_PLACES = 30  # and all boards together, for an e-mail has its limit
-MOST_BOARDS = 6
+MOST_PLACES = 24  # and all boards together, for an e-mail has its limit
+MOST_BOARDS = 4
 COLUMNS = (
     *("period_start", "period_end", "advertiser_id", "advertiser_label"),
     *("affiliate_id", "affiliate_label", "is_internal", "is_low_volume"),

@@ -81,15 +81,17 @@ class WeekMarts:
         warehouse.execute("\n".join(ddl))
 
     def put(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Add rows; columns that are not named are null."""
+        """Add rows of the same columns; those that are not named are null."""
+        if not rows:
+            return
         mark = "?" if self._warehouse.target == "duckdb" else "%s"
-        for row in rows:
-            marks = ", ".join([mark] * (len(row) + 1))
-            self._warehouse.execute(
-                f"insert into marts.{table} (_client_id, {', '.join(row)}) values ({marks})",
-                "713",
-                *row.values(),
-            )
+        columns = list(rows[0])
+        row = f"({', '.join([mark] * (len(columns) + 1))})"
+        self._warehouse.execute(
+            f"insert into marts.{table} (_client_id, {', '.join(columns)}) "
+            f"values {', '.join([row] * len(rows))}",
+            *(value for one in rows for value in ("713", *(one[name] for name in columns))),
+        )
 
     def clear(self, table: str) -> None:
         """Take all rows away."""
@@ -136,15 +138,13 @@ class WeekMarts:
             "cost": Decimal(now.cost),
             "profit": Decimal(now.revenue) - Decimal(now.cost),
         }
-        if was is not None:
-            row |= {
-                "previous_conversions": was.conversions,
-                "previous_revenue": Decimal(was.revenue),
-                "previous_cost": Decimal(was.cost),
-                "previous_unmapped_cost": Decimal(was.unmapped),
-                "previous_profit": Decimal(was.revenue) - Decimal(was.cost),
-            }
-        return row
+        return row | {
+            "previous_conversions": was and was.conversions,
+            "previous_revenue": was and Decimal(was.revenue),
+            "previous_cost": was and Decimal(was.cost),
+            "previous_unmapped_cost": was and Decimal(was.unmapped),
+            "previous_profit": was and Decimal(was.revenue) - Decimal(was.cost),
+        }
 
     def board(self, sunday: date, *sellers: Seller) -> None:
         """The leaderboard of a week, ranked as the mart ranks."""
