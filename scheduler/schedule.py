@@ -119,7 +119,7 @@ def _checked(name: str, entry: Any) -> Job:
         cron=str(entry["cron"]),
         sources=_names(entry, "sources", NAMES),
         days=_number(entry, "days", 0) if entry.get("days") is not None else None,
-        reports=_names(entry, "reports", REPORTS),
+        reports=_names(entry, "reports", _by_calendar()),
         limit=_number(entry, "limit", 1),
         catch_up=cast("CatchUp", entry.get("catch_up", "latest")),
         within=_duration(str(entry.get("within", "24h"))),
@@ -134,6 +134,11 @@ def _checked(name: str, entry: Any) -> Job:
         raise ValueError(f"cron {job.cron!r}: write weekdays as names (mon, sun), not as numbers")
     job.trigger()
     return job
+
+
+def _by_calendar() -> tuple[str, ...]:
+    """The reports that a schedule may send; the others are sent by what happens."""
+    return tuple(name for name, report in REPORTS.items() if report.period != "event")
 
 
 def _names(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingest.registry import NAMES
+from reports.registry import REPORTS
 from scheduler.schedule import Job, read_schedule
 from signalroom import clock
 from signalroom.errors import ConfigurationError
@@ -44,6 +45,18 @@ def test_restatement_runs_every_night_and_reaches_back_far_on_sunday_night() -> 
     assert (job("restatement").days, job("deep_restatement").days) == (35, 95)
 
 
+def test_weekly_reports_go_out_on_mondays_at_half_past_seven() -> None:
+    start = clock.midnight(date(2026, 11, 16))
+    assert fires(job("monday_reports"), start, 7)[:2] == ["11-16 07:30", "11-16 07:45"]
+    weekly = {name for name, report in REPORTS.items() if report.period == "weekly"}
+    assert set(job("monday_reports").reports) == weekly
+
+
+def test_no_report_of_the_calendar_is_forgotten() -> None:
+    by_calendar = {name for name, report in REPORTS.items() if report.period != "event"}
+    assert {name for one in read_schedule() for name in one.reports} == by_calendar
+
+
 def test_no_source_is_forgotten() -> None:
     assert {source for one in read_schedule() for source in one.sources} == set(NAMES)
 
@@ -54,6 +67,7 @@ def test_no_source_is_forgotten() -> None:
         ("{cron: '0 7 * * *', sources: [everflo], limit: 5}", "job x.*everflo"),
         ("{cron: '0 7 * * *', sources: everflow, limit: 5}", "job x.*a list"),
         ("{cron: '0 7 * * *', reports: [weekly], limit: 5}", "job x.*weekly"),
+        ("{cron: '0 7 * * *', reports: [alert], limit: 5}", "job x.*alert"),
         ("{cron: '99 7 * * *', sources: [redtrack], limit: 5}", "job x"),
         ("{cron: '0 7 * * 1', sources: [redtrack], limit: 5}", "job x.*names"),
         ("{cron: '0 7 * * *', sources: [redtrack]}", "job x.*limit"),

@@ -22,7 +22,7 @@ TIMES = {
     "s3_files": [(EVERY_DAY, 6, 0)],
     "audience": [(EVERY_DAY, 6, 15)],
     "daily_reports": [(EVERY_DAY, 7, minute) for minute in (0, 15, 30, 45)],
-    "monday_reports": [({0}, 7, minute) for minute in (30, 45)],
+    "monday_reports": [({0}, hour, minute) for hour in (7, 8, 9) for minute in (30, 45)],
     "hourly": [(EVERY_DAY, hour, 0) for hour in range(8, 24)],
 }
 CHANGES = (date(2026, 11, 1), date(2027, 3, 14))

@@ -1,0 +1,209 @@
+"""Kills at random: the scheduler and its children, at every stage of their work, with kill -9.
+
+`make chaos` kills 500 times and fails when a stage had none; the suite does it for a minute.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+
+import click
+import pytest
+
+from sandbox import Agency
+from scheduler.ledger_work import WorkLedger
+from scheduler.plan import asked
+from scheduler.records import Run
+from scheduler.schedule import Job, read_schedule
+from signalroom import clock
+from tests.support.processes import BIN, OFFLINE, own_environment
+from tests.support.warehouse import Warehouse, empty_warehouse
+
+STAGES = Path(__file__).with_name("stages")
+# how long after a stage has begun the signal comes, at most
+AIM_S = {"extract": 0.8, "load": 0.4, "merge": 0.02, "dbt": 5.0, "render": 0.3, "send": 0.02}
+JOBS = {job.name: job for job in read_schedule()}
+
+
+class Chaos:
+    """A scheduler at work against the sandbox, and somebody who keeps killing it."""
+
+    def __init__(self, warehouse: Warehouse, agency: Agency, seed: int) -> None:
+        self.kills: Counter[str] = Counter()
+        self.ledger = WorkLedger()
+        self._random = random.Random(seed)
+        self._home = warehouse.home
+        self._env = own_environment(
+            {
+                **agency.environment(),
+                **warehouse.environment,
+                "SIGNALROOM_CLIENTS": "713",
+                "PORT": "0",
+                "PYTHONPATH": f"{STAGES}{os.pathsep}{OFFLINE}",
+            }
+        )
+        self._scheduler: subprocess.Popen[bytes] | None = None
+        self._asked = 0
+        self._heard: dict[int, str] = {}
+
+    def kill_for(self, seconds: float = float("inf"), kills: float = float("inf")) -> None:
+        """Keep the scheduler busy and kill it, or what it started, until it is enough."""
+        give_up_at = time.monotonic() + seconds
+        while time.monotonic() < give_up_at and sum(self.kills.values()) < kills:
+            self._keep_busy()
+            for pid, stage in self._announced():
+                fewest = min(self.kills[one] for one in AIM_S)
+                if self._random.random() < (0.8 if self.kills[stage] <= fewest else 0.25):
+                    time.sleep(self._random.uniform(0, AIM_S[stage]))
+                    self._kill(pid, stage)
+            time.sleep(0.005)
+
+    def finish(self) -> None:
+        """No more kills: what is open is brought to its end, then each job runs once more."""
+        self._until_idle()
+        for name in ("hourly", "s3_files"):
+            self._ask(JOBS[name], 0)
+        self._until_idle()
+        if self._scheduler:
+            self._scheduler.terminate()
+            assert self._scheduler.wait(timeout=60) == 0
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        if self._scheduler:
+            self._scheduler.kill()
+            self._scheduler.wait()
+        self.ledger.close()
+
+    def table(self) -> str:
+        """Kills per stage."""
+        return ", ".join(f"{stage} {self.kills[stage]}" for stage in AIM_S)
+
+    def _until_idle(self) -> None:
+        give_up_at = time.monotonic() + 600
+        while self.ledger.open_runs():
+            assert time.monotonic() < give_up_at, self.ledger.open_runs()
+            self._keep_alive()
+            time.sleep(0.2)
+
+    def _keep_alive(self) -> None:
+        if self._scheduler is None or self._scheduler.poll() is not None:
+            log = (self._home / "scheduler.log").open("ab")
+            with log:
+                self._scheduler = subprocess.Popen(
+                    [str(BIN / "signalroom"), "scheduler"], env=self._env, stdout=log, stderr=log
+                )
+
+    def _keep_busy(self) -> None:
+        self._keep_alive()
+        if not self._asked or not self.ledger.open_runs():
+            self._asked += 1
+            # other days, so that there is always something left to send
+            self._ask(JOBS["hourly"], self._asked % 25)
+            if self._asked % 3 == 1:
+                self._ask(JOBS["s3_files"], 0)
+
+    def _ask(self, job: Job, days_ago: int) -> None:
+        now = clock.now() - timedelta(days=days_ago)
+        self.ledger.record(asked(job, "manual", now, clock.instant()))
+
+    def _announced(self) -> Iterator[tuple[int, str]]:
+        """Processes that have come to another stage since they were last looked at."""
+        for path in (self._home / "stages").glob("[0-9]*"):
+            pid = int(path.name)
+            if not Path(f"/proc/{pid}").exists():
+                path.unlink(missing_ok=True)
+                self._heard.pop(pid, None)
+                continue
+            stage = path.read_text(encoding="utf-8")
+            if self._heard.get(pid) != stage:
+                self._heard[pid] = stage
+                yield pid, stage
+
+    def _kill(self, pid: int, stage: str) -> None:
+        """Kill whoever is at the stage, or the scheduler above it, if it is still at it."""
+        try:
+            still = (self._home / "stages" / str(pid)).read_text(encoding="utf-8") == stage
+        except FileNotFoundError:
+            still = False
+        if not still or not Path(f"/proc/{pid}").exists() or self._scheduler is None:
+            return
+        victim = self._random.choice([self._scheduler.pid, pid, *_children(pid)])
+        with suppress(ProcessLookupError):
+            os.kill(victim, signal.SIGKILL)
+            self.kills[stage] += 1
+        if victim == self._scheduler.pid:
+            self._scheduler.wait()
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8")
+    except OSError:
+        return []
+    return [int(one) for one in text.split()]
+
+
+def broken(runs: list[Run]) -> list[str]:
+    """What an unbroken ledger does not have: runs or steps that never came to an end."""
+    ends = ("done", "failed", "skipped", "waiting")
+    found = [f"{run.run_id} is {run.status}" for run in runs if run.finished_at is None]
+    for run in runs:
+        found += [
+            f"{run.run_id} {step.step} is {step.status}"
+            for step in run.steps
+            if step.status not in ends or step.attempt < 1
+        ]
+    return found
+
+
+@contextmanager
+def chaos(warehouse: Warehouse, agency: Agency, seed: int) -> Iterator[Chaos]:
+    """A chaos on that warehouse; this process works on the same ledger and the same clock."""
+    env: Mapping[str, str] = {**agency.environment(), **warehouse.environment}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in env.items():
+            patch.setenv(name, value)
+        one = Chaos(warehouse, agency, seed)
+        try:
+            yield one
+        finally:
+            one.close()
+
+
+@click.command()
+@click.argument("kills", type=int)
+@click.option("--seed", type=int, default=713, show_default=True)
+def main(kills: int, seed: int) -> None:
+    """Kill so many times, then hold marts and ledger against the truth."""
+    from tests.scheduler.test_chaos import wrong_marts
+
+    with (
+        tempfile.TemporaryDirectory(prefix="signalroom-chaos-") as folder,
+        Agency() as agency,
+        empty_warehouse("duckdb", Path(folder), None) as warehouse,
+        chaos(warehouse, agency, seed) as one,
+    ):
+        one.kill_for(kills=kills)
+        one.finish()
+        click.echo(f"{sum(one.kills.values())} kills: {one.table()}")
+        wrong = broken(one.ledger.recent(limit=10**6)) + wrong_marts(warehouse, agency)
+        wrong += [f"no kill at stage {stage}" for stage in AIM_S if not one.kills[stage]]
+    for line in wrong:
+        click.echo(line, err=True)
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Commands that say which stage they are at, so that a kill can be aimed: the chaos run's ears.
+
+Found by Python on PYTHONPATH before the guard of tests/support/offline, which it brings along.
+What it wraps does what it always does; a file with the stage is written before.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import os
+import runpy
+import sys
+from collections.abc import Callable, Sequence
+from functools import wraps
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+# module -> function -> stage that begins with it
+STAGES = {
+    "ingest.pipeline": {"make_pull": "extract", "land": "load"},
+    "dlt.destinations.job_client_impl": {"SqlLoadJob.run": "merge"},
+    "transform.build": {"_run": "dbt"},
+    "scheduler.reporting": {"render_report": "render"},
+    "reports.attempts": {"_attempt": "send"},
+}
+
+
+def announce(stage: str) -> None:
+    """Say what this process is at."""
+    folder = Path(os.environ["SIGNALROOM_HOME"], "stages")
+    folder.mkdir(exist_ok=True)
+    written = folder / f".{os.getpid()}"
+    written.write_text(stage, encoding="utf-8")
+    written.replace(folder / str(os.getpid()))
+
+
+def announcing(function: Callable[..., Any], stage: str) -> Callable[..., Any]:
+    @wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        announce(stage)
+        return function(*args, **kwargs)
+
+    return wrapped
+
+
+def listen(module: ModuleType) -> None:
+    """Wrap the functions with which stages begin."""
+    for name, stage in STAGES[module.__name__].items():
+        owner: Any = module
+        *path, last = name.split(".")
+        for part in path:
+            owner = getattr(owner, part)
+        setattr(owner, last, announcing(getattr(owner, last), stage))
+
+
+class Finder(importlib.abc.MetaPathFinder):
+    """Finds modules where they are, and listens to those that have stages."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if name not in STAGES:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        if spec and spec.loader:
+            load = spec.loader.exec_module
+
+            def exec_module(module: ModuleType) -> None:
+                load(module)
+                listen(module)
+
+            spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
+
+
+if "SIGNALROOM_HOME" in os.environ:
+    sys.meta_path.insert(0, Finder())
+runpy.run_path(str(Path(__file__).parents[2] / "support" / "offline" / "sitecustomize.py"))

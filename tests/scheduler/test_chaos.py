@@ -1,0 +1,61 @@
+"""What goes wrong when processes die: rows lost or doubled, a run without an end, two messages."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from sandbox import Agency
+from tests.main_job.test_main_job import INSTANTS, rows_of
+from tests.scheduler.chaos import AIM_S, broken, chaos
+from tests.support.warehouse import Warehouse
+
+MARTS = ("daily_performance", "daily_summary", "unmapped_spend", "orders")
+SECONDS = 60
+
+
+def wrong_marts(warehouse: Warehouse, agency: Agency) -> list[str]:
+    """The marts that are not the truth of what was loaded, the last 36 days."""
+    today = agency.calendar.today()
+    truth = agency.truth("713", start=today - timedelta(days=35), end=today)
+    found = []
+    for name in MARTS:
+        expected = getattr(truth, name)
+        columns = [
+            column
+            for (column,) in warehouse.rows(
+                "select column_name from information_schema.columns"
+                f" where table_schema = 'marts' and table_name = '{name}' order by 1"
+            )
+            if column in expected[0] and column not in {*INSTANTS, "_client_id"}
+        ]
+        assert len(columns) >= 4
+        rows = [
+            dict(zip(columns, row, strict=True))
+            for row in warehouse.rows(f"select {', '.join(columns)} from marts.{name}")
+        ]
+        if rows_of(rows, columns) != rows_of(expected, columns):
+            found.append(f"marts.{name}: {len(rows)} rows, the truth has {len(expected)} or others")
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
+def test_a_minute_of_kills_leaves_the_truth_an_unbroken_ledger_and_no_message_twice(
+    warehouse: Warehouse,
+) -> None:
+    with Agency() as agency, chaos(warehouse, agency, seed=713) as one:
+        one.kill_for(seconds=SECONDS)
+        one.finish()
+        print(f"{sum(one.kills.values())} kills: {one.table()}")  # noqa: T201 (shown with -s)
+        assert sum(one.kills.values()) >= 3
+        assert set(one.kills) <= set(AIM_S)
+        runs = one.ledger.recent(limit=10**6)
+        assert broken(runs) == []
+        assert wrong_marts(warehouse, agency) == []
+        sent = Counter((told.channel, told.recipients, told.text) for told in agency.messages)
+        assert sent
+        assert [one for one, times in sent.items() if times > 1] == []
