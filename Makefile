@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 WORKERS ?= 2
 ARGS ?=
+KILLS ?= 500
 # What `make diff` and `make state` compare with, and how many builds a reader reads through.
 BASE ?= main
 BUILDS ?= 200
@@ -31,7 +32,7 @@ SQLFLUFF := --disable-progress-bar --processes $(WORKERS)
 # Queries of reports are no dbt models: dbt's templater would pass over them in silence.
 PLAIN := --templater placeholder
 
-.PHONY: help install-dev run test test-quick test-file lint format typecheck ci chaos-readers build diff state docs docs-serve dev up down logs reset clean
+.PHONY: help install-dev run test test-quick test-file chaos lint format typecheck ci chaos-readers build diff state docs docs-serve dev up down logs reset clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +52,9 @@ test-quick: $(READY) ## Run the tests that take less than ten seconds each
 test-file: $(READY) ## Run one file or folder of tests: FILE=tests/reports
 	@test -n "$(FILE)" || { echo "Which one? make test-file FILE=tests/house/test_docs.py"; exit 2; }
 	@$(BIN)/pytest $(FILE) $(ARGS)
+
+chaos: $(READY) ## Kill the scheduler and its children KILLS times, then check
+	@PYTHONPATH=. $(BIN)/python -m tests.scheduler.chaos $(KILLS)
 
 lint: typecheck ## Check style, types, imports, SQL, dbt project, client files
 	$(BIN)/ruff check .
