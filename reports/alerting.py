@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 from reports import troubles
 from reports.alert_content import content_of
@@ -23,6 +24,7 @@ from signalroom import clock
 from signalroom.errors import SignalRoomError
 
 ROUNDS = 3  # a refused edit takes a second one, for the new message
+PATIENCE_S = 20.0  # a new alert must not wait behind somebody who asks for minutes
 NOT_NOW = timedelta(minutes=15)  # after a failure of our own
 
 
@@ -48,7 +50,8 @@ def deliver_due(client_id: str | None = None) -> Sent:
             for incident in _due(incidents, client_id):
                 off |= _off(incident)
                 news += _write(incidents, outbox, incident, sent.failures)
-            for entry in send_open(outbox, lambda one: _is_wanted(one, client_id)):
+            wanted = partial(_is_wanted, client_id=client_id)
+            for entry in send_open(outbox, wanted, PATIENCE_S):
                 done[entry.dedupe_key] = entry
                 news += _report(incidents, entry)
             if not news:

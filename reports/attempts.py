@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from types import ModuleType
 
 from reports.channels import email, slack, sms
@@ -24,13 +25,17 @@ LONGEST_PAUSE_S = 900.0
 log = logging.getLogger(__name__)
 
 
-def work_off(outbox: Outbox, waiting: Sequence[Entry]) -> list[Entry]:
+def work_off(
+    outbox: Outbox, waiting: Sequence[Entry], patience_s: float | None = None
+) -> list[Entry]:
     """Give each message its turns, whoever is due first; nobody waits for another's pause.
 
-    All pauses together last no longer than one request may wait. What was not due to begin with,
-    because it was put off or another process has it, is left alone.
+    All pauses together last no longer than `patience_s`, or else than one request may wait. What
+    was not due to begin with, because it was put off or another process has it, is left alone; what
+    another process takes meanwhile comes back as `busy`.
     """
-    give_up_at = time.monotonic() + float(require("SIGNALROOM_HTTP_MAX_WAIT_S"))
+    longest = float(require("SIGNALROOM_HTTP_MAX_WAIT_S"))
+    give_up_at = time.monotonic() + min(longest, patience_s or longest)
     latest = {entry.dedupe_key: entry for entry in waiting}
     queue = [(entry, TRIES - 1) for entry in waiting if seconds_left(entry) <= 0]
     while queue:
@@ -38,10 +43,16 @@ def work_off(outbox: Outbox, waiting: Sequence[Entry]) -> list[Entry]:
         entry, tries_left = queue.pop(0)
         time.sleep(max(0.0, seconds_left(entry)))
         after = _attempt(outbox, entry)
-        latest[entry.dedupe_key] = after or outbox.entry(entry.dedupe_key)
+        latest[entry.dedupe_key] = after or _taken(outbox, entry)
         if after and tries_left and _is_worth_waiting(after, give_up_at):
             queue.append((after, tries_left - 1))
     return list(latest.values())
+
+
+def _taken(outbox: Outbox, entry: Entry) -> Entry:
+    """A message that another process has, or has just settled."""
+    found = outbox.entry(entry.dedupe_key)
+    return replace(found, status="busy") if found.status in OPEN else found
 
 
 def seconds_left(entry: Entry) -> float:

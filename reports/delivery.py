@@ -23,6 +23,7 @@ STATUSES = {
     "pending": "not delivered yet, will be tried again",
     "unknown": "may have arrived, look before sending it again with --again",
     "dead": "not delivered",
+    "busy": "is being sent by another process",
     "skipped": "skipped",
     "off": "off",
 }
@@ -41,7 +42,8 @@ class Delivery:
     """What became of one message.
 
     `status`: `sent` (now), `already` (before), `pending` (not accepted yet, will be tried again),
-    `unknown` (may have arrived), `dead` (refused), `skipped`, `off` (channel not configured).
+    `unknown` (may have arrived), `dead` (refused), `busy` (another process has it), `skipped`,
+    `off` (channel not configured).
     """
 
     channel: str
@@ -93,8 +95,12 @@ def deliver_pending() -> list[Delivery]:
         return [delivery_of(entry) for entry in send_open(outbox)]
 
 
-def send_open(outbox: Outbox, is_wanted: Callable[[Entry], bool] = lambda _: True) -> list[Entry]:
-    """The same, in an outbox that is open, for the messages that are wanted."""
+def send_open(
+    outbox: Outbox,
+    is_wanted: Callable[[Entry], bool] = lambda _: True,
+    patience_s: float | None = None,
+) -> list[Entry]:
+    """The same, in an outbox that is open, for the messages that are wanted (see work_off)."""
     due, skipped = [], []
     for entry in filter(is_wanted, outbox.open_entries()):
         is_due = seconds_left(entry) <= 0
@@ -107,7 +113,7 @@ def send_open(outbox: Outbox, is_wanted: Callable[[Entry], bool] = lambda _: Tru
             reason = f"{entry.reason or 'no answer'}; too old to be tried again"
             wait_s = NEVER.total_seconds()
             outbox.settle(entry.dedupe_key, "unknown", reason=reason, wait_s=wait_s)
-    return skipped + work_off(outbox, due)
+    return skipped + work_off(outbox, due, patience_s)
 
 
 def validity(report: str) -> timedelta:

@@ -209,6 +209,15 @@ def test_command_killed_in_the_middle_of_a_message_sends_it_once(alarm: Alarm) -
     assert alarm.received() == {SLACK: 1}
 
 
+def test_two_commands_at_once_tell_everybody_once(alarm: Alarm) -> None:
+    alarm.report()
+    command = [str(Path(sys.executable).parent / "signalroom"), "deliver"]
+    both = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(2)]
+    assert [child.wait(timeout=100) for child in both] == [0, 0]
+    assert alarm.received() == dict.fromkeys(EVERYONE, 1)
+    assert {row.status for row in alarm.rows()} == {"sent"}
+
+
 def test_incident_that_cannot_be_told_is_named_and_holds_neither_others_nor_the_machine(
     alarm: Alarm, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
