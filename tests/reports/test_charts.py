@@ -1,0 +1,121 @@
+"""Charts: the same bytes for the same data, gaps that stay gaps, no library before it is needed."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import subprocess
+import sys
+from decimal import Decimal
+
+import pytest
+from PIL import Image
+
+from reports import charts
+from reports.charts import Panel, Picture, Point, Tile, tile_picture, trend_picture
+from reports.charts.tiles import draw_tiles
+from reports.charts.trend import draw_trend
+from signalroom.settings import root
+
+VERMILION, BLUE = (213, 94, 0), (0, 114, 178)
+POINTS = tuple(Point(f"Nov {day}", Decimal(20 + day % 5), 30 + day, False) for day in range(1, 15))
+DRAW = """
+import hashlib
+from tests.reports.test_charts import POINTS, draw_trend
+print(hashlib.sha256(draw_trend(POINTS)).hexdigest())
+"""
+
+
+def pixels(png: bytes, colour: tuple[int, int, int], left: float, right: float) -> int:
+    """How many pixels of a colour are in an upright strip of the picture."""
+    with Image.open(io.BytesIO(png)) as opened:
+        image = opened.convert("RGB")
+    box = image.crop((int(image.width * left), 0, int(image.width * right), image.height))
+    return sum(count for count, found in box.getcolors(1 << 20) if found == colour)
+
+
+def test_same_data_makes_the_same_bytes_in_any_process() -> None:
+    first = draw_trend(POINTS)
+    assert draw_trend(POINTS) == first
+    assert b"tEXt" not in first
+    assert b"tIME" not in first
+    other = subprocess.run(
+        [sys.executable, "-c", DRAW], cwd=root(), check=True, capture_output=True, text=True
+    )
+    assert other.stdout.strip() == hashlib.sha256(first).hexdigest()
+
+
+def test_picture_is_sharp_and_small() -> None:
+    png = draw_trend(POINTS)
+    with Image.open(io.BytesIO(png)) as image:
+        assert image.size == (1104, 550)
+        assert image.convert("RGB").getpixel((2, 2)) == (255, 255, 255)  # also in dark mail
+    assert len(png) < 80_000
+
+
+def test_unknown_cpa_is_a_gap_and_not_a_zero() -> None:
+    gap = [*POINTS[:5], *(Point("x", None, None, False) for _ in range(4)), *POINTS[9:]]
+    png = draw_trend(gap)
+    # the strip between the days around the gap
+    assert pixels(draw_trend(POINTS), VERMILION, 0.42, 0.6) > 0
+    assert pixels(png, VERMILION, 0.42, 0.6) == 0
+    assert pixels(png, BLUE, 0.42, 0.6) == 0
+    assert pixels(png, VERMILION, 0.0, 0.3) > 0
+
+
+def test_day_that_is_not_complete_is_hollow() -> None:
+    hollow = [*POINTS[:-1], Point("Nov 14", Decimal(24), 44, True)]
+    full = pixels(draw_trend(POINTS), BLUE, 0.9, 1.0)
+    assert 0 < pixels(draw_trend(hollow), BLUE, 0.9, 1.0) < full / 2
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        [Point("Nov 1", None, None, False)],
+        [Point("Nov 1", Decimal("0"), 0, False)] * 14,
+        [Point("Nov 1", Decimal("-12.50"), 3, True)] * 2,
+        [Point("$x^2$ \u202e\U0001f600 \u4e2d", Decimal("98765432109.87"), 10**9, False)] * 14,
+    ],
+    ids=["nothing", "zeros", "negative", "huge and hostile"],
+)
+def test_any_numbers_can_be_drawn(points: list[Point]) -> None:
+    assert draw_trend(points).startswith(b"\x89PNG")
+
+
+def test_tiles_are_as_dark_as_their_numbers() -> None:
+    tiles = (Tile("TX", 0, 0, "27%", Decimal(1)), Tile("FL", 0, 1, "", None))
+    with Image.open(io.BytesIO(draw_tiles([Panel("Map", tiles, "Oranges")], 1, 2))) as opened:
+        image = opened.convert("L")
+        left, right = (
+            image.getpixel((int(image.width * at), image.height - 60)) for at in (0.1, 0.9)
+        )
+    assert isinstance(left, int)
+    assert isinstance(right, int)
+    assert left < 120 < 200 < right
+
+
+def test_picture_that_cannot_be_drawn_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    def broken() -> bytes:
+        raise RuntimeError("no fonts")
+
+    assert Picture("trend", "words", broken).png == b""
+    assert "The picture trend could not be drawn: no fonts" in caplog.text
+
+
+def test_words_for_a_picture_keep_within_slacks_limit() -> None:
+    assert len(trend_picture("trend", POINTS, "w" * 5000).alt) <= 2000
+    assert len(tile_picture("map", [], 1, 1, "w" * 5000).alt) <= 2000
+
+
+def test_the_library_is_not_imported_before_a_picture_is_drawn() -> None:
+    code = (
+        "import sys, scheduler.job, reports.render, reports.registry\n"
+        "found = {name.split('.')[0] for name in sys.modules} & {'matplotlib', 'PIL'}\n"
+        "sys.exit(' '.join(found) or None)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root(), check=False, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert charts.__name__ == "reports.charts"
