@@ -20,7 +20,7 @@ from scheduler.facts import Facts
 from scheduler.ledger import Ledger
 from scheduler.records import Run
 from scheduler.schedule import Job
-from scheduler.sent import Message, last_messages, message
+from scheduler.sent import Message, last_reports, message
 from scheduler.status import Status, duration, read_status
 from scheduler.wording import span, when
 from signalroom import clock
@@ -59,7 +59,7 @@ def overview(facts: Callable[[Sequence[Job]], Facts]) -> str:
     try:
         with Ledger() as ledger:
             runs = [run for run in ledger.recent(limit=RUNS_SHOWN) if run.status != "due"]
-        messages = last_messages(MESSAGES_SHOWN)
+        messages = last_reports(MESSAGES_SHOWN)
     except SignalRoomError as error:
         if not unreadable:
             unreadable.append(mask(str(error)))

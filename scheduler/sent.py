@@ -12,12 +12,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from reports.attachments import with_data_uris
 from reports.outbox_table import TABLE
 from signalroom.connections import first_line
 from signalroom.errors import WarehouseError
 from signalroom.settings import target
 from signalroom.warehouse import state_engine
 
+ALERT = "alert"
 # `*bold*` and `_italic_` of Slack, around whole words.
 EMPHASIS = re.compile(r"(?<!\w)[*_](\S(?:.*?\S)?)[*_](?!\w)")
 
@@ -41,9 +43,12 @@ class Message:
     html: str
 
 
-def last_messages(limit: int) -> list[Message]:
-    """The newest messages, whatever became of them; none where nothing was ever sent."""
-    return _messages(sa.select(TABLE).order_by(TABLE.c.created_at.desc()).limit(limit))
+def last_reports(limit: int) -> list[Message]:
+    """The newest messages of reports, whatever became of them; alerts have a place of their own."""
+    is_report = TABLE.c.report != ALERT
+    return _messages(
+        sa.select(TABLE).where(is_report).order_by(TABLE.c.created_at.desc()).limit(limit)
+    )
 
 
 def message(key: str) -> Message | None:
@@ -85,8 +90,13 @@ def _message(row: Any) -> Message:
         at=row["sent_at"] or row["created_at"],
         subject=str(payload.get("subject") or ""),
         text=_slack_text(payload) if channel == "slack" else _plain(payload),
-        html=_with_pictures(payload) if channel == "email" else "",
+        html=_mail(payload) if channel == "email" else "",
     )
+
+
+def _mail(payload: dict[str, Any]) -> str:
+    """An e-mail's HTML with its pictures inside, since nothing else can be fetched for it."""
+    return with_data_uris(str(payload.get("html") or ""), payload.get("attachments") or [])
 
 
 def _plain(payload: dict[str, Any]) -> str:
@@ -109,14 +119,3 @@ def _without_marks(text: str) -> str:
     if text.startswith("```"):
         return html.unescape(text.strip("`").strip("\n"))
     return html.unescape(EMPHASIS.sub(r"\1", text).replace("`", ""))
-
-
-def _with_pictures(payload: dict[str, Any]) -> str:
-    """The e-mail with its inline pictures inside, since nothing else can be fetched for it."""
-    text = str(payload.get("html") or "")
-    for attachment in payload.get("attachments") or []:
-        name = attachment.get("content_id")
-        content, kind = attachment.get("content"), attachment.get("content_type") or "image/png"
-        if name and isinstance(content, str) and re.fullmatch(r"image/(png|jpeg|gif)", kind):
-            text = text.replace(f"cid:{name}", f"data:{kind};base64,{content}")
-    return text

@@ -24,8 +24,9 @@ SECRET = "canary-everflow-key"
 HOSTILE = "<script>alert('x')</script> & \"co\""
 MAIL = (
     "<html><body><h1 id='mail'>CCW daily</h1><script>document.title = 'owned'</script>"
-    "<img src='http://198.51.100.7/pixel.png'><a href='https://example.org'>out</a></body></html>"
+    "<img src='http://198.51.100.7/pixel.png'><img id='chart' src=\"cid:trend\"><a href='https://example.org'>out</a></body></html>"
 )
+DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 RUNNING = "hourly-20261119T1400Z"
 DONE = "hourly-20261119T1300Z"
 PARTIAL = "daily_reports-20261119T1200Z"
@@ -197,9 +198,13 @@ def _messages(instant: datetime) -> list[Entry]:
         {"type": "section", "fields": [{"type": "mrkdwn", "text": "*CPA* $45.32 &lt;b&gt;"}]},
         {"type": "section", "text": {"type": "mrkdwn", "text": "```\nNew      12  $45\n```"}},
     ]
+    dot = {"content_id": "trend", "content": DOT, "content_type": "image/png", "filename": "t.png"}
+    mail = {"subject": f"CCW daily {HOSTILE}", "html": MAIL, "text": "CCW", "attachments": [dot]}
+    alert = {"report": "alert", "dedupe_key": "alert:1"}
     return [
+        entry("slack", "sent", {"text": "an alert"}, **alert),
         entry("slack", "sent", {"text": "short", "blocks": blocks}),
-        entry("email", "sent", {"subject": f"CCW daily {HOSTILE}", "html": MAIL, "text": "CCW"}),
+        entry("email", "sent", mail),
         entry("sms", "dead", {"body": f"CCW $45.32 {HOSTILE}"}, reason="refused: no such number"),
     ]
 

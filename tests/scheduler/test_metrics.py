@@ -68,7 +68,7 @@ def test_what_is_late_and_what_waits_is_there(value: Value) -> None:
     assert value("dead_letters", client="713", source="s3_exports") == 3
     assert value("incidents_open", severity="critical") == 1
     assert value("incidents_open", severity="warning") == 0
-    assert value("deliveries", channel="slack", status="sent") == 1
+    assert value("deliveries", channel="slack", status="sent") == 2
     assert value("deliveries", channel="sms", status="dead") == 1
     assert value("scheduler_alive") == 1
     assert value("readable") == 1

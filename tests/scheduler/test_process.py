@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
@@ -23,7 +24,8 @@ def test_the_process_answers_for_its_health_and_ends_when_told(tmp_path: Path) -
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    env = own_environment({"SIGNALROOM_HOME": str(tmp_path), "PORT": str(port)})
+    ours = {"SIGNALROOM_HOME": str(tmp_path), "SIGNALROOM_TRIGGER_TOKEN": "webhook-token"}
+    env = own_environment({**ours, "PORT": str(port)})
     with subprocess.Popen([str(BIN / "signalroom"), "scheduler"], env=env) as resident:
         try:
             address = f"http://127.0.0.1:{port}"
@@ -45,7 +47,16 @@ def test_the_process_answers_for_its_health_and_ends_when_told(tmp_path: Path) -
             assert second.returncode == 1
             assert f"process {resident.pid}, since 2" in second.stderr
             assert httpx.get(f"{address}/secrets", timeout=5).status_code == 404
+            token = {"Authorization": "Bearer webhook-token"}
+            begun = httpx.post(f"{address}/trigger/audience", headers=token, timeout=30)
+            assert begun.status_code == 202
+            shown = signalroom_cli("runs", "show", begun.json()["run_id"], "--json", env=env)
+            assert json.loads(shown.stdout)["trigger"] == "webhook"
+            said = json.loads(signalroom_cli("status", "--json", env=env).stdout)
+            assert said["scheduler"]["alive"] is True
         finally:
             resident.send_signal(signal.SIGTERM)
             code = resident.wait(timeout=30)
     assert code == 0
+    said = json.loads(signalroom_cli("status", "--json", env=env).stdout)
+    assert said["scheduler"]["alive"] is False  # at once, not after three minutes

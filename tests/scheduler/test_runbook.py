@@ -12,7 +12,7 @@ import pytest
 from reports.incidents import open_incidents
 from scheduler import health
 from scheduler.ledger import Ledger
-from scheduler.sent import last_messages
+from scheduler.sent import last_reports
 from signalroom.warehouse import read
 from tests.scheduler import story
 from tests.support.processes import ROOT, own_environment
@@ -119,7 +119,7 @@ def kept(home: Path) -> dict[str, int]:
         return {
             "runs": len(runs),
             "steps": sum(len(run.steps) for run in runs),
-            "messages": len(last_messages(50)),
+            "messages": len(last_reports(50)),
             "incidents": len(open_incidents()),
             "letters": letters[0]["found"],
         }
