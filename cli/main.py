@@ -21,6 +21,7 @@ COMMANDS = {
     "backfill": "Load a long range of one source, in slices, resumable.",
     "build": "dbt build, under the lock that keeps two builds apart.",
     "report": "Render one report, and with --send deliver it.",
+    "preview": "Every report, channel and scenario on one local page; nothing is sent.",
     "deliver": "Send what waits: alerts, and messages not delivered before.",
     "dead-letters": "Rejected rows: list, show, replay, discard.",
     "status": "What ran, what runs, what is late, what is due next.",

@@ -1,0 +1,81 @@
+"""`signalroom preview`: every report as it would look, on one local page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the page; default: preview in the folder of local state.",
+)
+@click.option("--report", "names", multiple=True, help="Only this report; repeatable.")
+@click.option("--serve", "is_served", is_flag=True, help="Serve it here; it reloads on each save.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8090,
+    show_default=True,
+    help="With --serve: the port; 0 takes a free one.",
+)
+@click.option("--open", "is_opened", is_flag=True, help="Open it in the browser.")
+def preview(
+    out: Path | None, names: tuple[str, ...], is_served: bool, port: int, is_opened: bool
+) -> None:
+    """Show every report in every channel and scenario, on made-up data; nothing is sent.
+
+    \b
+      signalroom preview --open
+      signalroom preview --serve --report daily_ccw
+    """
+    from reports import registry
+    from signalroom.settings import home
+
+    reports = [registry.find(name) for name in names or registry.REPORTS]
+    folder = (out or home() / "preview").resolve()
+    if is_served:
+        _serve(folder, [report.name for report in reports], port, is_opened)
+        return
+    from reports.preview.gallery import gallery
+    from reports.preview.page import write_page
+
+    page = write_page(gallery(reports), folder)
+    click.echo(str(page))
+    if is_opened:
+        click.launch(page.as_uri())
+
+
+def _serve(folder: Path, names: list[str], port: int, is_opened: bool) -> None:
+    """Serve until Ctrl-C, which ends it without a word."""
+    import threading
+
+    from reports.preview import serve
+    from signalroom.errors import ReportError
+
+    gallery = serve.Gallery(folder, names)
+    stop = threading.Event()
+    try:
+        server = serve.Server(gallery, port)
+    except OSError as error:
+        raise ReportError(
+            f"Port {port} cannot be used: {error.strerror}. Choose another with --port."
+        ) from error
+    with server:
+        try:
+            seen = serve.stamps()
+            gallery.make()
+            click.echo(f"{server.address} (Ctrl-C ends it)")
+            threading.Thread(
+                target=serve.watch, args=(gallery, seen, stop), name="watch", daemon=True
+            ).start()
+            if is_opened:
+                click.launch(server.address)
+            server.serve_forever(poll_interval=0.2)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            stop.set()

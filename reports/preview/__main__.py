@@ -1,0 +1,32 @@
+"""One gallery, made by a fresh process, as `signalroom preview --serve` starts it on each save.
+
+python -m reports.preview FOLDER [REPORT]...
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from reports.preview.failure import failure
+
+
+def main(folder: str, *names: str) -> int:
+    """Write the live page; what fails as a whole is told as JSON on standard output."""
+    try:
+        from reports import registry
+        from reports.preview.gallery import gallery
+        from reports.preview.page import write_page
+
+        chosen = [registry.find(name) for name in names or registry.REPORTS]
+        write_page(gallery(chosen), Path(folder), live=True)
+    except Exception as error:
+        told = failure(error)
+        sys.stdout.write(json.dumps({"text": told.text, "place": told.place}))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,130 @@
+"""The gallery's content: every report in every scenario, by the reports' own steps.
+
+Rows come from the report's own query over made-up marts, or from made-up incidents where no mart
+has them; context and rendering are those of real messages. Nothing is sent or written down, and
+what fails is shown in its place.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from reports import query
+from reports.compose import context_of, messages_of
+from reports.preview.failure import Failure, failure
+from reports.preview.scenarios import SCENARIOS, Scenario
+from reports.preview.stage import fill, stage
+from reports.preview.tables import marts
+from reports.preview.world import World
+from reports.report import Report
+from reports.subject import Row, Told, own_rows
+from signalroom import clock
+from signalroom.clients import Client, client, default_client_id
+from signalroom.errors import ReportError
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One report in one scenario: what each channel would be given, or why it has nothing."""
+
+    report: Report
+    scenario: Scenario
+    messages: Mapping[str, Mapping[str, Any]]
+    failures: Mapping[str, Failure]  # by channel
+
+
+@dataclass
+class Worlds:
+    """The folders of the made-up worlds, each filled once."""
+
+    root: Path
+    folders: dict[tuple[World | None, str], Path] = field(default_factory=dict)
+
+    def folder(self, world: World | None, owner: Client) -> Path:
+        """The home in which this world's marts are."""
+        key = (world, owner.id)
+        if key not in self.folders:
+            folder = self.root / f"world-{len(self.folders) + 1}"
+            folder.mkdir()
+            self.folders[key] = folder
+            if world is not None:
+                with stage(folder, "2026-11-16T09:30:00"):
+                    fill(marts(world, owner))
+        return self.folders[key]
+
+
+def gallery(reports: Sequence[Report]) -> list[Cell]:
+    """Every report in every scenario that it can be in, in the order given."""
+    with tempfile.TemporaryDirectory(prefix="signalroom-preview-") as folder:
+        worlds = Worlds(Path(folder))
+        return [
+            cell(report, scenario, worlds)
+            for report in reports
+            for scenario in SCENARIOS
+            if applies(report, scenario)
+        ]
+
+
+def applies(report: Report, scenario: Scenario) -> bool:
+    """Whether a scenario is one of a report's: marts for those with a query, else incidents."""
+    if report.period not in scenario.periods:
+        return False
+    return (scenario.wrong if report.query is None else scenario.world) is not None
+
+
+def cell(report: Report, scenario: Scenario, worlds: Worlds) -> Cell:
+    """One report in one scenario."""
+    owner = _owner(report)
+    named = replace(owner, name=scenario.client_name or owner.name)
+    messages: dict[str, Mapping[str, Any]] = {}
+    failures: dict[str, Failure] = {}
+    try:
+        history = _history(report, scenario, owner, worlds)
+        with stage(worlds.folder(scenario.world, owner), scenario.now):
+            rows = _rows(report, scenario, owner)
+            context = context_of(report, named, scenario.day, rows, history)
+    except Exception as error:  # shown in its place, whatever it is
+        return Cell(report, scenario, {}, dict.fromkeys(report.channels, failure(error)))
+    with ExitStack() as standing:
+        standing.enter_context(stage(worlds.folder(scenario.world, owner), scenario.now))
+        for channel in report.channels:
+            try:
+                messages |= messages_of(report, named, scenario.day, context, [channel])
+            except Exception as error:
+                failures[channel] = failure(error)
+    return Cell(report, scenario, messages, failures)
+
+
+def _owner(report: Report) -> Client:
+    """A client that the report is for; the default one where it has a choice."""
+    default = client(default_client_id())
+    return default if report.is_for(default) else next(iter(report.clients()), default)
+
+
+def _rows(report: Report, scenario: Scenario, owner: Client) -> list[Row]:
+    if report.read is None:
+        return query.rows(report, owner, scenario.day)
+    if report.query is not None or report.period != "event":
+        raise ReportError(f"The gallery has no rows for what {report.name} reads beside the marts.")
+    found = [one.incident(owner.id) for one in scenario.wrong or ()]
+    return own_rows([{"_client_id": owner.id, "incident": one} for one in found], owner.id)
+
+
+def _history(report: Report, scenario: Scenario, owner: Client, worlds: Worlds) -> dict[date, Told]:
+    """What the earlier message told, as the outbox would remember it."""
+    if scenario.told is None or report.query is None:
+        return {}
+    before = scenario.told
+    with stage(worlds.folder(before.world, owner), before.now):
+        rows = query.rows(report, owner, before.day)
+        context = context_of(report, owner, before.day, rows, {})
+        at, edition = clock.now(), context.completeness.edition
+    return {
+        date.fromisoformat(day): Told(at, edition, figures) for day, figures in context.told.items()
+    }

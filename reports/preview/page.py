@@ -1,0 +1,169 @@
+"""The page: a folder with index.html and what it shows; it needs no network and no server.
+
+Names of vendors and clients go through the template's escaping. The page's own script and style
+are the only ones that its policy admits; e-mails stand in frames that may run nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from reports.attachments import CSV_TYPE, with_data_uris
+from reports.preview import limits
+from reports.preview.failure import Failure
+from reports.preview.gallery import Cell
+from reports.preview.mrkdwn import mrkdwn_html, plain
+from signalroom.errors import ReportError
+from signalroom.masking import mask
+
+TEMPLATES = Path(__file__).parent / "templates"
+TITLES = {"slack": "Slack", "email": "E-mail", "sms": "SMS"}
+SCHEMES = ("light", "dark")
+MAIL_POLICY = (
+    '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+    "style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'\">"
+)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A cell as the template draws it."""
+
+    cell: Cell
+
+    @property
+    def id(self) -> str:
+        """Its place on the page and the stem of its files."""
+        return f"{self.cell.report.name}.{self.cell.scenario.name}"
+
+    @cached_property
+    def measures(self) -> dict[str, list[limits.Measure]]:
+        """Sizes by channel."""
+        found = self.cell.messages.items()
+        return {channel: limits.measures(channel, content) for channel, content in found}
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether something failed or is over a limit."""
+        return bool(self.cell.failures) or any(
+            one.is_over for found in self.measures.values() for one in found
+        )
+
+    @property
+    def slack_blocks(self) -> list[Mapping[str, Any]]:
+        """The blocks as posted where files are allowed: pictures in the place of their text."""
+        content = self.cell.messages["slack"]
+        blocks: list[Mapping[str, Any]] = list(content["blocks"])
+        for one in content.get("extras", {}).get("pictures", []):
+            shown = {"alt_text": one["alt_text"], "data": one["content"]}
+            blocks[one["at"]] = {"type": "image", **shown}
+        return blocks
+
+    @property
+    def slack_fallbacks(self) -> list[Mapping[str, Any]]:
+        """The blocks that stand in for pictures and tables where Slack refuses them."""
+        content = self.cell.messages["slack"]
+        extras = content.get("extras", {})
+        places = {one["at"]: [content["blocks"][one["at"]]] for one in extras.get("pictures", [])}
+        places |= {one["at"]: one["blocks"] for one in extras.get("tables", [])}
+        return [block for at in sorted(places) for block in places[at]]
+
+    @property
+    def files(self) -> list[tuple[str, int]]:
+        """Names and sizes of what is attached, by Slack in the thread."""
+        content = self.cell.messages.get("email", {})
+        return [
+            (one["filename"], len(base64.b64decode(one["content"])))
+            for one in content.get("attachments", [])
+            if one["content_type"] == CSV_TYPE
+        ]
+
+
+def write_page(cells: Sequence[Cell], folder: Path, live: bool = False) -> Path:
+    """Write the gallery into a folder; with `live` it asks its server for changes."""
+    shown = [Shown(cell) for cell in cells]
+    page = _page("gallery.html.j2", live, shown=shown, sections=_sections(shown))
+    try:
+        (folder / "files").mkdir(parents=True, exist_ok=True)
+        for one in shown:
+            for name, text in _files(one).items():
+                (folder / "files" / f"{one.id}.{name}").write_text(text, encoding="utf-8")
+        index = folder / "index.html"
+        index.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise ReportError(
+            f"The gallery cannot be written to {folder}: {error.strerror}."
+        ) from error
+    return index
+
+
+def trouble_page(trouble: Failure) -> str:
+    """A page that says why there is no gallery, until there is one again."""
+    return _page("trouble.html.j2", live=True, trouble=trouble)
+
+
+def _sections(shown: Sequence[Shown]) -> dict[str, dict[str, Shown]]:
+    """What can be seen, by report and scenario."""
+    found: dict[str, dict[str, Shown]] = {}
+    for one in shown:
+        found.setdefault(one.cell.report.name, {})[one.cell.scenario.name] = one
+    return found
+
+
+def _files(shown: Shown) -> dict[str, str]:
+    """The e-mail in either scheme, and the payload that Slack is given."""
+    files = {}
+    messages = shown.cell.messages
+    if "email" in messages:
+        content = messages["email"]
+        html = with_data_uris(content["html"], content.get("attachments", []))
+        files = {f"email.{scheme}.html": _mail(html, scheme) for scheme in SCHEMES}
+    if "slack" in messages:
+        payload = {name: messages["slack"][name] for name in ("text", "blocks")}
+        files["slack.json"] = json.dumps(payload, ensure_ascii=False, indent=2) + "\n"
+    return files
+
+
+def _mail(html: str, scheme: str) -> str:
+    """An e-mail as a program in light or in dark shows it, whatever the browser is set to."""
+    dark = "all" if scheme == "dark" else "not all"
+    chosen = re.sub(r"@media \(prefers-color-scheme: ?dark\)", f"@media {dark}", html)
+    chosen = chosen.replace("color-scheme: light dark", f"color-scheme: {scheme}")
+    # The policy comes first, so that nothing is fetched before it is read.
+    return re.sub(r"<head>", lambda _: f"<head>{MAIL_POLICY}", chosen, count=1)
+
+
+def _page(template: str, live: bool, **values: Any) -> str:
+    style = (TEMPLATES / "gallery.css").read_text(encoding="utf-8")
+    script = (TEMPLATES / "gallery.js").read_text(encoding="utf-8")
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(mrkdwn=mrkdwn_html, plain=plain, masked=mask)
+    return environment.get_template(template).render(
+        style=style,
+        script=script,
+        digests={"style": _digest(style), "script": _digest(script)},
+        live=live,
+        titles=TITLES,
+        encoding=limits.encoding,
+        **values,
+    )
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

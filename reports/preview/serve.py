@@ -1,0 +1,163 @@
+"""The gallery served on loopback, made anew on each save; browsers that look at it reload.
+
+Each gallery is made by a fresh process, so that a change of code counts as one of a template does,
+and no mistake in either ends the server.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from reports.preview.failure import Failure
+from reports.preview.page import trouble_page
+from signalroom.masking import mask
+from signalroom.settings import root
+from signalroom.tether import tied
+
+WATCHED = ("reports", "transform/models/marts")
+ENDINGS = frozenset({".py", ".j2", ".sql", ".yml", ".css", ".js"})
+LOOK_EVERY_S = 0.4
+BREATH_S = 15.0  # a line now and then shows both sides that the other is there
+TYPES = {".html": "text/html", ".json": "application/json"}
+Stamps = Mapping[Path, int]
+
+
+class Gallery:
+    """The newest page of a folder; `version` counts how often it was made."""
+
+    def __init__(self, folder: Path, reports: Sequence[str]) -> None:
+        self.folder = folder
+        self.version = 0
+        self.trouble: str | None = None
+        self.news = threading.Condition()
+        self._reports = reports
+
+    def make(self) -> None:
+        """Make it anew in a process of its own, and wake those who wait for it."""
+        command = [sys.executable, "-m", "reports.preview", str(self.folder), *self._reports]
+        done = subprocess.run(
+            tied(command), cwd=root(), capture_output=True, text=True, stdin=subprocess.DEVNULL
+        )
+        self.trouble = trouble_page(_told(done)) if done.returncode else None
+        with self.news:
+            self.version += 1
+            self.news.notify_all()
+
+    def wait(self, seen: int, seconds: float) -> int:
+        """The version, as soon as it is another than the one seen, or after so many seconds."""
+        with self.news:
+            self.news.wait_for(lambda: self.version != seen, seconds)
+            return self.version
+
+
+class Server(ThreadingHTTPServer):
+    """Serves a gallery to browsers of this machine."""
+
+    daemon_threads = True
+
+    def __init__(self, gallery: Gallery, port: int) -> None:
+        self.gallery = gallery
+        super().__init__(("127.0.0.1", port), Handler)
+
+    @property
+    def address(self) -> str:
+        """Where a browser finds it."""
+        return f"http://127.0.0.1:{self.server_address[1]}/"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A browser that left early is no error."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request."""
+
+    server: Server
+
+    def do_GET(self) -> None:
+        # Another site could give its own name this machine's address; it gets nothing.
+        host = (self.headers.get("Host") or "").rpartition(":")[0]
+        path = unquote(urlsplit(self.path).path)
+        if host not in ("127.0.0.1", "localhost"):
+            self.send_error(HTTPStatus.FORBIDDEN)
+        elif path == "/events":
+            self._events()
+        elif path == "/" and self.server.gallery.trouble is not None:
+            self._send(self.server.gallery.trouble.encode(), "text/html")
+        else:
+            self._file(path)
+
+    def _file(self, path: str) -> None:
+        folder = self.server.gallery.folder.resolve()
+        found = (folder / (path.lstrip("/") or "index.html")).resolve()
+        if not found.is_relative_to(folder) or found.suffix not in TYPES or not found.is_file():
+            self.send_error(HTTPStatus.NOT_FOUND)
+            return
+        self._send(found.read_bytes(), TYPES[found.suffix])
+
+    def _send(self, body: bytes, kind: str) -> None:
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", f"{kind}; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _events(self) -> None:
+        """One message for each gallery that is made from now on."""
+        gallery = self.server.gallery
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        seen = gallery.version
+        self.wfile.write(b"retry: 500\n\n")
+        while True:
+            self.wfile.flush()
+            version = gallery.wait(seen, BREATH_S)
+            self.wfile.write(f"data: {version}\n\n".encode() if version != seen else b":\n\n")
+            seen = version
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Requests are not worth a line."""
+
+
+def stamps() -> Stamps:
+    """When each file that a report depends on was last saved."""
+    found = {}
+    for folder in WATCHED:
+        for path in (root() / folder).rglob("*"):
+            if path.suffix in ENDINGS:
+                try:
+                    found[path] = path.stat().st_mtime_ns
+                except FileNotFoundError:  # an editor was just replacing it
+                    continue
+    return found
+
+
+def watch(gallery: Gallery, seen: Stamps, stop: threading.Event) -> None:
+    """Make the gallery anew after each save, until told to stop."""
+    while not stop.wait(LOOK_EVERY_S):
+        now = stamps()
+        if now != seen:
+            seen = now
+            gallery.make()
+
+
+def _told(done: subprocess.CompletedProcess[str]) -> Failure:
+    """Why a process made no gallery; of one that could not even begin, its last line."""
+    try:
+        said = json.loads(done.stdout)
+        return Failure(said["text"], said["place"])
+    except (ValueError, KeyError, TypeError):
+        lines = done.stderr.strip().splitlines() or [f"It ended with {done.returncode}."]
+        places = [line.strip() for line in lines if line.strip().startswith("File ")]
+        return Failure(mask(lines[-1]), mask(places[-1]) if places else "")

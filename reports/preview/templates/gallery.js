@@ -1,0 +1,42 @@
+'use strict';
+const root = document.documentElement;
+
+// E-mails are loaded when they are looked at, in the scheme that is chosen.
+function show() {
+  const wanted = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const section = wanted || document.querySelector('main > section');
+  if (!section) return;
+  for (const one of document.querySelectorAll('main > section')) one.hidden = one !== section;
+  for (const frame of section.querySelectorAll('iframe')) {
+    const address = frame.dataset[root.dataset.theme];
+    if (frame.getAttribute('src') !== address) frame.setAttribute('src', address);
+  }
+}
+
+function paint(theme) {
+  root.dataset.theme = theme;
+  const button = document.getElementById('theme');
+  if (button) button.textContent = theme === 'dark' ? 'Light' : 'Dark';
+  show();
+}
+
+function remembered() {
+  try { return localStorage.getItem('signalroom-theme'); } catch { return null; }
+}
+
+document.getElementById('theme')?.addEventListener('click', () => {
+  const theme = root.dataset.theme === 'dark' ? 'light' : 'dark';
+  try { localStorage.setItem('signalroom-theme', theme); } catch { /* a private window */ }
+  paint(theme);
+});
+addEventListener('hashchange', () => { show(); scrollTo(0, 0); });
+paint(remembered() || (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'));
+
+// Served: made anew on each save. A server that went and came back may have changed, too.
+if (root.dataset.live === 'yes') {
+  let missed = false;
+  const events = new EventSource('/events');
+  events.onmessage = () => location.reload();
+  events.onerror = () => { missed = true; };
+  events.onopen = () => { if (missed) location.reload(); };
+}
