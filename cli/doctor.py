@@ -42,11 +42,14 @@ def _good(text: str) -> None:
 
 
 def _settings(good: Callable[[str], None]) -> None:
+    from reports import alert_policy
     from signalroom import clients, clock, settings
 
     good(f"local state in {settings.home()}")
     good(f"business time {clock.now().astimezone(clock.zone()):%Y-%m-%d %H:%M %Z}")
     good(f"clients {', '.join(client.id for client in clients.active_clients())}")
+    alert_policy.check()
+    good("alerts.yml is in order")
 
 
 def _warehouse(good: Callable[[str], None]) -> None:

@@ -63,6 +63,11 @@ def policy(client_id: str, path: Path | None = None) -> Policy:
     return rules.of(client_id)
 
 
+def check() -> None:
+    """ConfigurationError names the first mistake in alerts.yml, if there is one."""
+    _Rules(FILE).check()
+
+
 class _Rules:
     def __init__(self, path: Path) -> None:
         self._file = path.name

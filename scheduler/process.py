@@ -20,7 +20,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from reports import incidents
+from reports import alert_policy, incidents
 from scheduler.child import LOGS, Child, Order, Start
 from scheduler.executor import Executor
 from scheduler.health import Pulse
@@ -45,6 +45,7 @@ class Resident:
 
     def __init__(self, start: Start = Child) -> None:
         self._jobs = read_schedule()
+        alert_policy.check()
         self._ledger = WorkLedger()
         self._executor = Executor(self._ledger, self._jobs, start=start)
         self._pulse = Pulse()

@@ -14,6 +14,8 @@ from cli.main import signalroom
 from reports import alert_policy
 from reports.incidents import open_incidents
 from reports.outbox import Outbox, hashed
+from scheduler.process import Resident
+from signalroom.errors import ConfigurationError
 from signalroom.settings import home
 from tests.reports.alarm import Alarm
 from tests.support.processes import signalroom_cli
@@ -167,5 +169,9 @@ def test_mistake_in_the_rules_is_named(
     monkeypatch.setattr(alert_policy, "FILE", broken)
     alarm.report()
     done = run("deliver")
+    said = "alerts.yml, channels: critical is missing"
     assert done.exit_code == 1
-    assert "alerts.yml, channels: critical is missing" in done.stderr
+    assert said in done.stderr
+    assert said in run("doctor").stderr
+    with pytest.raises(ConfigurationError, match=said):
+        Resident()
