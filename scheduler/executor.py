@@ -165,7 +165,9 @@ class Executor:
         if not newer:
             return False
         reason = f"waited too long; {newer[-1].run_id} does its work"
-        return self._ledger.skip(run.run_id, reason, now)
+        if self._ledger.skip(run.run_id, reason, now):
+            log.info("%s is left out: %s", run.run_id, reason, extra={"run_id": run.run_id})
+        return True
 
     def _begin(self, run: Run, open_runs: Sequence[Run], now: datetime) -> None:
         """Start on a claimed run, and take over what waits in older ones for the same source."""

@@ -43,7 +43,7 @@ def ingest_outcome(step: Step, answers: Sequence[Answer], end: tuple[str, str] |
     found = Outcome(clients=dict(step.details.get("clients", {})))
     mine = [answer for answer in answers if answer.get("source") == step.subject]
     for answer in mine:
-        client = str(answer["client"])
+        client = str(answer.get("client", "*"))
         found.clients[client] = answer
         until = answer.get("deferred_until")
         if until:
@@ -86,7 +86,7 @@ def report_outcome(answers: Sequence[Answer], end: tuple[str, str] | None) -> Ou
     for answer in answers:
         if "report" not in answer:
             continue
-        client = str(answer["client"])
+        client = str(answer.get("client", "*"))
         found.clients[client] = answer
         found.waits = found.waits or bool(answer.get("waits"))
         for failure in answer.get("failures", ()):

@@ -155,8 +155,15 @@ class Work:
                 next_at=None,
                 log=order.log,
             )
-        self._order, self._answers = order, []
-        self.child = self._start(order)
+        self._answers = []
+        try:
+            self.child = self._start(order)
+        except OSError as error:  # no space for its log, no more processes
+            for name in order.steps:
+                said = ("*", "Unknown", f"it cannot begin: {error.strerror or error}")
+                self._settle(self._steps[name], Outcome(failures=[said]), now)
+            return
+        self._order = order
         log.info("%s begins", ", ".join(order.steps), extra={"run_id": self.run.run_id})
 
     def _listen(self, child: Worker, order: Order, is_over: bool) -> None:

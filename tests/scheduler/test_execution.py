@@ -171,3 +171,11 @@ def test_a_killed_child_is_begun_again(bench: Bench) -> None:
     )
     run = bench.finish(bench.ask())
     assert (run.status, bench.step(run.run_id, "dbt").attempt) == ("done", 2)
+
+
+def test_a_child_that_cannot_begin_is_a_failure_like_any_other(bench: Bench) -> None:
+    (settings.home() / "logs").write_text("no folder", encoding="utf-8")
+    run = bench.finish(bench.ask())
+    assert run.status == "failed"
+    assert "it cannot begin" in str(run.error)
+    assert {step.status for step in run.steps} == {"failed"}
