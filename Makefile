@@ -32,7 +32,7 @@ SQLFLUFF := --disable-progress-bar --processes $(WORKERS)
 # Queries of reports are no dbt models: dbt's templater would pass over them in silence.
 PLAIN := --templater placeholder
 
-.PHONY: help install-dev run test test-quick test-file chaos lint format typecheck ci chaos-readers build diff state docs docs-serve dev up down logs reset clean
+.PHONY: help install-dev run test test-quick test-file chaos lint format typecheck ci chaos-readers build diff state preview docs docs-serve dev up down logs reset clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ diff: $(READY) ## Show which cells of the marts differ from BASE=main
 
 state: $(READY) ## Save the models of BASE=main, for dbt -s state:modified+
 	@$(BIN)/python -m transform state --base $(BASE)
+
+preview: $(READY) ## Show every report as it would look; reloads on each save
+	@$(BIN)/signalroom preview --serve $(ARGS)
 
 docs: $(READY) ## Write dbt's documentation of all tables to target/index.html
 	$(WITH_ENV) $(BIN)/dbt docs generate

@@ -88,7 +88,6 @@ RESOLVED = Wrong(
     "unique_grain found 2 rows; the marts of the run before stay as they are.",
     ago=65,
     lasted=40,
-    rounds=2,
 )
 SAID = Wrong(
     NOTICE,
