@@ -18,6 +18,7 @@ from scheduler import health
 from scheduler.ledger_work import WorkLedger
 from scheduler.schedule import read_schedule
 from scheduler.web import BODY_LIMIT, CONNECTIONS
+from scheduler.web_access import Pace
 from signalroom import clock
 from tests.scheduler import story
 from tests.scheduler.conftest import Serve
@@ -207,6 +208,17 @@ def test_the_webhook_starts_a_job_once_a_minute(
     assert client.post("/trigger/s3_files").status_code == 202
     assert asked == ["hourly", "s3_files"]
     assert client.get("/trigger/hourly").status_code == 404
+
+
+def test_who_asks_too_early_does_not_wait_longer_for_it() -> None:
+    pace = Pace(60.0)
+    assert pace.wait_s("hourly") == 0
+    first = pace.wait_s("hourly")
+    time.sleep(0.05)
+    assert 0 < pace.wait_s("hourly") <= first - 0.04
+    time.sleep(0.05)
+    assert 0 < pace.wait_s("hourly") <= first - 0.09
+    assert pace.wait_s("s3_files") == 0
 
 
 def test_bodies_are_bounded(serve: Serve) -> None:
