@@ -6,7 +6,7 @@ so that a process which was taken for dead changes nothing when it wakes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import cache
@@ -40,25 +40,24 @@ class WorkLedger(Ledger):
                 connection.execute(STEPS.insert(), [asdict(step) for step in run.steps])
         return True
 
-    def last_scheduled(self) -> dict[str, datetime]:
-        """The newest instant that was recorded of each job's schedule."""
-        newest = sa.func.max(RUNS.c.scheduled_for, type_=RUNS.c.scheduled_for.type)
-        query = sa.select(RUNS.c.job, newest.label("at")).where(RUNS.c.trigger == "schedule")
-        query = query.group_by(RUNS.c.job)
-        with self._engine.begin() as connection:
-            return {row.job: row.at for row in connection.execute(query)}
-
-    def first_seen(self, jobs: Mapping[str, datetime], owner: str) -> dict[str, datetime]:
-        """Since when each job is known; a new one is known from the given instant on."""
+    def recorded_until(self, jobs: Iterable[str], now: datetime, owner: str) -> dict[str, datetime]:
+        """Up to which instant each job's schedule is recorded; a new job is known from now on."""
         names = {f"job:{job}": job for job in jobs}
         query = sa.select(BEATS.c.name, BEATS.c.at).where(BEATS.c.name.in_(list(names)))
         with self._engine.begin() as connection:
             found = {names[row.name]: row.at for row in connection.execute(query)}
-            for job in jobs.keys() - found.keys():
-                values = {"at": jobs[job], "started_at": jobs[job], "owner": owner, "pid": 0}
+            for job in set(names.values()) - found.keys():
+                values = {"at": now, "started_at": now, "owner": owner, "pid": 0}
                 insert = self._insert(BEATS).values(name=f"job:{job}", **values)
                 connection.execute(insert.on_conflict_do_nothing())
-        return {**jobs, **found}
+                found[job] = now
+        return found
+
+    def advance(self, job: str, at: datetime) -> None:
+        """The job's schedule is recorded up to an instant; never back."""
+        change = BEATS.update().where(BEATS.c.name == f"job:{job}", BEATS.c.at < at)
+        with self._engine.begin() as connection:
+            connection.execute(change.values(at=at))
 
     def claim(self, run: Run, owner: str, instant: datetime) -> bool:
         """Take a run that is due, whose waiting is over, or whose owner let the lease run out."""

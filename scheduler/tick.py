@@ -21,13 +21,15 @@ def record_due(
 
     A job that the ledger does not know yet begins now: its past is nobody's concern.
     """
-    seen = ledger.first_seen({job.name: now for job in jobs}, owner)
-    last = ledger.last_scheduled()
+    until = ledger.recorded_until([job.name for job in jobs], now, owner)
     found = 0
     for job in jobs:
-        for turn in due(job, max(seen[job.name], last.get(job.name, seen[job.name])), now):
+        turns = due(job, until[job.name], now)
+        for turn in turns:
             if ledger.record(scheduled(turn, instant)):
                 found += 1
                 said = turn.skipped or "is due"
                 log.info("%s of %s UTC %s", job.name, f"{turn.at:%Y-%m-%d %H:%M}", said)
+        if turns:  # after they are recorded: what a crash cuts off is found again
+            ledger.advance(job.name, turns[-1].at)
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import timedelta
 
+import click
 import pytest
 
 from sandbox import Agency
@@ -50,7 +51,7 @@ def test_a_minute_of_kills_leaves_the_truth_an_unbroken_ledger_and_no_message_tw
     with Agency() as agency, chaos(warehouse, agency, seed=713) as one:
         one.kill_for(seconds=SECONDS)
         one.finish()
-        print(f"{sum(one.kills.values())} kills: {one.table()}")  # noqa: T201 (shown with -s)
+        click.echo(f"{sum(one.kills.values())} kills: {one.table()}")
         assert sum(one.kills.values()) >= 3
         assert set(one.kills) <= set(AIM_S)
         runs = one.ledger.recent(limit=10**6)
