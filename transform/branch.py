@@ -118,11 +118,14 @@ def _loading_code() -> str:
 
 
 def built(tree: Path, raw: Path, home: Path) -> Path:
-    """A DuckDB file in `home` with the marts that a tree's models make of the loaded data."""
-    shutil.rmtree(home, ignore_errors=True)
-    home.mkdir()
+    """A DuckDB file in `home` with the marts that a tree's models make of the loaded data.
+
+    What the loaded file holds of earlier builds counts for nothing, incremental models included.
+    """
+    home.mkdir(exist_ok=True)
     file = Path(shutil.copy(raw, home))
-    dbt(tree, "build", "--select", "+path:transform/models/marts", *NO_TESTS, home=home)
+    marts = ("--select", "+path:transform/models/marts")
+    dbt(tree, "build", "--full-refresh", *marts, *NO_TESTS, home=home)
     return file
 
 
@@ -130,18 +133,28 @@ def built_base(tree: Path, raw: Path) -> Path:
     """The same for the tree of a commit, kept for the next time."""
     home, made_of = tree / "built", tree / "built" / "made-of"
     if not (made_of.exists() and made_of.read_text() == raw.parent.name):
+        made_of.unlink(missing_ok=True)
         built(tree, raw, home)
         made_of.write_text(raw.parent.name)
     return home / raw.name
 
 
+def manifest_of(tree: Path) -> Path:
+    """What dbt knows of a commit's tree, parsed once and used by its build too."""
+    dbt(tree, "parse", home=tree / "built")
+    return tree / "built" / "target" / "manifest.json"
+
+
 def dbt(tree: Path, *arguments: str, home: Path | None = None) -> None:
-    """Plain dbt on DuckDB, in a tree; TransformError with dbt's own words."""
-    own = {"SIGNALROOM_HOME": str(home)} if home else {}
-    folders = {"DBT_LOG_PATH": str((home or folder()) / "logs")}
-    folders |= {"DBT_TARGET_PATH": str(home / "target")} if home else {}
+    """Plain dbt on DuckDB, in a tree; `home` holds the file and the artefacts.
+
+    Raises TransformError with dbt's own words.
+    """
+    place = home or folder()
+    folders = {"DBT_LOG_PATH": str(place / "logs"), "DBT_TARGET_PATH": str(place / "target")}
     command = [str(Path(sys.executable).parent / "dbt"), "--quiet", "--no-use-colors", *arguments]
-    _run(command, tree, {**own, **folders, "DBT_PROFILES_DIR": str(tree)})
+    own = {"SIGNALROOM_HOME": str(place), "DBT_PROFILES_DIR": str(tree)}
+    _run(command, tree, {**own, **folders})
 
 
 @contextmanager

@@ -24,7 +24,8 @@ from dbt.cli.main import dbtRunner
 runner = dbtRunner()
 for line in sys.stdin:
     result = runner.invoke(["--no-use-colors", *json.loads(line)])
-    print("ended", result.success, flush=True)
+    reason = "" if result.success else " ".join(str(result.exception or "a test or model").split())
+    print("ended", reason, flush=True)
 """
 
 
@@ -75,8 +76,8 @@ class Dbt:
         return outcome
 
     @contextmanager
-    def session(self) -> Iterator[Callable[..., bool]]:
-        """Runs commands in one process of dbt; each call says whether it succeeded."""
+    def session(self) -> Iterator[Callable[..., str]]:
+        """Runs commands in one process of dbt; each call gives what failed, or nothing."""
         with subprocess.Popen(
             [sys.executable, "-u", "-c", SESSION],
             cwd=self.project,
@@ -89,11 +90,11 @@ class Dbt:
             assert process.stdout is not None
             said = process.stdout
 
-            def command(*arguments: str) -> bool:
+            def command(*arguments: str) -> str:
                 print(json.dumps(arguments), file=process.stdin, flush=True)
                 for line in said:
                     if line.startswith("ended "):
-                        return line == "ended True\n"
+                        return line.removeprefix("ended ").strip()
                 raise AssertionError("dbt went away")
 
             yield command
