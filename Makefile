@@ -54,6 +54,7 @@ test-file: $(READY) ## Run one file or folder of tests: FILE=tests/reports
 	@$(BIN)/pytest $(FILE) $(ARGS)
 
 chaos: $(READY) ## Kill the scheduler and its children KILLS times, then check
+	@$(MAKE) chaos-readers
 	@PYTHONPATH=. $(BIN)/python -m tests.scheduler.chaos $(KILLS)
 
 lint: typecheck ## Check style, types, imports, SQL, dbt project, client files
