@@ -171,11 +171,11 @@ class Leaderboard:
             if self.completeness.state == "absent":
                 return f"No data for the week {self.week.short} yet: no source was loaded for it."
             return f"No affiliate had anything in the week {self.week.short}."
-        return "; ".join(
-            f"{board.brand}: {board.places[0].name} leads with profit "
-            f"{board.places[0].profit.text}, {board.places[0].conversions.text} conversions"
+        leads = [
+            f"{board.brand}: {board.places[0].name} (profit {board.places[0].profit.text})"
             for board in self.boards[:3]
-        )
+        ]
+        return f"First in {', '.join(leads)}"
 
     @property
     def table(self) -> Table:

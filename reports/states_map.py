@@ -28,7 +28,7 @@ def map_picture(states: Sequence[Orders], period: str) -> Picture:
             continue  # territories are drawn where something came from there
         sold = one.attempts if one else 0
         share = ratio(Decimal(sold), most) if sold else None
-        orders.append(Tile(tile_code(code), row, column, count(sold) if sold else "", share))
+        orders.append(Tile(tile_code(code), row, column, short_count(sold) if sold else "", share))
         rate = one.decline if one else None
         text = "" if one is None else ABSENT if rate is None else whole_percent(rate)
         weight = None if rate is None else ratio(rate, highest)
@@ -47,6 +47,13 @@ def map_picture(states: Sequence[Orders], period: str) -> Picture:
         for one in states[:SPOKEN]
     )
     return tile_picture("states", panels, rows, COLUMNS, f"Map of the states, {period}. {words}.")
+
+
+def short_count(value: int) -> str:
+    """A count in the room of a tile: `9,999`, `12k`, `3M`."""
+    if value < 10_000:
+        return count(value)
+    return f"{value // 1000}k" if value < 1_000_000 else f"{value // 1_000_000:,}M"
 
 
 def map_in_letters(states: Sequence[Orders]) -> str:

@@ -14,17 +14,22 @@ from reports.charts.canvas import INK, QUIET, STYLE, WIDTH, canvas, png
 EMPTY = "#eef0f4"
 GAP = 0.06
 TITLE = 0.32  # inches
+MARGIN = 0.012  # of the width
 LIGHTEST, DARKEST = 0.12, 0.92  # the part of the colour map that is used
 
 
 def draw_tiles(panels: Sequence[Panel], rows: int, columns: int) -> bytes:
     """The maps as PNG, one below the other."""
-    side = WIDTH / columns
-    height = len(panels) * (rows * side + TITLE)
+    side = WIDTH * (1 - 2 * MARGIN) / columns
+    height = len(panels) * (rows * side + TITLE) + WIDTH * MARGIN
     with mpl.rc_context(STYLE):
         figure, axes = canvas(height, len(panels))
         figure.subplots_adjust(
-            left=0, right=1, bottom=0, top=1 - TITLE / height, hspace=TITLE / (rows * side)
+            left=MARGIN,
+            right=1 - MARGIN,
+            bottom=WIDTH * MARGIN / height,
+            top=1 - TITLE / height,
+            hspace=TITLE / (rows * side),
         )
         for one, panel in zip(axes, panels, strict=True):
             _panel(one, panel, rows, columns)
