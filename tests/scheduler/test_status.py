@@ -11,6 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import signalroom
+from scheduler import page
+from scheduler.facts import read_facts
 from signalroom.errors import ConfigurationError
 from tests.scheduler import story
 from tests.support.processes import signalroom_cli
@@ -133,6 +135,20 @@ def test_runs_are_listed_newest_first(told: dict[str, str]) -> None:
         said = ask(told, "runs", *arguments)
         assert isinstance(said.exception, ConfigurationError)
         assert str(said.exception).startswith(f"No {'run' if 'show' in arguments else 'job'} is ")
+
+
+def test_the_page_reads_both_engines(told: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    html = page.overview(read_facts)
+    for said in (story.RUNNING, "dead letters</span> 3 of s3_exports", "C0CCW", "CPA $45.32"):
+        assert said in html
+    assert "an alert" not in html
+    mail = page.mail("daily_ccw:713:2026-11-18:email:abc/1")
+    assert mail is not None
+    assert mail.startswith("<html>")
+    assert page.mail("daily_ccw:713:2026-11-18:slack:abc/1") is None
+    assert page.mail("nothing") is None
 
 
 def test_an_empty_home_has_a_status(warehouse: Warehouse) -> None:
