@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from signalroom import settings
@@ -75,35 +75,46 @@ def loaded_data() -> Path:
     Those that `make run` loaded where it ran on the simulated agency; else they are loaded here,
     and again when the code that loads them is another.
     """
-    simulated = _simulated_warehouse()
-    home = folder() / f"raw-{simulated or _loading_code()}"
-    if not (home / "complete").exists():
-        for stale in folder().glob("raw-*"):
-            shutil.rmtree(stale)
-        home.mkdir()
-        if simulated:
-            shutil.copy(duckdb_path(), home)
-        else:
-            with _agency() as environment:
-                command = [*SIGNALROOM, "ingest", "all"]
-                _run(command, settings.root(), {**environment, "SIGNALROOM_HOME": str(home)})
-        (home / "complete").touch()
+    with _simulated_warehouse() as simulated:
+        home = folder() / f"raw-{simulated or _loading_code()}"
+        if not (home / "complete").exists():
+            for stale in folder().glob("raw-*"):
+                shutil.rmtree(stale)
+            home.mkdir()
+            if simulated:
+                for path in duckdb_path().parent.glob(f"{duckdb_path().name}*"):
+                    shutil.copy(path, home)  # the file, and what a killed writer left beside it
+            else:
+                with _agency() as environment:
+                    command = [*SIGNALROOM, "ingest", "all"]
+                    _run(command, settings.root(), {**environment, "SIGNALROOM_HOME": str(home)})
+            (home / "complete").touch()
     return home / duckdb_path().name
 
 
-def _simulated_warehouse() -> str:
-    """What the embedded warehouse was loaded with, as a short name; none for real or no rows."""
+@contextmanager
+def _simulated_warehouse() -> Iterator[str]:
+    """A short name of what the embedded warehouse was loaded with; none for real or no rows.
+
+    It stays open for the block, so that nobody writes to it while it is copied.
+    """
     import duckdb
 
-    if not duckdb_path().exists():
-        return ""
-    try:
-        with duckdb.connect(str(duckdb_path()), read_only=True) as connection:
-            origins = connection.execute("select origin from ops.origin").fetchall()
-            loads = connection.execute("select max(loaded_at), count(*) from ops.loads").fetchall()
-    except duckdb.Error:  # open in another process, or not a warehouse of ours
-        return ""
-    return hashlib.sha256(repr(loads).encode()).hexdigest()[:12] if origins == [SIMULATED] else ""
+    with ExitStack() as stack:
+        name = ""
+        if duckdb_path().exists():
+            try:
+                connection = duckdb.connect(str(duckdb_path()), read_only=True)
+                stack.callback(connection.close)
+                origins = connection.execute("select origin from ops.origin").fetchall()
+                loads = connection.execute("select max(loaded_at), count(*) from ops.loads")
+                if origins == [SIMULATED]:
+                    name = hashlib.sha256(repr(loads.fetchall()).encode()).hexdigest()[:12]
+            except duckdb.Error:  # open in another process, or not a warehouse of ours
+                name = ""
+        if not name:
+            stack.close()
+        yield name
 
 
 def _loading_code() -> str:
