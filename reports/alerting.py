@@ -23,7 +23,7 @@ from reports.trouble import Incident
 from signalroom import clock
 from signalroom.errors import SignalRoomError
 
-ROUNDS = 3  # a refused edit takes a second one, for the new message
+ROUNDS = 3  # what a message came to may ask for another: an edit, or a new one for a lost one
 PATIENCE_S = 20.0  # a new alert must not wait behind somebody who asks for minutes
 NOT_NOW = timedelta(minutes=15)  # after a failure of our own
 
@@ -46,14 +46,14 @@ def deliver_due(client_id: str | None = None) -> Sent:
     off: dict[tuple[str, str], Delivery] = {}
     with Incidents() as incidents, Outbox() as outbox:
         for _ in range(ROUNDS):
-            news = 0
+            news = False
             for incident in _due(incidents, client_id):
                 off |= _off(incident)
-                news += _write(incidents, outbox, incident, sent.failures)
+                news |= _write(incidents, outbox, incident, sent.failures)
             wanted = partial(_is_wanted, client_id=client_id)
             for entry in send_open(outbox, wanted, PATIENCE_S):
                 done[entry.dedupe_key] = entry
-                news += _report(incidents, entry)
+                news |= entry.report == NAME or _report(incidents, entry)
             if not news:
                 break
         for incident in _due(incidents, client_id):
@@ -70,8 +70,8 @@ def _is_wanted(entry: Entry, client_id: str | None) -> bool:
     return client_id is None or (entry.report, entry.client_id) == (NAME, client_id)
 
 
-def _write(incidents: Incidents, outbox: Outbox, incident: Incident, failures: list[str]) -> int:
-    """Put what is to be said of an incident into the outbox; returns how many messages."""
+def _write(incidents: Incidents, outbox: Outbox, incident: Incident, failures: list[str]) -> bool:
+    """Put what is to be said of an incident into the outbox; whether there was anything."""
     client_id = addressee(incident.client_id)
     try:
         targets = list(targets_of(outbox, incident))
@@ -87,14 +87,14 @@ def _write(incidents: Incidents, outbox: Outbox, incident: Incident, failures: l
         )
         # Written down first: what dies after this line is still known to need an ending.
         if is_told_anew and not incidents.told(incident, incident.due_at, clock.now()):
-            return 1  # changed meanwhile: looked at again in the next round
+            return True  # changed meanwhile: looked at again in the next round
         for target in speaking:
             outbox.store(entry_of(incident, target, contents[target.channel]))
-        return len(speaking)
+        return bool(speaking)
     except SignalRoomError as error:
         failures.append(f"alert {client_id}, {incident.title}: {error}")
         incidents.told(incident, clock.now() + NOT_NOW, incident.told_at)
-        return 0
+        return False
 
 
 def _put_off(incidents: Incidents, outbox: Outbox, incident: Incident) -> None:
@@ -123,17 +123,14 @@ def _off(incident: Incident) -> dict[tuple[str, str], Delivery]:
     return found
 
 
-def _report(incidents: Incidents, entry: Entry) -> int:
-    """Raise, or settle, the trouble of a recipient whom reports do not reach; 1 when raised."""
-    if entry.report == NAME:
-        return 0
+def _report(incidents: Incidents, entry: Entry) -> bool:
+    """Raise, or settle, the trouble of a recipient whom a report does not reach; True if raised."""
     channel = CHANNELS[entry.channel].NAME
     trouble = troubles.delivery_failed(
         entry.client_id, channel, entry.recipient, entry.report, entry.reason or "It was refused"
     )
     if entry.status == "sent":
         incidents.settle(trouble.kind, trouble.client_id, trouble.subject)
-    if entry.status != "dead":
-        return 0
-    incidents.report(trouble)
-    return 1
+    if entry.status == "dead":
+        incidents.report(trouble)
+    return entry.status == "dead"

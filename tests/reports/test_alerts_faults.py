@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from slack_sdk import WebClient
 
 from reports import alert_policy, alerting
 from reports.incidents import open_incidents, work_waits
-from tests.reports.alarm import EMAILS, EVERYONE, PHONES, SLACK, Alarm, statuses
+from tests.reports.alarm import EMAILS, PHONES, SLACK, Alarm, statuses
 from tests.reports.reading import slack_text
 
 RESOLVED = "Resolved, lasted 40 min."
@@ -41,6 +36,23 @@ def test_lost_answer_to_an_edit_is_made_up_for(alarm: Alarm, kind: str) -> None:
     alarm.report("warning").deliver()
     alarm.fault("slack", kind, retry_after=1)
     alarm.at(minutes=40).settle().deliver()
+    assert RESOLVED in shown(alarm)
+    assert not work_waits()
+    asked = [request.path for request in alarm.agency.requests]
+    assert not [path for path in asked if "history" in path], "an edit is simply made again"
+
+
+def test_message_that_may_have_arrived_is_looked_for_before_its_end_is_told(
+    alarm: Alarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNALROOM_HTTP_MAX_WAIT_S", "2")
+    alarm.fault("slack", "accept_then_close")
+    alarm.fault("slack", "status_429", match="history", retry_after=600)
+    assert set(alarm.report("notice").deliver().values()) == {"unknown"}
+    alarm.at(minutes=40).settle()
+    assert alarm.deliver() == {}
+    alarm.at(minutes=60).wait_out()
+    alarm.deliver()
     assert RESOLVED in shown(alarm)
     assert not work_waits()
 
@@ -160,62 +172,6 @@ def test_channel_that_is_not_set_up_is_said_and_the_others_are_used(
     found = alarm.report("warning").deliver()
     assert found.pop(("slack", "")) == "off"
     assert set(found.values()) == {"sent"}
-
-
-def test_process_killed_after_sending_tells_nobody_twice(alarm: Alarm) -> None:
-    alarm.report().deliver()
-    alarm.die_while_sending()
-    alarm.deliver()
-    assert alarm.received() == dict.fromkeys(EVERYONE, 1)
-    alarm.at(minutes=40).settle().deliver()
-    alarm.die_while_sending()
-    alarm.deliver()
-    assert alarm.received() == {SLACK: 1, **dict.fromkeys(EMAILS | PHONES, 2)}
-    assert RESOLVED in shown(alarm)
-
-
-def test_process_killed_before_the_first_message_is_made_up_for(
-    alarm: Alarm, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Killed(BaseException):
-        pass
-
-    def kill(*_: Any) -> None:
-        raise Killed
-
-    alarm.report("warning")
-    with monkeypatch.context() as patch:
-        patch.setattr(alerting, "entry_of", kill)
-        with pytest.raises(Killed):
-            alarm.deliver()
-    alarm.deliver()
-    assert alarm.received() == dict.fromkeys({SLACK} | EMAILS, 1)
-
-
-def test_command_killed_in_the_middle_of_a_message_sends_it_once(alarm: Alarm) -> None:
-    alarm.report("notice")
-    alarm.fault("slack", "accept_then_hang", seconds=60)
-    command = [str(Path(sys.executable).parent / "signalroom"), "deliver"]
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    give_up_at = time.monotonic() + 100
-    while not alarm.slack() and time.monotonic() < give_up_at:
-        time.sleep(0.05)
-    child.send_signal(signal.SIGKILL)
-    child.wait(timeout=60)
-    assert [row.status for row in alarm.rows()] == ["unknown"]
-    assert alarm.deliver() == {}, "the dead process's lease still counts"
-    alarm.wait_out()
-    assert alarm.deliver() == {("slack", "C0ALERTS713"): "sent"}
-    assert alarm.received() == {SLACK: 1}
-
-
-def test_two_commands_at_once_tell_everybody_once(alarm: Alarm) -> None:
-    alarm.report()
-    command = [str(Path(sys.executable).parent / "signalroom"), "deliver"]
-    both = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(2)]
-    assert [child.wait(timeout=100) for child in both] == [0, 0]
-    assert alarm.received() == dict.fromkeys(EVERYONE, 1)
-    assert {row.status for row in alarm.rows()} == {"sent"}
 
 
 def test_incident_that_cannot_be_told_is_named_and_holds_neither_others_nor_the_machine(
