@@ -26,7 +26,10 @@ MAIL = (
     "<html><body><h1 id='mail'>CCW daily</h1><script>document.title = 'owned'</script>"
     "<img src='http://198.51.100.7/pixel.png'><img id='chart' src=\"cid:trend\"><a href='https://example.org'>out</a></body></html>"
 )
-DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+DOT = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
+    "YPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+)
 RUNNING = "hourly-20261119T1400Z"
 DONE = "hourly-20261119T1300Z"
 PARTIAL = "daily_reports-20261119T1200Z"

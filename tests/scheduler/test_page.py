@@ -113,6 +113,11 @@ def test_messages_are_shown_as_they_were_sent_and_can_do_nothing(visit: Visit) -
     policy = page.request.get(base).headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
     assert "unsafe" not in policy
+    alone = page.goto(f"{base.rstrip('/')}{mail.locator('iframe').get_attribute('src')}")
+    assert alone is not None
+    assert alone.headers["content-security-policy"].startswith("sandbox; default-src 'none'; ")
+    assert page.locator("#mail").inner_text() == "CCW daily"
+    assert page.title() == ""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
