@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 
 import yaml
 
 from signalroom import clients, settings
 from signalroom.clients import Client
+from transform.client_file import ClientFile, Fault, Line, unknown_advertiser
 
 COLUMNS = (
     "redtrack.source",
@@ -21,7 +22,14 @@ COLUMNS = (
     "everflow.advertiser_id",
     "everflow.advertiser_label",
 )
-BLANKS = " \t\r\n\u00a0\ufeff"
+PROJECT_COLUMNS = (
+    "project",
+    "everflow.advertiser_id",
+    "everflow.offer_id",
+    "valid_from",
+    "valid_to",
+)
+Check = Callable[[Line], Iterator[Fault]]
 
 
 def mistakes() -> list[str]:
@@ -29,70 +37,116 @@ def mistakes() -> list[str]:
     found = list(_packages())
     for client in clients.registry().values():
         found += internal_affiliates(client)
+        found += projects(client)
     return found
 
 
 def internal_affiliates(client: Client) -> list[str]:
     """Mistakes in one client's internal-affiliates.csv."""
-    path = settings.root() / "data" / "clients" / client.id / "mappings" / "internal-affiliates.csv"
-    shown = path.relative_to(settings.root())
-    if not path.exists():
-        return [f"{shown}: the file is missing; a header line alone is enough."]
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        return [f"{shown}:{line}: not UTF-8; save the sheet as 'CSV UTF-8'."]
-    return [f"{shown}:{line}: {reason}" for line, reason in _lines(client, text)]
+    file = ClientFile(client, "internal-affiliates.csv", COLUMNS)
+    first_line_of: dict[str, int] = {}
+
+    def check(line: Line) -> Iterator[Fault]:
+        source_id = line.values["redtrack.source_id"]
+        if not source_id:
+            yield line.number, "redtrack.source_id is blank; it is the key of the line."
+        elif (first := first_line_of.setdefault(source_id, line.number)) != line.number:
+            yield (
+                line.number,
+                f"source {source_id} is mapped twice, first in line {first}; keep one of them.",
+            )
+        if fault := unknown_advertiser(client, line.values["everflow.advertiser_id"]):
+            yield line.number, fault
+
+    return _mistakes(file, check)
 
 
-def _lines(client: Client, text: str) -> Iterator[tuple[int, str]]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = [cell.strip(BLANKS) for cell in next(reader, [])]
-        if tuple(header) != COLUMNS:
-            yield 1, f"the header has to be {','.join(COLUMNS)}; it is {','.join(header)}."
+def projects(client: Client) -> list[str]:
+    """Mistakes in one client's projects.csv."""
+    file = ClientFile(client, "projects.csv", PROJECT_COLUMNS)
+    claims: list[_Claim] = []
+
+    def check(line: Line) -> Iterator[Fault]:
+        advertiser_id, offer_id = (
+            line.values["everflow.advertiser_id"],
+            line.values["everflow.offer_id"],
+        )
+        if not line.values["project"]:
+            yield line.number, "project is blank; give it the name that reports shall show."
+        if not advertiser_id:
+            yield line.number, "everflow.advertiser_id is blank; an offer is of an advertiser."
+        elif fault := unknown_advertiser(client, advertiser_id):
+            yield line.number, fault
+        if offer_id and not (offer_id.isascii() and offer_id.isdigit()):
+            yield line.number, f"offer {offer_id} is no number; everflow.offer_id is Everflow's id."
+        try:
+            claim = _Claim.of(line)
+        except ValueError as error:
+            yield line.number, str(error)
             return
-        first_line_of: dict[str, int] = {}
-        known = {str(brand.advertiser_id): brand.name for brand in client.brands}
-        for cells in reader:
-            yield from _row(cells, reader.line_num, first_line_of, known)
-    except csv.Error as error:
-        yield reader.line_num, f"{error}; check the quotes of this line."
+        if claim.last < claim.first:
+            yield line.number, f"valid_to {claim.last} is before valid_from {claim.first}."
+        for earlier in claims:
+            if earlier.meets(claim):
+                yield line.number, claim.clash(earlier)
+                break
+        claims.append(claim)
+
+    return _mistakes(file, check)
 
 
-def _row(
-    cells: list[str], line: int, first_line_of: dict[str, int], known: dict[str, str]
-) -> Iterator[tuple[int, str]]:
-    values = [_value(cell) for cell in cells]
-    if not any(values):
-        return
-    if len(cells) != len(COLUMNS):
-        yield line, f"{len(cells)} cells instead of {len(COLUMNS)}; a comma too many or too few."
-        return
-    row = dict(zip(COLUMNS, values, strict=True))
-    source_id, advertiser_id = row["redtrack.source_id"], row["everflow.advertiser_id"]
-    if not source_id:
-        yield line, "redtrack.source_id is blank; it is the key of the line."
-    elif source_id in first_line_of:
-        yield (
-            line,
-            f"source {source_id} is mapped twice, first in line {first_line_of[source_id]}; "
-            "keep one of them.",
-        )
-    else:
-        first_line_of[source_id] = line
-    if known and advertiser_id and advertiser_id not in known:
-        yield (
-            line,
-            f"advertiser {advertiser_id} is unknown; dbt_project.yml gives this client "
-            f"{', '.join(f'{number} ({name})' for number, name in known.items())}.",
+@dataclass(frozen=True)
+class _Claim:
+    """The days on which a line says whose an offer, or a whole advertiser, is; both included."""
+
+    line: int
+    advertiser_id: str
+    offer_id: str
+    first: date
+    last: date
+
+    @classmethod
+    def of(cls, line: Line) -> _Claim:
+        return cls(
+            line.number,
+            line.values["everflow.advertiser_id"],
+            line.values["everflow.offer_id"],
+            _day(line, "valid_from", date.min),
+            _day(line, "valid_to", date.max),
         )
 
+    def meets(self, other: _Claim) -> bool:
+        same = (self.advertiser_id, self.offer_id) == (other.advertiser_id, other.offer_id)
+        return same and self.first <= other.last and other.first <= self.last
 
-def _value(cell: str) -> str:
-    text = cell.strip(BLANKS)
-    return "" if text.lower() == "n/a" else text
+    def clash(self, earlier: _Claim) -> str:
+        what = f"offer {self.offer_id}" if self.offer_id else f"advertiser {self.advertiser_id}"
+        return (
+            f"{what} is mapped twice on the same days, first in line {earlier.line}; end one line "
+            "with valid_to before the other begins."
+        )
+
+
+def _day(line: Line, column: str, otherwise: date) -> date:
+    """A date as people and spreadsheets write it; blank is open."""
+    text = line.values[column]
+    if not text:
+        return otherwise
+    for form in ("%Y-%m-%d", "%m/%d/%Y"):
+        try:
+            return datetime.strptime(text, form).date()  # noqa: DTZ007 - a day has no zone
+        except ValueError:
+            continue
+    raise ValueError(f"{column} {text} is no date; write it as 2026-11-30.")
+
+
+def _mistakes(file: ClientFile, check: Check) -> list[str]:
+    if not file.path.exists():
+        return [f"{file.shown}: the file is missing; a header line alone is enough."]
+    faults: list[Fault] = []
+    for read in file.read():
+        faults += check(read) if isinstance(read, Line) else [read]
+    return [f"{file.shown}:{line}: {reason}" for line, reason in faults]
 
 
 def _packages() -> Iterator[str]:
@@ -104,3 +158,7 @@ def _packages() -> Iterator[str]:
         yield f"packages.yml: the line `- local: {path}` is missing."
     for path in sorted(paths - wanted):
         yield f"packages.yml: {path} is listed, but dbt_project.yml has no such client."
+    for path in sorted(wanted):
+        types = f"{path}/mappings/_mappings__seeds.yml"
+        if not (settings.root() / types).exists():
+            yield f"{types}: the file is missing; copy another client's as it is."

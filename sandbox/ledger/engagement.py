@@ -29,13 +29,13 @@ def funnel_daily(
     first = [row for row in orders if not row["is_test"] and row["is_initial"]]
     initial = Counter(row["order_date"] for row in first)
     approved = Counter(row["order_date"] for row in first if row["order_status"] != "DECLINED")
-    order_days = [row["order_date"] for row in orders]
+    order_days = [day for row in orders if isinstance(day := row["order_date"], date)]
     rows: list[Row] = []
     for summary in summaries:
         day = summary["date"]
         assert isinstance(day, date)  # noqa: S101
-        has_prospects = min(prospects) <= day <= max(prospects)
-        has_orders = min(order_days) <= day <= max(order_days)  # type: ignore[type-var,operator]
+        has_prospects = bool(prospects) and min(prospects) <= day <= max(prospects)
+        has_orders = bool(order_days) and min(order_days) <= day <= max(order_days)
         rows.append(
             {
                 "_client_id": client,

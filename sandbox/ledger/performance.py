@@ -177,6 +177,9 @@ def daily_summary(
                 "cost": cost,
                 "blended_cpa": cost / conversions if conversions else None,
                 "mapped_cpa": (cost - unmapped) / conversions if conversions else None,
+                "internal_conversions": sum(
+                    _count(row["conversions"]) for row in parts if row["is_internal"]
+                ),
                 "is_complete": day < today,
             }
         )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.warehouse import Warehouse
-from tests.transform import raw, worked_example
+from tests.transform import further_days, raw, worked_example
 from tests.transform.dbt import WITHOUT_UNIT_TESTS, Dbt
 from tests.transform.raw import Spend, Stat
 
@@ -28,7 +28,10 @@ FILE = "orders-create/report_2026-11-18T0600_a.csv"
 MARTS = (
     "affiliate_leaderboard",
     "daily_performance",
+    "daily_project_performance",
     "daily_summary",
+    "email_engagement",
+    "funnel_daily",
     "mapping_gaps",
     "orders",
     "state_performance",
@@ -46,17 +49,29 @@ COPY_SPEND = (
     "insert into redtrack.daily_spend (_client_id, date, source_id, cost)"
     " select _client_id, date, 'copied', cost from redtrack.daily_spend where {where}"
 )
+COPY_EVENT = (
+    "insert into posthog.events (_client_id, date, uuid, timestamp)"
+    " select _client_id, date, 'copied', timestamp from posthog.events where {where}"
+)
 DROP = "delete from {table} where {where}"
 CHANGE = "update {table} set {what} where {where}"
 
 
 LEDGER = "intermediate.int_performance__ledger"
+SHARED = "intermediate.int_performance__shared"
+VISITS = "intermediate.int_visits__counted"
 MAPPING = 'reference."client_713__internal-affiliates"'
 MUTATED = (
     "everflow.daily_stats",
     "redtrack.daily_spend",
     "s3_exports.orders_create",
+    "s3_exports.prospects_create",
+    "everflow.conversions",
+    "posthog.events",
+    "mautic.email_stats",
     LEDGER,
+    SHARED,
+    VISITS,
     MAPPING,
 )
 
@@ -78,6 +93,7 @@ def loaded(module_warehouse: Warehouse, module_dbt: Dbt) -> Warehouse:
         ],
     )
     raw.note_files(warehouse, "orders_create", {FILE: 3})
+    further_days.load_further(warehouse)
     module_dbt.succeeds("build", *WITHOUT_UNIT_TESTS)
     for number, table in enumerate(MUTATED):
         warehouse.execute(f"create table ops.saved_{number} as select * from {table}")
@@ -119,6 +135,10 @@ def test_each_change_of_raw_is_caught_and_the_marts_stay(built: Warehouse, modul
         CHANGE.format(table=spend, what=f"date = '{DAYS[8]}'", where="source_id = 'moved'"),
         CHANGE.format(table=spend, what="_client_id = 'cti'", where=one_spend.format(DAYS[9])),
         DROP.format(table="s3_exports.orders_create", where="_row_id = 2"),
+        # what feeds no ledger: dropped, doubled under another key, moved to another day
+        DROP.format(table="everflow.conversions", where="conversion_id = 'c0'"),
+        COPY_EVENT.format(where="uuid = 'e0'"),
+        CHANGE.format(table="mautic.email_stats", what=f"date = '{DAYS[9]}'", where="id = 0"),
     ]
     for change in changes:
         built.execute(change)
@@ -129,6 +149,9 @@ def test_each_change_of_raw_is_caught_and_the_marts_stay(built: Warehouse, modul
     assert outcome.names("fail") >= {
         "assert_raw_days_equal_their_control_totals",
         "assert_raw_files_equal_their_control_totals",
+        "assert_everflow_conversions_hold_what_was_given",
+        "assert_posthog_events_hold_what_was_given",
+        "assert_mautic_email_stats_hold_what_was_given",
     }
     assert outcome.names("skipped") >= {"int_performance__ledger", *MARTS}
     caught = built.rows(
@@ -137,6 +160,8 @@ def test_each_change_of_raw_is_caught_and_the_marts_stay(built: Warehouse, modul
     )
     assert {day for source, day in caught if source == "everflow"} == days_after(0, 1, 2, 3, 4)
     assert {day for source, day in caught if source == "redtrack"} == days_after(5, 6, 7, 8, 9)
+    moved = built.rows(module_dbt.compiled("assert_mautic_email_stats_hold_what_was_given"))
+    assert {row[1] for row in moved} == {str(further_days.DAY), str(DAYS[9])}
     assert contents(built) == before
 
 
@@ -197,5 +222,40 @@ def test_rows_and_mappings_that_stand_twice_keep_the_last_good_marts(
         "unique_grain_stg_redtrack__daily_spend__client_id__date__source_id",
         "unique_grain_stg_s3_exports__orders_create__client_id___file_name___row_id",
     }
-    assert outcome.names("skipped") >= set(MARTS)
+    assert outcome.names("skipped") >= set(MARTS) - {"email_engagement"}
     assert contents(built) == before
+
+
+def test_each_change_between_the_ledger_and_the_marts_is_caught(
+    built: Warehouse, module_dbt: Dbt
+) -> None:
+    kind = "affiliate_label = 'Blue Bench' and date = '{}'"
+    built.execute(DROP.format(table=SHARED, where=kind.format(DAYS[0])))
+    built.execute(DOUBLE.format(table=SHARED, where=kind.format(DAYS[1])))
+    built.execute(
+        CHANGE.format(table=SHARED, what=f"date = '{DAYS[3]}'", where=kind.format(DAYS[2]))
+    )
+    # a cent moved from one cost to another of the same day
+    built.execute(
+        CHANGE.format(table=SHARED, what="cost = cost + 0.01", where=kind.format(DAYS[4]))
+    )
+    built.execute(
+        CHANGE.format(
+            table=SHARED,
+            what="cost = cost - 0.01",
+            where=f"affiliate_label = 'G2 - Meta' and advertiser_id = 1 and date = '{DAYS[4]}'",
+        )
+    )
+    built.execute(DROP.format(table=VISITS, where="sessions > 0"))
+
+    outcome = module_dbt.run(
+        "build", "--select", "int_funnel_days__counted", "assert_projects_keep_every_amount"
+    )
+
+    assert outcome.names("fail") == {
+        "assert_projects_keep_every_amount",
+        "assert_funnel_keeps_every_count",
+    }
+    lost = built.rows(module_dbt.compiled("assert_projects_keep_every_amount"))
+    assert {row[1] for row in lost} == days_after(0, 1, 2, 3, 4)
+    assert len([row for row in lost if row[1] == DAYS[4]]) == 2

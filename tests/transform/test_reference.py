@@ -88,3 +88,71 @@ def test_a_missing_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("signalroom.settings.root", lambda: tmp_path)
     (mistake,) = reference.internal_affiliates(client)
     assert "data/clients/cti/mappings/internal-affiliates.csv: the file is missing" in mistake
+
+
+PROJECT_HEADER = ",".join(reference.PROJECT_COLUMNS)
+
+
+def found_in_projects(
+    lines: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, header: str = PROJECT_HEADER
+) -> list[str]:
+    """The mistakes in these lines of client 713's projects.csv, without the file's name."""
+    path = tmp_path / "data" / "clients" / "713" / "mappings" / "projects.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text(f"{header}\n{lines}", encoding="utf-8")
+    monkeypatch.setattr("signalroom.settings.root", lambda: tmp_path)
+    shown = "data/clients/713/mappings/projects.csv:"
+    mistakes = reference.projects(clients.client("713"))
+    assert all(mistake.startswith(shown) for mistake in mistakes)
+    return [mistake.removeprefix(shown) for mistake in mistakes]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param("CCW,1,,,\nRefresher,1,102,,\n", id="an offer beside its whole advertiser"),
+        pytest.param("A,1,,,2026-10-31\nB,1,,11/01/2026,\n", id="one after the other"),
+        pytest.param("\ufeff A , 1 ,n/a, 2026-11-01 ,N/A\n,,,,\n", id="blanks and n/a"),
+        pytest.param("A,1,101,,\nA,1,102,,\nA,2,,,", id="one project of many offers"),
+    ],
+)
+def test_projects_as_people_keep_them_are_no_mistake(
+    lines: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clients.client("713")
+    assert found_in_projects(lines, tmp_path, monkeypatch) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "line", "reason"),
+    [
+        pytest.param(
+            "A,1,,,2026-10-31\nB,2,,,\nC,1,,2026-10-31,\n",
+            4,
+            "advertiser 1 is mapped twice on the same days, first in line 2",
+            id="an overlap of one day names both lines",
+        ),
+        pytest.param("A,1,102,,\nB,1, 102,,\n", 3, "offer 102 is mapped twice", id="a duplicate"),
+        pytest.param("A,9,,,\n", 2, "advertiser 9 is unknown", id="an unknown advertiser"),
+        pytest.param("A,,102,,\n", 2, "advertiser_id is blank", id="an offer of nobody"),
+        pytest.param(",1,,,\n", 2, "project is blank", id="no name"),
+        pytest.param("A,1,Club,,\n", 2, "offer Club is no number", id="an offer by its name"),
+        pytest.param("A,1,,2026-02-30,\n", 2, "valid_from 2026-02-30 is no date", id="no date"),
+        pytest.param("A,1,,2026-11-02,2026-11-01\n", 2, "before valid_from", id="turned round"),
+        pytest.param("A,1,,,,note\n", 2, "6 cells instead of 5", id="a stray cell"),
+    ],
+)
+def test_a_mistake_in_projects_is_named_with_line_and_reason(
+    lines: str, line: int, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mistakes = found_in_projects(lines, tmp_path, monkeypatch)
+    assert len(mistakes) == 1
+    assert mistakes[0].startswith(f"{line}: ")
+    assert reason in mistakes[0]
+
+
+def test_a_stray_column_of_projects_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (mistake,) = found_in_projects("", tmp_path, monkeypatch, PROJECT_HEADER + ",notes")
+    assert mistake.startswith("1: the header has to be project,")

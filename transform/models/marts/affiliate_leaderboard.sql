@@ -110,6 +110,7 @@ final as (
         previous_cpa,
         previous_profit,
         conversions - previous_conversions as conversions_change,
+        cast(cpa - previous_cpa as decimal(18, 6)) as cpa_change,
         cast(profit - previous_profit as decimal(38, 18)) as profit_change
     from ranked
 
