@@ -34,8 +34,8 @@ def failure(error: BaseException) -> Failure:
 def _places(error: BaseException) -> list[str]:
     """Places in the repository, the innermost first."""
     found = []
-    if isinstance(error, jinja2.TemplateSyntaxError) and error.filename:
-        found.append((error.filename, error.lineno))
+    if isinstance(error, (jinja2.TemplateSyntaxError, SyntaxError)) and error.filename:
+        found.append((error.filename, error.lineno or 0))
     frames = traceback.extract_tb(error.__traceback__)
     found += [(frame.filename, frame.lineno or 0) for frame in reversed(frames)]
     return [

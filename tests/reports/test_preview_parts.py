@@ -1,0 +1,143 @@
+"""What goes wrong in parts of the gallery: sizes, Slack's markup, what fails, what it leaves."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from reports.preview import limits, stage
+from reports.preview.gallery import Cell, gallery
+from reports.preview.mrkdwn import mrkdwn_html
+from reports.preview.page import Shown, write_page
+from reports.preview.scenarios import SCENARIOS
+from reports.registry import REPORTS
+from tests.support.processes import signalroom_cli
+
+ALERT = REPORTS["alert"]
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("*CPA $1* and _2_ ~3~", "<strong>CPA $1</strong> and <em>2</em> <s>3</s>"),
+        ("*_both_*", "<strong><em>both</em></strong>"),
+        ("2*3*4, a_b_c, * no *", "2*3*4, a_b_c, * no *"),
+        ("`*plain*`", "<code>*plain*</code>"),
+        ("```\n<b> &amp; *x*\n  y\n```", "<pre>&lt;b&gt; &amp; *x*\n  y</pre>"),
+        ("&lt;script&gt; &amp;amp; &quot;", "&lt;script&gt; &amp;amp; &amp;quot;"),
+        ("one\ntwo", "one<br>two"),
+        (":unknown:", ":unknown:"),
+        ("\"quotes'", "&#34;quotes&#39;"),
+    ],
+)
+def test_markup_becomes_what_slack_makes_of_it(text: str, html: str) -> None:
+    assert mrkdwn_html(text) == html
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("<!channel>", "@channel"), ("<@U1>", "@U1"), ("<#C1|general>", "@general")],
+)
+def test_a_mention_that_slipped_through_is_marked(text: str, shown: str) -> None:
+    html = mrkdwn_html(text)
+    assert 'class="mention"' in html
+    assert f">{shown}<" in html
+
+
+def test_a_link_is_shown_and_leads_nowhere() -> None:
+    html = mrkdwn_html('<https://evil.example/" onclick="x|Your bank>')
+    assert "Your bank" in html
+    assert "href" not in html
+    assert 'onclick="' not in html
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "count"),
+    [
+        ("a" * 160, "GSM-7", 1),
+        ("a" * 161, "GSM-7", 2),
+        ("a" * 159 + "[", "GSM-7", 2),
+        ("\u4e2d" * 70, "UCS-2", 1),
+        ("\u4e2d" * 71, "UCS-2", 2),
+        ("\U0001f4a5" * 36, "UCS-2", 2),
+        ("a" * 307, "GSM-7", 3),
+    ],
+)
+def test_segments_are_counted_as_the_network_does(body: str, encoding: str, count: int) -> None:
+    assert limits.encoding(body) == encoding
+    assert limits.segments(body) == count
+
+
+def test_what_is_over_a_limit_is_said_and_not_by_colour_alone(tmp_path: Path) -> None:
+    section = {"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}}
+    cell = Cell(
+        ALERT,
+        SCENARIOS[0],
+        {
+            "slack": {"text": "", "blocks": [section, {"type": "video", "title": "<b>"}]},
+            "email": {"subject": "s", "html": "h" * 90_001, "text": ""},
+            "sms": {"body": "\u4e2d" * 71},
+        },
+        {},
+    )
+    over = {
+        (channel, one.name)
+        for channel, found in Shown(cell).measures.items()
+        for one in found
+        if one.is_over
+    }
+    assert over == {
+        *(("slack", "longest text"), ("email", "HTML")),
+        *(("sms", "segments"), ("sms", "length"), ("sms", "letters outside GSM-7")),
+    }
+    text = write_page([cell], tmp_path).read_text(encoding="utf-8")
+    assert text.count("<em>over the limit</em>") == len(over)
+    assert "1 failed or over a limit" in text
+    # A block that nobody can draw is shown as it is, and stays text.
+    assert "<strong>video</strong> is not drawn here" in text
+    assert "\\u003cb\\u003e" in text.partition("is not drawn here")[2]
+
+
+def test_what_is_registered_appears_and_its_mistakes_stand_in_its_place() -> None:
+    broken = replace(ALERT, name="broken", templates="none")
+    strange = replace(ALERT, name="strange", period="daily")
+    found = {(one.report.name, one.scenario.name): one for one in gallery([broken, strange])}
+    assert len({scenario for name, scenario in found if name == "broken"}) >= 7
+    for one in found.values():
+        assert set(one.failures) == set(one.report.channels)
+    failed = found["broken", "normal"].failures["sms"]
+    assert "none.sms.j2" in failed.text
+    assert failed.place.startswith("reports/render.py:")
+    assert "has no rows" in found["strange", "normal"].failures["slack"].text
+
+
+def test_afterwards_the_environment_is_what_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNALROOM_TARGET", "postgres")
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "made-up")
+    monkeypatch.setenv("SIGNALROOM_TIMEZONE", "Asia/Tokyo")
+    before = dict(os.environ)
+    with stage.stage(tmp_path, "2026-11-16T09:30:00"):
+        assert os.environ["SIGNALROOM_TARGET"] == "duckdb"
+        assert os.environ["SIGNALROOM_TIMEZONE"] == "Asia/Tokyo"
+        assert "SLACK_BOT_TOKEN" not in os.environ
+    assert dict(os.environ) == before
+
+
+def test_scenarios_have_names_of_their_own_and_speak_of_past_days() -> None:
+    assert len({one.name for one in SCENARIOS}) == len(SCENARIOS)
+    for one in SCENARIOS:
+        assert one.day <= date.fromisoformat(one.now[:10])
+        assert one.shows.endswith(".")
+
+
+def test_an_unknown_report_is_one_line(tmp_path: Path) -> None:
+    called = signalroom_cli("preview", "--report", "no", env={"SIGNALROOM_HOME": str(tmp_path)})
+    assert called.returncode == 1
+    assert called.stderr.startswith("Error: There is no report 'no'; there are: daily_ccw")
+    assert called.stderr.count("\n") == 1
