@@ -81,6 +81,15 @@ def begun() -> list[str]:
         return []
 
 
+def is_gone(pid: int | str) -> bool:
+    """Whether a process has ended, reaped or not."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return True
+    return text.rpartition(")")[2].split()[0] in "ZX"
+
+
 def main(port: int) -> int:
     """The resident process itself, tied children and all, with the bodies of steps.sh."""
 

@@ -27,6 +27,7 @@ from scheduler.plan import asked
 from scheduler.records import Run
 from scheduler.schedule import Job
 from signalroom import clock
+from tests.scheduler.bench import is_gone
 from tests.support.processes import BIN, OFFLINE, own_environment
 from tests.support.warehouse import Warehouse, empty_warehouse
 
@@ -120,7 +121,7 @@ class Chaos:
         """Processes that have come to another stage since they were last looked at."""
         for path in (self._home / "stages").glob("[0-9]*"):
             pid = int(path.name)
-            if not Path(f"/proc/{pid}").exists():
+            if is_gone(pid):
                 path.unlink(missing_ok=True)
                 self._heard.pop(pid, None)
                 continue
@@ -135,7 +136,7 @@ class Chaos:
             still = (self._home / "stages" / str(pid)).read_text(encoding="utf-8") == stage
         except FileNotFoundError:
             still = False
-        if not still or not Path(f"/proc/{pid}").exists() or self._scheduler is None:
+        if not still or is_gone(pid) or self._scheduler is None:
             return
         victim = self._random.choice([self._scheduler.pid, pid, *_children(pid)])
         with suppress(ProcessLookupError):

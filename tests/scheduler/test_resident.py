@@ -21,7 +21,7 @@ from scheduler.plan import asked
 from scheduler.process import STALE_AFTER, Resident
 from scheduler.schedule import read_schedule
 from signalroom import clock, settings
-from tests.scheduler.bench import NOON, Bench, begun
+from tests.scheduler.bench import NOON, Bench, begun, is_gone
 from tests.support.processes import ROOT, own_environment, signalroom_cli
 from tests.support.warehouse import Warehouse
 
@@ -61,13 +61,6 @@ def until(reached: Callable[[], bool]) -> None:
     while not reached():
         assert time.monotonic() < give_up_at
         time.sleep(0.05)
-
-
-def is_gone(pid: str) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
-    except FileNotFoundError:
-        return True
 
 
 def ask(ledger: WorkLedger) -> str:
