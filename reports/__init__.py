@@ -6,7 +6,8 @@
 
 Modules, in the order in which they work: registry (which reports exist), query (rows of the
 marts), daily (their meaning: the context), render (words for each channel), compose (all three
-and the files), outbox and delivery (sending, exactly once).
+and the files), outbox and delivery (sending, exactly once). Alerts take the same way, but begin at
+what is wrong: incidents (what was reported), alerts (the context), alerting (who has yet to hear).
 """
 
 from __future__ import annotations

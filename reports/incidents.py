@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from reports import incident_table, outbox_table
 from reports.incident_store import Incidents
-from reports.state import engine
+from reports.state import asking_engine
 from reports.trouble import ALL_CLIENTS, SEVERITIES, Incident, Trouble
 from signalroom import clock
 from signalroom.connections import first_line
@@ -73,13 +73,10 @@ def work_waits() -> bool:
         sa.exists().where(incident.due_at <= clock.now()),
         sa.exists().where(open_message, may_be_tried),
     )
-    found = engine()
     try:
-        with found.connect() as connection:
+        with asking_engine().connect() as connection:
             return bool(connection.execute(sa.select(waits)).scalar())
     except SQLAlchemyError as error:
         if "no such table" in str(error) or "UndefinedTable" in str(error):
             return False  # nothing was ever reported or sent
         raise ReportError(f"The incidents cannot be read: {first_line(error)}") from error
-    finally:
-        found.dispose()

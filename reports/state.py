@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -15,17 +17,26 @@ from signalroom.warehouse import state_engine
 TABLES = (outbox_table.TABLE, incident_table.TABLE)
 
 
-def engine() -> sa.Engine:
-    """The engine, its tables made or not."""
-    found = state_engine()
+def asking_engine() -> sa.Engine:
+    """An engine to ask one thing now and then: known to its database already, nothing kept open."""
+    return _asking_engine(state_engine().url)
+
+
+@cache
+def _asking_engine(url: sa.URL) -> sa.Engine:
+    return _placed(sa.create_engine(url, poolclass=sa.NullPool))
+
+
+def _placed(found: sa.Engine) -> sa.Engine:
+    """The engine, its tables in schema ops where there are schemas."""
     if target() == "postgres":
-        found = found.execution_options(schema_translate_map={None: "ops"})
+        return found.execution_options(schema_translate_map={None: "ops"})
     return found
 
 
 def prepared_engine() -> sa.Engine:
     """The engine with its tables made; ReportError when the database is away."""
-    found = engine()
+    found = _placed(state_engine())
     try:
         _make_tables(found)
     except SQLAlchemyError:
