@@ -110,7 +110,7 @@ class Executor:
             work.child.close()
 
     def _keep_leases(self, now: datetime) -> None:
-        if not self.works or now < self._renew_at:
+        if not self.works or _is_ahead(self._renew_at, now, RENEW_EVERY):
             return
         mine = self._ledger.renew(self.owner, now)
         for run_id in self.works.keys() - mine:
@@ -120,7 +120,7 @@ class Executor:
 
     def _take_up(self, now: datetime) -> None:
         """Claim what can begin: a few at a time, no job twice, no source by two at once."""
-        if now < self._look_at:
+        if _is_ahead(self._look_at, now, LOOK_EVERY):
             return
         self._look_at = now + LOOK_EVERY
         open_runs = [self._freed(run, now) for run in self._ledger.open_runs()]
@@ -195,6 +195,11 @@ class Executor:
         work = Work(claimed, job, self.owner, self._ledger, self._start, self._troubles)
         self.works[run.run_id] = work
         work.begin(now, deferred, since)
+
+
+def _is_ahead(then: datetime, now: datetime, pause: timedelta) -> bool:
+    """Whether a moment has yet to come; one further off than the pause is of a clock set back."""
+    return now < then <= now + pause
 
 
 def _collide(run: Run, other: Run) -> bool:

@@ -106,7 +106,8 @@ class Resident:
             except Exception:
                 log.exception("a turn failed; the next one goes on")
             last = self._pulse.last_tick
-            if last and clock.instant() - last > STALE_AFTER:
+            # also when the machine's clock was set back: APScheduler waits for the old time
+            if last and abs(clock.instant() - last) > STALE_AFTER:
                 log.critical("no tick since %s; this process ends, to be started anew", last)
                 return 1
         return 0

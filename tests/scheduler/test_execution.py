@@ -176,3 +176,9 @@ def test_a_child_that_cannot_begin_is_a_failure_like_any_other(bench: Bench) -> 
     assert run.status == "failed"
     assert "it cannot begin" in str(run.error)
     assert {step.status for step in run.steps} == {"failed"}
+
+
+def test_a_machine_whose_clock_is_set_back_goes_on(bench: Bench) -> None:
+    assert bench.finish(bench.ask()).status == "done"
+    bench.ahead -= timedelta(hours=1)
+    assert bench.finish(bench.ask()).status == "done"

@@ -135,9 +135,11 @@ def _begun(home: Path) -> list[str]:
     return log.read_text(encoding="utf-8").splitlines() if log.exists() else []
 
 
-def test_a_process_without_ticks_ends_so_that_it_is_started_anew() -> None:
+@pytest.mark.parametrize("ago", [STALE_AFTER + timedelta(seconds=1), timedelta(hours=-1)])
+def test_a_process_without_ticks_ends_so_that_it_is_started_anew(ago: timedelta) -> None:
+    """None for minutes, or none since the machine's clock was set back."""
     resident = Resident()
-    resident._pulse.last_tick = clock.instant() - STALE_AFTER - timedelta(seconds=1)
+    resident._pulse.last_tick = clock.instant() - ago
     assert resident._turn_until_stopped() == 1
 
 
