@@ -144,7 +144,7 @@ def _notes(
 ) -> list[str]:
     if not rows:
         return []
-    notes = [open_days_note(open_days(week, by_day), "their numbers may still change.")]
+    notes = [open_days_note(open_days(week, by_day), "these numbers may still change.")]
     if not is_comparable:
         what = "The week" if state != "complete" else "The week before"
         notes.append(f"{what} is not complete: who rises or falls is not said.")

@@ -125,7 +125,7 @@ SCENARIOS = (
     Scenario(
         "huge",
         "Huge numbers",
-        "Billions, and far more names than a message has room for.",
+        "A billion dollars a day, and far more names than a message has room for.",
         World(
             tuple(
                 replace(one, name=f"{one.name} {number}" if number else one.name)
@@ -133,7 +133,7 @@ SCENARIOS = (
                 for one in USUAL
             ),
             tuple(f"Traffic source {number}" for number in range(1, 13)),
-            factor=23_456_789,
+            factor=123_457,
         ),
         MANY,
     ),

@@ -203,6 +203,17 @@ def test_hostile_names_are_text_and_run_nothing(page: Page, report: str) -> None
         assert frame.get_attribute("sandbox") == ""
 
 
+@pytest.mark.parametrize("report", REPORTS)
+@pytest.mark.parametrize("scenario", ["huge", "hostile"])
+def test_no_e_mail_is_wider_than_the_phone(page: Page, report: str, scenario: str) -> None:
+    look_at(page, report, scenario)
+    frame = page.locator(f"[id='{report}.{scenario}'] iframe.phone")
+    widths = frame.content_frame.locator("html").evaluate(
+        "node => [node.scrollWidth, node.clientWidth]"
+    )
+    assert widths[0] <= widths[1] <= 390
+
+
 def test_light_and_dark_reach_the_e_mails_and_all_can_be_read(page: Page) -> None:
     look_at(page, "daily_ccw", "late")
     for scheme in ("dark", "light"):
