@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pytest
 
+from reports import compose
 from tests.main_job.conftest import CLIENTS, MainJob
 from tests.support.processes import dbt, signalroom_cli
 from tests.support.warehouse import Target, Warehouse
@@ -164,6 +165,21 @@ def test_the_closing_table_shows_the_truth(main_job: MainJob, target: Target) ->
         )
         assert line.split()[0] == client
         assert line.rstrip().endswith(f"${cpa.quantize(cents, ROUND_HALF_UP):,}")
+
+
+@pytest.mark.parametrize("name", ["affiliate_leaderboard", "weekly_rollup", "state_performance"])
+def test_monday_reports_say_the_same_on_both_engines(
+    main_job: MainJob, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    said = []
+    for target in TARGETS:
+        for variable, value in main_job.environments[target].items():
+            monkeypatch.setenv(variable, value)
+        rendered = compose(name, "713", date(2026, 11, 15))
+        assert rendered.edition == "complete"
+        said.append([*rendered.messages["slack"]["blocks"][:-1], rendered.context.sheet.csv()])
+    assert said[0] == said[1]
+    assert len(said[0]) >= 4
 
 
 @pytest.mark.parametrize("target", TARGETS)
