@@ -170,5 +170,8 @@ def load_further(warehouse: Warehouse) -> None:
     raw.note_rows(warehouse, "posthog", "events", {DAY: 4, NEXT_DAY: 0}, "713")
     raw.create(warehouse, "mautic.email_stats", SENT, SENT_TYPES)
     raw.note_rows(warehouse, "mautic", "email_stats", {DAY: 3}, "713")
+    targets = [{"_client_id": "713", "_row_id": row, "month": "2026-11"} for row in range(2)]
+    raw.create(warehouse, "google_sheets.targets", targets, {"_row_id": "bigint"})
+    raw.note_list(warehouse, "google_sheets", "targets", len(targets))
     raw.create_orders(warehouse, "prospects_create", PROSPECTS)
     raw.note_files(warehouse, "prospects_create", {PROSPECT_FILE: 3})

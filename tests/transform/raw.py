@@ -182,6 +182,12 @@ def note_rows(
     )
 
 
+def note_list(warehouse: Warehouse, source: str, table: str, count: int) -> None:
+    """How many rows of a list, which is read as a whole, client 713's vendor gave."""
+    total = ("713", source, table, "all", None, "rows", Decimal(count))
+    insert(warehouse, "ops.control_totals", [(*total, LOADED_AT, True, LOADED_AT, None)])
+
+
 def insert(warehouse: Warehouse, table: str, rows: Sequence[tuple[object, ...]]) -> None:
     """Rows of any table in one statement."""
     if rows:

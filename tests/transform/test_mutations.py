@@ -69,6 +69,7 @@ MUTATED = (
     "everflow.conversions",
     "posthog.events",
     "mautic.email_stats",
+    "google_sheets.targets",
     LEDGER,
     SHARED,
     VISITS,
@@ -139,6 +140,7 @@ def test_each_change_of_raw_is_caught_and_the_marts_stay(built: Warehouse, modul
         DROP.format(table="everflow.conversions", where="conversion_id = 'c0'"),
         COPY_EVENT.format(where="uuid = 'e0'"),
         CHANGE.format(table="mautic.email_stats", what=f"date = '{DAYS[9]}'", where="id = 0"),
+        DROP.format(table="google_sheets.targets", where="_row_id = 1"),
     ]
     for change in changes:
         built.execute(change)
@@ -152,6 +154,7 @@ def test_each_change_of_raw_is_caught_and_the_marts_stay(built: Warehouse, modul
         "assert_everflow_conversions_hold_what_was_given",
         "assert_posthog_events_hold_what_was_given",
         "assert_mautic_email_stats_hold_what_was_given",
+        "assert_spreadsheets_hold_what_was_read",
     }
     assert outcome.names("skipped") >= {"int_performance__ledger", *MARTS}
     caught = built.rows(
