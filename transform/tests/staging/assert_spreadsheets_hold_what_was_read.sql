@@ -1,6 +1,6 @@
 -- Fails when rows of a spreadsheet's table were lost or doubled after the load. Which tables there
 -- are is configuration (`GOOGLE_SHEETS_RANGES`), so that no YAML declares them: the control totals
--- name those that were ever read. No model is built on both of what it reads, so that it stops none.
+-- name those that were ever read. No model is built on all that it reads: it stops none.
 -- depends_on: {{ ref('stg_mautic__campaigns') }}
 {% set tables = spreadsheet_tables() %}
 
