@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from reports.figures import ABSENT, EXACT, ratio, rounded
+from reports.figures import ABSENT, EXACT, add, ratio, rounded
 
 LEAST_ATTEMPTS = 20  # below, a rate is chance
 
@@ -66,3 +67,18 @@ def percent(rate: Decimal | None) -> str:
 def whole_percent(rate: Decimal) -> str:
     """A rate in whole per cent, where room is short."""
     return f"{rounded(EXACT.multiply(rate, Decimal(100)), Decimal(1))}%"
+
+
+def together(client_id: str, parts: Sequence[Orders]) -> Orders:
+    """Parts that are not shown one by one, as one, so that all still add up."""
+    return Orders(
+        client_id=client_id,
+        name="1 other" if len(parts) == 1 else f"{len(parts)} others",
+        attempts=sum(one.attempts for one in parts),
+        approved=sum(one.approved for one in parts),
+        declined=sum(one.declined for one in parts),
+        refunds=sum(one.refunds for one in parts),
+        chargebacks=sum(one.chargebacks for one in parts),
+        revenue=add(one.revenue for one in parts),
+        shown=add(one.cents or Decimal(0) for one in parts),
+    )

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from reports.completeness import Completeness, Freshness
 from reports.figures import add, apportion
-from reports.orders import Orders
+from reports.orders import Orders, together
 from reports.restatement import restatements
 from reports.retold import MAIN, WHY, difference, measure
 from reports.rollup_brands import NAME_LIMIT, NO_BRAND
@@ -30,6 +30,7 @@ COLUMNS = (
     *("week_start", "project", "state", "attempts", "approved", "declined"),
     *("revenue", "refunds", "refund_amount", "chargebacks"),
 )
+MOST_BRANDS = 12  # shown one by one, for an e-mail has its limit
 COUNTS = ("attempts", "approved", "declined", "refunds", "chargebacks")
 
 
@@ -64,7 +65,7 @@ def build(subject: Subject, rows: Sequence[Row], history: Mapping[date, Told]) -
         completeness=whole,
         total=_orders(subject, "Total", ordered) if ordered else None,
         before=_orders(subject, "Total", before) if is_comparable and before else None,
-        brands=_parts(subject, ordered, _brand),
+        brands=_few(subject, _parts(subject, ordered, _brand)),
         states=_parts(subject, ordered, _state),
         notes=tuple(_notes(week, whole, files)),
         changes=tuple(
@@ -117,6 +118,13 @@ def _parts(
         _orders(subject, name, part, shown)
         for (name, part), shown in zip(ordered, cents, strict=True)
     )
+
+
+def _few(subject: Subject, brands: tuple[Orders, ...]) -> tuple[Orders, ...]:
+    if len(brands) <= MOST_BRANDS:
+        return brands
+    first, rest = brands[: MOST_BRANDS - 1], brands[MOST_BRANDS - 1 :]
+    return (*first, together(subject.client_id, rest))
 
 
 def _orders(

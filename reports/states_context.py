@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 
 from reports.charts import Picture
 from reports.completeness import Completeness
-from reports.figures import ABSENT, add, count, money
+from reports.figures import ABSENT, count, money
 from reports.movement import Movement
-from reports.orders import Orders, percent
+from reports.orders import Orders, percent, together
 from reports.spreadsheet import Sheet
 from reports.state_tiles import state_name
 from reports.states_map import map_in_letters, map_picture
@@ -97,17 +96,7 @@ class States:
         rest = self.states[MOST:]
         if not rest:
             return None
-        return Orders(
-            client_id=self.client_id,
-            name="1 other" if len(rest) == 1 else f"{len(rest)} others",
-            attempts=sum(one.attempts for one in rest),
-            approved=sum(one.approved for one in rest),
-            declined=sum(one.declined for one in rest),
-            refunds=sum(one.refunds for one in rest),
-            chargebacks=sum(one.chargebacks for one in rest),
-            revenue=add(one.revenue for one in rest),
-            shown=add(one.cents or Decimal(0) for one in rest),
-        )
+        return together(self.client_id, rest)
 
     @property
     def lines(self) -> Table:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from reports.slack import FENCE, Blocks
+from reports.table import Column, Table
 from tests.reports.conftest import Compose
 from tests.reports.world import Affiliate
 
@@ -91,3 +92,24 @@ def test_empty_texts_make_no_blocks() -> None:
         blocks.fields(lambda: "\n\n")
 
     assert fill(write)["blocks"] == []
+
+
+def table(rows: int) -> Table:
+    columns = (Column("", 10, is_name=True), Column("Number", 8))
+    return Table(columns, tuple((f"Name {number}", str(number)) for number in range(rows)))
+
+
+def test_table_that_slack_would_refuse_is_text_from_the_start() -> None:
+    few, many = table(99), table(100)
+
+    def write(blocks: Blocks) -> None:
+        for one in (many, few, few):
+            blocks.table(one, lambda: one.lines)  # noqa: B023 - called at once
+
+    payload = fill(write)
+    assert [block["type"] for block in payload["blocks"]] == ["section", "table", "section"]
+    assert payload["blocks"][1]["rows"][99][0] == {"type": "raw_text", "text": "Name 98"}
+    (instead,) = payload["extras"]["tables"]
+    assert instead["at"] == 1
+    assert "Name 98" in instead["blocks"][0]["text"]["text"]
+    assert_within_limits(payload)

@@ -16,6 +16,7 @@ from bs4 import BeautifulSoup
 from reports import Rendered, compose
 from reports.state_tiles import COLUMNS, NAMES, ROWS, TILES
 from tests.reports.reading import email_text, number, slack_text
+from tests.reports.test_slack_limits import assert_within_limits
 from tests.reports.weeks_world import SUNDAY, State, WeekMarts, restated
 from tests.support.warehouse import Warehouse
 
@@ -77,6 +78,25 @@ def test_numbers_of_every_channel_are_sums_of_the_mart(weeks: WeekMarts) -> None
         brands = [found[name][3] or 0 for name in ("CCW", "EXP", "No brand")]
         states = ("Texas", "Florida", "Washington", "Puerto Rico", "Elsewhere")
         assert sum(brands) == sum(found[name][3] or 0 for name in states) == total[3]
+
+
+def test_any_number_of_brands_keeps_within_limits_and_adds_up(weeks: WeekMarts) -> None:
+    weeks.files(BEFORE, SUNDAY + timedelta(days=1))
+    codes = sorted(NAMES)
+    weeks.orders(
+        SUNDAY,
+        *(
+            State(codes[n % 60], 25, 20, 5, "98765432.105", f"{n} {'&' * 200} <!channel>")
+            for n in range(120)
+        ),
+    )
+    messages: Any = compose("state_performance", "713", SUNDAY).messages
+    assert_within_limits(messages["slack"])
+    assert len(messages["email"]["html"].encode()) < 90_000
+    found = in_html(messages["email"]["html"])
+    assert (found["109 others"][0], found["40 others"][0]) == (109 * 25, 40 * 50)
+    assert found["Total"][0] == 120 * 25
+    assert sum(line[3] or 0 for line in found.values()) == 3 * (found["Total"][3] or 0)
 
 
 def test_headline_words_and_week_before(weeks: WeekMarts) -> None:
