@@ -37,6 +37,8 @@ def preview(
 
     reports = [registry.find(name) for name in names or registry.REPORTS]
     folder = (out or home() / "preview").resolve()
+    views = "every report" if len(reports) > 1 else reports[0].name
+    click.echo(f"Drawing {views} in every scenario ...", err=True)
     if is_served:
         _serve(folder, [report.name for report in reports], port, is_opened)
         return

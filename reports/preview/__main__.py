@@ -1,6 +1,6 @@
 """One gallery, made by a fresh process, as `signalroom preview --serve` starts it on each save.
 
-python -m reports.preview FOLDER [REPORT]...
+python -m reports.preview FOLDER VERSION [REPORT]...
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from reports.preview.failure import failure
 
 
-def main(folder: str, *names: str) -> int:
+def main(folder: str, version: str, *names: str) -> int:
     """Write the live page; what fails as a whole is told as JSON on standard output."""
     try:
         from reports import registry
@@ -20,7 +20,7 @@ def main(folder: str, *names: str) -> int:
         from reports.preview.page import write_page
 
         chosen = [registry.find(name) for name in names or registry.REPORTS]
-        write_page(gallery(chosen), Path(folder), live=True)
+        write_page(gallery(chosen), Path(folder), version)
     except Exception as error:
         told = failure(error)
         sys.stdout.write(json.dumps({"text": told.text, "place": told.place}))

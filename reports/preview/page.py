@@ -89,8 +89,8 @@ class Shown:
         ]
 
 
-def write_page(cells: Sequence[Cell], folder: Path, live: bool = False) -> Path:
-    """Write the gallery into a folder; with `live` it asks its server for changes."""
+def write_page(cells: Sequence[Cell], folder: Path, live: str = "") -> Path:
+    """Write the gallery into a folder; with a version in `live` it asks its server for newer."""
     shown = [Shown(cell) for cell in cells]
     page = _page("gallery.html.j2", live, shown=shown, sections=_sections(shown))
     try:
@@ -107,9 +107,9 @@ def write_page(cells: Sequence[Cell], folder: Path, live: bool = False) -> Path:
     return index
 
 
-def trouble_page(trouble: Failure) -> str:
+def trouble_page(trouble: Failure, live: str) -> str:
     """A page that says why there is no gallery, until there is one again."""
-    return _page("trouble.html.j2", live=True, trouble=trouble)
+    return _page("trouble.html.j2", live, trouble=trouble)
 
 
 def _sections(shown: Sequence[Shown]) -> dict[str, dict[str, Shown]]:
@@ -143,7 +143,7 @@ def _mail(html: str, scheme: str) -> str:
     return re.sub(r"<head>", lambda _: f"<head>{MAIL_POLICY}", chosen, count=1)
 
 
-def _page(template: str, live: bool, **values: Any) -> str:
+def _page(template: str, live: str, **values: Any) -> str:
     style = (TEMPLATES / "gallery.css").read_text(encoding="utf-8")
     script = (TEMPLATES / "gallery.js").read_text(encoding="utf-8")
     environment = jinja2.Environment(

@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 from reports.preview.failure import Failure
 from reports.preview.page import trouble_page
+from signalroom import clock
 from signalroom.masking import mask
 from signalroom.settings import root
 from signalroom.tether import tied
@@ -31,27 +32,35 @@ Stamps = Mapping[Path, int]
 
 
 class Gallery:
-    """The newest page of a folder; `version` counts how often it was made."""
+    """The newest page of a folder; `version` says which it is, and the page itself knows it."""
 
     def __init__(self, folder: Path, reports: Sequence[str]) -> None:
         self.folder = folder
-        self.version = 0
-        self.trouble: str | None = None
+        self.version = ""
+        self.page = b""
         self.news = threading.Condition()
         self._reports = reports
 
     def make(self) -> None:
         """Make it anew in a process of its own, and wake those who wait for it."""
-        command = [sys.executable, "-m", "reports.preview", str(self.folder), *self._reports]
+        version = clock.instant().isoformat()
+        command = [sys.executable, "-m", "reports.preview", str(self.folder), version]
         done = subprocess.run(
-            tied(command), cwd=root(), capture_output=True, text=True, stdin=subprocess.DEVNULL
+            tied([*command, *self._reports]),
+            cwd=root(),
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
         )
-        self.trouble = trouble_page(_told(done)) if done.returncode else None
+        if done.returncode:
+            page = trouble_page(_told(done), version).encode()
+        else:
+            page = (self.folder / "index.html").read_bytes()
         with self.news:
-            self.version += 1
+            self.version, self.page = version, page
             self.news.notify_all()
 
-    def wait(self, seen: int, seconds: float) -> int:
+    def wait(self, seen: str, seconds: float) -> str:
         """The version, as soon as it is another than the one seen, or after so many seconds."""
         with self.news:
             self.news.wait_for(lambda: self.version != seen, seconds)
@@ -89,14 +98,14 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(HTTPStatus.FORBIDDEN)
         elif path == "/events":
             self._events()
-        elif path == "/" and self.server.gallery.trouble is not None:
-            self._send(self.server.gallery.trouble.encode(), "text/html")
+        elif path == "/":
+            self._send(self.server.gallery.page, "text/html")
         else:
             self._file(path)
 
     def _file(self, path: str) -> None:
         folder = self.server.gallery.folder.resolve()
-        found = (folder / (path.lstrip("/") or "index.html")).resolve()
+        found = (folder / path.lstrip("/")).resolve()
         if not found.is_relative_to(folder) or found.suffix not in TYPES or not found.is_file():
             self.send_error(HTTPStatus.NOT_FOUND)
             return
@@ -112,18 +121,18 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _events(self) -> None:
-        """One message for each gallery that is made from now on."""
+        """The version now, and again whenever it is another; the page compares it with its own."""
         gallery = self.server.gallery
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Cache-Control", "no-store")
         self.end_headers()
-        seen = gallery.version
+        seen = ""
         self.wfile.write(b"retry: 500\n\n")
         while True:
-            self.wfile.flush()
             version = gallery.wait(seen, BREATH_S)
             self.wfile.write(f"data: {version}\n\n".encode() if version != seen else b":\n\n")
+            self.wfile.flush()
             seen = version
 
     def log_message(self, format: str, *args: object) -> None:

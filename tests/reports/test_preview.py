@@ -71,7 +71,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The gallery of the command, and the home in which it was called."""
     home, out = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("gallery")
     called = signalroom_cli("preview", "--out", str(out), env={"SIGNALROOM_HOME": str(home)})
-    assert (called.returncode, called.stderr) == (0, "")
+    assert (called.returncode, called.stderr) == (0, "Drawing every report in every scenario ...\n")
     assert called.stdout == f"{out / 'index.html'}\n"
     return out, home
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -141,3 +142,14 @@ def test_an_unknown_report_is_one_line(tmp_path: Path) -> None:
     assert called.returncode == 1
     assert called.stderr.startswith("Error: There is no report 'no'; there are: daily_ccw")
     assert called.stderr.count("\n") == 1
+
+
+def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        called = signalroom_cli(
+            *("preview", "--serve", "--port", port), env={"SIGNALROOM_HOME": str(tmp_path)}
+        )
+    assert called.returncode == 1
+    assert f"Error: Port {port} cannot be used: Address already in use." in called.stderr
+    assert "Traceback" not in called.stderr

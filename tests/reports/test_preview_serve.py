@@ -75,7 +75,7 @@ def test_saving_reloads_and_mistakes_are_shown_with_their_place(
     _keeps_to_itself(address)
     server.send_signal(signal.SIGINT)
     assert server.wait(TIMEOUT_S) == 0
-    assert server.communicate() == ("", "")
+    assert server.communicate() == ("", "Drawing alert in every scenario ...\n")
 
 
 def _edit_and_break(tree: Path, page: Page) -> None:

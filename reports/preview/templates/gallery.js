@@ -32,11 +32,9 @@ document.getElementById('theme')?.addEventListener('click', () => {
 addEventListener('hashchange', () => { show(); scrollTo(0, 0); });
 paint(remembered() || (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'));
 
-// Served: made anew on each save. A server that went and came back may have changed, too.
-if (root.dataset.live === 'yes') {
-  let missed = false;
-  const events = new EventSource('/events');
-  events.onmessage = () => location.reload();
-  events.onerror = () => { missed = true; };
-  events.onopen = () => { if (missed) location.reload(); };
+// Served: made anew on each save. The server says which version is the newest.
+if (root.dataset.live) {
+  new EventSource('/events').onmessage = (event) => {
+    if (event.data !== root.dataset.live) location.reload();
+  };
 }
