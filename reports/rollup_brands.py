@@ -13,7 +13,7 @@ from reports.wording import clean
 
 NAME_LIMIT = 60
 NO_BRAND = "No brand"
-MOST_BRANDS = 6  # shown one by one; the others stand together, so that the parts add up
+MOST_BRANDS = 3  # shown one by one; the others stand together, so that the parts add up
 MONEY = (
     *("cost", "everflow_revenue", "profit", "unmapped_cost"),
     *("previous_cost", "previous_revenue", "previous_profit", "previous_unmapped_cost"),

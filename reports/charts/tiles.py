@@ -15,6 +15,7 @@ EMPTY = "#eef0f4"
 GAP = 0.06
 TITLE = 0.32  # inches
 MARGIN = 0.012  # of the width
+EVEN = 0.21  # the luminance on which white and dark letters can be read equally well
 LIGHTEST, DARKEST = 0.12, 0.92  # the part of the colour map that is used
 
 
@@ -48,7 +49,7 @@ def _panel(axes: Axes, panel: Panel, rows: int, columns: int) -> None:
             face, ink = mpl.colors.to_rgba(EMPTY), QUIET
         else:
             face = colours(LIGHTEST + (DARKEST - LIGHTEST) * min(max(float(tile.weight), 0.0), 1.0))
-            ink = "#ffffff" if _light(face) < 0.36 else INK
+            ink = "#ffffff" if _light(face) < EVEN else INK
         axes.add_patch(
             FancyBboxPatch(
                 (tile.column + GAP, tile.row + GAP),
