@@ -20,6 +20,7 @@ class Outcome:
     more: Answer = field(default_factory=dict)  # further detail, such as dbt's counts
     failures: list[tuple[str, str, str]] = field(default_factory=list)  # client, class, what
     deferred_until: datetime | None = None
+    deferred: str | None = None  # the vendor's reason, in one line
     waits: bool = False
     rows: int | None = None
 
@@ -49,6 +50,7 @@ def ingest_outcome(step: Step, answers: Sequence[Answer], end: tuple[str, str] |
         if until:
             moment = datetime.fromisoformat(until)
             found.deferred_until = min(moment, found.deferred_until or moment)
+            found.deferred = "; ".join(answer.get("failures", ()))
             continue
         for failure in answer.get("failures", ()):
             found.failures.append((client, str(answer.get("error_class", "Unknown")), failure))

@@ -205,6 +205,8 @@ class Work:
             log.warning("%s, try %d: %s", step.step, failed, error, extra=about)
         elif outcome.deferred_until and outcome.deferred_until > now:
             values |= {"status": "deferred", "next_at": outcome.deferred_until}
+            values["error"] = mask(error or outcome.deferred or "")
+            log.warning("%s put off: %s", step.step, values["error"], extra=about)
         elif outcome.failures:
             values["status"] = "failed"
             log.error("%s failed: %s", step.step, error, extra=about)

@@ -122,6 +122,7 @@ def test_a_vendor_that_asks_to_wait_is_asked_then_and_by_nobody_before(bench: Be
     first = bench.finish(bench.ask())
     assert (first.status, first.resume_at) == ("waiting", until)
     assert [step.status for step in first.steps] == ["deferred", *["done"] * 4]
+    assert first.steps[0].error == "later"
     assert open_subjects() == set()
 
     second = bench.finish(bench.ask())
