@@ -31,7 +31,7 @@ from reports.wording import clean, listed
 PAST_WEEKS = 4  # whose numbers are looked at again
 DAYS_BACK = PAST_WEEKS * DAYS
 MOST = 15  # places that a board shows by name
-MOST_PLACES = 24  # and all boards together, for an e-mail has its limit
+MOST_LINES = 30  # of all boards together, for an e-mail has its limit; three are for the totals
 MOST_BOARDS = 4
 COLUMNS = (
     *("period_start", "period_end", "advertiser_id", "advertiser_label"),
@@ -87,7 +87,8 @@ def _boards(
     by_brand: dict[int, list[Row]] = {}
     for row in rows:
         by_brand.setdefault(row["advertiser_id"] or 0, []).append(row)
-    most = min(MOST, MOST_PLACES // max(1, min(MOST_BOARDS, len(by_brand))))
+    boards = max(1, min(MOST_BOARDS, len(by_brand)))
+    most = min(MOST, MOST_LINES // boards - 3)
     return tuple(
         _board(
             subject,

@@ -195,10 +195,13 @@ def test_hostile_names_are_no_formulas_in_the_attached_table(weeks: WeekMarts) -
     assert {row["profit"] for row in rows} == {"-5"}
 
 
-@pytest.mark.parametrize("brands", [1, 12])
+WAS = (5, "1", "2")
+
+
+@pytest.mark.parametrize("brands", [1, 2, 3, 12])
 def test_any_number_of_brands_and_names_keeps_within_limits(weeks: WeekMarts, brands: int) -> None:
     sellers = [
-        Seller(f"{n} {'&' * 200}", 10 + n, "98765432.10", "12345678.90", advertiser_id=brand)
+        Seller(f"{n} {'&' * 200}", 10 + n, "9876543.21", "1234567.89", WAS, brand, True, "ok", 1)
         for brand in range(1, brands + 1)
         for n in range(40)
     ]
