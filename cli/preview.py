@@ -53,31 +53,33 @@ def preview(
 
 def _serve(folder: Path, names: list[str], port: int, is_opened: bool) -> None:
     """Serve until Ctrl-C, which ends it without a word."""
+    import tempfile
     import threading
 
     from reports.preview import serve
     from signalroom.errors import ReportError
 
-    gallery = serve.Gallery(folder, names)
     stop = threading.Event()
-    try:
-        server = serve.Server(gallery, port)
-    except OSError as error:
-        raise ReportError(
-            f"Port {port} cannot be used: {error.strerror}. Choose another with --port."
-        ) from error
-    with server:
+    with tempfile.TemporaryDirectory(prefix="signalroom-") as scratch:
+        gallery = serve.Gallery(folder, Path(scratch), names)
         try:
-            seen = serve.stamps()
-            gallery.make()
-            click.echo(f"{server.address} (Ctrl-C ends it)")
-            threading.Thread(
-                target=serve.watch, args=(gallery, seen, stop), name="watch", daemon=True
-            ).start()
-            if is_opened:
-                click.launch(server.address)
-            server.serve_forever(poll_interval=0.2)
-        except KeyboardInterrupt:
-            pass
-        finally:
-            stop.set()
+            server = serve.Server(gallery, port)
+        except OSError as error:
+            raise ReportError(
+                f"Port {port} cannot be used: {error.strerror}. Choose another with --port."
+            ) from error
+        with server:
+            try:
+                seen = serve.stamps()
+                gallery.make()
+                click.echo(f"{server.address} (Ctrl-C ends it)")
+                threading.Thread(
+                    target=serve.watch, args=(gallery, seen, stop), name="watch", daemon=True
+                ).start()
+                if is_opened:
+                    click.launch(server.address)
+                server.serve_forever(poll_interval=0.2)
+            except KeyboardInterrupt:
+                pass
+            finally:
+                stop.set()

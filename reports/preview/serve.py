@@ -7,6 +7,7 @@ and no mistake in either ends the server.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -34,8 +35,9 @@ Stamps = Mapping[Path, int]
 class Gallery:
     """The newest page of a folder; `version` says which it is, and the page itself knows it."""
 
-    def __init__(self, folder: Path, reports: Sequence[str]) -> None:
+    def __init__(self, folder: Path, scratch: Path, reports: Sequence[str]) -> None:
         self.folder = folder
+        self._scratch = scratch
         self.version = ""
         self.page = b""
         self.news = threading.Condition()
@@ -48,6 +50,7 @@ class Gallery:
         done = subprocess.run(
             tied([*command, *self._reports]),
             cwd=root(),
+            env={**os.environ, "TMPDIR": str(self._scratch)},  # gone with us, if it is cut short
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
