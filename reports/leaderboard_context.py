@@ -109,8 +109,9 @@ class Board:
 
     @property
     def best_cpa(self) -> Place | None:
-        """The lowest CPA among those with volume."""
-        return next((one for one in self.places if one.cpa_rank == 1), None)
+        """The lowest CPA among those with volume; who costs nothing is no bargain to copy."""
+        paid = [one for one in self.places if one.cpa_rank and one.cpa.now]
+        return min(paid, key=lambda one: one.cpa_rank or 0, default=None)
 
     @property
     def lines(self) -> Table:

@@ -113,6 +113,11 @@ def test_ranks_are_by_profit_and_few_conversions_have_none_by_cpa(weeks: WeekMar
     assert by_name["Newcomer"].climbed_text == "new"
 
 
+def test_who_costs_nothing_has_no_lowest_cpa(weeks: WeekMarts) -> None:
+    free = Seller("Free", 50, "0", "900", state="zero_cost")
+    assert rendered(weeks, *SELLERS, free).context.boards[0].best_cpa.name == "Climber"
+
+
 def test_who_rises_falls_and_is_gone_is_said(weeks: WeekMarts) -> None:
     messages: Any = rendered(weeks).messages
     text = slack_text({"blocks": [b for b in messages["slack"]["blocks"] if b["type"] != "table"]})

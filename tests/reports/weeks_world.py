@@ -183,8 +183,8 @@ def _place(sunday: date, one: Seller, sellers: Sequence[Seller]) -> Row:
     sold = sum(other.conversions for other in rivals)
     cost, was_cost = Decimal(one.cost), Decimal(one.was[1])
     is_low = one.conversions < 10
-    has_cpa = one.conversions > 0 and one.state == "ok"
-    rated = [r for r in rivals if r.conversions >= 10 and r.state == "ok"]
+    has_cpa = one.conversions > 0 and one.state in ("ok", "zero_cost")
+    rated = [r for r in rivals if r.conversions >= 10 and r.state in ("ok", "zero_cost")]
     cpa = (cost / one.conversions) if has_cpa else None
     return {
         "advertiser_id": one.advertiser_id,
