@@ -15,6 +15,7 @@ def build(arguments: tuple[str, ...], as_json: bool) -> None:
     """dbt build, under the lock that keeps two builds apart.
 
     The clients' files are checked first. A model is only replaced when the tests before it pass.
+    Without arguments dbt's unit tests, which are about the SQL alone, are left to `dbt build`.
 
     \b
       signalroom build

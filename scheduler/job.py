@@ -11,7 +11,7 @@ from pathlib import Path
 from ingest import pipeline, registry
 from ingest.landing import Pull, Source
 from ingest.pipeline import Loaded, make_pull
-from ingest.side_by_side import extract_all
+from ingest.side_by_side import Extracted, extract_all
 from reports import registry as reports_registry
 from scheduler import reporting
 from signalroom import clients, clock
@@ -93,15 +93,23 @@ def ingest(
                 raise extracted.error
             step.say("is loaded")
             loaded = pipeline.store(extracted.source, extracted.pull, extracted.landings)
-        except SignalRoomError as error:
-            step.fail(str(error))
-            outcome.failures.append(str(error))
+        except Exception as error:  # one source stops no other, whatever it stumbles over
+            said = _told(extracted, error)
+            step.fail(said)
+            outcome.failures.append(said)
             continue
         outcome.take(loaded)
         if loaded.failures:
             step.fail("; ".join(loaded.failures))
         else:
             step.finish(loaded.summary())
+
+
+def _told(extracted: Extracted, error: Exception) -> str:
+    if isinstance(error, SignalRoomError):
+        return str(error)
+    whose = f"{extracted.source.name} {extracted.pull.client_id}"
+    return " ".join(f"{whose}: unexpected {type(error).__name__}: {error}".split())
 
 
 def _due(

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from signalroom import settings, tether
+from signalroom.connections import duckdb_connection
 from signalroom.errors import TransformError
 from signalroom.lock import hold
 from signalroom.masking import mask
 from signalroom.progress import Silent, Step
 
+DATA_ONLY = ("--exclude-resource-type", "unit_test")
 RESULTS = frozenset({"LogModelResult", "LogTestResult", "LogSeedResult", "LogNodeNoOpResult"})
 
 
@@ -37,12 +39,18 @@ class BuildResult:
 def build(arguments: Sequence[str] = (), step: Step | None = None) -> BuildResult:
     """`dbt build` with further dbt arguments; the marts keep what they had where a test fails.
 
+    Without arguments unit tests are left out: they are about the SQL, which no new data changes,
+    and take as long as all the rest. Plain `dbt build` and `make test` run them.
+
     Raises TransformError when dbt cannot even start its work, WarehouseError when another process
     writes to the warehouse. Failed models and tests are in the result.
     """
     with hold("dbt build"):
+        if settings.target() == "duckdb":
+            with duckdb_connection(read_only=False):
+                pass  # whoever has the file open is named here; dbt would try again for minutes
         install_packages()
-        return _run(["build", *arguments], step or Silent())
+        return _run(["build", *(arguments or DATA_ONLY)], step or Silent())
 
 
 def install_packages() -> None:

@@ -130,7 +130,12 @@ def held(path: Path) -> Iterator[int]:
 
 
 def test_a_locked_duckdb_file_names_the_process_in_the_way(tmp_path: Path) -> None:
-    env = {"SIGNALROOM_HOME": str(tmp_path), "EVERFLOW_API_KEY": "k", "SIGNALROOM_CLIENTS": "713"}
+    env = {
+        "SIGNALROOM_HOME": str(tmp_path),
+        "EVERFLOW_API_KEY": "k",
+        "SIGNALROOM_CLIENTS": "713",
+        "SIGNALROOM_LOCK_WAIT_S": "1",
+    }
     with held(tmp_path / "warehouse.duckdb") as process:
         for arguments in (["ingest", "everflow"], ["report", "daily_ccw"], ["build"]):
             said = signalroom_cli(*arguments, env=env)

@@ -6,8 +6,6 @@ import time
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
-import pytest
-
 from ingest.landing import Landing, Plan, Pull, Source, Window
 from ingest.side_by_side import WORKERS, extract_all
 from signalroom.errors import SourceError
@@ -48,9 +46,11 @@ def test_one_vendors_failure_is_its_own() -> None:
     assert found["good"].error is None
 
 
-def test_a_fault_of_our_own_is_not_taken_for_a_vendors() -> None:
-    with pytest.raises(ZeroDivisionError):
-        list(extract_all([slow("ours", 0.0, ZeroDivisionError())]))
+def test_a_fault_of_our_own_stops_nobody_else() -> None:
+    ours = slow("ours", 0.0, ZeroDivisionError())
+    found = {one.source.name: one for one in extract_all([ours, slow("good", 0.1)])}
+    assert isinstance(found["ours"].error, ZeroDivisionError)
+    assert found["good"].error is None
 
 
 def test_nothing_to_ask_is_nothing_to_wait_for() -> None:
