@@ -32,7 +32,7 @@ SQLFLUFF := --disable-progress-bar --processes $(WORKERS)
 # Queries of reports are no dbt models: dbt's templater would pass over them in silence.
 PLAIN := --templater placeholder
 
-.PHONY: help install-dev run test test-quick test-file chaos lint format typecheck ci chaos-readers build diff state preview docs docs-serve dev up down logs reset clean
+.PHONY: help install-dev run test test-deep test-quick test-file chaos lint format typecheck ci chaos-readers build diff state preview docs docs-serve dev up down logs reset clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,11 +43,14 @@ install-dev: $(READY) ## Set up: uv, the virtual environment .venv, the dbt pack
 run: $(READY) ## Run the main job once and show the result
 	@$(BIN)/signalroom run $(ARGS)
 
-test: lint ## Check everything: lint, then all tests
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+test: lint ## Check everything: lint, then the tests
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not deep" $(ARGS)
+
+test-deep: $(READY) ## Run the tests for which make test has no time
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m deep $(ARGS)
 
 test-quick: $(READY) ## Run the tests that take less than ten seconds each
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow and not deep" $(ARGS)
 
 test-file: $(READY) ## Run one file or folder of tests: FILE=tests/reports
 	@test -n "$(FILE)" || { echo "Which one? make test-file FILE=tests/house/test_docs.py"; exit 2; }

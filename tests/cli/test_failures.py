@@ -16,7 +16,7 @@ import pytest
 from cli.main import COMMANDS
 from tests.support.processes import BIN, signalroom_cli
 from tests.support.vendor import Answer, in_turn, scripted_vendor
-from tests.support.warehouse import Warehouse
+from tests.support.warehouse import DUCKDB_FIRST, Warehouse
 
 
 @contextmanager
@@ -162,6 +162,7 @@ def test_postgres_that_is_away_is_one_line(tmp_path: Path) -> None:
         assert "canary" not in line
 
 
+@pytest.mark.parametrize("warehouse", DUCKDB_FIRST, indirect=True)
 def test_one_failing_source_does_not_stop_the_others(warehouse: Warehouse) -> None:
     """Everflow refuses the key; RedTrack still loads, the marts are built, the exit is 1."""
     spend = [{"date": "2026-11-18", "source": "New", "source_id": "x1", "cost": 5, "clicks": 1}]

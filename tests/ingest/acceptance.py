@@ -172,7 +172,7 @@ class Acceptance:
         command = [str(BIN / "signalroom"), "ingest", self.source, "--client", client_id]
         command += ["--start", str(self.window.start), "--end", str(self.window.end)]
         env = own_environment({**agency.environment(), **warehouse.environment})
-        for pause in (0.05, 0.9, 1.6):
+        for pause in (0.05, 1.2):
             asked = len(agency.requests)
             with subprocess.Popen(
                 command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

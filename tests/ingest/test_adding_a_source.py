@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.processes import BIN, ROOT, own_environment
 from tests.support.vendor import Answer, in_turn, scripted_vendor
-from tests.support.warehouse import Warehouse
+from tests.support.warehouse import POSTGRES_FIRST, Warehouse
 
 NOT_COPIED = shutil.ignore_patterns(
     ".venv", ".git", ".tools", ".signalroom", "target", "logs", "tests", "__pycache__", ".*_cache"
@@ -34,6 +34,7 @@ def add_weather(copy: Path) -> None:
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True)
 def test_the_documented_steps_make_a_source_that_works(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:

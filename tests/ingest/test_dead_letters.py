@@ -8,12 +8,15 @@ import pytest
 
 from sandbox import Agency
 from tests.support.processes import signalroom_cli
-from tests.support.warehouse import Warehouse
+from tests.support.warehouse import POSTGRES_FIRST, Warehouse
 
 KEY = "orders-create/report_2026-11-18T0601_ab12.csv"
 HEADER = "orders_id,order_date,order_status,total_amount\r\n"
 BROKEN = HEADER + "1,11/18/2026,NEW,10\r\n2,11/18/2026,NEW,20,too,many\r\n3,11/18/2026,NEW,30\r\n"
 MENDED = BROKEN.replace(",too,many", "")
+
+
+pytestmark = pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True)
 
 
 @pytest.mark.timeout(600)

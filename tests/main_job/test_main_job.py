@@ -47,7 +47,8 @@ RAW = (
 )
 # who buys, as sandbox/orders and sandbox/visits make them up; cards by their digits
 PERSON = re.compile(
-    r"@|2025550\d{3}|\b203\.0\.113\.|15550100|\b4111|\b[3-6]\d{14,15}\b"
+    r"@|(?<![0-9a-f]{2})2025550\d{3}|\b203\.0\.113\.|(?<![0-9a-f]{2})15550100"
+    r"|\b4111(X|\d{12})|\b[3-6]\d{14,15}\b"
     r"|\b(Oak St|Main St|PO Box|Elm (St|Ave))\b"
     r"|\b(Ann|Bob|María|Dwayne|Sam|Zoë|Kate|Miller|Smith|Nguyen|García|Brown|Katz)\b"
     r"|\bLee \"Bud|O'(Brien|Neil)\b"

@@ -10,13 +10,14 @@ import pytest
 
 from sandbox import Agency
 from tests.support.processes import signalroom_cli
-from tests.support.warehouse import Warehouse
+from tests.support.warehouse import DUCKDB_FIRST, Warehouse
 from tests.transform.worked_example import PERFORMANCE_SQL, expected_performance
 
 DAY = date(2026, 11, 18)
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize("warehouse", DUCKDB_FIRST, indirect=True)
 def test_the_day_by_hand_is_what_marts_and_reports_say(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:

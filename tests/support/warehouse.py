@@ -15,6 +15,9 @@ import pytest
 from tests.support.postgres import PostgresServer
 
 Target = Literal["duckdb", "postgres"]
+# For `parametrize(..., indirect=True)`: one engine tells, the other one is for `make test-deep`.
+DUCKDB_FIRST: list[Any] = ["duckdb", pytest.param("postgres", marks=pytest.mark.deep)]
+POSTGRES_FIRST: list[Any] = ["postgres", pytest.param("duckdb", marks=pytest.mark.deep)]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.processes import OFFLINE, ROOT, TIMEOUT_S, own_environment
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.deep, pytest.mark.timeout(900)]
 
 NOT_COPIED = shutil.ignore_patterns(
     ".venv", ".git", ".tools", ".signalroom", "target", "logs", "__pycache__", ".*_cache"

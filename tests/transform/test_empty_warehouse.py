@@ -6,12 +6,13 @@ from decimal import Decimal
 
 import pytest
 
-from tests.support.warehouse import Warehouse
+from tests.support.warehouse import POSTGRES_FIRST, Warehouse
 from tests.transform.dbt import WITHOUT_UNIT_TESTS, Dbt
 
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True)
 def test_none_then_one_source_is_enough(warehouse: Warehouse, dbt: Dbt) -> None:
     dbt.succeeds("build", *WITHOUT_UNIT_TESTS)
     dbt.succeeds("docs", "generate")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.warehouse import Warehouse
+from tests.support.warehouse import POSTGRES_FIRST, Warehouse
 from tests.transform import raw
 from tests.transform.dbt import Dbt
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True),
+]
 
 
 def asked(warehouse: Warehouse, client: str, source: str, table: str, hours: int) -> None:

@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
-from tests.support.warehouse import Warehouse
+from tests.support.warehouse import DUCKDB_FIRST, Warehouse
 from tests.transform import further_days, raw, worked_example
 from tests.transform.dbt import WITHOUT_UNIT_TESTS, Dbt
 from tests.transform.raw import Spend, Stat
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.parametrize("module_warehouse", DUCKDB_FIRST, indirect=True),
+]
 
 START = date(2026, 11, 1)
 DAYS = [START + timedelta(days=number) for number in range(10)]
