@@ -162,6 +162,7 @@ def test_postgres_that_is_away_is_one_line(tmp_path: Path) -> None:
         assert "canary" not in line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("warehouse", DUCKDB_FIRST, indirect=True)
 def test_one_failing_source_does_not_stop_the_others(warehouse: Warehouse) -> None:
     """Everflow refuses the key; RedTrack still loads, the marts are built, the exit is 1."""

@@ -33,6 +33,7 @@ def add_weather(copy: Path) -> None:
     assert registry.read_text() != before
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True)
 def test_the_documented_steps_make_a_source_that_works(

@@ -16,7 +16,10 @@ BROKEN = HEADER + "1,11/18/2026,NEW,10\r\n2,11/18/2026,NEW,20,too,many\r\n3,11/1
 MENDED = BROKEN.replace(",too,many", "")
 
 
-pytestmark = pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True),
+]
 
 
 @pytest.mark.timeout(600)

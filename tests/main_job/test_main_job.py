@@ -18,7 +18,8 @@ from tests.main_job.conftest import CLIENTS, MainJob
 from tests.support.processes import dbt, signalroom_cli
 from tests.support.warehouse import POSTGRES_FIRST, Target, Warehouse
 
-pytestmark = pytest.mark.timeout(900)  # the first test waits for the whole job on both engines
+# the first test waits for the whole job on both engines
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 BASES = {"allocated", "direct"}
 TARGETS: tuple[Target, ...] = ("duckdb", "postgres")
 MARTS = (

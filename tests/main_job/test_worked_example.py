@@ -16,6 +16,7 @@ from tests.transform.worked_example import PERFORMANCE_SQL, expected_performance
 DAY = date(2026, 11, 18)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("warehouse", DUCKDB_FIRST, indirect=True)
 def test_the_day_by_hand_is_what_marts_and_reports_say(

@@ -13,6 +13,7 @@ from scheduler import child, retries
 from signalroom import clock, settings
 from tests.scheduler.bench import DAY, PULL, Bench, begun, is_gone
 
+pytestmark = pytest.mark.slow
 FAILS = """
 echo '{"source": "redtrack", "client": "713", "rows": {"t": 3}, "failures": []}'
 echo '{"source": "everflow", "client": "713", "error_class": "%s", "failures": ["it says no"]}'

@@ -13,6 +13,7 @@ from tests.transform.dbt import Dbt
 from tests.transform.raw import Spend, Stat
 from tests.transform.worked_example import SOURCE
 
+pytestmark = pytest.mark.slow
 ODD_DAY = date(2026, 11, 16)
 ODD_STATS = (
     # one label under two ids, in two spellings, older than the worked example's
