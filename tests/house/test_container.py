@@ -194,6 +194,7 @@ def test_fly_never_stops_the_machine_by_itself() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.deep
 def test_the_steps_of_the_image_make_a_command_that_answers(tmp_path: Path) -> None:
     """The build stage's own steps, in a folder with what .dockerignore lets through."""
     for name in [*shipped(), ".tools"]:

@@ -26,7 +26,7 @@ from signalroom import clock
 from signalroom.errors import AnswerError, CredentialsError, SourceError
 from tests.ingest.reading import extract, plain, pull_of, rows_of, stored
 from tests.support.processes import BIN, own_environment
-from tests.support.warehouse import Warehouse
+from tests.support.warehouse import POSTGRES_FIRST, Warehouse
 
 CLIENTS = ("713", "cti")
 Table = list[dict[str, Any]]
@@ -163,6 +163,7 @@ class Acceptance:
             seen.append(repr(self.truth(agency, self.clients[0])))
         assert len(set(seen)) == 3
 
+    @pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True)
     def test_a_killed_load_is_made_whole_by_the_next(
         self, warehouse: Warehouse, agency: Agency, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -16,7 +16,7 @@ import pytest
 from reports import compose
 from tests.main_job.conftest import CLIENTS, MainJob
 from tests.support.processes import dbt, signalroom_cli
-from tests.support.warehouse import POSTGRES_FIRST, Target, Warehouse
+from tests.support.warehouse import DUCKDB_FIRST, POSTGRES_FIRST, Target, Warehouse
 
 # the first test waits for the whole job on both engines
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -202,7 +202,7 @@ def test_a_second_run_changes_nothing_and_says_so(main_job: MainJob, target: Tar
 
 
 @pytest.mark.parametrize("command", [("source", "freshness"), ("test",), ("docs", "generate")])
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", DUCKDB_FIRST)
 def test_plain_dbt_works_on_what_the_run_left(
     main_job: MainJob, target: Target, command: tuple[str, ...]
 ) -> None:

@@ -52,6 +52,7 @@ def server(tree: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.slow
+@pytest.mark.deep
 def test_saving_reloads_and_mistakes_are_shown_with_their_place(
     tree: Path, server: subprocess.Popen[str], chromium: Path
 ) -> None:

@@ -13,6 +13,8 @@ from tests.support.processes import signalroom_cli
 from tests.support.warehouse import Warehouse
 
 
+@pytest.mark.slow
+@pytest.mark.deep
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
 def test_a_report_waits_for_its_day_until_the_deadline_and_is_corrected_once(

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
-from tests.support.warehouse import Warehouse
+from tests.support.warehouse import POSTGRES_FIRST, Warehouse
 from tests.transform import further_days, raw
 from tests.transform.dbt import WITHOUT_UNIT_TESTS, Dbt
 from tests.transform.further_days import AT, DAY, FILES, NEXT_DAY
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.parametrize("module_warehouse", POSTGRES_FIRST, indirect=True),
+]
 
 STEPWISE = (
     "intermediate.int_orders__by_file",

@@ -7,13 +7,16 @@ from decimal import Decimal
 
 import pytest
 
-from tests.support.warehouse import Warehouse
+from tests.support.warehouse import DUCKDB_FIRST, Warehouse
 from tests.transform import raw, worked_example
 from tests.transform.dbt import Dbt
 from tests.transform.raw import Spend, Stat
 from tests.transform.worked_example import SOURCE
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.parametrize("module_warehouse", DUCKDB_FIRST, indirect=True),
+]
 ODD_DAY = date(2026, 11, 16)
 ODD_STATS = (
     # one label under two ids, in two spellings, older than the worked example's
