@@ -17,7 +17,7 @@ from sandbox import Agency
 from sandbox.clock import BUSINESS_ZONE
 from sandbox.faults import Kind
 from signalroom.errors import SourceError
-from tests.ingest.acceptance import LASTING, Acceptance, Table
+from tests.ingest.acceptance import LASTING, PASSING, Acceptance, Table
 
 COLUMNS = ("orders_id", "order_date", "order_status", "total_amount", "billing_postcode")
 
@@ -55,6 +55,14 @@ class TestS3Exports(Acceptance):
                     for number, row in enumerate(lines_of(content))
                 ]
         return found
+
+    # each waits for botocore's own pauses; test_access has the kinds that S3 knows
+    @pytest.mark.deep
+    @pytest.mark.parametrize(("kind", "options"), PASSING)
+    def test_a_passing_fault_changes_nothing_in_what_is_read(
+        self, agency: Agency, kind: Kind, options: dict[str, Any]
+    ) -> None:
+        super().test_a_passing_fault_changes_nothing_in_what_is_read(agency, kind, options)
 
     # a redirect to another host is a wrong region to S3's library, which does not follow it
     @pytest.mark.parametrize(
