@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import traceback
 from importlib import import_module
 
 import click
@@ -13,6 +12,7 @@ import click
 from signalroom import logs, settings, tether
 from signalroom.errors import SignalRoomError
 from signalroom.masking import mask
+from signalroom.unexpected import explained
 
 # command -> what `signalroom --help` says of it; each lives in the module of its name
 COMMANDS = {
@@ -93,7 +93,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
-        click.echo(f"Error: {_unexpected(error)}", err=True)
+        click.echo(f"Error: {explained(error)}", err=True)
         sys.exit(1)
 
 
@@ -102,14 +102,3 @@ def _tell_parent(error: SignalRoomError, is_child: bool) -> None:
     if is_child:
         said = {"error_class": type(error).__name__, "failures": [mask(str(error))]}
         click.echo(json.dumps(said))
-
-
-def _unexpected(error: Exception) -> str:
-    text = mask("".join(traceback.format_exception(error)))
-    summary = mask(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
-    try:
-        path = settings.home() / "unexpected-error.txt"
-        path.write_text(text, encoding="utf-8")
-    except (OSError, SignalRoomError):
-        return f"unexpected {summary}."
-    return f"unexpected {summary}. The details are in {path}; please report them."

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from functools import partial
 from pathlib import Path
 
 from ingest import pipeline, registry
 from ingest.landing import Pull, Source
 from ingest.pipeline import Loaded, make_pull
-from ingest.side_by_side import Extracted, extract_all
+from ingest.side_by_side import load_all
 from reports import registry as reports_registry
 from scheduler import reporting
 from signalroom import clients, clock
 from signalroom.clients import Client
 from signalroom.errors import SignalRoomError
-from signalroom.progress import Progress, Step
+from signalroom.progress import Progress
 from transform import reference
 from transform.build import BuildResult, build
 
@@ -74,42 +73,18 @@ def ingest(
     progress: Progress,
 ) -> None:
     """Ask every source of every client at the same time; load what came, one at a time."""
-    steps: dict[tuple[str, str], Step] = {}
     pulls: list[tuple[Source, Pull]] = []
     for source, client in _due(sources, working_for, outcome, progress):
-        step = progress.step(f"{source.title} {client.id}")
-        steps[source.name, client.id] = step
         try:
-            notice = partial(_notice, progress, source, client)
-            pull = make_pull(source, client.id, asked=day, say=step.say, notice=notice)
-            pulls.append((source, pull))
+            pulls.append((source, make_pull(source, client.id, asked=day)))
         except SignalRoomError as error:
-            step.fail(str(error))
+            progress.step(f"{source.title} {client.id}").fail(str(error))
             outcome.failures.append(str(error))
-    for extracted in extract_all(pulls):
-        step = steps[extracted.source.name, extracted.pull.client_id]
-        try:
-            if extracted.error:
-                raise extracted.error
-            step.say("is loaded")
-            loaded = pipeline.store(extracted.source, extracted.pull, extracted.landings)
-        except Exception as error:  # one source stops no other, whatever it stumbles over
-            said = _told(extracted, error)
-            step.fail(said)
-            outcome.failures.append(said)
-            continue
-        outcome.take(loaded)
-        if loaded.failures:
-            step.fail("; ".join(loaded.failures))
+    for pulled in load_all(pulls, progress):
+        if pulled.loaded:
+            outcome.take(pulled.loaded)
         else:
-            step.finish(loaded.summary())
-
-
-def _told(extracted: Extracted, error: Exception) -> str:
-    if isinstance(error, SignalRoomError):
-        return str(error)
-    whose = f"{extracted.source.name} {extracted.pull.client_id}"
-    return " ".join(f"{whose}: unexpected {type(error).__name__}: {error}".split())
+            outcome.failures += pulled.failures
 
 
 def _due(
@@ -130,10 +105,6 @@ def _due(
         for client in working_for:
             if client.id not in off:
                 yield source, client
-
-
-def _notice(progress: Progress, source: Source, client: Client, text: str) -> None:
-    progress.note(f"{source.title} {client.id}: {text}")
 
 
 def build_marts(outcome: Outcome, progress: Progress) -> None:

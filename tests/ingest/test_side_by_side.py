@@ -6,9 +6,14 @@ import time
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
+import pytest
+
+from ingest import ledger
 from ingest.landing import Landing, Plan, Pull, Source, Window
-from ingest.side_by_side import WORKERS, extract_all
+from ingest.side_by_side import WORKERS, extract_all, load_all
 from signalroom.errors import SourceError
+from signalroom.progress import Silent
+from tests.support.warehouse import Warehouse
 
 DAY = date(2026, 11, 18)
 
@@ -46,11 +51,20 @@ def test_one_vendors_failure_is_its_own() -> None:
     assert found["good"].error is None
 
 
-def test_a_fault_of_our_own_stops_nobody_else() -> None:
-    ours = slow("ours", 0.0, ZeroDivisionError())
-    found = {one.source.name: one for one in extract_all([ours, slow("good", 0.1)])}
-    assert isinstance(found["ours"].error, ZeroDivisionError)
-    assert found["good"].error is None
+def test_a_fault_of_our_own_stops_nobody_else_and_its_details_are_kept(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse.activate(monkeypatch)
+    monkeypatch.setenv("EVERFLOW_API_KEY", "canary-key")
+    ledger.prepare()
+    ours = slow("everflow", 0.0, ZeroDivisionError("with canary-key"))
+    found = {one.source: one for one in load_all([ours, slow("redtrack", 0.1)], Silent())}
+    assert found["redtrack"].loaded is not None
+    (line,) = found["everflow"].failures
+    assert line.startswith("everflow 713: unexpected ZeroDivisionError: with ***.")
+    details = (warehouse.home / "unexpected-error.txt").read_text()
+    assert "Traceback" in details
+    assert "canary-key" not in details
 
 
 def test_nothing_to_ask_is_nothing_to_wait_for() -> None:
