@@ -70,7 +70,7 @@ lint: typecheck ## Check style, types, imports, SQL, dbt project, client files
 	$(CHECK_CLIENT_FILES)
 
 # How the client files of data/clients are checked; a mistake is named with file, line and reason.
-CHECK_CLIENT_FILES = $(BIN)/python -c "import sys; from transform.reference import mistakes; sys.exit('\n'.join(mistakes()) or None)"
+CHECK_CLIENT_FILES = $(BIN)/python -c "import sys; from transform.client_files import mistakes; sys.exit('\n'.join(mistakes()) or None)"
 
 typecheck: $(READY) ## Check types (mypy, strict)
 	$(BIN)/mypy

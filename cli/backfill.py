@@ -29,7 +29,8 @@ def backfill(source: str, clients: tuple[str, ...], start: date, end: date, dry_
 
     from cli.console import Display, complain
     from ingest import backfill as slicing
-    from ingest import pipeline, registry
+    from ingest import pull as pipeline
+    from ingest import registry
     from ingest.windows import explicit_window
     from signalroom.clients import active_clients
     from signalroom.errors import SignalRoomError

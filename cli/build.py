@@ -22,10 +22,10 @@ def build(arguments: tuple[str, ...], as_json: bool) -> None:
       signalroom build -- --select daily_performance+
     """
     from cli.console import Display, complain
-    from scheduler.watch import look
+    from scheduler.status.checks import look
     from signalroom.errors import SignalRoomError
     from signalroom.masking import mask
-    from transform import reference
+    from transform import client_files as reference
     from transform.build import build as dbt_build
 
     mistakes = reference.mistakes()

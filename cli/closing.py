@@ -11,7 +11,7 @@ from rich.table import Table
 
 from cli.console import complain
 from reports.brands import brand_days
-from reports.figures import money, rounded
+from reports.shared.figures import money, rounded
 from scheduler.job import Outcome
 from signalroom import settings
 from signalroom.errors import WarehouseError

@@ -18,7 +18,7 @@ def deliver(as_json: bool) -> None:
     reports/alerts.yml.
     """
     from cli.console import Display, complain
-    from reports import alerting
+    from reports.alerts import deliver as alerting
     from signalroom.masking import mask
 
     with Display(quiet=as_json) as display:

@@ -18,7 +18,7 @@ def doctor(reference_only: bool, adopt: bool, yes: bool) -> None:
     Exits 1 when something would stop the main job or give wrong numbers.
     """
     from signalroom.errors import SignalRoomError
-    from transform import reference
+    from transform import client_files as reference
 
     if adopt:
         _adopt(yes)
@@ -42,7 +42,7 @@ def _good(text: str) -> None:
 
 
 def _settings(good: Callable[[str], None]) -> None:
-    from reports import alert_policy
+    from reports.alerts import policy as alert_policy
     from signalroom import clients, clock, settings
 
     good(f"local state in {settings.home()}")
@@ -84,7 +84,8 @@ def _exposed() -> list[str]:
 
 
 def _sources(good: Callable[[str], None]) -> None:
-    from ingest import pipeline, registry
+    from ingest import pull as pipeline
+    from ingest import registry
     from signalroom import clients
 
     for name in registry.NAMES:
@@ -99,7 +100,8 @@ def _sources(good: Callable[[str], None]) -> None:
 
 
 def _adopt(carry_out: bool) -> None:
-    from ingest import adoption, ledger
+    from ingest import adoption
+    from ingest import loads as ledger
 
     ledger.prepare()
     found = adoption.inherited()

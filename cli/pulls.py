@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ingest import pipeline, registry
+from ingest import pull as pipeline
+from ingest import registry
 from ingest.side_by_side import load_all
 from ingest.windows import explicit_window
 from signalroom.clients import active_clients

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from scheduler.records import Run, Step
-from scheduler.status import duration
+from scheduler.runs.model import Run, Step
+from scheduler.status.status import duration
 from signalroom import clock
 from signalroom.masking import mask
 

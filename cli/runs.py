@@ -24,10 +24,10 @@ def runs() -> None:
 def list_runs(job: str | None, limit: int, as_json: bool) -> None:
     """The newest runs, newest first."""
     from cli.run_record import run_record, styled
-    from scheduler.ledger import Ledger
+    from scheduler.runs.ledger import Ledger
     from scheduler.schedule import read_schedule
-    from scheduler.status import duration
-    from scheduler.wording import span, when
+    from scheduler.status.status import duration
+    from scheduler.status.text import span, when
     from signalroom import clock
     from signalroom.errors import ConfigurationError
 
@@ -73,9 +73,9 @@ def show(run_id: str, as_json: bool) -> None:
     from rich.markup import escape
 
     from cli.run_record import run_record, styled
-    from scheduler.ledger import Ledger
-    from scheduler.status import duration
-    from scheduler.wording import span, when
+    from scheduler.runs.ledger import Ledger
+    from scheduler.status.status import duration
+    from scheduler.status.text import span, when
     from signalroom import clock, settings
     from signalroom.errors import ConfigurationError
     from signalroom.masking import mask

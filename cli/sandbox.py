@@ -47,7 +47,8 @@ def simulated(wanted: bool | None, chosen: tuple[str, ...], progress: Progress) 
 
 
 def _nothing_set_up(chosen: tuple[str, ...]) -> bool:
-    from ingest import pipeline, registry
+    from ingest import pull as pipeline
+    from ingest import registry
     from signalroom import clients, settings
 
     if settings.target() != "duckdb" or os.environ.get("SIGNALROOM_SANDBOX"):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from scheduler.status import Status
+    from scheduler.status.status import Status
 
 
 @click.command()
@@ -28,7 +28,7 @@ def status(as_json: bool) -> None:
       signalroom status --json
       signalroom runs show ID                     one run, step by step
     """
-    from scheduler.status import read_status
+    from scheduler.status.status import read_status
 
     found = read_status()
     if as_json:
@@ -95,7 +95,7 @@ def _record(found: Status) -> dict[str, Any]:
 def _show(console: Console, found: Status) -> None:
     from rich.markup import escape
 
-    from scheduler.wording import when
+    from scheduler.status.text import when
 
     console.print(_headline(found))
     for line in found.unreadable:
@@ -125,7 +125,7 @@ def _show(console: Console, found: Status) -> None:
 
 
 def _headline(found: Status) -> str:
-    from scheduler.wording import span, when
+    from scheduler.status.text import span, when
     from signalroom import clock
 
     now = f"{found.at.astimezone(clock.zone()):%a %d %b %Y %H:%M %Z}"
@@ -153,8 +153,8 @@ def _grid(*names: str) -> Table:
 
 def _running(found: Status) -> Table | None:
     from cli.run_record import styled
-    from scheduler.status import duration
-    from scheduler.wording import span, when
+    from scheduler.status.status import duration
+    from scheduler.status.text import span, when
 
     table = _grid("Now", "step", "since", "took", "")
     overdue = {run.run_id for run in found.overdue}
@@ -176,8 +176,8 @@ def _running(found: Status) -> Table | None:
 
 def _jobs(found: Status) -> Table:
     from cli.run_record import styled
-    from scheduler.status import duration
-    from scheduler.wording import span, when
+    from scheduler.status.status import duration
+    from scheduler.status.text import span, when
 
     table = _grid("Job", "next", "last runs", "took", "rows", "")
     for one in found.jobs:
@@ -194,7 +194,7 @@ def _jobs(found: Status) -> Table:
 
 
 def _sources(found: Status) -> Table | None:
-    from scheduler.wording import span, when
+    from scheduler.status.text import span, when
 
     if found.facts is None or not found.facts.freshness:
         return None

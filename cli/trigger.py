@@ -22,9 +22,9 @@ def trigger(job: str, wait: bool) -> None:
       signalroom trigger hourly
       signalroom trigger s3_files --wait
     """
-    from scheduler.following import follow, scheduler_lives
-    from scheduler.ledger_work import WorkLedger
-    from scheduler.plan import asked
+    from scheduler.execution.follow import follow, scheduler_lives
+    from scheduler.planning import asked
+    from scheduler.runs.work_ledger import WorkLedger
     from scheduler.schedule import read_schedule
     from signalroom import clock
     from signalroom.errors import ConfigurationError

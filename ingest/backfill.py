@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ingest import ledger, pipeline
+from ingest import loads as ledger
+from ingest import pull as pipeline
 from ingest.landing import Pull, Source, Window
-from ingest.pipeline import Loaded
+from ingest.pull import Loaded
 from ingest.windows import slices
 from signalroom import clock
 from signalroom.errors import ConfigurationError

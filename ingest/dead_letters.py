@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ingest import ledger, pipeline, registry, unusable
+from ingest import loads as ledger
+from ingest import pull as pipeline
+from ingest import registry, unusable
 from ingest.landing import Pull, Source
-from ingest.pipeline import Loaded
+from ingest.pull import Loaded
 from signalroom import clock
 from signalroom.errors import ConfigurationError, SignalRoomError
 from signalroom.warehouse import transaction

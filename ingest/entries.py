@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ingest.fields import Field, columns_of, read_fields, text_columns, unknown_fields
+from ingest.columns import Field, columns_of, read_fields, text_columns, unknown_fields
 from ingest.landing import Pull, Row
-from ingest.numbers import TEXT_TYPE
-from ingest.payload import Payload
-from ingest.personal import Protection
+from ingest.privacy.documents import Payload
+from ingest.privacy.rows import Protection
+from ingest.values import TEXT_TYPE
 from signalroom.errors import AnswerError
 
 Columns = Mapping[str, Mapping[str, Any]]

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from ingest.landing import ControlTotal, Landing, Pull, Row
-from ingest.numbers import EXACT, total
+from ingest.values import EXACT, total
 from ingest.windows import days
 
 

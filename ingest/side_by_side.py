@@ -7,9 +7,10 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ingest import pipeline, unusable
+from ingest import pull as pipeline
+from ingest import unusable
 from ingest.landing import Landing, Pull, Source
-from ingest.pipeline import Loaded
+from ingest.pull import Loaded
 from signalroom import logs
 from signalroom.errors import AnswerError, SignalRoomError
 from signalroom.progress import Progress, Step

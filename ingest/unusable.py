@@ -11,10 +11,10 @@ import uuid
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from ingest import ledger
-from ingest.cards import hide
+from ingest import loads as ledger
 from ingest.landing import Landing, Pull, Source, Window
-from ingest.payload import Payload
+from ingest.privacy.cards import hide
+from ingest.privacy.documents import Payload
 from signalroom import clock
 from signalroom.errors import AnswerError
 from signalroom.masking import mask

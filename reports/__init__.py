@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from reports.compose import Rendered, compose, write
 
 if TYPE_CHECKING:
-    from reports.delivery import Delivery
+    from reports.delivery.deliver import Delivery
 
 __all__ = [
     "Rendered",
@@ -47,7 +47,8 @@ def render_report(
 
 def deliver(rendered: Rendered, again: bool = False) -> list[Delivery]:
     """Send a composed report (see reports.delivery.deliver); of alerts, what is due."""
-    from reports import alerting, delivery  # the vendors' libraries, only when something is sent
+    from reports.alerts import deliver as alerting
+    from reports.delivery import deliver as delivery
 
     if rendered.report == "alert":
         return alerting.deliver_due(rendered.client_id).deliveries
@@ -56,6 +57,6 @@ def deliver(rendered: Rendered, again: bool = False) -> list[Delivery]:
 
 def deliver_pending() -> list[Delivery]:
     """Send what earlier runs left open (see reports.delivery.deliver_pending)."""
-    from reports import delivery
+    from reports.delivery import deliver as delivery
 
     return delivery.deliver_pending()

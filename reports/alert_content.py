@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from reports.alerts import alerts_of
-from reports.outbox import Entry
-from reports.render import render
+from reports.alerts.message import alerts_of
+from reports.delivery.outbox import Entry
+from reports.messages.render import render
 from reports.trouble import Incident
 from signalroom import clock
 from signalroom.settings import require

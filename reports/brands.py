@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from reports.figures import ratio
 from reports.query import QUERIES
+from reports.shared.figures import ratio
 from signalroom import warehouse
 from signalroom.clients import registry
 

@@ -13,8 +13,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports.attachments import CSV_TYPE, with_data_uris, with_sheet
-from reports.outbox import Outbox
+from reports.delivery.outbox import Outbox
+from reports.messages.attachments import CSV_TYPE, with_data_uris, with_sheet
 from reports.subject import Row, Subject, Told
 from signalroom.clients import Client
 from signalroom.clients import client as client_of
@@ -22,8 +22,8 @@ from signalroom.errors import ReportError
 from signalroom.settings import home
 
 if TYPE_CHECKING:
-    from reports import render
-    from reports.report import Report
+    from reports.messages import render
+    from reports.model import Report
     from reports.spreadsheet import Sheet
 
 
@@ -33,8 +33,8 @@ class Rendered:
 
     `day` is the last day of its period, by which a message is told from others; `asked` the day
     that somebody asked for, by which the files are named. `messages` has the content per channel
-    (see reports.render), `edition` is `complete` or `incomplete`, `told` what the next report
-    compares with, `context` the numbers behind it all.
+    (see reports.messages.render), `edition` is `complete` or `incomplete`, `told` what the next
+    report compares with, `context` the numbers behind it all.
     """
 
     report: str
@@ -100,7 +100,7 @@ def messages_of(
     report: Report, client: Client, day: date, context: Any, channels: Sequence[str]
 ) -> dict[str, render.Content]:
     """The message of each channel, with the files that go along."""
-    from reports import render
+    from reports.messages import render
 
     messages = {
         channel: render.render(channel, report.templates, context, client.id)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.figures import Figures, count, money
-from reports.wording import columns, pad_left, pad_right
+from reports.messages.text import columns, pad_left, pad_right
+from reports.shared.figures import Figures, count, money
 
 NAME_WIDTH = 20
 TITLES = ("Conv.", "Cost", "CPA")

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from reports import incident_table, outbox_table
-from reports.incident_store import Incidents
+from reports.alerts.incidents import Incidents
 from reports.state import asking_engine
 from reports.trouble import ALL_CLIENTS, SEVERITIES, Incident, Trouble
 from signalroom import clock

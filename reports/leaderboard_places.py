@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from reports.figures import EXACT, add, count, ratio
-from reports.leaderboard_context import Place
-from reports.movement import Movement
+from reports.affiliate_leaderboard.context import Place
+from reports.messages.text import clean
 from reports.rollup_brands import NAME_LIMIT
+from reports.shared.change import Movement
+from reports.shared.figures import EXACT, add, count, ratio
 from reports.subject import Row, Subject
-from reports.wording import clean
 
 MOVERS = 3
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from reports.report import Report
+from reports.model import Report
 from reports.subject import Row, own_rows
 from signalroom import warehouse
 from signalroom.clients import Client

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from reports import alerts, daily, leaderboard, rollup, states
-from reports.report import Build, Report
+from reports.affiliate_leaderboard import build as leaderboard
+from reports.alerts import message as alerts
+from reports.daily import build as daily
+from reports.model import Build, Report
+from reports.state_performance import build as states
+from reports.weekly_rollup import build as rollup
 from signalroom.errors import ReportError
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from reports.figures import EXACT, count, money, rounded, signed
-from reports.wording import listed
+from reports.messages.text import listed
+from reports.shared.figures import EXACT, count, money, rounded, signed
 
 Value = Decimal | int | None
 # A measure is kept as `what|kind|name`: what moved, or why it did; a count, or money.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from reports.figures import EXACT, add, apportion, ratio
-from reports.movement import Movement
-from reports.rollup_context import BrandWeek
+from reports.messages.text import clean
+from reports.shared.change import Movement
+from reports.shared.figures import EXACT, add, apportion, ratio
 from reports.subject import Row, Subject
-from reports.wording import clean
+from reports.weekly_rollup.context import BrandWeek
 
 NAME_LIMIT = 60
 NO_BRAND = "No brand"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from reports.wording import clean
+from reports.messages.text import clean
 
 DANGEROUS = frozenset("=+-@\t\r")
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from ingest import pipeline, registry
+from ingest import pull as pipeline
+from ingest import registry
 from ingest.landing import Pull, Source
-from ingest.pipeline import Loaded, make_pull
+from ingest.pull import Loaded, make_pull
 from ingest.side_by_side import load_all
 from reports import registry as reports_registry
 from scheduler import reporting
@@ -17,7 +18,7 @@ from signalroom import clients, clock
 from signalroom.clients import Client
 from signalroom.errors import SignalRoomError
 from signalroom.progress import Progress
-from transform import reference
+from transform import client_files as reference
 from transform.build import BuildResult, build
 
 

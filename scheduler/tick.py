@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from scheduler.due import due
-from scheduler.ledger_work import WorkLedger
-from scheduler.plan import scheduled
+from scheduler.planning import scheduled
+from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job
 
 log = logging.getLogger("scheduler")

@@ -12,9 +12,10 @@ import click
 
 from signalroom import settings
 from signalroom.errors import SignalRoomError
-from transform import branch, reference
+from transform import client_files as reference
 from transform.build import install_packages
-from transform.diff import MartDiff, compare
+from transform.compare import MartDiff, compare
+from transform.dev import branch
 
 
 @click.group()

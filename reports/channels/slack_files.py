@@ -14,9 +14,9 @@ from typing import Any
 
 import httpx
 
-from reports.channels import http
 from reports.channels.outcome import Ambiguous, Outcome, Refused
-from reports.channels.slack_call import call
+from reports.delivery.channels import http
+from reports.delivery.channels.slack_api import call
 from signalroom.masking import mask
 
 log = logging.getLogger(__name__)

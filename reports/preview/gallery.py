@@ -17,12 +17,12 @@ from typing import Any
 
 from reports import query
 from reports.compose import context_of, messages_of
+from reports.model import Report
 from reports.preview.failure import Failure, failure
 from reports.preview.scenarios import SCENARIOS, Scenario
 from reports.preview.stage import fill, stage
 from reports.preview.tables import marts
 from reports.preview.world import World
-from reports.report import Report
 from reports.subject import Row, Told, own_rows
 from signalroom import clock
 from signalroom.clients import Client, client, default_client_id

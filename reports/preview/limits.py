@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reports import slack
-from reports.render import EMAIL_LIMIT, SUBJECT_LIMIT
-from reports.wording import GSM_BASIC, GSM_EXTENDED, septets
+from reports.messages import slack_blocks as slack
+from reports.messages.render import EMAIL_LIMIT, SUBJECT_LIMIT
+from reports.messages.text import GSM_BASIC, GSM_EXTENDED, septets
 
 Content = Mapping[str, Any]
 GSM_ONE, GSM_EACH = 160, 153  # a message of several gives seven of each segment to its number

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from reports.preview.world import FIRST, RESTATED, World
+from reports.state_performance.build import S3
 from reports.state_tiles import TILES
-from reports.states import S3
 from signalroom import clock
 
 DAYS = 42  # that the report looks back over, and those of what was told before

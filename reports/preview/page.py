@@ -18,7 +18,7 @@ from typing import Any
 
 import jinja2
 
-from reports.attachments import CSV_TYPE, with_data_uris
+from reports.messages.attachments import CSV_TYPE, with_data_uris
 from reports.preview import limits
 from reports.preview.failure import Failure
 from reports.preview.gallery import Cell

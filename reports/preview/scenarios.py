@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date
 
-from reports.completeness import EVERFLOW, REDTRACK
+from reports.model import Period
 from reports.preview.incidents import (
     CAME_BACK,
     LATE,
@@ -21,8 +21,8 @@ from reports.preview.incidents import (
 )
 from reports.preview.names import HOSTILE
 from reports.preview.world import INTERNAL, RESTATED, SUNDAY, USUAL, Affiliate, World
-from reports.report import Period
-from reports.states import S3
+from reports.shared.completeness import EVERFLOW, REDTRACK
+from reports.state_performance.build import S3
 
 MONDAY_MORNING = "2026-11-16T09:30:00"
 USUAL_WORLD = World(USUAL)

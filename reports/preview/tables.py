@@ -7,10 +7,10 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from reports.completeness import EVERFLOW, REDTRACK
-from reports.figures import add, ratio, rounded
 from reports.preview.orders import order_rows
 from reports.preview.world import FIRST, INTERNAL, UNMAPPED, Fact, World, facts
+from reports.shared.completeness import EVERFLOW, REDTRACK
+from reports.shared.figures import add, ratio, rounded
 from signalroom import clock
 from signalroom.clients import Client
 

@@ -17,7 +17,8 @@ from typing import Any, ClassVar
 import pytest
 import tenacity
 
-from ingest import pipeline, registry
+from ingest import pull as pipeline
+from ingest import registry
 from ingest.landing import Window
 from sandbox import Agency
 from sandbox.agency import HISTORY_DAYS

@@ -10,7 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from ingest import pipeline, registry
+from ingest import pull as pipeline
+from ingest import registry
 from ingest.landing import Landing, Pull, Window
 from signalroom import clock
 from tests.support.warehouse import Warehouse

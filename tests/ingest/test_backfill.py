@@ -6,7 +6,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from ingest import backfill, ledger, pipeline, registry
+from ingest import backfill, registry
+from ingest import loads as ledger
+from ingest import pull as pipeline
 from ingest.landing import Window
 from signalroom.errors import ConfigurationError, SourceError
 from tests.support.processes import signalroom_cli

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ingest.landing import Landing, Window
-from ingest.sources.everflow.table import daily_row
+from ingest.sources.everflow.daily_stats import daily_row
 from signalroom.errors import AnswerError
 from tests.ingest.reading import extract, pull_of, rows_of
 from tests.support.vendor import Answer, scripted_vendor

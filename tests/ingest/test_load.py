@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from ingest import ledger, pipeline
+from ingest import loads as ledger
+from ingest import pull as pipeline
 from ingest.landing import Landing, Plan, Pull, Row, Source, Window
 from ingest.replacement import landing_by_day
 from ingest.sources.everflow.settings import COLUMNS, CONTROLLED

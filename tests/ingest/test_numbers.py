@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from ingest.numbers import count, money
 from ingest.replacement import digest, totals_by_day
+from ingest.values import count, money
 from signalroom.errors import AnswerError
 
 

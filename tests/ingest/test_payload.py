@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ingest.payload import Payload
-from ingest.privacy import Hasher, Policy, Rule
+from ingest.privacy.documents import Payload
+from ingest.privacy.policy import Hasher, Policy, Rule
 from signalroom.errors import AnswerError
 
 ANA = "ana@mail.example"
@@ -70,7 +70,7 @@ def test_an_address_is_hashed_wherever_it_stands(payload: Payload) -> None:
 
 def test_a_client_may_keep_what_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
     rules = (Rule(("*email",), "keep"), Rule(("*email*", "name"), "drop"))
-    monkeypatch.setattr("ingest.payload.policy", lambda *_: Policy("713", (), (), rules))
+    monkeypatch.setattr("ingest.privacy.documents.policy", lambda *_: Policy("713", (), (), rules))
     monkeypatch.setenv("SIGNALROOM_HASH_SALT", "salt-of-the-tests")
     payload = Payload("posthog", "events", "713")
     said = {"email": ANA, "set": {"work_email": [ANA]}, "email_2": ANA, "name": "Ana", "id": ANA}

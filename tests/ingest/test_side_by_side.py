@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from ingest import ledger
+from ingest import loads as ledger
 from ingest.landing import Landing, Plan, Pull, Source, Window
 from ingest.side_by_side import WORKERS, extract_all, load_all
 from signalroom.errors import SourceError

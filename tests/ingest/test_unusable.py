@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from ingest import dead_letters, pipeline, registry, unusable
+from ingest import dead_letters, registry, unusable
+from ingest import pull as pipeline
 from ingest.landing import Window
 from ingest.side_by_side import extract_all
 from signalroom.errors import AnswerError, SignalRoomError

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from reports import alerting
-from reports.delivery import Delivery
+from reports.alerts import deliver as alerting
+from reports.delivery.deliver import Delivery
+from reports.delivery.outbox import Entry, Outbox
 from reports.incidents import Trouble, report_trouble, settle_trouble
-from reports.outbox import Entry, Outbox
 from reports.outbox_table import TABLE
 from sandbox import Agency
 from sandbox.stage import Message

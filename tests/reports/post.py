@@ -6,9 +6,10 @@ from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
-from reports import Rendered, compose, outbox
-from reports.delivery import Delivery
-from reports.outbox import Outbox
+from reports import Rendered, compose
+from reports.delivery import outbox
+from reports.delivery.deliver import Delivery
+from reports.delivery.outbox import Outbox
 from sandbox import Agency
 from signalroom import clock
 from tests.reports.world import DAY, Day, Marts

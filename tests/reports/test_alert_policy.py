@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.alert_policy import policy
+from reports.alerts.policy import policy
 from signalroom import clock
 from signalroom.errors import ConfigurationError
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from slack_sdk import WebClient
 
-from reports import alert_policy, alerting
+from reports.alerts import deliver as alerting
+from reports.alerts import policy as alert_policy
 from reports.incidents import open_incidents, work_waits
 from tests.reports.alarm import EMAILS, PHONES, SLACK, Alarm, statuses
 from tests.reports.reading import slack_text

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from reports import alerting
+from reports.alerts import deliver as alerting
 from tests.reports.alarm import EMAILS, EVERYONE, PHONES, SLACK, Alarm
 from tests.reports.reading import slack_text
 

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from reports import Rendered, compose, deliver
-from reports.attachments import with_data_uris
-from reports.channels import http
+from reports.delivery.channels import http
+from reports.messages.attachments import with_data_uris
 from reports.spreadsheet import cell, sheet
 from sandbox import Agency
 from sandbox.faults import Kind

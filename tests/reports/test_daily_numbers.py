@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 import pytest
 
 from reports import Rendered, compose
-from reports.figures import apportion, money, percent_change, ratio, rounded
+from reports.shared.figures import apportion, money, percent_change, ratio, rounded
 from tests.reports.conftest import Compose
 from tests.reports.reading import Lines, email_lines, fixed_width_lines, slack_text
 from tests.reports.world import DAY, EXAMPLE, Affiliate, Day, Marts, trend

@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import signalroom
-from reports import alert_policy
+from reports.alerts import policy as alert_policy
+from reports.delivery.outbox import Outbox, hashed
 from reports.incidents import open_incidents
-from reports.outbox import Outbox, hashed
 from scheduler.process import Resident
 from signalroom.errors import ConfigurationError
 from signalroom.settings import home

@@ -12,7 +12,7 @@ from datetime import timedelta
 import pytest
 
 from reports import compose, deliver, render_report
-from reports.outbox import Outbox
+from reports.delivery.outbox import Outbox
 from sandbox import Agency
 from signalroom import clock
 from tests.reports.post import EVERYONE, VENDOR, Post, rows, statuses

@@ -11,8 +11,8 @@ from datetime import timedelta
 import pytest
 
 from reports import deliver
-from reports.channels import http, sms
-from reports.outbox import Outbox
+from reports.delivery.channels import http, sms
+from reports.delivery.outbox import Outbox
 from signalroom import clock
 from tests.reports.post import EVERYONE, VENDOR, Post, died_while_sending, rows, statuses
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from bs4 import BeautifulSoup
 
-from reports import Rendered, compose, render
-from reports.slack import cut
-from reports.wording import clean, columns, gsm, mrkdwn, pad_left, pad_right, septets
+from reports import Rendered, compose
+from reports.messages import render
+from reports.messages.slack_blocks import cut
+from reports.messages.text import clean, columns, gsm, mrkdwn, pad_left, pad_right, septets
 from signalroom import warehouse
 from signalroom.errors import ReportError
 from tests.reports.conftest import Compose

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from reports.incident_store import CALM, REFRESH, Incidents
+from reports.alerts.incidents import CALM, REFRESH, Incidents
 from reports.incidents import (
     Trouble,
     notice,

@@ -112,7 +112,7 @@ def test_what_is_registered_appears_and_its_mistakes_stand_in_its_place() -> Non
         assert set(one.failures) == set(one.report.channels)
     failed = found["broken", "normal"].failures["sms"]
     assert "none.sms.j2" in failed.text
-    assert failed.place.startswith("reports/render.py:")
+    assert failed.place.startswith("reports/messages/render.py:")
     assert "has no rows" in found["strange", "normal"].failures["slack"].text
 
 

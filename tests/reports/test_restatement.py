@@ -6,8 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from reports import compose, daily, query, registry
-from reports.restatement import restatements
+from reports import compose, query, registry
+from reports.daily import build as daily
+from reports.shared.restatement import restatements
 from reports.subject import Subject, Told
 from signalroom.clients import client
 from tests.reports.world import DAY, Affiliate, Day, Marts

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from reports.slack import FENCE, Blocks
-from reports.table import Column, Table
+from reports.messages.slack_blocks import FENCE, Blocks
+from reports.messages.table import Column, Table
 from tests.reports.conftest import Compose
 from tests.reports.world import Affiliate
 

@@ -9,12 +9,12 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from scheduler.child import Child
-from scheduler.executor import Executor
-from scheduler.ledger_work import WorkLedger
-from scheduler.plan import asked
+from scheduler.execution.child import Child
+from scheduler.execution.executor import Executor
+from scheduler.planning import asked
 from scheduler.process import Resident
-from scheduler.records import Run, Step
+from scheduler.runs.model import Run, Step
+from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job
 from signalroom import clock, settings, tether
 

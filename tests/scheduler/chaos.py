@@ -22,9 +22,9 @@ import click
 import pytest
 
 from sandbox import Agency
-from scheduler.ledger_work import WorkLedger
-from scheduler.plan import asked
-from scheduler.records import Run
+from scheduler.planning import asked
+from scheduler.runs.model import Run
+from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job
 from signalroom import clock
 from tests.scheduler.bench import is_gone

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from scheduler.schedule import read_schedule
-from scheduler.web import WebServer
+from scheduler.web.server import WebServer
 from tests.scheduler import story
 from tests.support.warehouse import empty_warehouse
 

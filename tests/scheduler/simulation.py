@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from scheduler.child import Child, Order
-from scheduler.executor import Executor
-from scheduler.ledger_work import WorkLedger
+from scheduler.execution.child import Child, Order
+from scheduler.execution.executor import Executor
+from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job
 from scheduler.tick import record_due
 

@@ -9,12 +9,12 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from ingest import ledger as loads
+from ingest import loads
 from reports import incidents
-from reports.outbox import Entry, Outbox
-from scheduler.health import Pulse
-from scheduler.ledger_work import WorkLedger
-from scheduler.records import Run, Step
+from reports.delivery.outbox import Entry, Outbox
+from scheduler.runs.model import Run, Step
+from scheduler.runs.work_ledger import WorkLedger
+from scheduler.status.health import Pulse
 from signalroom import clock
 from tests.support.warehouse import Warehouse
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.due import due
-from scheduler.ledger_work import WorkLedger
+from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job, read_schedule
 from scheduler.tick import record_due
 from signalroom import clock

@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 
 from reports import incidents
-from scheduler import child, retries
+from scheduler import retries
+from scheduler.execution import child
 from signalroom import clock, settings
 from tests.scheduler.bench import DAY, PULL, Bench, begun, is_gone
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from scheduler import facts
-from scheduler.facts import KeptFacts
-from scheduler.ledger_work import WorkLedger
+from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import read_schedule
+from scheduler.status import freshness as facts
+from scheduler.status.freshness import KeptFacts
 from signalroom import clock
 from signalroom.errors import WarehouseError
 from tests.scheduler import story

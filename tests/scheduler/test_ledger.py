@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 
 from scheduler.due import Turn
-from scheduler.ledger_work import LEASE, WorkLedger
-from scheduler.plan import asked, scheduled
-from scheduler.records import Run
+from scheduler.planning import asked, scheduled
+from scheduler.runs.model import Run
+from scheduler.runs.work_ledger import LEASE, WorkLedger
 from signalroom import clock
 from signalroom.errors import WarehouseError
 from signalroom.lock import hold

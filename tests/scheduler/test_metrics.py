@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from scheduler.facts import read_facts
-from scheduler.metrics import exposition
+from scheduler.status.freshness import read_facts
+from scheduler.status.metrics import exposition
 from tests.scheduler import story
 from tests.support.warehouse import Warehouse
 

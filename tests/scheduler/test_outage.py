@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from scheduler.ledger_work import WorkLedger
 from scheduler.process import Resident
+from scheduler.runs.work_ledger import WorkLedger
 from signalroom import settings
 from tests.scheduler.bench import Bench, begun
 from tests.support.postgres import postgres_server

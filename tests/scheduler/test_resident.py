@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.following import follow
-from scheduler.ledger_work import WorkLedger
-from scheduler.plan import asked
+from scheduler.execution.follow import follow
+from scheduler.planning import asked
 from scheduler.process import STALE_AFTER, Resident
+from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import read_schedule
 from signalroom import clock, settings
 from tests.scheduler.bench import NOON, Bench, begun, is_gone

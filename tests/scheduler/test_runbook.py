@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from reports.incidents import open_incidents
-from scheduler import health
-from scheduler.ledger import Ledger
-from scheduler.sent import last_reports
+from scheduler.runs.ledger import Ledger
+from scheduler.status import health
+from scheduler.web.messages import last_reports
 from signalroom.warehouse import read
 from tests.scheduler import story
 from tests.support.processes import ROOT, own_environment

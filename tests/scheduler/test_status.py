@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import signalroom
-from scheduler import page
-from scheduler.facts import read_facts
+from scheduler.status.freshness import read_facts
+from scheduler.web import page
 from signalroom.errors import ConfigurationError
 from tests.scheduler import story
 from tests.support.processes import signalroom_cli

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from reports import troubles
+from reports.alerts import findings as troubles
 from reports.incidents import open_incidents
-from scheduler import watch
+from scheduler.status import checks as watch
 from tests.support.warehouse import Warehouse, empty_warehouse
 
 NOW = "2026-11-19T09:30:00-05:00"

@@ -14,11 +14,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from scheduler import health
-from scheduler.ledger_work import WorkLedger
+from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import read_schedule
-from scheduler.web import BODY_LIMIT, CONNECTIONS
-from scheduler.web_access import Pace
+from scheduler.status import health
+from scheduler.web.access import Pace
+from scheduler.web.server import BODY_LIMIT, CONNECTIONS
 from signalroom import clock
 from tests.scheduler import story
 from tests.scheduler.conftest import Serve

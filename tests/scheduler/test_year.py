@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from scheduler.agenda import due_between
-from scheduler.records import Run
+from scheduler.runs.model import Run
 from scheduler.schedule import Job, read_schedule
 from tests.scheduler.simulation import ZONE, Life, expected
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.processes import ROOT, run
 from transform.__main__ import told
-from transform.diff import compare
+from transform.compare import compare
 
 PERFORMANCE = """
 create schema marts;

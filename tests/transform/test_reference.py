@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from signalroom import clients
-from transform import reference
+from transform import client_files as reference
 
 HEADER = ",".join(reference.COLUMNS)
 GOOD = "Facebook CCW,facebook,s1,11,G2 - Meta,1,CCW"

@@ -10,14 +10,14 @@ what vanished there vanishes here, and a day that came back empty is emptied.
 
 from __future__ import annotations
 
-from ingest.fields import text_columns
+from ingest.columns import text_columns
 from ingest.http import VendorClient
 from ingest.landing import Landing, Plan, Pull, Row, Source, Window
 from ingest.replacement import landing_by_day
 from ingest.sources.everflow.clicks import clicks_landing
+from ingest.sources.everflow.client import TimeZones, connect
 from ingest.sources.everflow.conversions import conversions_landing
 from ingest.sources.everflow.daily import daily_rows
-from ingest.sources.everflow.helpers import TimeZones, connect
 from ingest.sources.everflow.lists import list_landing
 from ingest.sources.everflow.settings import (
     CLICK_DAYS_KEPT,

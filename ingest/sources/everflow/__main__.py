@@ -1,6 +1,6 @@
 """Smoke run: `python -m ingest.sources.everflow`."""
 
-from ingest.pipeline import smoke
+from ingest.pull import smoke
 from ingest.sources.everflow import SOURCE
 
 smoke(SOURCE)

@@ -8,10 +8,10 @@ from typing import Any
 
 from ingest.http import VendorClient
 from ingest.landing import Pull, Row, Window
-from ingest.numbers import COUNT_TYPE, total
+from ingest.sources.everflow.daily_stats import Entry, ask_table, daily_row, number_of
 from ingest.sources.everflow.lists import list_entries
 from ingest.sources.everflow.settings import METRICS, ROW_CAP
-from ingest.sources.everflow.table import Entry, ask_table, daily_row, number_of
+from ingest.values import COUNT_TYPE, total
 from signalroom.errors import AnswerError
 
 # Counts decide whether all is there: a vendor's sum of rounded amounts need not be ours.

@@ -11,13 +11,13 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ingest.fields import read_fields
+from ingest.columns import read_fields
 from ingest.http import VendorClient
 from ingest.landing import Landing, Pull, Row, Window
-from ingest.personal import Protection
+from ingest.privacy.rows import Protection
 from ingest.replacement import totals_by_day
 from ingest.sources.everflow import settings
-from ingest.sources.everflow.helpers import TimeZones, connect
+from ingest.sources.everflow.client import TimeZones, connect
 from ingest.windows import days, slices
 from signalroom import clock
 from signalroom.errors import AnswerError

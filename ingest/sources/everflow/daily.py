@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ingest.http import VendorClient
 from ingest.landing import Pull, Row, Window
 from ingest.sources.everflow.advertisers import rows_by_advertiser
-from ingest.sources.everflow.table import ask_table, daily_row
+from ingest.sources.everflow.daily_stats import ask_table, daily_row
 from ingest.windows import slices
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ingest.fields import by_key, columns_of, read_fields, text_columns, unknown_fields
+from ingest.columns import by_key, columns_of, read_fields, text_columns, unknown_fields
 from ingest.http import VendorClient
 from ingest.landing import Landing, Pull, Row
-from ingest.personal import Protection
+from ingest.privacy.rows import Protection
 from ingest.replacement import landing_whole
-from ingest.sources.everflow.helpers import pages
+from ingest.sources.everflow.client import pages
 from ingest.sources.everflow.settings import CLIENT_COLUMN, LIST_PAGE_ROWS, LISTS
 from signalroom.errors import AnswerError
 

@@ -1,8 +1,8 @@
 """Everflow: constants."""
 
-from ingest.fields import FLAG_TYPE, INSTANT_TYPE, Field, columns_of
+from ingest.columns import FLAG_TYPE, INSTANT_TYPE, Field, columns_of
 from ingest.http import RateLimit
-from ingest.numbers import COUNT_TYPE, DATE_TYPE, MONEY_TYPE, TEXT_TYPE
+from ingest.values import COUNT_TYPE, DATE_TYPE, MONEY_TYPE, TEXT_TYPE
 
 REQUIRED = ("EVERFLOW_API_KEY",)
 RATE_LIMIT = RateLimit(calls=20, seconds=1.0)  # documented as 30/s, on an older page as 20/s

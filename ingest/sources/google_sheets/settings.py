@@ -3,7 +3,7 @@
 import re
 
 from ingest.http import RateLimit
-from ingest.numbers import COUNT_TYPE, TEXT_TYPE
+from ingest.values import COUNT_TYPE, TEXT_TYPE
 
 REQUIRED = (
     "GOOGLE_SHEETS_CREDENTIALS_PATH or GOOGLE_SHEETS_CREDENTIALS_JSON",

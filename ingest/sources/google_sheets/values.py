@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from ingest.http import VendorClient
 from ingest.landing import Pull
-from ingest.sources.google_sheets.access import Tokens, service_account
+from ingest.sources.google_sheets.client import Tokens, service_account
 from ingest.sources.google_sheets.ranges import SheetRange
 from ingest.sources.google_sheets.settings import RATE_LIMIT, RENDER
 from signalroom.errors import AnswerError, CredentialsError

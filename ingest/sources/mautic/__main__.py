@@ -1,6 +1,6 @@
 """Smoke run: `python -m ingest.sources.mautic`."""
 
-from ingest.pipeline import smoke
+from ingest.pull import smoke
 from ingest.sources.mautic import SOURCE
 
 smoke(SOURCE)

@@ -1,8 +1,8 @@
 """Mautic: constants."""
 
+from ingest.columns import FLAG_TYPE, INSTANT_TYPE, Field
 from ingest.entries import Shape
-from ingest.fields import FLAG_TYPE, INSTANT_TYPE, Field
-from ingest.numbers import COUNT_TYPE, DATE_TYPE, TEXT_TYPE
+from ingest.values import COUNT_TYPE, DATE_TYPE, TEXT_TYPE
 
 REQUIRED = ("MAUTIC_BASE_URL", "MAUTIC_CLIENT_ID", "MAUTIC_CLIENT_SECRET")
 PAGE_ROWS = 500

@@ -11,7 +11,7 @@ from ingest.entries import Entries
 from ingest.http import VendorClient
 from ingest.landing import Landing, Pull, Row, Window
 from ingest.replacement import landing_by_day
-from ingest.sources.mautic.helpers import pages
+from ingest.sources.mautic.client import pages
 from ingest.sources.mautic.settings import DAY_COLUMN, EMAIL_STATS, STATS_CONTROLLED
 from signalroom import clock
 

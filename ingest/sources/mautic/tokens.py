@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from ingest.http import VendorClient
-from ingest.numbers import count
+from ingest.values import count
 from signalroom import masking
 from signalroom.errors import AnswerError
 from signalroom.settings import require

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from ingest.http import VendorClient
 from ingest.landing import Landing, Plan, Pull, Source
+from ingest.sources.posthog.client import connect, host, list_landing, list_requests
 from ingest.sources.posthog.events import event_requests, events_landing
-from ingest.sources.posthog.helpers import connect, host, list_landing, list_requests
 from ingest.sources.posthog.settings import LISTS, REQUIRED, RESOURCES
 from ingest.tables import read_tables
 from ingest.windows import days

@@ -1,6 +1,6 @@
 """Smoke run: `python -m ingest.sources.posthog`."""
 
-from ingest.pipeline import smoke
+from ingest.pull import smoke
 from ingest.sources.posthog import SOURCE
 
 smoke(SOURCE)

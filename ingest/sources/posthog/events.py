@@ -17,9 +17,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from ingest.entries import Entries
 from ingest.http import VendorClient
 from ingest.landing import Landing, Pull, Row, Window
-from ingest.numbers import count
 from ingest.replacement import landing_by_day
-from ingest.sources.posthog.helpers import project_path
+from ingest.sources.posthog.client import project_path
 from ingest.sources.posthog.settings import (
     DAY_COLUMN,
     EVENT_COLUMNS,
@@ -28,6 +27,7 @@ from ingest.sources.posthog.settings import (
     PAGE_ROWS,
     SLICE_DAYS,
 )
+from ingest.values import count
 from ingest.windows import slices
 from signalroom import clock
 

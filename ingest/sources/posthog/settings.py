@@ -1,9 +1,9 @@
 """PostHog: constants."""
 
+from ingest.columns import FLAG_TYPE, INSTANT_TYPE, Field
 from ingest.entries import Shape
-from ingest.fields import FLAG_TYPE, INSTANT_TYPE, Field
 from ingest.http import RateLimit
-from ingest.numbers import COUNT_TYPE, DATE_TYPE, MONEY_TYPE, TEXT_TYPE
+from ingest.values import COUNT_TYPE, DATE_TYPE, MONEY_TYPE, TEXT_TYPE
 
 REQUIRED = ("POSTHOG_API_KEY", "POSTHOG_PROJECT_ID")
 RATE_LIMIT = RateLimit(

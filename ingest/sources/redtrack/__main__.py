@@ -1,6 +1,6 @@
 """Smoke run: `python -m ingest.sources.redtrack`."""
 
-from ingest.pipeline import smoke
+from ingest.pull import smoke
 from ingest.sources.redtrack import SOURCE
 
 smoke(SOURCE)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ingest.fields import by_key, columns_of, read_fields, text_columns, unknown_fields
+from ingest.columns import by_key, columns_of, read_fields, text_columns, unknown_fields
 from ingest.http import VendorClient
 from ingest.landing import Landing, Pull, Row
-from ingest.personal import Protection
+from ingest.privacy.rows import Protection
 from ingest.replacement import landing_whole
-from ingest.sources.redtrack.helpers import entries
+from ingest.sources.redtrack.client import entries
 from ingest.sources.redtrack.settings import CLIENT_COLUMN, LISTS
 from signalroom.errors import AnswerError
 

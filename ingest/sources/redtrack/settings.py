@@ -1,8 +1,8 @@
 """RedTrack: constants."""
 
-from ingest.fields import INSTANT_TYPE, Field, columns_of
+from ingest.columns import INSTANT_TYPE, Field, columns_of
 from ingest.http import RateLimit
-from ingest.numbers import COUNT_TYPE, DATE_TYPE, MONEY_TYPE, TEXT_TYPE
+from ingest.values import COUNT_TYPE, DATE_TYPE, MONEY_TYPE, TEXT_TYPE
 
 REQUIRED = ("REDTRACK_API_KEY",)
 RATE_LIMIT = RateLimit(calls=20, seconds=60.0)

@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from ingest.landing import Landing, Plan, Pull, Source
-from ingest.numbers import TEXT_TYPE
-from ingest.privacy import Policy, policy, salt
+from ingest.privacy.policy import Policy, policy, salt
 from ingest.sources.s3_exports.bucket import Bucket
-from ingest.sources.s3_exports.intake import rules_digest
+from ingest.sources.s3_exports.file import rules_digest
 from ingest.sources.s3_exports.listing import Listing, list_files
-from ingest.sources.s3_exports.place import Prefix, place, refuse_shared_prefixes
+from ingest.sources.s3_exports.location import Prefix, place, refuse_shared_prefixes
 from ingest.sources.s3_exports.reading import Reading
 from ingest.sources.s3_exports.settings import (
     KNOWN_COLUMNS,
@@ -26,6 +25,7 @@ from ingest.sources.s3_exports.settings import (
     REQUIRED,
     RESOURCES,
 )
+from ingest.values import TEXT_TYPE
 from signalroom.errors import CredentialsError
 
 

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from ingest.sources.s3_exports.errors import ChangedError
-from ingest.sources.s3_exports.place import Place, Prefix
+from ingest.sources.s3_exports.location import Place, Prefix
 from ingest.sources.s3_exports.settings import (
     ATTEMPTS,
     CONNECT_TIMEOUT_S,

@@ -7,9 +7,9 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from ingest.sources.s3_exports.content import Content
+from ingest.sources.s3_exports.csv_records import Lines, LongRecordError
+from ingest.sources.s3_exports.download import Content
 from ingest.sources.s3_exports.errors import RefusedError, WaitingError
-from ingest.sources.s3_exports.records import Lines, LongRecordError
 from ingest.sources.s3_exports.settings import (
     KNOWN_COLUMNS,
     MAX_COLUMNS,

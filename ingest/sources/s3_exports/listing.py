@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from ingest.landing import KnownFile, Pull
 from ingest.sources.s3_exports.bucket import Bucket, StoredFile
-from ingest.sources.s3_exports.place import Prefix
+from ingest.sources.s3_exports.location import Prefix
 
 ENDINGS = {"", ".csv", ".txt", ".gz"}
 

@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow as pa
 
 from ingest.landing import Landing, Pull
-from ingest.privacy import Policy
+from ingest.privacy.policy import Policy
 from ingest.sources.s3_exports.bucket import Bucket, StoredFile
 from ingest.sources.s3_exports.errors import ChangedError, RefusedError, WaitingError
-from ingest.sources.s3_exports.intake import Accepted, record, rules_digest, take
+from ingest.sources.s3_exports.file import Accepted, record, rules_digest, take
 from ingest.sources.s3_exports.settings import (
     KNOWN_COLUMNS,
     LANDED_BYTES,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ingest.numbers import COUNT_TYPE, DATE_TYPE, TEXT_TYPE
+from ingest.values import COUNT_TYPE, DATE_TYPE, TEXT_TYPE
 
 REQUIRED = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "S3_BUCKET_NAME")
 DEFAULT_PREFIXES = "orders-create,orders-update,prospects-create"

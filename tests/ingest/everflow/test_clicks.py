@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ingest import pipeline
+from ingest import pull as pipeline
 from ingest.landing import Window
 from ingest.sources.everflow import SOURCE
 from sandbox import Agency

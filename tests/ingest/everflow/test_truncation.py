@@ -47,7 +47,7 @@ def test_exactly_the_cap_without_the_flag_is_not_believed(
     own_agency: Agency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = own_agency.truth("713", DAY.start, DAY.end).daily_stats
-    monkeypatch.setattr("ingest.sources.everflow.table.ROW_CAP", len(expected))
+    monkeypatch.setattr("ingest.sources.everflow.daily_stats.ROW_CAP", len(expected))
     heard: list[str] = []
     assert len(stats(DAY, heard)) == len(expected)
     assert "asking by advertiser" in "\n".join(heard)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest import pipeline
+from ingest import pull as pipeline
 from ingest.sources.google_sheets import SOURCE
 from ingest.sources.google_sheets.ranges import ranges
 from sandbox import Agency

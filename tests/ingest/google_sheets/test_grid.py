@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from ingest.sources.google_sheets.grid import cell, column_names, table_of
+from ingest.sources.google_sheets.table import cell, column_names, table_of
 from signalroom.errors import AnswerError
 
 

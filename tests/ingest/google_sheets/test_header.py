@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ingest import pipeline
+from ingest import pull as pipeline
 from ingest.sources.google_sheets import SOURCE
 from sandbox import Agency
 from signalroom.errors import AnswerError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from ingest.landing import Window
-from ingest.privacy import Hasher
+from ingest.privacy.policy import Hasher
 from sandbox import Agency
 from sandbox.clock import BUSINESS_ZONE
 from tests.ingest.acceptance import Acceptance, Table

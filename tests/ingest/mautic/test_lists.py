@@ -35,7 +35,7 @@ def test_small_pages_hold_everyone_once(
     own_agency: Agency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By default contacts come in an order that changes while they are read."""
-    monkeypatch.setattr("ingest.sources.mautic.helpers.PAGE_ROWS", 40)
+    monkeypatch.setattr("ingest.sources.mautic.client.PAGE_ROWS", 40)
     monkeypatch.setattr("ingest.sources.mautic.PAGE_ROWS", 40)
     pull = pull_of("mautic", resources=("contacts", "emails", "campaigns"))
     planned = SOURCE.plan(pull)

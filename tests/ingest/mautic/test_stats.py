@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from ingest import pipeline, registry
+from ingest import pull as pipeline
+from ingest import registry
 from ingest.landing import Window
 from sandbox import Agency
 from signalroom import clock

@@ -30,7 +30,7 @@ def sent(agency: Agency) -> list[int]:
 
 
 def test_one_token_serves_all_pages(own_agency: Agency, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingest.sources.mautic.helpers.PAGE_ROWS", 50)
+    monkeypatch.setattr("ingest.sources.mautic.client.PAGE_ROWS", 50)
     assert len(sent(own_agency)) > 200
     seen = paths(own_agency)
     assert seen["/oauth/v2/token", 200] == 1
@@ -40,7 +40,7 @@ def test_one_token_serves_all_pages(own_agency: Agency, monkeypatch: pytest.Monk
 def test_a_token_that_ends_between_two_pages_is_renewed_once(
     own_agency: Agency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.sources.mautic.helpers.PAGE_ROWS", 50)
+    monkeypatch.setattr("ingest.sources.mautic.client.PAGE_ROWS", 50)
     own_agency.faults.plan("mautic", "status", times=1, match="start=100", status=401)
     sent(own_agency)
     seen = paths(own_agency)
@@ -52,7 +52,7 @@ def test_how_long_a_token_is_good_is_obeyed(
     own_agency: Agency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that is good for less than a second is not used twice, and never refused."""
-    monkeypatch.setattr("ingest.sources.mautic.helpers.PAGE_ROWS", 100)
+    monkeypatch.setattr("ingest.sources.mautic.client.PAGE_ROWS", 100)
     own_agency.caps.mautic_token_s = 0.9
     sent(own_agency)
     seen = paths(own_agency)

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from ingest.landing import Window
-from ingest.privacy import Hasher
+from ingest.privacy.policy import Hasher
 from sandbox import Agency
 from sandbox.clock import BUSINESS_ZONE
 from sandbox.visits import QA

@@ -38,7 +38,7 @@ def here(request: Request, rest: str) -> str:
 
 
 def test_every_page_is_read(own_agency: Agency, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingest.sources.posthog.helpers.LIST_PAGE_ROWS", 2)
+    monkeypatch.setattr("ingest.sources.posthog.client.LIST_PAGE_ROWS", 2)
     found = extract(pull_of("posthog", resources=(FLAGS, "experiments")), "posthog")
     truth = own_agency.truth("713")
     assert len(truth.posthog_feature_flags) > 4

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 from botocore.config import Config
 
-from ingest import pipeline
+from ingest import pull as pipeline
 from ingest.landing import KnownFile, Landing, Plan, Pull, Window
 from ingest.sources.s3_exports import SOURCE
 from ingest.sources.s3_exports.settings import ORDER_COLUMNS

@@ -184,7 +184,7 @@ def test_a_full_disk_is_a_failure_of_the_file_only(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ingest.sources.s3_exports.content.TemporaryFile", full)
+    monkeypatch.setattr("ingest.sources.s3_exports.download.TemporaryFile", full)
     (said,) = bench.take().failures
     assert "No space left on device" in said
     assert CREATE in said

@@ -10,7 +10,7 @@ from moto.s3.models import s3_backends
 
 from ingest.sources.s3_exports import SOURCE
 from ingest.sources.s3_exports.bucket import StoredFile
-from ingest.sources.s3_exports.intake import file_date
+from ingest.sources.s3_exports.file import file_date
 from signalroom.errors import ConfigurationError
 from tests.ingest.s3_exports.conftest import CREATE, Bench, export, orders
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest import pipeline
+from ingest import pull as pipeline
 from ingest.sources.s3_exports import SOURCE
 from signalroom.settings import root
 from tests.ingest.s3_exports.conftest import CREATE, HEADER, Bench, export, order, orders

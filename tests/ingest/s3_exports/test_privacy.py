@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from ingest import privacy
-from ingest.cards import CardScan, hide, is_card
-from ingest.privacy import Hasher, policy, salt
+from ingest.privacy import policy as privacy
+from ingest.privacy.cards import CardScan, hide, is_card
+from ingest.privacy.policy import Hasher, policy, salt
 from ingest.sources.s3_exports.settings import ORDER_COLUMNS
 from signalroom.errors import ConfigurationError
 from signalroom.settings import home, root

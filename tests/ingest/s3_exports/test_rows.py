@@ -11,13 +11,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from ingest.privacy import policy
-from ingest.sources.s3_exports import batches, intake
-from ingest.sources.s3_exports.batches import fast_batches
-from ingest.sources.s3_exports.content import Content, stored
+from ingest.privacy.policy import policy
+from ingest.sources.s3_exports import fast_csv as batches
+from ingest.sources.s3_exports import file as intake
+from ingest.sources.s3_exports.download import Content, stored
+from ingest.sources.s3_exports.fast_csv import fast_batches
 from ingest.sources.s3_exports.header import read_header
-from ingest.sources.s3_exports.rejects import TolerantReader
 from ingest.sources.s3_exports.settings import ORDER_COLUMNS
+from ingest.sources.s3_exports.tolerant_csv import TolerantReader
 from tests.ingest.s3_exports.conftest import CREATE, HEADER, Bench, export, order, orders
 
 

@@ -19,11 +19,11 @@ from typing import Any
 
 # module -> function -> stage that begins with it
 STAGES = {
-    "ingest.pipeline": {"make_pull": "extract", "land": "load"},
+    "ingest.pull": {"make_pull": "extract", "land": "load"},
     "dlt.destinations.job_client_impl": {"SqlLoadJob.run": "merge"},
     "transform.build": {"_run": "dbt"},
     "scheduler.reporting": {"render_report": "render"},
-    "reports.attempts": {"_attempt": "send"},
+    "reports.delivery.attempts": {"_attempt": "send"},
 }
 
 

@@ -1,0 +1,145 @@
+"""Rows out of a vendor's nested JSON: which key becomes which column, of which type.
+
+Every plausible form of a value is read: ids as text or numbers, flags as 0/1 or true/false,
+instants as epochs or ISO text. What the vendor added since then comes along as text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from ingest.landing import Row
+from ingest.values import TEXT_TYPE, count, money
+from signalroom.errors import AnswerError
+
+FLAG_TYPE: Mapping[str, Any] = {"data_type": "bool"}
+INSTANT_TYPE: Mapping[str, Any] = {"data_type": "timestamp", "timezone": True}
+_MILLISECONDS = 10**11  # an epoch this large would be the year 5138
+_YES, _NO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column: where its value stands (keys joined by dots) and its type."""
+
+    path: str
+    kind: Mapping[str, Any]
+
+
+def columns_of(fields: Mapping[str, Field]) -> dict[str, Mapping[str, Any]]:
+    """The columns' types, for dlt."""
+    return {name: field.kind for name, field in fields.items()}
+
+
+def read_fields(entry: Mapping[str, Any], fields: Mapping[str, Field], where: str = "") -> Row:
+    """The declared columns of one entry; None for what it lacks.
+
+    AnswerError for a bad value; with `where` it is a whole line.
+    """
+    row: Row = {}
+    for name, field in fields.items():
+        try:
+            row[name] = _READERS[field.kind["data_type"]](_value(entry, field.path))
+        except AnswerError as error:
+            told = f"{field.path}: {error}"
+            if where:
+                told = f"{where}: {told.rstrip('.')}; nothing was loaded."
+            raise AnswerError(told, entry) from None
+    return row
+
+
+def unknown_fields(entry: Mapping[str, Any], fields: Mapping[str, Field]) -> Row:
+    """The entry's plain values that no column is declared for, as text under their own names."""
+    used = {field.path.split(".", 1)[0] for field in fields.values()}
+    row: Row = {}
+    for key, value in entry.items():
+        name = re.sub(r"[^a-z0-9]+", "_", key.lower()).strip("_")
+        is_plain = not isinstance(value, (dict, list))
+        if is_plain and key not in used and name and name not in fields and name != "date":
+            row[name if name[0].isalpha() else f"c_{name}"] = text(value)
+    return row
+
+
+def text_columns(rows: Iterable[Row], known: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+    """The type of every column of the rows that is not among the known ones: text."""
+    found = dict.fromkeys(name for row in rows for name in row)
+    for name in known:
+        found.pop(name, None)
+    return dict.fromkeys(found, TEXT_TYPE)
+
+
+def text(value: object) -> str | None:
+    """The exact text of a value; None for nothing and for blanks, JSON for lists and objects."""
+    if value is None or value == "" or value == []:
+        return None
+    if isinstance(value, str):
+        # PostgreSQL's text cannot hold a NUL
+        said = value.replace("\x00", "")
+        return said if said.strip() else None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, (dict, list)):
+        return json.dumps(value, default=str, ensure_ascii=False, sort_keys=True)
+    return str(value)
+
+
+def flag(value: object) -> bool | None:
+    """A yes or no; None when the vendor said neither."""
+    said = (text(value) or "").strip().lower()
+    if not said:
+        return None
+    if said in _YES or said in _NO:
+        return said in _YES
+    raise AnswerError(f"{value!r} is neither yes nor no.")
+
+
+def instant(value: object) -> datetime | None:
+    """An instant in UTC, from an epoch (seconds or milliseconds) or ISO text.
+
+    ISO text without an offset is read as UTC; 0 and the year 1 mean: never. Go's own notation
+    (`2026-01-15 10:00:00 +0000 UTC`) is read too.
+    """
+    said = re.sub(r" ?([+-]\d\d:?\d\d) ?[A-Z]*$", r"\1", (text(value) or "").strip())
+    if not said:
+        return None
+    try:
+        number = Decimal(said) if re.fullmatch(r"-?\d+(\.\d+)?", said) else None
+        if number is not None:
+            seconds = number / 1000 if abs(number) >= _MILLISECONDS else number
+            return datetime.fromtimestamp(float(seconds), UTC) if seconds else None
+        moment = datetime.fromisoformat(said)
+    except (ValueError, OverflowError, OSError):
+        raise AnswerError(f"{value!r} is no instant.") from None
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment if moment.year > 1 else None
+
+
+def by_key(rows: Sequence[Row], key: str) -> list[Row]:
+    """The rows with each key once; the last one given speaks, in the place of the first."""
+    return list({row[key]: row for row in rows}.values())
+
+
+def _value(entry: Mapping[str, Any], path: str) -> object:
+    value: object = entry
+    for key in path.split("."):
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(key)
+    return value
+
+
+_READERS: Mapping[str, Callable[[object], object]] = {
+    "decimal": money,
+    "bigint": count,
+    "text": text,
+    "bool": flag,
+    "timestamp": instant,
+}

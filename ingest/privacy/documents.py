@@ -1,0 +1,128 @@
+"""JSON that stays JSON: personal data taken out at any depth, text that both engines can hold."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from typing import Any
+from urllib.parse import unquote_plus
+
+from ingest.privacy.policy import Action, Hasher, policy, salt
+from signalroom.errors import AnswerError
+
+_EMAIL = re.compile(r"[\w.%+-]+(?:@|%40)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+_IN_ADDRESS = re.compile(r"(?<=[?&#;])([^=&#;\s]+)=([^&#;\s]*)")
+_STRICTNESS = {"keep": 0, "hash": 1, "drop": 2}
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_OTHER = re.compile(r"[^A-Za-z0-9]+")
+
+
+class Payload:
+    """The column policy of one table (data/privacy.yml), for the keys inside its JSON.
+
+    A key counts under its own name and under its path, both in snake case (`name` and
+    `billing_name` for `billing: {name}`); the stricter action holds, also for the parameters of
+    web addresses, which are masked. An e-mail address is hashed wherever it stands, and masked
+    inside longer text, but for what a rule keeps by name.
+    """
+
+    def __init__(self, source: str, table: str, client_id: str) -> None:
+        self._where = f"{source} for client {client_id}, {table}"
+        self._client_id = client_id
+        self._policy = policy(source, table, client_id)
+        self._actions: dict[tuple[str, str], Action] = {}
+        self._chosen: dict[str, bool] = {}
+        self._hasher: Hasher | None = None
+
+    def json(self, value: object) -> str | None:
+        """JSON text with its keys in order, of JSON text or of a parsed value; None for nothing.
+
+        Raises AnswerError for text that is no JSON.
+        """
+        if isinstance(value, str):
+            value = self._parsed(value)
+        if value is None:
+            return None
+        return json.dumps(
+            self._cleaned(value), ensure_ascii=False, sort_keys=True, separators=(",", ":")
+        )
+
+    def plain(self, value: str | None, name: str = "") -> str | None:
+        """The text under that name, without what the policy takes out of web addresses, and
+        without e-mail addresses: a hash where there is nothing else.
+        """
+        if not value:
+            return value
+        # neither a NUL nor half a surrogate pair can be stored
+        said = value.replace("\x00", "").encode("utf-8", "replace").decode()
+        if self._is_chosen(name):
+            return said
+        if "://" in said and "=" in said:
+            said = _IN_ADDRESS.sub(self._parameter, said)
+        if "@" not in said and "%40" not in said:
+            return said
+        if _EMAIL.fullmatch(said.strip()):
+            return self._hash(said)
+        return _EMAIL.sub("***", said)
+
+    def _parameter(self, found: re.Match[str]) -> str:
+        name = _snake(unquote_plus(found[1]))
+        return found[0] if self._action(name, name) == "keep" else f"{found[1]}=***"
+
+    def _parsed(self, text: str) -> Any:
+        if not text.strip():
+            return None
+        try:
+            return json.loads(text, strict=False, parse_constant=lambda _: None)
+        except json.JSONDecodeError:
+            raise AnswerError(
+                f"{self._where}: a value that should be JSON is none; nothing was loaded."
+            ) from None
+
+    def _is_chosen(self, name: str) -> bool:
+        """Whether a rule says that what has this name is kept."""
+        if name not in self._chosen:
+            named = (rule.action for rule in self._policy.rules if rule.names(name))
+            self._chosen[name] = next(named, None) == "keep"
+        return self._chosen[name]
+
+    def _cleaned(self, value: Any, path: str = "", name: str = "") -> Any:
+        if isinstance(value, dict):
+            kept: dict[Any, Any] = {}
+            for key, inner in value.items():
+                inside = _snake(key)
+                below = f"{path}_{inside}" if path else inside
+                action = self._action(inside, below)
+                if action == "hash":
+                    kept[key] = self._hashed(inner)
+                elif action == "keep":
+                    kept[self.plain(key)] = self._cleaned(inner, below, inside)
+            return kept
+        if isinstance(value, list):
+            return [self._cleaned(inner, path, name) for inner in value]
+        if isinstance(value, str):
+            return self.plain(value, name)
+        return float(value) if isinstance(value, Decimal) else value
+
+    def _hashed(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: self._hashed(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self._hashed(inner) for inner in value]
+        return None if value is None else self._hash(str(value))
+
+    def _hash(self, value: str) -> str:
+        self._hasher = self._hasher or Hasher(salt(self._client_id))
+        return self._hasher.hash(value)
+
+    def _action(self, name: str, path: str) -> Action:
+        found = self._actions.get((name, path))
+        if found is None:
+            actions = (self._policy.action(name), self._policy.action(path))
+            found = self._actions[name, path] = max(actions, key=_STRICTNESS.__getitem__)
+        return found
+
+
+def _snake(key: str) -> str:
+    return _OTHER.sub("_", _CAMEL.sub("_", key)).strip("_").lower()

@@ -1,0 +1,114 @@
+"""The service account: its key, and the access tokens that its signature obtains."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from ingest.http import VendorClient
+from ingest.sources.google_sheets.settings import ASSERTION_SECONDS, AUDIENCE, GRANT, SCOPE
+from ingest.values import count
+from signalroom import clock, masking
+from signalroom.errors import AnswerError, ConfigurationError
+from signalroom.settings import root, variable
+
+NEEDED = ("client_email", "private_key", "token_uri")
+GOOD_SHARE = 0.9  # of its life; a token must not expire on the way
+
+
+@dataclass(frozen=True)
+class ServiceAccount:
+    """The account's e-mail address and where it asks for tokens; its key never shows."""
+
+    email: str
+    token_uri: str
+    _info: dict[str, Any] = field(repr=False)
+
+    def assertion(self) -> str:
+        """A signed statement of who asks, good for an hour."""
+        from google.auth import crypt, jwt
+
+        issued = int(clock.instant().timestamp())
+        claims = {
+            "iss": self.email,
+            "scope": SCOPE,
+            "aud": AUDIENCE,
+            "iat": issued,
+            "exp": issued + ASSERTION_SECONDS,
+        }
+        try:
+            signer = crypt.RSASigner.from_service_account_info(self._info)  # type: ignore[no-untyped-call]
+            signed: bytes = jwt.encode(signer, claims)  # type: ignore[no-untyped-call]
+        except (ValueError, TypeError):
+            raise ConfigurationError(
+                f"google_sheets: the private key of {self.email} cannot be read; download the "
+                "service account's key again."
+            ) from None
+        return signed.decode()
+
+
+def service_account(client_id: str) -> ServiceAccount:
+    """The client's service account; ConfigurationError, without the key, where it is malformed."""
+    content = variable("GOOGLE_SHEETS_CREDENTIALS_JSON", client_id)
+    where = "GOOGLE_SHEETS_CREDENTIALS_JSON"
+    if content is None:
+        where = "GOOGLE_SHEETS_CREDENTIALS_PATH"
+        path = root() / (variable(where, client_id) or "")
+        try:
+            content = path.expanduser().read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is no text"
+            raise ConfigurationError(
+                f"{where} for client {client_id}: the file {path} cannot be read: {reason}."
+            ) from None
+    try:
+        info = json.loads(content)
+    except json.JSONDecodeError:
+        info = None
+    lacking = [name for name in NEEDED if not isinstance(info, dict) or not info.get(name)]
+    if lacking:
+        raise ConfigurationError(
+            f"{where} for client {client_id} is no service account's key: it lacks "
+            f"{', '.join(lacking)}. Download the key as JSON from Google Cloud."
+        )
+    return ServiceAccount(str(info["client_email"]), str(info["token_uri"]), info)
+
+
+class Tokens:
+    """Gives the token in use, or a new one where it is old or refused.
+
+    CredentialsError where Google refuses the account's signature.
+    """
+
+    def __init__(self, client_id: str, account: ServiceAccount) -> None:
+        self._client_id = client_id
+        self._account = account
+        self._token = ""
+        self._good_until = 0.0  # on the monotonic clock
+
+    def __call__(self, renewed: bool = False) -> str:
+        if renewed or not self._token or time.monotonic() >= self._good_until:
+            self._ask()
+        return self._token
+
+    def _ask(self) -> None:
+        asked_at = time.monotonic()
+        place = urlsplit(self._account.token_uri)
+        assertion = self._account.assertion()
+        masking.learn(assertion)
+        base = f"{place.scheme}://{place.netloc}"
+        with VendorClient("google_sheets", self._client_id, base) as http:
+            form = {"grant_type": GRANT, "assertion": assertion}
+            answer = http.post_form(place.path or "/", form)
+        token = answer.get("access_token") if isinstance(answer, dict) else None
+        if not isinstance(token, str) or not token:
+            raise AnswerError(
+                f"google_sheets for client {self._client_id}: the answer to {place.path} has no "
+                "token; nothing was loaded."
+            )
+        masking.learn(token)
+        self._token = token
+        self._good_until = asked_at + GOOD_SHARE * (count(answer.get("expires_in")) or 0)

@@ -1,0 +1,98 @@
+"""Cells as Google gives them, made into a table: header, ragged rows, errors, mixed types."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ingest.columns import text
+from ingest.landing import Row
+from ingest.sources.google_sheets.settings import ERROR_CELL, LONGEST_NAME
+from signalroom.errors import AnswerError
+
+Cells = Sequence[object]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under `columns`, `_row_id` from 0 below the header, blank rows counted.
+
+    `errors` is how many cells held an error such as `#N/A`; they are null.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    errors: int
+
+
+def table_of(grid: Sequence[Cells], where: str) -> Table:
+    """The table of a range; its first row is the header.
+
+    A range without any cell is a table without columns. `where` begins the AnswerError for rows
+    without a header above them, and for cells beyond it.
+    """
+    header, *below = grid or [[]]
+    columns = column_names(header, where)
+    rows: list[Row] = []
+    errors = 0
+    for number, cells in enumerate(below):
+        values = [cell(value) for value in cells]
+        beyond = [value for value in values[len(columns) :] if value is not None]
+        if beyond:
+            raise AnswerError(
+                f"{where}: row {number + 2} of the range has cells beyond the header's "
+                f"{len(columns)} columns; the table keeps what it had. Give every column a header."
+            )
+        errors += sum(
+            value is None and is_error(raw) for value, raw in zip(values, cells, strict=True)
+        )
+        padded = [*values, *[None] * len(columns)][: len(columns)]
+        if any(value not in (None, "") for value in cells):
+            rows.append({"_row_id": number, **dict(zip(columns, padded, strict=True))})
+    return Table(columns, tuple(rows), errors)
+
+
+def column_names(header: Cells, where: str) -> tuple[str, ...]:
+    """Names in snake case, the same for the same header: `column_3` for a blank one, `name_2`."""
+    names: list[str] = []
+    for place, value in enumerate(header, start=1):
+        if is_error(value):
+            raise AnswerError(
+                f"{where}: the header of column {place} is {value}; the table keeps what it had."
+            )
+        plain = unicodedata.normalize("NFKD", text(value) or "").encode("ascii", "ignore").decode()
+        name = re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")[:LONGEST_NAME].strip("_")
+        if not name:
+            name = f"column_{place}"
+        elif name[0].isdigit():
+            name = f"c_{name}"
+        names.append(name)
+    taken = set(names)
+    seen: set[str] = set()
+    for place, name in enumerate(names):
+        number, unique = 2, name
+        while unique in seen or (unique != name and unique in taken):
+            unique = f"{name}_{number}"
+            number += 1
+        seen.add(unique)
+        names[place] = unique
+    return tuple(names)
+
+
+def cell(value: object) -> str | None:
+    """The exact text of a cell: numbers with every digit, dates as their serial number.
+
+    None for an empty cell and for an error.
+    """
+    if value is None or value == "" or is_error(value):
+        return None
+    if isinstance(value, str):
+        return value.replace("\x00", "")  # PostgreSQL's text cannot hold a NUL
+    return text(value)
+
+
+def is_error(value: object) -> bool:
+    """Whether a cell holds an error such as `#N/A` instead of a value."""
+    return isinstance(value, str) and ERROR_CELL.fullmatch(value) is not None

@@ -1,0 +1,184 @@
+"""The leaderboard: who performs, who rises and who falls, for each brand of a client.
+
+`build` turns the rows of queries/affiliate_leaderboard.sql into a `Leaderboard`. It has no side
+effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+
+from reports.affiliate_leaderboard.context import Board, Leaderboard
+from reports.leaderboard_places import gone_words, key, movers, name, others, place, sold_by
+from reports.messages.text import clean, listed
+from reports.retold import MAIN, WHY, difference, measure
+from reports.rollup_brands import NAME_LIMIT, brand_name
+from reports.shared.figures import add, apportion, ratio
+from reports.shared.restatement import restatements
+from reports.shared.weeks import (
+    DAYS,
+    Week,
+    is_whole,
+    open_days,
+    open_days_note,
+    week_completeness,
+    week_name,
+)
+from reports.spreadsheet import Sheet, sheet
+from reports.subject import Row, Subject, Told, own_rows
+
+PAST_WEEKS = 4  # whose numbers are looked at again
+DAYS_BACK = PAST_WEEKS * DAYS
+MOST = 15  # places that a board shows by name
+MOST_LINES = 30  # of all boards together, for an e-mail has its limit; three are for the totals
+MOST_BOARDS = 4
+COLUMNS = (
+    *("period_start", "period_end", "advertiser_id", "advertiser_label"),
+    *("affiliate_id", "affiliate_label", "is_internal", "is_low_volume"),
+    *("conversions", "conversions_share", "everflow_revenue", "cost", "cpa", "cpa_state"),
+    *("missing_spend_days", "profit", "profit_rank", "conversions_rank", "cpa_rank"),
+    *("previous_conversions", "previous_cost", "previous_cpa", "previous_profit"),
+)
+
+
+def build(subject: Subject, rows: Sequence[Row], history: Mapping[date, Told]) -> Leaderboard:
+    """The content of the leaderboard; `history` is what was last told of each week.
+
+    Raises ReportError when a row is not the client's own.
+    """
+    by_day: dict[date, list[Row]] = {}
+    weeks: dict[date, list[Row]] = {}
+    for row in own_rows(rows, subject.client_id):
+        by_day.setdefault(row["date"], []).append(row)
+        if row["period_end"] is not None:
+            weeks.setdefault(row["period_end"], []).append(row)
+    week = Week(subject.day)
+    whole = week_completeness(week, by_day)
+    ranked = weeks.get(week.last_day, [])
+    is_comparable = whole.state == "complete" and is_whole(week.before, by_day)
+    earlier = weeks.get(week.before.last_day, []) if is_comparable else None
+    past = [Week(week.last_day - timedelta(days=DAYS * back)) for back in range(PAST_WEEKS)]
+    told = {
+        one.last_day.isoformat(): _snapshot(subject, weeks.get(one.last_day, []))
+        for one in past
+        if one == week or (one.last_day in weeks and one.last_day in history)
+    }
+    return Leaderboard(
+        client_id=subject.client_id,
+        title=subject.title,
+        client_name=clean(subject.client_name, NAME_LIMIT),
+        week=week,
+        completeness=whole,
+        boards=_boards(subject, ranked, earlier),
+        is_comparable=is_comparable,
+        notes=tuple(_notes(week, whole.state, by_day, ranked, is_comparable)),
+        changes=tuple(
+            restatements(week.last_day, whole.state, told, history, difference, week_name, "weeks")
+        ),
+        told=told,
+        sheet=_sheet(ranked),
+    )
+
+
+def _boards(
+    subject: Subject, rows: Sequence[Row], earlier: Sequence[Row] | None
+) -> tuple[Board, ...]:
+    by_brand: dict[int, list[Row]] = {}
+    for row in rows:
+        by_brand.setdefault(row["advertiser_id"] or 0, []).append(row)
+    boards = max(1, min(MOST_BOARDS, len(by_brand)))
+    most = min(MOST, MOST_LINES // boards - 3)
+    return tuple(
+        _board(
+            subject,
+            most,
+            sorted(part, key=lambda row: (row["profit_rank"], str(row["affiliate_label"]))),
+            None
+            if earlier is None
+            else [row for row in earlier if (row["advertiser_id"] or 0) == brand],
+        )
+        for brand, part in sorted(by_brand.items())[:MOST_BOARDS]
+    )
+
+
+def _board(
+    subject: Subject, most: int, rows: Sequence[Row], earlier: Sequence[Row] | None
+) -> Board:
+    """One brand; `earlier` has the week before, None where nothing can be compared."""
+    before = None if earlier is None else {key(row): row for row in earlier}
+    first, rest = rows[:most], rows[most:]
+    costs = apportion([*(row["cost"] for row in first), add(row["cost"] for row in rest)])
+    profits = apportion([*(row["profit"] for row in first), add(row["profit"] for row in rest)])
+    places = tuple(
+        place(subject, row, before, cost, profit)
+        for row, cost, profit in zip(first, costs, profits, strict=False)
+    )
+    present = {key(row) for row in rows}
+    gone = [] if earlier is None else [row for row in earlier if key(row) not in present]
+    sold = sum(int(row["conversions"]) for row in rows)
+    cost = add(row["cost"] for row in rows)
+    everyone = [place(subject, row, before) for row in rows]
+    return Board(
+        client_id=subject.client_id,
+        brand=brand_name(subject, rows[0]),
+        places=places,
+        others=others(subject, rest, costs[-1], profits[-1], sold) if rest else None,
+        conversions=sold,
+        cost=cost,
+        cpa=ratio(cost, sold),
+        profit=add(row["profit"] for row in rows),
+        rising=movers(everyone, up=True),
+        falling=movers(everyone, up=False),
+        gone=tuple(
+            gone_words(row) for row in sorted(gone, key=sold_by, reverse=True) if sold_by(row)
+        ),
+    )
+
+
+def _notes(
+    week: Week,
+    state: str,
+    by_day: Mapping[date, list[Row]],
+    rows: Sequence[Row],
+    is_comparable: bool,
+) -> list[str]:
+    if not rows:
+        return []
+    notes = [open_days_note(open_days(week, by_day), "these numbers may still change.")]
+    if not is_comparable:
+        what = "The week" if state != "complete" else "The week before"
+        notes.append(f"{what} is not complete: who rises or falls is not said.")
+    brands = len({row["advertiser_id"] for row in rows})
+    if brands > MOST_BOARDS:
+        notes.append(f"{brands - MOST_BOARDS} more brands are in the attached table only.")
+    unpaid = sorted((row for row in rows if row["missing_spend_days"]), key=sold_by, reverse=True)
+    if unpaid:
+        names = listed(list(dict.fromkeys(name(row) for row in unpaid)))
+        notes.append(
+            f"Spend is missing on some days of {names}: CPA too low or unknown, profit too high."
+        )
+    return [note for note in notes if note]
+
+
+def _snapshot(subject: Subject, rows: Sequence[Row]) -> dict[str, str]:
+    if not rows:
+        return {}
+    taken = {
+        **measure(MAIN, "conversions", sum(sold_by(row) for row in rows)),
+        **measure(MAIN, "cost", add(row["cost"] for row in rows)),
+        **measure(MAIN, "profit", add(row["profit"] for row in rows)),
+    }
+    for kind, sold, spent in (
+        (True, "Everflow's conversions of paid media", "RedTrack's spend"),
+        (False, "Everflow's conversions of affiliates", "Everflow's payout"),
+    ):
+        part = [row for row in rows if bool(row["is_internal"]) == kind]
+        taken |= measure(WHY, sold, sum(sold_by(row) for row in part))
+        taken |= measure(WHY, spent, add(row["cost"] for row in part))
+    return taken | measure(WHY, "Everflow's revenue", add(row["everflow_revenue"] for row in rows))
+
+
+def _sheet(rows: Sequence[Row]) -> Sheet:
+    ordered = sorted(rows, key=lambda row: (row["advertiser_id"] or 0, row["profit_rank"]))
+    return sheet(COLUMNS, [[row[name] for name in COLUMNS] for row in ordered])

@@ -1,0 +1,188 @@
+"""What a leaderboard says: the context that its templates word for each channel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from reports.messages.table import Column, Table
+from reports.messages.text import listed
+from reports.shared.change import Movement
+from reports.shared.completeness import Completeness
+from reports.shared.figures import ABSENT, EXACT, count, money, rounded
+from reports.shared.weeks import Week
+from reports.spreadsheet import Sheet
+
+
+@dataclass(frozen=True)
+class Place:
+    """An affiliate's place in its brand, or all others together (no ranks).
+
+    `climbed` is how many places by profit it rose since the week before, None where it had none.
+    """
+
+    client_id: str
+    name: str
+    is_internal: bool
+    is_low_volume: bool
+    is_new: bool
+    missing_spend_days: int
+    profit_rank: int | None
+    conversions_rank: int | None
+    cpa_rank: int | None
+    climbed: int | None
+    share: Decimal | None
+    conversions: Movement
+    cost: Movement
+    cpa: Movement
+    profit: Movement
+
+    @property
+    def rank_text(self) -> str:
+        """Its place by profit."""
+        return "" if self.profit_rank is None else str(self.profit_rank)
+
+    @property
+    def climbed_text(self) -> str:
+        """How its place moved."""
+        if self.is_new:
+            return "new"
+        if not self.climbed:
+            return "" if self.climbed is None else "="
+        return f"{'▲' if self.climbed > 0 else '▼'}{abs(self.climbed)}"
+
+    @property
+    def share_text(self) -> str:
+        """Its part of the brand's conversions, in per cent."""
+        if self.share is None:
+            return ABSENT
+        return f"{rounded(EXACT.multiply(self.share, Decimal(100)), Decimal('0.1'))}%"
+
+    @property
+    def marks(self) -> list[str]:
+        """What a reader should know of its numbers."""
+        found = []
+        if self.is_low_volume:
+            found.append("low volume")
+        if self.missing_spend_days:
+            found.append("spend missing")
+        return found
+
+    @property
+    def signs(self) -> str:
+        """The marks, short: an asterisk for low volume, an exclamation mark for missing spend."""
+        return ("*" if self.is_low_volume else "") + ("!" if self.missing_spend_days else "")
+
+    @property
+    def moved(self) -> str:
+        """Its movement in a few words."""
+        before, now = self.conversions.before_text, self.conversions.text
+        return f"{self.name}: profit {self.profit.change_text}, conversions {before} → {now}"
+
+
+@dataclass(frozen=True)
+class Board:
+    """The leaderboard of one brand; its totals are those of all its affiliates."""
+
+    client_id: str
+    brand: str
+    places: tuple[Place, ...]
+    others: Place | None
+    conversions: int
+    cost: Decimal
+    cpa: Decimal | None
+    profit: Decimal
+    rising: tuple[Place, ...]
+    falling: tuple[Place, ...]
+    gone: tuple[str, ...]
+
+    @property
+    def all_lines(self) -> list[Place]:
+        """Those shown by name, then the others."""
+        return [*self.places, *([self.others] if self.others else [])]
+
+    @property
+    def gone_words(self) -> str:
+        """Who sold the week before and does not appear any more."""
+        return listed(list(self.gone), most=3)
+
+    @property
+    def best_cpa(self) -> Place | None:
+        """The lowest CPA among those with volume; who costs nothing is no bargain to copy."""
+        paid = [one for one in self.places if one.cpa_rank and one.cpa.now]
+        return min(paid, key=lambda one: one.cpa_rank or 0, default=None)
+
+    @property
+    def lines(self) -> Table:
+        """The board as a table of its own."""
+        rows = [_row(place) for place in self.all_lines]
+        total = ("", "Total", count(self.conversions), "", money(self.cpa), money(self.profit), "")
+        return Table(COLUMNS, (*rows, total))
+
+
+COLUMNS = (
+    Column("#", 2),
+    Column("Affiliate", 18, is_name=True),
+    Column("Conv.", 6),
+    Column("Share", 6, in_text=False),
+    Column("CPA", 8),
+    Column("Profit", 11),
+    Column("Change", 10, in_text=False),
+)
+
+
+def _row(place: Place) -> tuple[str, ...]:
+    return (
+        place.rank_text,
+        f"{place.signs}{place.name}",
+        place.conversions.text,
+        place.share_text,
+        place.cpa.text,
+        place.profit.text,
+        place.profit.change_text if place.profit_rank is not None else "",
+    )
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """Everything a leaderboard says. `told` is kept for the next report to compare with."""
+
+    client_id: str
+    title: str
+    client_name: str
+    week: Week
+    completeness: Completeness
+    boards: tuple[Board, ...]
+    is_comparable: bool
+    notes: tuple[str, ...]
+    changes: tuple[str, ...]
+    told: Mapping[str, Mapping[str, str]]
+    sheet: Sheet
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is nothing to show."""
+        return not self.boards
+
+    @property
+    def headline(self) -> str:
+        """Who is first in each brand, or that nobody is."""
+        if not self.boards:
+            if self.completeness.state == "absent":
+                return f"No data for the week {self.week.short} yet: no source was loaded for it."
+            return f"No affiliate had anything in the week {self.week.short}."
+        leads = [
+            f"{board.brand}: {board.places[0].name} (profit {board.places[0].profit.text})"
+            for board in self.boards[:3]
+        ]
+        return f"First in {', '.join(leads)}"
+
+    @property
+    def table(self) -> Table:
+        """All brands in one table, for Slack has room for one."""
+        rows: list[tuple[str, ...]] = []
+        for board in self.boards:
+            rows += [("", board.brand, "", "", "", "", "")] if len(self.boards) > 1 else []
+            rows += board.lines.rows
+        return Table(COLUMNS, tuple(rows))

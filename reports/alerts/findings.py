@@ -1,0 +1,107 @@
+"""Troubles in words: what looks wrong, what was kept, and what to do now, in one place.
+
+A step that fails is the scheduler's to tell, with the words of its command. Each function gives the
+Trouble for reports.incidents.report_trouble; its kind, client and subject settle it again. Nothing
+here reads or writes anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+
+from reports.messages.text import clean, day_name, moment
+from reports.shared.figures import money
+from reports.trouble import ALL_CLIENTS, Trouble
+
+
+def build_warned(warnings: Sequence[str]) -> Trouble:
+    """Tests of dbt that warn: the numbers are built, and something about them looks wrong."""
+    noun = "check warns" if len(warnings) == 1 else "checks warn"
+    return Trouble(
+        kind="build_warned",
+        client_id=ALL_CLIENTS,
+        subject="dbt",
+        severity="notice",
+        title=f"dbt build: {len(warnings)} {noun}",
+        detail=f"{_lines(warnings)} The numbers are built all the same.",
+        repair="Look at what the check names; `signalroom build` repeats it.",
+    )
+
+
+def dead_letters(client_id: str, source: str, count: int) -> Trouble:
+    """Rows that were rejected and wait for somebody; the others were loaded."""
+    rows = "1 row waits" if count == 1 else f"{count:,} rows wait"
+    return Trouble(
+        kind="dead_letters",
+        client_id=client_id,
+        subject=source,
+        severity="notice",
+        title=f"{source}: {rows} in dead letters",
+        detail="They could not be read and are kept aside; all other rows were loaded.",
+        repair="`signalroom dead-letters list` names file, line and reason; mend the file, then "
+        "`signalroom dead-letters replay --all`.",
+    )
+
+
+def source_late(
+    client_id: str, source: str, last_success: datetime | None, due: datetime | None
+) -> Trouble | None:
+    """A source that was not loaded since it was due; None when it was, or nothing was due.
+
+    `due` is the latest instant for which the schedule wanted it loaded and whose grace is over.
+    """
+    if due is None or (last_success is not None and last_success >= due):
+        return None
+    known = "It was never loaded" if last_success is None else f"Last loaded {moment(last_success)}"
+    return Trouble(
+        kind="source_late",
+        client_id=client_id,
+        subject=source,
+        severity="warning",
+        title=f"{source} is late",
+        detail=f"{known}; it was due {moment(due)}. The tables keep what they had, and "
+        "reports name it as late.",
+        repair=f"`signalroom status` says why; `signalroom ingest {source}` asks it now.",
+    )
+
+
+def unmapped_spend(client_id: str, source: str, day: date, cost: Decimal) -> Trouble:
+    """Spend on a source of RedTrack that is mapped to nobody."""
+    name = clean(source, 80) or "(no name)"
+    return Trouble(
+        kind="unmapped_spend",
+        client_id=client_id,
+        subject=f"unmapped:{name}",
+        severity="warning",
+        title=f"Unmapped spend on {name}",
+        detail=f"{money(cost)} on {day_name(day)} belongs to no affiliate. It stands on a line of "
+        "its own in the reports and in no CPA.",
+        repair=f"Give {name} an affiliate in data/clients/{client_id}/mappings/"
+        "internal-affiliates.csv, or n/a if it has none.",
+    )
+
+
+def delivery_failed(
+    client_id: str, channel: str, recipient: str, report: str, reason: str
+) -> Trouble:
+    """A message that its channel refused for good."""
+    return Trouble(
+        kind="delivery_failed",
+        client_id=client_id,
+        subject=f"{channel}:{recipient}",
+        severity="warning",
+        title=f"{report} was not delivered to {recipient}",
+        detail=f"{reason}. The other recipients have it, and the message is kept in the outbox.",
+        repair=f"Mend the recipient or the key, then `signalroom report {report} --send`: it goes "
+        "only to those who lack it.",
+    )
+
+
+def _lines(lines: Sequence[str]) -> str:
+    """The first few lines of many, each ended like a sentence."""
+    shown = [clean(line, 200) for line in lines[:3]]
+    more = len(lines) - len(shown)
+    said = " ".join(line if line.endswith((".", "!", "?")) else f"{line}." for line in shown)
+    return f"{said} And {more} more." if more else said

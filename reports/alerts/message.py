@@ -1,0 +1,193 @@
+"""The alert: what is wrong now, in words. One incident as a message, or all of a client as files.
+
+`read` gives the incidents that a client's channels hear of, `build` the context that the templates
+alert.* word for each channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from reports.alerts.incidents import Incidents
+from reports.messages.text import clean, moment
+from reports.shared.completeness import Completeness
+from reports.subject import Row, Subject, Told, refuse_foreign
+from reports.trouble import ALL_CLIENTS, Incident
+from signalroom import clock
+from signalroom.clients import Client, default_client_id, registry
+
+MOST = 8  # incidents in one message; an e-mail must stay below 90 KB
+TEXT_LIMIT, SHORT_LIMIT = 900, 240  # of one incident alone, of one among others
+LABELS = {"critical": "Critical", "warning": "Warning", "notice": "Notice"}
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One incident as people are told of it. `state` is `open`, `resolved` or `said` (a notice)."""
+
+    client_id: str
+    about: str
+    client: str
+    severity: str
+    state: str
+    subject: str
+    title: str
+    detail: str
+    repair: str
+    opened_at: datetime
+    last_at: datetime
+    settled_at: datetime | None
+    count: int
+    rounds: int
+
+    @property
+    def label(self) -> str:
+        """The word that comes first."""
+        return "Resolved" if self.state == "resolved" else LABELS[self.severity]
+
+    @property
+    def brief(self) -> str:
+        """The title, with room for more beside it in an SMS."""
+        return clean(self.title, 90)
+
+    @property
+    def lasted(self) -> str:
+        """How long it lasted, once it is over."""
+        if self.settled_at is None:
+            return ""
+        words = f"lasted {duration(self.settled_at - self.opened_at)}"
+        return f"{words}, on and off" if self.rounds > 1 else words
+
+    @property
+    def headline(self) -> str:
+        """State and title in one line."""
+        if self.state == "resolved":
+            return f"Resolved, {self.lasted}: {self.title}"
+        return self.title if self.state == "said" else f"{self.label}: {self.title}"
+
+    @property
+    def history(self) -> tuple[str, ...]:
+        """Since when and how often, a sentence each."""
+        if self.state == "said":
+            return (f"{moment(self.opened_at)}.",)
+        sentences = [f"Since {moment(self.opened_at)}."]
+        if self.state == "resolved" and self.settled_at is not None:
+            sentences = [f"From {moment(self.opened_at)} to {moment(self.settled_at)}."]
+        if self.count > 1:
+            sentences.append(f"Seen {self.count:,} times, last {moment(self.last_at)}.")
+        if self.rounds > 1:
+            times = "once" if self.rounds == 2 else f"{self.rounds - 1} times"
+            sentences.append(f"It was over and came back {times}.")
+        return tuple(sentences)
+
+
+@dataclass(frozen=True)
+class Alerts:
+    """Everything that an alert says; `more` is how many incidents it has no room for."""
+
+    client_id: str
+    title: str
+    day: date
+    alerts: tuple[Alert, ...]
+    more: int = 0
+
+    @property
+    def completeness(self) -> Completeness:
+        """An alert is about now; it is never half."""
+        return Completeness("complete", (), (), ())
+
+    @property
+    def told(self) -> Mapping[str, Mapping[str, str]]:
+        """Nothing that a later report would compare with."""
+        return {}
+
+    @property
+    def headline(self) -> str:
+        """What is wrong, in one line."""
+        if not self.alerts:
+            return "No incident is open."
+        if len(self.alerts) == 1:
+            return self.alerts[0].headline
+        return f"{len(self.alerts) + self.more} incidents, first {self.alerts[0].headline}"
+
+
+def addressee(client_id: str) -> str:
+    """The client whose channels hear of a trouble; troubles of all go to the default client."""
+    return default_client_id() if client_id == ALL_CLIENTS else client_id
+
+
+def read(client: Client, day: date) -> list[Row]:
+    """A client's incidents: those open now, or all that lasted some time on an earlier day."""
+    with Incidents() as incidents:
+        if day >= clock.today():
+            found = incidents.open()
+        else:
+            next_day = clock.midnight(day + timedelta(days=1))
+            found = incidents.during(clock.midnight(day), next_day)
+    return [
+        {"_client_id": client.id, "incident": incident}
+        for incident in found
+        if addressee(incident.client_id) == client.id
+    ]
+
+
+def build(subject: Subject, rows: Sequence[Row], history: Mapping[date, Told]) -> Alerts:
+    """The context of all incidents among the rows. ReportError when one is another client's."""
+    return alerts_of(
+        subject.client_id, [row["incident"] for row in rows], subject.asked or subject.day
+    )
+
+
+def alerts_of(client_id: str, incidents: Sequence[Incident], day: date) -> Alerts:
+    """The context of incidents whose addressee is the client; ReportError for any other."""
+    limit = TEXT_LIMIT if len(incidents) == 1 else SHORT_LIMIT
+    alerts = []
+    for incident in incidents[:MOST]:
+        refuse_foreign(addressee(incident.client_id), client_id)
+        alerts.append(_alert(client_id, incident, limit))
+    return Alerts(client_id, "Alert", day, tuple(alerts), len(incidents) - len(alerts))
+
+
+def _alert(client_id: str, incident: Incident, limit: int) -> Alert:
+    state = "open" if incident.is_open else "resolved"
+    return Alert(
+        client_id=client_id,
+        about=_about(incident.client_id),
+        client="all clients" if incident.client_id == ALL_CLIENTS else incident.client_id,
+        severity=incident.severity,
+        state="said" if incident.is_notice else state,
+        subject="" if incident.is_notice else clean(incident.subject, 120),
+        title=clean(incident.title, 150) or "(no title)",
+        detail=_plain(incident.detail, limit),
+        repair=_plain(incident.repair, limit) if state == "open" else "",
+        opened_at=incident.opened_at,
+        last_at=incident.last_at,
+        settled_at=None if incident.is_notice else incident.settled_at,
+        count=incident.count,
+        rounds=incident.rounds,
+    )
+
+
+def _plain(text: str, limit: int) -> str:
+    # Commands stand in backticks in logs and on the page; here nothing would read them as such.
+    return clean(text.replace("`", "'"), limit)
+
+
+def _about(client_id: str) -> str:
+    if client_id == ALL_CLIENTS:
+        return "All clients"
+    known = registry().get(client_id)
+    return known.name if known else client_id
+
+
+def duration(lasted: timedelta) -> str:
+    """A length of time in the two largest units that it has: `2 h 5 min`."""
+    minutes = max(0, int(lasted.total_seconds()) // 60)
+    if minutes == 0:
+        return "less than a minute"
+    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
+    parts = [f"{days} day{'' if days == 1 else 's'}" if days else "", f"{hours} h" if hours else ""]
+    parts.append(f"{rest} min" if rest and not days else "")
+    return " ".join(part for part in parts if part)

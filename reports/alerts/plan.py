@@ -1,0 +1,158 @@
+"""What a recipient has yet to hear of an incident: decided from the incident and the outbox alone.
+
+Nothing is written or sent here. A Slack message is edited, e-mail and SMS get one short follow-up
+when something critical is over; whatever was never told ends in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from reports.alerts.incidents import CALM
+from reports.delivery.channels.http import parse
+from reports.delivery.outbox import OPEN, Entry
+from reports.trouble import Incident
+from signalroom import clock
+
+
+@dataclass(frozen=True)
+class Telling:
+    """As what an incident was told: `state` is `open`, `resolved` or `said` (a notice)."""
+
+    state: str
+    rounds: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do for one recipient.
+
+    `stale` are messages to give up, since they are no longer true. `message` is whether to write a
+    message, and `edits` the timestamp of the one that it takes the place of. `later` is when to
+    look again (UTC, business time), if nothing happens until then.
+    """
+
+    stale: tuple[Entry, ...] = ()
+    message: bool = False
+    edits: str | None = None
+    later: datetime | None = None
+
+
+def telling(incident: Incident) -> Telling:
+    """As what an incident is to be told now."""
+    state = "open" if incident.is_open else "resolved"
+    return Telling("said" if incident.is_notice else state, incident.rounds, incident.count)
+
+
+def edition(incident: Incident) -> str:
+    """The same, as the outbox keeps it."""
+    now = telling(incident)
+    return f"{incident.incident_id} {now.state} {now.rounds} {now.count}"
+
+
+def told_by(entry: Entry) -> Telling:
+    """As what a row of the outbox tells its incident."""
+    _, state, rounds, count = entry.edition.split()
+    return Telling(state, int(rounds), int(count))
+
+
+def is_about(entry: Entry, incident: Incident) -> bool:
+    """Whether a row of the outbox tells this incident."""
+    return entry.edition.split()[0] == incident.incident_id
+
+
+def plan(
+    incident: Incident,
+    channel: str,
+    rows: Sequence[Entry],
+    held_until: datetime | None,
+    now: datetime,
+) -> Plan:
+    """What one recipient has yet to hear; `rows` are all it was sent of the incident, oldest first.
+
+    `held_until` is the end of the quiet hours, when they hold new messages of its severity back.
+    """
+    wanted = telling(incident)
+    waiting = [row for row in rows if row.status == "pending"]
+    stale = tuple(row for row in waiting if told_by(row).state != wanted.state)
+    if len(stale) < len(waiting):
+        return Plan(stale, later=_settled(waiting, now) if channel == "slack" else None)
+    arrived = [row for row in rows if row.status in ("sent", "unknown")]
+    refused = _refused_since(rows, wanted)
+    if not arrived:
+        is_news = wanted.state != "resolved" and not refused
+        return _new(stale, held_until) if is_news else Plan(stale)
+    if channel == "slack":
+        return _edit(wanted, arrived, refused, stale, held_until, now)
+    return _follow_up(incident, told_by(arrived[-1]).state, bool(refused), stale, held_until, now)
+
+
+def _edit(
+    wanted: Telling,
+    arrived: Sequence[Entry],
+    refused: Sequence[Entry],
+    stale: tuple[Entry, ...],
+    held_until: datetime | None,
+    now: datetime,
+) -> Plan:
+    last = told_by(arrived[-1])
+    is_refresh = (last.state, last.rounds) == (wanted.state, wanted.rounds)
+    if wanted.state == "said" or (is_refresh and (wanted.state != "open" or last == wanted)):
+        return Plan(stale)
+    if arrived[-1].status == "unknown":
+        return Plan(stale, later=_settled(arrived[-1:], now))
+    if refused:
+        # The message is gone, or too old to be edited. A new one for news, and only one.
+        gone_too = any(not _is_edit(row) for row in refused)
+        return Plan(stale) if is_refresh or gone_too else _new(stale, held_until)
+    edits = next(row.provider_id for row in reversed(arrived) if not _is_edit(row))
+    return Plan(stale, message=True, edits=edits)
+
+
+def _follow_up(
+    incident: Incident,
+    told: str,
+    is_refused: bool,
+    stale: tuple[Entry, ...],
+    held_until: datetime | None,
+    now: datetime,
+) -> Plan:
+    state = telling(incident).state
+    if state == told or is_refused or state == "said":
+        return Plan(stale)
+    if state == "resolved":
+        return _new(stale, held_until) if incident.severity == "critical" else Plan(stale)
+    # Told that it is over, but it came back: said again once it has not been said for a while.
+    again_at = (incident.told_at or now) + CALM
+    return _new(stale, held_until) if again_at <= now else Plan(stale, later=again_at)
+
+
+def _new(stale: tuple[Entry, ...], held_until: datetime | None) -> Plan:
+    if held_until is not None:
+        return Plan(stale, later=held_until)
+    return Plan(stale, message=True)
+
+
+def _is_edit(entry: Entry) -> bool:
+    return "ts" in parse(entry.payload)
+
+
+def _refused_since(rows: Sequence[Entry], wanted: Telling) -> list[Entry]:
+    """What was refused of the same news since something last arrived."""
+    refused: list[Entry] = []
+    for row in rows:
+        told = told_by(row)
+        if row.status in ("sent", "unknown"):
+            refused.clear()
+        elif row.status == "dead" and (told.state, told.rounds) == (wanted.state, wanted.rounds):
+            refused.append(row)
+    return refused
+
+
+def _settled(rows: Sequence[Entry], now: datetime) -> datetime:
+    """When the first of these rows may have been settled; attempts are timed by the real clock."""
+    waits = [row.next_at - clock.instant() for row in rows if row.next_at and row.status in OPEN]
+    return now + max(min(waits, default=timedelta()), timedelta(seconds=1))

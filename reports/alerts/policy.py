@@ -1,0 +1,140 @@
+"""The rules of alerts.yml: channels for each severity, and quiet hours, for each client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from reports.trouble import SEVERITIES
+from signalroom import clock
+from signalroom.clients import registry
+from signalroom.errors import ConfigurationError
+
+FILE = Path(__file__).parents[1] / "alerts.yml"
+CHANNELS = ("slack", "email", "sms")
+
+
+@dataclass(frozen=True)
+class QuietHours:
+    """A time of day, in business time, when messages of some severities are held back."""
+
+    begin: time
+    end: time
+    held: tuple[str, ...]
+
+    def until(self, severity: str, moment: datetime) -> datetime | None:
+        """When a message of that severity may go, if it is held back at that moment; UTC."""
+        local = moment.astimezone(clock.zone())
+        at = local.time()
+        if self.begin < self.end:
+            is_quiet = self.begin <= at < self.end
+        else:
+            is_quiet = at >= self.begin or at < self.end
+        if severity not in self.held or not is_quiet:
+            return None
+        day = local.date() if at < self.end else local.date() + timedelta(days=1)
+        ends = datetime.combine(day, self.end, tzinfo=clock.zone())
+        if ends.astimezone(UTC) <= moment:
+            ends = ends.replace(fold=1)  # in the hour that a clock change repeats
+        return ends.astimezone(UTC)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What counts for one client."""
+
+    channels: Mapping[str, tuple[str, ...]]
+    quiet: QuietHours | None
+
+    def held_until(self, severity: str, moment: datetime) -> datetime | None:
+        """When a new message may go, if it is held back at that moment; UTC."""
+        return self.quiet.until(severity, moment) if self.quiet else None
+
+
+def policy(client_id: str, path: Path | None = None) -> Policy:
+    """The rules for a client. ConfigurationError names the file and any mistake in it."""
+    rules = _Rules(path or FILE)
+    rules.check()
+    return rules.of(client_id)
+
+
+def check() -> None:
+    """ConfigurationError names the first mistake in alerts.yml, if there is one."""
+    _Rules(FILE).check()
+
+
+class _Rules:
+    def __init__(self, path: Path) -> None:
+        self._file = path.name
+        try:
+            written = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError) as error:
+            said = " ".join(str(error).split())
+            raise ConfigurationError(f"{self._file} cannot be read: {said}.") from None
+        self._top = self._table(written, "the file", ("channels", "quiet_hours", "clients"))
+        self._clients = self._table(self._top.get("clients") or {}, "clients", tuple(registry()))
+
+    def check(self) -> None:
+        """Read the rules of everybody, so that a mistake is found before somebody needs them."""
+        for client_id in registry():
+            self.of(client_id)
+
+    def of(self, client_id: str) -> Policy:
+        own = self._clients.get(client_id) or {}
+        where = f"client {client_id}, "
+        own = self._table(own, f"client {client_id}", ("channels", "quiet_hours"))
+        channels = self._channels(self._top.get("channels"), "channels")
+        missing = [severity for severity in SEVERITIES if severity not in channels]
+        if missing:
+            raise self._mistake("channels", f"{missing[0]} is missing; [] for nowhere")
+        channels |= self._channels(own.get("channels") or {}, f"{where}channels")
+        keys = ("between", "hold_back")
+        quiet = self._table(self._top.get("quiet_hours"), "quiet_hours", keys)
+        own_quiet = self._table(own.get("quiet_hours") or {}, f"{where}quiet_hours", keys)
+        at = f"{where}quiet_hours" if own_quiet else "quiet_hours"
+        return Policy(channels, self._quiet({**quiet, **own_quiet}, at))
+
+    def _channels(self, written: Any, where: str) -> dict[str, tuple[str, ...]]:
+        table = self._table(written, where, SEVERITIES)
+        return {
+            severity: self._list(names, f"{where}, {severity}", CHANNELS)
+            for severity, names in table.items()
+        }
+
+    def _quiet(self, written: dict[str, Any], where: str) -> QuietHours | None:
+        between = written.get("between")
+        if between == "none":
+            return None
+        try:
+            begin, end = (time.fromisoformat(part.strip()) for part in str(between).split("-"))
+            if begin == end or begin.tzinfo or end.tzinfo:
+                raise ValueError
+        except ValueError:
+            said = f'between is {between!r}; write it as "22:00-07:00", or "none"'
+            raise self._mistake(where, said) from None
+        held = self._list(written.get("hold_back"), f"{where}, hold_back", SEVERITIES)
+        return QuietHours(begin, end, held)
+
+    def _table(self, written: Any, where: str, keys: tuple[str, ...]) -> dict[str, Any]:
+        if not isinstance(written, dict):
+            raise self._mistake(where, f"is {written!r}; it has the keys {', '.join(keys)}")
+        for key in written:
+            if key not in keys:
+                raise self._mistake(where, f"{key!r} is unknown; use {', '.join(keys)}")
+        return dict(written)
+
+    def _list(self, written: Any, where: str, known: tuple[str, ...]) -> tuple[str, ...]:
+        if not isinstance(written, list):
+            raise self._mistake(where, f"is {written!r}; write a list such as [{known[0]}]")
+        for name in written:
+            if name not in known:
+                raise self._mistake(where, f"{name!r} is unknown; use {', '.join(known)}")
+        return tuple(dict.fromkeys(written))
+
+    def _mistake(self, where: str, said: str) -> ConfigurationError:
+        return ConfigurationError(f"{self._file}, {where}: {said}.")

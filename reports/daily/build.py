@@ -1,0 +1,210 @@
+"""The daily report: what a conversion cost, paid media against affiliates, for one brand.
+
+`build` turns the rows of queries/daily.sql into a `Daily`, which holds everything that the
+templates of all channels show. It has no side effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+
+from reports.daily.context import Daily, Delta, Deltas, Line, TrendDay
+from reports.messages.text import clean, listed
+from reports.shared.completeness import EVERFLOW, REDTRACK, completeness
+from reports.shared.figures import Figures, add, apportion, count, money, percent_change
+from reports.shared.restatement import restatements, snapshot
+from reports.subject import Row, Subject, Told, own_rows
+
+TREND_DAYS = 14
+TOP = 10
+MOST_SOURCES = 5
+NAME_LIMIT = 60
+
+
+def build(subject: Subject, rows: Sequence[Row], history: Mapping[date, Told]) -> Daily:
+    """The content of a daily report; `history` is what was last told of each day.
+
+    Raises ReportError when a row is not the client's own.
+    """
+    by_day: dict[date, list[Row]] = {}
+    for row in own_rows(rows, subject.client_id):
+        by_day.setdefault(row["date"], []).append(row)
+    today = by_day.get(subject.day, [])
+    whole = completeness(subject.day, today, by_day.get(subject.day + timedelta(days=1), []))
+    mapped = _mapped(today)
+    internal = [row for row in mapped if row["is_internal"]]
+    external = [row for row in mapped if not row["is_internal"]]
+    internal_cents, external_cents = apportion([_spent(internal), _spent(external)])
+    total = _figures(mapped, whole.missing)
+    top, others = _ranked(subject.client_id, mapped, whole.missing)
+    unmapped = _unmapped(subject.client_id, today)
+    window = [subject.day - timedelta(days=back) for back in reversed(range(TREND_DAYS))]
+    told = {
+        day.isoformat(): _snapshot(day, by_day.get(day, []))
+        for day in window
+        if day == subject.day or (day in by_day and day in history)
+    }
+    return Daily(
+        client_id=subject.client_id,
+        title=subject.title,
+        brand=subject.brand,
+        day=subject.day,
+        completeness=whole,
+        total=total,
+        paid_media=_figures(internal, whole.missing, REDTRACK, internal_cents),
+        affiliates=_figures(external, whole.missing, EVERFLOW, external_cents),
+        top=top,
+        others=others,
+        unmapped=Figures(None, add(line.figures.cost or Decimal(0) for line in unmapped)),
+        unmapped_sources=unmapped,
+        deltas=_deltas(total, by_day.get(subject.day - timedelta(days=1), []), whole.state),
+        notes=tuple(_notes(internal, whole.missing)),
+        changes=tuple(restatements(subject.day, whole.state, told, history)),
+        trend=tuple(_trend_day(day, by_day.get(day, [])) for day in window),
+        told=told,
+    )
+
+
+def _mapped(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row["affiliate_label"] is not None and not row["is_unmapped"]]
+
+
+def _cost(row: Row) -> Decimal:
+    return Decimal(row["cost"] or 0)
+
+
+def _spent(rows: Sequence[Row]) -> Decimal:
+    return add(_cost(row) for row in rows)
+
+
+def _conversions(rows: Sequence[Row]) -> int:
+    return sum(int(row["conversions"] or 0) for row in rows)
+
+
+def _by_conversions(rows: Sequence[Row]) -> list[Row]:
+    return sorted(
+        rows, key=lambda row: (-_conversions([row]), -_cost(row), str(row["affiliate_label"]))
+    )
+
+
+def _name(row: Row) -> str:
+    label = str(row["affiliate_label"])
+    return clean(label.removeprefix("Unmapped: "), NAME_LIMIT) or "(no name)"
+
+
+def _figures(
+    rows: Sequence[Row],
+    missing: Sequence[str],
+    source_of_cost: str | None = None,
+    cents: Decimal | None = None,
+) -> Figures:
+    """Sums of rows; what a missing source should have told stays unknown, never zero.
+
+    Without `source_of_cost` the cost needs both sources.
+    """
+    is_costed = not missing if source_of_cost is None else source_of_cost not in missing
+    return Figures(
+        conversions=None if EVERFLOW in missing else _conversions(rows),
+        cost=_spent(rows) if is_costed else None,
+        shown=cents if is_costed else None,
+    )
+
+
+def _snapshot(day: date, rows: Sequence[Row]) -> dict[str, str]:
+    return snapshot(rows, completeness(day, rows).missing)
+
+
+def _day_total(day: date, rows: Sequence[Row]) -> Figures:
+    return _figures(_mapped(rows), completeness(day, rows).missing)
+
+
+def _trend_day(day: date, rows: Sequence[Row]) -> TrendDay:
+    whole = completeness(day, rows)
+    return TrendDay(day, _day_total(day, rows), whole.state in ("complete", "absent"))
+
+
+def _ranked(
+    client_id: str, rows: Sequence[Row], missing: Sequence[str]
+) -> tuple[tuple[Line, ...], Line | None]:
+    """The first ten by conversions, and all others as one line, so that the parts add up."""
+    ranked = _by_conversions(rows)
+    first, rest = ranked[:TOP], ranked[TOP:]
+    shown = apportion([*(_cost(row) for row in first), _spent(rest)])
+    top = []
+    for row, cents in zip(first, shown, strict=False):
+        source = REDTRACK if row["is_internal"] else EVERFLOW
+        unknown = [*missing, REDTRACK] if row["cpa_state"] == "missing_spend" else missing
+        figures = Figures(
+            conversions=None if EVERFLOW in missing else _conversions([row]),
+            cost=None if source in unknown else _cost(row),
+            shown=None if source in unknown else cents,
+        )
+        top.append(Line(client_id, _name(row), bool(row["is_internal"]), figures))
+    if not rest:
+        return tuple(top), None
+    others = _figures(rest, missing, cents=shown[-1])
+    return tuple(top), Line(client_id, _others(rest), False, others)
+
+
+def _unmapped(client_id: str, rows: Sequence[Row]) -> tuple[Line, ...]:
+    spend = [row for row in rows if row["is_unmapped"]]
+    spend.sort(key=lambda row: (-_cost(row), str(row["affiliate_label"])))
+    parts = [(_name(row), _cost(row)) for row in spend[:MOST_SOURCES]]
+    if rest := spend[MOST_SOURCES:]:
+        parts.append((_others(rest), _spent(rest)))
+    shown = apportion([cost for _, cost in parts])
+    return tuple(
+        Line(client_id, name, False, Figures(None, cost, cents))
+        for (name, cost), cents in zip(parts, shown, strict=True)
+    )
+
+
+def _others(rows: Sequence[Row]) -> str:
+    return "1 other" if len(rows) == 1 else f"{len(rows)} others"
+
+
+def _deltas(total: Figures, rows_before: Sequence[Row], state: str) -> Deltas:
+    """Movement against the day before; a day that still fills is compared with nothing."""
+    if state != "complete" or not rows_before:
+        return Deltas()
+    before = _day_total(rows_before[0]["date"], rows_before)
+    return Deltas(
+        cpa=_delta(total.cpa, before.cpa, less_is_good=True),
+        conversions=_delta(total.conversions, before.conversions, less_is_good=False),
+        cost=_delta(total.cents, before.cents, less_is_good=None),
+    )
+
+
+def _delta(
+    now: Decimal | int | None, before: Decimal | int | None, less_is_good: bool | None
+) -> Delta | None:
+    change = percent_change(now, before)
+    if change is None:
+        return None
+    arrow = "▲" if change > 0 else "▼" if change < 0 else "="
+    written = count(before) if isinstance(before, int) else money(before)
+    is_good = None if change == 0 or less_is_good is None else (change < 0) == less_is_good
+    share = f"{abs(change)}%" if abs(change) < 1000 else "over 999%"
+    return Delta(f"{arrow} {share} from {written}", is_good)
+
+
+def _notes(internal: Sequence[Row], missing: Sequence[str]) -> list[str]:
+    if len(missing) == 2:
+        return []
+    notes = []
+    if EVERFLOW in missing:
+        notes.append(f"{EVERFLOW} was not loaded for this day: conversions are unknown.")
+    if REDTRACK in missing:
+        notes.append(f"{REDTRACK} was not loaded for this day: the cost of paid media is unknown.")
+        return notes
+    unpaid = _by_conversions([row for row in internal if row["cpa_state"] == "missing_spend"])
+    if unpaid:
+        conversions = _conversions(unpaid)
+        noun = "conversion" if conversions == 1 else "conversions"
+        notes.append(
+            f"Spend is missing for {listed([_name(row) for row in unpaid])}: {count(conversions)} "
+            f"{noun} without a row in {REDTRACK}, so the CPA may be too low."
+        )
+    return notes

@@ -1,0 +1,128 @@
+"""What a daily report says: the context that its templates word for each channel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from reports.grid import GridLine
+from reports.messages.charts import Picture, Point, trend_picture
+from reports.messages.text import day_name, short_day
+from reports.shared.completeness import Completeness
+from reports.shared.figures import Figures, count, money
+
+
+@dataclass(frozen=True)
+class Line:
+    """One affiliate, all the others together, or one source of unmapped spend."""
+
+    client_id: str
+    name: str
+    is_internal: bool
+    figures: Figures
+
+
+@dataclass(frozen=True)
+class TrendDay:
+    """One day of the trend; its figures are unknown when it was never loaded."""
+
+    day: date
+    figures: Figures
+    is_complete: bool = True
+
+
+@dataclass(frozen=True)
+class Delta:
+    """How a number moved against the day before; `is_good` is None where that says nothing."""
+
+    text: str
+    is_good: bool | None
+
+
+@dataclass(frozen=True)
+class Deltas:
+    """Movement of the three numbers; None where there is nothing to compare with."""
+
+    cpa: Delta | None = None
+    conversions: Delta | None = None
+    cost: Delta | None = None
+
+
+@dataclass(frozen=True)
+class Daily:
+    """Everything a daily report says. `told` is kept for the next report to compare with."""
+
+    client_id: str
+    title: str
+    brand: str
+    day: date
+    completeness: Completeness
+    total: Figures
+    paid_media: Figures
+    affiliates: Figures
+    top: tuple[Line, ...]
+    others: Line | None
+    unmapped: Figures
+    unmapped_sources: tuple[Line, ...]
+    deltas: Deltas
+    notes: tuple[str, ...]
+    changes: tuple[str, ...]
+    trend: tuple[TrendDay, ...]
+    told: Mapping[str, Mapping[str, str]]
+
+    @property
+    def cpa_phrase(self) -> str:
+        """The one number, or why there is none."""
+        if self.total.cpa is not None:
+            return f"CPA {money(self.total.cpa)}"
+        return "No CPA" if self.total.conversions == 0 else "CPA unknown"
+
+    @property
+    def headline(self) -> str:
+        """The three numbers, or that there are none."""
+        if self.completeness.state == "absent":
+            return f"No data for {day_name(self.day)} yet: no source was loaded for that day."
+        noun = "conversion" if self.total.conversions == 1 else "conversions"
+        conversions, cost = count(self.total.conversions), money(self.total.cents)
+        return f"{self.cpa_phrase}, {conversions} {noun}, cost {cost}"
+
+    @property
+    def trend_cpa(self) -> list[Decimal | None]:
+        """CPA of each day of the trend."""
+        return [day.figures.cpa for day in self.trend]
+
+    @property
+    def trend_conversions(self) -> list[int | None]:
+        """Conversions of each day of the trend."""
+        return [day.figures.conversions for day in self.trend]
+
+    @property
+    def picture(self) -> Picture:
+        """The trend as a picture, in words for who cannot see it."""
+        words = "; ".join(f"{short_day(one.day)}: {one.figures.words}" for one in self.trend)
+        points = [
+            Point(short_day(one.day), one.figures.cpa, one.figures.conversions, not one.is_complete)
+            for one in self.trend
+        ]
+        title = f"Conversions and CPA of the last {len(points)} days"
+        return trend_picture("trend", points, f"{title}. {words}.")
+
+    @property
+    def grid(self) -> list[GridLine]:
+        """Channels and affiliates, line by line."""
+        lines = [
+            GridLine("Paid media", self.paid_media),
+            GridLine("Affiliates", self.affiliates),
+            GridLine("Overall", self.total),
+        ]
+        if self.top:
+            lines += [GridLine(""), GridLine("Top affiliates (+ paid media)")]
+            lines += [
+                GridLine(line.name, line.figures, "+ " if line.is_internal else "  ")
+                for line in self.top
+            ]
+        if self.others:
+            lines.append(GridLine(self.others.name, self.others.figures, "  "))
+        return lines

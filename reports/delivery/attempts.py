@@ -1,0 +1,112 @@
+"""Attempts: what is stored in the outbox is sent, exactly once as far as each channel allows.
+
+What a channel leaves open is looked up before anything is repeated. Recipients do not wait for each
+other: whoever must be asked again later is, after the others have had their turn.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from types import ModuleType
+
+from reports.channels.outcome import Ambiguous, Later, Outcome, Refused
+from reports.delivery.channels import email, slack, sms
+from reports.delivery.outbox import OPEN, Entry, Outbox
+from signalroom import clock
+from signalroom.masking import mask
+from signalroom.settings import require
+
+CHANNELS: dict[str, ModuleType] = {"slack": slack, "email": email, "sms": sms}
+TRIES = 3  # in one go; later ones wait longer each time
+LONGEST_PAUSE_S = 900.0
+log = logging.getLogger(__name__)
+
+
+def work_off(
+    outbox: Outbox, waiting: Sequence[Entry], patience_s: float | None = None
+) -> list[Entry]:
+    """Give each message its turns, whoever is due first; nobody waits for another's pause.
+
+    All pauses together last no longer than `patience_s`, or else than one request may wait. What
+    was not due to begin with, because it was put off or another process has it, is left alone; what
+    another process takes meanwhile comes back as `busy`.
+    """
+    longest = float(require("SIGNALROOM_HTTP_MAX_WAIT_S"))
+    give_up_at = time.monotonic() + min(longest, patience_s or longest)
+    latest = {entry.dedupe_key: entry for entry in waiting}
+    queue = [(entry, TRIES - 1) for entry in waiting if seconds_left(entry) <= 0]
+    while queue:
+        queue.sort(key=lambda turn: seconds_left(turn[0]))
+        entry, tries_left = queue.pop(0)
+        time.sleep(max(0.0, seconds_left(entry)))
+        after = _attempt(outbox, entry)
+        latest[entry.dedupe_key] = after or _taken(outbox, entry)
+        if after and tries_left and _is_worth_waiting(after, give_up_at):
+            queue.append((after, tries_left - 1))
+    return list(latest.values())
+
+
+def _taken(outbox: Outbox, entry: Entry) -> Entry:
+    """A message that another process has, or has just settled."""
+    found = outbox.entry(entry.dedupe_key)
+    return replace(found, status="busy") if found.status in OPEN else found
+
+
+def seconds_left(entry: Entry) -> float:
+    """Seconds until a message may be tried; 0 when it may be now."""
+    if entry.next_at is None:
+        return 0.0
+    return max(0.0, (entry.next_at - clock.instant()).total_seconds())
+
+
+def _is_worth_waiting(entry: Entry, give_up_at: float) -> bool:
+    if entry.status not in OPEN:
+        return False
+    if entry.status == "unknown" and not CHANNELS[entry.channel].RESENDS_UNKNOWN:
+        return False
+    return time.monotonic() + seconds_left(entry) <= give_up_at
+
+
+def _attempt(outbox: Outbox, entry: Entry) -> Entry | None:
+    """One turn of one message: look for it where an attempt was left open, then send.
+
+    None when another process has it or has settled it.
+    """
+    if not outbox.claim(entry):
+        return None
+    channel = CHANNELS[entry.channel]
+    key = entry.dedupe_key
+    try:
+        if entry.status == "unknown":
+            known = outbox.provider_ids(entry.channel, entry.recipient)
+            arrived = channel.find(entry, known)
+            if arrived is not None:
+                return outbox.settle(key, "sent", provider_id=arrived, reason="found at provider")
+            if not channel.RESENDS_UNKNOWN:
+                return outbox.settle(
+                    key, "unknown", reason=entry.reason, wait_s=max(60.0, _pause_s(entry))
+                )
+        provider_id = channel.send(entry)
+        return outbox.settle(key, "sent", provider_id=provider_id)
+    except Refused as refusal:
+        status = "dead"
+        failure: Outcome = refusal
+        wait_s = 0.0
+    except Later as later:
+        # A lookup that has to wait says nothing of the attempt before it.
+        status = entry.status
+        failure, wait_s = later, later.wait_s
+    except Ambiguous as silence:
+        status, failure, wait_s = "unknown", silence, 1.0
+    reason = mask(f"{channel.NAME} {failure}")
+    log.warning("%s to %s: %s", entry.report, entry.recipient, reason)
+    return outbox.settle(key, status, reason=reason, wait_s=max(wait_s, _pause_s(entry)))
+
+
+def _pause_s(entry: Entry) -> float:
+    """Seconds to leave a message alone after another attempt in vain: none at first, then more."""
+    in_vain = entry.attempts + 1 - TRIES
+    return 0.0 if in_vain < 0 else min(LONGEST_PAUSE_S, 30.0 * 2.0 ** min(in_vain, 10))

@@ -1,0 +1,72 @@
+"""E-mail by Resend: exactly once, by an idempotency key that Resend remembers for 24 hours."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import resend
+from resend.exceptions import ResendError
+
+from reports.channels.outcome import Ambiguous, Later, Refused
+from reports.delivery.channels.http import NOT_REACHED, ResendHttp, parse, wait_from
+from reports.delivery.outbox import Entry
+from signalroom import clock
+from signalroom.settings import require
+
+NAME = "E-mail"
+REQUIRED = ("RESEND_API_KEY", "RESEND_FROM_EMAIL", "RESEND_TO_EMAILS")
+RECIPIENTS = "RESEND_TO_EMAILS"
+RESENDS_UNKNOWN = True
+KEY_LIFETIME = timedelta(hours=20)  # Resend keeps keys for 24 hours
+QUOTAS = frozenset({"daily_quota_exceeded", "monthly_quota_exceeded"})
+
+
+def payload(client_id: str, recipient: str, key: str, content: dict[str, Any]) -> dict[str, Any]:
+    """Body of POST /emails, for one recipient; files as reports.messages.attachments has them."""
+    files = {"attachments": content["attachments"]} if content.get("attachments") else {}
+    return {
+        **files,
+        "from": require("RESEND_FROM_EMAIL", client_id),
+        "to": [recipient],
+        "subject": content["subject"],
+        "html": content["html"],
+        "text": content["text"],
+        # Without headers of its own, what keeps mail programs from folding days into a thread.
+        "headers": content.get("headers") or {"X-Entity-Ref-ID": key},
+    }
+
+
+def send(entry: Entry) -> str:
+    """Send a stored e-mail. Returns Resend's id; raises an Outcome."""
+    # The SDK keeps its settings in the module; deliveries run one after the other.
+    resend.api_key = require("RESEND_API_KEY", entry.client_id)
+    resend.api_url = require("RESEND_API_URL", entry.client_id).rstrip("/")
+    resend.default_http_client = ResendHttp()
+    body: Any = parse(entry.payload)
+    try:
+        answer = resend.Emails.send(body, {"idempotency_key": entry.idempotency_key})
+    except ResendError as error:
+        raise _outcome(error) from error
+    return str(answer["id"])
+
+
+def find(entry: Entry, known: frozenset[str]) -> str | None:
+    """None: the same key may be sent again, as long as Resend remembers it."""
+    if clock.instant() - entry.created_at > KEY_LIFETIME:
+        raise Ambiguous("its idempotency key is too old to be used again")
+    return None
+
+
+def _outcome(error: ResendError) -> Exception:
+    status = int(error.code) if str(error.code).isdigit() else 500
+    name = error.error_type
+    if isinstance(error.__context__, NOT_REACHED):
+        return Later(f"cannot be reached: {error.__context__}", 1.0)
+    if name in QUOTAS:
+        return Refused(f"refused: {name}, the quota is used up")
+    if status == 429 or name == "concurrent_idempotent_requests":
+        return Later(f"asks to slow down ({status})", wait_from(error.headers))
+    if status >= 500:
+        return Ambiguous(f"failed ({status}): {error.message}")
+    return Refused(f"refused: {name}, {error.message}")

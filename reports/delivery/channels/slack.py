@@ -1,0 +1,103 @@
+"""Slack: effectively once. A retry first looks for the message's key in the channel's history."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from reports.channels.outcome import Ambiguous
+from reports.channels import slack_files
+from reports.delivery.channels.http import parse
+from reports.delivery.channels.slack_api import Declined, call
+from reports.delivery.outbox import Entry
+
+NAME = "Slack"
+REQUIRED = ("SLACK_BOT_TOKEN", "SLACK_CHANNEL_ID")
+RECIPIENTS = "SLACK_CHANNEL_ID"
+RESENDS_UNKNOWN = True
+EVENT = "signalroom_report"
+PAGES = 5
+BLOCK_TROUBLE = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"})
+log = logging.getLogger(__name__)
+
+
+def payload(client_id: str, recipient: str, key: str, content: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of chat.postMessage, our key in the metadata.
+
+    Content with a timestamp `ts` edits the message of that time: those of chat.update, which keeps
+    the metadata as they are.
+    """
+    if "ts" in content:
+        return {**content, "channel": recipient}
+    return {
+        **content,
+        "channel": recipient,
+        "metadata": {"event_type": EVENT, "event_payload": {"key": key, "client": client_id}},
+        "unfurl_links": False,
+        "unfurl_media": False,
+    }
+
+
+def send(entry: Entry) -> str:
+    """Post a stored message, or make a stored edit. Returns the timestamp; raises an Outcome."""
+    arguments = parse(entry.payload)
+    extras = arguments.pop("extras", {})
+    if "ts" in arguments:
+        return str(call(entry.client_id, "chat.update", arguments)["ts"])
+    answer = _post(entry.client_id, arguments, extras)
+    ts = str(answer["ts"])
+    channel = str(answer.get("channel") or entry.recipient)
+    slack_files.attach(entry.client_id, channel, ts, extras.get("files", []))
+    return ts
+
+
+def _post(client_id: str, arguments: dict[str, Any], extras: dict[str, Any]) -> dict[str, Any]:
+    """Post with pictures and tables, or with their text where Slack does not take them.
+
+    A refusal means that nothing was posted, so the second try doubles nothing.
+    """
+    blocks = arguments.get("blocks", [])
+    shown = slack_files.with_pictures(client_id, blocks, extras.get("pictures", []))
+    plain = _without_tables(blocks, extras.get("tables", []))
+    try:
+        return call(client_id, "chat.postMessage", {**arguments, "blocks": shown})
+    except Declined as refusal:
+        if refusal.code not in BLOCK_TROUBLE or plain == shown:
+            raise
+        log.info("Slack %s: sent as text", refusal)
+        return call(client_id, "chat.postMessage", {**arguments, "blocks": plain})
+
+
+def _without_tables(blocks: list[Any], tables: list[dict[str, Any]]) -> list[Any]:
+    """The blocks with the text of each table in its place."""
+    instead = {table["at"]: table["blocks"] for table in tables}
+    return [one for at, block in enumerate(blocks) for one in instead.get(at, [block])]
+
+
+def find(entry: Entry, known: frozenset[str]) -> str | None:
+    """The timestamp of an earlier attempt's message, looked up by key; None: it never arrived.
+
+    An edit may simply be made once more.
+    """
+    if "ts" in parse(entry.payload):
+        return None
+    cursor = ""
+    for _ in range(PAGES):
+        answer = call(
+            entry.client_id,
+            "conversations.history",
+            {
+                "channel": entry.recipient,
+                "include_all_metadata": True,
+                "limit": 200,
+                "cursor": cursor,
+            },
+        )
+        for message in answer.get("messages", []):
+            event = (message.get("metadata") or {}).get("event_payload") or {}
+            if event.get("key") == entry.dedupe_key and message["ts"] not in known:
+                return str(message["ts"])
+        cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+        if not cursor:
+            return None
+    raise Ambiguous(f"the last {PAGES * 200} messages of {entry.recipient} do not tell")

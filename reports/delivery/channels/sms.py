@@ -1,0 +1,81 @@
+"""SMS by Twilio: at most once. After an attempt without an answer the message is looked up and,
+when it cannot be found, left alone: nobody is told twice.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+from twilio.base.exceptions import TwilioException, TwilioRestException
+from twilio.rest import Client
+
+from reports.channels.outcome import Ambiguous, Later, Refused
+from reports.delivery.channels.http import NOT_REACHED, TwilioHttp, parse, wait_from
+from reports.delivery.outbox import Entry
+from signalroom.settings import require
+
+NAME = "SMS"
+REQUIRED = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_FROM_NUMBER", "TWILIO_TO_NUMBERS")
+RECIPIENTS = "TWILIO_TO_NUMBERS"
+RESENDS_UNKNOWN = False
+LOOKED_AT = 100  # newest messages to the recipient
+
+
+def payload(client_id: str, recipient: str, key: str, content: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of the message."""
+    return {
+        "to": recipient,
+        "from_": require("TWILIO_FROM_NUMBER", client_id),
+        "body": content["body"],
+    }
+
+
+def send(entry: Entry) -> str:
+    """Send a stored SMS. Returns Twilio's sid; raises an Outcome."""
+    client, http = _client(entry.client_id)
+    try:
+        return str(client.messages.create(**parse(entry.payload)).sid)
+    except _FAILURES as error:
+        raise _outcome(error, http) from error
+
+
+def find(entry: Entry, known: frozenset[str]) -> str | None:
+    """The sid of a message with our text that no row of the outbox accounts for."""
+    client, http = _client(entry.client_id)
+    body = parse(entry.payload)["body"]
+    try:
+        messages = client.messages.list(to=entry.recipient, limit=LOOKED_AT)
+    except _FAILURES as error:
+        raise _outcome(error, http) from error
+    return next(
+        (str(one.sid) for one in messages if one.body == body and one.sid not in known), None
+    )
+
+
+_FAILURES = (TwilioException, httpx.HTTPError, json.JSONDecodeError)
+
+
+def _client(client_id: str) -> tuple[Client, TwilioHttp]:
+    base_url = require("TWILIO_BASE_URL", client_id).rstrip("/")
+    http = TwilioHttp(base_url)
+    client = Client(
+        require("TWILIO_ACCOUNT_SID", client_id),
+        require("TWILIO_AUTH_TOKEN", client_id),
+        http_client=http,
+    )
+    client.api.base_url = base_url
+    return client, http
+
+
+def _outcome(error: Exception, http: TwilioHttp) -> Exception:
+    if isinstance(error, NOT_REACHED):
+        return Later(f"cannot be reached: {error}", 1.0)
+    if not isinstance(error, TwilioRestException):
+        return Ambiguous(f"did not answer: {error or type(error).__name__}")
+    if error.status == 429:
+        return Later("asks to slow down (429)", wait_from(http.last_headers))
+    if error.status >= 500:
+        return Ambiguous(f"failed ({error.status})")
+    return Refused(f"refused: {error.msg} ({error.code})")

@@ -1,0 +1,107 @@
+"""Completeness: as of when each source was loaded for a day, and whether the day is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from reports.messages.text import listed, moment
+from reports.subject import Row
+from signalroom import clock
+
+EVERFLOW, REDTRACK = "Everflow", "RedTrack"
+COLUMNS = {EVERFLOW: "everflow_loaded_at", REDTRACK: "redtrack_loaded_at"}
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """When a source was last loaded for the day (UTC); None: never.
+
+    Of several days `loaded_at` is the newest load and `oldest` that of the day loaded longest ago.
+    """
+
+    source: str
+    loaded_at: datetime | None
+    oldest: datetime | None = None
+
+    @property
+    def words(self) -> str:
+        """As a footer says it."""
+        if self.loaded_at is None:
+            return f"{self.source} not loaded"
+        words = f"{self.source} as of {moment(self.loaded_at)}"
+        if self.oldest is not None and moment(self.oldest) != moment(self.loaded_at):
+            words += f", its oldest day as of {moment(self.oldest)}"
+        return words
+
+
+@dataclass(frozen=True)
+class Completeness:
+    """What is known of a day, or of a longer `period`.
+
+    `state` is `complete`, `incomplete` (a source is late), `running` (the day is not over) or
+    `absent` (no source was loaded for it); `missing` names sources that were never loaded for it.
+    """
+
+    state: str
+    late: tuple[str, ...]
+    missing: tuple[str, ...]
+    freshness: tuple[Freshness, ...]
+    period: str = "day"
+
+    @property
+    def edition(self) -> str:
+        """Which telling this is: an incomplete one is followed by one that corrects it."""
+        return "complete" if self.state == "complete" else "incomplete"
+
+    @property
+    def status(self) -> str:
+        """The state in a few words, the late source named."""
+        if self.state == "incomplete":
+            verb = "is" if len(self.late) == 1 else "are"
+            return f"INCOMPLETE: {listed(list(self.late))} {verb} late"
+        return {
+            "absent": "No data",
+            "running": f"INCOMPLETE: the {self.period} is not over yet",
+            "complete": "Complete",
+        }[self.state]
+
+
+def completeness(day: date, rows: Sequence[Row], rows_after: Sequence[Row] = ()) -> Completeness:
+    """Completeness of a day from its rows, and from those of the day after, to name who is late.
+
+    All rows of a day carry the day's own columns.
+    """
+    first: Row = rows[0] if rows else {}
+    freshness = _freshness(rows)
+    missing = tuple(fresh.source for fresh in freshness if fresh.loaded_at is None)
+    late: tuple[str, ...] = ()
+    if len(missing) == len(freshness):
+        state = "absent"
+    elif not clock.is_closed(day, clock.now()):
+        state = "running"
+    elif first["is_complete"]:
+        state = "complete"
+    else:
+        state, late = "incomplete", _late(freshness, _freshness(rows_after))
+    return Completeness(state, late, missing, freshness)
+
+
+def _freshness(rows: Sequence[Row]) -> tuple[Freshness, ...]:
+    first: Row = rows[0] if rows else {}
+    return tuple(Freshness(name, first.get(column)) for name, column in COLUMNS.items())
+
+
+def _late(day: Sequence[Freshness], day_after: Sequence[Freshness]) -> tuple[str, ...]:
+    """Sources of which no pull has begun since the day was over.
+
+    Every pull reaches up to its own today, so one that began after midnight has asked for the
+    day after as well; when a load ended says nothing of when it began.
+    """
+    late = tuple(
+        fresh.source
+        for fresh, after in zip(day, day_after, strict=True)
+        if fresh.loaded_at is None or after.loaded_at is None
+    )
+    return late or tuple(fresh.source for fresh in day)

@@ -1,0 +1,196 @@
+"""States: where orders come from and where cards decline, for all brands of a client.
+
+`build` turns the rows of queries/state_performance.sql into a `States`. It has no side effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from reports.messages.text import clean, day_name, listed
+from reports.retold import MAIN, WHY, difference, measure
+from reports.rollup_brands import NAME_LIMIT, NO_BRAND
+from reports.shared.completeness import Completeness, Freshness
+from reports.shared.figures import add, apportion
+from reports.shared.restatement import restatements
+from reports.shared.weeks import DAYS, Week, week_name
+from reports.spreadsheet import Sheet, sheet
+from reports.state_performance.context import States
+from reports.state_performance.orders import Orders, together
+from reports.state_tiles import ELSEWHERE, TILES
+from reports.subject import Row, Subject, Told, own_rows
+from signalroom import clock
+
+S3 = "S3 export"
+PAST_WEEKS = 5  # whose numbers are looked at again; the week before is compared as well
+DAYS_BACK = PAST_WEEKS * DAYS
+COLUMNS = (
+    *("week_start", "project", "state", "attempts", "approved", "declined"),
+    *("revenue", "refunds", "refund_amount", "chargebacks"),
+)
+MOST_BRANDS = 12  # shown one by one, for an e-mail has its limit
+COUNTS = ("attempts", "approved", "declined", "refunds", "chargebacks")
+
+
+def build(subject: Subject, rows: Sequence[Row], history: Mapping[date, Told]) -> States:
+    """The content of the report; `history` is what was last told of each week.
+
+    Raises ReportError when a row is not the client's own.
+    """
+    own = own_rows(rows, subject.client_id)
+    week = Week(subject.day)
+    weeks: dict[date, list[Row]] = {}
+    for row in own:
+        if row["order_date"] is not None:
+            weeks.setdefault(_sunday(row["order_date"]), []).append(row)
+    files = {row["file_date"] for row in own if row["file_date"] is not None}
+    whole = _completeness(week, files, own)
+    ordered = weeks.get(week.last_day, []) if whole.state != "absent" else []
+    # A week is compared once it is whole; the one before is whole as well, then.
+    before = weeks.get(week.before.last_day, [])
+    is_comparable = whole.state == "complete" and min(files) <= week.before.first_day
+    past = [Week(week.last_day - timedelta(days=DAYS * back)) for back in range(PAST_WEEKS)]
+    told = {
+        one.last_day.isoformat(): _snapshot(weeks.get(one.last_day, []))
+        for one in past
+        if one == week or (one.last_day in weeks and one.last_day in history)
+    }
+    return States(
+        client_id=subject.client_id,
+        title=subject.title,
+        client_name=clean(subject.client_name, NAME_LIMIT),
+        week=week,
+        completeness=whole,
+        total=_orders(subject, "Total", ordered) if ordered else None,
+        before=_orders(subject, "Total", before) if is_comparable and before else None,
+        brands=_few(subject, _parts(subject, ordered, _brand)),
+        states=_parts(subject, ordered, _state),
+        notes=tuple(_notes(week, whole, files)),
+        changes=tuple(
+            restatements(week.last_day, whole.state, told, history, difference, week_name, "weeks")
+        ),
+        told=told,
+        sheet=_sheet(week, ordered),
+    )
+
+
+def _sunday(day: date) -> date:
+    return day + timedelta(days=7 - day.isoweekday())
+
+
+def _completeness(week: Week, files: set[date], rows: Sequence[Row]) -> Completeness:
+    """A day's orders are whole once a file of a later day was read."""
+    loads: list[datetime] = [row["loaded_at"] for row in rows if row["loaded_at"] is not None]
+    fresh = (Freshness(S3, max(loads, default=None)),)
+    late: tuple[str, ...] = ()
+    reaches = any(file > week.first_day for file in files)
+    if not reaches:
+        state = "absent"
+    elif not clock.is_closed(week.last_day, clock.now()):
+        state = "running"
+    elif any(file > week.last_day for file in files):
+        state = "complete"
+    else:
+        state, late = "incomplete", (S3,)
+    return Completeness(state, late, () if loads else (S3,), fresh, "week")
+
+
+def _brand(row: Row) -> str:
+    return clean(row["project"] or "", NAME_LIMIT) or NO_BRAND
+
+
+def _state(row: Row) -> str:
+    return row["state"] if row["state"] in TILES else ELSEWHERE
+
+
+def _parts(
+    subject: Subject, rows: Sequence[Row], named: Callable[[Row], str]
+) -> tuple[Orders, ...]:
+    """The rows by brand or by state, most attempts first; revenues add up to their whole."""
+    parts: dict[str, list[Row]] = {}
+    for row in rows:
+        parts.setdefault(named(row), []).append(row)
+    ordered = sorted(parts.items(), key=lambda part: (-_sum(part[1], "attempts"), part[0]))
+    cents = apportion([_revenue(part) for _, part in ordered])
+    return tuple(
+        _orders(subject, name, part, shown)
+        for (name, part), shown in zip(ordered, cents, strict=True)
+    )
+
+
+def _few(subject: Subject, brands: tuple[Orders, ...]) -> tuple[Orders, ...]:
+    if len(brands) <= MOST_BRANDS:
+        return brands
+    first, rest = brands[: MOST_BRANDS - 1], brands[MOST_BRANDS - 1 :]
+    return (*first, together(subject.client_id, rest))
+
+
+def _orders(
+    subject: Subject, name: str, rows: Sequence[Row], shown: Decimal | None = None
+) -> Orders:
+    return Orders(
+        client_id=subject.client_id,
+        name=name,
+        revenue=_revenue(rows),
+        shown=shown,
+        **{one: _sum(rows, one) for one in COUNTS},
+    )
+
+
+def _sum(rows: Iterable[Row], column: str) -> int:
+    return sum(int(row[column] or 0) for row in rows)
+
+
+def _revenue(rows: Iterable[Row]) -> Decimal:
+    return add(row["revenue"] or Decimal(0) for row in rows)
+
+
+def _notes(week: Week, whole: Completeness, files: set[date]) -> list[str]:
+    """Days in the middle of the week of which no file came: orders may be missing."""
+    if whole.state == "absent":
+        return []
+    due = [day + timedelta(days=1) for day in week.days]
+    newest = max(files)
+    holes = [day for day in due if day < newest and day not in files]
+    if not holes:
+        return []
+    names = listed([day_name(day) for day in holes], most=DAYS)
+    return [f"No file with orders came on {names}: orders of the day before may be missing."]
+
+
+def _snapshot(rows: Sequence[Row]) -> dict[str, str]:
+    if not rows:
+        return {}
+    return {
+        **measure(MAIN, "orders", _sum(rows, "attempts")),
+        **measure(MAIN, "approved", _sum(rows, "approved")),
+        **measure(MAIN, "revenue", _revenue(rows)),
+        **measure(WHY, "declines", _sum(rows, "declined")),
+        **measure(WHY, "refunds", _sum(rows, "refunds")),
+        **measure(WHY, "chargebacks", _sum(rows, "chargebacks")),
+    }
+
+
+def _sheet(week: Week, rows: Sequence[Row]) -> Sheet:
+    """A row per brand and state of the week."""
+    parts: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        parts.setdefault((row["project"] or "", row["state"]), []).append(row)
+    return sheet(
+        COLUMNS,
+        [
+            [
+                week.first_day,
+                project or None,
+                state,
+                *(_sum(part, one) for one in ("attempts", "approved", "declined")),
+                _revenue(part),
+                _sum(part, "refunds"),
+                add(row["refund_amount"] or Decimal(0) for row in part),
+                _sum(part, "chargebacks"),
+            ]
+            for (project, state), part in sorted(parts.items())
+        ],
+    )

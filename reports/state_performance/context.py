@@ -1,0 +1,142 @@
+"""What a report on states says: the context that its templates word for each channel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reports.messages.charts import Picture
+from reports.messages.table import Column, Table
+from reports.shared.change import Movement
+from reports.shared.completeness import Completeness
+from reports.shared.figures import ABSENT, count, money
+from reports.shared.weeks import Week
+from reports.spreadsheet import Sheet
+from reports.state_performance.map import map_in_letters, map_picture
+from reports.state_performance.orders import Orders, percent, together
+from reports.state_tiles import state_name
+
+MOST = 20
+
+
+@dataclass(frozen=True)
+class States:
+    """Everything a report on states says. `told` is kept for the next report to compare with."""
+
+    client_id: str
+    title: str
+    client_name: str
+    week: Week
+    completeness: Completeness
+    total: Orders | None
+    before: Orders | None
+    brands: tuple[Orders, ...]
+    states: tuple[Orders, ...]
+    notes: tuple[str, ...]
+    changes: tuple[str, ...]
+    told: Mapping[str, Mapping[str, str]]
+    sheet: Sheet
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is nothing to show."""
+        return self.total is None
+
+    @property
+    def headline(self) -> str:
+        """How many orders, how many declined, and where most."""
+        if self.total is None:
+            if self.completeness.state == "absent":
+                return f"No data for the week {self.week.short} yet: no file of orders reaches it."
+            return f"No orders in the week {self.week.short}."
+        noun = "order" if self.total.attempts == 1 else "orders"
+        words = f"{count(self.total.attempts)} {noun}"
+        if self.total.decline is not None:
+            words += f", {percent(self.total.decline)} declined"
+        worst = self.worst
+        if worst is not None:
+            words += f", most in {state_name(worst.name)} ({percent(worst.decline)})"
+        return words
+
+    @property
+    def worst(self) -> Orders | None:
+        """The state with the highest rate of declines, among those with enough attempts."""
+        rated = [state for state in self.states if state.decline]
+        return max(rated, key=lambda one: (one.decline or 0, one.attempts), default=None)
+
+    @property
+    def attempts(self) -> Movement:
+        """Attempts beside those of the week before."""
+        return Movement(
+            self.total.attempts if self.total else None,
+            self.before.attempts if self.before else None,
+        )
+
+    @property
+    def revenue(self) -> Movement:
+        """Revenue beside that of the week before."""
+        return Movement(
+            self.total.revenue if self.total else None,
+            self.before.revenue if self.before else None,
+        )
+
+    @property
+    def decline_before(self) -> str:
+        """The rate of declines the week before."""
+        return percent(self.before.decline) if self.before else ABSENT
+
+    @property
+    def top(self) -> tuple[Orders, ...]:
+        """The states that are listed."""
+        return self.states[:MOST]
+
+    @property
+    def rest(self) -> Orders | None:
+        """All other states together, so that the parts add up."""
+        rest = self.states[MOST:]
+        if not rest:
+            return None
+        return together(self.client_id, rest)
+
+    @property
+    def lines(self) -> Table:
+        """Brands, then states."""
+        rows: list[tuple[str, ...]] = [_row(one.name, one) for one in self.brands]
+        rows += [_row("Total", self.total)] if self.total else []
+        rows += [("",)]
+        rows += [_row(state_name(one.name), one) for one in self.top]
+        rows += [_row(self.rest.name, self.rest)] if self.rest else []
+        return Table(TITLES, tuple(rows))
+
+    @property
+    def picture(self) -> Picture:
+        """The map: where orders come from, and where cards decline."""
+        return map_picture(self.states, self.week.short)
+
+    @property
+    def grid(self) -> str:
+        """The map in letters."""
+        return map_in_letters(self.states)
+
+
+TITLES = (
+    Column("", 15, is_name=True),
+    Column("Orders", 8),
+    Column("Appr.", 7),
+    Column("Decl.", 7),
+    Column("Revenue", 13),
+    Column("Refunds", 8, in_text=False),
+    Column("Chargeb.", 8, in_text=False),
+)
+
+
+def _row(name: str, orders: Orders) -> tuple[str, ...]:
+    return (
+        name,
+        count(orders.attempts),
+        percent(orders.approval),
+        percent(orders.decline),
+        money(orders.cents),
+        percent(orders.refund),
+        percent(orders.chargeback),
+    )

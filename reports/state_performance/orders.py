@@ -1,0 +1,84 @@
+"""Orders: counts and revenue of a state or a brand, and the rates that these sums make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from reports.shared.figures import ABSENT, EXACT, add, ratio, rounded
+
+LEAST_ATTEMPTS = 20  # below, a rate is chance
+
+
+@dataclass(frozen=True)
+class Orders:
+    """Orders of a state, of a brand or of all: counts, and revenue in US dollars.
+
+    Rates are ratios of these sums, None below 20 attempts.
+    """
+
+    client_id: str
+    name: str
+    attempts: int
+    approved: int
+    declined: int
+    refunds: int
+    chargebacks: int
+    revenue: Decimal
+    shown: Decimal | None = None
+
+    @property
+    def cents(self) -> Decimal | None:
+        """The revenue as shown."""
+        return self.shown if self.shown is not None else rounded(self.revenue)
+
+    @property
+    def approval(self) -> Decimal | None:
+        """Approved of all attempts."""
+        return self._rate(self.approved, self.attempts)
+
+    @property
+    def decline(self) -> Decimal | None:
+        """Declined of all attempts."""
+        return self._rate(self.declined, self.attempts)
+
+    @property
+    def refund(self) -> Decimal | None:
+        """Refunded of all approved."""
+        return self._rate(self.refunds, self.approved)
+
+    @property
+    def chargeback(self) -> Decimal | None:
+        """Disputed of all approved."""
+        return self._rate(self.chargebacks, self.approved)
+
+    def _rate(self, part: int, whole: int) -> Decimal | None:
+        return ratio(Decimal(part), whole) if self.attempts >= LEAST_ATTEMPTS else None
+
+
+def percent(rate: Decimal | None) -> str:
+    """A rate in per cent, or a dash where there is none."""
+    if rate is None:
+        return ABSENT
+    return f"{rounded(EXACT.multiply(rate, Decimal(100)), Decimal('0.1'))}%"
+
+
+def whole_percent(rate: Decimal) -> str:
+    """A rate in whole per cent, where room is short."""
+    return f"{rounded(EXACT.multiply(rate, Decimal(100)), Decimal(1))}%"
+
+
+def together(client_id: str, parts: Sequence[Orders]) -> Orders:
+    """Parts that are not shown one by one, as one, so that all still add up."""
+    return Orders(
+        client_id=client_id,
+        name="1 other" if len(parts) == 1 else f"{len(parts)} others",
+        attempts=sum(one.attempts for one in parts),
+        approved=sum(one.approved for one in parts),
+        declined=sum(one.declined for one in parts),
+        refunds=sum(one.refunds for one in parts),
+        chargebacks=sum(one.chargebacks for one in parts),
+        revenue=add(one.revenue for one in parts),
+        shown=add(one.cents or Decimal(0) for one in parts),
+    )

@@ -1,0 +1,175 @@
+"""What a weekly rollup says: the context that its templates word for each channel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from reports.messages.charts import Picture, Point, trend_picture
+from reports.messages.table import Column, Table
+from reports.messages.text import short_day
+from reports.shared.change import Movement
+from reports.shared.completeness import Completeness
+from reports.shared.figures import Figures
+from reports.shared.weeks import Week
+from reports.spreadsheet import Sheet
+
+LABEL = 15
+
+
+@dataclass(frozen=True)
+class BrandWeek:
+    """A week of a brand, of what belongs to no brand, or of all together.
+
+    The CPA is that of mapped cost; cost and profit count unmapped spend.
+    """
+
+    client_id: str
+    name: str
+    is_brand: bool
+    conversions: Movement
+    cost: Movement
+    unmapped: Movement
+    cpa: Movement
+    revenue: Movement
+    profit: Movement
+
+    @property
+    def measures(self) -> list[tuple[str, Movement]]:
+        """The lines of the brand; spend of no brand is nothing but a cost."""
+        if not self.is_brand:
+            return [("Unmapped", self.cost)]
+        lines = [
+            ("Conversions", self.conversions),
+            ("CPA", self.cpa),
+            ("Cost", self.cost),
+            ("Revenue", self.revenue),
+            ("Profit", self.profit),
+        ]
+        if self.unmapped.now or self.unmapped.before:
+            lines.insert(3, ("  unmapped", self.unmapped))
+        return lines
+
+
+@dataclass(frozen=True)
+class RunningWeek:
+    """The week that has begun since, against the same days of the week before."""
+
+    words: str
+    brands: tuple[BrandWeek, ...]
+    total: BrandWeek
+
+
+@dataclass(frozen=True)
+class TrendWeek:
+    """One week of the trend; its figures are unknown when no day of it is complete."""
+
+    week: Week
+    figures: Figures
+    is_whole: bool
+
+
+@dataclass(frozen=True)
+class Rollup:
+    """Everything a weekly rollup says. `told` is kept for the next report to compare with."""
+
+    client_id: str
+    title: str
+    client_name: str
+    week: Week
+    completeness: Completeness
+    total: BrandWeek | None
+    brands: tuple[BrandWeek, ...]
+    running: RunningWeek | None
+    notes: tuple[str, ...]
+    changes: tuple[str, ...]
+    trend: tuple[TrendWeek, ...]
+    told: Mapping[str, Mapping[str, str]]
+    sheet: Sheet
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is nothing to show."""
+        return self.total is None
+
+    @property
+    def headline(self) -> str:
+        """The numbers that matter most, or that there are none."""
+        if self.total is None:
+            return f"No data for the week {self.week.short} yet: no day of it is complete."
+        cpa = f"CPA {self.total.cpa.text}" if self.total.cpa.now is not None else "no CPA"
+        moved = self.total.cpa.percent_text
+        if self.total.cpa.change is not None:
+            cpa += f" ({moved})"
+        noun = "conversion" if self.total.conversions.now == 1 else "conversions"
+        sold = self.total.conversions
+        more = f" ({sold.percent_text})" if sold.change is not None else ""
+        return f"{cpa}, {sold.text} {noun}{more}, profit {self.total.profit.text}"
+
+    @property
+    def tables(self) -> list[Table]:
+        """Each brand and the total, measure by measure."""
+        shown = [*self.brands, *([self.total] if self.total else [])]
+        return [
+            Table(
+                (
+                    Column(one.name, LABEL, is_name=True),
+                    Column("This week", 12),
+                    Column("Change", 12),
+                    Column("", 8),
+                ),
+                tuple(_row(name, moved) for name, moved in one.measures),
+            )
+            for one in shown
+        ]
+
+    @property
+    def running_lines(self) -> Table:
+        """The running week, a line of each brand."""
+        rows: list[tuple[str, ...]] = []
+        if self.running:
+            for brand in (*self.running.brands, self.running.total):
+                sold = brand.conversions
+                rows.append(
+                    (brand.name, sold.text, sold.percent_text, brand.cpa.text, brand.cost.text)
+                )
+        columns = (
+            Column("", LABEL, is_name=True),
+            Column("Conv.", 7),
+            Column("", 8),
+            Column("CPA", 9),
+            Column("Cost", 12),
+        )
+        return Table(columns, tuple(rows))
+
+    @property
+    def trend_cpa(self) -> list[Decimal | None]:
+        """Mapped CPA of each week of the trend."""
+        return [one.figures.cpa for one in self.trend]
+
+    @property
+    def trend_conversions(self) -> list[int | None]:
+        """Conversions of each week of the trend."""
+        return [one.figures.conversions for one in self.trend]
+
+    @property
+    def picture(self) -> Picture:
+        """The trend as a picture, in words for who cannot see it."""
+        words = "; ".join(f"{one.week.short}: {one.figures.words}" for one in self.trend)
+        points = [
+            Point(
+                short_day(one.week.first_day),
+                one.figures.cpa,
+                one.figures.conversions,
+                not one.is_whole and one.figures.conversions is not None,
+            )
+            for one in self.trend
+        ]
+        return trend_picture(
+            "trend", points, f"Conversions and CPA of {len(points)} weeks. {words}."
+        )
+
+
+def _row(name: str, moved: Movement) -> tuple[str, ...]:
+    return name, moved.text, moved.change_text, moved.percent_text

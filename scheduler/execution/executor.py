@@ -1,0 +1,227 @@
+"""The executor: takes runs from the ledger and works them off, several at a time, never twice.
+
+The ledger says what is to be done; nothing is remembered here that a restart would miss.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from scheduler.execution.child import Child, Start
+from scheduler.execution.incidents import Troubles
+from scheduler.execution.run import LostError, Work
+from scheduler.runs import owner as owners
+from scheduler.runs.model import Run
+from scheduler.runs.work_ledger import WorkLedger
+from scheduler.schedule import Job
+from signalroom import clock
+from signalroom.connections import first_line
+
+log = logging.getLogger("scheduler")
+PARALLEL = 4
+RENEW_EVERY = timedelta(seconds=20)
+LOOK_EVERY = timedelta(seconds=1)
+
+
+class Executor:
+    """Works off what is due in the ledger; `turn` is called again and again and never waits.
+
+    With `only` it takes no other run than that one. `instant` is the real clock.
+    """
+
+    def __init__(
+        self,
+        ledger: WorkLedger,
+        jobs: Sequence[Job],
+        *,
+        only: str | None = None,
+        owner: str | None = None,
+        instant: Callable[[], datetime] = clock.instant,
+        start: Start = Child,
+    ) -> None:
+        self.owner = owner or owners.me()
+        self.works: dict[str, Work] = {}
+        self._ledger = ledger
+        self._jobs = {job.name: job for job in jobs}
+        self._only = only
+        self._instant = instant
+        self._start = start
+        self._renew_at = self._look_at = instant()
+        self._troubles = Troubles()
+
+    def turn(self) -> None:
+        """One round: keep the leases, take up what can be, move everything on.
+
+        While the ledger is away, what runs goes on, and is written down once it is back.
+        """
+        now = self._instant()
+        try:
+            self._keep_leases(now)
+            self._take_up(now)
+        except SQLAlchemyError as error:
+            log.warning("the run ledger is away: %s", first_line(error))
+        for run_id, work in list(self.works.items()):
+            self._move(run_id, work)
+
+    def stop(self, within_s: float) -> None:
+        """End all children and give the runs back, to be resumed at the step that was cut."""
+        for work in self.works.values():
+            if work.child:
+                work.child.end(within_s)
+        give_up_at = time.monotonic() + within_s
+        while time.monotonic() < give_up_at:
+            if all(
+                work.child is None or work.child.poll() is not None for work in self.works.values()
+            ):
+                break
+            time.sleep(0.05)
+        for run_id, work in self.works.items():
+            if work.child:
+                work.child.kill()
+                work.child.close()
+            try:
+                self._ledger.release(run_id, self.owner, self._instant())
+            except SQLAlchemyError as error:
+                log.warning("%s is given back by its lease: %s", run_id, first_line(error))
+        self.works.clear()
+
+    def _move(self, run_id: str, work: Work) -> None:
+        try:
+            if work.advance(self._instant()):
+                status = work.finish(self._instant())
+                del self.works[run_id]
+                self._look_at = self._instant()
+                log.info("%s %s", run_id, status, extra={"run_id": run_id})
+        except LostError:
+            log.warning("%s belongs to another process by now; it is let go", run_id)
+            self._drop(run_id)
+        except SQLAlchemyError as error:
+            log.warning("%s: the run ledger is away: %s", run_id, first_line(error))
+
+    def _drop(self, run_id: str) -> None:
+        work = self.works.pop(run_id)
+        if work.child:
+            work.child.kill()
+            work.child.close()
+
+    def _keep_leases(self, now: datetime) -> None:
+        if not self.works or _is_ahead(self._renew_at, now, RENEW_EVERY):
+            return
+        mine = self._ledger.renew(self.owner, now)
+        for run_id in self.works.keys() - mine:
+            log.warning("%s belongs to another process by now; it is let go", run_id)
+            self._drop(run_id)
+        self._renew_at = now + RENEW_EVERY
+
+    def _take_up(self, now: datetime) -> None:
+        """Claim what can begin: a few at a time, no job twice, no source by two at once."""
+        if _is_ahead(self._look_at, now, LOOK_EVERY):
+            return
+        self._look_at = now + LOOK_EVERY
+        open_runs = [self._freed(run, now) for run in self._ledger.open_runs()]
+        busy = [run for run in open_runs if run.status == "running"]
+        # what people wait for goes before what only loads
+        for run in sorted(open_runs, key=lambda one: (not _has_reports(one), one.scheduled_for)):
+            if run.status == "running" or (run.resume_at and run.resume_at > now):
+                continue
+            if self._only not in (None, run.run_id) or self._superseded(run, open_runs, now):
+                continue
+            if len(self.works) >= PARALLEL or any(_collide(run, other) for other in busy):
+                continue
+            if self._ledger.claim(run, self.owner, now):
+                self._begin(run, open_runs, now)
+                busy.append(run)
+
+    def _freed(self, run: Run, now: datetime) -> Run:
+        """The run as it is now; one whose owner has died is given back at once."""
+        if run.status != "running" or run.run_id in self.works or not run.owner:
+            return run
+        expired = run.leased_until is not None and run.leased_until < now
+        if (expired or owners.has_died(run.owner)) and self._ledger.release(
+            run.run_id, run.owner, now
+        ):
+            log.warning("%s was cut and is resumed", run.run_id)
+            return self._ledger.run(run.run_id) or run
+        return run
+
+    def _superseded(self, run: Run, open_runs: Sequence[Run], now: datetime) -> bool:
+        """Whether a newer run of the same job makes one needless that has not begun."""
+        job = self._jobs.get(run.job)
+        if run.status != "due" or run.trigger != "schedule" or not job or job.catch_up == "all":
+            return False
+        newer = [
+            other
+            for other in open_runs
+            if other.job == run.job
+            and other.status == "due"
+            and other.trigger == "schedule"
+            and other.scheduled_for > run.scheduled_for
+        ]
+        if not newer:
+            return False
+        reason = f"waited too long; {newer[-1].run_id} does its work"
+        if self._ledger.skip(run.run_id, reason, now):
+            log.info("%s is left out: %s", run.run_id, reason, extra={"run_id": run.run_id})
+        return True
+
+    def _begin(self, run: Run, open_runs: Sequence[Run], now: datetime) -> None:
+        """Start on a claimed run, and take over what waits in older ones for the same source."""
+        job = self._jobs.get(run.job) or _unknown(run.job)
+        claimed = self._ledger.run(run.run_id) or run
+        deferred: dict[str, datetime] = {}
+        since: dict[str, date] = {}
+        for other in open_runs:
+            if other.run_id == run.run_id or other.status != "waiting":
+                continue
+            put_off = {
+                step.step: step
+                for step in other.steps
+                if step.status == "deferred" and step.next_at
+            }
+            shared = put_off.keys() & {step.step for step in claimed.steps}
+            for name in shared:
+                next_at = put_off[name].next_at
+                if next_at and next_at > now:
+                    deferred[name] = max(next_at, deferred.get(name, next_at))
+            if shared == put_off.keys() and _reports(other) <= _reports(claimed):
+                names = sorted(shared)
+                if shared and self._ledger.hand_over(other, names, run.run_id, now):
+                    since |= _earliest(since, other)
+        work = Work(claimed, job, self.owner, self._ledger, self._start, self._troubles)
+        self.works[run.run_id] = work
+        work.begin(now, deferred, since)
+
+
+def _is_ahead(then: datetime, now: datetime, pause: timedelta) -> bool:
+    """Whether a moment has yet to come; one further off than the pause is of a clock set back."""
+    return now < then <= now + pause
+
+
+def _collide(run: Run, other: Run) -> bool:
+    return run.job == other.job or bool(run.sources & other.sources)
+
+
+def _reports(run: Run) -> frozenset[str]:
+    return frozenset(step.subject for step in run.steps if step.kind == "report")
+
+
+def _has_reports(run: Run) -> bool:
+    return bool(_reports(run))
+
+
+def _earliest(since: dict[str, date], run: Run) -> dict[str, date]:
+    return {
+        step.step: min(step.since, since.get(step.step, step.since))
+        for step in run.steps
+        if step.since
+    }
+
+
+def _unknown(name: str) -> Job:
+    """A job that the schedule no longer has; what was begun of it is brought to its end."""
+    return Job(name=name, cron="0 0 * * *", sources=(), days=None, reports=(), limit=60)

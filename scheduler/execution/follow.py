@@ -1,0 +1,61 @@
+"""Following one run to its end: a living scheduler works it off, or this process does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from scheduler.execution.child import Child, Start
+from scheduler.execution.executor import Executor
+from scheduler.runs import owner
+from scheduler.runs.model import OPEN_RUNS, Run
+from scheduler.runs.work_ledger import WorkLedger
+from scheduler.schedule import Job
+from signalroom import clock
+from signalroom.errors import WarehouseError
+
+FRESH = timedelta(minutes=3)
+STOP_WITHIN_S = 20.0
+TURN_S = 0.5
+
+
+def scheduler_lives(ledger: WorkLedger) -> bool:
+    """Whether some scheduler works on this ledger: its beat is fresh, and it has not died."""
+    beat = ledger.beat()
+    if beat is None or clock.instant() - beat.at > FRESH:
+        return False
+    return not owner.has_died(beat.owner)
+
+
+def follow(
+    ledger: WorkLedger,
+    jobs: Sequence[Job],
+    run_id: str,
+    say: Callable[[str], None],
+    start: Start = Child,
+) -> Run:
+    """Wait for a run's end, or until it is put off; work it off here when no scheduler lives.
+
+    `say` is told of each step that ends. What is interrupted is given back, to be resumed.
+    """
+    executor = Executor(ledger, jobs, only=run_id, start=start)
+    told: set[tuple[str, str, int]] = set()
+    try:
+        while True:
+            if executor.works or not scheduler_lives(ledger):
+                executor.turn()
+            run = ledger.run(run_id)
+            if run is None:
+                raise WarehouseError(f"{run_id} is no longer in the run ledger.")
+            for step in run.steps:
+                news = (step.step, step.status, step.attempt)
+                if step.status not in ("pending", "running") and news not in told:
+                    told.add(news)
+                    say(f"{step.step}: {step.status}{f' ({step.error})' if step.error else ''}")
+            put_off = run.status == "waiting" and run.resume_at and run.resume_at > clock.instant()
+            if run.status not in OPEN_RUNS or put_off:
+                return run
+            time.sleep(TURN_S)
+    finally:
+        executor.stop(STOP_WITHIN_S)

@@ -1,0 +1,111 @@
+"""What a child's answers mean for its steps: done, to be tried again, put off, failed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from scheduler.runs.model import Step
+
+Answer = dict[str, Any]
+
+
+@dataclass
+class Outcome:
+    """How one try of a step ended. `clients` are answers by client, kept in the step's detail."""
+
+    clients: dict[str, Answer] = field(default_factory=dict)
+    more: Answer = field(default_factory=dict)  # further detail, such as dbt's counts
+    failures: list[tuple[str, str, str]] = field(default_factory=list)  # client, class, what
+    deferred_until: datetime | None = None
+    deferred: str | None = None  # the vendor's reason, in one line
+    waits: bool = False
+    rows: int | None = None
+
+    @property
+    def error(self) -> str | None:
+        """All failures in one line."""
+        return "; ".join(dict.fromkeys(said for _, _, said in self.failures)) or None
+
+
+def ended_badly(code: int, over_limit: bool, limit_s: float, last_words: str) -> tuple[str, str]:
+    """Class and words for a child that failed without saying why."""
+    if over_limit:
+        return "Limit", f"ended after its limit of {limit_s / 60:.0f} minutes"
+    if code < 0:
+        return "Killed", f"ended by signal {-code}"
+    return "Unknown", f"exits {code}: {last_words}" if last_words else f"exits {code}"
+
+
+def ingest_outcome(step: Step, answers: Sequence[Answer], end: tuple[str, str] | None) -> Outcome:
+    """The outcome for one source of an ingest child; `end` tells of one that ended badly."""
+    found = Outcome(clients=dict(step.details.get("clients", {})))
+    mine = [answer for answer in answers if answer.get("source") == step.subject]
+    for answer in mine:
+        client = str(answer.get("client", "*"))
+        found.clients[client] = answer
+        until = answer.get("deferred_until")
+        if until:
+            moment = datetime.fromisoformat(until)
+            found.deferred_until = min(moment, found.deferred_until or moment)
+            found.deferred = "; ".join(answer.get("failures", ()))
+            continue
+        for failure in answer.get("failures", ()):
+            found.failures.append((client, str(answer.get("error_class", "Unknown")), failure))
+    whole = [answer for answer in answers if "source" not in answer]
+    # What no client's answer explains concerns the child as a whole, and so each of its sources.
+    if end and (end[0] in ("Limit", "Killed") or not _explained(answers)):
+        found.failures += _of_the_whole(whole, end)
+    found.rows = sum(_rows(answer) for answer in found.clients.values())
+    return found
+
+
+def _explained(answers: Sequence[Answer]) -> bool:
+    """Whether the child came to its end: a failed pull is why it exits 1."""
+    return any(answer.get("failures") for answer in answers if "source" in answer)
+
+
+def dbt_outcome(answers: Sequence[Answer], end: tuple[str, str] | None) -> Outcome:
+    """The outcome of `signalroom build --json`."""
+    found = Outcome()
+    for answer in answers:
+        found.more.update({key: answer[key] for key in answer.keys() - {"failures"}})
+        default = "Unknown"
+        for failure in answer.get("failures", ()):
+            if "models" in answer and failure.startswith("dbt test "):
+                default = "TestsFailed"  # the same rows would fail them again
+            found.failures.append(("*", str(answer.get("error_class", default)), failure))
+    if end and not found.failures:
+        found.failures.append(("*", *end))
+    return found
+
+
+def report_outcome(answers: Sequence[Answer], end: tuple[str, str] | None) -> Outcome:
+    """The outcome of `signalroom report --json`."""
+    found = Outcome()
+    for answer in answers:
+        if "report" not in answer:
+            continue
+        client = str(answer.get("client", "*"))
+        found.clients[client] = answer
+        found.waits = found.waits or bool(answer.get("waits"))
+        for failure in answer.get("failures", ()):
+            found.failures.append((client, str(answer.get("error_class") or "Unknown"), failure))
+    if end and not found.failures:
+        found.failures += _of_the_whole([one for one in answers if "report" not in one], end)
+    return found
+
+
+def _of_the_whole(answers: Sequence[Answer], end: tuple[str, str]) -> list[tuple[str, str, str]]:
+    said = [
+        ("*", str(answer.get("error_class", "Unknown")), failure)
+        for answer in answers
+        for failure in answer.get("failures", ())
+    ]
+    return said or [("*", *end)]
+
+
+def _rows(answer: Answer) -> int:
+    return sum(int(count) for count in (answer.get("rows") or {}).values())

@@ -1,0 +1,246 @@
+"""One run being worked off: which step is next, what its child says, what is written down.
+
+Nothing here waits; `advance` is called every second or so.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from scheduler import retries
+from scheduler.execution import results as outcomes
+from scheduler.execution.child import Order, Start, Worker, last_line
+from scheduler.execution.incidents import Troubles, run_over
+from scheduler.execution.results import Answer, Outcome
+from scheduler.runs.model import Run, Step
+from scheduler.runs.work_ledger import WorkLedger
+from scheduler.schedule import Job
+from signalroom.masking import mask
+
+log = logging.getLogger("scheduler")
+# A step that takes the whole process with it each time is not begun for ever.
+MOST_STARTS = 30
+
+
+class Work:
+    """A claimed run. `now` is the real instant, in each call."""
+
+    def __init__(
+        self,
+        run: Run,
+        job: Job,
+        owner: str,
+        ledger: WorkLedger,
+        start: Start,
+        troubles: Troubles,
+    ) -> None:
+        self.run = run
+        self._job = job
+        self._owner = owner
+        self._ledger = ledger
+        self._start = start
+        self._troubles = troubles
+        self._steps = {step.step: step for step in run.steps}
+        self._order: Order | None = None
+        self.child: Worker | None = None
+        self._answers: list[Answer] = []
+
+    @property
+    def steps(self) -> list[Step]:
+        """Its steps as they are now."""
+        return list(self._steps.values())
+
+    def begin(self, now: datetime, deferred: dict[str, datetime], since: dict[str, date]) -> None:
+        """Take up a claimed run: what was put off and is due again is asked again.
+
+        `deferred` are steps that a vendor asked to put off, told to another run; `since` are days
+        back to which pulls have to reach for one.
+        """
+        again = False
+        for step in self.run.steps:
+            if step.status == "deferred" and (step.next_at is None or step.next_at <= now):
+                self._change(step, status="pending", next_at=None)
+                again = True
+            if step.step in since and step.since and since[step.step] < step.since:
+                self._change(step, since=since[step.step])
+            if step.status == "pending" and step.step in deferred:
+                self._change(step, status="deferred", next_at=deferred[step.step])
+        for step in list(self._steps.values()):
+            if again and step.kind != "ingest" and step.status != "pending":
+                self._change(step, status="pending", next_at=None, error=None)
+
+    def advance(self, now: datetime) -> bool:
+        """One move: look at the child, begin the next step. True when nothing is left to do."""
+        if self.child and self._order:
+            code = self.child.poll()
+            self._listen(self.child, self._order, is_over=code is not None)
+            if code is None:
+                return False
+            self._ended(self.child, self._order, code, now)
+            self.child.close()
+            self.child = self._order = None
+        order = self._next(now)
+        if order:
+            self._begin(order, now)
+            return False
+        return not any(step.status == "pending" or _retries(step) for step in self._steps.values())
+
+    def finish(self, now: datetime) -> str:
+        """Write down how the run ended, or until when it waits; its status."""
+        steps = list(self._steps.values())
+        failed = [step for step in steps if step.status == "failed"]
+        error = "; ".join(f"{step.step}: {step.error}" for step in failed) or None
+        deferred = [step.next_at for step in steps if step.status == "deferred" and step.next_at]
+        if deferred:
+            resume_at = min(deferred)
+            self._ledger.settle(
+                self.run.run_id, self._owner, "waiting", error=error, resume_at=resume_at
+            )
+            return "waiting"
+        status = "done"
+        if failed:
+            some_done = any(step.status == "done" for step in steps)
+            status = "done_with_errors" if some_done else "failed"
+        if self._ledger.settle(self.run.run_id, self._owner, status, error=error, finished_at=now):
+            run_over(self._job, replace(self.run, steps=tuple(steps)), status, error)
+        return status
+
+    def _next(self, now: datetime) -> Order | None:
+        """What can be begun now: all open sources together, then dbt, then a report."""
+        steps = list(self._steps.values())
+        for kind in ("ingest", "dbt", "report"):
+            still_open = [
+                step
+                for step in steps
+                if step.kind == kind and (step.status == "pending" or _retries(step))
+            ]
+            ready = [step for step in still_open if step.next_at is None or step.next_at <= now]
+            if kind == "report" and ready:
+                ready = ready[:1]
+            if ready:
+                return self._order_for(kind, ready)
+            if still_open:
+                return None
+        return None
+
+    def _order_for(self, kind: str, steps: list[Step]) -> Order:
+        arguments = ["build", "--json"]
+        if kind == "ingest":
+            arguments = ["ingest", *(step.subject for step in steps), "--json"]
+            for step in steps:
+                if step.since and step.subject != "s3_exports":
+                    arguments += ["--since", f"{step.subject}:{step.since}"]
+                for client, answer in step.details.get("clients", {}).items():
+                    if not answer.get("failures") and not answer.get("deferred_until"):
+                        arguments += ["--skip", f"{step.subject}:{client}"]
+        elif kind == "report":
+            day = self.run.day - timedelta(days=1)
+            arguments = ["report", steps[0].subject, "--date", day.isoformat(), "--send"]
+            arguments += ["--when-complete", "--json"]
+        names = tuple(step.step for step in steps)
+        return Order(self.run.run_id, names, tuple(arguments), self._job.limit * 60.0)
+
+    def _begin(self, order: Order, now: datetime) -> None:
+        for name in order.steps:
+            step = self._steps[name]
+            self._change(
+                step,
+                status="running",
+                attempt=step.attempt + 1,
+                started_at=now,  # of this try: its limit counts from here
+                finished_at=None,
+                next_at=None,
+                log=order.log,
+            )
+        self._answers = []
+        try:
+            self.child = self._start(order)
+        except OSError as error:  # no space for its log, no more processes
+            for name in order.steps:
+                said = ("*", "Unknown", f"it cannot begin: {error.strerror or error}")
+                self._settle(self._steps[name], Outcome(failures=[said]), now)
+            return
+        self._order = order
+        log.info("%s begins", ", ".join(order.steps), extra={"run_id": self.run.run_id})
+
+    def _listen(self, child: Worker, order: Order, is_over: bool) -> None:
+        """Keep what is loaded already: should this process end now, it is not asked again."""
+        heard = child.answers()
+        self._answers += heard
+        if is_over:
+            return
+        for name in {f"ingest:{answer['source']}" for answer in heard if "source" in answer}:
+            if name in order.steps:
+                step = self._steps[name]
+                outcome = outcomes.ingest_outcome(step, self._answers, None)
+                self._change(step, detail=_detail(step, outcome), rows=outcome.rows)
+
+    def _ended(self, child: Worker, order: Order, code: int, now: datetime) -> None:
+        end = None
+        if code:
+            end = outcomes.ended_badly(code, child.over_limit, order.limit_s, last_line(order))
+        for name in order.steps:
+            step = self._steps[name]
+            if step.kind == "ingest":
+                outcome = outcomes.ingest_outcome(step, self._answers, end)
+            elif step.kind == "dbt":
+                outcome = outcomes.dbt_outcome(self._answers, end)
+            else:
+                outcome = outcomes.report_outcome(self._answers, end)
+            self._settle(step, outcome, now)
+
+    def _settle(self, step: Step, outcome: Outcome, now: datetime) -> None:
+        """Write down one try of a step: done, again later, put off, or failed for good."""
+        about = {"run_id": self.run.run_id, "step": step.step}
+        failed = int(step.details.get("tries", 0)) + 1
+        allowed = max((retries.tries(kind, said) for _, kind, said in outcome.failures), default=0)
+        error = mask(outcome.error) if outcome.error else None
+        values: dict[str, Any] = {"finished_at": now, "rows": outcome.rows, "error": error}
+        if outcome.failures and failed < allowed and step.attempt < MOST_STARTS:
+            values |= {"status": "waiting", "next_at": now + retries.pause(failed)}
+            values["detail"] = _detail(step, outcome, tries=failed)
+            log.warning("%s, try %d: %s", step.step, failed, error, extra=about)
+        elif outcome.deferred_until and outcome.deferred_until > now:
+            values |= {"status": "deferred", "next_at": outcome.deferred_until}
+            values["error"] = mask(error or outcome.deferred or "")
+            log.warning("%s put off: %s", step.step, values["error"], extra=about)
+        elif outcome.failures:
+            values["status"] = "failed"
+            log.error("%s failed: %s", step.step, error, extra=about)
+        else:
+            values["status"] = "waiting" if outcome.waits else "done"
+            log.info("%s %s", step.step, values["status"], extra=about)
+        values.setdefault("detail", _detail(step, outcome))
+        self._change(step, **values)
+        if values["status"] == "failed":
+            for client in {client for client, _, _ in outcome.failures}:
+                said = "; ".join(said for one, _, said in outcome.failures if one == client)
+                self._troubles.step_failed(self.run, step, client, mask(said), failed)
+        elif values["status"] == "done":
+            self._troubles.step_done(step, frozenset(outcome.clients))
+
+    def _change(self, step: Step, **values: Any) -> None:
+        if self._ledger.change_step(self.run.run_id, self._owner, step.step, **values):
+            self._steps[step.step] = replace(self._steps[step.step], **values)
+        else:
+            raise LostError(self.run.run_id)
+
+
+class LostError(Exception):
+    """Another process has the run by now; whatever this one still does for it has to end."""
+
+
+def _retries(step: Step) -> bool:
+    """Whether a step is to be tried again; a report that waits for its data has no next time."""
+    return step.status == "waiting" and step.next_at is not None
+
+
+def _detail(step: Step, outcome: Outcome, **more: object) -> str:
+    found = {**outcome.more, **more}
+    if outcome.clients:
+        found["clients"] = outcome.clients
+    return mask(json.dumps(found, default=str))

@@ -1,0 +1,110 @@
+"""The ledger: every run that was ever due, its steps, and who works on it.
+
+In the state database, beside the outbox. Each change is one statement that says what it expects,
+so that two schedulers on one ledger do nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from scheduler.ledger_table import BEATS, METADATA, RUNS, STEPS
+from scheduler.runs.model import OPEN_RUNS, Beat, Run, Step
+from signalroom.connections import first_line
+from signalroom.errors import WarehouseError
+from signalroom.schemas import create_ops
+from signalroom.settings import target
+from signalroom.warehouse import state_engine
+
+BEAT = "scheduler"
+
+
+class Ledger:
+    """The ledger, to be read; use it as a context manager. Raises WarehouseError when it is away.
+
+    Queries on a ledger that goes away later raise SQLAlchemyError.
+    """
+
+    def __init__(self) -> None:
+        self._engine = state_engine()
+        if target() == "postgres":
+            self._engine = self._engine.execution_options(schema_translate_map={None: "ops"})
+        try:
+            with self._engine.begin() as connection:
+                if target() == "postgres":
+                    # two processes that create the same at the same moment would both fail
+                    connection.execute(sa.text("select pg_advisory_xact_lock(713, 6)"))
+                    create_ops(connection)
+                METADATA.create_all(connection)
+        except SQLAlchemyError as error:
+            raise WarehouseError(f"The run ledger cannot be opened: {first_line(error)}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._engine.dispose()
+
+    def recent(self, job: str | None = None, limit: int = 20) -> list[Run]:
+        """The newest runs, newest first, of one job or of all."""
+        query = sa.select(RUNS).order_by(RUNS.c.scheduled_for.desc(), RUNS.c.created_at.desc())
+        if job is not None:
+            query = query.where(RUNS.c.job == job)
+        return self._runs(query.limit(limit))
+
+    def run(self, run_id: str) -> Run | None:
+        """One run with its steps."""
+        found = self._runs(sa.select(RUNS).where(RUNS.c.run_id == run_id))
+        return found[0] if found else None
+
+    def last_by_job(self) -> dict[str, Run]:
+        """The newest run of each job that has begun."""
+        place = (
+            sa.func.row_number()
+            .over(partition_by=RUNS.c.job, order_by=RUNS.c.started_at.desc())
+            .label("place")
+        )
+        ranked = sa.select(RUNS.c.run_id, place).where(RUNS.c.started_at.is_not(None)).subquery()
+        newest = sa.select(ranked.c.run_id).where(ranked.c.place == 1)
+        return {
+            run.job: run for run in self._runs(sa.select(RUNS).where(RUNS.c.run_id.in_(newest)))
+        }
+
+    def running(self) -> list[Run]:
+        """What is being worked on, oldest first."""
+        return [run for run in self.open_runs() if run.status == "running"]
+
+    def open_runs(self) -> list[Run]:
+        """What is due, running or waiting, oldest first."""
+        query = sa.select(RUNS).where(RUNS.c.status.in_(OPEN_RUNS))
+        return self._runs(query.order_by(RUNS.c.scheduled_for, RUNS.c.created_at))
+
+    def beat(self) -> Beat | None:
+        """The scheduler's last sign of life."""
+        with self._engine.begin() as connection:
+            row = (
+                connection.execute(sa.select(BEATS).where(BEATS.c.name == BEAT)).mappings().first()
+            )
+        return Beat(**row) if row else None
+
+    def _runs(self, query: sa.Select[Any]) -> list[Run]:
+        with self._engine.begin() as connection:
+            rows: Sequence[Any] = connection.execute(query).mappings().all()
+            steps = self._steps(connection, [row["run_id"] for row in rows])
+        return [Run(**row, steps=tuple(steps.get(row["run_id"], ()))) for row in rows]
+
+    @staticmethod
+    def _steps(connection: sa.Connection, run_ids: Iterable[str]) -> dict[str, list[Step]]:
+        query = sa.select(STEPS).where(STEPS.c.run_id.in_(list(run_ids))).order_by(STEPS.c.position)
+        found: dict[str, list[Step]] = {}
+        for row in connection.execute(query).mappings():
+            found.setdefault(row["run_id"], []).append(Step(**row))
+        return found

@@ -1,0 +1,192 @@
+"""The ledger for those who work on it: record, claim, renew, settle.
+
+Whoever holds a run is its `owner`, for as long as the lease lasts; every change names the owner,
+so that a process which was taken for dead changes nothing when it wakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from scheduler.ledger_table import BEATS, RUNS, STEPS
+from scheduler.runs.ledger import BEAT, Ledger
+from scheduler.runs.model import Run
+
+LEASE = timedelta(seconds=60)
+_INSERTS: Mapping[str, Callable[[sa.Table], Any]] = {
+    "postgresql": postgresql.insert,
+    "sqlite": sqlite.insert,
+}
+
+
+class WorkLedger(Ledger):
+    """The ledger with all that changes it; instants come from the caller."""
+
+    def record(self, run: Run) -> bool:
+        """Add a run with its steps; False when its dedupe key is there already."""
+        values = {name: value for name, value in asdict(run).items() if name != "steps"}
+        with self._engine.begin() as connection:
+            insert = self._insert(RUNS).values(values).on_conflict_do_nothing()
+            if not connection.execute(insert).rowcount:
+                return False
+            if run.steps:
+                connection.execute(STEPS.insert(), [asdict(step) for step in run.steps])
+        return True
+
+    def recorded_until(self, jobs: Iterable[str], now: datetime, owner: str) -> dict[str, datetime]:
+        """Up to which instant each job's schedule is recorded; a new job is known from now on."""
+        names = {f"job:{job}": job for job in jobs}
+        query = sa.select(BEATS.c.name, BEATS.c.at).where(BEATS.c.name.in_(list(names)))
+        with self._engine.begin() as connection:
+            found = {names[row.name]: row.at for row in connection.execute(query)}
+            for job in set(names.values()) - found.keys():
+                values = {"at": now, "started_at": now, "owner": owner, "pid": 0}
+                insert = self._insert(BEATS).values(name=f"job:{job}", **values)
+                connection.execute(insert.on_conflict_do_nothing())
+                found[job] = now
+        return found
+
+    def advance(self, job: str, at: datetime) -> None:
+        """The job's schedule is recorded up to an instant; never back."""
+        change = BEATS.update().where(BEATS.c.name == f"job:{job}", BEATS.c.at < at)
+        with self._engine.begin() as connection:
+            connection.execute(change.values(at=at))
+
+    def claim(self, run: Run, owner: str, instant: datetime) -> bool:
+        """Take a run that is due, whose waiting is over, or whose owner let the lease run out."""
+        ready = sa.or_(
+            RUNS.c.status == "due",
+            sa.and_(RUNS.c.status == "waiting", RUNS.c.resume_at <= instant),
+            sa.and_(RUNS.c.status == "running", RUNS.c.leased_until < instant),
+        )
+        began = sa.bindparam("began", instant, RUNS.c.started_at.type)
+        values = {
+            "status": "running",
+            "owner": owner,
+            "leased_until": instant + LEASE,
+            "attempt": RUNS.c.attempt + 1,
+            "started_at": sa.func.coalesce(RUNS.c.started_at, began),
+            "resume_at": None,
+            "error": None,
+        }
+        with self._engine.begin() as connection:
+            if not connection.execute(
+                RUNS.update().where(RUNS.c.run_id == run.run_id, ready).values(values)
+            ).rowcount:
+                return False
+            connection.execute(_cut(run.run_id))
+        return True
+
+    def renew(self, owner: str, instant: datetime) -> frozenset[str]:
+        """Extend the lease of all that an owner has; the ids of what is still its own."""
+        mine = sa.and_(RUNS.c.owner == owner, RUNS.c.status == "running")
+        with self._engine.begin() as connection:
+            connection.execute(RUNS.update().where(mine).values(leased_until=instant + LEASE))
+            return frozenset(connection.execute(sa.select(RUNS.c.run_id).where(mine)).scalars())
+
+    def change_step(self, run_id: str, owner: str, step: str, **values: object) -> bool:
+        """Write down how a step stands; False when the run is no longer the owner's."""
+        change = _step_change(tuple(values))
+        keys = {"_run_id": run_id, "_owner": owner, "_step": step}
+        with self._engine.begin() as connection:
+            return bool(connection.execute(change, {**keys, **values}).rowcount)
+
+    def settle(
+        self,
+        run_id: str,
+        owner: str,
+        status: str,
+        *,
+        error: str | None = None,
+        finished_at: datetime | None = None,
+        resume_at: datetime | None = None,
+    ) -> bool:
+        """Let go of a run: it is over, or waits until `resume_at`."""
+        return self._change_run(
+            run_id,
+            RUNS.c.owner == owner,
+            status=status,
+            error=error,
+            finished_at=finished_at,
+            resume_at=resume_at,
+            owner=None,
+            leased_until=None,
+        )
+
+    def release(self, run_id: str, owner: str, instant: datetime) -> bool:
+        """Give a run back in the middle, to be resumed at the step that was cut."""
+        with self._engine.begin() as connection:
+            change = RUNS.update().where(
+                RUNS.c.run_id == run_id, RUNS.c.owner == owner, RUNS.c.status == "running"
+            )
+            values = {"status": "waiting", "resume_at": instant, "owner": None}
+            if not connection.execute(change.values(**values, leased_until=None)).rowcount:
+                return False
+            connection.execute(_cut(run_id))
+        return True
+
+    def skip(self, run_id: str, reason: str, instant: datetime) -> bool:
+        """A run that has not begun will not run; `reason` says why."""
+        return self._change_run(
+            run_id, RUNS.c.status == "due", status="skipped", error=reason, finished_at=instant
+        )
+
+    def hand_over(self, run: Run, steps: list[str], heir: str, instant: datetime) -> bool:
+        """A newer run asks what a waiting one still wanted to ask; the older one is over."""
+        over = self._change_run(
+            run.run_id,
+            RUNS.c.status == "waiting",
+            status="done_with_errors",
+            error=f"{', '.join(steps)} put off; {heir} asks instead",
+            finished_at=instant,
+            resume_at=None,
+        )
+        if over:
+            with self._engine.begin() as connection:
+                connection.execute(
+                    STEPS.update()
+                    .where(STEPS.c.run_id == run.run_id, STEPS.c.step.in_(steps))
+                    .values(status="skipped", next_at=None)
+                )
+        return over
+
+    def beat_now(self, owner: str, pid: int, started_at: datetime, instant: datetime) -> None:
+        """The scheduler's sign of life."""
+        values = {"at": instant, "owner": owner, "pid": pid, "started_at": started_at}
+        insert = self._insert(BEATS).values(name=BEAT, **values)
+        with self._engine.begin() as connection:
+            connection.execute(insert.on_conflict_do_update(index_elements=["name"], set_=values))
+
+    def _change_run(self, run_id: str, *conditions: sa.ColumnElement[bool], **values: Any) -> bool:
+        change = RUNS.update().where(RUNS.c.run_id == run_id, *conditions).values(**values)
+        with self._engine.begin() as connection:
+            return bool(connection.execute(change).rowcount)
+
+    def _insert(self, table: sa.Table) -> Any:
+        return _INSERTS[self._engine.dialect.name](table)
+
+
+def _cut(run_id: str) -> sa.Update:
+    """Steps in the middle of which somebody stopped are to be done again."""
+    running = sa.and_(STEPS.c.run_id == run_id, STEPS.c.status == "running")
+    return STEPS.update().where(running).values(status="pending")
+
+
+@cache
+def _step_change(names: tuple[str, ...]) -> sa.Update:
+    """Changes these columns of a step, as long as its run is the owner's; the busiest statement."""
+    mine = sa.exists().where(
+        RUNS.c.run_id == sa.bindparam("_run_id"),
+        RUNS.c.owner == sa.bindparam("_owner"),
+        RUNS.c.status == "running",
+    )
+    this = sa.and_(STEPS.c.run_id == sa.bindparam("_run_id"), STEPS.c.step == sa.bindparam("_step"))
+    values = {name: sa.bindparam(name, type_=STEPS.c[name].type) for name in names}
+    return STEPS.update().where(this, mine).values(values)

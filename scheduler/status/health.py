@@ -1,0 +1,76 @@
+"""Health: whether the scheduler does its work, in one word; nothing that helps an attacker."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from scheduler.runs.ledger import Ledger
+from scheduler.schedule import Job
+from scheduler.status.status import STALE_AFTER, is_overdue
+from signalroom import clock
+from signalroom.connections import duckdb_path
+from signalroom.errors import SignalRoomError
+from signalroom.settings import home, target
+
+THREAD = "APScheduler"
+
+
+@dataclass
+class Pulse:
+    """The process's signs of life: the scheduler writes them, /health and /ready read them.
+
+    `last_tick` is when what is due was last recorded, `last_turn` when work was last moved on;
+    instants on the real clock, None before the first. Beginning is no illness: until then it
+    counts from `began`.
+    """
+
+    began: datetime = field(default_factory=clock.instant)
+    last_tick: datetime | None = None
+    last_turn: datetime | None = None
+    is_stopping: bool = False
+
+
+def is_ready(pulse: Pulse) -> bool:
+    """Whether the scheduler has begun its work, and does not end."""
+    return bool(pulse.last_tick and pulse.last_turn) and not pulse.is_stopping
+
+
+def complaint(pulse: Pulse, jobs: Sequence[Job]) -> str | None:
+    """What is wrong, in one word; None when all is well.
+
+    `tick`: none for three minutes; `thread`: APScheduler's has died; `warehouse` or `ledger`:
+    away; `overdue`: a run goes on past its limit.
+    """
+    instant = clock.instant()
+    signs = (pulse.last_tick, pulse.last_turn)
+    if any(instant - (sign or pulse.began) > STALE_AFTER for sign in signs):
+        return "tick"
+    if pulse.last_turn and not any(thread.name == THREAD for thread in threading.enumerate()):
+        return "thread"
+    if target() == "duckdb" and not _is_usable():
+        return "warehouse"
+    try:
+        with Ledger() as ledger:
+            open_runs = ledger.open_runs()
+    except (SignalRoomError, SQLAlchemyError):
+        return "warehouse" if target() == "postgres" else "ledger"
+    by_name = {job.name: job for job in jobs}
+    if any(is_overdue(run, by_name.get(run.job), instant) for run in open_runs):
+        return "overdue"
+    return None
+
+
+def _is_usable() -> bool:
+    """Whether the DuckDB file can be written; a step that has it open is no fault."""
+    try:
+        folder = home()
+    except SignalRoomError:
+        return False
+    path = duckdb_path()
+    return os.access(folder, os.W_OK) and (not path.exists() or os.access(path, os.R_OK | os.W_OK))

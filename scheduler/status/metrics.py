@@ -1,0 +1,192 @@
+"""Metrics in Prometheus' text format, worked out from the ledger at each scrape.
+
+Counters are sums over the ledger, so that they survive a restart of the process. Labels are names
+of jobs, steps, clients, sources, channels and states: a bounded set, no data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
+
+from scheduler.ledger_table import RUNS, STEPS
+from scheduler.schedule import Job
+from scheduler.status.freshness import Facts
+from scheduler.status.status import Status, read_status
+from signalroom.errors import SignalRoomError
+from signalroom.settings import target
+from signalroom.warehouse import state_engine
+
+ReadFacts = Callable[[Sequence[Job]], Facts]
+Samples = list[tuple[Sequence[str], float]]
+
+
+def exposition(facts: ReadFacts) -> tuple[str, str]:
+    """Content type and text of /metrics."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Now(facts))
+    return CONTENT_TYPE_LATEST, generate_latest(registry).decode()
+
+
+class _Now(Collector):
+    """What the ledger, the outbox and the warehouse say at this moment."""
+
+    def __init__(self, facts: ReadFacts) -> None:
+        self._facts = facts
+
+    def collect(self) -> Iterator[Metric]:
+        status = read_status(1, self._facts)
+        yield from _process(status)
+        yield from _jobs(status)
+        if status.facts:
+            yield from _warehouse(status, status.facts)
+        is_read = True
+        try:
+            yield from _history()
+        except (SignalRoomError, SQLAlchemyError):
+            is_read = False
+        read = is_read and not status.unreadable
+        yield _gauge("readable", "Whether all sources of these metrics could be read", value=read)
+
+
+def _gauge(name: str, words: str, labels: Sequence[str] = (), **given: Any) -> Metric:
+    family = GaugeMetricFamily(f"signalroom_{name}", words, labels=labels)
+    if "value" in given:
+        family.add_metric((), float(given["value"]))
+    for values, number in given.get("samples", ()):
+        family.add_metric(values, number)
+    return family
+
+
+def _process(status: Status) -> Iterator[Metric]:
+    if status.incidents is not None:
+        severities = [one.severity for one in status.incidents]
+        names = ("critical", "warning", "notice")
+        samples: Samples = [((name,), severities.count(name)) for name in names]
+        yield _gauge("incidents_open", "Open alerts", ["severity"], samples=samples)
+    if not status.is_ledger_read:
+        return  # what is not known is not zero
+    if status.beat:
+        at = status.beat.at.timestamp()
+        yield _gauge("last_tick_timestamp_seconds", "The scheduler's last tick", value=at)
+    yield _gauge("scheduler_alive", "Whether it has ticked in three minutes", value=status.is_alive)
+    yield _gauge("runs_open", "Runs that are due, running or waiting", value=len(status.open_runs))
+    yield _gauge("runs_overdue", "Runs past their limit", value=len(status.overdue))
+
+
+def _jobs(status: Status) -> Iterator[Metric]:
+    jobs = status.jobs
+    due: Samples = [((one.job.name,), one.next_at.timestamp()) for one in jobs if one.next_at]
+    yield _gauge("job_next_timestamp_seconds", "When a job is due next", ["job"], samples=due)
+    last: Samples = [
+        ((one.job.name,), one.runs[0].finished_at.timestamp())
+        for one in jobs
+        if one.runs and one.runs[0].finished_at
+    ]
+    words = "When a job's newest run ended"
+    yield _gauge("job_last_end_timestamp_seconds", words, ["job"], samples=last)
+
+
+def _warehouse(status: Status, facts: Facts) -> Iterator[Metric]:
+    labels = ["client", "source"]
+    ages: Samples = [
+        ((one.client_id, one.source), (status.at - one.as_of).total_seconds())
+        for one in facts.freshness
+    ]
+    yield _gauge("source_age_seconds", "Since a source was asked", labels, samples=ages)
+    late: Samples = [((one.client_id, one.source), float(one.is_late)) for one in facts.freshness]
+    yield _gauge("source_late", "Whether it should have been since", labels, samples=late)
+    letters: Samples = [((one.client_id, one.source), one.count) for one in facts.letters]
+    yield _gauge("dead_letters", "Dead letters that wait", labels, samples=letters)
+
+
+def _history() -> Iterator[Metric]:
+    """Sums over all that the ledger and the outbox keep."""
+    from reports.outbox_table import TABLE as OUTBOX
+
+    engine = state_engine()
+    if target() == "postgres":
+        engine = engine.execution_options(schema_translate_map={None: "ops"})
+    try:
+        with engine.connect() as connection:
+            tables = sa.inspect(connection).get_table_names(
+                schema="ops" if target() == "postgres" else None
+            )
+            runs = connection.execute(_sums(RUNS, RUNS.c.job)).all()
+            steps = connection.execute(_sums(STEPS, STEPS.c.step)).all()
+            sent: Sequence[Any] = ()
+            if OUTBOX.name in tables:
+                sent = connection.execute(
+                    sa.select(OUTBOX.c.channel, OUTBOX.c.status, sa.func.count())
+                    .group_by(OUTBOX.c.channel, OUTBOX.c.status)
+                    .order_by(OUTBOX.c.channel, OUTBOX.c.status)
+                ).all()
+    finally:
+        engine.dispose()
+    yield from _durations("run", "job", runs)
+    yield from _durations("step", "step", steps)
+    yield _counter("rows", "Rows that pulls brought", ["step"], steps, "rows")
+    yield _counter("step_retries", "Tries of a step after the first", ["step"], steps, "retries")
+    deliveries: Samples = [((row[0], row[1]), row[2]) for row in sent]
+    words = "Messages in the outbox by state"
+    yield _gauge("deliveries", words, ["channel", "status"], samples=deliveries)
+
+
+def _sums(table: sa.Table, name: sa.Column[str]) -> sa.Select[Any]:
+    """By name and status: how many, of how many the duration is known, seconds, rows, retries."""
+    if target() == "postgres":
+        took: Any = sa.extract("epoch", table.c.finished_at - table.c.started_at)
+    else:
+        days = sa.func.julianday(table.c.finished_at) - sa.func.julianday(table.c.started_at)
+        took = days * 86400.0
+    retries = sa.case((table.c.attempt > 1, table.c.attempt - 1), else_=0)
+    columns = [
+        name.label("name"),
+        table.c.status,
+        sa.func.count().label("times"),
+        sa.func.count(took).label("timed"),
+        sa.func.coalesce(sa.func.sum(took), 0).label("seconds"),
+        sa.func.sum(retries).label("retries"),
+    ]
+    if "rows" in table.c:
+        columns.append(sa.func.coalesce(sa.func.sum(table.c.rows), 0).label("rows"))
+    return sa.select(*columns).group_by(name, table.c.status).order_by(name, table.c.status)
+
+
+def _durations(what: str, label: str, rows: Sequence[Any]) -> Iterator[Metric]:
+    seconds = SummaryMetricFamily(
+        f"signalroom_{what}_duration_seconds", f"How long a {what} took", labels=[label, "status"]
+    )
+    outcomes = CounterMetricFamily(
+        f"signalroom_{what}s", f"Each {what} by how it stands", labels=[label, "status"]
+    )
+    for row in rows:
+        outcomes.add_metric((row.name, row.status), row.times)
+        if row.timed:
+            seconds.add_metric((row.name, row.status), row.timed, float(row.seconds))
+    yield outcomes
+    yield seconds
+
+
+def _counter(
+    name: str, words: str, labels: Sequence[str], rows: Sequence[Any], column: str
+) -> Metric:
+    family = CounterMetricFamily(f"signalroom_{name}", words, labels=labels)
+    totals: dict[str, int] = {}
+    for row in rows:
+        totals[row.name] = totals.get(row.name, 0) + int(getattr(row, column))
+    for key, total in totals.items():
+        family.add_metric((key,), total)
+    return family

@@ -1,0 +1,162 @@
+"""The status: what ran, what runs, what is late, what is due next; one answer for every reader.
+
+The terminal, the page, /health and /metrics all show this. Each part that cannot be read is named
+in `unreadable`, in one line; the others are there all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from scheduler.agenda import next_due
+from scheduler.runs.ledger import Ledger
+from scheduler.runs.model import Beat, Run, Step
+from scheduler.runs.owner import has_died
+from scheduler.schedule import Job, read_schedule
+from scheduler.status.freshness import Facts, read_facts
+from signalroom import clock
+from signalroom.connections import first_line
+from signalroom.errors import SignalRoomError
+from signalroom.masking import mask
+
+if TYPE_CHECKING:
+    from reports.trouble import Incident
+
+STALE_AFTER = timedelta(minutes=3)
+# What ending a hung step and starting the next one takes.
+GRACE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """A job, its last runs (newest first), and when it is due next (business time, UTC)."""
+
+    job: Job
+    runs: tuple[Run, ...]
+    next_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Status:
+    """Everything at one instant: `at` in business time, `instant` on the real clock (both UTC).
+
+    `facts` and `incidents` are None, and `is_ledger_read` is false, where they could not be read.
+    """
+
+    at: datetime
+    instant: datetime
+    is_ledger_read: bool
+    beat: Beat | None
+    jobs: tuple[JobStatus, ...]
+    open_runs: tuple[Run, ...]
+    facts: Facts | None
+    incidents: tuple[Incident, ...] | None
+    unreadable: tuple[str, ...]
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether a scheduler has given a sign of life in the last three minutes.
+
+        One that ran on this machine and has died is known to be dead at once.
+        """
+        beat = self.beat
+        if beat is None or self.instant - beat.at > STALE_AFTER:
+            return False
+        return not has_died(beat.owner)
+
+    @property
+    def running(self) -> list[Run]:
+        """What is being worked on."""
+        return [run for run in self.open_runs if run.status == "running"]
+
+    @property
+    def overdue(self) -> list[Run]:
+        """Runs that are past their limit."""
+        jobs = {one.job.name: one.job for one in self.jobs}
+        return [run for run in self.open_runs if is_overdue(run, jobs.get(run.job), self.instant)]
+
+    @property
+    def failed(self) -> list[Run]:
+        """The newest runs of jobs that did not do all their work."""
+        bad = ("failed", "done_with_errors")
+        return [one.runs[0] for one in self.jobs if one.runs and one.runs[0].status in bad]
+
+    @property
+    def late_sources(self) -> list[str]:
+        """Clients' sources that should have been asked since, as `everflow 713`."""
+        found = self.facts.freshness if self.facts else ()
+        return [f"{one.source} {one.client_id}" for one in found if one.is_late]
+
+
+def is_overdue(run: Run, job: Job | None, instant: datetime) -> bool:
+    """Whether a step of the run goes on past its job's limit, or nobody works on the run."""
+    if run.status != "running":
+        return False
+    if run.leased_until is not None and run.leased_until + GRACE < instant:
+        return True
+    limit = timedelta(minutes=job.limit) + GRACE if job else None
+    return limit is not None and any(
+        step.status == "running"
+        and step.started_at is not None
+        and step.started_at + limit < instant
+        for step in run.steps
+    )
+
+
+def duration(one: Run | Step, instant: datetime) -> timedelta | None:
+    """How long a run or step took, or has taken up to now; None before it began."""
+    if one.started_at is None:
+        return None
+    return (one.finished_at or instant) - one.started_at
+
+
+def read_status(runs: int = 3, facts: Callable[[Sequence[Job]], Facts] = read_facts) -> Status:
+    """The status now, with so many of each job's last runs.
+
+    Raises ConfigurationError for a malformed schedule; whatever else fails is in `unreadable`.
+    """
+    jobs = read_schedule()
+    now, instant = clock.now(), clock.instant()
+    beat: Beat | None = None
+    last: dict[str, list[Run]] = {}
+    open_runs: list[Run] = []
+    found: Facts | None = None
+    incidents: tuple[Incident, ...] | None = None
+    unreadable: list[str] = []
+    is_ledger_read = False
+    try:
+        with Ledger() as ledger:
+            beat = ledger.beat()
+            last = {job.name: ledger.recent(job.name, runs) for job in jobs}
+            open_runs = ledger.open_runs()
+        is_ledger_read = True
+    except (SignalRoomError, SQLAlchemyError) as error:
+        unreadable.append(f"Runs: {mask(first_line(error))}")
+    try:
+        found = facts(jobs)
+    except SignalRoomError as error:
+        unreadable.append(f"Freshness and dead letters: {mask(first_line(error))}")
+    try:
+        from reports.incidents import open_incidents
+
+        incidents = tuple(open_incidents())
+    except (SignalRoomError, SQLAlchemyError) as error:
+        unreadable.append(f"Alerts: {mask(first_line(error))}")
+    return Status(
+        at=now,
+        instant=instant,
+        is_ledger_read=is_ledger_read,
+        beat=beat,
+        jobs=tuple(
+            JobStatus(job, tuple(last.get(job.name, ())), next_due(job, now)) for job in jobs
+        ),
+        open_runs=tuple(open_runs),
+        facts=found,
+        incidents=incidents,
+        unreadable=tuple(unreadable),
+    )

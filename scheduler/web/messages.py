@@ -1,0 +1,121 @@
+"""The last messages as they were sent, out of the outbox: for people to look at."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from reports.messages.attachments import with_data_uris
+from reports.outbox_table import TABLE
+from signalroom.connections import first_line
+from signalroom.errors import WarehouseError
+from signalroom.settings import target
+from signalroom.warehouse import state_engine
+
+ALERT = "alert"
+# `*bold*` and `_italic_` of Slack, around whole words.
+EMPHASIS = re.compile(r"(?<!\w)[*_](\S(?:.*?\S)?)[*_](?!\w)")
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message. `text` is what its channel shows, as plain text; `html` an e-mail's own."""
+
+    key: str
+    report: str
+    client_id: str
+    period: date
+    edition: str
+    channel: str
+    recipient: str
+    status: str
+    reason: str
+    at: datetime
+    subject: str
+    text: str
+    html: str
+
+
+def last_reports(limit: int) -> list[Message]:
+    """The newest messages of reports, whatever became of them; alerts have a place of their own."""
+    is_report = TABLE.c.report != ALERT
+    return _messages(
+        sa.select(TABLE).where(is_report).order_by(TABLE.c.created_at.desc()).limit(limit)
+    )
+
+
+def message(key: str) -> Message | None:
+    """The message of that key."""
+    found = _messages(sa.select(TABLE).where(TABLE.c.dedupe_key == key))
+    return found[0] if found else None
+
+
+def _messages(query: sa.Select[Any]) -> list[Message]:
+    engine = state_engine()
+    schema = None
+    if target() == "postgres":
+        schema = "ops"
+        engine = engine.execution_options(schema_translate_map={None: schema})
+    try:
+        with engine.connect() as connection:
+            if not sa.inspect(connection).has_table(TABLE.name, schema=schema):
+                return []
+            return [_message(row) for row in connection.execute(query).mappings()]
+    except SQLAlchemyError as error:
+        raise WarehouseError(f"The outbox cannot be read: {first_line(error)}") from error
+    finally:
+        engine.dispose()
+
+
+def _message(row: Any) -> Message:
+    payload: dict[str, Any] = json.loads(row["payload"])
+    channel = row["channel"]
+    return Message(
+        key=row["dedupe_key"],
+        report=row["report"],
+        client_id=row["_client_id"],
+        period=row["period"],
+        edition=row["edition"],
+        channel=channel,
+        recipient=row["recipient"],
+        status=row["status"],
+        reason=row["reason"] or "",
+        at=row["sent_at"] or row["created_at"],
+        subject=str(payload.get("subject") or ""),
+        text=_slack_text(payload) if channel == "slack" else _plain(payload),
+        html=_mail(payload) if channel == "email" else "",
+    )
+
+
+def _mail(payload: dict[str, Any]) -> str:
+    """An e-mail's HTML with its pictures inside, since nothing else can be fetched for it."""
+    return with_data_uris(str(payload.get("html") or ""), payload.get("attachments") or [])
+
+
+def _plain(payload: dict[str, Any]) -> str:
+    return str(payload.get("body") or payload.get("text") or "")
+
+
+def _slack_text(payload: dict[str, Any]) -> str:
+    """What the blocks say, a paragraph each; the fallback where there are none."""
+    said = []
+    for block in payload.get("blocks") or []:
+        parts = [block.get("text"), *block.get("fields", []), *block.get("elements", [])]
+        texts = [part["text"] for part in parts if isinstance(part, dict) and "text" in part]
+        paragraph = "\n".join(_without_marks(str(text)) for text in texts)
+        said.append(paragraph if texts else "")
+    text = "\n\n".join(one for one in said if one)
+    return text or str(payload.get("text") or "")
+
+
+def _without_marks(text: str) -> str:
+    if text.startswith("```"):
+        return html.unescape(text.strip("`").strip("\n"))
+    return html.unescape(EMPHASIS.sub(r"\1", text).replace("`", ""))
