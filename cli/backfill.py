@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 import click
 
-from cli import options
+from cli import console as options
 
 
 @click.command()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 from rich.console import Console
@@ -10,13 +13,47 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.console import complain
-from reports.brands import brand_days
-from reports.shared.figures import money, rounded
+from reports.compose import QUERIES
+from reports.shared.figures import money, ratio, rounded
 from scheduler.job import Outcome
-from signalroom import settings
+from signalroom import settings, warehouse
+from signalroom.clients import registry
 from signalroom.errors import WarehouseError
 from signalroom.masking import mask
 from transform.build import BuildResult
+
+
+@dataclass(frozen=True)
+class BrandDay:
+    """Conversions, mapped cost in dollars and CPA of one brand; CPA is None without conversions."""
+
+    client_id: str
+    brand: str
+    conversions: int
+    cost: Decimal
+    cpa: Decimal | None
+
+
+def brand_days(day: date) -> list[BrandDay]:
+    """Every client and advertiser with anything on that day; WarehouseError without marts."""
+    sql = (QUERIES / "brand_totals.sql").read_text(encoding="utf-8")
+    names = {
+        (client.id, brand.advertiser_id): brand.name
+        for client in registry().values()
+        for brand in client.brands
+    }
+    return [
+        BrandDay(
+            client_id=row["_client_id"],
+            brand=names.get((row["_client_id"], row["advertiser_id"]))
+            or row["advertiser_label"]
+            or f"advertiser {row['advertiser_id']}",
+            conversions=int(row["conversions"]),
+            cost=row["cost"],
+            cpa=ratio(row["cost"], int(row["conversions"])),
+        )
+        for row in warehouse.read(sql, {"report_date": day})
+    ]
 
 
 def show(outcome: Outcome) -> None:

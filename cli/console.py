@@ -6,7 +6,9 @@ import logging
 import os
 import sys
 from collections.abc import Iterable
+from datetime import date
 from types import TracebackType
+from typing import Any
 
 import click
 from rich.console import Console
@@ -14,8 +16,36 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
+from ingest.registry import NAMES
 from signalroom.masking import mask
 from signalroom.progress import Silent, Step
+
+
+class Day(click.ParamType[date]):
+    """A business day, written YYYY-MM-DD, `today` or `yesterday`."""
+
+    name = "day"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        from signalroom import clock
+
+        if isinstance(value, date):
+            return value
+        if value in ("today", "yesterday"):
+            return clock.today() if value == "today" else clock.yesterday()
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no day; write it as 2026-11-18.", param, ctx)
+
+
+DAY = Day()
+SOURCE = click.Choice(NAMES)
+
+clients = click.option(
+    "--client", "clients", multiple=True, metavar="ID", help="Only this client; repeatable."
+)
+
 
 log = logging.getLogger(__name__)
 GOOD, BAD, NOTE = "[green]✓[/]", "[red]✗[/]", "[yellow]•[/]"

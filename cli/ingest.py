@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli import options
+from cli import console as options
 from ingest.registry import NAMES
 
 if TYPE_CHECKING:

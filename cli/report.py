@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from cli import options
+from cli import console as options
 
 
 @click.command()

@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from scheduler.agenda import Due
+    from scheduler.schedule import Due
 
 
 @click.command()
@@ -30,8 +30,7 @@ def schedule(hours: int, as_json: bool) -> None:
     """
     from datetime import timedelta
 
-    from scheduler.agenda import due_between
-    from scheduler.schedule import read_schedule
+    from scheduler.schedule import due_between, read_schedule
     from signalroom import clock
 
     now = clock.now()

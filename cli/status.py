@@ -40,7 +40,7 @@ def status(as_json: bool) -> None:
 
 
 def _record(found: Status) -> dict[str, Any]:
-    from cli.run_record import local_iso, run_record
+    from cli.runs import local_iso, run_record
 
     beat, facts = found.beat, found.facts
     return {
@@ -152,7 +152,7 @@ def _grid(*names: str) -> Table:
 
 
 def _running(found: Status) -> Table | None:
-    from cli.run_record import styled
+    from cli.runs import styled
     from scheduler.status.status import duration
     from scheduler.status.text import span, when
 
@@ -175,7 +175,7 @@ def _running(found: Status) -> Table | None:
 
 
 def _jobs(found: Status) -> Table:
-    from cli.run_record import styled
+    from cli.runs import styled
     from scheduler.status.status import duration
     from scheduler.status.text import span, when
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from reports.delivery.outbox import Outbox
 from reports.messages.attachments import CSV_TYPE, with_data_uris, with_sheet
-from reports.subject import Row, Subject, Told
+from reports.model import Report, Row, Subject, Told, own_rows
+from signalroom import warehouse
 from signalroom.clients import Client
 from signalroom.clients import client as client_of
 from signalroom.errors import ReportError
@@ -23,8 +24,23 @@ from signalroom.settings import home
 
 if TYPE_CHECKING:
     from reports.messages import render
+    from reports.messages.attachments import Sheet
     from reports.model import Report
-    from reports.spreadsheet import Sheet
+
+
+QUERIES = Path(__file__).parent / "queries"
+
+
+def read_rows(report: Report, client: Client, day: date) -> list[Row]:
+    """The rows of a report, read as one snapshot; ReportError when one is not the client's own."""
+    parameters = report.parameters(client, day)
+    found: list[Row] = []
+    if report.read is not None:
+        found += report.read(client, day)
+    if report.query is not None:
+        sql = (QUERIES / f"{report.query}.sql").read_text(encoding="utf-8")
+        found += warehouse.read(sql, parameters, client_id=client.id)
+    return own_rows(found, client.id)
 
 
 @dataclass(frozen=True)
@@ -55,7 +71,7 @@ def compose(name: str, client_id: str, day: date, channels: Sequence[str] = ()) 
     or combination, and WarehouseError when the marts cannot be read.
     """
     # Templates and what they need, only where something is composed: the scheduler stays small.
-    from reports import query, registry
+    from reports import registry
 
     report, client = registry.find(name), client_of(client_id)
     unknown = [channel for channel in channels if channel not in report.channels]
@@ -63,7 +79,7 @@ def compose(name: str, client_id: str, day: date, channels: Sequence[str] = ()) 
         raise ReportError(
             f"{name} has no channel {unknown[0]!r}; it has: {', '.join(report.channels)}."
         )
-    rows = query.rows(report, client, day)
+    rows = read_rows(report, client, day)
     with Outbox() as outbox:
         history = outbox.told(report.name, client.id)
     context = context_of(report, client, day, rows, history)

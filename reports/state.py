@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib import import_module
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from reports import incident_table, outbox_table
 from signalroom.connections import first_line
 from signalroom.errors import ReportError
 from signalroom.schemas import create_ops
 from signalroom.settings import target
 from signalroom.warehouse import state_engine
 
-TABLES = (outbox_table.TABLE, incident_table.TABLE)
+METADATA = sa.MetaData()
 
 
 def asking_engine() -> sa.Engine:
@@ -51,4 +51,6 @@ def prepared_engine() -> sa.Engine:
 def _make_tables(found: sa.Engine) -> None:
     with found.begin() as connection:
         create_ops(connection)
-        outbox_table.METADATA.create_all(connection, tables=TABLES)
+        import_module("reports.delivery.outbox")  # each declares its tables in METADATA
+        import_module("reports.alerts.incidents")
+        METADATA.create_all(connection)

@@ -2,14 +2,55 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from scheduler.due import Turn
 from scheduler.runs.model import Run, Step
-from scheduler.schedule import Job
+from scheduler.runs.work_ledger import WorkLedger
+from scheduler.schedule import Job, due_between
 from signalroom import clock
 from signalroom.settings import window_days
+
+# Older instants are not even recorded: nobody asks for them after so long an outage.
+HORIZON = timedelta(days=35)
+# A run that begins no later than this was not missed.
+PUNCTUAL = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One instant at which a job was due; `skipped` says why it does not run, empty: it runs."""
+
+    job: Job
+    at: datetime
+    skipped: str = ""
+
+
+def due(job: Job, last: datetime, now: datetime) -> list[Turn]:
+    """The job's instants after `last` (the last recorded one) up to `now`, oldest first."""
+    instants = [one.at for one in due_between([job], max(last, now - HORIZON), now)]
+    return [Turn(job, at, _reason(job, at, instants[-1], now)) for at in instants]
+
+
+def _reason(job: Job, at: datetime, newest: datetime, now: datetime) -> str:
+    late = now - at
+    if job.catch_up == "skip" and late > PUNCTUAL:
+        return f"missed by {_words(late)}; this job is not caught up"
+    if late > max(job.within, PUNCTUAL):
+        return f"missed by {_words(late)}, longer than the {_words(job.within)} of catch-up"
+    if job.catch_up == "latest" and at != newest:
+        return f"missed by {_words(late)}; the run of {newest:%Y-%m-%d %H:%M} UTC does its work"
+    return ""
+
+
+def _words(span: timedelta) -> str:
+    minutes = int(span.total_seconds() // 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // (24 * 60)} days"
 
 
 def scheduled(turn: Turn, instant: datetime) -> Run:
@@ -69,3 +110,27 @@ def _since(job: Job, step: str, day: date) -> date | None:
     if job.days is not None:
         return day - timedelta(days=job.days)
     return day - timedelta(days=window_days("recent", source) - 1)
+
+
+log = logging.getLogger("scheduler")
+
+
+def record_due(
+    ledger: WorkLedger, jobs: Sequence[Job], owner: str, now: datetime, instant: datetime
+) -> int:
+    """Record every run that came due up to `now` (business time); how many are new.
+
+    A job that the ledger does not know yet begins now: its past is nobody's concern.
+    """
+    until = ledger.recorded_until([job.name for job in jobs], now, owner)
+    found = 0
+    for job in jobs:
+        turns = due(job, until[job.name], now)
+        for turn in turns:
+            if ledger.record(scheduled(turn, instant)):
+                found += 1
+                said = turn.skipped or "is due"
+                log.info("%s of %s UTC %s", job.name, f"{turn.at:%Y-%m-%d %H:%M}", said)
+        if turns:  # after they are recorded: what a crash cuts off is found again
+            ledger.advance(job.name, turns[-1].at)
+    return found

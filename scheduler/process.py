@@ -20,15 +20,14 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from reports import incidents
+from reports.alerts import incidents
 from reports.alerts import policy as alert_policy
 from scheduler.execution.child import LOGS, Child, Order, Start
 from scheduler.execution.executor import Executor
-from scheduler.planning import asked
+from scheduler.planning import asked, record_due
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import read_schedule
 from scheduler.status.health import Pulse
-from scheduler.tick import record_due
 from scheduler.web.server import WebServer
 from signalroom import clock, settings
 from signalroom.errors import ConfigurationError

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from reports.messages.attachments import Sheet
 from reports.messages.table import Column, Table
 from reports.messages.text import listed
 from reports.shared.change import Movement
 from reports.shared.completeness import Completeness
 from reports.shared.figures import ABSENT, EXACT, count, money, rounded
 from reports.shared.weeks import Week
-from reports.spreadsheet import Sheet
 
 
 @dataclass(frozen=True)

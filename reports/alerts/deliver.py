@@ -10,16 +10,21 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
-from reports.alert_content import content_of
 from reports.alerts import findings as troubles
-from reports.alerts.incidents import Incidents
+from reports.alerts.incidents import Incident, Incidents
 from reports.alerts.message import addressee
 from reports.alerts.plan import telling
-from reports.alerts.targets import NAME, channels_of, entry_of, missing_variable, targets_of
+from reports.alerts.targets import (
+    NAME,
+    channels_of,
+    content_of,
+    entry_of,
+    missing_variable,
+    targets_of,
+)
 from reports.delivery.attempts import CHANNELS
 from reports.delivery.deliver import Delivery, delivery_of, send_open
 from reports.delivery.outbox import Entry, Outbox
-from reports.trouble import Incident
 from signalroom import clock
 from signalroom.errors import SignalRoomError
 

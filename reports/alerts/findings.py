@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
+from reports.alerts.incidents import ALL_CLIENTS, Trouble
 from reports.messages.text import clean, day_name, moment
 from reports.shared.figures import money
-from reports.trouble import ALL_CLIENTS, Trouble
 
 
 def build_warned(warnings: Sequence[str]) -> Trouble:

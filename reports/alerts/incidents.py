@@ -10,20 +10,104 @@ import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from reports.incident_table import TABLE
+from reports.delivery import outbox
 from reports.messages.text import clean
-from reports.state import prepared_engine
-from reports.trouble import NOTICE, SEVERITIES, Incident, Trouble
+from reports.state import METADATA, asking_engine, prepared_engine
 from signalroom import clock
 from signalroom.connections import first_line
 from signalroom.errors import ReportError
+from signalroom.instant import Instant
 from signalroom.masking import mask
+
+SEVERITIES = ("critical", "warning", "notice")  # the worst first
+ALL_CLIENTS = "*"
+NOTICE = "notice"  # the kind of what is said once and has no end
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something that is wrong. `client_id` is `*` for all; `repair` says what to do now."""
+
+    kind: str
+    client_id: str
+    subject: str
+    severity: str
+    title: str
+    detail: str
+    repair: str
+
+
+@dataclass(frozen=True)
+class Incident:
+    """A trouble's history; instants in UTC.
+
+    `count` is how often it was reported, `rounds` how often it began. `told_at` is when the last
+    new message about it was made, `due_at` when it has something to say (None: nothing),
+    `channels` where a notice goes (None: as reports/alerts.yml says).
+    """
+
+    incident_id: str
+    kind: str
+    client_id: str
+    subject: str
+    severity: str
+    title: str
+    detail: str
+    repair: str
+    channels: tuple[str, ...] | None
+    opened_at: datetime
+    last_at: datetime
+    count: int
+    rounds: int
+    settled_at: datetime | None
+    told_at: datetime | None
+    due_at: datetime | None
+    version: int
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still lasts; a notice is said once and never lasts."""
+        return self.settled_at is None
+
+    @property
+    def is_notice(self) -> bool:
+        """Whether it is a one-off message."""
+        return self.kind == NOTICE
+
+
+TABLE = sa.Table(
+    "incidents",
+    METADATA,
+    sa.Column("incident_id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("_client_id", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("repair", sa.Text, nullable=False),
+    sa.Column("channels", sa.Text),
+    sa.Column("opened_at", Instant, nullable=False),
+    sa.Column("last_at", Instant, nullable=False),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("rounds", sa.Integer, nullable=False),
+    sa.Column("settled_at", Instant),
+    sa.Column("told_at", Instant),
+    sa.Column("due_at", Instant),
+    sa.Column("version", sa.Integer, nullable=False),
+    # The fingerprint while it is open: two processes cannot open the same incident.
+    sa.Column("open_key", sa.Text, unique=True),
+    sa.Index("incidents_by_fingerprint", "kind", "_client_id", "subject"),
+    sa.Index("incidents_by_due", "due_at"),
+)
+
 
 # However often it comes and goes, at most one new message within this time.
 CALM = timedelta(hours=6)
@@ -216,3 +300,61 @@ def _words(title: str, detail: str, repair: str) -> dict[str, object]:
 def _plain(text: str, limit: int) -> str:
     # Cleaned first, so that nothing invisible hides a secret; cut last, so that none is halved.
     return clean(mask(clean(text)), limit)
+
+
+__all__ = [
+    "ALL_CLIENTS",
+    "SEVERITIES",
+    "Incident",
+    "Trouble",
+    "notice",
+    "open_incidents",
+    "report_trouble",
+    "settle_trouble",
+    "work_waits",
+]
+
+
+def report_trouble(trouble: Trouble) -> None:
+    """Open an incident, or count a repeat while one with the same fingerprint is open.
+
+    One that was settled a short while ago reopens: what flaps is one incident.
+    """
+    with Incidents() as incidents:
+        incidents.report(trouble)
+
+
+def settle_trouble(kind: str, client_id: str, subject: str) -> None:
+    """Close the incident of a fingerprint; nothing happens when none is open."""
+    with Incidents() as incidents:
+        incidents.settle(kind, client_id, subject)
+
+
+def notice(client_id: str, title: str, detail: str, channels: Sequence[str]) -> None:
+    """Have something said once, in the named channels (`slack`, `email`, `sms`)."""
+    with Incidents() as incidents:
+        incidents.notice(client_id, title, detail, channels)
+
+
+def open_incidents() -> list[Incident]:
+    """All that lasts, the worst and oldest first."""
+    with Incidents() as incidents:
+        return incidents.open()
+
+
+def work_waits() -> bool:
+    """Whether `signalroom deliver` would find something to do now; one query, nothing is made."""
+    incident, message = TABLE.c, outbox.TABLE.c
+    open_message = message.status.in_(("pending", "unknown"))
+    may_be_tried = sa.or_(message.next_at.is_(None), message.next_at <= clock.instant())
+    waits = sa.or_(
+        sa.exists().where(incident.due_at <= clock.now()),
+        sa.exists().where(open_message, may_be_tried),
+    )
+    try:
+        with asking_engine().connect() as connection:
+            return bool(connection.execute(sa.select(waits)).scalar())
+    except SQLAlchemyError as error:
+        if "no such table" in str(error) or "UndefinedTable" in str(error):
+            return False  # nothing was ever reported or sent
+        raise ReportError(f"The incidents cannot be read: {first_line(error)}") from error

@@ -10,11 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from reports.alerts.incidents import Incidents
+from reports.alerts.incidents import ALL_CLIENTS, Incident, Incidents
 from reports.messages.text import clean, moment
+from reports.model import Row, Subject, Told, refuse_foreign
 from reports.shared.completeness import Completeness
-from reports.subject import Row, Subject, Told, refuse_foreign
-from reports.trouble import ALL_CLIENTS, Incident
 from signalroom import clock
 from signalroom.clients import Client, default_client_id, registry
 

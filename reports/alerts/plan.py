@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reports.alerts.incidents import CALM
+from reports.alerts.incidents import CALM, Incident
 from reports.delivery.channels.http import parse
 from reports.delivery.outbox import OPEN, Entry
-from reports.trouble import Incident
 from signalroom import clock
 
 

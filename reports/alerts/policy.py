@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from reports.trouble import SEVERITIES
+from reports.alerts.incidents import SEVERITIES
 from signalroom import clock
 from signalroom.clients import registry
 from signalroom.errors import ConfigurationError

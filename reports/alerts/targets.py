@@ -3,19 +3,48 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reports.alert_content import edit_of, threaded
 from reports.alerts import policy as alert_policy
-from reports.alerts.message import addressee
+from reports.alerts.incidents import Incident
+from reports.alerts.message import addressee, alerts_of
 from reports.alerts.plan import Plan, edition, is_about, plan
 from reports.delivery.attempts import CHANNELS
 from reports.delivery.outbox import Entry, Outbox, hashed
-from reports.trouble import Incident
+from reports.messages.render import render
 from signalroom import clock
-from signalroom.settings import variable
+from signalroom.settings import require, variable
+
+
+def content_of(incident: Incident, channel: str, client_id: str) -> dict[str, Any]:
+    """An incident rendered for a channel of its addressee; ReportError for any other client."""
+    context = alerts_of(client_id, [incident], clock.local_date(incident.opened_at))
+    return render(channel, "alert", context, client_id)
+
+
+def edit_of(content: dict[str, Any], timestamp: str) -> dict[str, Any]:
+    """A Slack message that takes the place of an earlier one."""
+    return {**content, "ts": timestamp}
+
+
+def threaded(
+    content: dict[str, Any], incident: Incident, client_id: str, earlier: Sequence[Entry]
+) -> dict[str, Any]:
+    """An e-mail that mail programs show in one thread with the earlier ones of its incident.
+
+    Resend makes the Message-ID itself and tells nobody, so all refer to a name that the incident
+    alone has. Gmail wants the subject to stay as well: follow-ups keep it, after `Re: `.
+    """
+    domain = require("RESEND_FROM_EMAIL", client_id).rpartition("@")[2].rstrip("> ")
+    thread = f"<alert-{incident.incident_id}@{domain}>"
+    if not earlier:
+        return {**content, "headers": {"References": thread}}
+    first = str(json.loads(earlier[0].payload)["subject"])
+    headers = {"In-Reply-To": thread, "References": thread}
+    return {**content, "subject": f"Re: {first.removeprefix('Re: ')}", "headers": headers}
+
 
 NAME = "alert"
 # Alerts may have a channel of their own; the first of these that is set.

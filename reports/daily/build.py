@@ -12,10 +12,10 @@ from decimal import Decimal
 
 from reports.daily.context import Daily, Delta, Deltas, Line, TrendDay
 from reports.messages.text import clean, listed
+from reports.model import Row, Subject, Told, own_rows
 from reports.shared.completeness import EVERFLOW, REDTRACK, completeness
 from reports.shared.figures import Figures, add, apportion, count, money, percent_change
 from reports.shared.restatement import restatements, snapshot
-from reports.subject import Row, Subject, Told, own_rows
 
 TREND_DAYS = 14
 TOP = 10

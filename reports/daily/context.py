@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from reports.grid import GridLine
 from reports.messages.charts import Picture, Point, trend_picture
+from reports.messages.table import GridLine
 from reports.messages.text import day_name, short_day
 from reports.shared.completeness import Completeness
 from reports.shared.figures import Figures, count, money

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from types import ModuleType
 
-from reports.channels.outcome import Ambiguous, Later, Outcome, Refused
 from reports.delivery.channels import email, slack, sms
+from reports.delivery.channels.http import Ambiguous, Later, Outcome, Refused
 from reports.delivery.outbox import OPEN, Entry, Outbox
 from signalroom import clock
 from signalroom.masking import mask

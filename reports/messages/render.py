@@ -16,15 +16,15 @@ import jinja2
 from markupsafe import Markup
 from mjml import mjml_to_html
 
-from reports import trend
-from reports.grid import grid
+from reports.messages import table as trend
 from reports.messages import text as wording
 from reports.messages.attachments import Inline
 from reports.messages.slack_blocks import Blocks
+from reports.messages.table import grid
+from reports.model import refuse_foreign_parts
 from reports.shared import figures
 from reports.state_performance import orders
-from reports.state_tiles import state_name
-from reports.subject import refuse_foreign_parts
+from reports.state_performance.map import state_name
 from signalroom import clock
 from signalroom.errors import ReportError
 

@@ -15,15 +15,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from reports import query
-from reports.compose import context_of, messages_of
-from reports.model import Report
+from reports.compose import context_of, messages_of, read_rows
+from reports.model import Report, Row, Told, own_rows
 from reports.preview.failure import Failure, failure
 from reports.preview.scenarios import SCENARIOS, Scenario
 from reports.preview.stage import fill, stage
 from reports.preview.tables import marts
 from reports.preview.world import World
-from reports.subject import Row, Told, own_rows
 from signalroom import clock
 from signalroom.clients import Client, client, default_client_id
 from signalroom.errors import ReportError
@@ -109,7 +107,7 @@ def _owner(report: Report) -> Client:
 
 def _rows(report: Report, scenario: Scenario, owner: Client) -> list[Row]:
     if report.read is None:
-        return query.rows(report, owner, scenario.day)
+        return read_rows(report, owner, scenario.day)
     if report.query is not None or report.period != "event":
         raise ReportError(f"The gallery has no rows for what {report.name} reads beside the marts.")
     found = [one.incident(owner.id) for one in scenario.wrong or ()]
@@ -122,7 +120,7 @@ def _history(report: Report, scenario: Scenario, owner: Client, worlds: Worlds) 
         return {}
     before = scenario.told
     with stage(worlds.folder(before.world, owner), before.now):
-        rows = query.rows(report, owner, before.day)
+        rows = read_rows(report, owner, before.day)
         context = context_of(report, owner, before.day, rows, {})
         at, edition = clock.now(), context.completeness.edition
     return {

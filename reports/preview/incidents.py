@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from reports.trouble import NOTICE, Incident
+from reports.alerts.incidents import NOTICE, Incident
 from signalroom import clock
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from reports.preview.world import FIRST, RESTATED, World
 from reports.state_performance.build import S3
-from reports.state_tiles import TILES
+from reports.state_performance.map import TILES
 from signalroom import clock
 
 DAYS = 42  # that the report looks back over, and those of what was told before

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from reports.messages.text import listed, moment
-from reports.subject import Row
+from reports.model import Row
 from signalroom import clock
 
 EVERFLOW, REDTRACK = "Everflow", "RedTrack"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from reports.messages.text import day_name, listed, short_day
+from reports.model import Row
 from reports.shared.completeness import COLUMNS, Completeness, Freshness, completeness
-from reports.subject import Row
 from signalroom import clock
 
 DAYS = 7

@@ -9,18 +9,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from reports.messages.attachments import Sheet, sheet
 from reports.messages.text import clean, day_name, listed
-from reports.retold import MAIN, WHY, difference, measure
-from reports.rollup_brands import NAME_LIMIT, NO_BRAND
+from reports.model import Row, Subject, Told, own_rows
 from reports.shared.completeness import Completeness, Freshness
 from reports.shared.figures import add, apportion
-from reports.shared.restatement import restatements
+from reports.shared.restatement import MAIN, WHY, difference, measure, restatements
 from reports.shared.weeks import DAYS, Week, week_name
-from reports.spreadsheet import Sheet, sheet
 from reports.state_performance.context import States
+from reports.state_performance.map import ELSEWHERE, TILES
 from reports.state_performance.orders import Orders, together
-from reports.state_tiles import ELSEWHERE, TILES
-from reports.subject import Row, Subject, Told, own_rows
+from reports.weekly_rollup.build import NAME_LIMIT, NO_BRAND
 from signalroom import clock
 
 S3 = "S3 export"

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from reports.messages.attachments import Sheet
 from reports.messages.charts import Picture
 from reports.messages.table import Column, Table
 from reports.shared.change import Movement
 from reports.shared.completeness import Completeness
 from reports.shared.figures import ABSENT, count, money
 from reports.shared.weeks import Week
-from reports.spreadsheet import Sheet
-from reports.state_performance.map import map_in_letters, map_picture
+from reports.state_performance.map import map_in_letters, map_picture, state_name
 from reports.state_performance.orders import Orders, percent, together
-from reports.state_tiles import state_name
 
 MOST = 20
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from reports.messages.attachments import Sheet
 from reports.messages.charts import Picture, Point, trend_picture
 from reports.messages.table import Column, Table
 from reports.messages.text import short_day
@@ -13,7 +14,6 @@ from reports.shared.change import Movement
 from reports.shared.completeness import Completeness
 from reports.shared.figures import Figures
 from reports.shared.weeks import Week
-from reports.spreadsheet import Sheet
 
 LABEL = 15
 

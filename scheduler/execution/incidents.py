@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from reports import incidents
+from reports.alerts import incidents
 from scheduler.runs.model import Run, Step
 from scheduler.schedule import Job
 from signalroom.errors import SignalRoomError

@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from scheduler import retries
 from scheduler.execution import results as outcomes
+from scheduler.execution import results as retries
 from scheduler.execution.child import Order, Start, Worker, last_line
 from scheduler.execution.incidents import Troubles, run_over
 from scheduler.execution.results import Answer, Outcome

@@ -12,8 +12,7 @@ from typing import Any, Self
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from scheduler.ledger_table import BEATS, METADATA, RUNS, STEPS
-from scheduler.runs.model import OPEN_RUNS, Beat, Run, Step
+from scheduler.runs.model import BEATS, METADATA, OPEN_RUNS, RUNS, STEPS, Beat, Run, Step
 from signalroom.connections import first_line
 from signalroom.errors import WarehouseError
 from signalroom.schemas import create_ops

@@ -15,9 +15,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from scheduler.ledger_table import BEATS, RUNS, STEPS
 from scheduler.runs.ledger import BEAT, Ledger
-from scheduler.runs.model import Run
+from scheduler.runs.model import BEATS, RUNS, STEPS, Run
 
 LEASE = timedelta(seconds=60)
 _INSERTS: Mapping[str, Callable[[sa.Table], Any]] = {

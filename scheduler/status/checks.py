@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from reports.alerts import findings as troubles
-from reports.incidents import Trouble, open_incidents, report_trouble, settle_trouble
+from reports.alerts.incidents import Trouble, open_incidents, report_trouble, settle_trouble
 from scheduler.schedule import read_schedule
 from scheduler.status.freshness import read_facts
 from signalroom import clock, warehouse

@@ -15,9 +15,8 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from scheduler.agenda import last_due
 from scheduler.runs.ledger import Ledger
-from scheduler.schedule import Job
+from scheduler.schedule import Job, last_due
 from signalroom import clock
 from signalroom.clients import active_clients
 from signalroom.connections import duckdb_connection, duckdb_path, first_line, postgres_connection

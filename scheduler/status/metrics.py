@@ -21,7 +21,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
-from scheduler.ledger_table import RUNS, STEPS
+from scheduler.runs.model import RUNS, STEPS
 from scheduler.schedule import Job
 from scheduler.status.freshness import Facts
 from scheduler.status.status import Status, read_status
@@ -114,7 +114,7 @@ def _warehouse(status: Status, facts: Facts) -> Iterator[Metric]:
 
 def _history() -> Iterator[Metric]:
     """Sums over all that the ledger and the outbox keep."""
-    from reports.outbox_table import TABLE as OUTBOX
+    from reports.delivery.outbox import TABLE as OUTBOX
 
     engine = state_engine()
     if target() == "postgres":

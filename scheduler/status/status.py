@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from scheduler.agenda import next_due
 from scheduler.runs.ledger import Ledger
 from scheduler.runs.model import Beat, Run, Step
 from scheduler.runs.owner import has_died
-from scheduler.schedule import Job, read_schedule
+from scheduler.schedule import Job, next_due, read_schedule
 from scheduler.status.freshness import Facts, read_facts
 from signalroom import clock
 from signalroom.connections import first_line
@@ -25,7 +24,7 @@ from signalroom.errors import SignalRoomError
 from signalroom.masking import mask
 
 if TYPE_CHECKING:
-    from reports.trouble import Incident
+    from reports.alerts.incidents import Incident
 
 STALE_AFTER = timedelta(minutes=3)
 # What ending a hung step and starting the next one takes.
@@ -142,7 +141,7 @@ def read_status(runs: int = 3, facts: Callable[[Sequence[Job]], Facts] = read_fa
     except SignalRoomError as error:
         unreadable.append(f"Freshness and dead letters: {mask(first_line(error))}")
     try:
-        from reports.incidents import open_incidents
+        from reports.alerts.incidents import open_incidents
 
         incidents = tuple(open_incidents())
     except (SignalRoomError, SQLAlchemyError) as error:

@@ -12,8 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from reports.delivery.outbox import TABLE
 from reports.messages.attachments import with_data_uris
-from reports.outbox_table import TABLE
 from signalroom.connections import first_line
 from signalroom.errors import WarehouseError
 from signalroom.settings import target

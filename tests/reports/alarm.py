@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from reports.alerts import deliver as alerting
+from reports.alerts.incidents import Trouble, report_trouble, settle_trouble
 from reports.delivery.deliver import Delivery
-from reports.delivery.outbox import Entry, Outbox
-from reports.incidents import Trouble, report_trouble, settle_trouble
-from reports.outbox_table import TABLE
+from reports.delivery.outbox import TABLE, Entry, Outbox
 from sandbox import Agency
 from sandbox.stage import Message
 from signalroom import clock

@@ -11,12 +11,10 @@ from typing import Any
 import pytest
 from bs4 import BeautifulSoup
 
-from reports.alerts.incidents import Incidents
+from reports.alerts.incidents import Incident, Incidents, report_trouble
 from reports.alerts.message import Alerts, alerts_of, duration
-from reports.incidents import report_trouble
 from reports.messages.render import render
 from reports.messages.text import GSM_BASIC, GSM_EXTENDED, septets
-from reports.trouble import Incident
 from signalroom.errors import ReportError
 from tests.reports.alarm import Alarm, trouble
 from tests.reports.reading import email_text, slack_text

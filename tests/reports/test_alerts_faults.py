@@ -10,7 +10,7 @@ from slack_sdk import WebClient
 
 from reports.alerts import deliver as alerting
 from reports.alerts import policy as alert_policy
-from reports.incidents import open_incidents, work_waits
+from reports.alerts.incidents import open_incidents, work_waits
 from tests.reports.alarm import EMAILS, PHONES, SLACK, Alarm, statuses
 from tests.reports.reading import slack_text
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reports.alerts.incidents import CALM
-from reports.incidents import notice, work_waits
+from reports.alerts.incidents import CALM, notice, work_waits
 from tests.reports.alarm import EMAILS, EVERYONE, PHONES, SLACK, Alarm
 from tests.reports.reading import slack_text
 

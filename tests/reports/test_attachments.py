@@ -15,8 +15,7 @@ from PIL import Image
 
 from reports import Rendered, compose, deliver
 from reports.delivery.channels import http
-from reports.messages.attachments import with_data_uris
-from reports.spreadsheet import cell, sheet
+from reports.messages.attachments import cell, sheet, with_data_uris
 from sandbox import Agency
 from sandbox.faults import Kind
 from tests.reports.post import Post, statuses

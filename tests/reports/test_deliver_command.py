@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 
 from cli.main import signalroom
 from reports.alerts import policy as alert_policy
+from reports.alerts.incidents import open_incidents
 from reports.delivery.outbox import Outbox, hashed
-from reports.incidents import open_incidents
 from scheduler.process import Resident
 from signalroom.errors import ConfigurationError
 from signalroom.settings import home

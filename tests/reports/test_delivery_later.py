@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from reports import deliver, deliver_pending
+from reports.alerts.incidents import work_waits
 from reports.delivery.outbox import Outbox
-from reports.incidents import work_waits
 from signalroom import clock
 from tests.reports.post import Post, rows, statuses
 

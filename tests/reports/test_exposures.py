@@ -7,7 +7,7 @@ import sqlglot
 import yaml
 from sqlglot import exp
 
-from reports.query import QUERIES
+from reports.compose import QUERIES
 from reports.registry import REPORTS
 from signalroom.settings import root
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from reports import compose, outbox_table, render_report
+from reports import compose, render_report
+from reports.delivery import outbox as outbox_table
 from reports.registry import REPORTS, find
 from signalroom.errors import ConfigurationError, ReportError, WarehouseError
 from tests.reports.world import DAY, Day, Marts

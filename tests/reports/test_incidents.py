@@ -11,8 +11,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from reports.alerts.incidents import CALM, REFRESH, Incidents
-from reports.incidents import (
+from reports.alerts.incidents import (
+    CALM,
+    REFRESH,
+    Incident,
+    Incidents,
     Trouble,
     notice,
     open_incidents,
@@ -20,7 +23,6 @@ from reports.incidents import (
     settle_trouble,
     work_waits,
 )
-from reports.trouble import Incident
 from signalroom.errors import ReportError
 from tests.support.warehouse import Warehouse, empty_warehouse
 

@@ -6,10 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from reports import compose, query, registry
+from reports import compose, registry
+from reports.compose import read_rows
 from reports.daily import build as daily
+from reports.model import Subject, Told
 from reports.shared.restatement import restatements
-from reports.subject import Subject, Told
 from signalroom.clients import client
 from tests.reports.world import DAY, Affiliate, Day, Marts
 
@@ -103,7 +104,7 @@ def test_many_changed_days_do_not_flood_the_message() -> None:
 
 def test_a_day_never_reported_is_not_called_changed(marts: Marts) -> None:
     marts.load(Day(), Day((Affiliate("Blue Bench", 1, "5.00"),), YESTERDAY))
-    rows = query.rows(registry.find("daily_ccw"), client("713"), DAY)
+    rows = read_rows(registry.find("daily_ccw"), client("713"), DAY)
     subject = Subject("daily_ccw", "CCW daily", "713", "CCW", DAY)
     context = daily.build(subject, rows, {YESTERDAY: Told(AT, "complete", BEFORE)})
     assert set(context.told) == {"2026-11-17", "2026-11-18"}

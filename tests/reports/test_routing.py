@@ -12,9 +12,10 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
 
-from reports import deliver, query, render_report
+from reports import deliver, render_report
+from reports.compose import read_rows
+from reports.model import refuse_foreign_parts
 from reports.registry import REPORTS
-from reports.subject import refuse_foreign_parts
 from signalroom import warehouse
 from signalroom.clients import client
 from signalroom.errors import ReportError
@@ -98,7 +99,7 @@ def test_row_of_another_client_stops_every_report(
     if report.read is not None:
         report = replace(report, read=lambda *_: foreign)
     with pytest.raises(ReportError, match="nothing was rendered"):
-        query.rows(report, client("713"), DAY)
+        read_rows(report, client("713"), DAY)
 
 
 def test_alert_of_one_client_never_reaches_another(alarm: Alarm) -> None:

@@ -14,7 +14,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from reports import Rendered, compose
-from reports.state_tiles import COLUMNS, NAMES, ROWS, TILES
+from reports.state_performance.map import COLUMNS, NAMES, ROWS, TILES
 from tests.reports.reading import email_text, number, slack_text
 from tests.reports.test_slack_limits import assert_within_limits
 from tests.reports.weeks_world import SUNDAY, State, WeekMarts, restated

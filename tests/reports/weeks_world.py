@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
-from reports import Rendered, query, registry
-from reports.compose import context_of, messages_of
-from reports.subject import Told
+from reports import Rendered, registry
+from reports.compose import context_of, messages_of, read_rows
+from reports.model import Told
 from signalroom.clients import client as client_of
 from signalroom.settings import root
 from tests.support.warehouse import Warehouse
@@ -222,7 +222,7 @@ def restated(name: str, before: Rendered, edition: str = "complete") -> Rendered
         date.fromisoformat(day): Told(LOADED_AT, edition, figures)
         for day, figures in before.told.items()
     }
-    rows = query.rows(report, client, before.asked)
+    rows = read_rows(report, client, before.asked)
     context = context_of(report, client, before.asked, rows, told)
     messages = messages_of(report, client, before.asked, context, report.channels)
     return replace(before, messages=messages, context=context, told=context.told)

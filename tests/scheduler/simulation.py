@@ -17,9 +17,9 @@ from zoneinfo import ZoneInfo
 
 from scheduler.execution.child import Child, Order
 from scheduler.execution.executor import Executor
+from scheduler.planning import record_due
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job
-from scheduler.tick import record_due
 
 ZONE = ZoneInfo("America/New_York")
 BODIES = Path(__file__).with_name("bodies.sh")

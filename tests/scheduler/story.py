@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from ingest import loads
-from reports import incidents
+from reports.alerts import incidents
 from reports.delivery.outbox import Entry, Outbox
 from scheduler.runs.model import Run, Step
 from scheduler.runs.work_ledger import WorkLedger

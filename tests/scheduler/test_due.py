@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.due import due
+from scheduler.planning import due, record_due
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job, read_schedule
-from scheduler.tick import record_due
 from signalroom import clock
 
 JOBS = {job.name: job for job in read_schedule()}

@@ -8,9 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from reports import incidents
-from scheduler import retries
+from reports.alerts import incidents
 from scheduler.execution import child
+from scheduler.execution import results as retries
 from signalroom import clock, settings
 from tests.scheduler.bench import DAY, PULL, Bench, begun, is_gone
 

@@ -8,8 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from scheduler.due import Turn
-from scheduler.planning import asked, scheduled
+from scheduler.planning import Turn, asked, scheduled
 from scheduler.runs.model import Run
 from scheduler.runs.work_ledger import LEASE, WorkLedger
 from signalroom import clock

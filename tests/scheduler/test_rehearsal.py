@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reports import incidents
+from reports.alerts import incidents
 from signalroom import clock
 from signalroom.errors import ConfigurationError
 from tests.scheduler.bench import PULL, Bench, is_gone

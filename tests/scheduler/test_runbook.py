@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.incidents import open_incidents
+from reports.alerts.incidents import open_incidents
 from scheduler.runs.ledger import Ledger
 from scheduler.status import health
 from scheduler.web.messages import last_reports

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.agenda import due_between, last_due, next_due
-from scheduler.schedule import read_schedule
+from scheduler.schedule import due_between, last_due, next_due, read_schedule
 from tests.support.processes import signalroom_cli
 
 SCHEDULE = """

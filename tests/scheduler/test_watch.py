@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reports.alerts import findings as troubles
-from reports.incidents import open_incidents
+from reports.alerts.incidents import open_incidents
 from scheduler.status import checks as watch
 from tests.support.warehouse import Warehouse, empty_warehouse
 

@@ -9,9 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from scheduler.agenda import due_between
 from scheduler.runs.model import Run
-from scheduler.schedule import Job, read_schedule
+from scheduler.schedule import Job, due_between, read_schedule
 from tests.scheduler.simulation import ZONE, Life, expected
 
 pytestmark = [pytest.mark.slow, pytest.mark.deep, pytest.mark.timeout(900)]

@@ -17,7 +17,7 @@ from ingest.replacement import landing_by_day
 from ingest.sources.everflow.clicks import clicks_landing
 from ingest.sources.everflow.client import TimeZones, connect
 from ingest.sources.everflow.conversions import conversions_landing
-from ingest.sources.everflow.daily import daily_rows
+from ingest.sources.everflow.daily_stats import daily_rows
 from ingest.sources.everflow.lists import list_landing
 from ingest.sources.everflow.settings import (
     CLICK_DAYS_KEPT,

@@ -11,11 +11,11 @@ from __future__ import annotations
 from ingest.landing import FileRecord, Landing, Plan, Pull, Row, Source
 from ingest.privacy.rows import Protection
 from ingest.replacement import landing_whole
-from ingest.sources.google_sheets import header
+from ingest.sources.google_sheets import table as header
+from ingest.sources.google_sheets.client import Spreadsheets
 from ingest.sources.google_sheets.ranges import SheetRange, ranges, refuse_shared_tabs
 from ingest.sources.google_sheets.settings import META_COLUMNS, REQUIRED
 from ingest.sources.google_sheets.table import Table, table_of
-from ingest.sources.google_sheets.values import Spreadsheets
 from ingest.tables import read_tables
 from ingest.values import TEXT_TYPE
 

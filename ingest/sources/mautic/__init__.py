@@ -14,8 +14,7 @@ from ingest.http import VendorClient
 from ingest.landing import Landing, Plan, Pull, Source
 from ingest.sources.mautic.client import base_url, connect, total_of
 from ingest.sources.mautic.settings import LISTS, PAGE_ROWS, REQUIRED, RESOURCES
-from ingest.sources.mautic.stats import PATH, question, stats_landing
-from ingest.sources.mautic.tables import ORDER, list_landing
+from ingest.sources.mautic.tables import ORDER, PATH, list_landing, question, stats_landing
 from ingest.tables import read_tables
 from ingest.windows import days
 

@@ -1,7 +1,6 @@
 """Mautic: constants."""
 
-from ingest.columns import FLAG_TYPE, INSTANT_TYPE, Field
-from ingest.entries import Shape
+from ingest.columns import FLAG_TYPE, INSTANT_TYPE, Field, Shape
 from ingest.values import COUNT_TYPE, DATE_TYPE, TEXT_TYPE
 
 REQUIRED = ("MAUTIC_BASE_URL", "MAUTIC_CLIENT_ID", "MAUTIC_CLIENT_SECRET")

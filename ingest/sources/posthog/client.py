@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, quote, urljoin, urlsplit
 
-from ingest.columns import by_key
-from ingest.entries import Entries
+from ingest.columns import Entries, by_key
 from ingest.http import VendorClient
 from ingest.landing import Landing, Pull
 from ingest.replacement import landing_whole

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ingest.entries import Entries
+from ingest.columns import Entries
 from ingest.http import VendorClient
 from ingest.landing import Landing, Pull, Row, Window
 from ingest.replacement import landing_by_day

@@ -1,7 +1,6 @@
 """PostHog: constants."""
 
-from ingest.columns import FLAG_TYPE, INSTANT_TYPE, Field
-from ingest.entries import Shape
+from ingest.columns import FLAG_TYPE, INSTANT_TYPE, Field, Shape
 from ingest.http import RateLimit
 from ingest.values import COUNT_TYPE, DATE_TYPE, MONEY_TYPE, TEXT_TYPE
 

@@ -11,8 +11,7 @@ from ingest.columns import text_columns
 from ingest.http import VendorClient
 from ingest.landing import Landing, Plan, Pull, Row, Source
 from ingest.replacement import landing_by_day
-from ingest.sources.redtrack.client import connect, daily_rows
-from ingest.sources.redtrack.lists import list_landing
+from ingest.sources.redtrack.client import connect, daily_rows, list_landing
 from ingest.sources.redtrack.settings import (
     COLUMNS,
     CONTROLLED,

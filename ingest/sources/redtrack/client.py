@@ -6,12 +6,16 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from ingest.columns import read_fields, text, unknown_fields
+from ingest.columns import by_key, columns_of, read_fields, text, text_columns, unknown_fields
 from ingest.http import VendorClient
-from ingest.landing import Pull, Row, Window
+from ingest.landing import Landing, Pull, Row, Window
+from ingest.privacy.rows import Protection
+from ingest.replacement import landing_whole
 from ingest.sources.redtrack.settings import (
+    CLIENT_COLUMN,
     COLUMNS,
     DERIVED,
+    LISTS,
     METRICS,
     PAGE_CAP,
     PAGE_ROWS,
@@ -113,3 +117,23 @@ def _row(client_id: str, entry: dict[str, Any], window: Window) -> Row:
         "source_alias": text(entry.get("source_alias")),
         **read_fields(entry, METRICS, f"redtrack for client {client_id}, {day}"),
     }
+
+
+def list_landing(http: VendorClient, pull: Pull, table: str) -> Landing:
+    """The whole list, as it is now; deleted campaigns stand in it with their status."""
+    fields = LISTS[table]
+    where = f"redtrack for client {pull.client_id}, {table}"
+    rows: list[Row] = []
+    for entry in entries(http, pull, f"/{table}", {}, table):
+        row = {"_client_id": pull.client_id, **read_fields(entry, fields, where)}
+        if row["id"] is None:
+            raise AnswerError(
+                f"redtrack for client {pull.client_id}: one of the {table} has no id; nothing was "
+                "loaded."
+            )
+        rows.append({**row, **unknown_fields(entry, fields)})
+    pull.say(f"{len(rows):,} {table}")
+    protection = Protection("redtrack", table, pull.client_id)
+    kept = protection.rows(by_key(rows, "id"))
+    declared = protection.columns({**CLIENT_COLUMN, **columns_of(fields)})
+    return landing_whole(table, pull, kept, {**declared, **text_columns(kept, declared)})

@@ -12,11 +12,9 @@ from typing import Any
 
 from ingest.landing import Landing, Plan, Pull, Source
 from ingest.privacy.policy import Policy, policy, salt
-from ingest.sources.s3_exports.bucket import Bucket
-from ingest.sources.s3_exports.file import rules_digest
-from ingest.sources.s3_exports.listing import Listing, list_files
+from ingest.sources.s3_exports.bucket import Bucket, Listing, list_files
+from ingest.sources.s3_exports.file import Reading, rules_digest
 from ingest.sources.s3_exports.location import Prefix, place, refuse_shared_prefixes
-from ingest.sources.s3_exports.reading import Reading
 from ingest.sources.s3_exports.settings import (
     KNOWN_COLUMNS,
     MERGE_KEY,

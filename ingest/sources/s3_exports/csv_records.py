@@ -13,8 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TextIO
 
-from ingest.sources.s3_exports.errors import RefusedError, WaitingError
-from ingest.sources.s3_exports.settings import MAX_CELL_BYTES, MAX_RECORD_BYTES, TELLING_WIDTH
+from ingest.sources.s3_exports.settings import (
+    MAX_CELL_BYTES,
+    MAX_RECORD_BYTES,
+    TELLING_WIDTH,
+    RefusedError,
+    WaitingError,
+)
 
 csv.field_size_limit(MAX_CELL_BYTES)  # of the process; the module's own limit is an eighth of it
 ESCAPED_BYTES = re.compile("[\ud800-\udfff]")

@@ -15,8 +15,13 @@ from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import Any
 
-from ingest.sources.s3_exports.errors import RefusedError, WaitingError
-from ingest.sources.s3_exports.settings import MAX_EXPANDED_BYTES, MAX_RATIO, RATIO_FROM_BYTES
+from ingest.sources.s3_exports.settings import (
+    MAX_EXPANDED_BYTES,
+    MAX_RATIO,
+    RATIO_FROM_BYTES,
+    RefusedError,
+    WaitingError,
+)
 
 GZIP = b"\x1f\x8b"
 ZIP = b"PK\x03\x04"

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 from ingest.sources.s3_exports.csv_records import Lines, LongRecordError
 from ingest.sources.s3_exports.download import Content
-from ingest.sources.s3_exports.errors import RefusedError, WaitingError
 from ingest.sources.s3_exports.settings import (
     KNOWN_COLUMNS,
     MAX_COLUMNS,
     META_COLUMNS,
     REQUIRED_COLUMNS,
+    RefusedError,
+    WaitingError,
 )
 
 BOM = b"\xef\xbb\xbf"

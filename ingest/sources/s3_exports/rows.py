@@ -12,10 +12,9 @@ import pyarrow.compute as pc
 
 from ingest.privacy.cards import CardScan
 from ingest.privacy.policy import Hasher, Policy, salt
-from ingest.sources.s3_exports.errors import RefusedError
 from ingest.sources.s3_exports.fast_csv import Batch
 from ingest.sources.s3_exports.header import Header
-from ingest.sources.s3_exports.settings import KNOWN_COLUMNS
+from ingest.sources.s3_exports.settings import KNOWN_COLUMNS, RefusedError
 
 AMOUNT = "total_amount"
 PLAIN_AMOUNT = "^-?[0-9]{1,12}([.][0-9]{1,18})?$"

@@ -1,9 +1,32 @@
 """S3 exports: constants."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Any
 
 from ingest.values import COUNT_TYPE, DATE_TYPE, TEXT_TYPE
+
+
+class NotLoadedError(Exception):
+    """A file that is left out of this load."""
+
+
+class WaitingError(NotLoadedError):
+    """The file is empty or cut off: what is missing may still come."""
+
+
+class RefusedError(NotLoadedError):
+    """The file is complete, but not fit to be loaded."""
+
+
+class ChangedError(NotLoadedError):
+    """The file was replaced between the listing and the reading."""
+
+
+class AbnormalError(Exception):
+    """The fast reader met something that only the tolerant one can tell apart."""
+
 
 REQUIRED = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "S3_BUCKET_NAME")
 DEFAULT_PREFIXES = "orders-create,orders-update,prospects-create"

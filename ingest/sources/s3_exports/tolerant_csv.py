@@ -13,7 +13,6 @@ from ingest.privacy.cards import hide
 from ingest.privacy.policy import Policy
 from ingest.sources.s3_exports.csv_records import Record, records
 from ingest.sources.s3_exports.download import Content
-from ingest.sources.s3_exports.errors import RefusedError
 from ingest.sources.s3_exports.fast_csv import Batch
 from ingest.sources.s3_exports.header import Header
 from ingest.sources.s3_exports.settings import (
@@ -22,6 +21,7 @@ from ingest.sources.s3_exports.settings import (
     MAX_REJECTED,
     MAX_REJECTED_SHARE,
     TOLERANT_BATCH_ROWS,
+    RefusedError,
 )
 
 UNPRINTABLE = re.compile("[\0\ud800-\udfff]")

@@ -8,8 +8,15 @@ from typing import Any
 import resend
 from resend.exceptions import ResendError
 
-from reports.channels.outcome import Ambiguous, Later, Refused
-from reports.delivery.channels.http import NOT_REACHED, ResendHttp, parse, wait_from
+from reports.delivery.channels.http import (
+    NOT_REACHED,
+    Ambiguous,
+    Later,
+    Refused,
+    ResendHttp,
+    parse,
+    wait_from,
+)
 from reports.delivery.outbox import Entry
 from signalroom import clock
 from signalroom.settings import require

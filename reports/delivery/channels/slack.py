@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from reports.channels.outcome import Ambiguous
-from reports.channels import slack_files
-from reports.delivery.channels.http import parse
+from reports.delivery.channels import slack_api as slack_files
+from reports.delivery.channels.http import Ambiguous, parse
 from reports.delivery.channels.slack_api import Declined, call
 from reports.delivery.outbox import Entry
 

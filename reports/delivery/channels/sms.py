@@ -11,8 +11,15 @@ import httpx
 from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.rest import Client
 
-from reports.channels.outcome import Ambiguous, Later, Refused
-from reports.delivery.channels.http import NOT_REACHED, TwilioHttp, parse, wait_from
+from reports.delivery.channels.http import (
+    NOT_REACHED,
+    Ambiguous,
+    Later,
+    Refused,
+    TwilioHttp,
+    parse,
+    wait_from,
+)
 from reports.delivery.outbox import Entry
 from signalroom.settings import require
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from ingest.sources.s3_exports import bucket as bucket_module
-from ingest.sources.s3_exports import reading
+from ingest.sources.s3_exports import file as reading
 from signalroom.errors import AnswerError, ConfigurationError, CredentialsError, SourceError
 from tests.ingest.s3_exports.conftest import CREATE, Bench, Faults, export, failure, orders
 
