@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import reports
 from reports import compose, render_report
-from reports.delivery import outbox as outbox_table
 from reports.registry import REPORTS, find
 from signalroom.errors import ConfigurationError, ReportError, WarehouseError
 from tests.reports.world import DAY, Day, Marts
@@ -78,9 +78,9 @@ def test_one_report_is_the_other_with_another_parameter() -> None:
 
 
 def test_every_report_has_its_query_and_templates() -> None:
-    folder = Path(outbox_table.__file__).parent
+    folder = Path(reports.__file__).parent
     for report in REPORTS.values():
         assert report.query is None or (folder / "queries" / f"{report.query}.sql").exists()
         assert report.query or report.read, report.name
         for channel in report.channels:
-            assert list((folder / "templates").glob(f"{report.templates}.{channel}*.j2"))
+            assert list((folder / "messages/templates").glob(f"{report.templates}.{channel}*.j2"))

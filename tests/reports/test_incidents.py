@@ -208,9 +208,9 @@ def test_unknown_severity_is_refused(time_here: Time) -> None:
 
 def test_asking_for_work_loads_no_vendor_library_and_makes_nothing(time_here: Time) -> None:
     program = (
-        "import sys; from reports.incidents import work_waits; print(work_waits());"
+        "import sys; from reports.alerts.incidents import work_waits; print(work_waits());"
         "heavy = {'slack_sdk', 'resend', 'twilio', 'jinja2', 'mjml', 'duckdb', 'dlt', 'dbt',"
-        " 'httpx', 'matplotlib', 'reports.delivery', 'reports.registry'};"
+        " 'httpx', 'matplotlib', 'reports.delivery.deliver', 'reports.registry'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
     asked = subprocess.run(
