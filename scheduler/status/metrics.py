@@ -17,7 +17,7 @@ from prometheus_client.core import (
     Metric,
     SummaryMetricFamily,
 )
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -33,11 +33,12 @@ ReadFacts = Callable[[Sequence[Job]], Facts]
 Samples = list[tuple[Sequence[str], float]]
 
 
-def exposition(facts: ReadFacts) -> tuple[str, str]:
-    """Content type and text of /metrics."""
+def exposition(facts: ReadFacts, accept: str = "") -> tuple[str, str]:
+    """Content type and text of /metrics, in the format that the Accept header asks for."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Now(facts))
-    return CONTENT_TYPE_LATEST, generate_latest(registry).decode()
+    encode, content_type = choose_encoder(accept)
+    return content_type, encode(registry).decode()
 
 
 class _Now(Collector):

@@ -146,7 +146,8 @@ class Handler(BaseHTTPRequestHandler):
             elif path == "/metrics":
                 from scheduler.status.metrics import exposition
 
-                self._send(HTTPStatus.OK, *exposition(self.server.facts))
+                accept = self.headers.get("Accept", "")
+                self._send(HTTPStatus.OK, *exposition(self.server.facts, accept))
             else:
                 html = page.mail(path.removeprefix("/reports/"))
                 if html is None:

@@ -44,6 +44,19 @@ def value(text: str) -> Value:
     return one
 
 
+def test_a_scraper_gets_the_format_it_asks_for(
+    module_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prometheus asks for OpenMetrics first; curl asks for nothing."""
+    module_warehouse.activate(monkeypatch)
+    kind, text = exposition(read_facts, "application/openmetrics-text;version=1.0.0,*/*;q=0.1")
+    assert kind.startswith("application/openmetrics-text; version=1.0.0")
+    assert text.endswith("# EOF\n")
+    kind, text = exposition(read_facts, "*/*")
+    assert kind.startswith("text/plain; version=")
+    assert "# EOF" not in text
+
+
 def test_runs_and_steps_are_counted_and_timed(value: Value) -> None:
     assert value("runs_total", job="hourly", status="done") == 1
     assert value("runs_total", job="hourly", status="running") == 1
