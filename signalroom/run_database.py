@@ -1,0 +1,95 @@
+"""The run database: run history, outbox and incidents.
+
+On `postgres` it is the warehouse itself (schema `ops`); on `duckdb` an SQLite file beside it, since
+DuckDB admits one writing process only.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from signalroom import migrations
+from signalroom.connections import first_line, postgres_settings
+from signalroom.errors import WarehouseError
+from signalroom.schemas import create_closed
+from signalroom.settings import home, target
+
+WAIT_S = 30.0
+IN_OPS: dict[str | None, str | None] = {None: "ops"}
+
+
+def engine(**options: Any) -> sa.Engine:
+    """A new engine, its tables in schema `ops` where there are schemas; nothing is created."""
+    found = sa.create_engine(_url(), **_options(), **options)
+    if found.dialect.name == "sqlite":
+        sa.event.listen(found, "connect", _write_ahead)
+        return found
+    return found.execution_options(schema_translate_map=IN_OPS)
+
+
+def reading_engine() -> sa.Engine:
+    """An engine to ask one thing now and then: known to its database already, nothing kept open."""
+    return _reading_engine(_url())
+
+
+@cache
+def _reading_engine(url: sa.URL) -> sa.Engine:
+    return engine(poolclass=sa.NullPool)
+
+
+def prepared_engine() -> sa.Engine:
+    """A new engine whose tables are up to date.
+
+    Raises WarehouseError when the database is away, ConfigurationError where newer code changed it
+    in a way that this version cannot work with.
+    """
+    found = engine()
+    try:
+        with found.begin() as connection:
+            execute, name = migrations.executing(connection), found.dialect.name
+            is_current = migrations.is_current(execute, name, "runs")
+            if is_current and name != "sqlite":
+                create_closed(execute, "ops")  # someone may have opened it since
+        if not is_current:
+            with found.begin() as connection:
+                if name == "sqlite":
+                    connection.exec_driver_sql("begin immediate")
+                migrations.migrate(migrations.executing(connection), name, "runs")
+    except SQLAlchemyError as error:
+        found.dispose()
+        raise WarehouseError(f"The run database cannot be opened: {first_line(error)}") from error
+    except BaseException:
+        found.dispose()
+        raise
+    return found
+
+
+def _url() -> sa.URL:
+    if target() == "duckdb":
+        return sa.URL.create("sqlite", database=str(home() / "state.sqlite"))
+    found = postgres_settings()
+    return sa.URL.create(
+        "postgresql+psycopg2",
+        username=found["user"],
+        password=found["password"],
+        host=found["host"],
+        port=int(found["port"]),
+        database=found["dbname"],
+        query={"sslmode": found["sslmode"], "connect_timeout": found["connect_timeout"]},
+    )
+
+
+def _options() -> dict[str, Any]:
+    if target() == "duckdb":
+        return {"connect_args": {"timeout": WAIT_S}}
+    return {"pool_pre_ping": True}
+
+
+def _write_ahead(connection: Any, _: object) -> None:
+    """Readers and a writer do not wait for one another; a commit outlives the process's end."""
+    connection.execute("pragma journal_mode = wal")
+    connection.execute("pragma synchronous = normal")

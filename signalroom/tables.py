@@ -1,0 +1,282 @@
+"""Every table of ours, on any of the three engines: one METADATA, which migrations keep up to date.
+
+WAREHOUSE tables lie in schema `ops` of the warehouse, beside the rows that they speak of; the
+others in the run database: schema `ops` again on PostgreSQL, an SQLite file beside DuckDB. Rows
+that concern all clients have `*` as their `_client_id`.
+
+A new table is defined here and needs no step; a new column goes to the end of its table and needs
+a step in `signalroom.migrations`, whose docstring says how.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+Database = Literal["warehouse", "runs"]
+METADATA = sa.MetaData()
+WAREHOUSE: dict[str, Any] = {"info": {"database": "warehouse"}}
+ALL_CLIENTS = "*"
+
+
+class Instant(sa.TypeDecorator[datetime]):
+    """An aware instant; SQLite, which keeps no zone, is given and gives back UTC."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None or dialect.name != "sqlite":
+            return value
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _text(name: str) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False)
+
+
+def _instant(name: str) -> sa.Column[datetime]:
+    return sa.Column(name, Instant, nullable=False)
+
+
+def _for_all_clients() -> sa.Column[str]:
+    return sa.Column("_client_id", sa.Text, server_default=ALL_CLIENTS)
+
+
+def tables(database: Database) -> list[sa.Table]:
+    """The tables of the warehouse, or those of the run database; `migrations` is in both."""
+    return [
+        table
+        for table in METADATA.sorted_tables
+        if table is MIGRATIONS or table.info.get("database", "runs") == database
+    ]
+
+
+MIGRATIONS = sa.Table(
+    "migrations",
+    METADATA,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    _text("name"),
+    sa.Column("is_breaking", sa.Boolean, nullable=False),
+    _instant("applied_at"),
+    _for_all_clients(),
+)
+
+# --- the run database: runs and their steps, messages, incidents -------------------------------
+
+RUNS = sa.Table(
+    "runs",
+    METADATA,
+    sa.Column("run_id", sa.Text, primary_key=True),
+    sa.Column("dedupe_key", sa.Text, nullable=False, unique=True),
+    _text("job"),
+    _instant("scheduled_for"),
+    sa.Column("day", sa.Date, nullable=False),
+    _text("trigger"),
+    _text("status"),
+    sa.Column("owner", sa.Text),
+    sa.Column("leased_until", Instant),
+    _instant("created_at"),
+    sa.Column("started_at", Instant),
+    sa.Column("finished_at", Instant),
+    sa.Column("resume_at", Instant),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("error", sa.Text),
+    sa.Index("runs_by_job", "job", "scheduled_for"),
+    sa.Index("runs_by_status", "status"),
+)
+
+STEPS = sa.Table(
+    "steps",
+    METADATA,
+    sa.Column("run_id", sa.Text, sa.ForeignKey(RUNS.c.run_id), primary_key=True),
+    sa.Column("step", sa.Text, primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False),
+    _text("status"),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("since", sa.Date),  # the first day that the pull covers, also when it is resumed
+    sa.Column("started_at", Instant),
+    sa.Column("finished_at", Instant),
+    sa.Column("next_at", Instant),
+    sa.Column("rows", sa.BigInteger),
+    _text("detail"),
+    sa.Column("error", sa.Text),
+    sa.Column("log", sa.Text),
+)
+
+BEATS = sa.Table(
+    "beats",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    _instant("at"),
+    _text("owner"),
+    sa.Column("pid", sa.Integer, nullable=False),
+    _instant("started_at"),
+)
+
+OUTBOX = sa.Table(
+    "outbox",
+    METADATA,
+    sa.Column("dedupe_key", sa.Text, primary_key=True),
+    _text("report"),
+    _text("_client_id"),
+    sa.Column("period", sa.Date, nullable=False),
+    _text("edition"),
+    sa.Column("number", sa.Integer, nullable=False),
+    _text("channel"),
+    _text("recipient"),
+    _text("payload"),
+    _text("payload_hash"),
+    _text("told"),
+    _text("status"),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("provider_id", sa.Text),
+    sa.Column("reason", sa.Text),
+    _instant("created_at"),
+    sa.Column("next_at", Instant),
+    sa.Column("sent_at", Instant),
+    sa.Index("outbox_by_period", "report", "_client_id", "period"),
+)
+
+INCIDENTS = sa.Table(
+    "incidents",
+    METADATA,
+    sa.Column("incident_id", sa.Text, primary_key=True),
+    _text("kind"),
+    _text("_client_id"),
+    _text("subject"),
+    _text("severity"),
+    _text("title"),
+    _text("detail"),
+    _text("repair"),
+    sa.Column("channels", sa.Text),
+    _instant("opened_at"),
+    _instant("last_at"),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("rounds", sa.Integer, nullable=False),
+    sa.Column("settled_at", Instant),
+    sa.Column("told_at", Instant),
+    sa.Column("due_at", Instant),
+    sa.Column("version", sa.Integer, nullable=False),
+    # The fingerprint while it is open: two processes cannot open the same incident.
+    sa.Column("open_key", sa.Text, unique=True),
+    sa.Index("incidents_by_fingerprint", "kind", "_client_id", "subject"),
+    sa.Index("incidents_by_due", "due_at"),
+)
+
+# --- the warehouse: what was loaded, beside the rows --------------------------------------------
+
+SCHEMAS = sa.Table(  # schemas that a load of ours made
+    "schemas",
+    METADATA,
+    _text("schema_name"),
+    _instant("claimed_at"),
+    _for_all_clients(),
+    **WAREHOUSE,
+)
+
+ORIGIN = sa.Table(  # one row, real or simulated: made-up rows never stand beside real ones
+    "origin", METADATA, _text("origin"), _for_all_clients(), **WAREHOUSE
+)
+
+SOURCES = sa.Table(
+    "sources",
+    METADATA,
+    sa.Column("_client_id", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True),
+    _text("state"),  # on, off or paused
+    _instant("since"),
+    sa.Column("until", Instant),  # when a pause ends by itself
+    sa.Column("reason", sa.Text),
+    **WAREHOUSE,
+)
+
+LOADS = sa.Table(
+    "loads",
+    METADATA,
+    _text("_client_id"),
+    _text("source"),
+    _text("table_name"),
+    sa.Column("load_id", sa.Text),
+    _instant("loaded_at"),
+    _instant("as_of"),
+    sa.Column("window_start", sa.Date),
+    sa.Column("window_end", sa.Date),
+    sa.Column("row_count", sa.BigInteger, nullable=False),
+    **WAREHOUSE,
+)
+
+CONTROL_TOTALS = sa.Table(
+    "control_totals",
+    METADATA,
+    _text("_client_id"),
+    _text("source"),
+    _text("table_name"),
+    _text("partition_key"),
+    sa.Column("day", sa.Date),
+    _text("measure"),
+    sa.Column("total", sa.Numeric(38, 18), nullable=False),
+    _instant("as_of"),
+    sa.Column("is_closed", sa.Boolean, nullable=False),
+    _instant("loaded_at"),
+    sa.Column("digest", sa.Text),
+    **WAREHOUSE,
+)
+
+FILE_LEDGER = sa.Table(
+    "file_ledger",
+    METADATA,
+    _text("_client_id"),
+    _text("source"),
+    _text("table_name"),
+    _text("file_name"),
+    _text("etag"),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    _instant("modified_at"),
+    sa.Column("row_count", sa.BigInteger, nullable=False),
+    sa.Column("rejected_rows", sa.BigInteger, nullable=False),
+    sa.Column("header", sa.Text),
+    _text("status"),
+    sa.Column("reason", sa.Text),
+    sa.Column("load_id", sa.Text),
+    _instant("loaded_at"),
+    **WAREHOUSE,
+)
+
+BACKFILL_SLICES = sa.Table(
+    "backfill_slices",
+    METADATA,
+    _text("_client_id"),
+    _text("source"),
+    sa.Column("window_start", sa.Date, nullable=False),
+    sa.Column("window_end", sa.Date, nullable=False),
+    sa.Column("slice_start", sa.Date, nullable=False),
+    sa.Column("slice_end", sa.Date, nullable=False),
+    _instant("done_at"),
+    **WAREHOUSE,
+)
+
+DEAD_LETTERS = sa.Table(
+    "dead_letters",
+    METADATA,
+    _text("dead_letter_id"),
+    _text("_client_id"),
+    _text("source"),
+    _text("table_name"),
+    _text("partition_key"),
+    sa.Column("line_number", sa.BigInteger),
+    _text("reason"),
+    sa.Column("payload", sa.Text),
+    sa.Column("load_id", sa.Text),
+    _instant("created_at"),
+    sa.Column("resolved_at", Instant),
+    sa.Column("resolution", sa.Text),
+    **WAREHOUSE,
+)
