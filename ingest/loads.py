@@ -16,52 +16,21 @@ from typing import Any
 from ingest.landing import ControlTotal, KnownFile, Landing, Pull, Row
 from signalroom import clock
 from signalroom.errors import ConfigurationError
-from signalroom.schemas import create_closed
+from signalroom.migrations import prepare_warehouse
 from signalroom.warehouse import Execute, transaction
 
-TABLES = {
-    "schemas": "schema_name text not null, claimed_at timestamptz not null",  # made by us
-    "origin": "origin text not null",  # one row: made-up rows never stand beside real ones
-    "loads": """
-        _client_id text not null, source text not null, table_name text not null,
-        load_id text, loaded_at timestamptz not null, as_of timestamptz not null,
-        window_start date, window_end date, row_count bigint not null""",
-    "control_totals": """
-        _client_id text not null, source text not null, table_name text not null,
-        partition_key text not null, day date, measure text not null,
-        total decimal(38, 18) not null, as_of timestamptz not null, is_closed boolean not null,
-        loaded_at timestamptz not null, digest text""",
-    "file_ledger": """
-        _client_id text not null, source text not null, table_name text not null,
-        file_name text not null, etag text not null, size_bytes bigint not null,
-        modified_at timestamptz not null, row_count bigint not null, rejected_rows bigint not null,
-        header text, status text not null, reason text, load_id text,
-        loaded_at timestamptz not null""",
-    "backfill_slices": """
-        _client_id text not null, source text not null, window_start date not null,
-        window_end date not null, slice_start date not null, slice_end date not null,
-        done_at timestamptz not null""",
-    "dead_letters": """
-        dead_letter_id text not null, _client_id text not null, source text not null,
-        table_name text not null, partition_key text not null, line_number bigint,
-        reason text not null, payload text, load_id text, created_at timestamptz not null,
-        resolved_at timestamptz, resolution text""",
-}
 ROWS_PER_INSERT = 200
 WHERE = "_client_id = :_client_id and source = :source and table_name = :table_name"
 
 
 def prepare() -> None:
-    """Create the ledger's tables where they are missing.
+    """Bring the tables of `ops` up to date.
 
     Raises ConfigurationError where made-up rows of the simulated agency would meet real ones.
     """
     ours = "simulated" if os.environ.get("SIGNALROOM_SANDBOX") else "real"
+    prepare_warehouse()
     with transaction() as execute:
-        execute("create schema if not exists ops")
-        create_closed(execute, "ops")
-        for name, columns in TABLES.items():
-            execute(f"create table if not exists ops.{name} ({columns})")
         found = execute("select origin from ops.origin")
         if not found:
             execute("insert into ops.origin (origin) values (:ours)", {"ours": ours})

@@ -7,14 +7,14 @@ by its own macros (transform/macros/privileges.sql).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from signalroom.settings import schema_prefix, target
-from signalroom.warehouse import BUILT_SCHEMAS, Execute, Row, schema, transaction
+from signalroom.warehouse import BUILT_SCHEMAS, Execute, schema, transaction
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    pass
 
 # The roles of the public interface, beside PostgreSQL's own PUBLIC.
 WEB_ROLES = "('anon', 'authenticated')"
@@ -73,14 +73,3 @@ def exposed(sources: Iterable[str]) -> list[str]:
             for row in execute(UNGUARDED, {"schema": marts})
         ]
     return found
-
-
-def create_ops(connection: Connection) -> None:
-    """The schema of run history and outbox, for whoever works on `state_engine()`."""
-    from sqlalchemy import text
-
-    def execute(sql: str, params: Mapping[str, object] | None = None) -> list[Row]:
-        result = connection.execute(text(sql), params or {})
-        return [dict(row) for row in result.mappings()] if result.returns_rows else []
-
-    create_closed(execute, "ops")

@@ -1,4 +1,4 @@
-"""The one place that chooses the warehouse: dlt's destination, the readers, the state database.
+"""The one place that chooses the warehouse: dlt's destination, and the readers.
 
 dbt follows the same two variables in profiles.yml (SIGNALROOM_TARGET, SIGNALROOM_HOME).
 """
@@ -18,14 +18,12 @@ from signalroom.connections import (
     postgres_settings,
 )
 from signalroom.errors import WarehouseError
-from signalroom.settings import home, require, schema_prefix, target
+from signalroom.settings import require, schema_prefix, target
 
 if TYPE_CHECKING:
     from dlt.common.destination.reference import Destination
-    from sqlalchemy import Engine
 
 BUILT_SCHEMAS = frozenset({"staging", "intermediate", "marts", "reference"})
-STATE_WAIT_S = 30.0
 Row = dict[str, Any]
 
 
@@ -158,36 +156,3 @@ def transaction() -> Iterator[Execute]:
 
 def _query_failure(within: str, error: Exception) -> str:
     return f"The query over schema {within} failed: {first_line(error)}. Has it been built?"
-
-
-def state_engine() -> Engine:
-    """Engine of the database for run history and outbox.
-
-    On postgres the warehouse itself (schema `ops`); on duckdb an SQLite file beside it, since
-    DuckDB admits one writing process only.
-    """
-    from sqlalchemy import URL, create_engine, event
-
-    if target() == "duckdb":
-        engine = create_engine(
-            f"sqlite:///{home() / 'state.sqlite'}", connect_args={"timeout": STATE_WAIT_S}
-        )
-        event.listen(engine, "connect", _write_ahead)
-        return engine
-    found = postgres_settings()
-    url = URL.create(
-        "postgresql+psycopg2",
-        username=found["user"],
-        password=found["password"],
-        host=found["host"],
-        port=int(found["port"]),
-        database=found["dbname"],
-        query={"sslmode": found["sslmode"], "connect_timeout": found["connect_timeout"]},
-    )
-    return create_engine(url, pool_pre_ping=True)
-
-
-def _write_ahead(connection: Any, _: object) -> None:
-    """Readers and a writer do not wait for one another; a commit outlives the process's end."""
-    connection.execute("pragma journal_mode = wal")
-    connection.execute("pragma synchronous = normal")

@@ -1,4 +1,4 @@
-"""Incidents in the state database: opened, counted, reopened, settled; each change at once.
+"""Incidents in the run database: opened, counted, reopened, settled; each change at once.
 
 Times are business time (clock.now), of which the messages speak. A row carries a version: a change
 that another process overtook is not made, and its caller looks again.
@@ -17,17 +17,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from reports.delivery import outbox
 from reports.messages.text import clean
-from reports.state import METADATA, asking_engine, prepared_engine
 from signalroom import clock
 from signalroom.connections import first_line
 from signalroom.errors import ReportError
-from signalroom.instant import Instant
 from signalroom.masking import mask
+from signalroom.run_database import prepared_engine, reading_engine
+from signalroom.tables import ALL_CLIENTS, OUTBOX
+from signalroom.tables import INCIDENTS as TABLE
 
 SEVERITIES = ("critical", "warning", "notice")  # the worst first
-ALL_CLIENTS = "*"
 NOTICE = "notice"  # the kind of what is said once and has no end
 
 
@@ -82,33 +81,6 @@ class Incident:
         return self.kind == NOTICE
 
 
-TABLE = sa.Table(
-    "incidents",
-    METADATA,
-    sa.Column("incident_id", sa.Text, primary_key=True),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("_client_id", sa.Text, nullable=False),
-    sa.Column("subject", sa.Text, nullable=False),
-    sa.Column("severity", sa.Text, nullable=False),
-    sa.Column("title", sa.Text, nullable=False),
-    sa.Column("detail", sa.Text, nullable=False),
-    sa.Column("repair", sa.Text, nullable=False),
-    sa.Column("channels", sa.Text),
-    sa.Column("opened_at", Instant, nullable=False),
-    sa.Column("last_at", Instant, nullable=False),
-    sa.Column("count", sa.Integer, nullable=False),
-    sa.Column("rounds", sa.Integer, nullable=False),
-    sa.Column("settled_at", Instant),
-    sa.Column("told_at", Instant),
-    sa.Column("due_at", Instant),
-    sa.Column("version", sa.Integer, nullable=False),
-    # The fingerprint while it is open: two processes cannot open the same incident.
-    sa.Column("open_key", sa.Text, unique=True),
-    sa.Index("incidents_by_fingerprint", "kind", "_client_id", "subject"),
-    sa.Index("incidents_by_due", "due_at"),
-)
-
-
 # However often it comes and goes, at most one new message within this time.
 CALM = timedelta(hours=6)
 # How often a message that stands is brought up to date with the number of repeats.
@@ -119,7 +91,7 @@ Key = tuple[str, str, str]
 
 
 class Incidents:
-    """The incidents in the state database; use it as a context manager."""
+    """The incidents in the run database; use it as a context manager."""
 
     def __init__(self) -> None:
         self._engine = prepared_engine()
@@ -344,7 +316,7 @@ def open_incidents() -> list[Incident]:
 
 def work_waits() -> bool:
     """Whether `signalroom deliver` would find something to do now; one query, nothing is made."""
-    incident, message = TABLE.c, outbox.TABLE.c
+    incident, message = TABLE.c, OUTBOX.c
     open_message = message.status.in_(("pending", "unknown"))
     may_be_tried = sa.or_(message.next_at.is_(None), message.next_at <= clock.instant())
     waits = sa.or_(
@@ -352,7 +324,7 @@ def work_waits() -> bool:
         sa.exists().where(open_message, may_be_tried),
     )
     try:
-        with asking_engine().connect() as connection:
+        with reading_engine().connect() as connection:
             return bool(connection.execute(sa.select(waits)).scalar())
     except SQLAlchemyError as error:
         if "no such table" in str(error) or "UndefinedTable" in str(error):

@@ -18,34 +18,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from reports.model import Told
-from reports.state import METADATA, prepared_engine
 from signalroom import clock
-from signalroom.instant import Instant
-
-TABLE = sa.Table(
-    "outbox",
-    METADATA,
-    sa.Column("dedupe_key", sa.Text, primary_key=True),
-    sa.Column("report", sa.Text, nullable=False),
-    sa.Column("_client_id", sa.Text, nullable=False),
-    sa.Column("period", sa.Date, nullable=False),
-    sa.Column("edition", sa.Text, nullable=False),
-    sa.Column("number", sa.Integer, nullable=False),
-    sa.Column("channel", sa.Text, nullable=False),
-    sa.Column("recipient", sa.Text, nullable=False),
-    sa.Column("payload", sa.Text, nullable=False),
-    sa.Column("payload_hash", sa.Text, nullable=False),
-    sa.Column("told", sa.Text, nullable=False),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("provider_id", sa.Text),
-    sa.Column("reason", sa.Text),
-    sa.Column("created_at", Instant, nullable=False),
-    sa.Column("next_at", Instant),
-    sa.Column("sent_at", Instant),
-    sa.Index("outbox_by_period", "report", "_client_id", "period"),
-)
-
+from signalroom.run_database import prepared_engine
+from signalroom.tables import OUTBOX as TABLE
 
 # Longer than any attempt can last: a row claimed this long ago belongs to a process that died.
 LEASE = timedelta(seconds=120)
@@ -82,7 +57,7 @@ class Entry:
 
 
 class Outbox:
-    """The outbox in the state database: PostgreSQL's schema ops, or SQLite beside DuckDB."""
+    """The outbox in the run database: PostgreSQL's schema ops, or SQLite beside DuckDB."""
 
     def __init__(self) -> None:
         self._engine = prepared_engine()

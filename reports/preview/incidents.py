@@ -25,7 +25,7 @@ class Wrong:
     rounds: int = 1
 
     def incident(self, client_id: str) -> Incident:
-        """As the state database would give it, seen from business time."""
+        """As the run database would give it, seen from business time."""
         now = clock.now()
         opened_at = now - timedelta(minutes=self.ago)
         settled_at = None if self.lasted is None else opened_at + timedelta(minutes=self.lasted)

@@ -1,6 +1,6 @@
 """The ledger: every run that was ever due, its steps, and who works on it.
 
-In the state database, beside the outbox. Each change is one statement that says what it expects,
+In the run database, beside the outbox. Each change is one statement that says what it expects,
 so that two schedulers on one ledger do nothing twice.
 """
 
@@ -10,14 +10,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
 
-from scheduler.runs.model import BEATS, METADATA, OPEN_RUNS, RUNS, STEPS, Beat, Run, Step
-from signalroom.connections import first_line
-from signalroom.errors import WarehouseError
-from signalroom.schemas import create_ops
-from signalroom.settings import target
-from signalroom.warehouse import state_engine
+from scheduler.runs.model import OPEN_RUNS, Beat, Run, Step
+from signalroom.run_database import prepared_engine
+from signalroom.tables import BEATS, RUNS, STEPS
 
 BEAT = "scheduler"
 
@@ -29,18 +25,7 @@ class Ledger:
     """
 
     def __init__(self) -> None:
-        self._engine = state_engine()
-        if target() == "postgres":
-            self._engine = self._engine.execution_options(schema_translate_map={None: "ops"})
-        try:
-            with self._engine.begin() as connection:
-                if target() == "postgres":
-                    # two processes that create the same at the same moment would both fail
-                    connection.execute(sa.text("select pg_advisory_xact_lock(713, 6)"))
-                    create_ops(connection)
-                METADATA.create_all(connection)
-        except SQLAlchemyError as error:
-            raise WarehouseError(f"The run ledger cannot be opened: {first_line(error)}") from error
+        self._engine = prepared_engine()
 
     def __enter__(self) -> Self:
         return self

@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from scheduler.runs.ledger import BEAT, Ledger
-from scheduler.runs.model import BEATS, RUNS, STEPS, Run
+from scheduler.runs.model import Run
+from signalroom.tables import BEATS, RUNS, STEPS
 
 LEASE = timedelta(seconds=60)
 _INSERTS: Mapping[str, Callable[[sa.Table], Any]] = {

@@ -21,13 +21,13 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
-from scheduler.runs.model import RUNS, STEPS
 from scheduler.schedule import Job
 from scheduler.status.freshness import Facts
 from scheduler.status.status import Status, read_status
 from signalroom.errors import SignalRoomError
+from signalroom.run_database import prepared_engine
 from signalroom.settings import target
-from signalroom.warehouse import state_engine
+from signalroom.tables import OUTBOX, RUNS, STEPS
 
 ReadFacts = Callable[[Sequence[Job]], Facts]
 Samples = list[tuple[Sequence[str], float]]
@@ -115,25 +115,16 @@ def _warehouse(status: Status, facts: Facts) -> Iterator[Metric]:
 
 def _history() -> Iterator[Metric]:
     """Sums over all that the ledger and the outbox keep."""
-    from reports.delivery.outbox import TABLE as OUTBOX
-
-    engine = state_engine()
-    if target() == "postgres":
-        engine = engine.execution_options(schema_translate_map={None: "ops"})
+    engine = prepared_engine()
     try:
         with engine.connect() as connection:
-            tables = sa.inspect(connection).get_table_names(
-                schema="ops" if target() == "postgres" else None
-            )
             runs = connection.execute(_sums(RUNS, RUNS.c.job)).all()
             steps = connection.execute(_sums(STEPS, STEPS.c.step)).all()
-            sent: Sequence[Any] = ()
-            if OUTBOX.name in tables:
-                sent = connection.execute(
-                    sa.select(OUTBOX.c.channel, OUTBOX.c.status, sa.func.count())
-                    .group_by(OUTBOX.c.channel, OUTBOX.c.status)
-                    .order_by(OUTBOX.c.channel, OUTBOX.c.status)
-                ).all()
+            sent: Sequence[Any] = connection.execute(
+                sa.select(OUTBOX.c.channel, OUTBOX.c.status, sa.func.count())
+                .group_by(OUTBOX.c.channel, OUTBOX.c.status)
+                .order_by(OUTBOX.c.channel, OUTBOX.c.status)
+            ).all()
     finally:
         engine.dispose()
     yield from _durations("run", "job", runs)

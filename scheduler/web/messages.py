@@ -12,12 +12,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from reports.delivery.outbox import TABLE
 from reports.messages.attachments import with_data_uris
 from signalroom.connections import first_line
 from signalroom.errors import WarehouseError
-from signalroom.settings import target
-from signalroom.warehouse import state_engine
+from signalroom.run_database import prepared_engine
+from signalroom.tables import OUTBOX as TABLE
 
 ALERT = "alert"
 # `*bold*` and `_italic_` of Slack, around whole words.
@@ -58,15 +57,9 @@ def message(key: str) -> Message | None:
 
 
 def _messages(query: sa.Select[Any]) -> list[Message]:
-    engine = state_engine()
-    schema = None
-    if target() == "postgres":
-        schema = "ops"
-        engine = engine.execution_options(schema_translate_map={None: schema})
+    engine = prepared_engine()
     try:
         with engine.connect() as connection:
-            if not sa.inspect(connection).has_table(TABLE.name, schema=schema):
-                return []
             return [_message(row) for row in connection.execute(query).mappings()]
     except SQLAlchemyError as error:
         raise WarehouseError(f"The outbox cannot be read: {first_line(error)}") from error

@@ -51,7 +51,7 @@ def report(marts: Marts) -> Compose:
 def alarm(
     tmp_path: Path, start_agency: Callable[..., Agency], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Alarm]:
-    """An empty state database, and an agency to which alerts are sent."""
+    """An empty run database, and an agency to which alerts are sent."""
     with empty_warehouse("duckdb", tmp_path / "home", None) as warehouse:
         warehouse.activate(monkeypatch)
         yield Alarm(start_agency(), monkeypatch)

@@ -266,7 +266,7 @@ def test_a_ledger_that_goes_away_is_a_readable_answer(
     monkeypatch.setenv("SIGNALROOM_HOME", str(home))
     page = client.get("/")
     assert page.status_code == 200
-    assert "The run ledger cannot be opened" in page.text
+    assert "The run database cannot be opened" in page.text
     assert "the run ledger cannot be read now" in page.text
     assert "no scheduler has begun" not in page.text
     metrics = client.get("/metrics")
