@@ -15,6 +15,7 @@ from sandbox.ledger import Truth
 from sandbox.limits import Caps
 from sandbox.orders.book import OrderBook
 from sandbox.orders.delivery import Deliveries, Delivery
+from sandbox.quirks import Quirks
 from sandbox.scenarios import world_of
 from sandbox.server import Server
 from sandbox.stage import Message, Stage, Vendor
@@ -85,6 +86,11 @@ class Agency:
     @property
     def vendors(self) -> tuple[str, ...]:
         return tuple(vendor.name for vendor in self._vendors)
+
+    @property
+    def quirks(self) -> Quirks:
+        """Behavior of vendors that a test may switch on."""
+        return self.stage.quirks
 
     @property
     def clients(self) -> tuple[str, ...]:

@@ -80,6 +80,21 @@ class Cell(NamedTuple):
     hidden: Window | None  # when Everflow does not show this row, its conversions included
 
 
+class Adjustment(NamedTuple):
+    """A manual correction of a day's totals; no single conversion shows it."""
+
+    adjustment_id: int
+    known_at: int
+    affiliate_id: int
+    advertiser_id: int
+    offer_id: int
+    clicks: int
+    conversions: int
+    payout: Decimal
+    revenue: Decimal
+    notes: str
+
+
 class Cost(NamedTuple):
     known_at: int
     total: Decimal
@@ -113,6 +128,7 @@ class DayLog(NamedTuple):
     conversions: tuple[Conversion, ...]
     spend: tuple[Spend, ...]
     emptied: Window | None  # when Everflow shows nothing at all of the day
+    adjustments: tuple[Adjustment, ...] = ()
 
 
 def cost_of(spend: Spend, now: int) -> Decimal:

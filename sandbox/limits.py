@@ -18,8 +18,12 @@ class Caps:
     everflow_page: int = 2_000  # largest page of conversions
     redtrack_reports_per_minute: int = 20
     redtrack_page: int = 1_000
+    redtrack_list_page: int = 1_000  # campaigns, sources, offers; no document states it
+    redtrack_conversions_page: int = 10_000
     sheets_reads_per_minute: int = 60  # for each user
-    posthog_per_minute: int = 240
+    posthog_per_minute: int = 240  # queries and events
+    posthog_queries_per_hour: int = 120  # without the organization's queries feature
+    posthog_lists_per_minute: int = 480  # feature flags and experiments
     posthog_rows: int = 50_000  # of one query
     posthog_events_page: int = 1_000
     mautic_token_s: float = 3_600.0  # life of a token, on the real clock

@@ -16,7 +16,8 @@ Header = tuple[tuple[str, str], ...]  # what stands in the sheet, and the column
 
 SERIAL_ZERO = date(1899, 12, 30)
 SPREADSHEETS = {"713": "1sandboxTargetsOf713", "cti": "1sandboxTargetsOfCti"}
-ERRORS = ("#N/A", "#REF!", "#DIV/0!")
+# "Loading..." fills a cell while its import has not come; it is no value either
+ERRORS = ("#N/A", "#REF!", "#DIV/0!", "Loading...")
 
 TARGETS: Header = (
     ("Month", "month"), ("Channel / Brand", "channel_brand"), ("Target", "target"),
@@ -32,8 +33,11 @@ EDITED = datetime(2026, 11, 18, 15, 0, tzinfo=BUSINESS_ZONE)
 SHORTENED = datetime(2026, 11, 24, 9, 0, tzinfo=BUSINESS_ZONE)
 
 
-def grids(client: str, now: datetime) -> dict[str, Grid]:
-    """The tabs of the client's spreadsheet, header first; a tab without a cell is an empty list."""
+def grids(client: str, now: datetime, is_loading: bool = False) -> dict[str, Grid]:
+    """The tabs of the client's spreadsheet, header first; a tab without a cell is an empty list.
+
+    `is_loading`: an import that fills the column of targets has not come yet.
+    """
     targets: Grid = [
         ["2026-09", "email", 1200],
         [date(2026, 10, 1), "CCW", 800.5, None, 'ask Ann, "soon"'],
@@ -48,6 +52,8 @@ def grids(client: str, now: datetime) -> dict[str, Grid]:
         targets.append(["2027-01", "email", 1500])
     if now >= SHORTENED:
         del targets[1:4]
+    if is_loading:
+        targets = [[*row[:2], "Loading...", *row[3:]] if row else row for row in targets]
     found: dict[str, Grid] = {"Targets": [[label for label, _ in TARGETS], *targets]}
     if client == "713":
         budgets: Grid = [

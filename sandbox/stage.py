@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sandbox.clock import Calendar, LimitClock
 from sandbox.limits import Caps
+from sandbox.quirks import Quirks
 from sandbox.world import World
 
 if TYPE_CHECKING:
@@ -66,6 +67,10 @@ class Stage:
     limit_clock: LimitClock
     caps: Caps = field(default_factory=Caps)
     mailbox: Mailbox = field(default_factory=Mailbox)
+
+    @property
+    def quirks(self) -> Quirks:
+        return self.world.quirks
 
     def now(self) -> int:
         return self.calendar.epoch()

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from sandbox.clock import day_bounds, local_day
+from sandbox.quirks import Quirks
 from sandbox.traffic import DAY, HOUR, Dice
 
 MICRO = 1_000_000
@@ -36,8 +37,9 @@ class Event(NamedTuple):
 
 
 class Visits:
-    def __init__(self, dice: Dice, is_empty: bool) -> None:
+    def __init__(self, dice: Dice, quirks: Quirks, is_empty: bool) -> None:
         self._dice = dice
+        self._quirks = quirks
         self._is_empty = is_empty
         self._lock = threading.Lock()
         self._days: dict[tuple[str, date], tuple[Event, ...]] = {}
@@ -81,7 +83,9 @@ class Visits:
 
     def experiments(self, client: str, now: int) -> list[dict[str, Any]]:
         """`experiments` as the API gives them; each ends in its time."""
-        return [_experiment(flag, now) for flag in self.flags(client, now)[:3]]
+        archived = self._quirks.posthog_archived
+        found = [_experiment(flag, now) for flag in self.flags(client, now)[:3]]
+        return [row | {"archived": row["id"] in archived} for row in found]
 
 
 def _event(rng: random.Random, at: int, place: int) -> Event:

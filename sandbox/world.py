@@ -12,6 +12,7 @@ from datetime import date
 from sandbox.cast import Profile, client_ids, profile_of
 from sandbox.events import DayLog
 from sandbox.mailing import Mailing
+from sandbox.quirks import Quirks
 from sandbox.spend import spend_of
 from sandbox.traffic import traffic_of
 from sandbox.visits import Visits
@@ -23,7 +24,8 @@ class World:
     def __init__(self, seed: int, make_day: "DayMaker | None" = None, orders: bool = True) -> None:
         self.seed = seed
         self.has_orders = orders
-        self.visits = Visits(self, is_empty=not orders)
+        self.quirks = Quirks()
+        self.visits = Visits(self, self.quirks, is_empty=not orders)
         self.mailing = Mailing(self, is_empty=not orders)
         self.profiles = {client: profile_of(client) for client in client_ids()}
         self._make_day = make_day or busy_day

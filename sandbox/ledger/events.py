@@ -1,16 +1,22 @@
 """Single events that a complete pull of Everflow must leave behind."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from sandbox.cast import Profile
 from sandbox.clicks import clicks_of
 from sandbox.clock import local_day
 from sandbox.events import DayLog, state_of
 from sandbox.ledger.rows import Row
+from sandbox.quirks import CURRENCY_RATES
 
 
-def conversions(log: DayLog, profile: Profile, now: int) -> list[Row]:
-    """`everflow.conversions` of one business day: base conversions that are booked and shown."""
+def conversions(log: DayLog, profile: Profile, now: int, currency: str = "USD") -> list[Row]:
+    """`everflow.conversions` of one business day: base conversions that are booked and shown.
+
+    Amounts are in the network's own currency.
+    """
+    rate = Decimal(CURRENCY_RATES[currency])
     if log.emptied is not None and log.emptied.covers(now):
         return []
     labels = {(cell.affiliate_id, cell.advertiser_id): cell.label for cell in log.cells}
@@ -43,13 +49,33 @@ def conversions(log: DayLog, profile: Profile, now: int) -> list[Row]:
                 "advertiser_label": advertiser.label,
                 "offer_id": row.offer_id,
                 "offer_label": dict(advertiser.offers)[row.offer_id],
-                "payout": state.payout,
-                "revenue": state.revenue,
-                "sale_amount": row.sale_amount,
-                "currency_id": "USD",
+                "payout": state.payout * rate,
+                "revenue": state.revenue * rate,
+                "sale_amount": row.sale_amount * rate,
+                "currency_id": currency,
             }
         )
     return rows
+
+
+def adjustments(log: DayLog, now: int) -> list[Row]:
+    """`everflow.adjustments` of one business day."""
+    return [
+        {
+            "_client_id": log.client,
+            "date": log.day,
+            "network_reporting_adjustment_id": row.adjustment_id,
+            "affiliate_id": row.affiliate_id,
+            "offer_id": row.offer_id,
+            "clicks": row.clicks,
+            "conversions": row.conversions,
+            "payout": row.payout,
+            "revenue": row.revenue,
+            "notes": row.notes,
+        }
+        for row in log.adjustments
+        if row.known_at <= now
+    ]
 
 
 def clicks(log: DayLog, now: int) -> list[Row]:

@@ -12,7 +12,14 @@ from typing import Any
 from sandbox.clock import day_bounds, local_day
 from sandbox.ledger.rows import Row
 from sandbox.mailing import Contact, Mailing, Sent
-from sandbox.vendors.mautic_rows import changed_at, custom_fields, points
+from sandbox.quirks import Quirks
+from sandbox.vendors.mautic_rows import (
+    changed_at,
+    custom_fields,
+    has_zero_date,
+    is_own,
+    points,
+)
 from sandbox.visits import MICRO, Event, Visits
 from sandbox.world import World
 
@@ -29,6 +36,7 @@ class MarketingTruth:
         self.client = client
         self.days = days
         self._now = now
+        self._quirks = world.quirks
         self._visits, self._mailing = world.visits, world.mailing
 
     @cached_property
@@ -49,7 +57,7 @@ class MarketingTruth:
     @cached_property
     def mautic_contacts(self) -> list[Row]:
         """`mautic.contacts`"""
-        return contacts(self._mailing, self.client, self._now)
+        return contacts(self._mailing, self.client, self._now, self._quirks)
 
     @cached_property
     def mautic_emails(self) -> list[Row]:
@@ -115,9 +123,19 @@ def _list_row(row: dict[str, Any], dates: tuple[str, ...], blank: tuple[str, ...
     return found
 
 
-def contacts(mailing: Mailing, client: str, now: int) -> list[Row]:
-    """`mautic.contacts`"""
-    return [_contact(client, row, now) for row in mailing.contacts(now)] if client == "713" else []
+def contacts(mailing: Mailing, client: str, now: int, quirks: Quirks) -> list[Row]:
+    """`mautic.contacts`: those that the key may see; a zero date is no date"""
+    if client != "713":
+        return []
+    found = [
+        _contact(client, row, now)
+        for row in mailing.contacts(now)
+        if is_own(row.contact_id) or not quirks.mautic_own_contacts_only
+    ]
+    if quirks.mautic_zero_dates:
+        nothing = {"date_modified": None, "last_active": None}
+        found = [row | nothing if has_zero_date(int(str(row["id"]))) else row for row in found]
+    return found
 
 
 def _contact(client: str, contact: Contact, now: int) -> Row:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from sandbox.clock import day_bounds
 from sandbox.events import (
+    Adjustment,
     Cell,
     Conversion,
     DayLog,
@@ -30,11 +31,17 @@ def daily_stats(log: DayLog, now: int, labels: dict[int, str]) -> list[Row]:
         name = (conversion.affiliate_id, conversion.advertiser_id)
         booked.setdefault(name, []).append(conversion)
     rows = []
+    corrected: dict[tuple[int, int], list[Adjustment]] = {}
+    for adjustment in log.adjustments:
+        if adjustment.known_at <= now:
+            name = (adjustment.affiliate_id, adjustment.advertiser_id)
+            corrected.setdefault(name, []).append(adjustment)
     for cell in log.cells:
         if cell.hidden is not None and cell.hidden.covers(now):
             continue
-        conversions = booked.get((cell.affiliate_id, cell.advertiser_id), [])
-        row = _stat(cell, conversions, log.day, now)
+        name = (cell.affiliate_id, cell.advertiser_id)
+        conversions = booked.get(name, [])
+        row = _stat(cell, conversions, corrected.get(name, []), log.day, now)
         # a conversion on hold counts nowhere, yet its row is there
         is_shown = any(state_of(conversion, now) for conversion in conversions)
         if is_shown or any(value for name, value in row.items() if name not in _KEYS):
@@ -47,7 +54,13 @@ def daily_stats(log: DayLog, now: int, labels: dict[int, str]) -> list[Row]:
 _KEYS = {"date", "affiliate_id", "affiliate_label", "advertiser_id"}
 
 
-def _stat(cell: Cell, conversions: Sequence[Conversion], day: date, now: int) -> Row:
+def _stat(
+    cell: Cell,
+    conversions: Sequence[Conversion],
+    adjustments: Sequence[Adjustment],
+    day: date,
+    now: int,
+) -> Row:
     approved, scrubbed = [], 0
     for conversion in conversions:
         state = state_of(conversion, now)
@@ -56,13 +69,16 @@ def _stat(cell: Cell, conversions: Sequence[Conversion], day: date, now: int) ->
         elif state is not None and state.status == "rejected":
             scrubbed += 1
     # offers split a cell's clicks, and each part grows on its own
-    unique = _clicks(cell.unique_clicks, cell, day, now)
+    unique = _clicks(cell.unique_clicks, cell, day, now) + sum(row.clicks for row in adjustments)
     duplicate = _clicks(cell.duplicate_clicks, cell, day, now)
     invalid = _clicks(cell.invalid_clicks, cell, day, now)
     base = [pair for pair in approved if not pair[0].is_view_through]
     upsells = [row.event_revenue for row, _ in approved if row.event_revenue is not None]
     payout = sum((state.payout for _, state in approved), ZERO)
+    payout += sum((row.payout for row in adjustments), ZERO)
     revenue = sum((state.revenue for _, state in approved), ZERO)
+    revenue += sum((row.revenue for row in adjustments), ZERO)
+    added = sum(row.conversions for row in adjustments)
     return {
         "date": day,
         "affiliate_id": cell.affiliate_id,
@@ -74,8 +90,8 @@ def _stat(cell: Cell, conversions: Sequence[Conversion], day: date, now: int) ->
         "invalid_clicks": invalid,
         "duplicate_clicks": duplicate,
         "gross_clicks": unique + duplicate + invalid,
-        "conversions": len(base),
-        "total_conversions": len(approved),
+        "conversions": len(base) + added,
+        "total_conversions": len(approved) + added,
         "view_through_conversions": len(approved) - len(base),
         "scrubbed_conversions": scrubbed,
         "events": len(upsells),

@@ -6,9 +6,9 @@ from sandbox.ledger.rows import Row
 from sandbox.sheets import HEADERS, grids, text_of
 
 
-def sheet(client: str, tab: str, now: int) -> list[Row]:
+def sheet(client: str, tab: str, now: int, is_loading: bool = False) -> list[Row]:
     """Rows of a tab, all text; blank rows are left out, and counted in `_row_id`."""
-    grid = grids(client, datetime.fromtimestamp(now, UTC)).get(tab, [])
+    grid = grids(client, datetime.fromtimestamp(now, UTC), is_loading).get(tab, [])
     columns = [column for _, column in HEADERS[tab]]
     rows: list[Row] = []
     for number, cells in enumerate(grid[1:]):

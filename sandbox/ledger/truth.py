@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sandbox.clock import days_between
 from sandbox.ledger.engagement import email_engagement, funnel_daily, prospects_by_day
-from sandbox.ledger.events import clicks, conversions
+from sandbox.ledger.events import adjustments, clicks, conversions
 from sandbox.ledger.lists import advertisers, affiliates, campaigns, offers, sources
 from sandbox.ledger.marketing import MarketingTruth
 from sandbox.ledger.orders import files_of, orders_of
@@ -30,7 +30,7 @@ class Truth(MarketingTruth):
 
     tables = ("daily_stats", "daily_spend", "daily_performance", "daily_summary",
               "unmapped_spend", "daily_project_performance", "funnel_daily", "email_engagement",
-              "orders", "files", "conversions", "affiliates", "advertisers",
+              "orders", "files", "conversions", "adjustments", "affiliates", "advertisers",
               "offers", "campaigns", "sources", "targets", "budgets",
               *MarketingTruth.marketing_tables)  # fmt: skip
 
@@ -107,8 +107,17 @@ class Truth(MarketingTruth):
     @cached_property
     def conversions(self) -> list[Row]:
         """`everflow.conversions`, but for the visitor's device and place"""
-        profile = self._profile
-        return [row for log in self._logs for row in conversions(log, profile, self._now)]
+        currency = self._quirks.everflow_currencies.get(self.client, "USD")
+        return [
+            row
+            for log in self._logs
+            for row in conversions(log, self._profile, self._now, currency)
+        ]
+
+    @cached_property
+    def adjustments(self) -> list[Row]:
+        """`everflow.adjustments`: manual corrections, which the totals contain"""
+        return [row for log in self._logs for row in adjustments(log, self._now)]
 
     @cached_property
     def clicks(self) -> list[Row]:
@@ -143,7 +152,7 @@ class Truth(MarketingTruth):
     @cached_property
     def targets(self) -> list[Row]:
         """`google_sheets.targets`"""
-        return sheet(self.client, "Targets", self._now)
+        return sheet(self.client, "Targets", self._now, self._quirks.sheets_loading)
 
     @cached_property
     def budgets(self) -> list[Row]:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -11,12 +12,16 @@ from sandbox.cast import Profile
 from sandbox.clock import day_bounds
 from sandbox.limits import TokenBucket
 from sandbox.stage import Stage, per_client
+from sandbox.vendors.everflow_adjustments import add_adjustments
+from sandbox.vendors.everflow_codes import add_codes
 from sandbox.vendors.everflow_events import add_events
 from sandbox.vendors.everflow_lists import add_lists
 from sandbox.vendors.everflow_requests import (
     BadRequestError,
     day_of,
+    empty,
     filters_of,
+    rate_of,
     read_body,
     refuse,
     require,
@@ -39,6 +44,13 @@ KEYS = {"713": "sandbox-everflow-key-713", "cti": "sandbox-everflow-key-cti"}
 FOREIGN_KEY = "sandbox-everflow-affiliate-portal-key"  # a key of another portal: 403
 LONGEST_WINDOW = 367
 CONCURRENT_REPORTS = 10
+# Flask's endpoint -> the name under which `Quirks.everflow_forbidden` closes it
+RESOURCES = {
+    "table": "table", "conversions": "conversions", "clicks/stream": "clicks",
+    "affiliates": "affiliates", "advertisers": "advertisers", "offers": "offers",
+    "adjustments": "adjustments", "network": "network", "encode": "encode", "decode": "encode",
+    "timezones": "timezones",
+}  # fmt: skip
 
 
 class Everflow:
@@ -69,20 +81,28 @@ class Everflow:
             methods=["POST"],
         )  # fmt: skip
         add_events(app, self._stage, self._reporting)
-        add_lists(app)
+        add_lists(app, self._stage)
+        add_adjustments(app, self._stage)
+        add_codes(app)
         return app
 
     def _guard(self) -> Response | None:
         key = request.headers.get("X-Eflow-API-Key", "")
+        forbidden = RESOURCES.get(str(request.endpoint)) in self._stage.quirks.everflow_forbidden
         if key == FOREIGN_KEY:
             return refuse(403, "Out Of Realm")
+        if request.endpoint == "timezones" and not key:
+            # the one list that needs no key
+            return refuse(403, "Forbidden") if forbidden else None
         client = next((name for name, known in KEYS.items() if known == key), None)
         if client is None:
             return refuse(401, "No Authentication Method Found")
         caps = self._stage.caps
         g.left = self._bucket.take(key, caps.everflow_per_second, caps.everflow_burst)
         g.profile = self._stage.world.profiles[client]
-        return refuse(429, "Too Many Requests") if g.left < 0 else None
+        if g.left < 0:
+            return refuse(429, "Too Many Requests")
+        return refuse(403, "Forbidden") if forbidden else None
 
     def _rate_headers(self, response: Response) -> Response:
         response.headers["X-RateLimit-Limit"] = str(self._stage.caps.everflow_burst)
@@ -110,12 +130,20 @@ class Everflow:
         columns = _columns(body["columns"])
         profile: Profile = g.profile
         table = Table(self._stage.world, profile, zone, self._stage.now())
-        rows = _rows(table, table.sums(start, end), columns, filters_of(body), profile, zone)
-        cap = self._stage.caps.everflow_rows
-        incomplete = len(rows) > cap
+        rate = rate_of(body["currency_id"])
+        rows = _rows(table, table.sums(start, end), columns, filters_of(body), profile, zone, rate)
+        quirks, cap = self._stage.quirks, self._stage.caps.everflow_rows
+        incomplete = len(rows) > cap and not quirks.everflow_silent_cut
         if request.environ.get("sandbox.fault") == "incomplete_results":
             incomplete, cap = True, len(rows) // 2
-        return jsonify({"table": rows[:cap], "incomplete_results": incomplete})
+        paging = {"page": 1, "page_size": self._stage.caps.everflow_rows, "total_count": len(rows)}
+        return jsonify(
+            {
+                "table": empty(rows[:cap], quirks),
+                "incomplete_results": incomplete,
+                "paging": paging,
+            }
+        )
 
 
 def _columns(asked: object) -> list[str]:
@@ -133,7 +161,7 @@ def _columns(asked: object) -> list[str]:
 
 def _rows(
     table: Table, sums: dict[Key, Metrics], columns: list[str], filters: dict[str, set[str]],
-    profile: Profile, zone: ZoneInfo,
+    profile: Profile, zone: ZoneInfo, rate: Decimal,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """The sums gathered by the columns asked for, busiest first."""
     grouped: dict[tuple[tuple[str, str], ...], Metrics] = {}
@@ -155,7 +183,7 @@ def _rows(
         rows.append(
             {
                 "columns": cells[::-1] if profile.local_midnight else cells,
-                "reporting": metrics.as_json(),
+                "reporting": metrics.in_currency(rate).as_json(),
             }
         )
     rows.sort(key=lambda row: -row["reporting"]["total_click"])

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
-from flask import Flask, Response, g, jsonify
+from flask import Flask, Response, g, jsonify, request
 
 from sandbox.cast import Profile
 from sandbox.clicks import Click, clicks_of, transaction_id
@@ -13,8 +13,10 @@ from sandbox.events import Conversion, DayLog, State, state_of
 from sandbox.stage import Stage
 from sandbox.vendors.everflow_requests import (
     BadRequestError,
+    empty,
     filters_of,
     paging,
+    rate_of,
     read_body,
     window_of,
 )
@@ -25,6 +27,8 @@ CLICKS_KEPT_DAYS = 90
 
 
 def add_events(app: Flask, stage: Stage, reporting: Callable[[View], View]) -> None:
+    sizes: dict[tuple[str, str, str], str] = {}  # client and window -> page size asked first
+
     def conversions() -> Response:
         body = read_body()
         start, end = window_of(body, 366)
@@ -33,13 +37,17 @@ def add_events(app: Flask, stage: Stage, reporting: Callable[[View], View]) -> N
         oldest = stage.now() - 365 * 86400
         rows = _conversions(stage, g.profile, max(start, oldest), end, body)
         page, size = paging(50, stage.caps.everflow_page)
-        if len(rows) > size:
-            # a row that arrives between two calls pushes the last one onto the next page
-            rows.insert(size, rows[size - 1])
+        total = len(rows)
+        if total > size:
+            if not stage.quirks.everflow_boundary_row:
+                # a row that arrives between two calls pushes the last one onto the next page
+                rows.insert(size, rows[size - 1])
+            elif _is_first_size(sizes, (g.profile.client, str(body["from"]), str(body["to"]))):
+                rows[size] = rows[size - 1]
         return jsonify(
             {
-                "conversions": rows[(page - 1) * size : page * size],
-                "paging": {"page": page, "page_size": size, "total_count": len(rows)},
+                "conversions": empty(rows[(page - 1) * size : page * size], stage.quirks),
+                "paging": {"page": page, "page_size": size, "total_count": total},
             }
         )
 
@@ -52,6 +60,11 @@ def add_events(app: Flask, stage: Stage, reporting: Callable[[View], View]) -> N
 
     for path, view in (("conversions", conversions), ("clicks/stream", clicks)):
         app.add_url_rule(f"/v1/networks/reporting/{path}", path, reporting(view), methods=["POST"])
+
+
+def _is_first_size(sizes: dict[tuple[str, str, str], str], key: tuple[str, str, str]) -> bool:
+    asked = request.args.get("page_size", "50")
+    return sizes.setdefault(key, asked) == asked
 
 
 def _logs(stage: Stage, profile: Profile, start: int, end: int) -> Iterator[DayLog]:
@@ -83,6 +96,8 @@ def _conversions(
     """Newest first."""
     found = []
     filters = filters_of(body)
+    # in the offers' currency, whatever is asked: nothing is converted here
+    currency = stage.quirks.everflow_currencies.get(profile.client, "USD")
     for log in _logs(stage, profile, start, end):
         hidden = _hidden(log, stage.now())
         labels = {(cell.affiliate_id, cell.advertiser_id): cell.label for cell in log.cells}
@@ -94,14 +109,17 @@ def _conversions(
             if not _wanted(row, filters):
                 continue
             if body.get("show_conversions"):
-                found.append(_conversion(row, state, profile, labels[name]))
+                found.append(_conversion(row, state, profile, labels[name], currency))
             if body.get("show_events") and row.event_revenue is not None:
-                found.append(_event(row, state, profile, labels[name]))
+                found.append(_event(row, state, profile, labels[name], currency))
     found.sort(key=lambda row: (-row["conversion_unix_timestamp"], row["conversion_id"]))
     return found
 
 
-def _conversion(row: Conversion, state: State, profile: Profile, label: str) -> dict[str, Any]:
+def _conversion(
+    row: Conversion, state: State, profile: Profile, label: str, currency: str
+) -> dict[str, Any]:
+    rate = rate_of(currency)
     advertiser = profile.advertiser(row.advertiser_id)
     luck = int(row.conversion_id[:6], 16)
     return {
@@ -110,8 +128,8 @@ def _conversion(row: Conversion, state: State, profile: Profile, label: str) -> 
         "click_unix_timestamp": row.clicked_at,
         "transaction_id": transaction_id(row.conversion_id),
         "status": state.status, "payout_type": "cpa", "revenue_type": "rpa",
-        "payout": number(state.payout), "revenue": number(state.revenue),
-        "sale_amount": number(row.sale_amount), "currency_id": "USD",
+        "payout": number(state.payout * rate), "revenue": number(state.revenue * rate),
+        "sale_amount": number(row.sale_amount * rate), "currency_id": currency,
         "is_event": False, "event": "Base", "is_scrub": state.status == "rejected",
         "is_view_through": row.is_view_through,
         "sub1": ("fb", "email", "")[luck % 3], "sub2": "", "sub3": "", "sub4": "", "sub5": "",
@@ -133,9 +151,11 @@ def _conversion(row: Conversion, state: State, profile: Profile, label: str) -> 
     }  # fmt: skip
 
 
-def _event(row: Conversion, state: State, profile: Profile, label: str) -> dict[str, Any]:
-    revenue = number(row.event_revenue) if row.event_revenue is not None else 0
-    return _conversion(row, state, profile, label) | {
+def _event(
+    row: Conversion, state: State, profile: Profile, label: str, currency: str
+) -> dict[str, Any]:
+    revenue = number((row.event_revenue or 0) * rate_of(currency))
+    return _conversion(row, state, profile, label, currency) | {
         "conversion_id": transaction_id(row.conversion_id + "event"),
         "is_event": True, "event": "Upsell", "payout": 0, "revenue": revenue,
     }  # fmt: skip

@@ -1,10 +1,13 @@
 """How Everflow reads a request and refuses one."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Response, jsonify, request
+
+from sandbox.quirks import CURRENCY_RATES, Quirks
 
 ZONES = {
     58: ("Europe/London", "GMT London"),
@@ -59,6 +62,18 @@ def zone_of(zone_id: object) -> ZoneInfo:
     if not isinstance(zone_id, int) or zone_id not in ZONES:
         raise BadRequestError(f"invalid timezone_id: {zone_id}")
     return ZoneInfo(ZONES[zone_id][0])
+
+
+def rate_of(currency: object) -> Decimal:
+    """What one US dollar is in that currency."""
+    if currency not in CURRENCY_RATES:
+        raise BadRequestError(f"invalid currency_id: {currency}")
+    return Decimal(CURRENCY_RATES[str(currency)])
+
+
+def empty(rows: list[dict[str, Any]], quirks: Quirks) -> list[dict[str, Any]] | None:
+    """The rows; Go's null in place of an empty list where that is switched on."""
+    return None if not rows and quirks.everflow_null_for_empty else rows
 
 
 def filters_of(body: dict[str, Any]) -> dict[str, set[str]]:

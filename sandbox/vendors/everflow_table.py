@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -43,6 +43,13 @@ class Metrics:
 
     def is_nothing(self) -> bool:
         return not any(vars(self).values())
+
+    def in_currency(self, rate: Decimal) -> "Metrics":
+        """The same with every amount of money times `rate`."""
+        money: dict[str, Any] = {
+            name: value * rate for name, value in vars(self).items() if isinstance(value, Decimal)
+        }
+        return replace(self, **money)
 
     def as_json(self) -> dict[str, Any]:
         """The vendor's names; whole amounts come as integers, others as floats."""
@@ -132,6 +139,18 @@ class Table:
             for day, before, after in slices:
                 self.labels[(*name, day)] = cell.label
                 self._book_clicks(cell, day, before, after, sums)
+        for row in log.adjustments:
+            if row.known_at <= self._now and (row.affiliate_id, row.advertiser_id) not in hidden:
+                metrics = sums[(log.day, row.affiliate_id, row.advertiser_id, row.offer_id)]
+                metrics.unique_click += row.clicks
+                metrics.cv += row.conversions
+                metrics.payout += row.payout
+                metrics.revenue += row.revenue
+        self._book_conversions(log, hidden, sums)
+
+    def _book_conversions(
+        self, log: DayLog, hidden: set[tuple[int, int]], sums: defaultdict[Key, Metrics]
+    ) -> None:
         for row in log.conversions:
             state = state_of(row, self._now)
             if state is None or (row.affiliate_id, row.advertiser_id) in hidden:

@@ -76,11 +76,14 @@ class GoogleSheets:
         client = self._tokens.get(token)
         if client is None:
             return refuse(401, "Request had invalid authentication credentials.")
+        if self._stage.quirks.sheets_api_disabled:
+            return _disabled()
         if self._calls.wait(client, self._stage.caps.sheets_reads_per_minute) > 0:
             return _over_quota()
         g.client = client
         spreadsheet = (request.view_args or {}).get("spreadsheet")
-        if spreadsheet not in SPREADSHEETS.values():
+        gone = {SPREADSHEETS[name] for name in self._stage.quirks.sheets_deleted}
+        if spreadsheet in gone or spreadsheet not in SPREADSHEETS.values():
             return refuse(404, "Requested entity was not found.")
         if spreadsheet != SPREADSHEETS[client]:
             return refuse(403, "The caller does not have permission")
@@ -105,7 +108,9 @@ class GoogleSheets:
         return jsonify(self._range(name))
 
     def _range(self, name: str) -> dict[str, Any]:
-        tabs = self.tabs.get(g.client) or grids(g.client, self._stage.moment())
+        tabs = self.tabs.get(g.client) or grids(
+            g.client, self._stage.moment(), self._stage.quirks.sheets_loading
+        )
         echo, rows = cut(name, tabs)
         shown = [[_shown(cell) for cell in row] for row in rows]
         found: dict[str, Any] = {"range": echo, "majorDimension": "ROWS"}
@@ -142,6 +147,22 @@ def refuse(status: int, text: str) -> Response:
     body = {"error": {"code": status, "message": text, "status": _STATUS[status]}}
     response = jsonify(body)
     response.status_code = status
+    return response
+
+
+def _disabled() -> Response:
+    """The project's owner never switched the Sheets API on, or switched it off."""
+    address = "https://console.developers.google.com/apis/api/sheets.googleapis.com/overview"
+    text = ("Google Sheets API has not been used in project 1234 before or it is disabled. Enable "
+            f"it by visiting {address}?project=1234 then retry.")  # fmt: skip
+    response = refuse(403, text)
+    body = response.get_json()
+    body["error"]["details"] = [
+        {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "SERVICE_DISABLED",
+         "domain": "googleapis.com",
+         "metadata": {"service": "sheets.googleapis.com", "consumer": "projects/1234"}}
+    ]  # fmt: skip
+    response.set_data(json.dumps(body))
     return response
 
 

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, Response, jsonify, request
 
 from sandbox.stage import Stage
-from sandbox.vendors.mautic_rows import campaign_rows, contact_rows, email_rows, stat_rows
+from sandbox.vendors.mautic_rows import (
+    campaign_rows,
+    contact_rows,
+    email_rows,
+    is_own,
+    stat_rows,
+    without_date,
+)
 from sandbox.vendors.mautic_search import SearchError, chosen, ordered, paged
 
 if TYPE_CHECKING:
@@ -81,7 +88,12 @@ class Mautic:
         return None
 
     def _contacts(self) -> Response:
+        quirks = self._stage.quirks
         rows = contact_rows(self._stage.world.mailing, self._stage.now())
+        if quirks.mautic_own_contacts_only:
+            rows = [row for row in rows if is_own(row["id"])]
+        if quirks.mautic_zero_dates:
+            rows = [without_date(row) for row in rows]
         rows = chosen(rows, _parameters())
         if request.args.get("orderBy"):
             rows = ordered(rows, request.args["orderBy"], request.args.get("orderByDir", "ASC"))

@@ -63,6 +63,28 @@ def _contact(contact: Contact, now: int) -> Row:
     }  # fmt: skip
 
 
+def is_own(contact_id: int) -> bool:
+    """Whether the contact belongs to the user behind the key."""
+    return contact_id % 10 == 0
+
+
+def has_zero_date(contact_id: int) -> bool:
+    """Whether MySQL's zero date stands where the contact's last change and activity would."""
+    return contact_id % 20 == 1
+
+
+def without_date(row: Row) -> Row:
+    """A contact whose dates are zero in the database, in the two forms that Mautic gives them."""
+    if not has_zero_date(row["id"]):
+        return row
+    shown = {
+        **row["_shown"],
+        "dateModified": "-0001-11-30T00:00:00+00:00",
+        "lastActive": "0000-00-00 00:00:00",
+    }
+    return {**row, "_shown": shown}
+
+
 def email_rows(mailing: Mailing, now: int) -> list[Row]:
     return [
         {

@@ -4,6 +4,7 @@ import json
 import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from flask import Flask, Response, g, jsonify, request
@@ -30,7 +31,9 @@ class PostHog:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._calls = CallWindow(stage.limit_clock)
+        self._queries = CallWindow(stage.limit_clock)
+        self._queries_of_hour = CallWindow(stage.limit_clock, 3600.0)
+        self._lists = CallWindow(stage.limit_clock)
         self._cached: dict[tuple[str, str], dict[str, Any]] = {}
 
     def environment(self, base_url: str) -> dict[str, str]:
@@ -71,12 +74,22 @@ class PostHog:
             return refuse(403, "authentication_error", "permission_denied",
                           "You don't have access to the project.")  # fmt: skip
         g.client = client
-        wait = self._calls.wait(client, self._stage.caps.posthog_per_minute)
+        wait = self._wait(client)
         if wait > 0:
             seconds = max(1, math.ceil(self._stage.limit_clock.real_seconds(wait)))
             text = f"Request was throttled. Expected available in {seconds} seconds."
             return refuse(429, "throttled_error", "throttled", text)
         return None
+
+    def _wait(self, client: str) -> float:
+        """Simulated seconds until this call would be let in; lists and queries do not share."""
+        caps = self._stage.caps
+        if request.endpoint in ("flags", "experiments"):
+            return self._lists.wait(client, caps.posthog_lists_per_minute)
+        wait = self._queries.wait(client, caps.posthog_per_minute)
+        if wait == 0 and request.endpoint == "query":
+            wait = self._queries_of_hour.wait(client, caps.posthog_queries_per_hour)
+        return wait
 
     def _known(self) -> list[Event]:
         return self._stage.world.visits.known(g.client, self._stage.now())
@@ -126,7 +139,10 @@ class PostHog:
         return _page([_dated(flag, "created_at") | {"created_by": AUTHOR} for flag in flags])
 
     def _experiments(self, project: str) -> Response:
-        found = self._stage.world.visits.experiments(g.client, self._stage.now())
+        # without `archived` the archived ones are left out, with it they alone are shown
+        is_archived = request.args.get("archived", "false").lower() in ("true", "1")
+        every = self._stage.world.visits.experiments(g.client, self._stage.now())
+        found = [row for row in every if row["archived"] == is_archived]
         return _page(
             [
                 _dated(row, "created_at", "updated_at", "start_date", "end_date")
@@ -152,7 +168,10 @@ def _page(rows: list[dict[str, Any]], *left_out: str) -> Response:
     except ValueError as error:
         raise BadRequestError("limit and offset must be numbers") from error
     until = offset + max(1, limit)
-    address = f"{request.base_url}?limit={limit}&offset="
+    others = {
+        name: value for name, value in request.args.items() if name not in ("limit", "offset")
+    }
+    address = f"{request.base_url}?{urlencode(others | {'limit': limit})}&offset="
     return jsonify(
         {
             "count": len(rows),

@@ -87,8 +87,7 @@ class RedTrack:
         field = request.args.get("sortby", "clicks").split(",")[0]
         rows.sort(key=lambda row: row.get(field) or 0,
                   reverse=request.args.get("direction", "desc") != "asc")  # fmt: skip
-        page, per = _paging(self._stage.caps.redtrack_page)
-        return jsonify(rows[(page - 1) * per : page * per])
+        return self._page(rows, self._stage.caps.redtrack_page, bool(request.args.get("sortby")))
 
     def _grouped(
         self, groups: list[str], start: date, end: date, zone: ZoneInfo
@@ -111,11 +110,20 @@ class RedTrack:
 
     def _listed(self, make: Any) -> Response:
         rows: list[dict[str, Any]] = make(g.profile)
-        page, per = _paging(self._stage.caps.redtrack_page)
-        rows = rows[(page - 1) * per : page * per]
+        return self._page(rows, self._stage.caps.redtrack_list_page, is_ordered=False)
+
+    def _page(self, rows: list[dict[str, Any]], largest: int, is_ordered: bool) -> Response:
+        """One page, in an envelope where the totals are asked for too."""
+        quirks = self._stage.quirks
+        page, per = _paging(largest)
+        start = (page - 1) * per
+        if quirks.redtrack_rows_move and not is_ordered and page > 1:
+            # a row left in front of the second page, one came before the third, and so on
+            start += 1 if page % 2 == 0 else -1
+        found = rows[start : start + per]
         if request.args.get("total_stat") == "true":
-            return jsonify({"total": {"clicks": 0, "cost": 0}, "items": rows})
-        return jsonify(rows)
+            return jsonify({"total": {"clicks": 0, "cost": 0}, "items": found})
+        return jsonify(None if not found and quirks.redtrack_null_for_empty else found)
 
 
 def refuse(status: int, text: str) -> Response:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 KEYS = {"713": "re_sandbox_713", "cti": "re_sandbox_cti"}
+# may send and nothing else
+SENDING_ONLY = {"re_sandbox_sending_only_713": "713", "re_sandbox_sending_only_cti": "cti"}
 DOMAIN = "mail.example.org"  # the one domain that is verified
+DOMAINS = {DOMAIN: "verified", "new.example.org": "pending"}
 RECIPIENTS = {"713": "owner@example.org,media@example.org", "cti": "coach@example.org"}
 REMEMBERED = 24 * 3600
 MOST_RECIPIENTS = 50
@@ -75,6 +78,7 @@ class Resend:
             error = ResendError(status, name, "The requested endpoint does not exist")
             app.register_error_handler(status, lambda _, error=error: _refused(error))
         app.add_url_rule("/emails", "send", self._send, methods=["POST"])
+        app.add_url_rule("/domains", "domains", self._domains)
         app.add_url_rule("/emails/<email_id>", "read", self._read)
         return app
 
@@ -82,9 +86,14 @@ class Resend:
         key = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if not key:
             raise ResendError(401, "missing_api_key", "Missing API Key")
-        g.client = next((name for name, known in KEYS.items() if known == key), None)
+        g.client = SENDING_ONLY.get(key) or next(
+            (name for name, known in KEYS.items() if known == key), None
+        )
         if g.client is None:
             raise ResendError(403, "invalid_api_key", "API key is invalid")
+        if key in SENDING_ONLY and request.endpoint != "send":
+            text = "This API key is restricted to only send emails"
+            raise ResendError(401, "restricted_api_key", text)
         caps = self._stage.caps
         left = self._bucket.take(key, caps.resend_per_second, caps.resend_burst)
         if left >= 0:
@@ -143,6 +152,14 @@ class Resend:
             )
         )  # fmt: skip
         return email_id
+
+    def _domains(self) -> Response:
+        rows = [
+            {"id": f"sandbox-domain-{number}", "name": name, "status": status,
+             "region": "us-east-1", "created_at": "2026-01-15 10:00:00+00"}
+            for number, (name, status) in enumerate(DOMAINS.items())
+        ]  # fmt: skip
+        return jsonify(object="list", has_more=False, data=rows)
 
     def _read(self, email_id: str) -> Response:
         for row in self._stage.mailbox.all("resend"):

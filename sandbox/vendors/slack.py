@@ -9,7 +9,9 @@ from flask import Flask, Response, g, jsonify, request
 
 from sandbox.limits import CallWindow
 from sandbox.stage import Message, Stage, per_client
+from sandbox.vendors.slack_access import check_form, check_scope, scopes, validated
 from sandbox.vendors.slack_blocks import SlackError, content_of, parsed
+from sandbox.vendors.slack_files import Files
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -29,7 +31,7 @@ class Slack:
         self._posts = CallWindow(stage.limit_clock)
         self._number = itertools.count(100)
         self._base_url = ""
-        self._files: dict[str, tuple[str, int, bytes]] = {}
+        self._files = Files(stage, self._number)
 
     def environment(self, base_url: str) -> dict[str, str]:
         return {
@@ -46,6 +48,7 @@ class Slack:
         self._base_url = base_url
         app = Flask("slack")
         app.before_request(self._guard)
+        app.after_request(self._scopes)
         app.register_error_handler(SlackError, _refused)
         for method, view in {
             "auth.test": self._auth_test,
@@ -53,17 +56,21 @@ class Slack:
             "chat.update": self._update,
             "chat.delete": self._delete,
             "conversations.history": self._history,
-            "files.getUploadURLExternal": self._upload_url,
+            "conversations.info": self._info,
+            "blocks.validate": lambda: validated(self._stage.quirks),
+            "files.getUploadURLExternal": lambda: self._files.ask(self._base_url),
+            "files.info": self._files.info,
             "files.completeUploadExternal": self._complete_upload,
         }.items():
             app.add_url_rule(f"/api/{method}", method, view, methods=["GET", "POST"])
-        app.add_url_rule("/upload/<file_id>", "upload", self._upload, methods=["POST"])
+        app.add_url_rule("/upload/<file_id>", "upload", self._files.take, methods=["POST"])
         app.register_error_handler(404, lambda error: _refused(SlackError("unknown_method")))
         return app
 
     def _guard(self) -> None:
         if request.path.startswith("/upload/"):
             return
+        method = request.path.removeprefix("/api/")
         body = request.get_json(silent=True) if request.is_json else None
         g.arguments = body if isinstance(body, dict) else request.values.to_dict()
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -73,6 +80,13 @@ class Slack:
         g.client = next((name for name, known in TOKENS.items() if known == token), None)
         if g.client is None:
             raise SlackError("invalid_auth")
+        check_form(method, self._stage.quirks)
+        check_scope(method, self._stage.quirks)
+
+    def _scopes(self, response: Response) -> Response:
+        if g.get("client"):
+            response.headers["x-oauth-scopes"] = scopes(self._stage.quirks)
+        return response
 
     def _auth_test(self) -> Response:
         return jsonify(ok=True, url=self._base_url, team="Sandbox", user="signalroom",
@@ -87,7 +101,7 @@ class Slack:
             real = self._stage.limit_clock.real_seconds(wait)
             response.headers["Retry-After"] = str(max(1, math.ceil(real)))
             return response
-        message = self._message(channel, content_of(g.arguments), f"{next(self._number):06d}")
+        message = self._message(channel, self._content(), f"{next(self._number):06d}")
         self._stage.mailbox.add(message)
         return jsonify(
             ok=True, channel=channel, ts=message.message_id, message=_shown(message, False)
@@ -109,7 +123,7 @@ class Slack:
         known = self._find(channel, ts)
         if known is None:
             raise SlackError("message_not_found")
-        content = {**known.payload, **content_of(g.arguments)}
+        content = {**known.payload, **self._content()}
         message = replace(known, text=content["text"], payload=content)
         self._stage.mailbox.replace(message)
         return jsonify(
@@ -134,6 +148,14 @@ class Slack:
             None,
         )
 
+    def _info(self) -> Response:
+        channel = _channel()
+        return jsonify(
+            ok=True,
+            channel={"id": channel, "name": channel.lower(), "is_member": True,
+                     "is_archived": False, "is_private": False},
+        )  # fmt: skip
+
     def _history(self) -> Response:
         channel = _channel()
         limit = min(999, int(g.arguments.get("limit") or 100))
@@ -157,48 +179,30 @@ class Slack:
             response_metadata={"next_cursor": str(start + limit) if more else ""},
         )  # fmt: skip
 
-    def _upload_url(self) -> Response:
-        name, length = str(g.arguments.get("filename", "")), str(g.arguments.get("length", ""))
-        if not name or not length.isdigit() or int(length) == 0:
-            raise SlackError("missing_argument")
-        file_id = f"F0{next(self._number):08d}"
-        self._files[file_id] = (name, int(length), b"")
-        return jsonify(ok=True, upload_url=f"{self._base_url}/upload/{file_id}", file_id=file_id)
-
-    def _upload(self, file_id: str) -> Response:
-        if file_id not in self._files:
-            return Response("not found", 404)
-        name, length, _ = self._files[file_id]
-        body = request.get_data() or next(iter(request.files.values())).read()
-        self._files[file_id] = (name, length, body)
-        return Response(f"OK - {len(body)}", 200, content_type="text/plain")
-
     def _complete_upload(self) -> Response:
-        files = parsed(g.arguments.get("files"))
-        if not isinstance(files, list) or not files:
-            raise SlackError("invalid_arguments")
-        if any(row.get("id") not in self._files for row in files):
-            raise SlackError("file_not_found")
-        if any(len(self._files[row["id"]][2]) != self._files[row["id"]][1] for row in files):
-            raise SlackError("file_update_failed")
+        rows = parsed(g.arguments.get("files"))
+        attached = tuple(self._files.complete(rows))
         if g.arguments.get("channel_id"):
             channel = _channel("channel_id")
             content = {
-                "text": str(g.arguments.get("initial_comment") or ""), "files": files,
+                "text": str(g.arguments.get("initial_comment") or ""), "files": rows,
                 "thread_ts": g.arguments.get("thread_ts"),
             }  # fmt: skip
             message = self._message(channel, content, f"{next(self._number):06d}")
-            attached = tuple(
-                (self._files[row["id"]][0], self._files[row["id"]][2]) for row in files
-            )
             self._stage.mailbox.add(replace(message, attachments=attached))
+        named = rows if isinstance(rows, list) else []
         return jsonify(
-            ok=True, files=[{"id": row["id"], "title": row.get("title", "")} for row in files]
+            ok=True, files=[{"id": row["id"], "title": row.get("title", "")} for row in named]
         )
+
+    def _content(self) -> dict[str, Any]:
+        content = content_of(g.arguments, self._stage.quirks.slack_refused_blocks)
+        self._files.check(content.get("blocks"))
+        return content
 
 
 def _refused(error: SlackError) -> Response:
-    body: dict[str, Any] = {"ok": False, "error": error.code}
+    body: dict[str, Any] = {"ok": False, "error": error.code} | error.details
     if error.messages:
         body["response_metadata"] = {"messages": error.messages}
     return jsonify(body)

@@ -1,8 +1,10 @@
 """Slack's limits on a message; each finding reads as Slack words it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
+
+from sandbox.vendors.slack_new_blocks import NEW
 
 MOST_BLOCKS = 50
 MOST_CHARACTERS = 13_200  # over all blocks; undocumented
@@ -14,21 +16,25 @@ _KNOWN = {"section", "header", "divider", "context", "image", "actions", "rich_t
 class SlackError(Exception):
     """A call that Slack answers with 200 and `ok: false`."""
 
-    def __init__(self, code: str, messages: list[str] | None = None) -> None:
+    def __init__(self, code: str, messages: list[str] | None = None, **details: str) -> None:
         super().__init__(code)
         self.code = code
         self.messages = messages
+        self.details = details  # further fields of the answer
 
 
-def content_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Text, blocks and metadata of a message that is within Slack's limits."""
+def content_of(arguments: Mapping[str, Any], refused: Set[str] = frozenset()) -> dict[str, Any]:
+    """Text, blocks and metadata of a message that is within Slack's limits.
+
+    `refused`: kinds of blocks that this workspace does not take.
+    """
     content = {name: parsed(value) if name in ("blocks", "metadata") else value
                for name, value in arguments.items() if name != "token"}  # fmt: skip
     content["text"] = str(content.get("text") or "")[:LONGEST_TEXT]
     if not content["text"] and not content.get("blocks"):
         raise SlackError("no_text")
     if content.get("blocks"):
-        found = error_of(content["blocks"])
+        found = error_of(content["blocks"], refused)
         if found is not None:
             raise SlackError(*found)
     metadata = content.get("metadata")
@@ -39,14 +45,15 @@ def content_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return content
 
 
-def error_of(blocks: object) -> tuple[str, list[str]] | None:
+def error_of(blocks: object, refused: Set[str] = frozenset()) -> tuple[str, list[str]] | None:
     """Error code and findings for a message's blocks; None when Slack would take them."""
     if not isinstance(blocks, list):
         return "invalid_blocks_format", ["must be an array"]
     findings = [] if len(blocks) <= MOST_BLOCKS else ["no more than 50 items allowed"]
     for place, block in enumerate(blocks):
-        findings += [f"{text} [json-pointer:/blocks/{place}]" for text in _block(block)]
-    if sum(isinstance(row, dict) and row.get("type") == "table" for row in blocks) > 1:
+        findings += [f"{text} [json-pointer:/blocks/{place}]" for text in _block(block, refused)]
+    tables = ("table", "data_table")
+    if sum(isinstance(row, dict) and row.get("type") in tables for row in blocks) > 1:
         findings.append("only one table block is allowed")
     if findings:
         return "invalid_blocks", [f"[ERROR] {text}" for text in findings]
@@ -55,9 +62,11 @@ def error_of(blocks: object) -> tuple[str, list[str]] | None:
     return None
 
 
-def _block(block: object) -> list[str]:
-    if not isinstance(block, dict) or block.get("type") not in _KNOWN:
+def _block(block: object, refused: Set[str]) -> list[str]:
+    if not isinstance(block, dict) or block.get("type") not in _KNOWN | NEW.keys():
         return ["unsupported type of block"]
+    if block["type"] in refused:
+        return [f"unsupported type: {block['type']}"]
     found = []
     if len(str(block.get("block_id", ""))) > 255:
         found.append("block_id is too long")
@@ -83,6 +92,8 @@ def _block(block: object) -> list[str]:
             found.append("actions needs 1 to 25 elements")
     elif kind == "table":
         found += _table(block)
+    elif kind in NEW:
+        found += NEW[kind](block)
     return found
 
 

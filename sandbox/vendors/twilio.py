@@ -23,6 +23,7 @@ TOKENS = {"713": "sandbox-twilio-token-713", "cti": "sandbox-twilio-token-cti"}
 SENDERS = {"713": "+12025550113", "cti": "+12025550171"}
 RECIPIENTS = {"713": "+12025550121,+12025550122", "cti": "+12025550131"}
 LONGEST_BODY = 1600
+TRIAL_SENTENCE = "Sent from your Twilio trial account - "
 DELIVERED_AFTER = 20  # simulated seconds
 
 # recipients that Twilio refuses, after its own test numbers
@@ -71,11 +72,22 @@ class Twilio:
         app.register_error_handler(
             404, lambda error: _refused(TwilioError(20404, "Resource not found", 404))
         )
+        app.add_url_rule("/2010-04-01/Accounts/<account>.json", "account", self._account)
         root = "/2010-04-01/Accounts/<account>/Messages"
         app.add_url_rule(f"{root}.json", "create", self._create, methods=["POST"])
         app.add_url_rule(f"{root}.json", "list", self._listed, methods=["GET"])
         app.add_url_rule(f"{root}/<sid>.json", "fetch", self._fetch, methods=["GET"])
         return app
+
+    def _account(self, account: str) -> Response:
+        _authenticate(account)
+        kind = "Trial" if self._stage.quirks.twilio_trial else "Full"
+        return jsonify(
+            sid=account, friendly_name=f"Sandbox {g.client}", status="active", type=kind,
+            owner_account_sid=account, date_created="Thu, 15 Jan 2026 10:00:00 +0000",
+            date_updated="Thu, 15 Jan 2026 10:00:00 +0000",
+            uri=f"/2010-04-01/Accounts/{account}.json",
+        )  # fmt: skip
 
     def _create(self, account: str) -> tuple[Response, int]:
         _authenticate(account)
@@ -95,6 +107,8 @@ class Twilio:
             raise TwilioError(*_REFUSED[to])
         if len(body) > LONGEST_BODY:
             raise TwilioError(21617, "The concatenated message body exceeds the 1600 limit")
+        if self._stage.quirks.twilio_trial:
+            body = TRIAL_SENTENCE + body
         number = len(self._stage.mailbox.all("twilio"))
         digest = hashlib.sha256(f"{account}|{number}|{self._stage.now()}".encode()).hexdigest()
         message = Message(
@@ -144,19 +158,24 @@ class Twilio:
 
     def _shown(self, message: Message, account: str) -> dict[str, Any]:
         age = (self._stage.moment() - message.at).total_seconds()
-        delivered = age >= DELIVERED_AFTER
+        is_over = age >= DELIVERED_AFTER
+        failed = is_over and self._stage.quirks.twilio_unregistered
+        delivered = is_over and not failed
         service = message.payload.get("MessagingServiceSid")
         moment = format_datetime(message.at)
         uri = f"/2010-04-01/Accounts/{account}/Messages/{message.message_id}"
         pending = "accepted" if service else "queued"
+        status = "undelivered" if failed else "delivered" if delivered else pending
         return {
             "sid": message.message_id, "account_sid": account, "messaging_service_sid": service,
             "to": message.recipients[0], "from": message.payload.get("From"),
-            "body": message.text, "status": "delivered" if delivered else pending,
+            "body": message.text, "status": status,
             "direction": "outbound-api",
             "num_segments": str(0 if service and not delivered else segments(message.text)),
             "num_media": "0", "price": "-0.00790" if delivered else None, "price_unit": "USD",
-            "error_code": None, "error_message": None, "api_version": "2010-04-01",
+            "error_code": 30034 if failed else None,
+            "error_message": "Message from an unregistered number" if failed else None,
+            "api_version": "2010-04-01",
             "date_created": moment, "date_updated": moment,
             "date_sent": moment if delivered else None, "uri": f"{uri}.json",
             "subresource_uris": {"media": f"{uri}/Media.json"},

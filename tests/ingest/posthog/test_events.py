@@ -176,8 +176,8 @@ def test_a_wait_of_half_an_hour_defers_at_once(own_agency: Agency) -> None:
 def test_a_short_wait_that_is_told_in_words_is_kept(
     own_agency: Agency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two calls a minute on a clock that goes on 24 seconds with each: the third is too many."""
-    own_agency.caps.posthog_per_minute = 2
-    monkeypatch.setattr(own_agency.stage.limit_clock, "ticker", count(step=0.4).__next__)
+    """One list a minute on a clock that goes on 42 seconds with each call: the second must wait."""
+    own_agency.caps.posthog_lists_per_minute = 1
+    monkeypatch.setattr(own_agency.stage.limit_clock, "ticker", count(step=0.7).__next__)
     assert set(extract(pull_of("posthog", window=DAYS), "posthog")) == set(SOURCE.resources)
     assert [request.status for request in own_agency.requests] == [200, 200, 429, 200]

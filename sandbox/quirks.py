@@ -1,0 +1,59 @@
+"""What a vendor may do and here does not unless a test or a scenario asks for it.
+
+Everything is off at first, so that the default agency answers as it always did. A quirk takes
+effect with the next request; the truth follows where the vendor's own figures change.
+"""
+
+from dataclasses import dataclass, field
+
+SLACK_SCOPES = frozenset(
+    {"chat:write", "files:write", "files:read", "channels:read", "channels:history",
+     "groups:history"}
+)  # fmt: skip
+
+
+@dataclass
+class Quirks:
+    # Resources that the key may not read (403): "table", "conversions", "clicks", "affiliates",
+    # "advertisers", "offers", "adjustments", "network", "encode", "timezones".
+    everflow_forbidden: set[str] = field(default_factory=set)
+    # Page 2 of conversions begins with the last row of page 1 and another row is on no page, at
+    # the page size that is asked first; any other size shows every row.
+    everflow_boundary_row: bool = False
+    # A table above the cap is cut without `incomplete_results`; `paging.total_count` alone tells.
+    everflow_silent_cut: bool = False
+    everflow_null_for_empty: bool = False
+    # Client -> the network's own currency where it is not USD; see CURRENCY_RATES.
+    everflow_currencies: dict[str, str] = field(default_factory=dict)
+
+    redtrack_null_for_empty: bool = False
+    # Each page after the first begins one row late or early, as if rows came in meanwhile, unless
+    # the request names an order that is stable (sortby).
+    redtrack_rows_move: bool = False
+
+    # Slack's methods that read refuse JSON bodies, as they do in some workspaces.
+    slack_form_only_reads: bool = False
+    slack_scopes: set[str] = field(default_factory=lambda: set(SLACK_SCOPES))
+    # Real seconds until an uploaded file may stand in a block; 2 is usual.
+    slack_file_delay_s: float = 0.0
+    # Kinds of blocks that this workspace does not take (yet), such as "data_visualization".
+    slack_refused_blocks: set[str] = field(default_factory=set)
+
+    sheets_api_disabled: bool = False
+    sheets_deleted: set[str] = field(default_factory=set)  # clients whose spreadsheet is gone
+    sheets_loading: bool = False  # cells of an import that has not come yet
+
+    # The role sees only the contacts that it owns: one in ten, and nothing says so.
+    mautic_own_contacts_only: bool = False
+    # Every twentieth contact has MySQL's zero date, which Mautic writes in two ways.
+    mautic_zero_dates: bool = False
+
+    # PostHog's ids of experiments that somebody archived.
+    posthog_archived: set[int] = field(default_factory=set)
+
+    twilio_trial: bool = False  # a sentence is put before every text
+    twilio_unregistered: bool = False  # the later status is undelivered, 30034
+
+
+# Units of a network's own currency for one US dollar.
+CURRENCY_RATES = {"USD": "1", "CAD": "1.25", "EUR": "0.8"}
