@@ -1,11 +1,8 @@
-"""The closing table of the main job: what came, what it cost, where to look next."""
+"""The end of the main job: what a conversion cost, what was made, where to look next."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
 from pathlib import Path
 
 from rich.console import Console
@@ -13,89 +10,49 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.console import complain
-from reports.compose import QUERIES
-from reports.shared.figures import money, ratio, rounded
-from scheduler.job import Outcome
-from signalroom import settings, warehouse
-from signalroom.clients import registry
+from reports.shared.figures import money, rounded
+from scheduler.status.brands import brand_days
+from scheduler.steps.main_job import MainJobResult
 from signalroom.errors import WarehouseError
 from signalroom.masking import mask
 from transform.build import BuildResult
 
 
-@dataclass(frozen=True)
-class BrandDay:
-    """Conversions, mapped cost in dollars and CPA of one brand; CPA is None without conversions."""
-
-    client_id: str
-    brand: str
-    conversions: int
-    cost: Decimal
-    cpa: Decimal | None
-
-
-def brand_days(day: date) -> list[BrandDay]:
-    """Every client and advertiser with anything on that day; WarehouseError without marts."""
-    sql = (QUERIES / "brand_totals.sql").read_text(encoding="utf-8")
-    names = {
-        (client.id, brand.advertiser_id): brand.name
-        for client in registry().values()
-        for brand in client.brands
-    }
-    return [
-        BrandDay(
-            client_id=row["_client_id"],
-            brand=names.get((row["_client_id"], row["advertiser_id"]))
-            or row["advertiser_label"]
-            or f"advertiser {row['advertiser_id']}",
-            conversions=int(row["conversions"]),
-            cost=row["cost"],
-            cpa=ratio(row["cost"], int(row["conversions"])),
-        )
-        for row in warehouse.read(sql, {"report_date": day})
-    ]
-
-
-def show(outcome: Outcome) -> None:
-    """Print the outcome for people, at most 80 columns wide where the terminal is."""
-    console = Console(highlight=False, soft_wrap=True)
+def show(result: MainJobResult, verbose: bool) -> None:
+    """Print the result for people, the answer first; `verbose` adds the rows of each table."""
+    console = Console(highlight=False)
     console.print()
-    if outcome.rows:
-        console.print(_rows(outcome))
-    if outcome.build:
+    failures = result.failures
+    if result.build.built:
+        console.print(_brands(result, failures))
         console.print()
-        console.print(_brands(outcome))
-        console.print(_counts(outcome.build))
-    if outcome.pulls and not outcome.changed:
+    pulls = [pull for pull in result.ingest.pulls if pull.is_loaded]
+    if verbose and any(pull.rows for pull in pulls):
+        console.print(_rows(result))
+        console.print()
+    if pulls:
+        console.print(_loaded(result))
+    if result.build.built:
+        console.print(_counts(result.build.built))
+    if pulls and not any(pull.changed for pull in pulls):
         console.print(
-            "\n[green]Nothing has changed[/] since the last run: each day that was asked again\n"
-            "came back the same, and no file was new."
+            "[green]Nothing has changed[/] since the last run: every day came back the same, and "
+            "no file was new."
         )
-    _reports(console, outcome)
-    complain(outcome.failures)
-    if not outcome.failures:
-        _next(console, outcome)
+    _reports(console, result)
+    complain(failures)
+    if not failures:
+        _next(console, result)
 
 
-def _rows(outcome: Outcome) -> Table:
-    clients = sorted({client for client, _ in outcome.rows})
-    table = Table("Loaded", title_justify="left", box=None, header_style="bold", pad_edge=False)
-    for client in clients:
-        table.add_column(f"{client} rows", justify="right")
-    for name in dict.fromkeys(name for _, name in outcome.rows):
-        counts = [outcome.rows.get((client, name)) for client in clients]
-        table.add_row(name, *("-" if count is None else f"{count:,}" for count in counts))
-    return table
-
-
-def _brands(outcome: Outcome) -> Table:
+def _brands(result: MainJobResult, failures: list[str]) -> Table:
     table = Table("Client", "brand", box=None, header_style="bold", pad_edge=False)
-    for name in ("conversions", "cost", f"CPA of {outcome.day:%a %d %b}"):
+    for name in ("conversions", "cost", f"CPA of {result.day:%a %b %-d}"):
         table.add_column(name, justify="right")
     try:
-        found = brand_days(outcome.day)
+        found = brand_days(result.day, result.day)
     except WarehouseError as error:
-        outcome.failures.append(str(error))
+        failures.append(str(error))
         found = []
     for one in found:
         cpa = money(rounded(one.cpa)) if one.cpa is not None else "no conversions"
@@ -106,24 +63,46 @@ def _brands(outcome: Outcome) -> Table:
     return table
 
 
+def _rows(result: MainJobResult) -> Table:
+    rows = {
+        (pull.client, f"{pull.source}.{table}"): count
+        for pull in result.ingest.pulls
+        for table, count in pull.rows.items()
+    }
+    clients = sorted({client for client, _ in rows})
+    table = Table("Loaded", title_justify="left", box=None, header_style="bold", pad_edge=False)
+    for client in clients:
+        table.add_column(f"{client} rows", justify="right")
+    for name in dict.fromkeys(name for _, name in rows):
+        counts = [rows.get((client, name)) for client in clients]
+        table.add_row(name, *("-" if count is None else f"{count:,}" for count in counts))
+    return table
+
+
+def _loaded(result: MainJobResult) -> str:
+    pulls = [pull for pull in result.ingest.pulls if pull.is_loaded]
+    rows = sum(sum(pull.rows.values()) for pull in pulls)
+    sources = len({pull.source for pull in pulls})
+    said = f"[bold]Loaded[/]   {rows:,} rows from {sources} source{'s' if sources != 1 else ''}"
+    rejected = sum(pull.rejected_rows for pull in pulls)
+    return f"{said}, {rejected:,} rejected (`signalroom dead-letters list`)" if rejected else said
+
+
 def _counts(build: BuildResult) -> str:
-    said = (
-        f"[bold]dbt[/]  {build.models} models, {build.tests} tests passed, "
-        f"{len(build.failures)} failed"
-    )
+    said = f"[bold]dbt[/]      {build.models} models, {build.tests} tests passed"
+    said += f", {len(build.failures)} failed" if build.failures else ""
     warned = len(build.warnings)
-    return f"\n{said}, {warned} warnings" if warned else f"\n{said}"
+    return f"{said}, {warned} warning{'s' if warned != 1 else ''}" if warned else said
 
 
-def _reports(console: Console, outcome: Outcome) -> None:
+def _reports(console: Console, result: MainJobResult) -> None:
     folders: dict[Path, list[str]] = defaultdict(list)
-    for path in outcome.reports:
+    for path in (path for made in result.reports for path in made.paths):
         folders[path.parent].append(path.name)
     for folder, names in folders.items():
-        console.print(f"\n[bold]Reports[/] in {_short(folder)}")
-        for name in names:
-            console.print(f"  {escape(name)}")
-    for line in outcome.deliveries:
+        console.print(f"[bold]Reports[/]  {len(names)} files in {_short(folder)}", soft_wrap=True)
+    lines = [line for made in result.reports for line in made.deliveries]
+    for line in (*lines, *result.deliveries):
         console.print(f"  {escape(mask(line))}")
 
 
@@ -131,14 +110,15 @@ def _short(path: Path) -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def _next(console: Console, outcome: Outcome) -> None:
-    mails = [path for path in outcome.reports if path.name.endswith(".email.html")]
-    console.print("\n[bold]Look at it[/]")
+def _next(console: Console, result: MainJobResult) -> None:
+    mails = [
+        path for made in result.reports for path in made.paths if path.name.endswith(".email.html")
+    ]
+    names = list(dict.fromkeys(made.report for made in result.reports if made.paths))
+    console.print("\n[bold]Next[/]")
     if mails:
-        console.print(f"  the report    open {_short(mails[0])} in a browser")
-    if settings.target() == "duckdb":
-        console.print(
-            "  the marts     .venv/bin/dbt show --inline 'select * from marts.daily_summary'"
-        )
-    console.print("  the lineage   .venv/bin/dbt docs generate && .venv/bin/dbt docs serve")
-    console.print("  your own data README.md, 'Point it at one real source'")
+        console.print(f"  signalroom report {names[0]} --open   opens the report in a browser")
+    console.print('  signalroom query "select * from daily_summary order by date desc"')
+    console.print("  signalroom status                     what is fresh, what is due")
+    console.print("  signalroom preview --open             every report in every scenario")
+    console.print("  README.md, 'Point it at one real source'")

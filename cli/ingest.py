@@ -13,7 +13,8 @@ from cli import console as options
 from ingest.registry import NAMES
 
 if TYPE_CHECKING:
-    from ingest.landing import Pull, Source
+    from ingest.landing import Plan, Pull, Source
+    from scheduler.steps.ingest import PullResult
 
 
 @click.command()
@@ -48,26 +49,37 @@ def ingest(
       signalroom ingest redtrack --dry-run
     """
     from cli.console import Display, complain
-    from cli.pulls import Pulls
+    from scheduler.steps import ingest as steps
 
-    names = NAMES if "all" in sources else tuple(dict.fromkeys(sources))
-    since = {
-        name: date.fromisoformat(day) for name, _, day in (one.partition(":") for one in reach)
-    }
+    request = steps.Request(
+        sources=tuple(NAMES) if "all" in sources else tuple(dict.fromkeys(sources)),
+        clients=clients,
+        resources=resources,
+        start=start,
+        end=end,
+        since={
+            name: date.fromisoformat(day) for name, _, day in (one.partition(":") for one in reach)
+        },
+        skip=skipped,
+    )
+    failures: list[str] = []
+
+    def heard(pull: PullResult) -> None:
+        failures.extend(pull.failures)
+        if as_json:
+            click.echo(json.dumps(pull.answer()))
+
     with Display(quiet=as_json) as display:
-        work = Pulls(display, as_json)
-        pulls = list(work.prepare(names, clients, resources, (start, end), since, skipped))
         if dry_run:
-            for source, pull in pulls:
-                _show_plan(source, pull, as_json)
+            for source, pull, plan in steps.plans(request, display, heard):
+                _show_plan(source, pull, plan, as_json)
         else:
-            work.load(pulls)
-    complain(work.failures)
-    sys.exit(1 if work.failures else 0)
+            steps.ingest(request, display, heard)
+    complain(failures)
+    sys.exit(1 if failures else 0)
 
 
-def _show_plan(source: Source, pull: Pull, as_json: bool) -> None:
-    plan = source.plan(pull)
+def _show_plan(source: Source, pull: Pull, plan: Plan, as_json: bool) -> None:
     if as_json:
         found = {"source": source.name, "client": pull.client_id, **vars(plan)}
         click.echo(json.dumps({**found, "window": str(pull.window)}))

@@ -60,36 +60,38 @@ def report(
     """
     from cli.console import Display, complain
     from reports import registry
-    from scheduler import reporting
-    from signalroom import clients as all_clients
-    from signalroom import clock, logs
-    from signalroom.errors import ReportError
+    from scheduler.steps.report import ReportResult, Sending, make_reports
+    from signalroom import clock
     from signalroom.masking import mask
 
     if (again or when_complete) and not send:
         raise click.UsageError("--again and --when-complete go with --send.")
-    sending: reporting.Sending = "now" if send else "not"
+    sending: Sending = "now" if send else "not"
     if send and (again or when_complete):
         sending = "again" if again else "when_complete"
     one = registry.find(name)
     if one.period == "event" and send and (again or when_complete or channels):
         raise click.UsageError(f"{name} is sent once, where reports/alerts.yml says: only --send.")
     day = day or (clock.today() if one.period == "event" else clock.yesterday())
-    wanted = {client.id for client in all_clients.active_clients(clients)}
-    those = [client for client in one.clients() if client.id in wanted]
-    if not those:
-        raise ReportError(f"{name} is made for none of the clients {', '.join(sorted(wanted))}.")
-    failures: list[str] = []
+
+    def heard(made: ReportResult) -> None:
+        if as_json:
+            click.echo(mask(json.dumps(made.answer(), default=str)))
+
     with Display(quiet=as_json) as display:
-        for client in those:
-            with logs.about(client=client.id):
-                made = reporting.make(name, client.id, day, channels, sending, out, display)
-            failures += made.failures
-            if as_json:
-                about = {"report": name, "client": client.id, "day": day}
-                click.echo(mask(json.dumps({**about, **vars(made)}, default=str)))
-                continue
-            for path in made.paths:
-                click.echo(str(path))
+        results = make_reports(
+            name,
+            clients,
+            day,
+            display,
+            sending=sending,
+            channels=channels,
+            out=out,
+            heard=heard,
+        )
+    # after the live display has ended, which would be drawn over
+    for path in (path for made in results for path in made.paths if not as_json):
+        click.echo(str(path))
+    failures = [failure for made in results for failure in made.failures]
     complain(failures)
     sys.exit(1 if failures else 0)

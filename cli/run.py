@@ -24,14 +24,16 @@ from cli import console as options
     help="Run on the simulated agency. By itself only on an embedded warehouse without any "
     "credentials.",
 )
+@click.option("-v", "--verbose", is_flag=True, help="Show the rows of each table.")
 def run(
     clients: tuple[str, ...],
     sources: tuple[str, ...],
     day: date | None,
     send: bool,
     sandbox: bool | None,
+    verbose: bool,
 ) -> None:
-    """The main job, once: ingest, dbt build, the daily reports.
+    """Run the pipeline once: ingest, dbt build, the daily reports.
 
     Loads today and the 3 days before (35 days the first time), builds and tests the marts, and
     renders the daily reports of yesterday into the outbox folder. Nothing leaves the machine
@@ -40,11 +42,11 @@ def run(
     from cli.closing import show
     from cli.console import Display
     from cli.sandbox import simulated
-    from scheduler.job import main_job
+    from scheduler.steps.main_job import main_job
 
     with ExitStack() as stack:
         display = stack.enter_context(Display())
         stack.enter_context(simulated(sandbox, clients, display))
-        outcome = main_job(clients, sources, day, send, display)
-    show(outcome)
-    sys.exit(1 if outcome.failures else 0)
+        result = main_job(clients, sources, day, send, display)
+    show(result, verbose)
+    sys.exit(1 if result.failures else 0)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from scheduler.runs.model import Run, Step
+from scheduler.runs.model import COMMAND, SUPERSEDED, Run, Step
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job, due_between
 from signalroom import clock
 from signalroom.settings import window_days
 
+log = logging.getLogger("scheduler")
+COMMAND_JOB = "run"  # how the ledger names a run of `signalroom run`
 # Older instants are not even recorded: nobody asks for them after so long an outage.
 HORIZON = timedelta(days=35)
 # A run that begins no later than this was not missed.
@@ -42,7 +44,7 @@ def _reason(job: Job, at: datetime, newest: datetime, now: datetime) -> str:
     if late > max(job.within, PUNCTUAL):
         return f"missed by {_words(late)}, longer than the {_words(job.within)} of catch-up"
     if job.catch_up == "latest" and at != newest:
-        return f"missed by {_words(late)}; the run of {newest:%Y-%m-%d %H:%M} UTC does its work"
+        return f"{SUPERSEDED}the run of {newest:%Y-%m-%d %H:%M} UTC; missed by {_words(late)}"
     return ""
 
 
@@ -91,6 +93,33 @@ def asked(job: Job, trigger: str, now: datetime, instant: datetime) -> Run:
     )
 
 
+def by_command(
+    sources: Sequence[str],
+    reports: Sequence[str],
+    since: Mapping[str, date],
+    now: datetime,
+    instant: datetime,
+) -> Run:
+    """The run of `signalroom run`, which does its steps itself."""
+    run_id = f"{COMMAND_JOB}-{now:%Y%m%dT%H%MZ}-{uuid.uuid4().hex[:4]}"
+    names = [*(f"ingest:{source}" for source in sources), "dbt"]
+    names += [f"report:{report}" for report in reports]
+    return Run(
+        run_id=run_id,
+        dedupe_key=run_id,
+        job=COMMAND_JOB,
+        scheduled_for=now,
+        day=clock.local_date(now),
+        trigger=COMMAND,
+        status="due",
+        created_at=instant,
+        steps=tuple(
+            Step(run_id, name, position, since=since.get(name.partition(":")[2]))
+            for position, name in enumerate(names)
+        ),
+    )
+
+
 def _steps(job: Job, run_id: str, day: date) -> tuple[Step, ...]:
     names = [f"ingest:{source}" for source in job.sources]
     if job.sources:
@@ -110,9 +139,6 @@ def _since(job: Job, step: str, day: date) -> date | None:
     if job.days is not None:
         return day - timedelta(days=job.days)
     return day - timedelta(days=window_days("recent", source) - 1)
-
-
-log = logging.getLogger("scheduler")
 
 
 def record_due(

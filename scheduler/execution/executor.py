@@ -16,15 +16,14 @@ from scheduler.execution.child import Child, Start
 from scheduler.execution.incidents import Troubles
 from scheduler.execution.run import LostError, Work
 from scheduler.runs import owner as owners
-from scheduler.runs.model import Run
-from scheduler.runs.work_ledger import WorkLedger
+from scheduler.runs.model import COMMAND, SUPERSEDED, Run
+from scheduler.runs.work_ledger import RENEW_EVERY, WorkLedger
 from scheduler.schedule import Job
 from signalroom import clock
 from signalroom.connections import first_line
 
 log = logging.getLogger("scheduler")
 PARALLEL = 4
-RENEW_EVERY = timedelta(seconds=20)
 LOOK_EVERY = timedelta(seconds=1)
 
 
@@ -127,7 +126,7 @@ class Executor:
         busy = [run for run in open_runs if run.status == "running"]
         # what people wait for goes before what only loads
         for run in sorted(open_runs, key=lambda one: (not _has_reports(one), one.scheduled_for)):
-            if run.status == "running" or (run.resume_at and run.resume_at > now):
+            if run.status not in ("due", "waiting") or (run.resume_at and run.resume_at > now):
                 continue
             if self._only not in (None, run.run_id) or self._superseded(run, open_runs, now):
                 continue
@@ -141,6 +140,8 @@ class Executor:
         """The run as it is now; one whose owner has died is given back at once."""
         if run.status != "running" or run.run_id in self.works or not run.owner:
             return run
+        if run.trigger == COMMAND:
+            return self._ended_command(run, now)
         expired = run.leased_until is not None and run.leased_until < now
         if (expired or owners.has_died(run.owner)) and self._ledger.release(
             run.run_id, run.owner, now
@@ -148,6 +149,14 @@ class Executor:
             log.warning("%s was cut and is resumed", run.run_id)
             return self._ledger.run(run.run_id) or run
         return run
+
+    def _ended_command(self, run: Run, now: datetime) -> Run:
+        """A run that a command did itself is over when the command is; nobody resumes it."""
+        expired = run.leased_until is not None and run.leased_until < now
+        if not run.owner or not (expired or owners.has_died(run.owner)):
+            return run
+        self._ledger.settle(run.run_id, run.owner, "failed", error="interrupted", finished_at=now)
+        return self._ledger.run(run.run_id) or run
 
     def _superseded(self, run: Run, open_runs: Sequence[Run], now: datetime) -> bool:
         """Whether a newer run of the same job makes one needless that has not begun."""
@@ -164,9 +173,9 @@ class Executor:
         ]
         if not newer:
             return False
-        reason = f"waited too long; {newer[-1].run_id} does its work"
+        reason = f"{SUPERSEDED}{newer[-1].run_id}"
         if self._ledger.skip(run.run_id, reason, now):
-            log.info("%s is left out: %s", run.run_id, reason, extra={"run_id": run.run_id})
+            log.info("%s skipped: %s", run.run_id, reason, extra={"run_id": run.run_id})
         return True
 
     def _begin(self, run: Run, open_runs: Sequence[Run], now: datetime) -> None:

@@ -71,6 +71,7 @@ class Outcome:
     deferred_until: datetime | None = None
     deferred: str | None = None  # the vendor's reason, in one line
     waits: bool = False
+    is_off: bool = False  # no client has the source
     rows: int | None = None
 
     @property
@@ -108,6 +109,8 @@ def ingest_outcome(step: Step, answers: Sequence[Answer], end: tuple[str, str] |
     if end and (end[0] in ("Limit", "Killed") or not _explained(answers)):
         found.failures += _of_the_whole(whole, end)
     found.rows = sum(_rows(answer) for answer in found.clients.values())
+    answers_kept = found.clients.values()
+    found.is_off = bool(answers_kept) and all(answer.get("off") for answer in answers_kept)
     return found
 
 

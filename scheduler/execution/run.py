@@ -110,7 +110,14 @@ class Work:
         return status
 
     def _next(self, now: datetime) -> Order | None:
-        """What can be begun now: all open sources together, then dbt, then a report."""
+        """What can be begun now: all open sources together, then dbt, then a report.
+
+        Where no client has any of the run's sources, nothing is built and nothing sent.
+        """
+        pulls = [step for step in self._steps.values() if step.kind == "ingest"]
+        if pulls and all(step.status == "off" for step in pulls):
+            for step in [step for step in self._steps.values() if step.status == "pending"]:
+                self._change(step, status="off")
         steps = list(self._steps.values())
         for kind in ("ingest", "dbt", "report"):
             still_open = [
@@ -212,7 +219,7 @@ class Work:
             values["status"] = "failed"
             log.error("%s failed: %s", step.step, error, extra=about)
         else:
-            values["status"] = "waiting" if outcome.waits else "done"
+            values["status"] = "waiting" if outcome.waits else "off" if outcome.is_off else "done"
             log.info("%s %s", step.step, values["status"], extra=about)
         values.setdefault("detail", _detail(step, outcome))
         self._change(step, **values)

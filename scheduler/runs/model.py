@@ -4,7 +4,8 @@ A run is `due` (recorded, not begun), `running`, `waiting` (until `resume_at`), 
 `done_with_errors`, `failed` or `skipped` (by catch-up policy; `error` says why).
 
 A step is `pending`, `running`, `waiting` (a retry at `next_at`; a report: for its data), `deferred`
-(the vendor asks to come back at `next_at`), `done`, `failed` or `skipped`.
+(the vendor asks to come back at `next_at`), `done`, `failed`, `skipped`, or `off` (no client has
+the source; of dbt and reports: no source of the run is on, so there was nothing to do).
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from datetime import date, datetime
 from typing import Any
 
 OPEN_RUNS = ("due", "running", "waiting")
-OPEN_STEPS = ("pending", "running", "waiting")
+SUPERSEDED = "superseded by "  # how the error of a run begins that a newer one replaces
+COMMAND = "command"  # the trigger of a run that a command does itself
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,21 @@ class Run:
     def sources(self) -> frozenset[str]:
         """The sources that the run asks."""
         return frozenset(step.subject for step in self.steps if step.kind == "ingest")
+
+    @property
+    def state(self) -> str:
+        """The status in more detail, for people.
+
+        Further words: `nothing_to_do` (every step is off), `waiting_for_vendor` (a step is
+        deferred), `superseded` (a newer run does the work).
+        """
+        if self.status == "done" and self.steps and all(one.status == "off" for one in self.steps):
+            return "nothing_to_do"
+        if self.status == "waiting" and any(one.status == "deferred" for one in self.steps):
+            return "waiting_for_vendor"
+        if self.status == "skipped" and (self.error or "").startswith(SUPERSEDED):
+            return "superseded"
+        return self.status
 
     @property
     def rows(self) -> int:

@@ -20,6 +20,7 @@ from scheduler.runs.model import Run
 from signalroom.tables import BEATS, RUNS, STEPS
 
 LEASE = timedelta(seconds=60)
+RENEW_EVERY = timedelta(seconds=20)
 _INSERTS: Mapping[str, Callable[[sa.Table], Any]] = {
     "postgresql": postgresql.insert,
     "sqlite": sqlite.insert,

@@ -28,7 +28,7 @@ order by 1, 2, 3
 """
 
 
-def look(warnings: Sequence[str]) -> list[Trouble]:
+def check(warnings: Sequence[str]) -> list[Trouble]:
     """Report what looks wrong and settle what no longer does; `warnings` are those of the build.
 
     Returns what looks wrong. Raises SignalRoomError when the warehouse or the state is away.

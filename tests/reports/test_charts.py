@@ -110,7 +110,7 @@ def test_words_for_a_picture_keep_within_slacks_limit() -> None:
 
 def test_the_library_is_not_imported_before_a_picture_is_drawn() -> None:
     code = (
-        "import sys, scheduler.job, reports.messages.render, reports.registry\n"
+        "import sys, scheduler.steps.main_job, reports.messages.render, reports.registry\n"
         "found = {name.split('.')[0] for name in sys.modules} & {'matplotlib', 'PIL'}\n"
         "sys.exit(' '.join(found) or None)"
     )

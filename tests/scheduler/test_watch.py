@@ -34,7 +34,7 @@ def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehou
 
 
 def look(*warnings: str) -> dict[tuple[str, str, str], str]:
-    watch.look(warnings)
+    watch.check(warnings)
     return {(one.kind, one.client_id, one.subject): one.title for one in open_incidents()}
 
 

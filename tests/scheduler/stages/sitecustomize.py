@@ -22,7 +22,7 @@ STAGES = {
     "ingest.pull": {"make_pull": "extract", "land": "load"},
     "dlt.destinations.job_client_impl": {"SqlLoadJob.run": "merge"},
     "transform.build": {"_run": "dbt"},
-    "scheduler.reporting": {"render_report": "render"},
+    "scheduler.steps.report": {"render_report": "render"},
     "reports.delivery.attempts": {"_attempt": "send"},
 }
 

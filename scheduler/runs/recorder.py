@@ -1,0 +1,134 @@
+"""A run that a command does itself, written into the ledger while it goes on.
+
+Other processes see it as any other run: its steps, its heartbeat, its end. Nobody resumes it.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from scheduler.runs import owner as owners
+from scheduler.runs.model import Run
+from scheduler.runs.work_ledger import LEASE, RENEW_EVERY, WorkLedger
+from signalroom import clock, settings
+from signalroom.connections import first_line
+from signalroom.errors import SignalRoomError, WarehouseError
+from signalroom.masking import mask
+from signalroom.progress import Progress
+
+
+class Recorder:
+    """Records a run and its steps; use it as a context manager.
+
+    On the embedded warehouse a ledger that cannot be opened stops no work: it is named in a note.
+    """
+
+    def __init__(self, run: Run, progress: Progress) -> None:
+        self._run = run
+        self._progress = progress
+        self._owner = owners.me()
+        self._ledger: WorkLedger | None = None
+        self._over = threading.Event()
+        self._states: dict[str, str] = {}
+        self._errors: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        try:
+            ledger = WorkLedger()
+        except WarehouseError as error:
+            if settings.target() == "postgres":
+                raise
+            self._progress.note(f"this run is not recorded: {error}")
+            return self
+        self._ledger = ledger
+        instant = clock.instant()
+        self._ledger.record(
+            replace(
+                self._run,
+                status="running",
+                owner=self._owner,
+                leased_until=instant + LEASE,
+                started_at=instant,
+                attempt=1,
+            )
+        )
+        threading.Thread(target=self._renew, name="lease", daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._over.set()
+        if self._ledger is None:
+            return
+        try:
+            status, said = self._end(error)
+            self._ledger.settle(
+                self._run.run_id, self._owner, status, error=said, finished_at=clock.instant()
+            )
+        except SQLAlchemyError as away:
+            self._progress.note(f"the end of this run is not recorded: {first_line(away)}")
+        finally:
+            self._ledger.close()
+
+    def begin(self, step: str) -> None:
+        """A step begins."""
+        self._change(step, status="running", attempt=1, started_at=clock.instant())
+
+    def end(
+        self,
+        step: str,
+        failures: Sequence[str],
+        *,
+        status: str = "done",
+        rows: int | None = None,
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
+        """A step has ended: with failures it failed, otherwise as `status` says."""
+        error = mask("; ".join(failures)) or None
+        self._states[step] = "failed" if failures else status
+        if error:
+            self._errors[step] = error
+        self._change(
+            step,
+            status=self._states[step],
+            finished_at=clock.instant(),
+            rows=rows,
+            error=error,
+            detail=mask(json.dumps(detail or {}, default=str)),
+        )
+
+    def _end(self, error: BaseException | None) -> tuple[str, str | None]:
+        """Status and error of the run."""
+        said = "; ".join(f"{step}: {words}" for step, words in self._errors.items()) or None
+        if isinstance(error, SignalRoomError):
+            return "failed", mask(str(error))
+        if error is not None:
+            return "failed", "interrupted" if isinstance(error, KeyboardInterrupt) else repr(error)
+        if said is None:
+            return "done", None
+        some_done = any(state == "done" for state in self._states.values())
+        return "done_with_errors" if some_done else "failed", said
+
+    def _change(self, step: str, **values: Any) -> None:
+        if self._ledger is None:
+            return
+        try:
+            self._ledger.change_step(self._run.run_id, self._owner, step, **values)
+        except SQLAlchemyError as error:
+            self._progress.note(f"{step} is not recorded: {first_line(error)}")
+
+    def _renew(self) -> None:
+        """Keep the lease, from a thread of its own, for as long as the command works."""
+        while self._ledger and not self._over.wait(RENEW_EVERY.total_seconds()):
+            try:
+                self._ledger.renew(self._owner, clock.instant())
+            except SQLAlchemyError:
+                continue  # the next one may succeed; a lease that ran out is no harm here

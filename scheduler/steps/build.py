@@ -1,0 +1,58 @@
+"""The build as one step: the clients' files are checked, dbt builds, what looks wrong is noted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from scheduler.status import checks
+from signalroom.errors import SignalRoomError
+from signalroom.masking import mask
+from signalroom.progress import Progress
+from transform import client_files
+from transform.build import BuildResult, build
+
+
+@dataclass
+class BuildStepResult:
+    """What the build did; `built` is None when dbt did not start or did not finish."""
+
+    built: BuildResult | None = None
+    failures: list[str] = field(default_factory=list)
+    error_class: str | None = None
+
+    def answer(self) -> dict[str, Any]:
+        """As the JSON object of `signalroom build --json`."""
+        found = dict(vars(self.built)) if self.built else {}
+        if self.error_class:
+            found["error_class"] = self.error_class
+        return {**found, "failures": [mask(failure) for failure in self.failures]}
+
+
+def build_marts(progress: Progress, arguments: Sequence[str] = ()) -> BuildStepResult:
+    """Check the clients' files, run dbt build, record what looks wrong as incidents.
+
+    Failures are collected, not raised. With mistakes in the clients' files dbt is not started.
+    """
+    step = progress.step("dbt build")
+    mistakes = client_files.mistakes()
+    if mistakes:
+        noun = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+        step.fail(f"dbt was not started: {noun} in the clients' files; marts unchanged")
+        return BuildStepResult(failures=mistakes, error_class="ConfigurationError")
+    try:
+        built = build(arguments, step)
+    except SignalRoomError as error:
+        step.fail(str(error))
+        return BuildStepResult(failures=[str(error)], error_class=type(error).__name__)
+    said = f"{built.models} models, {built.tests} tests passed"
+    if built.failures:
+        step.fail(f"{said}, {len(built.failures)} failed; affected marts were not updated")
+    else:
+        step.finish(said)
+    try:
+        checks.check(built.warnings)
+    except SignalRoomError as error:
+        progress.note(f"could not save warnings: {error}")
+    return BuildStepResult(built=built, failures=built.failures)

@@ -1,0 +1,268 @@
+"""Ingest as one step: sources and clients, the days of each pull, one result for each of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from ingest import backfill as slices
+from ingest import pull as pulling
+from ingest import registry
+from ingest.side_by_side import load_all
+from ingest.windows import explicit_window
+from signalroom.clients import active_clients
+from signalroom.errors import DeferredError, SignalRoomError
+from signalroom.masking import mask
+from signalroom.progress import Progress
+
+if TYPE_CHECKING:
+    from ingest.landing import Plan, Pull, Source
+
+NO_DAYS: Mapping[str, date] = {}
+
+
+@dataclass(frozen=True)
+class PullResult:
+    """What became of one source of one client.
+
+    `rows` are counts by table, `changed` days and files that differ from what was known. `off`
+    names the variables that are not set: nothing was requested. `deferred_until` is an ISO instant
+    at which the vendor may be asked again.
+    """
+
+    source: str
+    client: str
+    window: str | None = None
+    rows: Mapping[str, int] = field(default_factory=dict)
+    changed: int = 0
+    rejected_rows: int = 0
+    failures: tuple[str, ...] = ()
+    error_class: str | None = None
+    deferred_until: str | None = None
+    off: tuple[str, ...] = ()
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the vendor answered and its rows were loaded, in part at least."""
+        return self.window is not None
+
+    def answer(self) -> dict[str, Any]:
+        """As one JSON object of `signalroom ingest --json`; without what does not apply."""
+        found: dict[str, Any] = {"source": self.source, "client": self.client}
+        if self.is_loaded:
+            found |= {
+                "window": self.window,
+                "rows": dict(self.rows),
+                "changed": self.changed,
+                "rejected_rows": self.rejected_rows,
+            }
+        for name in ("error_class", "deferred_until", "off"):
+            if getattr(self, name):
+                found[name] = getattr(self, name)
+        return {**found, "failures": [mask(failure) for failure in self.failures]}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to load. Without `start` and `end`: the days that are due, and every unread file.
+
+    `since` is, by source, a day back to which a pull of what is due reaches at least; `skip` are
+    `source:client` pairs that were loaded already.
+    """
+
+    sources: tuple[str, ...]
+    clients: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    start: date | None = None
+    end: date | None = None
+    since: Mapping[str, date] = field(default_factory=lambda: NO_DAYS)
+    skip: tuple[str, ...] = ()
+
+
+@dataclass
+class IngestResult:
+    """The results of all pulls, in the order in which they ended."""
+
+    pulls: list[PullResult] = field(default_factory=list)
+
+    @property
+    def failures(self) -> list[str]:
+        """Every failure, in one line each."""
+        return [failure for pull in self.pulls for failure in pull.failures]
+
+
+def ingest(
+    request: Request, progress: Progress, heard: Callable[[PullResult], None] = lambda _: None
+) -> IngestResult:
+    """Pull every source of every client at the same time, load one at a time.
+
+    Failures are collected, not raised, and stop no other pull; `heard` gets each result as it
+    comes. Raises ConfigurationError for unknown clients.
+    """
+    result = IngestResult()
+
+    def add(one: PullResult) -> None:
+        result.pulls.append(one)
+        heard(one)
+
+    for pulled in load_all(list(_prepared(request, progress, add)), progress):
+        if pulled.loaded:
+            add(
+                PullResult(
+                    source=pulled.source,
+                    client=pulled.client_id,
+                    window=str(pulled.loaded.window),
+                    rows=pulled.loaded.rows,
+                    changed=pulled.loaded.changed,
+                    rejected_rows=pulled.loaded.rejected_rows,
+                    failures=tuple(pulled.loaded.failures),
+                )
+            )
+        elif pulled.error:
+            add(_failed(pulled.source, pulled.client_id, pulled.error, pulled.failures))
+    return result
+
+
+def plans(
+    request: Request, progress: Progress, heard: Callable[[PullResult], None]
+) -> Iterator[tuple[Source, Pull, Plan]]:
+    """What `ingest` would do, as each source plans it; no vendor is asked."""
+    for source, pull in _prepared(request, progress, heard):
+        yield source, pull, source.plan(pull)
+
+
+def _prepared(
+    request: Request, progress: Progress, heard: Callable[[PullResult], None]
+) -> Iterator[tuple[Source, Pull]]:
+    """The pulls, one source and client after another; what is off or wrong goes to `heard`."""
+    window = explicit_window(request.start, request.end) if request.start or request.end else None
+    working_for = [client.id for client in active_clients(request.clients)]
+    for name in request.sources:
+        source = registry.source(name)
+        clients = [one for one in working_for if f"{name}:{one}" not in request.skip]
+        missing = {one: pulling.missing_variables(source, one) for one in clients}
+        for client, variables in missing.items():
+            if variables:
+                heard(PullResult(name, client, off=tuple(variables)))
+        _say_off(source, {client: found for client, found in missing.items() if found}, progress)
+        for client in (one for one in clients if not missing[one]):
+            try:
+                pulling.refuse_shared_accounts(source)
+                pull = pulling.make_pull(
+                    source,
+                    client,
+                    window=window,
+                    asked=request.since.get(name),
+                    resources=request.resources,
+                )
+            except SignalRoomError as error:
+                progress.step(f"{source.title} {client}").fail(str(error))
+                heard(_failed(name, client, error, [str(error)]))
+            else:
+                yield source, pull
+
+
+def _say_off(source: Source, missing: Mapping[str, Sequence[str]], progress: Progress) -> None:
+    """One line for all clients that lack the source."""
+    if missing:
+        variables = ", ".join(next(iter(missing.values())))
+        progress.note(f"{source.title} disabled for {' and '.join(missing)}: set {variables}.")
+
+
+def _failed(source: str, client: str, error: Exception, failures: Sequence[str]) -> PullResult:
+    until = error.until.isoformat() if isinstance(error, DeferredError) else None
+    return PullResult(
+        source,
+        client,
+        failures=tuple(failures),
+        error_class=type(error).__name__,
+        deferred_until=until,
+    )
+
+
+@dataclass(frozen=True)
+class BackfillPlan:
+    """What is left of a backfill for one client."""
+
+    client: str
+    window: str
+    tables: tuple[str, ...]
+    slices: int
+    days: int
+    requests: int
+
+
+def backfill_plans(
+    name: str, start: date, end: date, clients: tuple[str, ...], progress: Progress
+) -> Iterator[BackfillPlan]:
+    """What `backfill` would do; no vendor is asked."""
+    for source, pull, parts in _backfills(name, start, end, clients, progress):
+        found = [source.plan(replace(pull, window=part)) for part in parts]
+        yield BackfillPlan(
+            client=pull.client_id,
+            window=str(pull.window),
+            tables=pull.resources,
+            slices=len(parts),
+            days=sum(one.days for one in found),
+            requests=sum(one.requests for one in found),
+        )
+
+
+def backfill(
+    name: str, start: date, end: date, clients: tuple[str, ...], progress: Progress
+) -> IngestResult:
+    """Load a long range of one source in slices, newest first; a second call does what is left."""
+    result = IngestResult()
+    for source, pull, parts in _backfills(name, start, end, clients, progress):
+        step = progress.step(f"{source.title} {pull.client_id}")
+        rows = 0
+        started = time.monotonic()
+        try:
+            loads = slices.run(source, replace(pull, say=step.say), parts)
+            for number, loaded in enumerate(loads, start=1):
+                count = sum(loaded.rows.values())
+                rows += count
+                step.advance(number, len(parts))
+                left = (time.monotonic() - started) / number * (len(parts) - number)
+                progress.note(
+                    f"{loaded.window}: {count:,} rows, {number} of {len(parts)} slices, about "
+                    f"{timedelta(seconds=round(left))} left"
+                )
+                result.pulls.append(
+                    PullResult(
+                        name,
+                        pull.client_id,
+                        window=str(loaded.window),
+                        rows=loaded.rows,
+                        changed=loaded.changed,
+                        rejected_rows=loaded.rejected_rows,
+                        failures=tuple(loaded.failures),
+                    )
+                )
+        except SignalRoomError as error:
+            step.fail(str(error))
+            result.pulls.append(_failed(name, pull.client_id, error, [str(error)]))
+        else:
+            step.finish(f"{rows:,} rows in {len(parts)} slices ({pull.window})")
+    return result
+
+
+def _backfills(
+    name: str, start: date, end: date, clients: tuple[str, ...], progress: Progress
+) -> Iterator[tuple[Source, Pull, list[Any]]]:
+    source = registry.source(name)
+    window = explicit_window(start, end)
+    pulling.refuse_shared_accounts(source)
+    working_for = [client.id for client in active_clients(clients)]
+    missing = {one: pulling.missing_variables(source, one) for one in working_for}
+    _say_off(source, {client: found for client, found in missing.items() if found}, progress)
+    for client in (one for one in working_for if not missing[one]):
+        parts = slices.left(source, client, window)
+        yield (
+            source,
+            pulling.make_pull(source, client, window=window, resources=source.daily),
+            parts,
+        )

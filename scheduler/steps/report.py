@@ -1,0 +1,125 @@
+"""One report for one client as one step: rendered into files, and delivered when asked to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from reports import Rendered, registry, render_report
+from scheduler.schedule import report_deadline
+from signalroom import clock, logs
+from signalroom.clients import active_clients
+from signalroom.errors import ReportError, SignalRoomError
+from signalroom.progress import Progress
+
+# "when_complete": an incomplete day is sent, marked as such, only past the deadline
+Sending = Literal["not", "when_complete", "now", "again"]
+DELIVERY_FAILURES = {"pending": "Undelivered", "unknown": "DeliveryError", "dead": "DeliveryError"}
+
+
+@dataclass
+class ReportResult:
+    """What became of a report: its files, its deliveries and failures in one line each.
+
+    `waits` is for its day's data. `error_class` names the kind of failure, of which `Undelivered`
+    is worth another try.
+    """
+
+    report: str
+    client: str
+    day: date
+    paths: tuple[Path, ...] = ()
+    deliveries: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    waits: bool = False
+    error_class: str = ""
+
+    def answer(self) -> dict[str, Any]:
+        """As one JSON object of `signalroom report --json`."""
+        return dict(vars(self))
+
+
+def make_reports(
+    name: str,
+    clients: tuple[str, ...],
+    day: date,
+    progress: Progress,
+    *,
+    sending: Sending = "not",
+    channels: Sequence[str] = (),
+    out: Path | None = None,
+    heard: Callable[[ReportResult], None] = lambda _: None,
+) -> list[ReportResult]:
+    """Make a report for each client that has it; failures are in the results, not raised.
+
+    Raises ReportError for an unknown report, or one that none of the clients has.
+    """
+    report = registry.find(name)
+    wanted = {client.id for client in active_clients(clients)}
+    those = [client.id for client in report.clients() if client.id in wanted]
+    if not those:
+        raise ReportError(f"{name} is made for none of the clients {', '.join(sorted(wanted))}.")
+    results = []
+    for client in those:
+        with logs.about(client=client):
+            result = make_report(name, client, day, progress, sending, channels, out)
+        heard(result)
+        results.append(result)
+    return results
+
+
+def make_report(
+    name: str,
+    client_id: str,
+    day: date,
+    progress: Progress,
+    sending: Sending = "not",
+    channels: Sequence[str] = (),
+    out: Path | None = None,
+) -> ReportResult:
+    """Render a report into its files, then deliver it; failures are collected, not raised."""
+    made = ReportResult(name, client_id, day)
+    step = progress.step(f"{name} {client_id}")
+    said = ""
+    try:
+        rendered = render_report(name, client_id, day, channels, out)
+        made.paths = rendered.paths
+        said = f"{len(made.paths)} files"
+        if rendered.report == "alert":
+            said = f"{rendered.context.headline} {said}"
+        if sending == "when_complete" and _may_wait(rendered):
+            made.waits = True
+            made.deliveries.append(
+                f"waits for the day's data, until {report_deadline():%H:%M} at the latest"
+            )
+        elif sending != "not":
+            _deliver(rendered, sending == "again", made)
+    except SignalRoomError as error:
+        made.error_class = type(error).__name__
+        made.failures.append(str(error))
+    if made.failures:
+        step.fail("; ".join(made.failures))
+    else:
+        step.finish("; ".join(made.deliveries) or said)
+    return made
+
+
+def _deliver(rendered: Rendered, again: bool, made: ReportResult) -> None:
+    from reports import deliver  # the vendors' libraries, only when something is sent
+
+    for delivery in deliver(rendered, again=again):
+        line = delivery.summary()
+        (made.failures if delivery.is_failure else made.deliveries).append(line)
+        if delivery.is_failure and made.error_class != "Undelivered":
+            made.error_class = DELIVERY_FAILURES[delivery.status]
+
+
+def _may_wait(rendered: Rendered) -> bool:
+    """Whether the day is not complete and its deadline, on the morning after, not yet past."""
+    morning = datetime.combine(
+        rendered.day + timedelta(days=1), report_deadline(), tzinfo=clock.zone()
+    )
+    return rendered.edition != "complete" and clock.now() < morning
