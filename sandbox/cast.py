@@ -4,10 +4,12 @@ Internal affiliates and mapped sources come from the client's own file, so that 
 changes the simulated agency too; external affiliates and stray sources are invented here.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 
+from sandbox.campaigns import Campaign, campaigns_of
 from sandbox.errors import SandboxError
 from sandbox.mapping import MappingRow, fold, read_mapping
 
@@ -56,12 +58,26 @@ class Profile:
     orders: float  # on a usual day
     local_midnight: bool  # Everflow's date column: local midnight, else UTC midnight
     terse_flags: bool  # Sticky.io writes 1 and blank, else YES and NO
+    # source -> Everflow's affiliate and advertiser in its links, where the file does not say it
+    links: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @cached_property
     def _affiliates_of(self) -> dict[int, list[int]]:
         found: dict[int, list[int]] = {}
         for row in self.affiliates:
             found.setdefault(row.advertiser_id, []).append(row.affiliate_id)
+        return found
+
+    @cached_property
+    def campaigns(self) -> tuple[Campaign, ...]:
+        """RedTrack's campaigns, by source."""
+        return campaigns_of(self)
+
+    @cached_property
+    def campaigns_by_source(self) -> dict[str, tuple[Campaign, ...]]:
+        found: dict[str, tuple[Campaign, ...]] = {}
+        for row in self.campaigns:
+            found[row.source_id] = (*found.get(row.source_id, ()), row)
         return found
 
     def affiliates_of(self, advertiser_id: int) -> list[int]:
@@ -138,6 +154,14 @@ _STRAY_SOURCES: dict[str, tuple[Source, ...]] = {
     "cti": (Source("65a2b30cad4e6f0002b5d0f1", "Newsletter Swap", "other", 22, 0.6),),
 }
 
+# What links say of sources that the file maps to nobody, and of one that it maps to another.
+_LINKS = {
+    "64f1a20b9c3d5e0001a4c0f1": (11, 1),  # New Source: G2 - Meta, a line to suggest
+    "64f1a20b9c3d5e0001a4c005": (31, 2),  # Facebook CTI: n/a in the file, which is a line too
+    "64f1a20b9c3d5e0001a4c003": (11, 1),  # Meta CCW Political: the file says SB - Meta
+    "65a2b30cad4e6f0002b5d0f1": (43, 7),  # Newsletter Swap: an external affiliate
+}
+
 _INTERNAL_VOLUME = {11: 34.0, 12: 22.0, 52: 6.0, 13: 18.0, 31: 14.0, 14: 9.0, 17: 2.0,
                     41: 60.0, 42: 32.0, 48: 6.0}  # fmt: skip
 _TARGET_COST = 29.0  # dollars of spend for one conversion
@@ -167,6 +191,7 @@ def profile_of(client: str) -> Profile:
         orders=130.0 if client == "713" else 38.0,
         local_midnight=client == "cti",
         terse_flags=client == "cti",
+        links=_LINKS,
     )
 
 

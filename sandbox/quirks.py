@@ -31,6 +31,9 @@ class Quirks:
     # the request names an order that is stable (sortby).
     redtrack_rows_move: bool = False
 
+    # `timezone` is passed over where single conversions are asked for; the account's own holds.
+    redtrack_conversions_in_account_zone: bool = False
+
     # Slack's methods that read refuse JSON bodies, as they do in some workspaces.
     slack_form_only_reads: bool = False
     slack_scopes: set[str] = field(default_factory=lambda: set(SLACK_SCOPES))

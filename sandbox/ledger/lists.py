@@ -36,12 +36,22 @@ def offers(profile: Profile) -> list[Row]:
 
 
 def campaigns(profile: Profile) -> list[Row]:
-    """`redtrack.campaigns`: one for each source, every seventh paused (2)."""
+    """`redtrack.campaigns`: one or two for each source, every seventh source's paused (2)."""
     return [
-        {"_client_id": profile.client, "id": f"{source.source_id[:-4]}{number:04x}",
-         "title": f"{source.name.strip()} US", "source_id": source.source_id,
-         "serial_number": number, "status": "2" if number % 7 == 6 else "1"}
-        for number, source in enumerate(profile.sources)
+        {"_client_id": profile.client, "id": row.campaign_id, "title": row.title,
+         "source_id": row.source_id, "serial_number": row.serial_number, "status": str(row.status)}
+        for row in profile.campaigns
+    ]  # fmt: skip
+
+
+def redtrack_offers(profile: Profile) -> list[Row]:
+    """`redtrack.offers`, and what the address says: Everflow's ids, None where it says nothing."""
+    offers = {offer.offer_id: (row, offer) for row in profile.campaigns for offer in row.offers}
+    return [
+        {"_client_id": profile.client, "id": number, "title": offer.title,
+         "source_id": campaign.source_id, "form": offer.form, "affiliate_id": offer.affiliate_id,
+         "everflow_offer_id": offer.everflow_offer_id}
+        for number, (campaign, offer) in offers.items()
     ]  # fmt: skip
 
 

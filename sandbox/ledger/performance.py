@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from sandbox.ledger.rows import ZERO, Row
+from sandbox.ledger.rows import ZERO, Row, count, money
 from sandbox.mapping import MappingRow, fold
 
 
@@ -90,10 +90,10 @@ def _book_stat(ledgers: dict[Key, Ledger], row: Row, directory: Directory) -> No
     ledger = ledgers.setdefault((day, advertiser, label), Ledger())
     ledger.label = directory.spelling(label)
     ledger.advertiser_label = directory.advertisers[advertiser]
-    ledger.clicks += _count(row["clicks"])
-    ledger.conversions += _count(row["conversions"])
-    ledger.payout += _money(row["payout"])
-    ledger.revenue += _money(row["revenue"])
+    ledger.clicks += count(row["clicks"])
+    ledger.conversions += count(row["conversions"])
+    ledger.payout += money(row["payout"])
+    ledger.revenue += money(row["revenue"])
 
 
 def _book_spend(ledgers: dict[Key, Ledger], row: Row, directory: Directory) -> None:
@@ -110,8 +110,8 @@ def _book_spend(ledgers: dict[Key, Ledger], row: Row, directory: Directory) -> N
     ledger = ledgers.setdefault(key, Ledger())
     ledger.label, ledger.is_unmapped, ledger.has_spend = label, is_unmapped, True
     ledger.advertiser_label = directory.advertisers.get(advertiser) if advertiser else None
-    ledger.spend += _money(row["cost"])
-    ledger.spend_clicks += _count(row["clicks"])
+    ledger.spend += money(row["cost"])
+    ledger.spend_clicks += count(row["clicks"])
 
 
 def _performance(client: str, key: Key, ledger: Ledger, directory: Directory) -> Row:
@@ -162,23 +162,23 @@ def daily_summary(
         assert isinstance(day, date)  # noqa: S101
         by_day[day].append(row)
     for day, parts in by_day.items():
-        conversions = sum(_count(row["conversions"]) for row in parts)
-        unmapped = sum((_money(row["cost"]) for row in parts if row["is_unmapped"]), ZERO)
-        cost = sum((_money(row["cost"]) for row in parts), ZERO)
+        conversions = sum(count(row["conversions"]) for row in parts)
+        unmapped = sum((money(row["cost"]) for row in parts if row["is_unmapped"]), ZERO)
+        cost = sum((money(row["cost"]) for row in parts), ZERO)
         rows.append(
             {
                 "_client_id": client,
                 "date": day,
                 "conversions": conversions,
-                "everflow_payout": sum((_money(row["everflow_payout"]) for row in parts), ZERO),
-                "everflow_revenue": sum((_money(row["everflow_revenue"]) for row in parts), ZERO),
-                "redtrack_cost": sum((_money(row["redtrack_cost"]) for row in parts), ZERO),
+                "everflow_payout": sum((money(row["everflow_payout"]) for row in parts), ZERO),
+                "everflow_revenue": sum((money(row["everflow_revenue"]) for row in parts), ZERO),
+                "redtrack_cost": sum((money(row["redtrack_cost"]) for row in parts), ZERO),
                 "unmapped_cost": unmapped,
                 "cost": cost,
                 "blended_cpa": cost / conversions if conversions else None,
                 "mapped_cpa": (cost - unmapped) / conversions if conversions else None,
                 "internal_conversions": sum(
-                    _count(row["conversions"]) for row in parts if row["is_internal"]
+                    count(row["conversions"]) for row in parts if row["is_internal"]
                 ),
                 "is_complete": day < today,
             }
@@ -198,11 +198,3 @@ def unmapped_spend(client: str, spend: Sequence[Row], directory: Directory) -> l
         for row in spend
         if (entry := directory.by_source.get(str(row["source_id"]))) is None or not entry.is_mapped
     ]
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) else 0
-
-
-def _money(value: object) -> Decimal:
-    return value if isinstance(value, Decimal) else ZERO

@@ -155,3 +155,13 @@ def _spend(spend: Spend, share: float, now: int) -> Row:
         "pub_revenue": ZERO,
     }
     return row | dict.fromkeys(spend.left_out)
+
+
+def count(value: object) -> int:
+    """A count of a row; what the vendor left out is 0."""
+    return value if isinstance(value, int) else 0
+
+
+def money(value: object) -> Decimal:
+    """An amount of a row; what the vendor left out is 0."""
+    return value if isinstance(value, Decimal) else ZERO

@@ -7,9 +7,17 @@ from functools import cached_property
 from pathlib import Path
 
 from sandbox.clock import days_between
+from sandbox.ledger.campaigns import campaign_spend, redtrack_conversions
 from sandbox.ledger.engagement import email_engagement, funnel_daily, prospects_by_day
 from sandbox.ledger.events import adjustments, clicks, conversions
-from sandbox.ledger.lists import advertisers, affiliates, campaigns, offers, sources
+from sandbox.ledger.lists import (
+    advertisers,
+    affiliates,
+    campaigns,
+    offers,
+    redtrack_offers,
+    sources,
+)
 from sandbox.ledger.marketing import MarketingTruth
 from sandbox.ledger.orders import files_of, orders_of
 from sandbox.ledger.performance import Directory, daily_performance, daily_summary, unmapped_spend
@@ -31,7 +39,8 @@ class Truth(MarketingTruth):
     tables = ("daily_stats", "daily_spend", "daily_performance", "daily_summary",
               "unmapped_spend", "daily_project_performance", "funnel_daily", "email_engagement",
               "orders", "files", "conversions", "adjustments", "affiliates", "advertisers",
-              "offers", "campaigns", "sources", "targets", "budgets",
+              "offers", "campaigns", "sources", "campaign_spend", "redtrack_conversions",
+              "redtrack_offers", "targets", "budgets",
               *MarketingTruth.marketing_tables)  # fmt: skip
 
     def __init__(
@@ -143,6 +152,23 @@ class Truth(MarketingTruth):
     def campaigns(self) -> list[Row]:
         """`redtrack.campaigns`: id, title, source, status as text"""
         return campaigns(self._profile)
+
+    @cached_property
+    def campaign_spend(self) -> list[Row]:
+        """`redtrack.campaign_spend`: by date, source, campaign and offer"""
+        return [row for log in self._logs for row in campaign_spend(log, self._profile, self._now)]
+
+    @cached_property
+    def redtrack_conversions(self) -> list[Row]:
+        """`redtrack.conversions`"""
+        return [
+            row for log in self._logs for row in redtrack_conversions(log, self._profile, self._now)
+        ]
+
+    @cached_property
+    def redtrack_offers(self) -> list[Row]:
+        """`redtrack.offers`: id, title, and what its address says of Everflow"""
+        return redtrack_offers(self._profile)
 
     @cached_property
     def sources(self) -> list[Row]:

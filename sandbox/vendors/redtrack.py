@@ -1,19 +1,21 @@
 """RedTrack's reporting API (VENDOR_APIS section 2)."""
 
 import math
-from datetime import date, timedelta
-from decimal import Decimal
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import Flask, Response, g, jsonify, request
 
+from sandbox.campaigns import Offer
 from sandbox.cast import Profile
 from sandbox.clock import day_bounds, days_between, local_day
-from sandbox.events import Spend, cost_of, grown, grown_money, share_of_day
 from sandbox.limits import CallWindow
 from sandbox.stage import Stage, per_client
+from sandbox.tracked import Tracked, tracked_of
+from sandbox.vendors.everflow_codes import code
 from sandbox.vendors.everflow_table import number
+from sandbox.vendors.redtrack_report import rows_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 KEYS = {"713": "sandbox-redtrack-key-713", "cti": "sandbox-redtrack-key-cti"}
 # The account's own zone, used when `timezone` is missing or misspelt.
 ACCOUNT_ZONE = ZoneInfo("UTC")
-_COUNTS = ("clicks", "unique_clicks", "impressions", "lp_views", "lp_clicks", "conversions",
-           "total_conversions")  # fmt: skip
+# one of Everflow's tracking domains, as the agency has it
+TRACKING_DOMAIN = "www.trk-agency.example"
 
 
 class BadRequestError(Exception):
@@ -53,6 +55,8 @@ class RedTrack:
         app.register_error_handler(405, lambda error: refuse(404, "not found"))
         app.add_url_rule("/report", "report", self._report)
         app.add_url_rule("/campaigns", "campaigns", lambda: self._listed(_campaigns))
+        app.add_url_rule("/offers", "offers", lambda: self._listed(_offers))
+        app.add_url_rule("/conversions", "conversions", self._conversions)
         app.add_url_rule("/sources", "sources", lambda: self._listed(_sources))
         return app
 
@@ -79,34 +83,37 @@ class RedTrack:
             raise BadRequestError("group is required")
         start, end = _day("date_from"), _day("date_to")
         zone = _zone(request.args.get("timezone"))
-        rows = [
-            _row(groups, key, spends, self._stage.now())
-            for key, spends in self._grouped(groups, start, end, zone).items()
-        ]
-        rows = [row for row in rows if row["clicks"] or row["cost"]]
+        rows = rows_of(self._stage.world, g.profile, self._stage.now(), groups, start, end, zone)
         field = request.args.get("sortby", "clicks").split(",")[0]
         rows.sort(key=lambda row: row.get(field) or 0,
                   reverse=request.args.get("direction", "desc") != "asc")  # fmt: skip
         return self._page(rows, self._stage.caps.redtrack_page, bool(request.args.get("sortby")))
 
-    def _grouped(
-        self, groups: list[str], start: date, end: date, zone: ZoneInfo
-    ) -> dict[tuple[str, ...], list[tuple[Spend, float, float]]]:
-        """Spend by the values grouped by; each with the part of its day that belongs there."""
-        now = self._stage.now()
-        grouped: dict[tuple[str, ...], list[tuple[Spend, float, float]]] = {}
-        one_day = timedelta(days=1)
-        for business_day in days_between(start - one_day, end + one_day):
-            parts = _parts(business_day, zone, now)
-            for spend in self._stage.world.day(g.profile.client, business_day).spend:
-                if spend.hidden is not None and spend.hidden.covers(now):
-                    continue
-                for day, before, after in parts:
-                    if start <= day <= end:
-                        values = {"date": day.isoformat(), "source": spend.source_id}
-                        key = tuple(values.get(name, "") for name in groups)
-                        grouped.setdefault(key, []).append((spend, before, after))
-        return grouped
+    def _conversions(self) -> Response:
+        """Single conversions, newest first; `total` counts all pages."""
+        start, end = _day("date_from"), _day("date_to")
+        is_ignored = self._stage.quirks.redtrack_conversions_in_account_zone
+        zone = ACCOUNT_ZONE if is_ignored else _zone(request.args.get("timezone"))
+        first, last = day_bounds(start, zone)[0], day_bounds(end, zone)[1]
+        profile: Profile = g.profile
+        found = [
+            row
+            for day in days_between(local_day(first), local_day(last))
+            for row in tracked_of(
+                self._stage.world.day(profile.client, day),
+                profile.campaigns_by_source,
+                self._stage.now(),
+            )
+            if first <= row.at < last
+        ]
+        for name in ("source_id", "type"):
+            if wanted := request.args.get(name):
+                found = [row for row in found if getattr(row, name) == wanted]
+        found.sort(key=lambda row: (-row.at, row.conversion_id))
+        page, per = _paging(self._stage.caps.redtrack_conversions_page)
+        rows = [_tracked(row) for row in found[(page - 1) * per : page * per]]
+        is_null = not rows and self._stage.quirks.redtrack_null_for_empty
+        return jsonify({"items": None if is_null else rows, "total": len(found)})
 
     def _listed(self, make: Any) -> Response:
         rows: list[dict[str, Any]] = make(g.profile)
@@ -121,7 +128,7 @@ class RedTrack:
             # a row left in front of the second page, one came before the third, and so on
             start += 1 if page % 2 == 0 else -1
         found = rows[start : start + per]
-        if request.args.get("total_stat") == "true":
+        if request.args.get("total_stat") == "true" and request.path != "/report":
             return jsonify({"total": {"clicks": 0, "cost": 0}, "items": found})
         return jsonify(None if not found and quirks.redtrack_null_for_empty else found)
 
@@ -156,59 +163,26 @@ def _paging(largest: int) -> tuple[int, int]:
     return max(1, page), max(1, min(per, largest))
 
 
-def _parts(day: date, zone: ZoneInfo, now: int) -> list[tuple[date, float, float]]:
-    """A business day cut at the zone's midnights, as shares of its traffic, up to now."""
-    start, end = day_bounds(day)
-    parts, at, stop = [], start, min(end, now)
-    while at < stop:
-        local = local_day(at, zone)
-        until = min(stop, day_bounds(local, zone)[1])
-        shares = [share_of_day((moment - start) / (end - start)) for moment in (at, until)]
-        parts.append((local, shares[0], shares[1]))
-        at = until
-    return parts
-
-
-def _row(
-    groups: list[str], key: tuple[str, ...], spends: list[tuple[Spend, float, float]], now: int
-) -> dict[str, Any]:
-    row: dict[str, Any] = {}
-    first = spends[0][0]
-    for name, value in zip(groups, key, strict=True):
-        row[name] = value
-        if name == "source":
-            row |= {"source": first.source_name, "source_id": first.source_id,
-                    "source_alias": first.source_alias}  # fmt: skip
-    for metric in _COUNTS:
-        row[metric] = sum(
-            grown(getattr(spend, metric), after) - grown(getattr(spend, metric), before)
-            for spend, before, after in spends
-        )
-    cost = revenue = Decimal(0)
-    for spend, before, after in spends:
-        total = cost_of(spend, now)
-        cost += grown_money(total, after) - grown_money(total, before)
-        revenue += grown_money(spend.revenue, after) - grown_money(spend.revenue, before)
-    other = row["total_conversions"] - row["conversions"]
-    row |= {
-        "approved": row["conversions"], "pending": 0, "declined": 0, "other": other,
-        "cost": number(cost), "revenue": number(revenue), "total_revenue": number(revenue),
-        "pub_revenue": 0, "profit": number(revenue - cost),
-        "cpc": number(round(cost / row["clicks"], 4)) if row["clicks"] else 0,
-        "convtype1": row["conversions"], "convtype2": other,
-    }  # fmt: skip
-    left_out = frozenset.intersection(*(spend.left_out for spend, _, _ in spends))
-    return {name: value for name, value in row.items() if name not in left_out}
-
-
 def _campaigns(profile: Profile) -> list[dict[str, Any]]:
     return [
-        {"id": f"{source.source_id[:-4]}{number:04x}", "title": f"{source.name.strip()} US",
-         "source_id": source.source_id, "source_title": source.name, "serial_number": number,
-         "status": 2 if number % 7 == 6 else 1, "cost_model": "cpc", "cpc": 0.5, "type": "",
+        {"id": row.campaign_id, "title": row.title, "source_id": row.source_id,
+         "source_title": row.source_name, "serial_number": row.serial_number,
+         "status": row.status, "cost_model": "cpc", "cpc": 0.5, "type": "",
          "created_at": "2026-01-15T10:00:00Z", "updated_at": "2026-06-01T10:00:00Z",
          "tags": [], "stat": {}}
-        for number, source in enumerate(profile.sources)
+        for row in profile.campaigns
+    ]  # fmt: skip
+
+
+def _offers(profile: Profile) -> list[dict[str, Any]]:
+    """Each offer once. The field of the address is `url` in third-party clients; unconfirmed."""
+    offers = {offer.offer_id: offer for row in profile.campaigns for offer in row.offers}
+    return [
+        {"id": offer.offer_id, "title": offer.title, "url": target_address(offer),
+         "network_id": "65d000000000000000000001", "network_title": "Everflow", "status": 1,
+         "payout": 28.75, "currency": "USD", "created_at": "2026-01-12T10:00:00Z",
+         "updated_at": "2026-06-01T10:00:00Z", "tags": [], "stat": {}}
+        for offer in offers.values()
     ]  # fmt: skip
 
 
@@ -219,3 +193,40 @@ def _sources(profile: Profile) -> list[dict[str, Any]]:
          "updated_at": "2026-06-01T10:00:00Z", "stat": {}}
         for source in profile.sources
     ]  # fmt: skip
+
+
+def target_address(offer: Offer) -> str:
+    """Where the offer sends a click, RedTrack's macros included."""
+    if offer.form == "encoded":
+        affiliate = code("tracking_link_affiliate", offer.affiliate_id or 0)
+        target = code("tracking_link_offer", offer.everflow_offer_id or 0)
+        return f"https://{TRACKING_DOMAIN}/{affiliate}/{target}/?sub1={{clickid}}&sub2={{sub1}}"
+    if offer.form == "parameters":
+        ids = f"oid={offer.everflow_offer_id}&affid={offer.affiliate_id}"
+        return f"https://course.example/start?{ids}&sub1={{clickid}}"
+    if offer.form == "encrypted":
+        return f"https://{TRACKING_DOMAIN}/cmp/?e=9f2c{offer.offer_id[-6:]}&sub1={{clickid}}"
+    return "https://landing.example/quiz?cid={clickid}"
+
+
+def _tracked(row: Tracked) -> dict[str, Any]:
+    is_default = row.type == "Purchase"
+    leaf = row.leaf
+    moments = {"track_time": row.clicked_at, "conv_time": row.at, "created_at": row.at + 1}
+    return {
+        "id": row.conversion_id, "clickid": row.click_id,
+        **{name: f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+           for name, at in moments.items()},
+        "campaign": leaf.campaign.title if leaf else "",
+        "campaign_id": leaf.campaign.campaign_id if leaf else "",
+        "source": row.source_name, "source_id": row.source_id,
+        "offer": leaf.offer.title if leaf else "", "offer_id": leaf.offer.offer_id if leaf else "",
+        "network": "Everflow", "landing": "LP 4", "type": row.type, "event": "",
+        "status": "approved", "payout": number(row.payout), "payout_default": number(row.payout),
+        "payout_network": number(row.payout), "cost": 0.51, "cost_default": 0.51,
+        "pub_revenue": 0, "currency": "USD", "type1": int(is_default),
+        "type2": int(not is_default), "default_type": int(is_default), "is_transaction": 1,
+        "duplicate_status": 0, "external_id": "", "order": "", "coupon": "", "sub1": "",
+        "rt_source": "fb", "rt_campaign": "", "country": "US", "device": "Mobile", "os": "iOS",
+        "ip": "203.0.113.9", "user_agent": "Mozilla/5.0",
+    }  # fmt: skip

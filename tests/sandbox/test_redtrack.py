@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from sandbox import Agency
+from sandbox.vendors.everflow_codes import decoded
 from tests.sandbox import calls
 from tests.sandbox.calls import HTTP, LAST
 
@@ -174,3 +177,137 @@ def test_a_list_keeps_its_form(agency: Agency, kind: str) -> None:
     assert plain == wrapped["items"]
     assert "total" in wrapped
     assert type(plain[0]["status"]) is (int if kind == "campaigns" else str)
+
+
+# campaigns, offers, single conversions
+
+
+def by_campaign(agency: Agency, client: str = "713", **asked: str) -> list[dict[str, Any]]:
+    return calls.spend(agency, client, group="date,source,campaign,offer", **asked)
+
+
+@pytest.mark.parametrize("client", ["713", "cti"])
+def test_campaigns_are_told_differently(agency: Agency, client: str) -> None:
+    told = {
+        (row["date"], row["source_id"], row["campaign_id"], row["offer_id"]): row
+        for row in by_campaign(agency, client)
+    }
+    truth = {
+        (str(row["date"]), row["source_id"], row["campaign_id"], row["offer_id"]): row
+        for row in agency.truth(client, calls.FIRST, LAST).campaign_spend
+    }
+    assert told.keys() == truth.keys()
+    for key, row in truth.items():
+        assert row["cost"] == Decimal(str(told[key]["cost"]))
+        assert row["campaign_name"] == told[key]["campaign"]
+        assert row["offer_name"] == told[key]["offer"]
+        for name in ("clicks", "conversions", "total_conversions"):
+            assert row[name] == told[key][name], name
+
+
+def test_campaigns_always_add_up_to_the_source(agency: Agency) -> None:
+    """Costs set on a source alone are in no campaign; no campaign costs more than its source."""
+    truth = agency.truth("713", calls.FIRST, LAST)
+    parts: dict[tuple[object, object], Decimal] = {}
+    for row in truth.campaign_spend:
+        key = (row["date"], row["source_id"])
+        parts[key] = parts.get(key, Decimal(0)) + Decimal(str(row["cost"]))
+    rests = [
+        Decimal(str(row["cost"])) - parts.get((row["date"], row["source_id"]), Decimal(0))
+        for row in truth.daily_spend
+    ]
+    assert all(rest >= 0 for rest in rests)
+    assert 0 < sum(rest > 0 for rest in rests) < len(rests) / 2
+    clicks = [
+        sum(int(str(row["clicks"])) for row in rows)
+        for rows in (truth.campaign_spend, truth.daily_spend)
+    ]
+    assert clicks[0] == clicks[1]
+
+
+def test_every_source_has_one_campaign_of_one_offer(agency: Agency) -> None:
+    rows = by_campaign(agency)
+    campaigns: dict[str, set[str]] = {}
+    offers: dict[str, set[str]] = {}
+    for row in rows:
+        campaigns.setdefault(row["source_id"], set()).add(row["campaign_id"])
+        offers.setdefault(row["campaign_id"], set()).add(row["offer_id"])
+    assert max(len(found) for found in campaigns.values()) > 1
+    assert max(len(found) for found in offers.values()) > 1
+
+
+def get(agency: Agency, path: str, client: str = "713", **asked: str) -> Any:
+    key = {"api_key": calls.variable(agency, "REDTRACK_API_KEY", client)}
+    answer = HTTP.get(agency.base_url("redtrack") + path, params=key | asked)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+@pytest.mark.parametrize("client", ["713", "cti"])
+def test_a_link_names_no_ids_in_one_of_the_known_forms(agency: Agency, client: str) -> None:
+    """Encoded in the path, as parameters, encrypted, or not Everflow's at all."""
+    truth = {row["id"]: row for row in agency.truth(client).redtrack_offers}
+    rows = get(agency, "/offers", client, per="1000")
+    assert {row["id"] for row in rows} == truth.keys()
+    forms = {"encoded": 0, "parameters": 0, "encrypted": 0, "none": 0}
+    for row in rows:
+        known = truth[row["id"]]
+        address = urlsplit(row["url"])
+        forms[str(known["form"])] += 1
+        if known["form"] == "encoded":
+            parts = address.path.strip("/").split("/")
+            assert decoded("tracking_link_affiliate", parts[0]) == known["affiliate_id"]
+            assert decoded("tracking_link_offer", parts[1]) == known["everflow_offer_id"]
+        elif known["form"] == "parameters":
+            asked = parse_qs(address.query)
+            assert asked["affid"] == [str(known["affiliate_id"])]
+            assert asked["oid"] == [str(known["everflow_offer_id"])]
+        else:
+            assert known["affiliate_id"] is None
+            assert not {"affid", "oid"} & parse_qs(address.query).keys()
+    if client == "713":
+        assert all(forms.values()), forms
+
+
+DAY = {"date_from": "2026-11-12", "date_to": "2026-11-12", "timezone": "America/New_York"}
+
+
+@pytest.mark.parametrize("client", ["713", "cti"])
+def test_single_conversions_differ_from_the_truth(agency: Agency, client: str) -> None:
+    answer = get(agency, "/conversions", client, **DAY, per="10000")
+    day = LAST - timedelta(days=7)
+    truth = {row["id"]: row for row in agency.truth(client, day, day).redtrack_conversions}
+    assert answer["total"] == len(answer["items"]) == len(truth) > 20
+    for row in answer["items"]:
+        known = truth[row["id"]]
+        assert known["conv_time"] == datetime.fromisoformat(row["conv_time"])
+        assert (known["source_id"], known["campaign_id"]) == (row["source_id"], row["campaign_id"])
+        assert (known["type"], known["is_default_type"]) == (row["type"], row["default_type"] == 1)
+        assert known["payout"] == Decimal(str(row["payout"]))
+
+
+def test_single_conversions_do_not_add_up_to_the_days(agency: Agency) -> None:
+    day = LAST - timedelta(days=7)
+    truth = agency.truth("713", day, day)
+    rows = truth.redtrack_conversions
+    assert len(rows) == sum(int(str(row["total_conversions"])) for row in truth.daily_spend)
+    assert sum(bool(row["is_default_type"]) for row in rows) == sum(
+        int(str(row["conversions"])) for row in truth.daily_spend
+    )
+
+
+def test_pages_of_conversions_overlap(agency: Agency) -> None:
+    found: list[str] = []
+    for page in range(1, 99):
+        answer = get(agency, "/conversions", **DAY, per="10", page=str(page))
+        found += [row["id"] for row in answer["items"]]
+        if not answer["items"]:
+            break
+    assert len(found) == len(set(found)) == answer["total"]
+
+
+def test_conversions_are_cut_in_the_accounts_zone(own_agency: Agency) -> None:
+    eastern = get(own_agency, "/conversions", **DAY, per="1000")["items"]
+    own_agency.quirks.redtrack_conversions_in_account_zone = True
+    ignored = get(own_agency, "/conversions", **DAY, per="1000")["items"]
+    assert {row["id"] for row in eastern} != {row["id"] for row in ignored}
