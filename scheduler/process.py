@@ -11,7 +11,7 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from types import FrameType
@@ -26,7 +26,7 @@ from scheduler.execution.child import LOGS, Child, Order, Start
 from scheduler.execution.executor import Executor
 from scheduler.planning import asked, record_due
 from scheduler.runs.work_ledger import WorkLedger
-from scheduler.schedule import read_schedule
+from scheduler.schedule import Job, next_due, read_schedule
 from scheduler.status.health import Pulse
 from scheduler.web.server import WebServer
 from signalroom import clock, settings
@@ -34,6 +34,7 @@ from signalroom.errors import ConfigurationError
 
 log = logging.getLogger("scheduler")
 TURN_S = 0.25
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared, never listened on here
 STALE_AFTER = timedelta(minutes=3)
 STOP_WITHIN_S = 20.0  # the containers wait longer
 KEEP_LOGS = timedelta(days=60)
@@ -73,7 +74,15 @@ class Resident:
             options = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
             self._clock.add_job(self.tick, _each_minute(), **options)
             self._clock.start()
-            log.info("%d jobs, health on %s:%d", len(self._jobs), host, server.server_port)
+            log.info(
+                "Page: http://%s:%d/ (health on %s:%d) · %d jobs, next: %s",
+                "127.0.0.1" if host in EVERYWHERE else host,
+                server.server_port,
+                host,
+                server.server_port,
+                len(self._jobs),
+                _next(self._jobs),
+            )
             code = self._turn_until_stopped()
             self._pulse.is_stopping = True
             self._clock.shutdown(wait=False)
@@ -129,6 +138,16 @@ class Resident:
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self._stopping.set()
+
+
+def _next(jobs: Sequence[Job]) -> str:
+    """What is due next and when, in business time."""
+    now = clock.now()
+    found = [(at, job.name) for job in jobs if (at := next_due(job, now))]
+    if not found:
+        return "nothing"
+    at, name = min(found)
+    return f"{name} {at.astimezone(clock.zone()):%a %H:%M}"
 
 
 def _each_minute() -> CronTrigger | IntervalTrigger:

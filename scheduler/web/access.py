@@ -1,20 +1,27 @@
-"""Who may see the page and who may start a job: tokens, compared in constant time."""
+"""Who may see the page, who may act, who may start a job: tokens, compared in constant time."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 import ipaddress
+import logging
+import math
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
+from urllib.parse import urlsplit
 
 from signalroom.settings import variable
 
+log = logging.getLogger("scheduler")
 COOKIE = "signalroom"
 COOKIE_DAYS = 30
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
+WRONG_TOKENS = 10  # from one address, in a minute
+ADDRESSES_KEPT = 1000
 
 
 def is_loopback(host: str) -> bool:
@@ -41,6 +48,16 @@ def trigger_token() -> str | None:
     return variable("SIGNALROOM_TRIGGER_TOKEN")
 
 
+def page_token() -> str | None:
+    """The token of the page."""
+    return variable("SIGNALROOM_WEB_TOKEN")
+
+
+def public_host() -> str | None:
+    """The host name of SIGNALROOM_PUBLIC_URL."""
+    return urlsplit(variable("SIGNALROOM_PUBLIC_URL") or "").hostname
+
+
 @dataclass(frozen=True)
 class Access:
     """Access to the page and the metrics, as the address to listen on and the token decide it."""
@@ -48,41 +65,110 @@ class Access:
     beyond_loopback: bool
 
     @property
-    def token(self) -> str | None:
-        """The token of the page."""
-        return variable("SIGNALROOM_WEB_TOKEN")
-
-    @property
     def is_closed(self) -> bool:
-        """Whether nobody may look: others reach the port, and no token is set."""
-        return self.beyond_loopback and not self.token
-
-    def cookie(self) -> str:
-        """What the browser keeps: no token, but what only its owner can have been given."""
-        digest = hmac.new(str(self.token).encode(), b"signalroom page", hashlib.sha256)
-        return digest.hexdigest()
+        """Whether no one may look: others reach the port, and no token is set."""
+        return self.beyond_loopback and not page_token()
 
     def allows(self, authorization: str | None, cookies: str | None) -> bool:
         """Whether a request may see the page."""
-        if not self.token:
+        token = page_token()
+        if not token:
             return not self.beyond_loopback
-        if matches(bearer(authorization), self.token):
-            return True
-        try:
-            kept = SimpleCookie(cookies or "").get(COOKIE)
-        except CookieError:
-            return False
-        return kept is not None and matches(kept.value, self.cookie())
+        return matches(bearer(authorization), token) or is_signed_in(cookies)
 
     def is_meant(self, host: str | None) -> bool:
-        """Whether the Host header names this machine, where nothing else guards the page.
+        """Whether the Host header names this server.
 
-        A stranger's page that has its own name point at 127.0.0.1 is none of ours.
+        A stranger's page that points its own name at this address is refused: names of this
+        machine are accepted, addresses, and the name of SIGNALROOM_PUBLIC_URL. Behind a token any
+        name is, as long as no public name is set.
         """
-        if self.beyond_loopback or self.token:
+        name = host_name(host)
+        if name in LOCAL_NAMES:
             return True
-        name = (host or "").rsplit(":", 1)[0] if not (host or "").endswith("]") else host
-        return name in LOCAL_NAMES
+        if not self.beyond_loopback and not page_token():
+            return False
+        public = public_host()
+        return public is None or name == public or _is_address(name)
+
+
+def host_name(host: str | None) -> str:
+    """The name of a Host header, without its port."""
+    found = (host or "").lower()
+    return found if found.endswith("]") else found.rsplit(":", 1)[0]
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def is_own_origin(headers: Mapping[str, str]) -> bool:
+    """Whether a form was sent by a page of this server: browsers say where it came from."""
+    origin = headers.get("origin")
+    if origin is None:
+        return headers.get("sec-fetch-site") in ("same-origin", None)
+    found = urlsplit(origin)
+    return bool(found.netloc) and found.netloc.lower() == headers.get("host", "").lower()
+
+
+def session_cookie() -> str:
+    """What the browser keeps after signing in: no token, and of no use once it has expired."""
+    expires = str(int(time.time()) + COOKIE_DAYS * 86400)
+    return f"{expires}.{_signature(expires)}"
+
+
+def is_signed_in(cookies: str | None) -> bool:
+    """Whether the cookies hold a session that is still good."""
+    try:
+        kept = SimpleCookie(cookies or "").get(COOKIE)
+    except CookieError:
+        return False
+    expires, _, signature = kept.value.partition(".") if kept else ("", "", "")
+    if not expires.isdecimal() or int(expires) < time.time() or not page_token():
+        return False
+    return matches(signature, _signature(expires))
+
+
+def _signature(expires: str) -> str:
+    key = str(page_token()).encode()
+    return hmac.new(key, f"signalroom page {expires}".encode(), hashlib.sha256).hexdigest()
+
+
+@dataclass
+class Guesses:
+    """Wrong tokens by address: logged, and refused unread when there are too many in a minute."""
+
+    _wrong: dict[str, list[float]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def wait_s(self, address: str) -> int:
+        """Seconds until another token of this address is looked at; 0: now."""
+        with self._lock:
+            recent = self._recent(address)
+            return math.ceil(recent[0] + 60 - time.monotonic()) if self._is_full(recent) else 0
+
+    def wrong(self, address: str, path: str) -> None:
+        """Count a wrong token."""
+        with self._lock:
+            recent = self._recent(address)
+            recent.append(time.monotonic())
+            if len(self._wrong) >= ADDRESSES_KEPT and address not in self._wrong:
+                self._wrong.pop(next(iter(self._wrong)))
+            self._wrong[address] = recent
+            count = len(recent)
+        log.warning("wrong token for %s from %s, %d in the last minute", path, address, count)
+
+    def _recent(self, address: str) -> list[float]:
+        since = time.monotonic() - 60
+        return [at for at in self._wrong.get(address, []) if at > since]
+
+    @staticmethod
+    def _is_full(recent: list[float]) -> bool:
+        return len(recent) >= WRONG_TOKENS
 
 
 @dataclass

@@ -78,14 +78,14 @@ def overview(facts: Callable[[Sequence[Job]], Facts]) -> str:
     )
 
 
-def entrance() -> str:
+def entrance(mistake: str = "") -> str:
     """The page that asks for the token."""
-    return _fill("entrance.html.j2", line="")
+    return _fill("entrance.html.j2", line="", mistake=mistake)
 
 
 def notice(line: str) -> str:
     """A page of one line."""
-    return _fill("entrance.html.j2", line=line)
+    return _fill("entrance.html.j2", line=line, mistake="")
 
 
 def mail(key: str) -> str | None:

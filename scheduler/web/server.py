@@ -1,61 +1,64 @@
-"""The scheduler's HTTP server: /health and /ready for probes, /metrics, the page, the webhook.
+"""The scheduler's web server: /health and /ready for probes, /metrics, the page, the webhook.
 
-Read only but for POST /trigger/JOB. Few connections, short timeouts and small bodies, so that
-nobody who reaches the port can hold up the process.
+Read only but for POST /trigger/JOB and what a person who has signed in may do. A token is asked
+for before a body is read, and nothing secret is in an address.
 """
 
 from __future__ import annotations
 
-import json
+import functools
 import logging
 import math
-import threading
-from collections.abc import Callable, Mapping
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs
+
+import anyio
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
 
 from scheduler.schedule import Job
 from scheduler.status.freshness import KeptFacts
 from scheduler.status.health import Pulse, complaint, is_ready
-from scheduler.web import access as web_access
-from scheduler.web import page
-from scheduler.web.access import Access, Pace
+from scheduler.web import access, page
+from scheduler.web.access import Access, Guesses, Pace
+from scheduler.web.connections import Listener, peer
 from signalroom.errors import SignalRoomError
 from signalroom.masking import mask
 
 log = logging.getLogger(__name__)
-CONNECTIONS = 32
-TIMEOUT_S = 10
 BODY_LIMIT = 64 * 1024
+BODY_S = 10.0
 TRIGGER_EVERY_S = 60.0
-JSON, HTML = "application/json", "text/html; charset=utf-8"
+PROBE_S = 8.0  # a database that answers nothing is unhealthy, not a probe without an answer
 NOTHING: Mapping[str, str] = MappingProxyType({})
 ASK = {"WWW-Authenticate": "Bearer"}
 ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
+PAGES = 4  # made at the same time, each by a thread
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not a fault of ours
     """A request that is answered with a status and one readable line; people get a page."""
 
     def __init__(
-        self, status: HTTPStatus, line: str, headers: Mapping[str, str] = NOTHING, html: str = ""
+        self, status: int, line: str, headers: Mapping[str, str] = NOTHING, html: str = ""
     ) -> None:
         super().__init__(line)
         self.status, self.headers, self.html = status, headers, html
 
 
-class WebServer(ThreadingHTTPServer):
+class WebServer(Listener):
     """The server; `trigger` starts a job by name and returns the run's id."""
-
-    daemon_threads = True
-    request_queue_size = CONNECTIONS
 
     def __init__(
         self,
@@ -65,186 +68,192 @@ class WebServer(ThreadingHTTPServer):
         trigger: Callable[[str], str],
     ) -> None:
         self.pulse, self.jobs, self.trigger = pulse, jobs, trigger
-        self.access = Access(beyond_loopback=not web_access.is_loopback(address[0]))
+        self.access = Access(beyond_loopback=not access.is_loopback(address[0]))
         self.facts = KeptFacts()
         self.pace = Pace(TRIGGER_EVERY_S)
-        self._free = threading.BoundedSemaphore(CONNECTIONS)
-        super().__init__(address, Handler)
+        self.guesses = Guesses()
+        self._pages = anyio.CapacityLimiter(PAGES)
+        self._probes = anyio.CapacityLimiter(PAGES)
+        super().__init__(address, self._application())
 
-    def start(self, poll_s: float = 0.5) -> None:
-        """Serve in a thread until `close`, for whose end it looks every `poll_s` seconds."""
-        thread = threading.Thread(target=self.serve_forever, args=(poll_s,), name="web")
-        thread.daemon = True
-        thread.start()
+    def _application(self) -> Starlette:
+        routes = [
+            ("/health", self._health, "GET"),
+            ("/ready", self._ready, "GET"),
+            ("/metrics", self._metrics, "GET"),
+            ("/", self._overview, "GET"),
+            ("/reports/{key:path}", self._mail, "GET"),
+            ("/login", self._login, "POST"),
+            ("/trigger/{job}", self._trigger, "POST"),
+        ]
+        return Starlette(
+            routes=[
+                Route(path, _answering(endpoint), methods=[method])
+                for path, endpoint, method in routes
+            ],
+            exception_handlers={HTTPException: _plain_refusal},
+        )
 
-    def close(self) -> None:
-        """Stop serving and free the port."""
-        self.shutdown()
-        self.server_close()
+    async def _health(self, _: Request) -> Response:
+        wrong: str | None = "warehouse"  # what does not answer in time
+        with anyio.move_on_after(PROBE_S):
+            wrong = await anyio.to_thread.run_sync(
+                complaint, self.pulse, self.jobs, abandon_on_cancel=True, limiter=self._probes
+            )
+        return _state(wrong is None, wrong)
 
-    def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._free.acquire(blocking=False):
-            self.shutdown_request(request)
-            return
-        super().process_request(request, client_address)
+    async def _ready(self, _: Request) -> Response:
+        return _state(is_ready(self.pulse), "starting or stopping")
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._free.release()
+    async def _metrics(self, request: Request) -> Response:
+        self._admit(request)
+        from scheduler.status.metrics import exposition
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        log.info("a visitor left early", exc_info=True)
+        kind, text = await self._made(exposition, self.facts, request.headers.get("accept", ""))
+        return Response(text, headers={**ALWAYS, "Content-Type": kind})
 
+    async def _overview(self, request: Request) -> Response:
+        self._admit(request)
+        return _html(await self._made(page.overview, self.facts))
 
-class Handler(BaseHTTPRequestHandler):
-    """One request."""
+    async def _mail(self, request: Request) -> Response:
+        self._admit(request)
+        html = await self._made(page.mail, request.path_params["key"])
+        if html is None:
+            raise Refusal(404, "There is no such report.")
+        return HTMLResponse(html, headers={**ALWAYS, **page.MAIL_HEADERS})
 
-    server: WebServer
-    timeout = TIMEOUT_S
+    async def _login(self, request: Request) -> Response:
+        """Trade the token for a cookie."""
+        if not self.access.is_meant(request.headers.get("host")):
+            raise Refusal(421, "This page is for 127.0.0.1 only.")
+        if not access.is_own_origin(request.headers):
+            raise Refusal(403, "This form was sent by another site.")
+        self._slow_down(request)
+        form = parse_qs((await _body(request)).decode("utf-8", "replace"))
+        if not access.matches(form.get("token", [""])[-1], access.page_token()):
+            self.guesses.wrong(peer(request.scope), "/login")
+            return _html(page.entrance("That is not the token."), 401)
+        # Lax: a link in a message leads here, and what follows must find the cookie.
+        secure = "; Secure" if request.headers.get("x-forwarded-proto") == "https" else ""
+        cookie = (
+            f"{access.COOKIE}={access.session_cookie()}; HttpOnly; SameSite=Lax; Path=/"
+            f"; Max-Age={access.COOKIE_DAYS * 86400}{secure}"
+        )
+        return RedirectResponse("/", 303, headers={**ALWAYS, "Set-Cookie": cookie})
 
-    def do_GET(self) -> None:
-        self._answer(self._get)
-
-    do_HEAD = do_GET  # noqa: N815 - the standard library's name
-
-    def do_POST(self) -> None:
-        self._answer(self._post)
-
-    def _answer(self, route: Callable[[str, dict[str, str]], None]) -> None:
-        parts = urlsplit(self.path)
-        query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-        try:
-            route(unquote(parts.path), query)
-        except Refusal as refusal:
-            if refusal.html:
-                self._send(refusal.status, HTML, refusal.html, {**page.HEADERS, **refusal.headers})
-            else:
-                said = {"ok": False, "error": str(refusal)}
-                self._send(refusal.status, JSON, json.dumps(said), refusal.headers)
-        except OSError:
-            raise  # the visitor has gone
-        except Exception as error:
-            log.exception("%s %s failed", self.command, parts.path)
-            readable = mask(str(error)) if isinstance(error, SignalRoomError) else "see the log"
-            said = {"ok": False, "error": f"This cannot be shown now: {readable}"}
-            self._send(HTTPStatus.SERVICE_UNAVAILABLE, JSON, json.dumps(said))
-
-    def _get(self, path: str, query: dict[str, str]) -> None:
-        if path == "/health":
-            wrong = complaint(self.server.pulse, self.server.jobs)
-            self._send_ok(wrong is None, wrong)
-        elif path == "/ready":
-            self._send_ok(is_ready(self.server.pulse), "starting or stopping")
-        elif path == "/" and "token" in query:
-            self._let_in(query["token"])
-        elif path in ("/", "/metrics") or path.startswith("/reports/"):
-            self._admit(path)
-            if path == "/":
-                self._send(HTTPStatus.OK, HTML, page.overview(self.server.facts), page.HEADERS)
-            elif path == "/metrics":
-                from scheduler.status.metrics import exposition
-
-                accept = self.headers.get("Accept", "")
-                self._send(HTTPStatus.OK, *exposition(self.server.facts, accept))
-            else:
-                html = page.mail(path.removeprefix("/reports/"))
-                if html is None:
-                    raise Refusal(HTTPStatus.NOT_FOUND, "There is no such report.")
-                self._send(HTTPStatus.OK, HTML, html, page.MAIL_HEADERS)
-        else:
-            raise Refusal(HTTPStatus.NOT_FOUND, "There is nothing here.")
-
-    def _post(self, path: str, _: dict[str, str]) -> None:
-        self._read_body()
-        if not path.startswith("/trigger/"):
-            raise Refusal(HTTPStatus.NOT_FOUND, "There is nothing here.")
-        token = web_access.trigger_token()
-        if not web_access.matches(web_access.bearer(self.headers["Authorization"]), token):
+    async def _trigger(self, request: Request) -> Response:
+        _refuse_long(request)
+        self._slow_down(request)
+        token = access.trigger_token()
+        if not access.matches(access.bearer(request.headers.get("authorization")), token):
             line = "Send the header `Authorization: Bearer <SIGNALROOM_TRIGGER_TOKEN>`."
             if token is None:
-                line = "SIGNALROOM_TRIGGER_TOKEN is not set: nobody can start a job from outside."
-            raise Refusal(HTTPStatus.UNAUTHORIZED, line, ASK)
-        job = path.removeprefix("/trigger/")
-        if job not in [one.name for one in self.server.jobs]:
-            names = ", ".join(one.name for one in self.server.jobs)
-            raise Refusal(HTTPStatus.NOT_FOUND, f"There is no such job; there are: {names}.")
-        wait_s = math.ceil(self.server.pace.wait_s(job))
+                line = "SIGNALROOM_TRIGGER_TOKEN is not set: no one can start a job from outside."
+            elif access.bearer(request.headers.get("authorization")):
+                self.guesses.wrong(peer(request.scope), request.url.path)
+            raise Refusal(401, line, ASK)
+        await _body(request)  # nothing in it is needed
+        job = request.path_params["job"]
+        if job not in [one.name for one in self.jobs]:
+            names = ", ".join(one.name for one in self.jobs)
+            raise Refusal(404, f"There is no such job; there are: {names}.")
+        wait_s = math.ceil(self.pace.wait_s(job))
         if wait_s:
-            line = f"{job} was started a moment ago; ask again in {wait_s} s."
-            raise Refusal(HTTPStatus.TOO_MANY_REQUESTS, line, {"Retry-After": str(wait_s)})
-        run_id = self.server.trigger(job)
+            line = f"{job} was started a moment ago; retry in {wait_s} s."
+            raise Refusal(429, line, {"Retry-After": str(wait_s)})
+        run_id = await self._made(self.trigger, job)
         log.info("%s starts by webhook", job, extra={"run_id": run_id})
-        said = {"ok": True, "job": job, "run_id": run_id}
-        self._send(HTTPStatus.ACCEPTED, JSON, json.dumps(said))
+        return JSONResponse({"ok": True, "job": job, "run_id": run_id}, 202, headers=ALWAYS)
 
-    def _read_body(self) -> None:
-        """Take what came with the request; nothing in it is of use here."""
-        length = self.headers["Content-Length"] or "0"
-        if "Transfer-Encoding" in self.headers or not length.isascii() or not length.isdigit():
-            raise Refusal(HTTPStatus.LENGTH_REQUIRED, "Say how long the body is.")
-        if int(length) > BODY_LIMIT:
-            line = f"A body has {BODY_LIMIT} bytes at most."
-            raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, line)
-        self.rfile.read(int(length))
-
-    def _admit(self, path: str) -> None:
+    def _admit(self, request: Request) -> None:
         """Let only those look who may; a person without a token is asked for it."""
-        access = self.server.access
-        if access.is_closed:
+        is_page = request.url.path == "/"
+        headers = request.headers
+        if self.access.is_closed:
             line = "Others can reach this port: set SIGNALROOM_WEB_TOKEN to see page and metrics."
-            html = page.notice(line) if path == "/" else ""
-            raise Refusal(HTTPStatus.FORBIDDEN, line, html=html)
-        if not access.is_meant(self.headers["Host"]):
-            raise Refusal(HTTPStatus.MISDIRECTED_REQUEST, "This page is for 127.0.0.1 only.")
-        if not access.allows(self.headers["Authorization"], self.headers["Cookie"]):
-            line = "Send the header `Authorization: Bearer <SIGNALROOM_WEB_TOKEN>`."
-            html = page.entrance() if path == "/" else ""
-            raise Refusal(HTTPStatus.UNAUTHORIZED, line, ASK, html)
-
-    def _let_in(self, token: str) -> None:
-        """Trade the token for a cookie, and take it out of the address."""
-        access = self.server.access
-        if not web_access.matches(token, access.token):
-            self._admit("/")
-            self._send(HTTPStatus.SEE_OTHER, HTML, "", {"Location": "/"})
+            raise Refusal(403, line, html=page.notice(line) if is_page else "")
+        if not self.access.is_meant(headers.get("host")):
+            raise Refusal(421, "This page is for 127.0.0.1 only.")
+        if access.is_signed_in(headers.get("cookie")):
             return
-        # Lax: a link in a message leads here, and what follows must find the cookie.
-        secure = "; Secure" if self.headers["X-Forwarded-Proto"] == "https" else ""
-        cookie = (
-            f"{web_access.COOKIE}={access.cookie()}; HttpOnly; SameSite=Lax; Path=/"
-            f"; Max-Age={web_access.COOKIE_DAYS * 86400}{secure}"
-        )
-        self._send(HTTPStatus.SEE_OTHER, HTML, "", {"Location": "/", "Set-Cookie": cookie})
+        if headers.get("authorization"):
+            self._slow_down(request)
+        if not self.access.allows(headers.get("authorization"), headers.get("cookie")):
+            if access.bearer(headers.get("authorization")):
+                self.guesses.wrong(peer(request.scope), request.url.path)
+            line = "Send the header `Authorization: Bearer <SIGNALROOM_WEB_TOKEN>`."
+            raise Refusal(401, line, ASK, page.entrance() if is_page else "")
 
-    def _send_ok(self, ok: bool, reason: str | None) -> None:
-        status = HTTPStatus.OK if ok else HTTPStatus.SERVICE_UNAVAILABLE
-        said: dict[str, object] = {"ok": True} if ok else {"ok": False, "reason": reason}
-        self._send(status, JSON, json.dumps(said))
+    def _slow_down(self, request: Request) -> None:
+        """Look at no further token of an address that has sent too many wrong ones."""
+        wait_s = self.guesses.wait_s(peer(request.scope))
+        if wait_s:
+            line = f"Too many wrong tokens; retry in {wait_s} s."
+            raise Refusal(429, line, {"Retry-After": str(wait_s)})
 
-    def _send(
-        self, status: HTTPStatus, kind: str, body: str, headers: Mapping[str, str] = NOTHING
-    ) -> None:
-        data = body.encode()
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(data)))
-        for name, value in {**ALWAYS, **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(data)
+    async def _made(self, function: Callable[..., Any], *arguments: object) -> Any:
+        """The answer of a function that reads files or databases, from a thread."""
+        work = functools.partial(function, *arguments)
+        return await anyio.to_thread.run_sync(work, limiter=self._pages)
 
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """What the standard library refuses by itself: the status' own words, no page of its."""
-        status = HTTPStatus(code)
-        self.close_connection = True
-        self._send(status, JSON, json.dumps({"ok": False, "error": f"{status.phrase}."}))
 
-    def version_string(self) -> str:
-        """Not which Python answers."""
-        return "SignalRoom"
+def _answering(endpoint: Endpoint) -> Endpoint:
+    """The endpoint, with a readable answer for everything that goes wrong in it."""
 
-    def log_message(self, format: str, *args: object) -> None:
-        """Probes are no news, and an address may carry a token."""
+    async def answer(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except Refusal as refusal:
+            headers = {**refusal.headers, "Connection": "close"}
+            if refusal.html:
+                return _html(refusal.html, refusal.status, headers)
+            said = {"ok": False, "error": str(refusal)}
+            return JSONResponse(said, refusal.status, headers={**ALWAYS, **headers})
+        except Exception as error:
+            if isinstance(error, SignalRoomError):
+                readable = mask(str(error))
+                log.warning("%s cannot be shown: %s", request.url.path, readable)
+            else:
+                readable = "see the log"
+                log.exception("%s %s failed", request.method, request.url.path)
+            said = {"ok": False, "error": f"This cannot be shown now: {readable}"}
+            return JSONResponse(said, 503, headers=ALWAYS)
+
+    return answer
+
+
+async def _plain_refusal(request: Request, error: Exception) -> Response:
+    """What the router refuses: an unknown path or a method that it does not know."""
+    found = error if isinstance(error, HTTPException) else HTTPException(400)
+    if found.status_code == 405 and request.method in ("GET", "HEAD"):
+        found = HTTPException(404)  # there is nothing to look at
+    line = "Not found." if found.status_code == 404 else f"{found.detail}."
+    headers = {**ALWAYS, **(found.headers or {})}
+    return JSONResponse({"ok": False, "error": line}, found.status_code, headers=headers)
+
+
+def _refuse_long(request: Request) -> None:
+    """Refuse a body that is too long, or does not say how long it is, before it is read."""
+    length = request.headers.get("content-length", "0")
+    if "transfer-encoding" in request.headers or not length.isdecimal():
+        raise Refusal(411, "Content-Length required.")
+    if int(length) > BODY_LIMIT:
+        raise Refusal(413, f"A body has {BODY_LIMIT} bytes at most.")
+
+
+async def _body(request: Request) -> bytes:
+    """The body, within its deadline."""
+    _refuse_long(request)
+    with anyio.move_on_after(BODY_S):
+        return await request.body()
+    raise Refusal(408, "The body did not arrive in time.")
+
+
+def _html(text: str, status: int = 200, headers: Mapping[str, str] = NOTHING) -> Response:
+    return HTMLResponse(text, status, headers={**ALWAYS, **page.HEADERS, **headers})
+
+
+def _state(ok: bool, reason: str | None) -> Response:
+    said: dict[str, object] = {"ok": True} if ok else {"ok": False, "reason": reason}
+    return JSONResponse(said, 200 if ok else 503, headers=ALWAYS)

@@ -39,7 +39,7 @@ def serve(told_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
 
         def start(host: str = "127.0.0.1", trigger: Callable[[str], str] = str) -> httpx.Client:
             server = WebServer((host, 0), story.living_pulse(), read_schedule(), trigger)
-            server.start(poll_s=0.02)
+            server.start()
             stack.callback(server.close)
             address = f"http://127.0.0.1:{server.server_port}"
             return stack.enter_context(httpx.Client(base_url=address, timeout=30))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -17,8 +18,10 @@ import pytest
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import read_schedule
 from scheduler.status import health
+from scheduler.web import access, connections
 from scheduler.web.access import Pace
-from scheduler.web.server import BODY_LIMIT, CONNECTIONS
+from scheduler.web.connections import CONNECTIONS
+from scheduler.web.server import BODY_LIMIT
 from signalroom import clock
 from tests.scheduler import story
 from tests.scheduler.conftest import Serve
@@ -112,7 +115,7 @@ def test_probes_are_open_and_tell_nothing_more(serve: Serve) -> None:
     healthy = client.get("/health")
     assert (healthy.status_code, healthy.json()) == (200, {"ok": True})
     assert client.get("/ready").json() == {"ok": True}
-    for path in ("/", "/metrics", MAIL_PATH, "/?token=x"):
+    for path in ("/", "/metrics", MAIL_PATH):
         refused = client.get(path)
         assert refused.status_code == 403
         assert "SIGNALROOM_WEB_TOKEN" in refused.text
@@ -146,24 +149,86 @@ def test_the_page_needs_its_token_once_one_is_set(
         assert forged.status_code == 401
 
 
-def test_a_token_in_the_address_becomes_a_cookie_and_goes_away(
+def test_the_token_is_sent_in_a_form_and_becomes_a_cookie(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SIGNALROOM_WEB_TOKEN", TOKEN)
     client = serve(EVERYWHERE)
-    assert client.get("/?token=wrong").status_code == 401
-    assert "Set-Cookie" not in client.get("/?token=wrong").headers
-    entered = client.get("/", params={"token": TOKEN})
+    in_address = client.get("/", params={"token": TOKEN})
+    assert (in_address.status_code, in_address.headers.get("Set-Cookie")) == (401, None)
+    assert 'action="/login" method="post"' in in_address.text
+    wrong = client.post("/login", data={"token": "wrong"})
+    assert (wrong.status_code, wrong.headers.get("Set-Cookie")) == (401, None)
+    entered = client.post("/login", data={"token": TOKEN})
     assert (entered.status_code, entered.headers["Location"]) == (303, "/")
     cookie = entered.headers["Set-Cookie"]
     assert "; HttpOnly; SameSite=Lax; Path=/;" in cookie
     assert TOKEN not in cookie
     assert "Secure" not in cookie
     assert client.get("/").status_code == 200  # the client keeps the cookie
-    behind_tls = client.get("/", params={"token": TOKEN}, headers={"X-Forwarded-Proto": "https"})
+    behind_tls = client.post(
+        "/login", data={"token": TOKEN}, headers={"X-Forwarded-Proto": "https"}
+    )
     assert behind_tls.headers["Set-Cookie"].endswith("; Secure")
     monkeypatch.setenv("SIGNALROOM_WEB_TOKEN", "another-token")
     assert client.get("/").status_code == 401
+
+
+def test_a_session_ends_and_cannot_be_prolonged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SIGNALROOM_WEB_TOKEN", TOKEN)
+    cookie = access.session_cookie()
+    assert access.is_signed_in(f"signalroom={cookie}")
+    expires, _, signature = cookie.partition(".")
+    later = f"{int(expires) + 86400}.{signature}"
+    assert not access.is_signed_in(f"signalroom={later}")
+    over = str(int(time.time()) - 1)
+    assert not access.is_signed_in(f"signalroom={over}.{access._signature(over)}")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
+)
+def test_a_form_of_another_site_is_refused(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
+) -> None:
+    monkeypatch.setenv("SIGNALROOM_WEB_TOKEN", TOKEN)
+    client = serve(EVERYWHERE)
+    refused = client.post("/login", data={"token": TOKEN}, headers=headers)
+    assert (refused.status_code, refused.headers.get("Set-Cookie")) == (403, None)
+    own = str(client.base_url).rstrip("/")
+    assert client.post("/login", data={"token": TOKEN}, headers={"Origin": own}).status_code == 303
+
+
+@pytest.mark.parametrize("path", ["/login", "/trigger/hourly", "/metrics"])
+def test_guessing_a_token_is_slow_and_seen(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    """After ten wrong ones in a minute the right one is refused too, unread; a session goes on."""
+    for name in ("WEB", "TRIGGER"):
+        monkeypatch.setenv(f"SIGNALROOM_{name}_TOKEN", TOKEN)
+    client = serve()
+    session = {"Cookie": f"signalroom={access.session_cookie()}"}
+
+    def guess(token: str) -> int:
+        if path == "/login":
+            return client.post(path, data={"token": token}).status_code
+        method = "GET" if path == "/metrics" else "POST"
+        given = {"Authorization": f"Bearer {token}"}
+        return client.request(method, path, headers=given).status_code
+
+    assert {guess(f"guess-{number}") for number in range(access.WRONG_TOKENS)} == {401}
+    assert guess("guess") == guess(TOKEN) == 429
+    assert f"wrong token for {path} from 127.0.0.1, 10 in the last minute" in caplog.text
+    assert "guess-" not in caplog.text
+    assert client.get("/", headers=session).status_code == 200
 
 
 def test_a_foreign_name_for_this_machine_sees_nothing(serve: Serve) -> None:
@@ -227,32 +292,82 @@ def test_bodies_are_bounded(serve: Serve) -> None:
     assert client.post("/trigger/hourly", content=b"x" * BODY_LIMIT).status_code == 401
     chunked = client.post("/trigger/hourly", content=iter([b"x"]))
     assert chunked.status_code == 411
-    with socket.create_connection(("127.0.0.1", client.base_url.port or 0)) as crooked:
-        crooked.sendall(b"POST /trigger/hourly HTTP/1.1\r\nContent-Length: -1\r\n\r\n")
-        assert crooked.recv(100).split()[1] == b"411"
+    assert exchange(client, b"POST /trigger/hourly HTTP/1.1\r\nContent-Length: -1\r\n\r\n") == 400
+    huge = b"GET /ready HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 70_000
+    assert exchange(client, huge) in (400, 431)
 
 
-def test_visitors_who_stay_hold_nobody_up_for_long(serve: Serve) -> None:
-    """All places are taken by connections that say nothing; they are shown out."""
+def exchange(client: httpx.Client, sent: bytes) -> int:
+    """The status with which what was sent is answered."""
+    with connection(client) as one:
+        one.sendall(sent)
+        return int(one.recv(100).split()[1])
+
+
+def connection(client: httpx.Client) -> socket.socket:
+    return socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=30)
+
+
+def test_the_token_is_asked_for_before_the_body(serve: Serve) -> None:
+    """A body that never comes is not waited for."""
+    sent = b"POST /trigger/hourly HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\nx"
+    began = time.monotonic()
+    assert exchange(serve(), sent) == 401
+    assert time.monotonic() - began < 2
+
+
+def test_silent_and_dripping_visitors_shut_no_one_out(serve: Serve) -> None:
+    """More connections than there are places, some without a word, some a byte at a time."""
     client = serve()
-    address = (client.base_url.host, client.base_url.port or 0)
-    silent = [socket.create_connection(address) for _ in range(CONNECTIONS)]
-    time.sleep(0.2)
+    slow = [connection(client) for _ in range(CONNECTIONS + 10)]
     try:
-        with pytest.raises(httpx.TransportError):
-            client.get("/ready")
-        silent.pop().close()
-        give_up_at = time.monotonic() + 20
-        while True:
-            try:
-                assert client.get("/ready").status_code == 200
-                break
-            except httpx.TransportError:
-                assert time.monotonic() < give_up_at
-                time.sleep(0.05)
+        for number, one in enumerate(slow[CONNECTIONS // 2 :]):
+            one.sendall(b"GET /ready HTTP/1.1\r\nX-Slow: "[: number % 30])
+        for _ in range(3):
+            with httpx.Client(base_url=client.base_url, timeout=5) as another:
+                assert another.get("/ready").status_code == 200
     finally:
-        for one in silent:
+        for one in slow:
             one.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [
+        ("HEADERS_S", b""),
+        ("HEADERS_S", b"GET /ready HTTP/1.1\r\nX-Slow: x"),
+        ("HEADERS_S", b"GET /ready HTTP/1.1\r\nHost: x\r\n\r\n"),
+        ("EXCHANGE_S", b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\nx"),
+    ],
+    ids=["silent", "headers that drip", "a connection kept open", "a body that does not come"],
+)
+def test_a_connection_ends_at_its_deadline(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, name: str, sent: bytes
+) -> None:
+    monkeypatch.setattr(connections, name, 0.3)
+    with connection(serve()) as one:
+        one.sendall(sent)
+        give_up_at = time.monotonic() + 10
+        while True:
+            assert time.monotonic() < give_up_at
+            try:
+                if not one.recv(1000):
+                    break
+                one.sendall(b"x" if sent.endswith(b"x") else b"")
+            except ConnectionError:
+                break
+
+
+def test_broken_connections_leave_no_traceback(
+    serve: Serve, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    client = serve()
+    for sent in (b"", b"GET", b"\x00\xff\r\n\r\n", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"):
+        with connection(client) as one:
+            one.sendall(sent)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert client.get("/ready").status_code == 200
+    assert "Traceback" not in caplog.text + capfd.readouterr().err
 
 
 def test_a_ledger_that_goes_away_is_a_readable_answer(
