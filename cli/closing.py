@@ -14,7 +14,7 @@ from reports.shared.figures import money, rounded
 from scheduler.status.brands import brand_days
 from scheduler.steps.main_job import MainJobResult
 from signalroom.errors import WarehouseError
-from signalroom.masking import mask
+from signalroom.logs import mask
 from transform.build import BuildResult
 
 

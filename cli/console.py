@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Column
 
 from ingest.registry import NAMES
-from signalroom.masking import mask
+from signalroom.logs import mask
 from signalroom.progress import Silent, Step
 
 

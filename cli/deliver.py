@@ -19,7 +19,7 @@ def deliver(as_json: bool) -> None:
     """
     from cli.console import Display, complain
     from reports.alerts import deliver as alerting
-    from signalroom.masking import mask
+    from signalroom.logs import mask
 
     with Display(quiet=as_json) as display:
         step = display.step("deliver")

@@ -43,9 +43,9 @@ def _good(text: str) -> None:
 
 def _settings(good: Callable[[str], None]) -> None:
     from reports.alerts import policy as alert_policy
-    from signalroom import clients, clock, settings
+    from signalroom import clients, clock, paths
 
-    good(f"local state in {settings.home()}")
+    good(f"local state in {paths.home()}")
     good(f"business time {clock.now().astimezone(clock.zone()):%Y-%m-%d %H:%M %Z}")
     good(f"clients {', '.join(client.id for client in clients.active_clients())}")
     alert_policy.check()
@@ -54,8 +54,7 @@ def _settings(good: Callable[[str], None]) -> None:
 
 def _warehouse(good: Callable[[str], None]) -> None:
     from signalroom import settings
-    from signalroom.connections import duckdb_connection, duckdb_path, postgres_connection
-    from signalroom.warehouse import read
+    from signalroom.warehouse import duckdb_connection, duckdb_path, postgres_connection, read
 
     if settings.target() == "postgres":
         settings.require("SIGNALROOM_HASH_SALT")
@@ -74,11 +73,11 @@ def _warehouse(good: Callable[[str], None]) -> None:
 
 def _exposed() -> list[str]:
     from ingest import registry
-    from signalroom import schemas
+    from signalroom import access
     from signalroom.errors import SignalRoomError
 
     try:
-        return schemas.exposed(registry.NAMES)
+        return access.exposed(registry.NAMES)
     except SignalRoomError:
         return []  # PostgreSQL is away, which is named above
 

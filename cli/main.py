@@ -9,10 +9,9 @@ from importlib import import_module
 
 import click
 
-from signalroom import logs, settings, tether
+from signalroom import child_process, logs, settings
 from signalroom.errors import SignalRoomError
-from signalroom.masking import mask
-from signalroom.unexpected import explained
+from signalroom.logs import explained, mask
 
 # command -> what `signalroom --help` says of it; each lives in the module of its name
 COMMANDS = {
@@ -71,7 +70,7 @@ def signalroom() -> None:
 
 def main() -> None:
     """Entry point: exits 0 on success, 1 on an explained failure, 2 on wrong usage."""
-    is_child = tether.tie_as_told()
+    is_child = child_process.end_with_named_parent()
     settings.load_env_file()
     try:
         logs.configure()

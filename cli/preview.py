@@ -33,7 +33,7 @@ def preview(
       signalroom preview --serve --report daily_ccw
     """
     from reports import registry
-    from signalroom.settings import home
+    from signalroom.paths import home
 
     reports = [registry.find(name) for name in names or registry.REPORTS]
     folder = (out or home() / "preview").resolve()

@@ -62,7 +62,7 @@ def report(
     from reports import registry
     from scheduler.steps.report import ReportResult, Sending, make_reports
     from signalroom import clock
-    from signalroom.masking import mask
+    from signalroom.logs import mask
 
     if (again or when_complete) and not send:
         raise click.UsageError("--again and --when-complete go with --send.")

@@ -11,7 +11,7 @@ import click
 from scheduler.runs.model import Run, Step
 from scheduler.status.status import duration
 from signalroom import clock
-from signalroom.masking import mask
+from signalroom.logs import mask
 
 # How a status looks on a terminal; what is missing is plain.
 STYLES = {
@@ -147,9 +147,9 @@ def show(run_id: str, as_json: bool) -> None:
     from scheduler.runs.ledger import Ledger
     from scheduler.status.status import duration
     from scheduler.status.text import span, when
-    from signalroom import clock, settings
+    from signalroom import clock, paths
     from signalroom.errors import ConfigurationError
-    from signalroom.masking import mask
+    from signalroom.logs import mask
 
     with Ledger() as ledger:
         run = ledger.run(run_id)
@@ -180,4 +180,4 @@ def show(run_id: str, as_json: bool) -> None:
         if step.error:
             console.print(f"  {escape(mask(step.error))}")
         if step.log:
-            console.print(f"  log {settings.home() / step.log}")
+            console.print(f"  log {paths.home() / step.log}")

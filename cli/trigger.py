@@ -28,7 +28,7 @@ def trigger(job: str, wait: bool) -> None:
     from scheduler.schedule import read_schedule
     from signalroom import clock
     from signalroom.errors import ConfigurationError
-    from signalroom.masking import mask
+    from signalroom.logs import mask
 
     jobs = read_schedule()
     chosen = next((one for one in jobs if one.name == job), None)

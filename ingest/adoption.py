@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from ingest.registry import NAMES
 from signalroom import clock
+from signalroom.access import create_closed
 from signalroom.errors import ConfigurationError
-from signalroom.schemas import create_closed
 from signalroom.settings import target
 from signalroom.warehouse import Execute, transaction
 

@@ -23,7 +23,7 @@ import httpx
 import tenacity
 
 from signalroom import clock, errors
-from signalroom.masking import mask
+from signalroom.logs import mask
 from signalroom.settings import require
 
 MAX_ANSWER_BYTES = 256 * 1024 * 1024

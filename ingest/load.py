@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ingest.landing import Landing, Pull, Source
-from signalroom import settings
+from signalroom import paths, settings
 from signalroom.errors import SignalRoomError, WarehouseError
-from signalroom.masking import mask
+from signalroom.logs import mask
 from signalroom.warehouse import dlt_destination
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def land(source: Source, pull: Pull, landings: Sequence[Landing]) -> str | None:
 
     Raises what the rows' own generators raise, else WarehouseError in one line.
     """
-    os.environ.setdefault("DLT_PROJECT_DIR", str(settings.root()))
+    os.environ.setdefault("DLT_PROJECT_DIR", str(paths.root()))
     import dlt
     from dlt.pipeline.exceptions import PipelineStepFailed
 

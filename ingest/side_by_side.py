@@ -13,8 +13,8 @@ from ingest.landing import Landing, Pull, Source
 from ingest.pull import Loaded
 from signalroom import logs
 from signalroom.errors import AnswerError, SignalRoomError
+from signalroom.logs import explained
 from signalroom.progress import Progress, Step
-from signalroom.unexpected import explained
 
 WORKERS = 4  # each waits for its vendor most of the time
 

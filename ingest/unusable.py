@@ -17,7 +17,7 @@ from ingest.privacy.cards import hide
 from ingest.privacy.documents import Payload
 from signalroom import clock
 from signalroom.errors import AnswerError
-from signalroom.masking import mask
+from signalroom.logs import mask
 from signalroom.warehouse import Execute, transaction
 
 LONGEST_PAYLOAD = 2_000  # characters; enough to see what is wrong

@@ -20,7 +20,7 @@ from signalroom import warehouse
 from signalroom.clients import Client
 from signalroom.clients import client as client_of
 from signalroom.errors import ReportError
-from signalroom.settings import home
+from signalroom.paths import home
 
 if TYPE_CHECKING:
     from reports.messages import render

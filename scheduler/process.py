@@ -5,14 +5,13 @@ dlt and dbt live in the children only, so that the process stays small and a hun
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime, timedelta
 from types import FrameType
 
@@ -29,8 +28,8 @@ from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job, next_due, read_schedule
 from scheduler.status.health import Pulse
 from scheduler.web.server import WebServer
-from signalroom import clock, settings
-from signalroom.errors import ConfigurationError
+from signalroom import clock, paths
+from signalroom.lock import hold_file
 
 log = logging.getLogger("scheduler")
 TURN_S = 0.25
@@ -63,7 +62,7 @@ class Resident:
         """
         with ExitStack() as stack:
             stack.callback(self._ledger.close)
-            stack.enter_context(_alone())
+            stack.enter_context(_only_scheduler())
             server = WebServer((host, port), self._pulse, self._jobs, self._start_by_webhook)
             server.start()
             stack.callback(server.close)
@@ -158,39 +157,18 @@ def _each_minute() -> CronTrigger | IntervalTrigger:
     return CronTrigger(second=0, timezone=clock.zone())
 
 
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Refuse to be a second scheduler on the same SIGNALROOM_HOME; the kernel ends the lock."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(settings.home() / "scheduler.lock", timeout=0)
-    note = settings.home() / "scheduler.holder.json"
-    try:
-        lock.acquire()
-    except Timeout:
-        raise ConfigurationError(_holder(note)) from None
-    try:
-        since = clock.instant().isoformat(timespec="seconds")
-        note.write_text(json.dumps({"process": os.getpid(), "since": since}), encoding="utf-8")
-        yield
-    finally:
-        note.unlink(missing_ok=True)
-        lock.release()
-
-
-def _holder(note: os.PathLike[str]) -> str:
-    home = settings.home()
-    try:
-        found = json.loads((home / note).read_text(encoding="utf-8"))
-        who = f"process {found['process']}, since {found['since']}"
-    except (OSError, ValueError, KeyError):
-        who = "another process"
-    return f"A scheduler works on {home} already ({who}). Stop that one first, or leave it to it."
+def _only_scheduler() -> AbstractContextManager[None]:
+    """Refuse to be a second scheduler on the same SIGNALROOM_HOME."""
+    refusal = (
+        f"A scheduler works on {paths.home()} already: {{holder}}. Stop that one first, or "
+        "leave it to it."
+    )
+    return hold_file("scheduler", "signalroom scheduler", 0, refusal)
 
 
 def _forget_old_logs(instant: datetime) -> None:
     oldest = (instant - KEEP_LOGS).timestamp()
-    folder = settings.home() / LOGS
+    folder = paths.home() / LOGS
     for old in folder.iterdir() if folder.exists() else ():
         if old.stat().st_mtime < oldest:
             shutil.rmtree(old, ignore_errors=True)

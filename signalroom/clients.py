@@ -13,7 +13,7 @@ from functools import cache
 import yaml
 
 from signalroom.errors import ConfigurationError
-from signalroom.settings import root
+from signalroom.paths import root
 
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 

@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from signalroom import clock
-from signalroom.connections import postgres_connection
 from signalroom.errors import WarehouseError
-from signalroom.settings import home, require, target
+from signalroom.paths import home
+from signalroom.settings import require, target
+from signalroom.warehouse import postgres_connection
 
 HOLDER = """
 select application_name, state_change
@@ -40,7 +41,11 @@ def hold(work: str) -> Iterator[None]:
     is and since when.
     """
     if target() == "duckdb":
-        with _hold_file(home() / "warehouse.lock", work):
+        wait_s = float(require("SIGNALROOM_LOCK_WAIT_S"))
+        refusal = (
+            f"{work} cannot start: {{holder}} writes to the warehouse. Wait for it, or stop it."
+        )
+        with hold_file("warehouse", work, wait_s, refusal):
             yield
     else:
         with _hold_transaction(work):
@@ -48,15 +53,20 @@ def hold(work: str) -> Iterator[None]:
 
 
 @contextmanager
-def _hold_file(path: Path, work: str) -> Iterator[None]:
+def hold_file(name: str, work: str, wait_s: float, refusal: str) -> Iterator[None]:
+    """Hold SIGNALROOM_HOME/`name`.lock; the kernel releases it however this process ends.
+
+    Raises WarehouseError after `wait_s`, with `refusal`, where `{holder}` becomes who it is:
+    "`dbt build` (process 7, since 2026-11-19T07:00:00+00:00)", or "another process".
+    """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(path, timeout=float(require("SIGNALROOM_LOCK_WAIT_S")))
-    note = path.with_suffix(".holder.json")
+    lock = FileLock(home() / f"{name}.lock", timeout=wait_s)
+    note = home() / f"{name}.holder.json"
     try:
         lock.acquire()
     except Timeout:
-        raise WarehouseError(_busy(work, note)) from None
+        raise WarehouseError(refusal.replace("{holder}", _holder(note))) from None
     try:
         since = clock.instant().isoformat(timespec="seconds")
         note.write_text(json.dumps({"work": work, "process": os.getpid(), "since": since}))
@@ -66,15 +76,12 @@ def _hold_file(path: Path, work: str) -> Iterator[None]:
         lock.release()
 
 
-def _busy(work: str, note: Path) -> str:
+def _holder(note: Path) -> str:
     try:
-        holder = json.loads(note.read_text())
-    except (OSError, ValueError):
-        return f"{work} cannot start: another process writes to the warehouse. Try again later."
-    return (
-        f"{work} cannot start: `{holder['work']}` (process {holder['process']}) writes to the "
-        f"warehouse since {holder['since']}. Wait for it, or stop it."
-    )
+        found = json.loads(note.read_text(encoding="utf-8"))
+        return f"`{found['work']}` (process {found['process']}, since {found['since']})"
+    except (OSError, ValueError, KeyError):
+        return "another process"
 
 
 @contextmanager

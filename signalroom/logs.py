@@ -12,16 +12,19 @@ import logging
 import os
 import re
 import sys
+import traceback
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import quote, quote_plus
 
+from signalroom import paths
 from signalroom.errors import ConfigurationError, SignalRoomError
-from signalroom.masking import MaskingFilter, mask
-from signalroom.settings import require
+from signalroom.settings import SECRETS, require
 
 FORMATS = ("text", "json")
 OURS = ("signalroom", "ingest", "transform", "reports", "scheduler", "cli")
@@ -32,7 +35,6 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 _subject: ContextVar[Mapping[str, str]] = ContextVar("subject", default=MappingProxyType({}))
 _make_record = logging.getLogRecordFactory()
-_masking = MaskingFilter()
 
 
 @contextmanager
@@ -129,3 +131,61 @@ def _json_formatter() -> logging.Formatter:
         rename_fields={"levelname": "level", "name": "logger", "exc_info": "error"},
         timestamp="at",
     )
+
+
+MASK = "***"
+_learned: deque[str] = deque(maxlen=100)  # tokens expire: the newest ones matter
+
+
+def learn(secret: str) -> None:
+    """Mask a secret that no variable holds, such as a token that a vendor handed out."""
+    _learned.append(secret)
+
+
+def secret_values() -> list[str]:
+    """Every known secret, longest first, as written and as it looks inside a URL."""
+    values = set(_learned)
+    for name, value in os.environ.items():
+        if len(value) >= 4 and name.split("__", 1)[0] in SECRETS:
+            values |= {value, quote(value, safe=""), quote_plus(value)}
+    return sorted(values, key=len, reverse=True)
+
+
+def mask(text: str) -> str:
+    """The text with every known secret replaced by `***`."""
+    for value in secret_values():
+        text = text.replace(value, MASK)
+    return text
+
+
+class MaskingFilter(logging.Filter):
+    """Masks secrets in every log record, its exception text included."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg = mask(record.getMessage())
+        record.args = None
+        if record.exc_info:
+            record.exc_text = mask(logging.Formatter().formatException(record.exc_info))
+            record.exc_info = None
+        return True
+
+
+def explained(error: Exception) -> str:
+    """The error in one readable line, without secrets.
+
+    One that nobody foresaw is named as such, and its traceback is kept in
+    SIGNALROOM_HOME/unexpected-error.txt, masked.
+    """
+    if isinstance(error, SignalRoomError):
+        return mask(str(error))
+    text = mask("".join(traceback.format_exception(error)))
+    summary = mask(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
+    try:
+        path = paths.home() / "unexpected-error.txt"
+        path.write_text(text, encoding="utf-8")
+    except (OSError, SignalRoomError):
+        return f"unexpected {summary}."
+    return f"unexpected {summary}. The details are in {path}; please report them."
+
+
+_masking = MaskingFilter()

@@ -23,8 +23,8 @@ from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from signalroom import clock
+from signalroom.access import create_closed
 from signalroom.errors import ConfigurationError
-from signalroom.schemas import create_closed
 from signalroom.settings import target
 from signalroom.tables import METADATA, Database, tables
 from signalroom.warehouse import Execute, transaction

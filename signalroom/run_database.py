@@ -13,10 +13,11 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from signalroom import migrations
-from signalroom.connections import first_line, postgres_settings
+from signalroom.access import create_closed
 from signalroom.errors import WarehouseError
-from signalroom.schemas import create_closed
-from signalroom.settings import home, target
+from signalroom.paths import home
+from signalroom.settings import target
+from signalroom.warehouse import first_line, postgres_settings
 
 WAIT_S = 30.0
 IN_OPS: dict[str | None, str | None] = {None: "ops"}

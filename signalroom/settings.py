@@ -11,12 +11,13 @@ import os
 import re
 import tomllib
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal, cast
 
 from dotenv import load_dotenv
 
+from signalroom.clients import default_client_id
 from signalroom.errors import ConfigurationError
+from signalroom.paths import root
 
 Target = Literal["duckdb", "postgres"]
 
@@ -68,11 +69,6 @@ SECRETS = (
 )
 
 
-def root() -> Path:
-    """The folder of the repository: dbt project, client data, defaults."""
-    return Path(__file__).resolve().parents[1]
-
-
 def load_env_file() -> None:
     """Read `.env` of the repository; what the environment already says wins."""
     load_dotenv(root() / ".env", override=False)
@@ -89,8 +85,6 @@ def variable(name: str, client_id: str | None = None) -> str | None:
 
     Without a client, the plain name and its default. A client's own `NAME__CLIENT` wins.
     """
-    from signalroom.clients import default_client_id
-
     if client_id is not None:
         own = os.environ.get(f"{name}__{re.sub('[^A-Z0-9]', '_', client_id.upper())}", "").strip()
         if own:
@@ -115,18 +109,6 @@ def window_days(name: str, source: str = "") -> int:
     """Days that the named pull covers, today included; a source may have its own number."""
     windows: dict[str, Any] = _config()["windows"]
     return int({**windows, **windows.get(source, {})}[name])
-
-
-def home() -> Path:
-    """The folder of all local state (`SIGNALROOM_HOME`); made when it is missing."""
-    path = root() / (os.environ.get("SIGNALROOM_HOME", "").strip() or ".signalroom")
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(
-            f"SIGNALROOM_HOME {path} cannot be used: {error.strerror}."
-        ) from error
-    return path
 
 
 def target() -> Target:

@@ -10,7 +10,7 @@ from itertools import groupby, islice
 
 import click
 
-from signalroom import settings
+from signalroom import paths
 from signalroom.errors import SignalRoomError
 from transform import client_files as reference
 from transform.build import install_packages
@@ -39,7 +39,7 @@ def diff(base: str, limit: int) -> None:
     click.echo(f"Building the marts of {base} ({commit[:7]}) and of this folder ...", err=True)
     with ThreadPoolExecutor(2) as both:
         before = both.submit(branch.built_base, tree, raw)
-        after = both.submit(branch.built, settings.root(), raw, branch.folder() / "here")
+        after = both.submit(branch.built, paths.root(), raw, branch.folder() / "here")
         found = compare(before.result(), after.result())
     for line in told(found, limit):
         click.echo(line)
@@ -50,12 +50,12 @@ def diff(base: str, limit: int) -> None:
 def state(base: str) -> None:
     """Save what BASE's models say, for `dbt build -s state:modified+`."""
     commit = branch.commit_of(base)
-    place = settings.root() / "target" / "state"
+    place = paths.root() / "target" / "state"
     place.mkdir(parents=True, exist_ok=True)
     shutil.copy(branch.manifest_of(branch.tree_of(commit)), place)
     click.echo(
         f"Saved the state of {base} ({commit[:7]}). What differs from it, and what follows:\n"
-        f"  .venv/bin/dbt build -s state:modified+ --state {place.relative_to(settings.root())}"
+        f"  .venv/bin/dbt build -s state:modified+ --state {place.relative_to(paths.root())}"
     )
 
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from signalroom import settings, tether
-from signalroom.connections import duckdb_connection
+from signalroom import child_process, paths, settings
 from signalroom.errors import TransformError
 from signalroom.lock import hold
-from signalroom.masking import mask
+from signalroom.logs import mask
 from signalroom.progress import Silent, Step
+from signalroom.warehouse import duckdb_connection
 
 DATA_ONLY = ("--exclude-resource-type", "unit_test")
 RESULTS = frozenset({"LogModelResult", "LogTestResult", "LogSeedResult", "LogNodeNoOpResult"})
@@ -55,8 +55,8 @@ def build(arguments: Sequence[str] = (), step: Step | None = None) -> BuildResul
 
 def install_packages() -> None:
     """`dbt deps`, where the client packages are not linked yet or the links went stale."""
-    linked = settings.root() / "dbt_packages"
-    listed = settings.root() / "packages.yml"
+    linked = paths.root() / "dbt_packages"
+    listed = paths.root() / "packages.yml"
     names = [
         f"client_{line.rsplit('/', 1)[1].strip()}"
         for line in listed.read_text(encoding="utf-8").splitlines()
@@ -66,7 +66,7 @@ def install_packages() -> None:
         return
     done = subprocess.run(
         [_dbt(), "--log-format", "text", "deps", "--log-path", str(_folder("logs"))],
-        cwd=settings.root(),
+        cwd=paths.root(),
         env=_environment(),
         capture_output=True,
         text=True,
@@ -82,8 +82,8 @@ def _run(arguments: Sequence[str], step: Step) -> BuildResult:
     command = [_dbt(), "--log-format", "json", *arguments]
     folders = ["--target-path", str(_folder("target")), "--log-path", str(_folder("logs"))]
     with subprocess.Popen(
-        tether.tied([*command, *folders]),
-        cwd=settings.root(),
+        child_process.ending_with_this_process([*command, *folders]),
+        cwd=paths.root(),
         env=_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -157,7 +157,7 @@ def _dbt() -> str:
 
 def _folder(name: str) -> Path:
     """dbt's own folders for builds of the product, apart from an analyst's `target/`."""
-    path = settings.home() / "dbt" / name
+    path = paths.home() / "dbt" / name
     path.mkdir(parents=True, exist_ok=True)
     return path
 
@@ -175,7 +175,7 @@ def _environment() -> dict[str, str]:
         **os.environ,
         **{name: value for name, value in known.items() if value},
         "SIGNALROOM_TARGET": settings.target(),
-        "SIGNALROOM_HOME": str(settings.home()),
+        "SIGNALROOM_HOME": str(paths.home()),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "NO_COLOR": "1",
     }

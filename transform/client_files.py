@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from signalroom import clients, settings
+from signalroom import clients, paths
 from signalroom.clients import Client
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ class ClientFile:
 
     @property
     def path(self) -> Path:
-        return settings.root() / "data" / "clients" / self.client.id / "mappings" / self.name
+        return paths.root() / "data" / "clients" / self.client.id / "mappings" / self.name
 
     @property
     def shown(self) -> Path:
         """The path as people know it."""
-        return self.path.relative_to(settings.root())
+        return self.path.relative_to(paths.root())
 
     def read(self) -> Iterator[Line | Fault]:
         """Lines and faults as they come; blank lines are passed over. The file must be there."""
@@ -236,14 +236,14 @@ def _mistakes(file: ClientFile, check: Check) -> list[str]:
 
 def _packages() -> Iterator[str]:
     """Each client of the registry is a dbt package, and no other folder is."""
-    listed = yaml.safe_load((settings.root() / "packages.yml").read_text(encoding="utf-8"))
-    paths = {Path(package["local"]).as_posix() for package in listed["packages"]}
+    listed = yaml.safe_load((paths.root() / "packages.yml").read_text(encoding="utf-8"))
+    linked = {Path(package["local"]).as_posix() for package in listed["packages"]}
     wanted = {f"data/clients/{client_id}" for client_id in clients.registry()}
-    for path in sorted(wanted - paths):
+    for path in sorted(wanted - linked):
         yield f"packages.yml: the line `- local: {path}` is missing."
-    for path in sorted(paths - wanted):
+    for path in sorted(linked - wanted):
         yield f"packages.yml: {path} is listed, but dbt_project.yml has no such client."
     for path in sorted(wanted):
         types = f"{path}/mappings/_mappings__seeds.yml"
-        if not (settings.root() / types).exists():
+        if not (paths.root() / types).exists():
             yield f"{types}: the file is missing; copy another client's as it is."

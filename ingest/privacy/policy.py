@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import yaml
 
 from signalroom.errors import ConfigurationError
-from signalroom.settings import home, root, target, variable
+from signalroom.paths import home, root
+from signalroom.settings import target, variable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,12 +19,12 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from reports.messages.text import clean
 from signalroom import clock
-from signalroom.connections import first_line
 from signalroom.errors import ReportError
-from signalroom.masking import mask
+from signalroom.logs import mask
 from signalroom.run_database import prepared_engine, reading_engine
 from signalroom.tables import ALL_CLIENTS, OUTBOX
 from signalroom.tables import INCIDENTS as TABLE
+from signalroom.warehouse import first_line
 
 SEVERITIES = ("critical", "warning", "notice")  # the worst first
 NOTICE = "notice"  # the kind of what is said once and has no end

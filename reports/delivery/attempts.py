@@ -16,7 +16,7 @@ from reports.delivery.channels import email, slack, sms
 from reports.delivery.channels.http import Ambiguous, Later, Outcome, Refused
 from reports.delivery.outbox import OPEN, Entry, Outbox
 from signalroom import clock
-from signalroom.masking import mask
+from signalroom.logs import mask
 from signalroom.settings import require
 
 CHANNELS: dict[str, ModuleType] = {"slack": slack, "email": email, "sms": sms}

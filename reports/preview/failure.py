@@ -8,8 +8,8 @@ from pathlib import Path
 
 import jinja2
 
-from signalroom.masking import mask
-from signalroom.settings import root
+from signalroom.logs import mask
+from signalroom.paths import root
 
 
 @dataclass(frozen=True)

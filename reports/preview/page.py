@@ -24,7 +24,7 @@ from reports.preview.failure import Failure
 from reports.preview.gallery import Cell
 from reports.preview.mrkdwn import mrkdwn_html, plain
 from signalroom.errors import ReportError
-from signalroom.masking import mask
+from signalroom.logs import mask
 
 TEMPLATES = Path(__file__).parent / "templates"
 TITLES = {"slack": "Slack", "email": "E-mail", "sms": "SMS"}

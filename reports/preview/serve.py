@@ -20,9 +20,9 @@ from urllib.parse import unquote, urlsplit
 from reports.preview.failure import Failure
 from reports.preview.page import trouble_page
 from signalroom import clock
-from signalroom.masking import mask
-from signalroom.settings import root
-from signalroom.tether import tied
+from signalroom.child_process import ending_with_this_process
+from signalroom.logs import mask
+from signalroom.paths import root
 
 WATCHED = ("reports", "transform/models/marts")
 ENDINGS = frozenset({".py", ".j2", ".sql", ".yml", ".css", ".js"})
@@ -48,7 +48,7 @@ class Gallery:
         version = clock.instant().isoformat()
         command = [sys.executable, "-m", "reports.preview", str(self.folder), version]
         done = subprocess.run(
-            tied([*command, *self._reports]),
+            ending_with_this_process([*command, *self._reports]),
             cwd=root(),
             env={**os.environ, "TMPDIR": str(self._scratch)},  # gone with us, if it is cut short
             capture_output=True,

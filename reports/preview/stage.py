@@ -15,8 +15,8 @@ from typing import Any
 import yaml
 
 from reports.preview.tables import Rows
-from signalroom.connections import duckdb_path
-from signalroom.settings import home, root
+from signalroom.paths import home, root
+from signalroom.warehouse import duckdb_path
 
 CONTRACT = "transform/models/marts/_marts__models.yml"
 HIDDEN = ("SIGNALROOM_", "SUPABASE_", "SLACK_", "RESEND_", "TWILIO_")

@@ -1,8 +1,8 @@
 """One command of the product as a child process: its answers, its log, its limit.
 
 The child leads a session of its own, so that it can be ended together with all that it started,
-and ties itself to this process (signalroom.tether). Start it from a thread that lasts: the kernel
-takes the end of the starting thread for the end of the parent.
+and the kernel ends it when this process ends (signalroom.child_process). Start it from a thread
+that lasts: the kernel takes the end of the starting thread for the end of the parent.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from signalroom import clock, settings, tether
+from signalroom import child_process, clock, paths
 
 GRACE_S = 20.0
 SIGNALROOM = (str(Path(sys.executable).parent / "signalroom"),)
@@ -66,13 +66,13 @@ class Child:
     """A running child; `poll` is to be called every second or so until it gives the exit code."""
 
     def __init__(self, order: Order, command: Sequence[str] = SIGNALROOM) -> None:
-        log = settings.home() / order.log
+        log = paths.home() / order.log
         log.parent.mkdir(parents=True, exist_ok=True)
         answers = log.with_suffix(".jsonl")
         with log.open("ab") as errors, answers.open("wb") as output:
             self._process = subprocess.Popen(
                 [*command, *order.arguments],
-                cwd=settings.root(),
+                cwd=paths.root(),
                 env={**os.environ, **_environment(order)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -142,7 +142,7 @@ class Child:
 def last_line(order: Order) -> str:
     """The last words of a child's log, for one that failed without an answer."""
     try:
-        text = (settings.home() / order.log).read_text(encoding="utf-8", errors="replace")
+        text = (paths.home() / order.log).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
@@ -151,7 +151,7 @@ def last_line(order: Order) -> str:
 
 def _environment(order: Order) -> Mapping[str, str]:
     found = {
-        tether.PARENT: str(os.getpid()),
+        child_process.PARENT: str(os.getpid()),
         "SIGNALROOM_RUN_ID": order.run_id,
         "SIGNALROOM_STEP": ",".join(order.steps),
         # a build waits for another's end; it is the limit that ends what takes too long

@@ -20,7 +20,7 @@ from scheduler.runs.model import COMMAND, SUPERSEDED, Run
 from scheduler.runs.work_ledger import RENEW_EVERY, WorkLedger
 from scheduler.schedule import Job
 from signalroom import clock
-from signalroom.connections import first_line
+from signalroom.warehouse import first_line
 
 log = logging.getLogger("scheduler")
 PARALLEL = 4

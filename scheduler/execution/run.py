@@ -19,7 +19,7 @@ from scheduler.execution.results import Answer, Outcome
 from scheduler.runs.model import Run, Step
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job
-from signalroom.masking import mask
+from signalroom.logs import mask
 
 log = logging.getLogger("scheduler")
 # A step that takes the whole process with it each time is not begun for ever.

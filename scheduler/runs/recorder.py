@@ -18,10 +18,10 @@ from scheduler.runs import owner as owners
 from scheduler.runs.model import Run
 from scheduler.runs.work_ledger import LEASE, RENEW_EVERY, WorkLedger
 from signalroom import clock, settings
-from signalroom.connections import first_line
 from signalroom.errors import SignalRoomError, WarehouseError
-from signalroom.masking import mask
+from signalroom.logs import mask
 from signalroom.progress import Progress
+from signalroom.warehouse import first_line
 
 
 class Recorder:

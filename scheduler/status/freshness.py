@@ -19,9 +19,9 @@ from scheduler.runs.ledger import Ledger
 from scheduler.schedule import Job, last_due
 from signalroom import clock
 from signalroom.clients import active_clients
-from signalroom.connections import duckdb_connection, duckdb_path, first_line, postgres_connection
 from signalroom.errors import WarehouseError
 from signalroom.settings import target
+from signalroom.warehouse import duckdb_connection, duckdb_path, first_line, postgres_connection
 
 KEPT_FOR_S = 20.0
 WAIT_S = 1.0  # somebody looks at a terminal or a page

@@ -14,9 +14,10 @@ from scheduler.runs.ledger import Ledger
 from scheduler.schedule import Job
 from scheduler.status.status import STALE_AFTER, is_overdue
 from signalroom import clock
-from signalroom.connections import duckdb_path
 from signalroom.errors import SignalRoomError
-from signalroom.settings import home, target
+from signalroom.paths import home
+from signalroom.settings import target
+from signalroom.warehouse import duckdb_path
 
 THREAD = "APScheduler"
 

@@ -19,9 +19,9 @@ from scheduler.runs.owner import has_died
 from scheduler.schedule import Job, next_due, read_schedule
 from scheduler.status.freshness import Facts, read_facts
 from signalroom import clock
-from signalroom.connections import first_line
 from signalroom.errors import SignalRoomError
-from signalroom.masking import mask
+from signalroom.logs import mask
+from signalroom.warehouse import first_line
 
 if TYPE_CHECKING:
     from reports.alerts.incidents import Incident

@@ -8,7 +8,7 @@ from typing import Any
 
 from scheduler.status import checks
 from signalroom.errors import SignalRoomError
-from signalroom.masking import mask
+from signalroom.logs import mask
 from signalroom.progress import Progress
 from transform import client_files
 from transform.build import BuildResult, build

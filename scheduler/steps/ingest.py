@@ -15,7 +15,7 @@ from ingest.side_by_side import load_all
 from ingest.windows import explicit_window
 from signalroom.clients import active_clients
 from signalroom.errors import DeferredError, SignalRoomError
-from signalroom.masking import mask
+from signalroom.logs import mask
 from signalroom.progress import Progress
 
 if TYPE_CHECKING:

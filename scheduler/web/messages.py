@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from reports.messages.attachments import with_data_uris
-from signalroom.connections import first_line
 from signalroom.errors import WarehouseError
 from signalroom.run_database import prepared_engine
 from signalroom.tables import OUTBOX as TABLE
+from signalroom.warehouse import first_line
 
 ALERT = "alert"
 # `*bold*` and `_italic_` of Slack, around whole words.

@@ -25,7 +25,7 @@ from scheduler.status.text import span, when
 from scheduler.web.messages import Message, last_reports, message
 from signalroom import clock
 from signalroom.errors import SignalRoomError
-from signalroom.masking import mask
+from signalroom.logs import mask
 
 TEMPLATES = Path(__file__).parent / "templates"
 STYLE = (TEMPLATES / "page.css").read_text(encoding="utf-8")

@@ -28,7 +28,7 @@ from scheduler.web import access, page
 from scheduler.web.access import Access, Guesses, Pace
 from scheduler.web.connections import Listener, peer
 from signalroom.errors import SignalRoomError
-from signalroom.masking import mask
+from signalroom.logs import mask
 
 log = logging.getLogger(__name__)
 BODY_LIMIT = 64 * 1024

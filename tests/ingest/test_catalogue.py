@@ -1,7 +1,7 @@
 """What goes wrong with a page about sources: it says what was true once."""
 
 from ingest.catalogue import page
-from signalroom.settings import root
+from signalroom.paths import root
 
 
 def test_the_page_of_sources_says_what_the_code_does() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from ingest.http import VendorClient
-from signalroom import clock, masking
+from signalroom import clock, logs
 from signalroom.errors import CredentialsError, DeferredError
 from tests.support.vendor import Answer, Request, in_turn, scripted_vendor
 
@@ -87,8 +87,8 @@ def test_credentials_travel_in_the_form_and_a_400_refuses_them() -> None:
 
 
 def test_a_token_that_the_vendor_repeats_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(masking, "_learned", deque())
-    masking.learn("handed-out-token")
+    monkeypatch.setattr(logs, "_learned", deque())
+    logs.learn("handed-out-token")
     with scripted_vendor(in_turn(Answer({"error": "bad handed-out-token"}, 401))) as vendor:
         client = VendorClient("mautic", "713", vendor.url, token=lambda _: "handed-out-token")
         with pytest.raises(CredentialsError) as caught:

@@ -15,7 +15,7 @@ from reports.messages import charts
 from reports.messages.charts import Panel, Picture, Point, Tile, tile_picture, trend_picture
 from reports.messages.charts.tiles import draw_tiles
 from reports.messages.charts.trend import draw_trend
-from signalroom.settings import root
+from signalroom.paths import root
 
 VERMILION, BLUE = (213, 94, 0), (0, 114, 178)
 POINTS = tuple(Point(f"Nov {day}", Decimal(20 + day % 5), 30 + day, False) for day in range(1, 15))

@@ -16,7 +16,7 @@ from reports.alerts.incidents import open_incidents
 from reports.delivery.outbox import Outbox, hashed
 from scheduler.process import Resident
 from signalroom.errors import ConfigurationError
-from signalroom.settings import home
+from signalroom.paths import home
 from tests.reports.alarm import Alarm
 from tests.support.processes import signalroom_cli
 

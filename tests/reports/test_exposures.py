@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from reports.compose import QUERIES
 from reports.registry import REPORTS
-from signalroom.settings import root
+from signalroom.paths import root
 
 EXPOSURES = "transform/models/marts/_marts__exposures.yml"
 

@@ -14,7 +14,7 @@ from reports import Rendered, registry
 from reports.compose import context_of, messages_of, read_rows
 from reports.model import Told
 from signalroom.clients import client as client_of
-from signalroom.settings import root
+from signalroom.paths import root
 from tests.support.warehouse import Warehouse
 
 SUNDAY = date(2026, 11, 22)

@@ -16,7 +16,7 @@ from scheduler.process import Resident
 from scheduler.runs.model import Run, Step
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job
-from signalroom import clock, settings, tether
+from signalroom import child_process, clock, paths
 
 STEPS = Path(__file__).with_name("steps.sh")
 NOON = datetime(2026, 11, 19, 17, tzinfo=UTC)
@@ -39,7 +39,7 @@ class Bench:
 
     def body(self, command: str, shell: str) -> None:
         """What a step does from now on, before it ends well; `exit 1` ends it otherwise."""
-        (settings.home() / f"{command}.sh").write_text(shell, encoding="utf-8")
+        (paths.home() / f"{command}.sh").write_text(shell, encoding="utf-8")
 
     def ask(self, job: Job | None = None) -> str:
         """A run asked for by hand."""
@@ -76,7 +76,7 @@ class Bench:
 def begun() -> list[str]:
     """Every step body that ever began, as `run_id arguments`."""
     try:
-        return (settings.home() / "begun.log").read_text(encoding="utf-8").splitlines()
+        return (paths.home() / "begun.log").read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return []
 
@@ -94,7 +94,7 @@ def main(port: int) -> int:
     """The resident process itself, tied children and all, with the bodies of steps.sh."""
 
     def start(order: object) -> Child:
-        return Child(order, tuple(tether.tied(["sh", str(STEPS)])))  # type: ignore[arg-type]
+        return Child(order, tuple(child_process.ending_with_this_process(["sh", str(STEPS)])))  # type: ignore[arg-type]
 
     return Resident(start).run(port)
 

@@ -11,7 +11,7 @@ import pytest
 from reports.alerts import incidents
 from scheduler.execution import child
 from scheduler.execution import results as retries
-from signalroom import clock, settings
+from signalroom import clock, paths
 from tests.scheduler.bench import DAY, PULL, Bench, begun, is_gone
 
 pytestmark = pytest.mark.slow
@@ -107,7 +107,7 @@ def test_hung_work_is_ended_at_its_limit_with_all_that_it_started(
     assert bench.step(run.run_id, "dbt").status == "failed"
     assert "its limit" in str(bench.step(run.run_id, "dbt").error)
     assert bench.step(run.run_id, "report:daily_ccw").status == "done"
-    pids = (settings.home() / "grandchildren").read_text(encoding="utf-8").split()
+    pids = (paths.home() / "grandchildren").read_text(encoding="utf-8").split()
     assert len(pids) == 2
     assert all(is_gone(pid) for pid in pids)
 
@@ -150,7 +150,7 @@ def test_jobs_share_no_source_at_a_time_and_a_long_one_holds_up_no_other(bench: 
     files = replace(PULL, name="files", sources=("s3_exports",), reports=())
     late = replace(PULL, name="late")
     bench.executor._jobs = {job.name: job for job in (PULL, files, late)}
-    hold = settings.home() / "hold"
+    hold = paths.home() / "hold"
     hold.touch()
     bench.body(
         "ingest", 'case "$2" in s3*) while [ -f $SIGNALROOM_HOME/hold ]; do sleep 0.05; done; esac'
@@ -174,7 +174,7 @@ def test_a_killed_child_is_begun_again(bench: Bench) -> None:
 
 
 def test_a_child_that_cannot_begin_is_a_failure_like_any_other(bench: Bench) -> None:
-    (settings.home() / "logs").write_text("no folder", encoding="utf-8")
+    (paths.home() / "logs").write_text("no folder", encoding="utf-8")
     run = bench.finish(bench.ask())
     assert run.status == "failed"
     assert "it cannot begin" in str(run.error)

@@ -8,7 +8,7 @@ import pytest
 
 from scheduler.process import Resident
 from scheduler.runs.work_ledger import WorkLedger
-from signalroom import settings
+from signalroom import paths
 from tests.scheduler.bench import Bench, begun
 from tests.support.postgres import postgres_server
 
@@ -23,12 +23,12 @@ def test_an_outage_of_the_database_loses_no_result_and_ends_no_process(
         for name, value in {**environment, "SIGNALROOM_TARGET": "postgres"}.items():
             monkeypatch.setenv(name, value)
         resident, bench = Resident(), Bench()
-        (settings.home() / "hold").touch()
+        (paths.home() / "hold").touch()
         bench.body("ingest", HOLD)
         run_id = bench.ask()
         bench.turn_until(lambda: len(begun()) == 1)
         server.stop()
-        (settings.home() / "hold").unlink()
+        (paths.home() / "hold").unlink()
         resident.tick()
         for _ in range(20):
             bench.executor.turn()

@@ -20,7 +20,7 @@ from scheduler.planning import asked
 from scheduler.process import STALE_AFTER, Resident
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import read_schedule
-from signalroom import clock, settings
+from signalroom import clock, paths
 from tests.scheduler.bench import NOON, Bench, begun, is_gone
 from tests.support.processes import ROOT, own_environment, signalroom_cli
 from tests.support.warehouse import Warehouse
@@ -82,7 +82,7 @@ def ask(ledger: WorkLedger) -> str:
 def test_a_run_that_was_cut_is_resumed_at_its_step_and_nothing_is_left_behind(
     start: Start, number: signal.Signals, command: str, step: int
 ) -> None:
-    home = settings.home()
+    home = paths.home()
     pids = home / "bodies"
     (home / "hold").touch()
     (home / f"{command}.sh").write_text(HOLD)
@@ -162,7 +162,7 @@ def test_a_job_is_triggered_with_a_scheduler_and_without(start: Start) -> None:
         waited = signalroom_cli("trigger", "hourly", "--wait", env=home)
         assert waited.returncode == 0, waited.stderr
         assert "dbt: done" in waited.stdout
-        (settings.home() / "build.sh").write_text("exit 1")
+        (paths.home() / "build.sh").write_text("exit 1")
         failing = signalroom_cli("trigger", "hourly", "--wait", env=home)
         assert failing.returncode == 1
         assert "done with errors" in failing.stdout

@@ -6,7 +6,7 @@ import pytest
 
 from signalroom import clients, settings
 from signalroom.errors import ConfigurationError
-from signalroom.masking import MaskingFilter, mask
+from signalroom.logs import MaskingFilter, mask
 
 
 def test_a_client_never_falls_back_to_the_default_clients_account(

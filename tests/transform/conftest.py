@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from signalroom.settings import root
+from signalroom.paths import root
 from tests.support.warehouse import Warehouse
 from tests.transform.dbt import Dbt
 

@@ -21,7 +21,7 @@ def found(
     path = tmp_path / "data" / "clients" / client_id / "mappings" / "internal-affiliates.csv"
     path.parent.mkdir(parents=True)
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    monkeypatch.setattr("signalroom.settings.root", lambda: tmp_path)
+    monkeypatch.setattr("signalroom.paths.root", lambda: tmp_path)
     shown = f"data/clients/{client_id}/mappings/internal-affiliates.csv:"
     mistakes = reference.internal_affiliates(client)
     assert all(mistake.startswith(shown) for mistake in mistakes)
@@ -85,7 +85,7 @@ def test_a_mistake_is_named_with_file_line_and_reason(
 
 def test_a_missing_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     client = clients.client("cti")
-    monkeypatch.setattr("signalroom.settings.root", lambda: tmp_path)
+    monkeypatch.setattr("signalroom.paths.root", lambda: tmp_path)
     (mistake,) = reference.internal_affiliates(client)
     assert "data/clients/cti/mappings/internal-affiliates.csv: the file is missing" in mistake
 
@@ -100,7 +100,7 @@ def found_in_projects(
     path = tmp_path / "data" / "clients" / "713" / "mappings" / "projects.csv"
     path.parent.mkdir(parents=True)
     path.write_text(f"{header}\n{lines}", encoding="utf-8")
-    monkeypatch.setattr("signalroom.settings.root", lambda: tmp_path)
+    monkeypatch.setattr("signalroom.paths.root", lambda: tmp_path)
     shown = "data/clients/713/mappings/projects.csv:"
     mistakes = reference.projects(clients.client("713"))
     assert all(mistake.startswith(shown) for mistake in mistakes)

@@ -17,9 +17,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from signalroom import settings
-from signalroom.connections import duckdb_path
+from signalroom import paths
 from signalroom.errors import TransformError
+from signalroom.warehouse import duckdb_path
 
 # What dbt reads.
 PROJECT = (
@@ -36,7 +36,7 @@ READY = "The simulated agency is running"
 
 def folder() -> Path:
     """Where data, trees and builds are kept."""
-    path = settings.home() / "diff"
+    path = paths.home() / "diff"
     path.mkdir(parents=True, exist_ok=True)
     return path
 
@@ -87,7 +87,7 @@ def loaded_data() -> Path:
             else:
                 with _agency() as environment:
                     command = [*SIGNALROOM, "ingest", "all"]
-                    _run(command, settings.root(), {**environment, "SIGNALROOM_HOME": str(home)})
+                    _run(command, paths.root(), {**environment, "SIGNALROOM_HOME": str(home)})
             (home / "complete").touch()
     return home / duckdb_path().name
 
@@ -120,10 +120,10 @@ def _simulated_warehouse() -> Iterator[str]:
 def _loading_code() -> str:
     digest = hashlib.sha256()
     for name in LOADING:
-        start = settings.root() / name
+        start = paths.root() / name
         for path in sorted(start.rglob("*")) if start.is_dir() else [start]:
             if path.is_file() and path.suffix != ".pyc":
-                digest.update(path.relative_to(settings.root()).as_posix().encode())
+                digest.update(path.relative_to(paths.root()).as_posix().encode())
                 digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
@@ -174,7 +174,7 @@ def _agency() -> Iterator[dict[str, str]]:
     environment: dict[str, str] = {"SIGNALROOM_SANDBOX": "1"}
     with subprocess.Popen(
         [*SIGNALROOM, "sandbox"],
-        cwd=settings.root(),
+        cwd=paths.root(),
         env=_environment({}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -225,6 +225,4 @@ def _environment(extra: Mapping[str, str]) -> dict[str, str]:
 
 
 def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        ["git", *arguments], cwd=settings.root(), capture_output=True, check=False
-    )
+    return subprocess.run(["git", *arguments], cwd=paths.root(), capture_output=True, check=False)

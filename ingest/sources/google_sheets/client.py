@@ -21,9 +21,10 @@ from ingest.sources.google_sheets.settings import (
     SCOPE,
 )
 from ingest.values import count
-from signalroom import clock, masking
+from signalroom import clock, logs
 from signalroom.errors import AnswerError, ConfigurationError, CredentialsError
-from signalroom.settings import require, root, variable
+from signalroom.paths import root
+from signalroom.settings import require, variable
 
 NEEDED = ("client_email", "private_key", "token_uri")
 GOOD_SHARE = 0.9  # of its life; a token must not expire on the way
@@ -108,7 +109,7 @@ class Tokens:
         asked_at = time.monotonic()
         place = urlsplit(self._account.token_uri)
         assertion = self._account.assertion()
-        masking.learn(assertion)
+        logs.learn(assertion)
         base = f"{place.scheme}://{place.netloc}"
         with VendorClient("google_sheets", self._client_id, base) as http:
             form = {"grant_type": GRANT, "assertion": assertion}
@@ -119,7 +120,7 @@ class Tokens:
                 f"google_sheets for client {self._client_id}: the answer to {place.path} has no "
                 "token; nothing was loaded."
             )
-        masking.learn(token)
+        logs.learn(token)
         self._token = token
         self._good_until = asked_at + GOOD_SHARE * (count(answer.get("expires_in")) or 0)
 

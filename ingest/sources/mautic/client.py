@@ -10,7 +10,7 @@ from ingest.http import VendorClient
 from ingest.landing import Pull
 from ingest.sources.mautic.settings import PAGE_CAP, PAGE_ROWS
 from ingest.values import count
-from signalroom import masking
+from signalroom import logs
 from signalroom.errors import AnswerError
 from signalroom.settings import require
 
@@ -50,7 +50,7 @@ class Tokens:
                 f"mautic for client {self._client_id}: the answer to {PATH} has no token; nothing "
                 "was loaded."
             )
-        masking.learn(token)
+        logs.learn(token)
         self._token = token
         self._good_until = asked_at + GOOD_SHARE * (count(answer.get("expires_in")) or 0)
 

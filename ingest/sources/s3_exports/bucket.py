@@ -22,7 +22,7 @@ from ingest.sources.s3_exports.settings import (
     ChangedError,
 )
 from signalroom.errors import AnswerError, CredentialsError, SourceError
-from signalroom.masking import mask
+from signalroom.logs import mask
 from signalroom.settings import require, variable
 
 CHANGED_CODES = {"NoSuchKey", "PreconditionFailed", "404", "412"}

@@ -17,7 +17,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from reports.delivery.channels import http
 from reports.delivery.channels.http import Ambiguous, Later, Outcome, Refused, wait_from
-from signalroom.masking import mask
+from signalroom.logs import mask
 from signalroom.settings import require, variable
 
 # Slack's own trouble, after which nobody knows whether the message was posted.

@@ -7,7 +7,7 @@ import os
 import warnings
 from typing import Any
 
-from signalroom.settings import home
+from signalroom.paths import home
 
 # The library keeps a list of fonts; where the person's folder is read-only it would make one anew
 # each time, and say so.

@@ -12,7 +12,7 @@ import pytest
 from ingest.landing import Window
 from sandbox import Agency
 from sandbox.clock import BUSINESS_ZONE
-from signalroom import masking
+from signalroom import logs
 from signalroom.errors import CredentialsError
 from tests.ingest.acceptance import Acceptance, Table
 from tests.ingest.reading import extract, pull_of
@@ -38,7 +38,7 @@ class TestGoogleSheets(Acceptance):
 
     def secrets(self) -> list[str]:
         key = json.loads(Path(os.environ["GOOGLE_SHEETS_CREDENTIALS_PATH"]).read_text())
-        return [key["private_key"], key["private_key"][100:160], *masking.secret_values(), "ya29."]
+        return [key["private_key"], key["private_key"][100:160], *logs.secret_values(), "ya29."]
 
     def test_bad_credentials_are_named_and_not_shown(
         self, agency: Agency, monkeypatch: pytest.MonkeyPatch

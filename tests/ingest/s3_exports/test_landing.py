@@ -12,7 +12,7 @@ import pytest
 
 from ingest import pull as pipeline
 from ingest.sources.s3_exports import SOURCE
-from signalroom.settings import root
+from signalroom.paths import root
 from tests.ingest.s3_exports.conftest import CREATE, HEADER, Bench, export, order, orders
 from tests.support.warehouse import Warehouse
 

@@ -15,7 +15,7 @@ from ingest.privacy.cards import CardScan, hide, is_card
 from ingest.privacy.policy import Hasher, policy, salt
 from ingest.sources.s3_exports.settings import ORDER_COLUMNS
 from signalroom.errors import ConfigurationError
-from signalroom.settings import home, root
+from signalroom.paths import home, root
 from tests.ingest.s3_exports.conftest import HEADER, Bench, export, order, orders
 
 VISA = "4111111111111111"

@@ -1,10 +1,10 @@
 """A child process that does not outlive its parent, however the parent ends.
 
 The kernel sends the signal, so that it works after a kill -9 too. The child asks for it itself:
-code between fork and exec is not safe in a parent with threads. As a program it ties what cannot
-ask for itself:
+code between fork and exec is not safe in a parent with threads. As a program it asks for a command
+that cannot:
 
-    python -m signalroom.tether PARENT_PID COMMAND [ARGUMENT]...
+    python -m signalroom.child_process PARENT_PID COMMAND [ARGUMENT]...
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PARENT = "SIGNALROOM_PARENT_PID"
 PR_SET_PDEATHSIG = 1
 
 
-def tie(parent_pid: int) -> None:
+def end_with_parent(parent_pid: int) -> None:
     """End with the parent; at once when it has gone already. Only Linux can do that."""
     if not sys.platform.startswith("linux"):
         return
@@ -27,22 +27,22 @@ def tie(parent_pid: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def tie_as_told() -> bool:
-    """Tie this process to the one that the environment names, if it names any.
+def end_with_named_parent() -> bool:
+    """End with the process that the environment names, if it names one; whether it does.
 
     The variable is taken away, since it does not speak of what this process starts.
     """
     parent = os.environ.pop(PARENT, "")
     if parent:
-        tie(int(parent))
+        end_with_parent(int(parent))
     return bool(parent)
 
 
-def tied(command: list[str]) -> list[str]:
-    """The command, tied to this process."""
-    return [sys.executable, "-m", "signalroom.tether", str(os.getpid()), *command]
+def ending_with_this_process(command: list[str]) -> list[str]:
+    """The command, ended by the kernel when this process ends."""
+    return [sys.executable, "-m", "signalroom.child_process", str(os.getpid()), *command]
 
 
 if __name__ == "__main__":
-    tie(int(sys.argv[1]))
+    end_with_parent(int(sys.argv[1]))
     os.execvp(sys.argv[2], sys.argv[2:])  # noqa: S606 (a list, and no shell)
