@@ -35,7 +35,7 @@ def preview(
     from reports import registry
     from signalroom.paths import home
 
-    reports = [registry.find(name) for name in names or registry.REPORTS]
+    reports = [registry.find(name) for name in names or registry.reports()]
     folder = (out or home() / "preview").resolve()
     views = "every report" if len(reports) > 1 else reports[0].name
     click.echo(f"Drawing {views} in every scenario ...", err=True)

@@ -99,11 +99,12 @@ def context_of(
     report: Report, client: Client, day: date, rows: Sequence[Row], history: Mapping[date, Told]
 ) -> Any:
     """The context of a report, from its rows and from what was told before."""
+    brand = report.brand_of(client)
     subject = Subject(
         report=report.name,
         title=report.title,
         client_id=client.id,
-        brand=report.brand or "",
+        brand=brand.name if brand else "",
         day=report.last_day(day),
         client_name=client.name,
         brands={brand.advertiser_id: brand.name for brand in client.brands},

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
-from signalroom.clients import Client, active_clients
+from signalroom import clients
+from signalroom.clients import Brand, Client
 from signalroom.errors import ReportError
 
 Row = Mapping[str, Any]
@@ -74,6 +76,11 @@ def refuse_foreign(found: object, client_id: str) -> None:
         )
 
 
+def slug(name: str) -> str:
+    """A brand's name as part of a report's name: `New Brand` is `new_brand`."""
+    return re.sub(r"\W+", "_", name.casefold()).strip("_") or "brand"
+
+
 CHANNELS = ("slack", "email", "sms")
 Build = Callable[[Subject, Sequence[Row], Mapping[date, Told]], Any]
 Read = Callable[[Client, date], Sequence[Row]]
@@ -87,10 +94,10 @@ class Report:
     """One report: what it asks the marts, how it words the answer, for whom and where to.
 
     `query` names queries/<query>.sql, and `read` takes its place where the rows are in no mart;
-    `templates` is the stem of templates/<stem>.*.j2; `build` makes the context of them. Of a
-    `brand` there is one report, made for the clients who have it; without one it covers all brands
-    of a client. `clients_only` names the clients it is for; empty: all. `schedule` says in words
-    when it goes out (the times themselves are in scheduler/schedule.yml).
+    `templates` is the stem of templates/<stem>.*.j2; `build` makes the context of them. A report
+    that is `per_brand` exists once for each `brand` (its title has `{brand}`), for the clients who
+    have it; any other covers all brands of a client. `clients_only` names the clients it is for;
+    empty: all. When it is sent is in scheduler/schedule.yml.
     """
 
     name: str
@@ -98,9 +105,9 @@ class Report:
     templates: str
     build: Build
     period: Period
-    schedule: str
     query: str | None = None
     read: Read | None = None
+    per_brand: bool = False
     brand: str | None = None
     days: int = 1  # that the query looks back over, the last day of the period included
     channels: tuple[str, ...] = CHANNELS
@@ -108,17 +115,19 @@ class Report:
 
     def clients(self) -> list[Client]:
         """The active clients it is made for."""
-        return [client for client in active_clients() if self.is_for(client)]
+        return [client for client in clients.active_clients() if self.is_for(client)]
 
     def is_for(self, client: Client) -> bool:
         """Whether the client is one of its clients and has its brand."""
         if self.clients_only and client.id not in self.clients_only:
             return False
-        return self.brand is None or self.advertiser_id(client) is not None
+        return self.brand is None or self.brand_of(client) is not None
 
-    def advertiser_id(self, client: Client) -> int | None:
-        """Everflow's advertiser of the report's brand at a client; None: it has no such brand."""
-        return next((one.advertiser_id for one in client.brands if one.name == self.brand), None)
+    def brand_of(self, client: Client) -> Brand | None:
+        """The report's brand as a client's registry entry has it; None: it has no such brand."""
+        if self.brand is None:
+            return None
+        return next((one for one in client.brands if slug(one.name) == slug(self.brand)), None)
 
     def last_day(self, day: date) -> date:
         """The last day of the period that a report asked for that day is about."""
@@ -132,7 +141,8 @@ class Report:
         `report_date` is the last day of the period, `first_date` the first that is looked at,
         `next_date` the day after, `asked_date` the day that was asked for.
         """
-        if self.brand is not None and self.advertiser_id(client) is None:
+        brand = self.brand_of(client)
+        if self.brand is not None and brand is None:
             raise ReportError(
                 f"{self.name} is not made for client {client.id}: its registry entry has no brand "
                 f"{self.brand}."
@@ -145,7 +155,7 @@ class Report:
         last = self.last_day(day)
         return {
             "client_id": client.id,
-            "advertiser_id": self.advertiser_id(client),
+            "advertiser_id": brand.advertiser_id if brand else None,
             "asked_date": day,
             "report_date": last,
             "first_date": last - timedelta(days=self.days - 1),

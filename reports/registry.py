@@ -1,70 +1,79 @@
-"""The reports that exist. To add one: a SQL file, templates and a definition here."""
+"""The reports that exist: each folder of reports/ whose build.py defines a REPORT, and the alert.
+
+A report of a brand exists once for each brand of the active clients in dbt_project.yml: the folder
+`daily` serves `daily_ccw`, `daily_exp` and so on. A new brand or client needs no code here.
+"""
 
 from __future__ import annotations
 
-from reports.affiliate_leaderboard import build as leaderboard
-from reports.alerts import message as alerts
-from reports.daily import build as daily
-from reports.model import Build, Report
-from reports.state_performance import build as states
-from reports.weekly_rollup import build as rollup
-from signalroom.errors import ReportError
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+from reports.model import Report, slug
+from signalroom import clients
+from signalroom.errors import ConfigurationError, ReportError
+
+FOLDER = Path(__file__).parent
+PERIODS = ("daily", "weekly", "event")  # the order in which reports are listed
 
 
-def _daily(brand: str) -> Report:
-    return Report(
-        name=f"daily_{brand.lower()}",
-        title=f"{brand} daily",
-        query="daily",
-        templates="daily",
-        brand=brand,
-        build=daily.build,
-        days=daily.TREND_DAYS,
-        period="daily",
-        schedule="daily 07:00",
-    )
+@cache
+def definitions() -> dict[str, Report]:
+    """The reports as their folders define them, by name; `daily` once for all brands."""
+    modules = [f"reports.{path.parent.name}.build" for path in FOLDER.glob("*/build.py")]
+    found = [import_module(name).REPORT for name in (*modules, "reports.alerts.message")]
+    found.sort(key=lambda report: (PERIODS.index(report.period), report.name))
+    return {report.name: report for report in found}
 
 
-ALERT = Report(
-    name="alert",
-    title="Alert",
-    read=alerts.read,
-    templates="alert",
-    build=alerts.build,
-    period="event",
-    schedule="when something fails, is late or looks wrong, and when it is over",
-)
+def reports() -> dict[str, Report]:
+    """Every report by name, those of a brand once for each brand of an active client."""
+    every = [client for client in clients.registry().values() if client.is_active]
+    return {one.name: one for report in definitions().values() for one in _of_brands(report, every)}
 
 
-def _weekly(name: str, title: str, build: Build, days: int) -> Report:
-    return Report(
-        name=name,
-        title=title,
-        query=name,
-        templates=name,
-        build=build,
-        days=days,
-        period="weekly",
-        schedule="Monday 07:30",
-        channels=("slack", "email"),
-    )
-
-
-REPORTS: dict[str, Report] = {
-    report.name: report
-    for report in (
-        _daily("CCW"),
-        _daily("EXP"),
-        _weekly("affiliate_leaderboard", "Leaderboard", leaderboard.build, leaderboard.DAYS_BACK),
-        _weekly("weekly_rollup", "Weekly rollup", rollup.build, rollup.DAYS_BACK),
-        _weekly("state_performance", "States", states.build, states.DAYS_BACK),
-        ALERT,
-    )
-}
+def expand(names: Iterable[str]) -> list[str]:
+    """Names of reports, `daily` replaced by those of each brand of the clients worked for."""
+    working_for = clients.active_clients()
+    found: list[str] = []
+    for name in names:
+        known = definitions().get(name)
+        found += [one.name for one in _of_brands(known, working_for)] if known else [name]
+    return list(dict.fromkeys(found))
 
 
 def find(name: str) -> Report:
     """The report of that name; ReportError names those that exist."""
-    if name not in REPORTS:
-        raise ReportError(f"There is no report {name!r}; there are: {', '.join(REPORTS)}.")
-    return REPORTS[name]
+    known = reports()
+    if name not in known:
+        raise ReportError(f"There is no report {name!r}; there are: {', '.join(known)}.")
+    return known[name]
+
+
+def _of_brands(report: Report, of_clients: Iterable[clients.Client]) -> list[Report]:
+    if not report.per_brand:
+        return [report]
+    brands: dict[str, str] = {}
+    for client in of_clients:
+        own: dict[str, str] = {}
+        for brand in client.brands:
+            name = slug(brand.name)
+            if name in own:
+                raise ConfigurationError(
+                    f"dbt_project.yml: brands {own[name]!r} and {brand.name!r} of client "
+                    f"{client.id} would both have the report {report.name}_{name}; rename one."
+                )
+            own[name] = brand.name
+        brands |= {name: brand for name, brand in own.items() if name not in brands}
+    return [
+        replace(
+            report,
+            name=f"{report.name}_{name}",
+            title=report.title.format(brand=brand),
+            brand=brand,
+        )
+        for name, brand in brands.items()
+    ]

@@ -13,7 +13,7 @@ import yaml
 from apscheduler.triggers.cron import CronTrigger
 
 from ingest.registry import NAMES
-from reports.registry import REPORTS
+from reports import registry
 from signalroom import clock
 from signalroom.errors import ConfigurationError
 
@@ -119,7 +119,7 @@ def _checked(name: str, entry: Any) -> Job:
         cron=str(entry["cron"]),
         sources=_names(entry, "sources", NAMES),
         days=_number(entry, "days", 0) if entry.get("days") is not None else None,
-        reports=_names(entry, "reports", _by_calendar()),
+        reports=tuple(registry.expand(_names(entry, "reports", _by_calendar()))),
         limit=_number(entry, "limit", 1),
         catch_up=cast("CatchUp", entry.get("catch_up", "latest")),
         within=_duration(str(entry.get("within", "24h"))),
@@ -137,8 +137,9 @@ def _checked(name: str, entry: Any) -> Job:
 
 
 def _by_calendar() -> tuple[str, ...]:
-    """The reports that a schedule may send; the others are sent by what happens."""
-    return tuple(name for name, report in REPORTS.items() if report.period != "event")
+    """The reports that a schedule may send, `daily` for all brands; the others follow events."""
+    known = registry.definitions() | registry.reports()
+    return tuple(name for name, report in known.items() if report.period != "event")
 
 
 def _names(

@@ -13,7 +13,7 @@ from decimal import Decimal
 from reports.affiliate_leaderboard.context import Board, Leaderboard, Place
 from reports.messages.attachments import Sheet, sheet
 from reports.messages.text import clean, listed
-from reports.model import Row, Subject, Told, own_rows
+from reports.model import Report, Row, Subject, Told, own_rows
 from reports.shared.change import Movement
 from reports.shared.figures import EXACT, add, apportion, count, ratio
 from reports.shared.restatement import MAIN, WHY, difference, measure, restatements
@@ -268,3 +268,15 @@ def _snapshot(subject: Subject, rows: Sequence[Row]) -> dict[str, str]:
 def _sheet(rows: Sequence[Row]) -> Sheet:
     ordered = sorted(rows, key=lambda row: (row["advertiser_id"] or 0, row["profit_rank"]))
     return sheet(COLUMNS, [[row[name] for name in COLUMNS] for row in ordered])
+
+
+REPORT = Report(
+    name="affiliate_leaderboard",
+    title="Leaderboard",
+    query="affiliate_leaderboard",
+    templates="affiliate_leaderboard",
+    build=build,
+    days=DAYS_BACK,
+    period="weekly",
+    channels=("slack", "email"),
+)

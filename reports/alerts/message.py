@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 
 from reports.alerts.incidents import ALL_CLIENTS, Incident, Incidents
 from reports.messages.text import clean, moment
-from reports.model import Row, Subject, Told, refuse_foreign
+from reports.model import Report, Row, Subject, Told, refuse_foreign
 from reports.shared.completeness import Completeness
 from signalroom import clock
 from signalroom.clients import Client, default_client_id, registry
@@ -190,3 +190,13 @@ def duration(lasted: timedelta) -> str:
     parts = [f"{days} day{'' if days == 1 else 's'}" if days else "", f"{hours} h" if hours else ""]
     parts.append(f"{rest} min" if rest and not days else "")
     return " ".join(part for part in parts if part)
+
+
+REPORT = Report(
+    name="alert",
+    title="Alert",
+    read=read,
+    templates="alert",
+    build=build,
+    period="event",
+)

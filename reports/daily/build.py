@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from reports.daily.context import Daily, Delta, Deltas, Line, TrendDay
 from reports.messages.text import clean, listed
-from reports.model import Row, Subject, Told, own_rows
+from reports.model import Report, Row, Subject, Told, own_rows
 from reports.shared.completeness import EVERFLOW, REDTRACK, completeness
 from reports.shared.figures import Figures, add, apportion, count, money, percent_change
 from reports.shared.restatement import restatements, snapshot
@@ -208,3 +208,15 @@ def _notes(internal: Sequence[Row], missing: Sequence[str]) -> list[str]:
             f"{noun} without a row in {REDTRACK}, so the CPA may be too low."
         )
     return notes
+
+
+REPORT = Report(
+    name="daily",
+    title="{brand} daily",
+    query="daily",
+    templates="daily",
+    build=build,
+    days=TREND_DAYS,
+    period="daily",
+    per_brand=True,
+)

@@ -13,7 +13,7 @@ from reports.compose import Rendered
 from reports.delivery.attempts import CHANNELS, seconds_left, work_off
 from reports.delivery.outbox import OPEN, Entry, Outbox, hashed
 from reports.messages.text import moment
-from reports.registry import REPORTS
+from reports.registry import reports
 from signalroom import clock
 from signalroom.settings import variable
 
@@ -118,7 +118,8 @@ def send_open(
 
 def validity(report: str) -> timedelta:
     """How long a message of a report is worth sending after it was made."""
-    return VALID_FOR[REPORTS[report].period if report in REPORTS else "daily"]
+    known = reports().get(report)
+    return VALID_FOR[known.period if known else "daily"]
 
 
 def _recipients(channel: ModuleType, client_id: str) -> list[str]:

@@ -19,7 +19,7 @@ def main(folder: str, version: str, *names: str) -> int:
         from reports.preview.gallery import gallery
         from reports.preview.page import write_page
 
-        chosen = [registry.find(name) for name in names or registry.REPORTS]
+        chosen = [registry.find(name) for name in names or registry.reports()]
         write_page(gallery(chosen), Path(folder), version)
     except Exception as error:
         told = failure(error)

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from reports.messages.attachments import Sheet, sheet
 from reports.messages.text import clean, day_name, listed
-from reports.model import Row, Subject, Told, own_rows
+from reports.model import Report, Row, Subject, Told, own_rows
 from reports.shared.completeness import Completeness, Freshness
 from reports.shared.figures import add, apportion
 from reports.shared.restatement import MAIN, WHY, difference, measure, restatements
@@ -193,3 +193,15 @@ def _sheet(week: Week, rows: Sequence[Row]) -> Sheet:
             for (project, state), part in sorted(parts.items())
         ],
     )
+
+
+REPORT = Report(
+    name="state_performance",
+    title="States",
+    query="state_performance",
+    templates="state_performance",
+    build=build,
+    days=DAYS_BACK,
+    period="weekly",
+    channels=("slack", "email"),
+)

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from reports.messages.attachments import Sheet, sheet
 from reports.messages.text import clean, short_day
-from reports.model import Row, Subject, Told, own_rows
+from reports.model import Report, Row, Subject, Told, own_rows
 from reports.shared.change import Movement
 from reports.shared.figures import EXACT, Figures, add, apportion, ratio
 from reports.shared.restatement import MAIN, WHY, difference, measure, restatements
@@ -241,3 +241,15 @@ def _sheet(weeks: Mapping[date, list[Row]], week: Week) -> Sheet:
         for row in by_number(weeks[last_day])
     ]
     return sheet(COLUMNS, [[row[name] for name in COLUMNS] for row in chosen])
+
+
+REPORT = Report(
+    name="weekly_rollup",
+    title="Weekly rollup",
+    query="weekly_rollup",
+    templates="weekly_rollup",
+    build=build,
+    days=DAYS_BACK,
+    period="weekly",
+    channels=("slack", "email"),
+)

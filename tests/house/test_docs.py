@@ -11,7 +11,7 @@ import pytest
 
 from cli.main import COMMANDS, signalroom
 from ingest.registry import NAMES
-from reports.registry import REPORTS
+from reports.registry import definitions
 from tests.support.makefile import targets
 from tests.support.processes import ROOT
 
@@ -51,7 +51,7 @@ def test_documents_name_no_command_or_option_that_is_gone() -> None:
         assert {word for word in words if word.startswith("--")} - options == set(), line
 
 
-@pytest.mark.parametrize("name", [*NAMES, *REPORTS])
+@pytest.mark.parametrize("name", [*NAMES, *definitions()])
 def test_every_source_and_report_is_documented(name: str) -> None:
     assert f"`{name}`" in TEXT
 

@@ -8,7 +8,7 @@ import yaml
 from sqlglot import exp
 
 from reports.compose import QUERIES
-from reports.registry import REPORTS
+from reports.registry import definitions
 from signalroom.paths import root
 
 EXPOSURES = "transform/models/marts/_marts__exposures.yml"
@@ -22,7 +22,9 @@ def tables_read(name: str, dialect: str) -> set[str]:
     return {table.name for table in tables} - own
 
 
-@pytest.mark.parametrize("name", sorted(name for name in REPORTS if REPORTS[name].query))
+@pytest.mark.parametrize(
+    "name", sorted(name for name in definitions() if definitions()[name].query)
+)
 def test_exposure_names_exactly_the_marts_that_the_query_reads(name: str) -> None:
     file = root() / EXPOSURES
     assert file.exists(), f"{EXPOSURES} is missing: every report has an exposure there"
@@ -30,13 +32,13 @@ def test_exposure_names_exactly_the_marts_that_the_query_reads(name: str) -> Non
     named = {one["name"]: one["depends_on"] for one in exposures}
     assert name in named, f"{EXPOSURES} has no exposure {name}"
     marts = {text.split("'")[1] for text in named[name]}
-    assert marts == tables_read(str(REPORTS[name].query), "duckdb")
+    assert marts == tables_read(str(definitions()[name].query), "duckdb")
 
 
 def test_every_exposure_of_a_report_is_of_one_that_exists() -> None:
     exposures = yaml.safe_load((root() / EXPOSURES).read_text(encoding="utf-8"))["exposures"]
     named = {one["name"] for one in exposures if "reports/queries/" in one["description"]}
-    assert named == {name for name in REPORTS if REPORTS[name].query}
+    assert named == {name for name in definitions() if definitions()[name].query}
 
 
 @pytest.mark.parametrize("file", sorted(QUERIES.glob("*.sql")), ids=lambda path: path.stem)

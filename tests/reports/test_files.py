@@ -10,7 +10,7 @@ import pytest
 
 import reports
 from reports import compose, render_report
-from reports.registry import REPORTS, find
+from reports.registry import definitions, find
 from signalroom.errors import ConfigurationError, ReportError, WarehouseError
 from tests.reports.world import DAY, Day, Marts
 
@@ -52,7 +52,7 @@ def test_folder_that_cannot_be_written_is_named(marts: Marts, tmp_path: Path) ->
 
 def test_wrong_questions_get_one_line(marts: Marts, monkeypatch: pytest.MonkeyPatch) -> None:
     for error, name, client, channels, words in (
-        (ReportError, "dayly", "713", [], "there are: daily_ccw, daily_exp"),
+        (ReportError, "dayly", "713", [], "there are: daily_ccw, daily_exp, daily_cti"),
         (ReportError, "daily_ccw", "cti", [], "no brand CCW"),
         (ReportError, "daily_ccw", "713", ["fax"], "no channel 'fax'"),
         (ConfigurationError, "daily_ccw", "../713", [], "malformed"),
@@ -79,7 +79,7 @@ def test_one_report_is_the_other_with_another_parameter() -> None:
 
 def test_every_report_has_its_query_and_templates() -> None:
     folder = Path(reports.__file__).parent
-    for report in REPORTS.values():
+    for report in definitions().values():
         assert report.query is None or (folder / "queries" / f"{report.query}.sql").exists()
         assert report.query or report.read, report.name
         for channel in report.channels:

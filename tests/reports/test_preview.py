@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from reports.registry import REPORTS
+from reports.registry import reports
 from tests.support.browser import CONTRAST, FLAGS
 from tests.support.processes import signalroom_cli
 
 pytestmark = pytest.mark.slow  # making all of it takes a quarter of a minute, once
 EVERYWHERE = {"normal", "no-data", "late", "restated", "huge", "hostile"}
-ON_MARTS = [name for name, report in REPORTS.items() if report.query]
+ON_MARTS = [name for name, report in reports().items() if report.query]
 NUMBER = re.compile(r"\d[\d,.]*\d|\d")
 # What each report says in some scenarios and in no other.
 SAID = (
@@ -119,7 +119,7 @@ def test_every_report_is_there_in_every_channel_and_scenario(page: Page) -> None
         """all => all.map(one => [one.closest('section').dataset.report,
              one.closest('section').dataset.scenario, one.dataset.channel])"""
     )
-    for name, report in REPORTS.items():
+    for name, report in reports().items():
         wanted = EVERYWHERE | ({"resolved"} if name == "alert" else set())
         for scenario in wanted:
             shown = [channel for *view, channel in found if view == [name, scenario]]
@@ -187,7 +187,7 @@ def test_limits_stand_beside_each_message(page: Page) -> None:
             assert [one for one in shown if word not in " ".join(one.split())] == []
 
 
-@pytest.mark.parametrize("report", REPORTS)
+@pytest.mark.parametrize("report", reports())
 def test_hostile_names_are_text_and_run_nothing(page: Page, report: str) -> None:
     look_at(page, report, "hostile")
     assert page.evaluate("window.ran") is None
@@ -203,7 +203,7 @@ def test_hostile_names_are_text_and_run_nothing(page: Page, report: str) -> None
         assert frame.get_attribute("sandbox") == ""
 
 
-@pytest.mark.parametrize("report", REPORTS)
+@pytest.mark.parametrize("report", reports())
 @pytest.mark.parametrize("scenario", ["huge", "hostile"])
 def test_no_e_mail_is_wider_than_the_phone(page: Page, report: str, scenario: str) -> None:
     look_at(page, report, scenario)

@@ -15,10 +15,10 @@ from reports.preview.gallery import Cell, gallery
 from reports.preview.mrkdwn import mrkdwn_html
 from reports.preview.page import Shown, write_page
 from reports.preview.scenarios import SCENARIOS
-from reports.registry import REPORTS
+from reports.registry import reports
 from tests.support.processes import signalroom_cli
 
-ALERT = REPORTS["alert"]
+ALERT = reports()["alert"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingest.registry import NAMES
-from reports.registry import REPORTS
+from reports.registry import reports
 from scheduler.schedule import Job, read_schedule
 from signalroom import clock
 from signalroom.errors import ConfigurationError
@@ -48,12 +48,12 @@ def test_restatement_runs_every_night_and_reaches_back_far_on_sunday_night() -> 
 def test_weekly_reports_go_out_on_mondays_at_half_past_seven() -> None:
     start = clock.midnight(date(2026, 11, 16))
     assert fires(job("monday_reports"), start, 7)[:2] == ["11-16 07:30", "11-16 07:45"]
-    weekly = {name for name, report in REPORTS.items() if report.period == "weekly"}
+    weekly = {name for name, report in reports().items() if report.period == "weekly"}
     assert set(job("monday_reports").reports) == weekly
 
 
 def test_no_report_of_the_calendar_is_forgotten() -> None:
-    by_calendar = {name for name, report in REPORTS.items() if report.period != "event"}
+    by_calendar = {name for name, report in reports().items() if report.period != "event"}
     assert {name for one in read_schedule() for name in one.reports} == by_calendar
 
 

@@ -137,7 +137,7 @@ def test_sqlfluff_changes_nothing_that_was_right(walk: Walk) -> None:
 
 def test_the_way_from_the_source_leads_to_the_report(walk: Walk) -> None:
     reached = descendants(walk.manifest(), "source.signalroom.everflow.daily_stats")
-    assert reached >= {"model.signalroom.daily_performance", "exposure.signalroom.daily_ccw"}
+    assert reached >= {"model.signalroom.daily_performance", "exposure.signalroom.daily"}
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def test_every_source_table_has_a_freshness_or_says_why_not(manifest: dict[str, 
 def test_exposures_name_marts(manifest: dict[str, Any]) -> None:
     marts = set(models(manifest, "marts"))
     exposures = manifest["exposures"].values()
-    assert {exposure["name"] for exposure in exposures} >= {"daily_ccw", "daily_exp"}
+    assert {exposure["name"] for exposure in exposures} >= {"daily", "affiliate_leaderboard"}
     assert all(set(exposure["depends_on"]["nodes"]) <= marts for exposure in exposures)
 
 
