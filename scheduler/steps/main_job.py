@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from ingest.registry import NAMES
-from reports.registry import reports
+from reports import registry
 from scheduler.planning import by_command
 from scheduler.runs.recorder import Recorder
 from scheduler.steps.build import BuildStepResult, build_marts
@@ -52,7 +52,7 @@ def main_job(
     sources = chosen_sources or tuple(NAMES)
     reports = [
         report.name
-        for report in reports().values()
+        for report in registry.reports().values()
         if report.period == "daily" and any(one.id in working_for for one in report.clients())
     ]
     result = MainJobResult(day=day or clock.yesterday())
