@@ -151,6 +151,8 @@ def record_due(
     until = ledger.recorded_until([job.name for job in jobs], now, owner)
     found = 0
     for job in jobs:
+        if until[job.name] > now + PUNCTUAL:
+            until[job.name] = _right_the_clock(ledger, job, until[job.name], now)
         turns = due(job, until[job.name], now)
         for turn in turns:
             if ledger.record(scheduled(turn, instant)):
@@ -160,3 +162,18 @@ def record_due(
         if turns:  # after they are recorded: what a crash cuts off is found again
             ledger.advance(job.name, turns[-1].at)
     return found
+
+
+def _right_the_clock(ledger: WorkLedger, job: Job, ahead: datetime, now: datetime) -> datetime:
+    """Undo what was recorded while the clock was ahead; up to when the schedule is recorded now."""
+    since = now - max(job.within, PUNCTUAL)
+    undone = ledger.step_back(job.name, now, since)
+    log.warning(
+        "%s is recorded up to %s UTC, which is still to come: the clock was ahead. Its schedule "
+        "continues from %s UTC; %d runs are undone.",
+        job.name,
+        f"{ahead:%Y-%m-%d %H:%M}",
+        f"{now:%Y-%m-%d %H:%M}",
+        len(undone),
+    )
+    return since

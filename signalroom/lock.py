@@ -98,14 +98,31 @@ def _hold_transaction(work: str) -> Iterator[None]:
 
 
 def _take(cursor: Any, key: int, work: str) -> bool:
-    who = f"signalroom {work}, process {os.getpid()} on {socket.gethostname()}"[:63]
+    # the scheduler finds a run's connections by PGAPPNAME
+    mine = os.environ.get("PGAPPNAME", "").strip() or "signalroom"
+    who = f"{mine} {work}, process {os.getpid()} on {socket.gethostname()}"[:63]
     cursor.execute(
         "select set_config('idle_in_transaction_session_timeout', '0', true), "
         "set_config('application_name', %s, true)",
         [who],
     )
     cursor.execute("select pg_try_advisory_xact_lock(%s)", [key])
-    return bool(cursor.fetchone()[0])
+    if not cursor.fetchone()[0]:
+        return False
+    _refuse_the_replaced(cursor, work)
+    return True
+
+
+def _refuse_the_replaced(cursor: Any, work: str) -> None:
+    """A process that was frozen past its lease, and whose run has another owner, loads nothing."""
+    run_id = os.environ.get("SIGNALROOM_RUN_ID", "")
+    owner = os.environ.get("SIGNALROOM_RUN_OWNER", "")
+    if not (run_id and owner):
+        return
+    cursor.execute("select owner from ops.runs where run_id = %s", [run_id])
+    found = cursor.fetchone()
+    if found and found[0] != owner:
+        raise WarehouseError(f"{work} cannot start: {run_id} was taken over by another process.")
 
 
 def _taken(cursor: Any, key: int, work: str) -> str:

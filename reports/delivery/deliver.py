@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import ModuleType
 
 from reports.compose import Rendered
@@ -43,7 +43,7 @@ class Delivery:
 
     `status`: `sent` (now), `already` (before), `pending` (not accepted yet, will be tried again),
     `unknown` (may have arrived), `dead` (refused), `busy` (another process has it), `skipped`,
-    `off` (channel not configured).
+    `off` (channel not configured). `next_at` is when another attempt is due (UTC, real clock).
     """
 
     channel: str
@@ -52,6 +52,7 @@ class Delivery:
     detail: str = ""
     report: str = ""
     client_id: str = ""
+    next_at: datetime | None = None
 
     @property
     def is_failure(self) -> bool:
@@ -190,5 +191,11 @@ def delivery_of(entry: Entry) -> Delivery:
     """What became of a message in the outbox."""
     reason = entry.reason or ""
     return Delivery(
-        entry.channel, entry.recipient, entry.status, reason, entry.report, entry.client_id
+        entry.channel,
+        entry.recipient,
+        entry.status,
+        reason,
+        entry.report,
+        entry.client_id,
+        entry.next_at,
     )

@@ -19,21 +19,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from scheduler.runs import owner
 from signalroom import child_process, clock, paths
 
 GRACE_S = 20.0
+WORDS_S = 30.0  # before its limit, a child stops waiting for a lock and says who holds it
 SIGNALROOM = (str(Path(sys.executable).parent / "signalroom"),)
 LOGS = Path("logs", "runs")
 
 
 @dataclass(frozen=True)
 class Order:
-    """What a child is to do: arguments of `signalroom`, for which steps of which run."""
+    """What a child is to do: arguments of `signalroom`, for which steps of whose run."""
 
     run_id: str
     steps: tuple[str, ...]
     arguments: tuple[str, ...]
     limit_s: float
+    owner: str = ""
 
     @property
     def log(self) -> str:
@@ -154,8 +157,10 @@ def _environment(order: Order) -> Mapping[str, str]:
         child_process.PARENT: str(os.getpid()),
         "SIGNALROOM_RUN_ID": order.run_id,
         "SIGNALROOM_STEP": ",".join(order.steps),
-        # a build waits for another's end; it is the limit that ends what takes too long
-        "SIGNALROOM_LOCK_WAIT_S": str(order.limit_s),
+        "SIGNALROOM_RUN_OWNER": order.owner,
+        "PGAPPNAME": owner.connection_name(order.run_id),
+        # a build waits for another's end, and still has time to say who is in the way
+        "SIGNALROOM_LOCK_WAIT_S": str(max(order.limit_s - WORDS_S, order.limit_s / 2)),
     }
     if os.environ.get("SIGNALROOM_CLOCK_FACTOR", "").strip():
         found["SIGNALROOM_NOW"] = clock.now().isoformat()

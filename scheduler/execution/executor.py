@@ -63,7 +63,7 @@ class Executor:
             self._keep_leases(now)
             self._take_up(now)
         except SQLAlchemyError as error:
-            log.warning("the run ledger is away: %s", first_line(error))
+            log.warning("run database unavailable: %s", first_line(error))
         for run_id, work in list(self.works.items()):
             self._move(run_id, work)
 
@@ -86,7 +86,7 @@ class Executor:
             try:
                 self._ledger.release(run_id, self.owner, self._instant())
             except SQLAlchemyError as error:
-                log.warning("%s is given back by its lease: %s", run_id, first_line(error))
+                log.warning("%s is released when its lease expires: %s", run_id, first_line(error))
         self.works.clear()
 
     def _move(self, run_id: str, work: Work) -> None:
@@ -97,10 +97,10 @@ class Executor:
                 self._look_at = self._instant()
                 log.info("%s %s", run_id, status, extra={"run_id": run_id})
         except LostError:
-            log.warning("%s belongs to another process by now; it is let go", run_id)
+            log.warning("%s taken over by another process; releasing", run_id)
             self._drop(run_id)
         except SQLAlchemyError as error:
-            log.warning("%s: the run ledger is away: %s", run_id, first_line(error))
+            log.warning("%s: run database unavailable: %s", run_id, first_line(error))
 
     def _drop(self, run_id: str) -> None:
         work = self.works.pop(run_id)
@@ -113,7 +113,7 @@ class Executor:
             return
         mine = self._ledger.renew(self.owner, now)
         for run_id in self.works.keys() - mine:
-            log.warning("%s belongs to another process by now; it is let go", run_id)
+            log.warning("%s taken over by another process; releasing", run_id)
             self._drop(run_id)
         self._renew_at = now + RENEW_EVERY
 
@@ -146,7 +146,9 @@ class Executor:
         if (expired or owners.has_died(run.owner)) and self._ledger.release(
             run.run_id, run.owner, now
         ):
-            log.warning("%s was cut and is resumed", run.run_id)
+            ended = self._ledger.end_connections(run.run_id)
+            said = f", {ended} database connections ended" if ended else ""
+            log.warning("%s was interrupted; resuming%s", run.run_id, said)
             return self._ledger.run(run.run_id) or run
         return run
 

@@ -23,7 +23,7 @@ TURN_S = 0.5
 def scheduler_lives(ledger: WorkLedger) -> bool:
     """Whether some scheduler works on this ledger: its beat is fresh, and it has not died."""
     beat = ledger.beat()
-    if beat is None or clock.instant() - beat.at > FRESH:
+    if beat is None or abs(clock.instant() - beat.at) > FRESH:
         return False
     return not owner.has_died(beat.owner)
 

@@ -6,7 +6,7 @@ import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from scheduler.runs.model import Step
@@ -28,6 +28,7 @@ TRANSIENT = frozenset(
         "OperationalError",
         "InterfaceError",
         "Undelivered",
+        "Unconfirmed",  # it may have arrived: the next try looks it up first
         "Killed",
     }
 )
@@ -59,6 +60,7 @@ def pause(failed: int) -> timedelta:
 
 
 Answer = dict[str, Any]
+EVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass
@@ -70,6 +72,7 @@ class Outcome:
     failures: list[tuple[str, str, str]] = field(default_factory=list)  # client, class, what
     deferred_until: datetime | None = None
     deferred: str | None = None  # the vendor's reason, in one line
+    retry_at: datetime | None = None  # before it, another try would find the same
     waits: bool = False
     is_off: bool = False  # no client has the source
     rows: int | None = None
@@ -143,6 +146,8 @@ def report_outcome(answers: Sequence[Answer], end: tuple[str, str] | None) -> Ou
         client = str(answer.get("client", "*"))
         found.clients[client] = answer
         found.waits = found.waits or bool(answer.get("waits"))
+        if answer.get("retry_at"):
+            found.retry_at = max(datetime.fromisoformat(answer["retry_at"]), found.retry_at or EVER)
         for failure in answer.get("failures", ()):
             found.failures.append((client, str(answer.get("error_class") or "Unknown"), failure))
     if end and not found.failures:

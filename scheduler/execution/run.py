@@ -149,7 +149,8 @@ class Work:
             arguments = ["report", steps[0].subject, "--date", day.isoformat(), "--send"]
             arguments += ["--when-complete", "--json"]
         names = tuple(step.step for step in steps)
-        return Order(self.run.run_id, names, tuple(arguments), self._job.limit * 60.0)
+        limit_s = self._job.limit * 60.0
+        return Order(self.run.run_id, names, tuple(arguments), limit_s, self._owner)
 
     def _begin(self, order: Order, now: datetime) -> None:
         for name in order.steps:
@@ -208,7 +209,8 @@ class Work:
         error = mask(outcome.error) if outcome.error else None
         values: dict[str, Any] = {"finished_at": now, "rows": outcome.rows, "error": error}
         if outcome.failures and failed < allowed and step.attempt < MOST_STARTS:
-            values |= {"status": "waiting", "next_at": now + retries.pause(failed)}
+            next_at = max(now + retries.pause(failed), outcome.retry_at or now)
+            values |= {"status": "waiting", "next_at": next_at}
             values["detail"] = _detail(step, outcome, tries=failed)
             log.warning("%s, try %d: %s", step.step, failed, error, extra=about)
         elif outcome.deferred_until and outcome.deferred_until > now:

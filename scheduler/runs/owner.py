@@ -1,23 +1,48 @@
-"""Who works on a run: a process of a machine, told apart from a later one with the same number."""
+"""Who works on a run: one process of one machine, not a later one with the same number."""
 
 from __future__ import annotations
 
 import os
 import socket
+import zlib
 from pathlib import Path
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def me() -> str:
-    """This process, as the ledger names it: `host:pid:start`."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+    """This process, as the ledger names it: `host/boot/namespace:pid:start`."""
+    return f"{here()}:{os.getpid()}:{_started(os.getpid())}"
+
+
+def here() -> str:
+    """Where process numbers mean what they mean here: host name, boot, process-number space.
+
+    Machines made of one image, and containers, may share a host name; two of these three never.
+    """
+    try:
+        boot = BOOT_ID.read_text(encoding="utf-8").strip()
+        space = str(Path("/proc/self/ns/pid").readlink()).strip("pid:[]")
+    except OSError:
+        return socket.gethostname()
+    return f"{socket.gethostname()}/{boot}/{space}"
 
 
 def has_died(owner: str) -> bool:
-    """Whether the owner is a process of this machine that is no more; False when nobody can say."""
-    host, pid, started = owner.rsplit(":", 2)
-    if host != socket.gethostname() or not started:
+    """Whether the owner was a process of this machine and is gone; False when no one can say."""
+    try:
+        place, pid, started = owner.rsplit(":", 2)
+        number = int(pid)
+    except ValueError:
         return False
-    return _started(int(pid)) != started
+    if place != here() or "/" not in place or not started:
+        return False
+    return _started(number) != started
+
+
+def connection_name(run_id: str) -> str:
+    """What connections to PostgreSQL that work for a run are called there (`application_name`)."""
+    return f"signalroom {zlib.crc32(run_id.encode()):08x}"
 
 
 def _started(pid: int) -> str:

@@ -6,6 +6,7 @@ so that a process which was taken for dead changes nothing when it wakes.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from scheduler.runs.ledger import BEAT, Ledger
 from scheduler.runs.model import Run
+from scheduler.runs.owner import connection_name
 from signalroom.tables import BEATS, RUNS, STEPS
 
 LEASE = timedelta(seconds=60)
@@ -53,6 +55,56 @@ class WorkLedger(Ledger):
                 connection.execute(insert.on_conflict_do_nothing())
                 found[job] = now
         return found
+
+    def step_back(self, job: str, now: datetime, since: datetime) -> list[str]:
+        """Undo what a clock that was ahead recorded of a job's schedule; the ids that it touched.
+
+        Runs after `now`, and those since `since` that were skipped, go, or get another id and key
+        if they were begun: their instants can be recorded again, from `since` on.
+        """
+        ahead = sa.and_(
+            RUNS.c.job == job,
+            RUNS.c.trigger == "schedule",
+            RUNS.c.status.not_in(("running", "waiting")),
+            sa.or_(
+                RUNS.c.scheduled_for > now,
+                sa.and_(
+                    RUNS.c.scheduled_for > since,
+                    RUNS.c.status == "skipped",
+                    RUNS.c.started_at.is_(None),
+                ),
+            ),
+        )
+        with self._engine.begin() as connection:
+            rows = connection.execute(sa.select(RUNS).where(ahead)).mappings().all()
+            for row in rows:
+                mine = STEPS.c.run_id == row["run_id"]
+                if row["started_at"] is None:
+                    connection.execute(STEPS.delete().where(mine))
+                else:
+                    mark = f"~{uuid.uuid4().hex[:6]}"
+                    renamed = {name: row[name] + mark for name in ("run_id", "dedupe_key")}
+                    connection.execute(RUNS.insert().values({**row, **renamed}))
+                    connection.execute(STEPS.update().where(mine).values(run_id=renamed["run_id"]))
+                connection.execute(RUNS.delete().where(RUNS.c.run_id == row["run_id"]))
+            marker = BEATS.update().where(BEATS.c.name == f"job:{job}")
+            connection.execute(marker.values(at=since))
+        return [row["run_id"] for row in rows]
+
+    def end_connections(self, run_id: str) -> int:
+        """End the database connections of those who worked on a run and lost it; how many.
+
+        On PostgreSQL a frozen process keeps its locks and its open transaction until then.
+        """
+        if self._engine.dialect.name != "postgresql":
+            return 0
+        query = sa.text(
+            "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()"
+            " and datname = current_database() and application_name like :name"
+        )
+        with self._engine.begin() as connection:
+            found = connection.execute(query, {"name": f"{connection_name(run_id)}%"})
+            return len(found.all())
 
     def advance(self, job: str, at: datetime) -> None:
         """The job's schedule is recorded up to an instant; never back."""

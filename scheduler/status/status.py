@@ -64,8 +64,8 @@ class Status:
         One that ran on this machine and has died is known to be dead at once.
         """
         beat = self.beat
-        if beat is None or self.instant - beat.at > STALE_AFTER:
-            return False
+        if beat is None or abs(self.instant - beat.at) > STALE_AFTER:
+            return False  # also of a beat in the future: the clock was ahead
         return not has_died(beat.owner)
 
     @property

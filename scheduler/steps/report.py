@@ -17,15 +17,16 @@ from signalroom.progress import Progress
 
 # "when_complete": an incomplete day is sent, marked as such, only past the deadline
 Sending = Literal["not", "when_complete", "now", "again"]
-DELIVERY_FAILURES = {"pending": "Undelivered", "unknown": "DeliveryError", "dead": "DeliveryError"}
+# the kinds of failure, the one that is most worth another try first
+DELIVERY_FAILURES = {"pending": "Undelivered", "unknown": "Unconfirmed", "dead": "DeliveryError"}
 
 
 @dataclass
 class ReportResult:
     """What became of a report: its files, its deliveries and failures in one line each.
 
-    `waits` is for its day's data. `error_class` names the kind of failure, of which `Undelivered`
-    is worth another try.
+    `waits` is for its day's data. `error_class` names the kind of failure: `Undelivered` and
+    `Unconfirmed` are worth another try, from the instant `retry_at` on.
     """
 
     report: str
@@ -36,10 +37,12 @@ class ReportResult:
     failures: list[str] = field(default_factory=list)
     waits: bool = False
     error_class: str = ""
+    retry_at: datetime | None = None
 
     def answer(self) -> dict[str, Any]:
         """As one JSON object of `signalroom report --json`."""
-        return dict(vars(self))
+        found = dict(vars(self))
+        return {**found, "retry_at": self.retry_at.isoformat() if self.retry_at else None}
 
 
 def make_reports(
@@ -113,8 +116,14 @@ def _deliver(rendered: Rendered, again: bool, made: ReportResult) -> None:
     for delivery in deliver(rendered, again=again):
         line = delivery.summary()
         (made.failures if delivery.is_failure else made.deliveries).append(line)
-        if delivery.is_failure and made.error_class != "Undelivered":
-            made.error_class = DELIVERY_FAILURES[delivery.status]
+        if not delivery.is_failure:
+            continue
+        kinds = list(DELIVERY_FAILURES.values())
+        found = DELIVERY_FAILURES[delivery.status]
+        if not made.error_class or kinds.index(found) < kinds.index(made.error_class):
+            made.error_class = found
+        if delivery.next_at:
+            made.retry_at = min(delivery.next_at, made.retry_at or delivery.next_at)
 
 
 def _may_wait(rendered: Rendered) -> bool:

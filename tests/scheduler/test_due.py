@@ -83,3 +83,26 @@ def test_what_was_due_before_a_job_was_known_is_nobodys_concern(
         assert record_due(ledger, [HOURLY], "me:2:1", later, later) == 0
         assert record_due(ledger, [HOURLY], "me:1:1", now, now) == 0
         assert [run.run_id for run in ledger.recent()] == ["hourly-20261119T1300Z"]
+
+
+def test_a_clock_that_was_ahead_for_a_moment_delays_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A month ahead, then right again: the next hour is recorded, and the last one made up for."""
+    monkeypatch.setenv("SIGNALROOM_HOME", str(tmp_path))
+    before, ahead, after = (
+        at("2026-03-11", 12, 59),
+        at("2026-04-11", 4),
+        at("2026-03-11", 14, 59),
+    )
+    with WorkLedger() as ledger:
+        for now in (before, ahead, after, at("2026-03-11", 15)):
+            record_due(ledger, [HOURLY], "x", now, clock.instant())
+        runs = {run.run_id: run for run in ledger.recent("hourly", 5000)}
+    assert runs["hourly-20260311T1800Z"].status == "due"  # 14:00
+    assert runs["hourly-20260311T1900Z"].status == "due"  # 15:00
+    assert "which is still to come: the clock was ahead" in caplog.text
+    with WorkLedger() as ledger:  # and that future can come
+        record_due(ledger, [HOURLY], "x", at("2026-04-11", 3, 59), clock.instant())
+        record_due(ledger, [HOURLY], "x", at("2026-04-11", 8), clock.instant())
+        assert any(run.scheduled_for == at("2026-04-11", 8) for run in ledger.open_runs())

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
+import psycopg2
 import pytest
 
 from scheduler.planning import Turn, asked, scheduled
+from scheduler.runs import owner
 from scheduler.runs.model import Run
 from scheduler.runs.work_ledger import LEASE, WorkLedger
 from signalroom import clock
+from signalroom.connections import postgres_connection
 from signalroom.errors import WarehouseError
 from signalroom.lock import hold
 from tests.scheduler.bench import NOON, PULL
@@ -25,9 +30,10 @@ def ledger(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wo
         yield one
 
 
-def at_once(*works: object) -> list[object]:
+def at_once(*works: object) -> list[Any]:
     """What each of some calls gives that are made at the same moment."""
-    gate, found = threading.Barrier(len(works)), []
+    gate = threading.Barrier(len(works))
+    found: list[Any] = []
 
     def go(work: object) -> None:
         gate.wait()
@@ -88,3 +94,59 @@ def test_a_second_writer_is_told_who_holds_the_lock_and_since_when(
         pass
     with hold("dbt build"):
         pass
+
+
+@pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
+def test_a_frozen_workers_connections_end_when_its_run_is_taken_over(
+    ledger: WorkLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds a lock and an open transaction; SIGSTOP leaves both where they are."""
+    now = clock.instant()
+    run, other = (asked(PULL, "manual", NOON, now) for _ in range(2))
+    assert ledger.record(run)
+    assert ledger.claim(run, "frozen", now)
+    monkeypatch.setenv("SIGNALROOM_LOCK_WAIT_S", "0.2")
+    monkeypatch.setenv("PGAPPNAME", owner.connection_name(run.run_id))
+    with hold("ingest everflow"), postgres_connection() as frozen, frozen.cursor() as cursor:
+        cursor.execute("create table public.half_loaded (i int)")
+        monkeypatch.setenv("PGAPPNAME", owner.connection_name(other.run_id))
+        with postgres_connection() as bystander:
+            assert ledger.end_connections(run.run_id) == 2
+            time.sleep(0.2)
+            with hold("ingest everflow"):  # the lock is free
+                bystander.cursor().execute("select 1")
+        with pytest.raises(psycopg2.Error):
+            frozen.commit()
+    assert ledger.end_connections(run.run_id) == 0
+
+
+@pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
+def test_one_who_wakes_without_its_run_gets_no_lock(
+    ledger: WorkLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A child that was frozen between reading its vendor and loading would load old rows."""
+    now = clock.instant()
+    run = asked(PULL, "manual", NOON, now)
+    assert ledger.record(run)
+    assert ledger.claim(run, "frozen", now)
+    monkeypatch.setenv("SIGNALROOM_RUN_ID", run.run_id)
+    monkeypatch.setenv("SIGNALROOM_RUN_OWNER", "frozen")
+    with hold("ingest everflow"):
+        pass
+    assert ledger.claim(run, "another", now + LEASE + timedelta(seconds=1))
+    with pytest.raises(WarehouseError, match="taken over"), hold("ingest everflow"):
+        pytest.fail("it has the lock")
+
+
+def test_owners_of_one_host_name_on_two_machines_are_not_confused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Machines of one image and containers share host names and process numbers."""
+    mine = owner.me()
+    place, pid, started = mine.rsplit(":", 2)
+    assert not owner.has_died(mine)
+    assert owner.has_died(f"{place}:{pid}:{int(started) + 1}")
+    host, boot, space = place.split("/")
+    for elsewhere in (f"{host}/another-boot/{space}", f"{host}/{boot}/4026539999", host):
+        assert not owner.has_died(f"{elsewhere}:{pid}:{int(started) + 1}")
+    assert not owner.has_died("anything at all")
