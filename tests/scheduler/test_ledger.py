@@ -16,9 +16,9 @@ from scheduler.runs import owner
 from scheduler.runs.model import Run
 from scheduler.runs.work_ledger import LEASE, WorkLedger
 from signalroom import clock
-from signalroom.connections import postgres_connection
 from signalroom.errors import WarehouseError
 from signalroom.lock import hold
+from signalroom.warehouse import postgres_connection
 from tests.scheduler.bench import NOON, PULL
 from tests.support.warehouse import Warehouse
 

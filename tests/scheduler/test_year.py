@@ -47,7 +47,7 @@ class Year:
 def outages(life: Life, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
     """Some of minutes, some of hours, some of days."""
     lengths = (timedelta(minutes=11), timedelta(hours=4), timedelta(minutes=11), timedelta(days=2))
-    found = []
+    found: list[tuple[datetime, datetime]] = []
     begin = start + timedelta(days=5)
     while begin < end - timedelta(days=7):
         begin += timedelta(minutes=life.agency.random.randint(0, 1440))
