@@ -15,7 +15,6 @@ from decimal import Decimal
 from typing import Any
 
 from ingest.landing import Pull, Row
-from ingest.privacy.documents import Payload
 from ingest.privacy.rows import Protection
 from ingest.values import TEXT_TYPE, count, money
 from signalroom.errors import AnswerError
@@ -178,8 +177,7 @@ class Entries:
         self._client_id = pull.client_id
         self._shape = shape
         self._known = shape.known
-        self._payload = Payload(source, table, pull.client_id)
-        self._protection = Protection(source, table, pull.client_id)
+        self._protection = Protection(source, table, pull.client_id, shape.documents)
 
     def row(self, entry: object, **more: object) -> Row:
         """The row of one entry, with `more` columns; AnswerError where it cannot be read."""
@@ -188,7 +186,7 @@ class Entries:
         entry = {key: value for key, value in entry.items() if key not in self._shape.skipped}
         row = read_fields(entry, self._shape.fields, self._where)
         for name, key in self._shape.documents.items():
-            row[name] = self._payload.json(entry.get(key))
+            row[name] = entry.get(key)
         return {
             "_client_id": self._client_id,
             **row,
@@ -199,10 +197,6 @@ class Entries:
     def finish(self, rows: Sequence[Row], more: Columns | None = None) -> tuple[list[Row], Columns]:
         """The rows without personal data, and the types of their columns."""
         kept = self._protection.rows(rows)
-        for row in kept:
-            for name, value in row.items():
-                if isinstance(value, str) and name not in self._shape.documents:
-                    row[name] = self._payload.plain(value, name)
         declared = self._protection.columns(
             {**CLIENT_COLUMN, **(more or {}), **columns_of(self._known)}
         )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 Say = Callable[[str], None]
+FileStatus = Literal["loaded", "waiting", "refused", "unreadable", "discarded", "gone"]
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class KnownFile:
 
     etag: str
     size_bytes: int
-    status: Literal["loaded", "waiting", "refused"]
+    status: FileStatus
     header: str = ""
 
 
@@ -76,13 +77,17 @@ class ControlTotal:
 
 @dataclass(frozen=True)
 class FileRecord:
-    """One file of S3 and what became of it; sizes in bytes, instants in UTC."""
+    """One file of S3 and what became of it; sizes in bytes, instants in UTC.
+
+    `reason` says what is wrong with it, also with one that is loaded. A file that is `gone` is
+    forgotten.
+    """
 
     file_name: str
     etag: str
     size_bytes: int
     modified_at: datetime
-    status: Literal["loaded", "waiting", "refused"]
+    status: FileStatus
     row_count: int = 0
     rejected_rows: int = 0
     header: str = ""

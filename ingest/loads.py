@@ -163,6 +163,7 @@ def _record_files(entry: _Entry) -> None:
         (
             {**vars(file), "load_id": entry.load_id, "loaded_at": entry.loaded_at}
             for file in entry.landing.files
+            if file.status != "gone"
         ),
     )
     entry.insert(

@@ -1,13 +1,13 @@
 """Card numbers in text: found, never repeated.
 
 A number counts when it stands alone, has an issuer's beginning and length, and passes Luhn. One in
-ten long numbers passes Luhn by chance, so a column of other long numbers is told apart by how few
-of its numbers pass; a column of identifiers needs several and most.
+ten long numbers passes Luhn by chance, so it is judged among its like (CardScan).
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,8 +28,10 @@ ISSUED = re.compile(
 NUMBER = r"(?:[0-9]{13,19}|[0-9]{4}(?:[ -][0-9]{4}){3}|[0-9]{4}[ -][0-9]{6}[ -][0-9]{5})"
 ALONE = rf"(?:^|[^0-9A-Za-z._]){NUMBER}(?:$|[^0-9A-Za-z_])"
 FIND = re.compile(rf"(?<![0-9A-Za-z._]){NUMBER}(?![0-9A-Za-z_])")
-SAMPLE = 10_000  # distinct long numbers of a column; enough to tell a share
-FEW_SHARE = 0.2
+SAMPLE = 100_000  # distinct numbers of a column that are remembered; later ones are only counted
+PREFIX = 6  # digits by which an issuer, or a series of identifiers, is known
+CHANCE_FROM = 20  # numbers; among fewer nothing is put down to chance
+CHANCE_SHARE = 0.2  # twice what chance gives
 IDENTIFIER_SHARE = 0.5
 IDENTIFIER_CARDS = 3
 
@@ -55,34 +57,57 @@ def hide(text: str) -> str:
 
 @dataclass
 class CardScan:
-    """Looks for card numbers in one column, batch after batch."""
+    """Looks for card numbers in one column, batch after batch.
+
+    One card number is enough, unless chance explains it: among at least CHANCE_FROM numbers with an
+    issuer's beginning, fewer than CHANCE_SHARE pass Luhn. This must hold of all of the column's
+    numbers and of those that share their first digits with no other, so that a card among a series
+    of identifiers is found. In a column of identifiers it takes several and most.
+    """
 
     is_identifier: bool = False
     is_card_column: bool = False
-    _numbers: set[str] = field(default_factory=set)
-    _cards: set[str] = field(default_factory=set)
+    _seen: set[str] = field(default_factory=set)
+    _issued: Counter[str] = field(default_factory=Counter)  # by prefix: with an issuer's beginning
+    _cards: Counter[str] = field(default_factory=Counter)  # by prefix: which pass Luhn too
+    _others: int = 0
 
     def look(self, cells: Any) -> None:
         """Look through an Arrow array of text."""
-        if len(self._numbers) >= SAMPLE:
-            return
         long = pc.greater_equal(pc.binary_length(cells), SHORTEST)
         if not pc.any(long).as_py():
             return
         some = cells.filter(long)
         for text in some.filter(pc.match_substring_regex(some, ALONE)).unique().to_pylist():
             for number in FIND.findall(text):
-                if number not in self._numbers:
-                    self._numbers.add(number)
-                    if is_card(number):
-                        self._cards.add(number)
+                if number in self._seen:
+                    continue
+                if len(self._seen) < SAMPLE:
+                    self._seen.add(number)
+                self._count(re.sub(r"[ -]", "", number))
+
+    def _count(self, digits: str) -> None:
+        if ISSUED.fullmatch(digits) is None:
+            self._others += 1
+            return
+        prefix = digits[:PREFIX]
+        self._issued[prefix] += 1
+        self._cards[prefix] += _passes_luhn(digits)
 
     @property
     def has_cards(self) -> bool:
         """Whether the column holds card numbers, as far as it was looked through."""
-        found, share = len(self._cards), len(self._cards) / max(len(self._numbers), 1)
+        found, issued = self._cards.total(), self._issued.total()
         if self.is_card_column:
             return found > 0
         if self.is_identifier:
+            share = found / max(issued + self._others, 1)
             return found >= IDENTIFIER_CARDS and share >= IDENTIFIER_SHARE
-        return found > 0 and share >= FEW_SHARE
+        alone = [prefix for prefix, count in self._issued.items() if count == 1]
+        return _exceeds_chance(found, issued) or _exceeds_chance(
+            sum(self._cards[prefix] for prefix in alone), len(alone)
+        )
+
+
+def _exceeds_chance(cards: int, numbers: int) -> bool:
+    return cards > 0 and (numbers < CHANCE_FROM or cards / numbers >= CHANCE_SHARE)

@@ -23,7 +23,7 @@ class Payload:
 
     A key counts under its own name and under its path, both in snake case (`name` and
     `billing_name` for `billing: {name}`); the stricter action holds, also for the parameters of
-    web addresses, which are masked. An e-mail address is hashed wherever it stands, and masked
+    web addresses, which are masked. An email address is hashed wherever it stands, and masked
     inside longer text, but for what a rule keeps by name.
     """
 
@@ -49,8 +49,9 @@ class Payload:
         )
 
     def plain(self, value: str | None, name: str = "") -> str | None:
-        """The text under that name, without what the policy takes out of web addresses, and
-        without e-mail addresses: a hash where there is nothing else.
+        """The text under that name without what the policy removes from web addresses.
+
+        An email address is hashed where it stands alone, and masked inside longer text.
         """
         if not value:
             return value
@@ -83,8 +84,7 @@ class Payload:
     def _is_chosen(self, name: str) -> bool:
         """Whether a rule says that what has this name is kept."""
         if name not in self._chosen:
-            named = (rule.action for rule in self._policy.rules if rule.names(name))
-            self._chosen[name] = next(named, None) == "keep"
+            self._chosen[name] = self._policy.is_kept_by_name(name)
         return self._chosen[name]
 
     def _cleaned(self, value: Any, path: str = "", name: str = "") -> Any:

@@ -6,37 +6,51 @@ import hashlib
 import os
 import secrets
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal
 
 import yaml
+from pydantic import BaseModel, ConfigDict, StrictStr, ValidationError
 
+from signalroom import clients
 from signalroom.errors import ConfigurationError
 from signalroom.paths import home, root
 from signalroom.settings import target, variable
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 Action = Literal["keep", "hash", "drop"]
 FILE = "data/privacy.yml"
-ACTIONS = ("keep", "hash", "drop")
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(BaseModel):
     """What happens to the columns that match a pattern."""
 
-    patterns: tuple[str, ...]
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    columns: tuple[StrictStr, ...]
     action: Action
 
     def names(self, column: str) -> bool:
         """Whether the rule is about the column."""
-        return _matches(column, self.patterns)
+        return _matches(column, self.columns)
+
+
+Rules = tuple[Rule, ...]
+
+
+class PrivacyFile(BaseModel):
+    """data/privacy.yml; tables are named `<source>.<table>`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cards: tuple[StrictStr, ...]
+    everywhere: Rules
+    tables: dict[StrictStr, Rules]
+    clients: dict[StrictStr, dict[StrictStr, Rules]]
+    identifiers: tuple[StrictStr, ...]
 
 
 @dataclass(frozen=True)
@@ -46,13 +60,19 @@ class Policy:
     client_id: str
     cards: tuple[str, ...]
     identifiers: tuple[str, ...]
-    rules: tuple[Rule, ...]
+    rules: Rules
 
     def action(self, column: str) -> Action:
         """What happens to a column; card data is always dropped."""
         if self.is_card(column):
             return "drop"
         return next((rule.action for rule in self.rules if rule.names(column)), "keep")
+
+    def is_kept_by_name(self, column: str) -> bool:
+        """Whether a rule says that the column is kept as it is, email addresses included."""
+        if self.is_card(column):
+            return False
+        return next((rule.action for rule in self.rules if rule.names(column)), None) == "keep"
 
     @property
     def hashes(self) -> bool:
@@ -67,21 +87,10 @@ class Policy:
         """Whether long numbers are usual in the column."""
         return _matches(column, self.identifiers)
 
-    def apply(self, row: Mapping[str, Any], hasher: Hasher | None = None) -> dict[str, Any]:
-        """A row without what is dropped and with what is hashed; values are text or None."""
-        kept: dict[str, Any] = {}
-        for column, value in row.items():
-            action = self.action(column)
-            if action == "keep":
-                kept[column] = value
-            elif action == "hash":
-                hasher = hasher or Hasher(salt(self.client_id))
-                kept[column] = None if value is None else hasher.hash(str(value))
-        return kept
-
 
 def policy(source: str, table: str, client_id: str) -> Policy:
     """The policy of a table for a client; ConfigurationError where the file is malformed."""
+    check_tables(source)
     rules = rules_file()
     name = f"{source}.{table}"
     own = rules.clients.get(client_id, {}).get(name, ())
@@ -154,58 +163,62 @@ def _write_salt(path: Path) -> None:
         Path(name).unlink()
 
 
-@dataclass(frozen=True)
-class _File:
-    cards: tuple[str, ...]
-    identifiers: tuple[str, ...]
-    everywhere: tuple[Rule, ...]
-    tables: Mapping[str, tuple[Rule, ...]]
-    clients: Mapping[str, Mapping[str, tuple[Rule, ...]]]
-
-
 @cache
-def rules_file() -> _File:
-    """The rules as written; ConfigurationError where they are malformed."""
+def rules_file() -> PrivacyFile:
+    """The rules as written; ConfigurationError names the file and the key of a mistake."""
     try:
         content = yaml.safe_load((root() / FILE).read_text(encoding="utf-8"))
-        return _File(
-            cards=_patterns(content["cards"], "cards"),
-            identifiers=_patterns(content["identifiers"], "identifiers"),
-            everywhere=_rules(content["everywhere"], "everywhere"),
-            tables=_tables(content["tables"], "tables"),
-            clients={
-                name: _tables(tables, f"clients.{name}")
-                for name, tables in content["clients"].items()
-            },
-        )
-    except OSError as error:
-        raise ConfigurationError(f"{FILE} cannot be read: {error.strerror}.") from error
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigurationError(f"{FILE} is malformed: {reason}.") from error
+        return PrivacyFile.model_validate(content)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise ConfigurationError(f"{FILE} cannot be read: {reason}.") from error
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{FILE}: {' '.join(str(error).split())}.") from error
+    except ValidationError as error:
+        mistakes = "; ".join(_mistake(one) for one in error.errors()[:3])
+        raise ConfigurationError(f"{FILE}: {mistakes}.") from error
 
 
-def _tables(content: Mapping[str, Any], where: str) -> dict[str, tuple[Rule, ...]]:
-    return {name: _rules(rules, f"{where}.{name}") for name, rules in content.items()}
+def _mistake(error: Any) -> str:
+    """One mistake as `key.in.the.file: what is wrong`."""
+    key = ".".join(str(part) for part in error["loc"]) or "the file"
+    text = str(error["msg"])
+    if error["type"] == "extra_forbidden":
+        text = "is unknown here; remove it or correct its spelling"
+    elif error["type"] == "missing":
+        text = "is missing"
+    return f"{key}: {text[:1].lower()}{text[1:]}"
 
 
-def _rules(content: Sequence[Mapping[str, Any]], where: str) -> tuple[Rule, ...]:
-    for entry in content:
-        if entry["action"] not in ACTIONS:
+def check_tables(only: str | None = None) -> None:
+    """Raise ConfigurationError for rules about a source, table or client that does not exist.
+
+    Such a rule would protect nothing. With `only` the tables of one source are looked up. Where a
+    client's settings name the tables and no client has set any, nothing can be said of them.
+    """
+    from ingest import registry
+
+    rules, known = rules_file(), clients.registry()
+    named = [(name, f"tables.{name}", tuple(known)) for name in rules.tables]
+    for client_id, tables in rules.clients.items():
+        if client_id not in known:
             raise ConfigurationError(
-                f"{FILE}, {where}: action {entry['action']!r} is unknown; there are "
-                f"{', '.join(ACTIONS)}."
+                f"{FILE}: clients.{client_id}: there is no such client; dbt_project.yml has "
+                f"{', '.join(known)}."
             )
-    return tuple(
-        Rule(_patterns(entry["columns"], where), cast("Action", entry["action"]))
-        for entry in content
-    )
-
-
-def _patterns(content: Sequence[str], where: str) -> tuple[str, ...]:
-    if isinstance(content, str) or not all(isinstance(one, str) for one in content):
-        raise ConfigurationError(f"{FILE}, {where}: columns must be a list of names.")
-    return tuple(content)
+        named += [(name, f"clients.{client_id}.{name}", (client_id,)) for name in tables]
+    for name, key, whose in named:
+        source, _, table = name.partition(".")
+        if source not in registry.NAMES:
+            raise ConfigurationError(
+                f"{FILE}: {key}: there is no such source; there are {', '.join(registry.NAMES)}."
+            )
+        if only in (None, source):
+            there = registry.tables_of(source, whose)
+            if there and table not in there:
+                raise ConfigurationError(
+                    f"{FILE}: {key} matches no table; {source} has {', '.join(sorted(there))}."
+                )
 
 
 @lru_cache(maxsize=20_000)  # every file asks for every column again

@@ -12,8 +12,9 @@ from typing import Any
 
 from ingest.landing import Landing, Plan, Pull, Source
 from ingest.privacy.policy import Policy, policy, salt
-from ingest.sources.s3_exports.bucket import Bucket, Listing, list_files
+from ingest.sources.s3_exports.bucket import Bucket
 from ingest.sources.s3_exports.file import Reading, rules_digest
+from ingest.sources.s3_exports.listing import Listing, denied_prefix, list_files
 from ingest.sources.s3_exports.location import Prefix, place, refuse_shared_prefixes
 from ingest.sources.s3_exports.settings import (
     KNOWN_COLUMNS,
@@ -37,46 +38,46 @@ def extract(pull: Pull) -> Iterator[Landing]:
         landing = Landing(
             table=prefix.table, rows=(), columns=_columns(prefix.table, rules), merge_key=MERGE_KEY
         )
-        if isinstance(listing, Listing):
-            for notice in listing.notices:
-                pull.notice(notice)
-            landing.rows = Reading(bucket, pull, landing, rules).tables(listing.unread)
-        else:
-            landing.failures.append(str(listing))
+        for notice in listing.notices:
+            pull.notice(notice)
+        landing.failures += listing.failures
+        landing.files += listing.records
+        landing.rows = Reading(bucket, pull, landing, rules).tables(listing)
         yield landing
 
 
 def plan(pull: Pull) -> Plan:
     """The files that a run would read now, and its requests."""
     _, listings = _listings(pull)
-    found = [listing for listing in listings.values() if isinstance(listing, Listing)]
-    unread = [file for listing in found for file in listing.unread]
+    unread = [file for one in listings.values() for file in (*one.unread, *one.denied[:1])]
+    pieces = (-(-file.size_bytes // PIECE_BYTES) for file in unread if not file.is_archived)
     return Plan(
         tables=tuple(prefix.table for prefix in listings),
         days=0,
-        requests=sum(listing.requests for listing in found)
-        + sum(-(-file.size_bytes // PIECE_BYTES) for file in unread),
+        requests=sum(listing.requests for listing in listings.values()) + sum(pieces),
         files=len(unread),
     )
 
 
-def _listings(pull: Pull) -> tuple[Bucket, dict[Prefix, Listing | CredentialsError]]:
-    """The listing of each prefix asked for, or why this one may not be listed.
+def _listings(pull: Pull) -> tuple[Bucket, dict[Prefix, Listing]]:
+    """The listing of each prefix asked for.
 
-    Raises CredentialsError where none may, SourceError where the bucket cannot be reached.
+    Raises CredentialsError where none may be listed, SourceError where the bucket cannot be
+    reached.
     """
     where = place(pull.client_id)
     refuse_shared_prefixes(where)
     bucket = Bucket(where)
-    found: dict[Prefix, Listing | CredentialsError] = {}
+    found: dict[Prefix, Listing] = {}
+    refusals: list[CredentialsError] = []
     for prefix in where.prefixes:
         if prefix.table in pull.resources:
             rules = policy(SOURCE.name, prefix.table, pull.client_id)
             try:
                 found[prefix] = list_files(bucket, prefix, pull, rules_digest(rules, prefix.table))
             except CredentialsError as error:
-                found[prefix] = error
-    refusals = [one for one in found.values() if isinstance(one, CredentialsError)]
+                refusals.append(error)
+                found[prefix] = denied_prefix(prefix, pull, error)
     if refusals and len(refusals) == len(found):
         raise refusals[0]
     return bucket, found

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import PurePosixPath
 from typing import Any
 
-from ingest.landing import KnownFile, Pull
 from ingest.sources.s3_exports.location import Place, Prefix
 from ingest.sources.s3_exports.settings import (
     ATTEMPTS,
@@ -20,12 +17,16 @@ from ingest.sources.s3_exports.settings import (
     PIECE_BYTES,
     READ_TIMEOUT_S,
     ChangedError,
+    UnreadableError,
 )
 from signalroom.errors import AnswerError, CredentialsError, SourceError
 from signalroom.logs import mask
 from signalroom.settings import require, variable
 
 CHANGED_CODES = {"NoSuchKey", "PreconditionFailed", "404", "412"}
+DENIED_CODES = {"AccessDenied", "AllAccessDisabled", "403"}
+ARCHIVED = {"GLACIER", "DEEP_ARCHIVE"}
+ARCHIVED_CODES = {"InvalidObjectState"}
 REGION_CODES = {"PermanentRedirect", "AuthorizationHeaderMalformed", "301", "307"}
 
 
@@ -37,6 +38,13 @@ class StoredFile:
     etag: str
     size_bytes: int
     modified_at: datetime
+    storage_class: str = "STANDARD"
+    is_restored: bool = False
+
+    @property
+    def is_archived(self) -> bool:
+        """Whether it has to be restored before it can be read."""
+        return self.storage_class in ARCHIVED and not self.is_restored
 
 
 class BrokenAnswerError(Exception):
@@ -75,7 +83,8 @@ class Bucket:
         Raises CredentialsError or SourceError in one line.
         """
         found: list[StoredFile] = []
-        query: dict[str, str] = {"Bucket": self.place.bucket, "Prefix": f"{prefix.path}/"}
+        query: dict[str, Any] = {"Bucket": self.place.bucket, "Prefix": f"{prefix.path}/"}
+        query["OptionalObjectAttributes"] = ["RestoreStatus"]
         for number in range(1, MAX_PAGES + 1):
             page = self._page(query)
             found.extend(_stored(entry) for entry in page.get("Contents", ()))
@@ -87,7 +96,7 @@ class Bucket:
             f"{self.place} does not end. Nothing was read; check the endpoint."
         )
 
-    def _page(self, query: dict[str, str]) -> dict[str, Any]:
+    def _page(self, query: dict[str, Any]) -> dict[str, Any]:
         """One page of the listing; a page of somebody else's, of a proxy say, is asked for again.
 
         botocore reads that as a listing without any file.
@@ -109,8 +118,11 @@ class Bucket:
     def pieces(self, file: StoredFile) -> Iterator[bytes]:
         """The file's bytes, a few at a time, all of the version that the listing showed.
 
-        Raises ChangedError when it is another by now, CredentialsError or SourceError in one line.
+        Raises ChangedError when it is another by now, UnreadableError where S3 does not give it
+        away, CredentialsError or SourceError in one line.
         """
+        if file.is_archived:
+            raise UnreadableError(archived(file))
         for start in range(0, file.size_bytes, PIECE_BYTES):
             end = min(start + PIECE_BYTES, file.size_bytes)
             yield self._piece(file, start, end)
@@ -129,8 +141,15 @@ class Bucket:
                 time.sleep(0.2 * 2**attempt)
                 attempt += 1
             except Exception as error:
-                if _code(error) in CHANGED_CODES:
+                code = _code(error)
+                if code in CHANGED_CODES:
                     raise ChangedError(f"{file.key} has changed since it was listed") from None
+                if code in ARCHIVED_CODES:
+                    raise UnreadableError(archived(file)) from None
+                if code in DENIED_CODES:
+                    raise UnreadableError(
+                        "S3 denies reading it (s3:GetObject); allow it for AWS_ACCESS_KEY_ID"
+                    ) from None
                 raise self.explained(error, file) from None
 
     async def _get(self, file: StoredFile, start: int, end: int) -> bytes:
@@ -181,12 +200,19 @@ def _session() -> Any:
     return AioSession()
 
 
+def archived(file: StoredFile) -> str:
+    """Why an archived object cannot be read."""
+    return f"it is archived ({file.storage_class}); restore it in S3"
+
+
 def _stored(entry: dict[str, Any]) -> StoredFile:
     return StoredFile(
         key=entry["Key"],
         etag=entry["ETag"].strip('"'),
         size_bytes=int(entry["Size"]),
         modified_at=entry["LastModified"].astimezone(UTC),
+        storage_class=entry.get("StorageClass", "STANDARD"),
+        is_restored="RestoreExpiryDate" in entry.get("RestoreStatus", {}),
     )
 
 
@@ -198,47 +224,3 @@ def _code(error: BaseException | None) -> str:
             return str(response.get("Error", {}).get("Code", ""))
         error = error.__cause__
     return ""
-
-
-ENDINGS = {"", ".csv", ".txt", ".gz"}
-
-
-@dataclass(frozen=True)
-class Listing:
-    """The unread files of a prefix, oldest name first, and what is said about the others."""
-
-    unread: tuple[StoredFile, ...]
-    notices: tuple[str, ...]
-    requests: int
-
-
-def list_files(bucket: Bucket, prefix: Prefix, pull: Pull, rules: str) -> Listing:
-    """List a prefix; raises CredentialsError or SourceError in one line.
-
-    A refused file is tried again when it has changed, or the rules that refused it have.
-
-    Files that are gone from the bucket keep their rows: exports expire there after a while, and
-    the orders in them stay true.
-    """
-    files, requests = bucket.files(prefix)
-    unread: list[StoredFile] = []
-    others: Counter[str] = Counter()
-    for file in files:
-        path = PurePosixPath(file.key)
-        if file.key.endswith("/") or path.name.startswith((".", "_")):
-            continue  # folders of a browser, marks of a program
-        known = pull.known_files.get((prefix.table, file.key))
-        if path.suffix.lower() not in ENDINGS:
-            others["are no CSV and left aside"] += 1
-        elif known is None or not _is_same(file, known, rules):
-            unread.append(file)
-        elif known.status != "loaded":
-            others[f"stay {known.status} until they change"] += 1
-    notices = (f"{prefix.path}: files that {what}: {count}" for what, count in others.items())
-    return Listing(tuple(unread), tuple(notices), requests)
-
-
-def _is_same(file: StoredFile, known: KnownFile, rules: str) -> bool:
-    if known.status == "refused" and known.header != rules:
-        return False
-    return (file.etag, file.size_bytes) == (known.etag, known.size_bytes)

@@ -6,7 +6,7 @@ import hashlib
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from tempfile import TemporaryFile
@@ -17,9 +17,11 @@ import pyarrow as pa
 from ingest.landing import ControlTotal, DeadLetter, FileRecord, Landing, Pull
 from ingest.privacy.policy import Policy
 from ingest.sources.s3_exports.bucket import Bucket, StoredFile
+from ingest.sources.s3_exports.checks import Checks
 from ingest.sources.s3_exports.download import stored
 from ingest.sources.s3_exports.fast_csv import Batch, fast_batches
 from ingest.sources.s3_exports.header import read_header
+from ingest.sources.s3_exports.listing import Listing, named, unread_record
 from ingest.sources.s3_exports.rows import AMOUNT, Origin, Shape
 from ingest.sources.s3_exports.settings import (
     HELD_BYTES,
@@ -34,6 +36,7 @@ from ingest.sources.s3_exports.settings import (
     AbnormalError,
     ChangedError,
     RefusedError,
+    UnreadableError,
     WaitingError,
 )
 from ingest.sources.s3_exports.tolerant_csv import TolerantReader
@@ -106,25 +109,25 @@ def take(bucket: Bucket, file: StoredFile, table: str, policy: Policy) -> Accept
     origin = Origin(policy.client_id, table, file.key, file_date(file))
     with stored(bucket.pieces(file)) as content:
         header = read_header(content, table)
-        shape = Shape(origin, header, policy)
+        shape, checks = Shape(origin, header, policy), Checks(table, header)
         letters: list[DeadLetter] = []
         try:
-            spool = _held(shape, fast_batches(content, header))
+            spool = _held(shape, checks, fast_batches(content, header), is_sifted=False)
         except AbnormalError:
-            shape = Shape(origin, header, policy)
-            reader = TolerantReader(content, header, file.key, policy)
-            spool = _held(shape, reader.batches())
+            shape, checks = Shape(origin, header, policy), Checks(table, header)
+            reader = TolerantReader(content, header, file.key, policy, checks)
+            spool = _held(shape, checks, reader.batches(), is_sifted=True)
             letters = reader.dead_letters
     totals: dict[str, Decimal | int] = {"rows": shape.rows}
     if shape.has_amount:
         totals[AMOUNT] = shape.amount
     return Accepted(
-        record=record(
-            file,
-            "loaded",
+        record=replace(
+            unread_record(file, "loaded"),
             row_count=shape.rows,
             rejected_rows=len(letters),
             header=header.fingerprint,
+            reason=checks.report,
         ),
         total=ControlTotal(file.key, None, totals, content.digest),
         dead_letters=tuple(letters),
@@ -133,11 +136,12 @@ def take(bucket: Bucket, file: StoredFile, table: str, policy: Policy) -> Accept
     )
 
 
-def _held(shape: Shape, batches: Iterator[Batch]) -> Spool:
+def _held(shape: Shape, checks: Checks, batches: Iterator[Batch], is_sifted: bool) -> Spool:
     """All rows of a file, behind the one that clears its earlier rows."""
     spool = Spool()
     spool.add(shape.tombstone())
     for batch in batches:
+        checks.look(batch.columns, len(batch.row_ids), is_sifted)
         spool.add(shape.table(batch))
         if shape.rows > MAX_ROWS:
             raise RefusedError(f"it has more than {MAX_ROWS:,} rows")
@@ -149,18 +153,6 @@ def rules_digest(policy: Policy, table: str) -> str:
     """Identifies the rules by which a table's files are refused."""
     rules = (policy, REQUIRED_COLUMNS.get(table), LIMITS)
     return f"rules {hashlib.sha256(repr(rules).encode()).hexdigest()[:16]}"
-
-
-def record(file: StoredFile, status: Any, **what: Any) -> FileRecord:
-    """What the ledger says of a file."""
-    return FileRecord(
-        file_name=file.key,
-        etag=file.etag,
-        size_bytes=file.size_bytes,
-        modified_at=file.modified_at,
-        status=status,
-        **what,
-    )
 
 
 def file_date(file: StoredFile) -> date:
@@ -190,16 +182,17 @@ class Reading:
         }
         self._rows = 0
         self._failed_in_a_row = 0
+        self._unreadable: dict[str, list[str]] = {}
         self._said_at = time.monotonic()
 
-    def tables(self, files: tuple[StoredFile, ...]) -> Iterator[Any]:
+    def tables(self, listing: Listing) -> Iterator[Any]:
         """Arrow tables of all files that are fit to be loaded, in the files' order.
 
         Small ones are joined: every table costs the load the same, however few its rows.
         """
         held: list[Any] = []
         size = 0
-        for table in self._tables(files):
+        for table in self._tables(listing):
             if held and (size > LANDED_BYTES or table.schema != held[0].schema):
                 yield pa.concat_tables(held)
                 held, size = [], 0
@@ -208,7 +201,8 @@ class Reading:
         if held:
             yield pa.concat_tables(held)
 
-    def _tables(self, files: tuple[StoredFile, ...]) -> Iterator[Any]:
+    def _tables(self, listing: Listing) -> Iterator[Any]:
+        files = listing.unread
         for number, file in enumerate(files, 1):
             accepted = self._take(file)
             if accepted is not None:
@@ -218,8 +212,22 @@ class Reading:
                     f"{self._whose}: {len(files) - number} more files of {self._landing.table} "
                     "were not tried; the next run reads them."
                 )
-                return
+                break
             self._say_progress(number, len(files))
+        for file in listing.denied:  # until one is denied again
+            accepted = self._take(file)
+            if accepted is None:
+                break
+            yield from accepted.spool.tables()
+        self._report_unreadable()
+
+    def _report_unreadable(self) -> None:
+        for reason, files in self._unreadable.items():
+            self._landing.failures.append(
+                f"{self._whose}: {named(files)} cannot be read: {reason}. "
+                "Their earlier rows stay, and all other files are read; "
+                "`signalroom status` lists them until they can be."
+            )
 
     def _take(self, file: StoredFile) -> Accepted | None:
         landing = self._landing
@@ -230,14 +238,20 @@ class Reading:
             return None
         except WaitingError as reason:
             self._notice(f"{file.key} waits for a new upload: {reason}. Its earlier rows stay")
-            landing.files.append(record(file, "waiting", reason=str(reason)))
+            landing.files.append(unread_record(file, "waiting", str(reason)))
             return None
         except RefusedError as reason:
             landing.failures.append(
                 f"{self._whose}: {file.key} is refused: {reason}. Its earlier rows stay."
             )
             rules = rules_digest(self._policy, landing.table)
-            landing.files.append(record(file, "refused", reason=str(reason), header=rules))
+            landing.files.append(unread_record(file, "refused", str(reason), header=rules))
+            return None
+        except UnreadableError as reason:
+            known = self._pull.known_files.get((landing.table, file.key))
+            if known is None or (known.status, known.etag) != ("unreadable", file.etag):
+                self._unreadable.setdefault(str(reason), []).append(file.key)
+            landing.files.append(unread_record(file, "unreadable", str(reason)))
             return None
         except SourceError as error:
             landing.failures.append(str(error))
@@ -269,6 +283,8 @@ class Reading:
                 self._notice(f"{file} has a header not seen before: {', '.join(new)}")
         self._headers.add(header)
         self._columns.update(new)
+        if accepted.record.reason:
+            self._notice(f"{file} has {accepted.record.reason}; reports leave them out")
 
     def _say_progress(self, number: int, count: int) -> None:
         if number == count or time.monotonic() - self._said_at > SAY_EVERY_S:

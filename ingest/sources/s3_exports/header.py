@@ -20,6 +20,7 @@ from ingest.sources.s3_exports.settings import (
 
 BOM = b"\xef\xbb\xbf"
 NAME_LENGTH = 63  # PostgreSQL's limit; longer names are shortened alike on both engines
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 DATA_NOT_NAME = re.compile(r"[+-]?[0-9][0-9.,:/-]*|.*@.*", re.DOTALL)
 
 
@@ -51,6 +52,9 @@ def read_header(content: Content, table: str) -> Header:
     cells, offset, lines, is_ended = _first_row(content)
     if len(cells) > MAX_COLUMNS:
         raise RefusedError(f"it has {len(cells):,} columns, more than {MAX_COLUMNS:,}")
+    separator = next((SEPARATORS[one] for cell in cells for one in cell if one in SEPARATORS), None)
+    if separator:
+        raise RefusedError(f"its columns are separated by {separator}; export it with commas")
     if any(DATA_NOT_NAME.fullmatch(cell.strip()) for cell in cells):
         # the cells may be a person's data: they are not repeated here
         raise RefusedError("its first line is no header; export it with column names")
@@ -63,6 +67,8 @@ def read_header(content: Content, table: str) -> Header:
         raise RefusedError(
             f"its header lacks {', '.join(missing)}; export it again with these columns"
         )
+    if len(cells) == 1:
+        raise RefusedError("its header is one column; export it with commas between columns")
     spelling = "\n".join(cell.strip() for cell in cells)
     return Header(
         names=_unique(bases),

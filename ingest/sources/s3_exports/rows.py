@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.privacy.cards import CardScan
-from ingest.privacy.policy import Hasher, Policy, salt
+from ingest.privacy.policy import Policy
+from ingest.privacy.rows import Protection
 from ingest.sources.s3_exports.fast_csv import Batch
 from ingest.sources.s3_exports.header import Header
 from ingest.sources.s3_exports.settings import KNOWN_COLUMNS, RefusedError
@@ -63,7 +64,8 @@ class Shape:
         if not kept:
             raise RefusedError("the privacy policy keeps none of its columns")
         self.has_amount = AMOUNT in kept and AMOUNT not in self._hashed
-        self._hasher = Hasher(salt(origin.client_id)) if self._hashed else None
+        self._bases = dict(zip(header.names, header.bases, strict=True))
+        self._protection = Protection("s3_exports", origin.table, origin.client_id)
         known = [
             name for name in KNOWN_COLUMNS.get(origin.table, ()) if policy.action(name) != "drop"
         ]
@@ -106,11 +108,7 @@ class Shape:
 
     def _column(self, batch: Batch, name: str) -> Any:
         cells = batch.columns.get(name)
-        if cells is None or name not in self._hashed or self._hasher is None:
-            return cells
-        distinct = cells.dictionary_encode()
-        hashes = self._hasher.hash_all(distinct.dictionary.to_pylist())
-        return pa.array(hashes, pa.string()).take(distinct.indices)
+        return None if cells is None else self._protection.array(self._bases[name], cells)
 
     def check_cards(self) -> None:
         """Raise RefusedError where a column holds card numbers; the message holds none."""

@@ -20,6 +20,10 @@ class RefusedError(NotLoadedError):
     """The file is complete, but not fit to be loaded."""
 
 
+class UnreadableError(NotLoadedError):
+    """S3 does not give the object away: it is archived, or this key may not read it."""
+
+
 class ChangedError(NotLoadedError):
     """The file was replaced between the listing and the reading."""
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pyarrow as pa
 
 from ingest.landing import DeadLetter
 from ingest.privacy.cards import hide
 from ingest.privacy.policy import Policy
+from ingest.sources.s3_exports.checks import Checks
 from ingest.sources.s3_exports.csv_records import Record, records
 from ingest.sources.s3_exports.download import Content
 from ingest.sources.s3_exports.fast_csv import Batch
@@ -32,12 +34,20 @@ NAMED = 3  # rejected rows that a refusal names
 class TolerantReader:
     """Reads a file that Arrow stumbles over; `dead_letters` are complete at its end."""
 
-    def __init__(self, content: Content, header: Header, file_name: str, policy: Policy) -> None:
+    def __init__(
+        self,
+        content: Content,
+        header: Header,
+        file_name: str,
+        policy: Policy,
+        checks: Checks | None = None,
+    ) -> None:
         self.dead_letters: list[DeadLetter] = []
         self._content = content
         self._header = header
         self._file_name = file_name
         self._policy = policy
+        self._checks = checks if checks is not None and checks.has_key else None
 
     def batches(self) -> Iterator[Batch]:
         """The sound rows, as the fast reader would give them.
@@ -50,7 +60,12 @@ class TolerantReader:
         size = count = 0
         with self._content.text_from(self._header.offset) as text:
             for record in records(text, self._header.width, self._header.lines):
+                if self._checks and record.fault is None and not any(record.cells):
+                    continue  # a spreadsheet's empty line
                 count += 1
+                if self._checks and record.fault is None:
+                    cells = dict(zip(names, record.cells, strict=True))
+                    record = replace(record, fault=self._checks.fault(cells))
                 if record.fault is not None:
                     self._reject(record)
                     continue

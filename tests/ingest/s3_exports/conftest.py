@@ -146,7 +146,10 @@ class Bench:
             for name, one in landings.items()
         }
         taken = Taken(landings, tables, said)
-        self.known.update(taken.known)
+        for key, known in taken.known.items():
+            self.known.pop(key, None)
+            if known.status != "gone":
+                self.known[key] = known
         return taken
 
     def plan(self, **settings: Any) -> Plan:

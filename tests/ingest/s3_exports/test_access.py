@@ -116,7 +116,10 @@ def test_one_unreadable_file_does_not_stop_the_others(bench: Bench, faults: Faul
     (said,) = taken.failures
     assert CREATE in said
     assert "713" in said
-    assert [file.file_name for file in taken.landings["orders_create"].files] == [OTHER]
+    assert {file.file_name: file.status for file in taken.landings["orders_create"].files} == {
+        CREATE: "unreadable",
+        OTHER: "loaded",
+    }
     assert [row["orders_id"] for row in bench.take().rows()] == ["1"]  # the next run reads it
 
 
@@ -126,7 +129,7 @@ def test_a_server_that_goes_away_is_not_asked_for_every_file(
     monkeypatch.setattr(reading, "UNREACHABLE_FILES", 2)
     for number in range(6):
         bench.put(export(orders([number])), f"orders-create/{number}.csv")
-    faults.plan("GET", "orders-create/", *[failure("403 Forbidden", "AccessDenied")] * 6)
+    faults.plan("GET", "orders-create/", *[failure("400 Bad Request", "InvalidRequest")] * 6)
     taken = bench.take()
     assert len(taken.failures) == 3
     assert "4 more files of orders_create were not tried" in taken.failures[-1]
@@ -142,7 +145,75 @@ def test_single_unreadable_files_among_others_do_not_end_the_reading(
         faults.plan("GET", f"orders-create/{number}.csv", failure("403 Forbidden", "AccessDenied"))
     taken = bench.take()
     assert [row["orders_id"] for row in taken.rows()] == ["1", "3", "5"]
-    assert len(taken.failures) == 3
+    (said,) = taken.failures
+    assert "orders-create/0.csv, orders-create/2.csv, orders-create/4.csv cannot be read" in said
+
+
+def denied(bench: Bench, faults: Faults, times: int = 1) -> None:
+    for number in range(5):
+        answers = [failure("403 Forbidden", "AccessDenied")] * times
+        faults.plan("GET", f"orders-create/{number}.csv", *answers)
+
+
+def test_objects_that_are_denied_are_named_once_and_read_as_soon_as_they_can_be(
+    bench: Bench, faults: Faults
+) -> None:
+    for number in range(7):
+        bench.put(export(orders([number])), f"orders-create/{number}.csv")
+    denied(bench, faults, times=2)
+    first = bench.take()
+    assert [row["orders_id"] for row in first.rows()] == ["5", "6"]
+    assert len(first.failures) == 1
+    before = len(faults.requests)
+    again = bench.take()
+    assert again.failures == []
+    assert again.rows() == []
+    assert any("stay unreadable until they change: 5" in said for said in again.said)
+    asked = [path for method, path in faults.requests[before:] if path.endswith(".csv")]
+    assert len(asked) == 1, "one of them is tried, not all"
+    faults.planned.clear()
+    assert [row["orders_id"] for row in bench.take().rows()] == ["0", "1", "2", "3", "4"]
+    assert not any("unreadable" in said for said in bench.take().said)
+
+
+def test_archived_objects_are_named_without_a_request_and_hold_up_no_other(
+    bench: Bench, faults: Faults
+) -> None:
+    for number in range(4):
+        bench.s3.put_object(
+            Bucket=bench.bucket,
+            Key=f"orders-create/{number}.csv",
+            Body=export(orders([number])),
+            StorageClass="GLACIER",
+        )
+    bench.put(export(orders([5])), "orders-create/5.csv")
+    taken = bench.take()
+    assert [row["orders_id"] for row in taken.rows()] == ["5"]
+    (said,) = taken.failures
+    assert "orders-create/0.csv" in said
+    assert "archived (GLACIER); restore it in S3" in said
+    again = bench.take()
+    assert again.failures == []
+    assert not [path for _, path in faults.requests if "orders-create/0.csv" in path and _ == "GET"]
+    bench.put(export(orders([0])), "orders-create/0.csv")  # copied back to the usual class
+    assert [row["orders_id"] for row in bench.take().rows()] == ["0"]
+
+
+def test_a_folder_that_may_not_be_listed_is_named_once_and_forgotten_when_it_may(
+    bench: Bench, faults: Faults
+) -> None:
+    bench.put(export(orders([1])), "orders-create/a.csv")
+    denial = failure("403 Forbidden", "AccessDenied")
+    faults.plan("GET", bench.bucket, denial)
+    assert len(bench.take().failures) == 1
+    faults.plan("GET", bench.bucket, denial)
+    again = bench.take()
+    assert again.failures == []
+    assert any("orders-create still may not be listed" in said for said in again.said)
+    now = bench.take()
+    assert [row["orders_id"] for row in now.rows()] == ["1"]
+    gone = [one.file_name for one in now.landings["orders_create"].files if one.status == "gone"]
+    assert gone == ["orders-create/"]
 
 
 def test_a_folder_that_may_not_be_listed_does_not_stop_the_others(

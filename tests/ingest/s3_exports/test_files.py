@@ -104,7 +104,30 @@ def test_marks_of_programs_and_other_files_are_left_aside_and_named(bench: Bench
     taken = bench.take()
     assert taken.landings["orders_create"].files == []
     assert taken.failures == []
-    assert taken.said == ["orders-create: files that are no CSV and left aside: 1"]
+    (said,) = [line for line in taken.said if line.startswith("orders-create")]
+    assert said == "orders-create: no CSV and not read: orders-create/manifest.json"
+
+
+@pytest.mark.parametrize("name", ["orders.zip", "orders.csv.ZIP", "orders.xlsx", "orders.csv.zst"])
+def test_an_export_in_another_form_is_refused_by_name_once(bench: Bench, name: str) -> None:
+    bench.put(b"PK\x03\x04", f"orders-create/{name}")
+    (said,) = bench.take().failures
+    assert f"orders-create/{name} is refused: it is" in said
+    assert bench.take().failures == []
+    bench.s3.delete_object(Bucket=bench.bucket, Key=f"orders-create/{name}")
+    gone = bench.take()
+    assert [one.status for one in gone.landings["orders_create"].files] == ["gone"]
+
+
+def test_a_prefix_that_holds_nothing_at_all_is_named(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.put(export(orders([1])))
+    monkeypatch.setenv("S3_PREFIXES", "order-create,orders-create")
+    bench.put(b"", "order-create/")  # the mark of a browser is no file
+    taken = bench.take()
+    assert [said for said in taken.said if said.startswith("order-create holds no file at all")]
+    assert not [said for said in taken.said if said.startswith("orders-create holds no")]
 
 
 @pytest.mark.parametrize("given", ["in/713/orders-create", "/in/713/orders-create/ , "])

@@ -69,7 +69,10 @@ def test_an_address_is_hashed_wherever_it_stands(payload: Payload) -> None:
 
 
 def test_a_client_may_keep_what_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    rules = (Rule(("*email",), "keep"), Rule(("*email*", "name"), "drop"))
+    rules = (
+        Rule(columns=("*email",), action="keep"),
+        Rule(columns=("*email*", "name"), action="drop"),
+    )
     monkeypatch.setattr("ingest.privacy.documents.policy", lambda *_: Policy("713", (), (), rules))
     monkeypatch.setenv("SIGNALROOM_HASH_SALT", "salt-of-the-tests")
     payload = Payload("posthog", "events", "713")

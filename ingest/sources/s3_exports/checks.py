@@ -1,0 +1,214 @@
+"""A file's cells against what the models can read: dates, amounts, ids, lines that are no order.
+
+What one cell cannot be read as is counted and reported with the file; a file whose notation could
+be read in two ways is refused, for nothing is guessed row by row. The patterns are those of the
+macros `to_date`, `to_amount` and `to_flag` (tests/ingest/s3_exports/test_checks.py compares them).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow.compute as pc
+
+from ingest.sources.s3_exports.header import Header
+from ingest.sources.s3_exports.settings import AbnormalError, RefusedError
+
+BLANKS = " \t\n\v\f\r\u00a0"
+_MONTH, _DAY = "(0?[1-9]|1[0-2])", "(0?[1-9]|[12][0-9]|3[01])"
+_TIME = "([ T](?s:.*))?"
+US_DATE = f"{_MONTH}/{_DAY}/[12][0-9]{{3}}{_TIME}"
+ISO_DATE = f"[12][0-9]{{3}}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]){_TIME}"
+NO_DATE = f"0{{1,4}}[-/]0{{1,2}}[-/]0{{1,4}}{_TIME}"  # MySQL's zero date
+_WHOLE = "([0-9]{1,19}|[0-9]{1,3}(,[0-9]{3}){1,5})"
+AMOUNT = rf"([$]?-?|-[$]?|[(][$]?){_WHOLE}([.][0-9]{{0,18}})?[)]?"
+FLAG = "(?i:YES|Y|TRUE|T|1|NO|N|FALSE|F|0)"
+READABLE = {"date": f"{US_DATE}|{ISO_DATE}|{NO_DATE}", "amount": AMOUNT, "flag": FLAG}
+
+# Day first, or a two-digit year first: beside it 05/03/2026 may be the fifth of March.
+DAY_FIRST = re.compile(r"(1[3-9]|2[0-9]|3[01])[-/.](0?[1-9]|1[0-2])[-/.]([0-9]{2}|[0-9]{4})\b.*")
+# A comma before the last digits, or points between thousands: beside it 1.049 may be a thousand.
+DECIMAL_COMMA = re.compile(r"[0-9],[0-9]{1,2}(?![0-9,.])|[.][0-9]{3}(,|[.][0-9]{3})")
+WORD = re.compile(r"[^\W\d_]+[$]?")
+CURRENCY_COLUMN = re.compile("(.*_)?currency(_code)?(_[0-9]+)?")
+OUR_CURRENCY = {"", "$", "USD", "US", "US$", "DOLLAR", "DOLLARS"}
+CURRENCIES = frozenset(
+    """
+    AED ARS AUD BGN BRL CAD CHF CLP CNY COP CZK DKK EUR GBP HKD HUF IDR ILS INR JPY KRW MXN MYR NOK
+    NZD PEN PHP PLN RON RUB SAR SEK SGD THB TRY TWD UAH VND ZAR A$ AU$ C$ CA$ HK$ MX$ NZ$ R$ S$ KR
+    FR ZŁ KČ FT RS RP EURO EUROS POUND POUNDS
+    """.split()  # noqa: SIM905
+)
+# What a spreadsheet makes of a whole number: 1001.0, 1.0E+3, 1,001, '1001.
+MANGLED = r"[0-9]+[.]0+|[0-9]+([.][0-9]+)?[eE][+][0-9]+|[0-9]{1,3}(,[0-9]{3})+|'[0-9]+"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the columns of a table hold; `ids` are its key, by one of these names."""
+
+    ids: tuple[str, ...]
+    dates: tuple[str, ...]
+    amounts: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    telling: tuple[str, ...] = ()  # a row without any of these is none
+
+    def kinds(self) -> dict[str, str]:
+        """The kind of each column that is read."""
+        return {
+            **dict.fromkeys(self.dates, "date"),
+            **dict.fromkeys(self.amounts, "amount"),
+            **dict.fromkeys(self.flags, "flag"),
+        }
+
+
+ORDERS = Expected(
+    ids=("orders_id",),
+    dates=("order_date", "refund_date", "chargeback_date"),
+    amounts=("total_amount", "refund_amount", "void_amount"),
+    flags=("is_test_cc", "void_flag", "refund_flag", "chargeback_flag"),
+    numbers=("orders_id", "parent_order_id", "affid", "products_id", "rebill_depth"),
+    telling=("order_date", "order_status"),
+)
+PROSPECTS = Expected(
+    ids=("prospects_id", "prospect_id"),
+    dates=("prospect_date",),
+    numbers=("prospects_id", "prospect_id", "affid", "orders_id", "campaign_id"),
+)
+EXPECTED = {"orders_create": ORDERS, "orders_update": ORDERS, "prospects_create": PROSPECTS}
+
+
+@dataclass
+class Checks:
+    """Looks through one file's batches; cells that cannot be read are counted by column."""
+
+    table: str
+    header: Header
+    rows: int = 0
+    _unreadable: Counter[str] = field(default_factory=Counter)
+    _undated: int = 0
+
+    def __post_init__(self) -> None:
+        expected = EXPECTED.get(self.table, Expected((), ()))
+        there = self.header.names
+        self._kinds = {name: kind for name, kind in expected.kinds().items() if name in there}
+        self._numbers = [name for name in expected.numbers if name in there]
+        self._telling = [name for name in expected.telling if name in there]
+        self._key = next((name for name in expected.ids if name in there), None)
+        self._dated = expected.dates[0] if self._telling else None
+        self._currencies = [name for name in there if CURRENCY_COLUMN.fullmatch(name)]
+
+    def look(self, columns: Mapping[str, Any], count: int, is_sifted: bool) -> None:
+        """Look through a batch (Arrow text by column).
+
+        `is_sifted` says that rows which are none are out already. Raises RefusedError for a
+        notation that cannot be told, AbnormalError for a row that is none.
+        """
+        self.rows += count
+        if not is_sifted and self._has_no_rows(columns, count):
+            raise AbnormalError("a line that is no row")
+        for name in self._numbers:
+            if _any(columns[name], MANGLED):
+                raise RefusedError(
+                    f"a spreadsheet has rewritten the numbers of {name} (like 1001.0 or 1E+3); "
+                    "export it again and do not open it on the way"
+                )
+        for name in self._currencies:
+            for text in columns[name].unique().to_pylist():
+                if (text or "").strip(BLANKS).upper() not in OUR_CURRENCY:
+                    raise RefusedError(_other_currency(name))
+        for name, kind in self._kinds.items():
+            self._look_at(name, kind, columns[name])
+
+    def _has_no_rows(self, columns: Mapping[str, Any], count: int) -> bool:
+        if self._key is None:
+            return False
+        if count != len(columns[self._key]) - columns[self._key].null_count or not _all(
+            columns[self._key], "[0-9]"
+        ):
+            return True
+        missing = [columns[name].is_null() for name in self._telling]
+        nothing = missing and pc.and_(*missing) if len(missing) > 1 else None
+        return nothing is not None and bool(pc.any(nothing).as_py())
+
+    @property
+    def has_key(self) -> bool:
+        """Whether a row can be told from a line that is none."""
+        return self._key is not None
+
+    def fault(self, cells: Mapping[str, str]) -> str | None:
+        """Why a row (text by column) is no row of the table; None for one that is."""
+        if self._key is None:
+            return None
+        if all(
+            cell.strip(BLANKS).lower().replace(" ", "_") == base
+            for cell, base in zip(cells.values(), self.header.bases, strict=True)
+        ):
+            return "the header again"
+        if not any(character.isdigit() for character in cells[self._key]):
+            return f"no {self._key}: a line of totals?"
+        if self._telling and not any(cells[name].strip(BLANKS) for name in self._telling):
+            return f"neither {' nor '.join(self._telling)}: a line of totals?"
+        return None
+
+    def _look_at(self, name: str, kind: str, cells: Any) -> None:
+        if name == self._dated:
+            self._undated += cells.null_count
+        if cells.null_count == len(cells):
+            return
+        trimmed = pc.utf8_trim(cells, BLANKS)
+        strange = pc.invert(pc.match_substring_regex(trimmed, f"^(?:{READABLE[kind]})?$"))
+        if not pc.any(strange).as_py():
+            return
+        for found in trimmed.filter(strange).value_counts().to_pylist():
+            if kind == "date" and DAY_FIRST.fullmatch(found["values"]):
+                raise RefusedError(
+                    f"its {name} is written day first, so that others may be read in two ways; "
+                    "export dates as MM/DD/YYYY or YYYY-MM-DD"
+                )
+            if kind == "amount":
+                _refuse_notation(name, found["values"])
+            self._unreadable[name] += found["counts"]
+
+    @property
+    def report(self) -> str:
+        """What could not be read, in words; empty where all could."""
+        found = [f"{count:,} of {name}" for name, count in self._unreadable.items() if count]
+        parts = [f"values that cannot be read: {', '.join(found)}"] if found else []
+        if self._undated:
+            parts.append(f"{self._undated:,} rows without {self._dated}")
+        return f"{'; '.join(parts)} (of {self.rows:,} rows)" if parts else ""
+
+
+def _refuse_notation(name: str, text: str) -> None:
+    words = {word.upper() for word in WORD.findall(text)}
+    symbols = {one for one in text if unicodedata.category(one) == "Sc" and one != "$"}
+    if symbols or words & CURRENCIES:
+        raise RefusedError(_other_currency(name))
+    if DECIMAL_COMMA.search(text):
+        raise RefusedError(
+            f"its {name} has a decimal comma, so that 1.049 may be read in two ways; export "
+            "amounts as 1049.95"
+        )
+
+
+def _other_currency(name: str) -> str:
+    return f"its {name} names another currency; everything here is USD: export it in USD"
+
+
+def _any(cells: Any, pattern: str) -> bool:
+    found = (
+        cells.null_count < len(cells)
+        and pc.any(pc.match_substring_regex(cells, f"^(?:{pattern})$")).as_py()
+    )
+    return bool(found)
+
+
+def _all(cells: Any, pattern: str) -> bool:
+    return bool(pc.all(pc.match_substring_regex(cells, pattern)).as_py())

@@ -1,0 +1,145 @@
+"""Which files of a prefix are read now, and what is reported of the others."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from ingest.landing import FileRecord, FileStatus, KnownFile, Pull
+from ingest.sources.s3_exports.bucket import Bucket, StoredFile
+from ingest.sources.s3_exports.location import Prefix
+from signalroom import clock
+from signalroom.errors import CredentialsError
+
+CSV_ENDINGS = {"", ".csv", ".txt", ".gz"}
+# Exports in a form that is not read: the orders in them would be missed without a word.
+OTHER_EXPORTS = {
+    ".zip": "a zip archive",
+    ".7z": "a 7z archive",
+    ".rar": "a rar archive",
+    ".tar": "a tar archive",
+    ".tgz": "a tar archive",
+    ".bz2": "packed with bzip2",
+    ".xz": "packed with xz",
+    ".zst": "packed with zstd",
+    ".xlsx": "an Excel workbook",
+    ".xls": "an Excel workbook",
+    ".xlsm": "an Excel workbook",
+    ".ods": "a spreadsheet",
+    ".tsv": "tab separated",
+    ".parquet": "a Parquet file",
+}
+NAMED = 5  # of the files that one line is about
+
+
+@dataclass
+class Listing:
+    """The unread files of a prefix, oldest name first, and what is reported of the others.
+
+    `denied` are those that S3 did not give away earlier. `records` go into the ledger, `failures`
+    are reported once: when a fault is found.
+    """
+
+    unread: list[StoredFile] = field(default_factory=list)
+    denied: list[StoredFile] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    records: list[FileRecord] = field(default_factory=list)
+    requests: int = 0
+
+
+def list_files(bucket: Bucket, prefix: Prefix, pull: Pull, rules: str) -> Listing:
+    """List a prefix; raises CredentialsError or SourceError in one line.
+
+    A refused file is tried again when it has changed, or the rules that refused it have. Files that
+    are gone from the bucket keep their rows: exports expire there after a while, and the orders in
+    them stay true.
+    """
+    files, requests = bucket.files(prefix)
+    known_here = {
+        key: one for (table, key), one in pull.known_files.items() if table == prefix.table
+    }
+    listing = Listing(requests=requests)
+    if not any(not file.key.endswith("/") for file in files):
+        listing.notices.append(
+            f"{prefix.path} holds no file at all in {bucket.place}; check S3_PREFIXES"
+        )
+    kept: Counter[str] = Counter()
+    others: list[str] = []
+    for file in files:
+        path = PurePosixPath(file.key)
+        if file.key.endswith("/") or path.name.startswith((".", "_")):
+            continue  # folders of a browser, marks of a program
+        known = known_here.pop(file.key, None)
+        form = OTHER_EXPORTS.get(path.suffix.lower())
+        if known is not None and _is_same(file, known, rules):
+            if known.status == "unreadable" and not file.is_archived:
+                listing.denied.append(file)
+            if known.status not in ("loaded", "discarded"):
+                kept[known.status] += 1
+        elif form:
+            _refuse(listing, file, f"it is {form}; export plain CSV or gzip", pull, rules)
+        elif path.suffix.lower() not in CSV_ENDINGS:
+            others.append(file.key)
+        else:
+            listing.unread.append(file)
+    if others:
+        listing.notices.append(f"{prefix.path}: no CSV and not read: {named(others)}")
+    for status, count in kept.items():
+        listing.notices.append(
+            f"{prefix.path}: files that stay {status} until they change: {count}"
+        )
+    listing.records += [
+        unread_record(StoredFile(key, one.etag, one.size_bytes, clock.instant()), "gone")
+        for key, one in known_here.items()
+        if one.status != "loaded"
+    ]
+    return listing
+
+
+def denied_prefix(prefix: Prefix, pull: Pull, error: CredentialsError) -> Listing:
+    """A prefix that may not be listed: a failure when that is found, a notice afterwards."""
+    key = f"{prefix.path}/"
+    listing = Listing(requests=1)
+    if (prefix.table, key) in pull.known_files:
+        listing.notices.append(f"{prefix.path} still may not be listed")
+    else:
+        file = StoredFile(key, "", 0, clock.instant())
+        listing.failures.append(str(error))
+        listing.records.append(unread_record(file, "unreadable", "it may not be listed"))
+    return listing
+
+
+def unread_record(
+    file: StoredFile, status: FileStatus, reason: str = "", **more: str
+) -> FileRecord:
+    """What the ledger says of a file of which nothing was read."""
+    return FileRecord(
+        file_name=file.key,
+        etag=file.etag,
+        size_bytes=file.size_bytes,
+        modified_at=file.modified_at,
+        status=status,
+        reason=reason,
+        **more,
+    )
+
+
+def _refuse(listing: Listing, file: StoredFile, reason: str, pull: Pull, rules: str) -> None:
+    listing.failures.append(
+        f"s3_exports for client {pull.client_id}: {file.key} is refused: {reason}."
+    )
+    listing.records.append(unread_record(file, "refused", reason, header=rules))
+
+
+def named(keys: list[str]) -> str:
+    """The first of the files, and how many more there are."""
+    more = len(keys) - NAMED
+    return ", ".join(keys[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _is_same(file: StoredFile, known: KnownFile, rules: str) -> bool:
+    if known.status == "refused" and known.header != rules:
+        return False
+    return (file.etag, file.size_bytes) == (known.etag, known.size_bytes)

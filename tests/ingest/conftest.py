@@ -1,0 +1,29 @@
+"""Another data/privacy.yml for a test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ingest.privacy import policy as privacy
+from signalroom.settings import root
+
+
+@pytest.fixture
+def rules(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Write another privacy file, beginning with the shipped one."""
+    shipped = yaml.safe_load((root() / privacy.FILE).read_text())
+
+    def write(**changes: Any) -> None:
+        folder = tmp_path / "rules" / "data"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "privacy.yml").write_text(yaml.safe_dump({**shipped, **changes}))
+        monkeypatch.setattr(privacy, "root", lambda: folder.parent)
+        privacy.rules_file.cache_clear()
+
+    yield write
+    monkeypatch.undo()
+    privacy.rules_file.cache_clear()

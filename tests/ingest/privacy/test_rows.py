@@ -1,0 +1,69 @@
+"""What goes wrong with personal data in rows: it stands where its column's name tells nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from ingest.privacy.policy import Hasher
+from ingest.privacy.rows import Protection
+from signalroom.errors import AnswerError
+
+ANA = "ana@mail.example"
+VISA = "4111111111111111"
+
+
+@pytest.fixture(autouse=True)
+def _salted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNALROOM_HASH_SALT", "salt-of-the-tests")
+
+
+def hashed(value: str) -> str:
+    return Hasher(b"salt-of-the-tests").hash(value)
+
+
+def test_columns_are_dropped_hashed_and_kept_by_name() -> None:
+    row = {"id": 7, "email": ANA, "firstname": "Ann", "points": 3, "ip": "10.0.0.1"}
+    protection = Protection("mautic", "contacts", "713")
+    assert protection.rows([row]) == [{"id": 7, "email": hashed(ANA), "points": 3}]
+    assert protection.rows([{"email": None}]) == [{"email": None}]
+    assert row["email"] == ANA, "the rows given are not changed"
+
+
+@pytest.mark.parametrize(
+    ("source", "table"),
+    [
+        ("everflow", "conversions"),
+        ("everflow", "daily_stats"),
+        ("redtrack", "daily_spend"),
+        ("google_sheets", "goals"),
+    ],
+)
+@pytest.mark.parametrize("column", ["sub1", "sub5", "adv1", "adv5", "new_measure"])
+def test_an_address_is_never_kept_in_plain_text(source: str, table: str, column: str) -> None:
+    rows = [{column: f" {ANA.upper()} "}, {column: f"id-7-{ANA};x"}, {column: "7"}]
+    kept = Protection(source, table, "713").rows(rows)
+    assert [row[column] for row in kept] == [hashed(ANA), "***;x", "7"]
+
+
+@pytest.mark.parametrize("name", ["verification_token", "api_key", "Webhook_Secret".lower()])
+def test_keys_of_programs_are_dropped(name: str) -> None:
+    assert Protection("everflow", "advertisers", "713").rows([{"id": 1, name: "x"}]) == [{"id": 1}]
+
+
+def test_labels_of_partners_are_kept_because_mappings_join_on_them() -> None:
+    row = {"affiliate_label": ANA, "advertiser_label": "CCW"}
+    assert Protection("everflow", "daily_stats", "713").rows([row]) == [row]
+
+
+def test_a_document_is_cleaned_key_by_key() -> None:
+    protection = Protection("posthog", "events", "713", documents=("properties",))
+    (row,) = protection.rows([{"id": "1", "properties": '{"name":"Ana","value":1}'}])
+    assert row["properties"] == '{"value":1}'
+
+
+@pytest.mark.parametrize("source", ["everflow.daily_stats", "redtrack.daily_spend"])
+def test_a_card_number_refuses_the_answer_and_is_never_repeated(source: str) -> None:
+    vendor, table = source.split(".")
+    with pytest.raises(AnswerError, match="column note holds full card numbers") as caught:
+        Protection(vendor, table, "713").rows([{"note": "1"}, {"note": f"paid {VISA}"}])
+    assert VISA not in str(caught.value)

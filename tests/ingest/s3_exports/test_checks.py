@@ -1,0 +1,181 @@
+"""Order exports as a spreadsheet or another shop writes them: nothing is guessed or lost unsaid."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.ingest.s3_exports.conftest import (
+    CREATE,
+    HEADER,
+    Bench,
+    Taken,
+    export,
+    line,
+    order,
+    orders,
+)
+
+PROSPECTS = "prospects-create/2026-11-18.csv"
+
+
+def refusal(taken: Taken, table: str = "orders_create") -> str:
+    """Why the one file is refused, of which nothing may have been loaded."""
+    assert taken.tables[table] == []
+    (file,) = taken.landings[table].files
+    assert file.status == "refused"
+    (failure,) = taken.failures
+    assert file.file_name in failure
+    return failure
+
+
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [
+        *(("order_date", text) for text in ("3/10/26", "10-Mar-2026", "Mar 10, 2026", "46091",
+                                            "2026/03/10", "10.03.2026", "20260310")),
+        *(("total_amount", text) for text in ("USD 50.00", "50.00 USD", "n/a", "5 0.00")),
+        *(("refund_date", text) for text in ("soon", "10-Mar-2026")),
+        ("is_test_cc", "maybe"),
+    ],
+)  # fmt: skip
+def test_a_value_that_cannot_be_read_is_counted_and_reported_with_the_file(
+    bench: Bench, column: str, text: str
+) -> None:
+    bench.put(export([*orders(range(9)), order(10, **{column: text}), order(11, **{column: text})]))
+    taken = bench.take()
+    assert len(taken.rows()) == 11, "raw holds what the file holds"
+    (file,) = taken.landings["orders_create"].files
+    assert file.reason == f"values that cannot be read: 2 of {column} (of 11 rows)"
+    assert [said for said in taken.said if CREATE in said and file.reason in said]
+    assert taken.failures == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["03/10/2026", "3/1/2026 10:15 AM", "2026-03-10", "2026-03-10T01:02:03Z", "", "0000-00-00",
+     "0000-00-00 00:00:00", " 11/18/2026\u00a0"],
+)  # fmt: skip
+def test_the_usual_notations_are_no_news(bench: Bench, text: str) -> None:
+    bench.put(export([order(1, refund_date=text, refund_amount="($1,049.95)", void_amount="-$5")]))
+    taken = bench.take()
+    assert taken.landings["orders_create"].files[0].reason == ""
+    assert not [said for said in taken.said if CREATE in said]
+
+
+def test_an_order_without_a_date_is_counted(bench: Bench) -> None:
+    bench.put(export([order(1), order(2, order_date="")]))
+    assert bench.take().landings["orders_create"].files[0].reason == (
+        "1 rows without order_date (of 2 rows)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "reason"),
+    [
+        *(("order_date", text, "day first") for text in ("13/03/2026", "31-12-2026", "13.3.26")),
+        ("refund_date", "13/03/2026 10:15", "day first"),
+        *(("total_amount", text, "decimal comma") for text in ("1.049,95", "50,00", "$5,5",
+                                                              "1.049.950")),
+        *(("total_amount", text, "another currency") for text in ("€50.00", "50.00 EUR", "£5",
+                                                                  "CA$ 5.00", "kr 50", "₹500")),
+        ("refund_amount", "CAD 1", "another currency"),
+        ("currency", "EUR", "another currency"),
+        *(("orders_id", text, "a spreadsheet") for text in ("1001.0", "1.0E+3", "1,001", "'1001")),
+        *(("affid", text, "a spreadsheet") for text in ("17.0", "1E+2")),
+    ],
+)  # fmt: skip
+def test_a_notation_that_can_be_read_in_two_ways_refuses_the_file(
+    bench: Bench, column: str, text: str, reason: str
+) -> None:
+    header = HEADER if column in HEADER else [*HEADER, column]
+    bench.put(export([*orders(range(20)), order(21, **{column: text})], header))
+    assert reason in refusal(bench.take())
+
+
+def test_an_export_that_names_our_currency_is_read(bench: Bench) -> None:
+    bench.put(export([order(1, currency="USD"), order(2, currency="")], [*HEADER, "currency"]))
+    assert bench.take().landings["orders_create"].files[0].reason == ""
+
+
+def total(**cells: str) -> bytes:
+    """A line of totals."""
+    return line([cells.get(name, "") for name in HEADER])
+
+
+@pytest.mark.parametrize(
+    ("odd", "reason"),
+    [
+        pytest.param(line(HEADER), "the header again", id="header"),
+        pytest.param(total(orders_id="Total", total_amount="99.90"), "no orders_id", id="total"),
+        pytest.param(total(order_date="11/18/2026", afid="9"), "no orders_id", id="blank"),
+        pytest.param(
+            total(orders_id="2", total_amount="99.90"), "neither order_date nor", id="count"
+        ),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("place", ["middle", "end"])
+def test_a_line_that_is_no_order_is_kept_aside(
+    bench: Bench, odd: bytes, reason: str, place: str
+) -> None:
+    first, *rest = export(orders([1, 2])).splitlines(keepends=True)
+    rest.insert(1 if place == "middle" else 2, odd)
+    bench.put(first + b"".join(rest))
+    taken = bench.take()
+    assert [row["orders_id"] for row in taken.rows()] == ["1", "2"]
+    landing = taken.landings["orders_create"]
+    (letter,) = landing.dead_letters
+    assert reason in letter.reason
+    assert letter.line_number == (3 if place == "middle" else 4)
+    assert json.loads(letter.payload)["cells"] == len(HEADER)
+    assert landing.totals[0].totals["rows"] == 2
+    assert taken.failures == []
+
+
+def test_empty_lines_of_a_spreadsheet_are_none(bench: Bench) -> None:
+    bench.put(export(orders([1])) + line([""] * len(HEADER)) * 30)
+    taken = bench.take()
+    assert [(row["orders_id"], row["_row_id"]) for row in taken.rows()] == [("1", 0)]
+    assert taken.landings["orders_create"].dead_letters == []
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("prospects_id;first_name;last_name\n1;Ann;Garcia\n", "semicolons"),
+        ("prospects_id\tlast_name\tstate\n2\tGarcia\tTX\n", "tabs"),
+        ("prospects_id|last_name\n2|Garcia\n", "vertical bars"),
+        ("prospects_id;city,last_name\n2;Austin,Garcia\n", "semicolons"),
+        ("prospects_id^last_name\n2^Garcia\n", "one column"),
+        ("prospects_id,state\n1.0,TX\n", "a spreadsheet"),
+        ("prospects_id,prospect_date\n1,13/03/2026\n", "day first"),
+    ],
+)
+def test_a_name_of_a_prospect_never_arrives_because_a_separator_was_missed(
+    bench: Bench, content: str, reason: str
+) -> None:
+    bench.put(content.encode(), PROSPECTS)
+    taken = bench.take()
+    assert reason in refusal(taken, "prospects_create")
+    assert "Garcia" not in taken.everything
+
+
+def test_prospects_get_the_same_checks_of_rows(bench: Bench) -> None:
+    bench.put(b"prospects_id,last_name\n1,Ann\nTotal,2\nprospects_id,last_name\n", PROSPECTS)
+    taken = bench.take()
+    assert [row["prospects_id"] for row in taken.rows("prospects_create")] == ["1"]
+    reasons = [one.reason for one in taken.landings["prospects_create"].dead_letters]
+    assert reasons == ["no prospects_id: a line of totals?", "the header again"]
+
+
+def test_a_table_of_ones_own_with_a_missed_separator_is_refused(
+    bench: Bench, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("S3_PREFIXES", "leads")
+    bench.put(b"name;state\nGarcia;TX\n", "leads/1.csv")
+    bench.put(b"name^state\nGarcia^TX\n", "leads/2.csv")
+    taken = bench.take()
+    assert len(taken.failures) == 2
+    assert "Garcia" not in taken.everything
