@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from ingest.privacy import policy as privacy
-from signalroom.settings import root
+from signalroom.paths import root
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from ingest.privacy.policy import check_tables, policy, salt
 from signalroom.errors import ConfigurationError
-from signalroom.settings import home
+from signalroom.paths import home
 
 
 @pytest.mark.parametrize(
