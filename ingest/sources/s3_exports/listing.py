@@ -112,7 +112,7 @@ def denied_prefix(prefix: Prefix, pull: Pull, error: CredentialsError) -> Listin
 
 
 def unread_record(
-    file: StoredFile, status: FileStatus, reason: str = "", **more: str
+    file: StoredFile, status: FileStatus, reason: str = "", header: str = ""
 ) -> FileRecord:
     """What the ledger says of a file of which nothing was read."""
     return FileRecord(
@@ -122,7 +122,7 @@ def unread_record(
         modified_at=file.modified_at,
         status=status,
         reason=reason,
-        **more,
+        header=header,
     )
 
 
