@@ -167,7 +167,7 @@ def record_due(
 def _right_the_clock(ledger: WorkLedger, job: Job, ahead: datetime, now: datetime) -> datetime:
     """Undo what was recorded while the clock was ahead; up to when the schedule is recorded now."""
     since = now - max(job.within, PUNCTUAL)
-    undone = ledger.step_back(job.name, now, since)
+    since, undone = ledger.step_back(job.name, now, since)
     log.warning(
         "%s is recorded up to %s UTC, which is still to come: the clock was ahead. Its schedule "
         "continues from %s UTC; %d runs are undone.",

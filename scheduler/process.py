@@ -150,10 +150,12 @@ def _next(jobs: Sequence[Job]) -> str:
 
 
 def _each_minute() -> CronTrigger | IntervalTrigger:
-    """When to tick: at each full minute, or as often as a minute of a rehearsal lasts."""
+    """When to tick: at each full minute, of a rehearsal's business time too."""
     factor = float(os.environ.get("SIGNALROOM_CLOCK_FACTOR", "").strip() or 0)
     if factor:
-        return IntervalTrigger(seconds=max(60 / factor, 0.5))
+        left = timedelta(seconds=(60 - clock.now().timestamp() % 60) / factor)
+        seconds = max(60 / factor, 0.5)
+        return IntervalTrigger(seconds=seconds, start_date=clock.instant() + left)
     return CronTrigger(second=0, timezone=clock.zone())
 
 

@@ -56,12 +56,19 @@ class WorkLedger(Ledger):
                 found[job] = now
         return found
 
-    def step_back(self, job: str, now: datetime, since: datetime) -> list[str]:
-        """Undo what a clock that was ahead recorded of a job's schedule; the ids that it touched.
+    def step_back(self, job: str, now: datetime, since: datetime) -> tuple[datetime, list[str]]:
+        """Undo what a clock that was ahead recorded of a job's schedule.
+
+        Gives up to when the schedule is recorded now, and the ids of the runs that it touched.
 
         Runs after `now`, and those since `since` that were skipped, go, or get another id and key
-        if they were begun: their instants can be recorded again, from `since` on.
+        if they were begun: their instants can be recorded again, from `since` on, or from when the
+        job became known.
         """
+        mark_of = BEATS.c.name == f"job:{job}"
+        with self._engine.begin() as connection:
+            known = connection.execute(sa.select(BEATS.c.started_at).where(mark_of)).scalar()
+        since = max(since, known) if known and known <= now else since
         ahead = sa.and_(
             RUNS.c.job == job,
             RUNS.c.trigger == "schedule",
@@ -87,9 +94,8 @@ class WorkLedger(Ledger):
                     connection.execute(RUNS.insert().values({**row, **renamed}))
                     connection.execute(STEPS.update().where(mine).values(run_id=renamed["run_id"]))
                 connection.execute(RUNS.delete().where(RUNS.c.run_id == row["run_id"]))
-            marker = BEATS.update().where(BEATS.c.name == f"job:{job}")
-            connection.execute(marker.values(at=since))
-        return [row["run_id"] for row in rows]
+            connection.execute(BEATS.update().where(mark_of).values(at=since))
+        return since, [row["run_id"] for row in rows]
 
     def end_connections(self, run_id: str) -> int:
         """End the database connections of those who worked on a run and lost it; how many.
