@@ -20,8 +20,14 @@ STYLES = {
     "failed": "red",
     "running": "cyan",
     "waiting": "yellow",
+    "waiting_for_vendor": "yellow",
     "deferred": "yellow",
+    "late": "yellow",
+    "missing": "red",
     "skipped": "dim",
+    "superseded": "dim",
+    "nothing_to_do": "dim",
+    "off": "dim",
 }
 
 
@@ -32,6 +38,7 @@ def run_record(run: Run, instant: datetime, *, with_steps: bool = False) -> dict
         "job": run.job,
         "trigger": run.trigger,
         "status": run.status,
+        "state": run.state,
         "day": run.day.isoformat(),
         "attempt": run.attempt,
         "rows": run.rows,
@@ -80,7 +87,7 @@ def styled(status: str) -> str:
 
 @click.group()
 def runs() -> None:
-    """The scheduler's runs: list them, or look at one step by step.
+    """Recent runs: list them, or look at one step by step.
 
     \b
       signalroom runs list --job hourly
@@ -94,7 +101,6 @@ def runs() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_runs(job: str | None, limit: int, as_json: bool) -> None:
     """The newest runs, newest first."""
-    pass
     from scheduler.runs.ledger import Ledger
     from scheduler.schedule import read_schedule
     from scheduler.status.status import duration
@@ -113,7 +119,7 @@ def list_runs(job: str | None, limit: int, as_json: bool) -> None:
             click.echo(json.dumps(run_record(run, instant)))
         return
     if not found:
-        click.echo("No run was recorded yet.")
+        click.echo("No runs recorded yet.")
         return
     from rich.console import Console
     from rich.table import Table
@@ -130,7 +136,7 @@ def list_runs(job: str | None, limit: int, as_json: bool) -> None:
             when(run.started_at),
             span(duration(run, instant)),
             f"{run.rows:,}",
-            styled(run.status),
+            styled(run.state),
         )
     Console(highlight=False, soft_wrap=True).print(table)
 
@@ -143,7 +149,6 @@ def show(run_id: str, as_json: bool) -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    pass
     from scheduler.runs.ledger import Ledger
     from scheduler.status.status import duration
     from scheduler.status.text import span, when
@@ -162,12 +167,12 @@ def show(run_id: str, as_json: bool) -> None:
         click.echo(json.dumps(run_record(run, instant, with_steps=True), indent=1))
         return
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"[bold]{run.run_id}[/]  {styled(run.status)}")
+    console.print(f"[bold]{run.run_id}[/]  {styled(run.state)}")
     console.print(f"  due {when(run.scheduled_for)}, by {run.trigger}, business day {run.day}")
     began, ended = when(run.started_at), when(run.finished_at)
     console.print(f"  began {began}, ended {ended}, took {span(duration(run, instant))}")
     if run.resume_at:
-        console.print(f"  goes on {when(run.resume_at)}")
+        console.print(f"  resumes {when(run.resume_at)}")
     if run.error:
         console.print(f"  {escape(mask(run.error))}")
     for step in run.steps:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,39 +13,56 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from scheduler.status.status import Status
+    from scheduler.status.verdict import Verdict
+    from scheduler.status.week import Week
+
+COLORS = {"good": "green", "warning": "yellow", "bad": "red"}
 
 
 @click.command()
+@click.option("--week", "is_week", is_flag=True, help="Every scheduled run of the last 7 days.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def status(as_json: bool) -> None:
+def status(is_week: bool, as_json: bool) -> None:
     """What ran, what runs, what is late, what is due next.
 
-    Shows each job's last runs with duration and rows, how fresh each source is, open alerts and
-    dead letters. Times are business time. What cannot be read now, as while another process writes
-    to the DuckDB file, is said; the exit code is 0 all the same.
+    Shows a verdict, each job's last runs with duration and rows, how fresh each source is, open
+    alerts and rejected rows. Times are business time. What is unavailable is named; the exit code
+    is 0 all the same.
 
     \b
       signalroom status
+      signalroom status --week                    what was late or not done in 7 days
       signalroom status --json
       signalroom runs show ID                     one run, step by step
     """
-    from scheduler.status.status import read_status
+    if is_week:
+        from scheduler.schedule import read_schedule
+        from scheduler.status.week import read_week
 
-    found = read_status()
+        _show_week(read_week(read_schedule()), as_json)
+        return
+    from scheduler.status.freshness import current_freshness
+    from scheduler.status.status import read_status
+    from scheduler.status.verdict import verdict
+
+    found = read_status(freshness=current_freshness)
+    judged = verdict(found)
     if as_json:
-        click.echo(json.dumps(_record(found), indent=1))
+        click.echo(json.dumps(_record(found, judged), indent=1))
         return
     from rich.console import Console
 
-    _show(Console(highlight=False, soft_wrap=True), found)
+    _show(Console(highlight=False), found, judged)
 
 
-def _record(found: Status) -> dict[str, Any]:
+def _record(found: Status, judged: Verdict) -> dict[str, Any]:
     from cli.runs import local_iso, run_record
 
-    beat, facts = found.beat, found.facts
+    beat, fresh = found.beat, found.freshness
     return {
         "at": local_iso(found.at),
+        "verdict": {"level": judged.level, "line": judged.line, "problems": judged.problems},
+        "simulated": bool(fresh and fresh.is_simulated),
         "scheduler": {
             "alive": found.is_alive if found.is_ledger_read else None,
             "last_beat": local_iso(beat.at) if beat else None,
@@ -58,23 +76,26 @@ def _record(found: Status) -> dict[str, Any]:
             }
             for one in found.jobs
         ],
+        "commands": [run_record(run, found.instant) for run in found.commands],
         "running": [run_record(run, found.instant, with_steps=True) for run in found.running],
         "overdue": [run.run_id for run in found.overdue],
+        "freshness_recorded_at": local_iso(fresh.recorded_at) if fresh else None,
         "sources": [
             {
                 "client": one.client_id,
                 "source": one.source,
+                "state": one.state,
                 "as_of": local_iso(one.as_of),
-                "age_s": round((found.at - one.as_of).total_seconds()),
+                "age_s": round((found.at - one.as_of).total_seconds()) if one.as_of else None,
                 "due_at": local_iso(one.due_at),
                 "late": one.is_late,
-                "oldest_table": one.table,
+                "oldest_table": one.table or None,
             }
-            for one in (facts.freshness if facts else ())
+            for one in (fresh.sources if fresh else ())
         ],
         "dead_letters": [
             {"client": one.client_id, "source": one.source, "count": one.count}
-            for one in (facts.letters if facts else ())
+            for one in (fresh.letters if fresh else ())
         ],
         "alerts": [
             {
@@ -92,18 +113,22 @@ def _record(found: Status) -> dict[str, Any]:
     }
 
 
-def _show(console: Console, found: Status) -> None:
+def _show(console: Console, found: Status, judged: Verdict) -> None:
     from rich.markup import escape
 
     from scheduler.status.text import when
 
     console.print(_headline(found))
+    console.print(f"[{COLORS[judged.level]}]{escape(judged.line)}[/]")
     for line in found.unreadable:
-        console.print(f"[yellow]Not read now[/]  {escape(line)}")
+        console.print(f"[yellow]Unavailable[/]  {escape(line)}")
     for table in (_running(found), _jobs(found), _sources(found)):
         if table is not None:
             console.print()
             console.print(table)
+    if found.running and found.freshness and found.freshness.recorded_at:
+        at = when(found.freshness.recorded_at)
+        console.print(f"[dim]Updated {at}; run in progress.[/]")
     if found.incidents:
         console.print("\n[bold]Open alerts[/]")
     for one in found.incidents or ():
@@ -112,33 +137,35 @@ def _show(console: Console, found: Status) -> None:
             f"  [{colour}]{one.severity}[/] {one.client_id} {escape(one.title)} "
             f"[dim]since {when(one.opened_at)}[/]\n    {escape(one.repair)}"
         )
-    if found.incidents or found.facts:
+    if found.incidents or found.freshness:
         console.print()
     if found.incidents == ():
-        console.print("No alert is open.")
-    letters = found.facts.letters if found.facts else ()
+        console.print("No open alerts.")
+    letters = found.freshness.letters if found.freshness else ()
     if letters:
         counts = ", ".join(f"{one.count:,} of {one.source} {one.client_id}" for one in letters)
-        console.print(f"Dead letters wait: {counts}; `signalroom dead-letters list` has them.")
-    elif found.facts:
-        console.print("No dead letter waits.")
+        console.print(f"Rejected rows: {counts}; see `signalroom dead-letters list`.")
+    elif found.freshness:
+        console.print("No rejected rows.")
 
 
 def _headline(found: Status) -> str:
-    from scheduler.status.text import span, when
+    from scheduler.status.text import clock_time, span, when
     from signalroom import clock
 
-    now = f"{found.at.astimezone(clock.zone()):%a %d %b %Y %H:%M %Z}"
+    local = found.at.astimezone(clock.zone())
+    now = f"{local:%a %b %-d, %Y} {clock_time(found.at)} {local:%Z}"
     if not found.is_ledger_read:
-        said = "[yellow]whether a scheduler lives cannot be read now[/]"
+        said = "[yellow]Scheduler state unknown[/]"
     elif found.beat is None:
-        said = "no scheduler was ever started here; `signalroom scheduler` is it"
+        said = "Scheduler never started. Start it: `signalroom scheduler`"
     elif found.is_alive:
-        said = f"[green]the scheduler lives[/], since {when(found.beat.started_at)}"
+        said = f"[green]Scheduler running[/] since {when(found.beat.started_at)}"
     else:
         ago = span(found.instant - found.beat.at)
-        said = f"[red]the scheduler is silent[/] for {ago}; start `signalroom scheduler`"
-    return f"[bold]{now}[/]  {said}"
+        said = f"[red]No heartbeat for {ago}[/]; start `signalroom scheduler`"
+    badge = "  [yellow]SIMULATED[/]" if found.freshness and found.freshness.is_simulated else ""
+    return f"[bold]{now}[/]  {said}{badge}"
 
 
 def _grid(*names: str) -> Table:
@@ -146,7 +173,7 @@ def _grid(*names: str) -> Table:
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in names:
-        right = name in ("rows", "took")
+        right = name in ("rows", "took", "due", "done")
         table.add_column(name, justify="right" if right else "left", no_wrap=name != "")
     return table
 
@@ -156,12 +183,12 @@ def _running(found: Status) -> Table | None:
     from scheduler.status.status import duration
     from scheduler.status.text import span, when
 
-    table = _grid("Now", "step", "since", "took", "")
+    table = _grid("Running now", "step", "since", "took", "")
     overdue = {run.run_id for run in found.overdue}
     for run in found.open_runs:
         step = next((one for one in run.steps if one.status in ("running", "waiting")), None)
         if run.status == "waiting":
-            since = f"goes on {when(run.resume_at)}" if run.resume_at else "-"
+            since = f"resumes {when(run.resume_at)}" if run.resume_at else "-"
         else:
             since = when(run.started_at)
         table.add_row(
@@ -169,7 +196,7 @@ def _running(found: Status) -> Table | None:
             step.step if step else "-",
             since,
             span(duration(run, found.instant)),
-            "[red]overdue[/]" if run.run_id in overdue else styled(run.status),
+            "[red]overdue[/]" if run.run_id in overdue else styled(run.state),
         )
     return table if found.open_runs else None
 
@@ -180,15 +207,18 @@ def _jobs(found: Status) -> Table:
     from scheduler.status.text import span, when
 
     table = _grid("Job", "next", "last runs", "took", "rows", "")
-    for one in found.jobs:
-        first = (one.job.name, when(one.next_at))
-        for run in one.runs:
+    jobs = [(one.job.name, when(one.next_at), one.runs) for one in found.jobs]
+    if found.commands:
+        jobs.append(("signalroom run", "-", found.commands))
+    for name, next_at, runs in jobs:
+        first = (name, next_at)
+        for run in runs:
             rows = f"{run.rows:,}" if run.steps else "-"
             took = span(duration(run, found.instant))
             began = when(run.started_at or run.scheduled_for)
-            table.add_row(*first, began, took, rows, styled(run.status))
+            table.add_row(*first, began, took, rows, styled(run.state))
             first = ("", "")
-        if not one.runs:
+        if not runs:
             table.add_row(*first, "never ran" if found.is_ledger_read else "-", "", "", "")
     return table
 
@@ -196,10 +226,70 @@ def _jobs(found: Status) -> Table:
 def _sources(found: Status) -> Table | None:
     from scheduler.status.text import span, when
 
-    if found.facts is None or not found.facts.freshness:
+    if found.freshness is None or not found.freshness.sources:
         return None
     table = _grid("Source", "client", "as of", "age", "")
-    for one in found.facts.freshness:
-        mark = f"[red]late[/], was due {when(one.due_at)} ({one.table})" if one.is_late else "fresh"
-        table.add_row(one.source, one.client_id, when(one.as_of), span(found.at - one.as_of), mark)
+    for one in found.freshness.sources:
+        mark = "fresh" if one.state == "on" else f"[yellow]{one.state}[/]"
+        if one.is_late:
+            oldest = f" ({one.table})" if one.table else ""
+            mark = f"[red]late[/], was due {when(one.due_at)}{oldest}"
+        age = span(found.at - one.as_of) if one.as_of else "never"
+        table.add_row(one.source, one.client_id, when(one.as_of), age, mark)
     return table
+
+
+def _show_week(week: Week, as_json: bool) -> None:
+    from cli.runs import local_iso
+
+    counts: dict[str, list[int]] = {}
+    for one in week.runs:
+        due = counts.setdefault(one.job, [0, 0])
+        due[0] += 1
+        due[1] += one.state in ("done", "late", "open")
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "since": local_iso(week.since),
+                    "due": len(week.runs),
+                    "all_done": not week.exceptions,
+                    "exceptions": [
+                        {
+                            "job": one.job,
+                            "due_at": local_iso(one.due_at),
+                            "state": one.state,
+                            "run_id": one.run.run_id if one.run else None,
+                            "error": one.run.error if one.run else None,
+                        }
+                        for one in week.exceptions
+                    ],
+                },
+                indent=1,
+            )
+        )
+        return
+    from rich.console import Console
+    from rich.markup import escape
+
+    from cli.runs import styled
+    from scheduler.status.text import when
+    from signalroom.logs import mask
+
+    console = Console(highlight=False)
+    if not week.runs:
+        console.print("Nothing was due: the scheduler's schedule is not recorded yet.")
+        sys.exit(0)
+    said = "all done, none late" if not week.exceptions else f"{len(week.exceptions)} not as due"
+    color = "green" if not week.exceptions else "red"
+    total = len(week.runs)
+    console.print(f"Since {when(week.since)}: {total} scheduled runs, [{color}]{said}[/].\n")
+    table = _grid("Job", "due", "done")
+    for name, (due_count, done) in counts.items():
+        table.add_row(name, str(due_count), str(done))
+    console.print(table)
+    if week.exceptions:
+        console.print("\n[bold]Late or not done[/]")
+    for one in week.exceptions:
+        error = f": {escape(mask(one.run.error))}" if one.run and one.run.error else ""
+        console.print(f"  {one.job} of {when(one.due_at)}  {styled(one.state)}{error}")

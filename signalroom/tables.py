@@ -171,6 +171,36 @@ INCIDENTS = sa.Table(
     sa.Index("incidents_by_due", "due_at"),
 )
 
+SOURCE_FRESHNESS = sa.Table(  # as ops.loads and ops.sources had it when someone could last look
+    "source_freshness",
+    METADATA,
+    sa.Column("_client_id", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("table_name", sa.Text, primary_key=True),  # empty: nothing was loaded yet
+    _text("state"),  # on, off or paused
+    sa.Column("as_of", Instant),
+    sa.Column("is_simulated", sa.Boolean, nullable=False),
+    _instant("recorded_at"),
+)
+
+OPEN_DEAD_LETTERS = sa.Table(
+    "open_dead_letters",
+    METADATA,
+    sa.Column("_client_id", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("letters", sa.Integer, nullable=False),
+)
+
+BRAND_DAYS = sa.Table(  # the last days of each brand, as the marts had them after the last build
+    "brand_days",
+    METADATA,
+    sa.Column("_client_id", sa.Text, primary_key=True),
+    sa.Column("brand", sa.Text, primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("conversions", sa.Integer, nullable=False),
+    _text("cost"),  # exact, in dollars
+)
+
 # --- the warehouse: what was loaded, beside the rows --------------------------------------------
 
 SCHEMAS = sa.Table(  # schemas that a load of ours made

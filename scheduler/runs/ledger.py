@@ -7,6 +7,7 @@ so that two schedulers on one ledger do nothing twice.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, Self
 
 import sqlalchemy as sa
@@ -49,18 +50,18 @@ class Ledger:
         found = self._runs(sa.select(RUNS).where(RUNS.c.run_id == run_id))
         return found[0] if found else None
 
-    def last_by_job(self) -> dict[str, Run]:
-        """The newest run of each job that has begun."""
-        place = (
-            sa.func.row_number()
-            .over(partition_by=RUNS.c.job, order_by=RUNS.c.started_at.desc())
-            .label("place")
-        )
-        ranked = sa.select(RUNS.c.run_id, place).where(RUNS.c.started_at.is_not(None)).subquery()
-        newest = sa.select(ranked.c.run_id).where(ranked.c.place == 1)
-        return {
-            run.job: run for run in self._runs(sa.select(RUNS).where(RUNS.c.run_id.in_(newest)))
-        }
+    def since(self, moment: datetime) -> list[Run]:
+        """The runs that were due since an instant of business time, oldest first."""
+        query = sa.select(RUNS).where(RUNS.c.scheduled_for >= moment)
+        return self._runs(query.order_by(RUNS.c.scheduled_for, RUNS.c.created_at))
+
+    def known_since(self) -> dict[str, datetime]:
+        """Since when (business time) each job's schedule is recorded."""
+        query = sa.select(BEATS.c.name, BEATS.c.started_at).where(BEATS.c.name.like("job:%"))
+        with self._engine.begin() as connection:
+            return {
+                row.name.removeprefix("job:"): row.started_at for row in connection.execute(query)
+            }
 
     def running(self) -> list[Run]:
         """What is being worked on, oldest first."""

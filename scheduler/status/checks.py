@@ -12,7 +12,7 @@ from datetime import timedelta
 from reports.alerts import findings as troubles
 from reports.alerts.incidents import Trouble, open_incidents, report_trouble, settle_trouble
 from scheduler.schedule import read_schedule
-from scheduler.status.freshness import read_facts
+from scheduler.status import freshness
 from signalroom import clock, warehouse
 from signalroom.clients import active_clients
 from signalroom.errors import WarehouseError
@@ -33,7 +33,7 @@ def check(warnings: Sequence[str]) -> list[Trouble]:
 
     Returns what looks wrong. Raises SignalRoomError when the warehouse or the state is away.
     """
-    found = [*_facts(), *_spend()]
+    found = [*_freshness(), *_spend()]
     if warnings:
         found.append(troubles.build_warned(warnings))
     known = {
@@ -49,13 +49,14 @@ def check(warnings: Sequence[str]) -> list[Trouble]:
     return found
 
 
-def _facts() -> list[Trouble]:
-    facts = read_facts(read_schedule())
+def _freshness() -> list[Trouble]:
+    freshness.refresh()
+    found = freshness.read_freshness(read_schedule())
     late = (
         troubles.source_late(one.client_id, one.source, one.as_of, one.due_at)
-        for one in facts.freshness
+        for one in found.sources
     )
-    letters = [troubles.dead_letters(one.client_id, one.source, one.count) for one in facts.letters]
+    letters = [troubles.dead_letters(one.client_id, one.source, one.count) for one in found.letters]
     return [*(one for one in late if one is not None), *letters]
 
 

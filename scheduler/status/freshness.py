@@ -1,63 +1,70 @@
-"""Facts of the warehouse that people watch: how fresh each source is, what waits in dead letters.
+"""How fresh each source is, and how many dead letters are open, kept in the run database.
 
-Read from schema `ops` in one short look. On DuckDB nobody can look while another process writes:
-then, and when the database is away, WarehouseError says so in one line.
+Written at each pull and after each build, so that status and page know it at any time: on DuckDB
+no one can read the warehouse while another process writes to it.
 """
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import logging
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from scheduler.runs.ledger import Ledger
 from scheduler.schedule import Job, last_due
-from signalroom import clock
+from signalroom import clock, run_database
 from signalroom.clients import active_clients
-from signalroom.errors import WarehouseError
+from signalroom.errors import SignalRoomError, WarehouseError
 from signalroom.settings import target
+from signalroom.tables import OPEN_DEAD_LETTERS, SOURCE_FRESHNESS
 from signalroom.warehouse import duckdb_connection, duckdb_path, first_line, postgres_connection
 
-KEPT_FOR_S = 20.0
-WAIT_S = 1.0  # somebody looks at a terminal or a page
+log = logging.getLogger("scheduler")
+WAIT_S = 1.0  # for another process that has the DuckDB file open
 TABLES = (
     "select table_name from information_schema.tables where table_schema = 'ops'"
-    " and table_name in ('loads', 'dead_letters')"
+    " and table_name in ('loads', 'dead_letters', 'sources', 'origin')"
 )
-LOADS = "select _client_id, source, table_name, as_of from ops.loads"
+LOADS = "select _client_id, source, table_name, max(as_of) from ops.loads group by 1, 2, 3"
 LETTERS = (
     "select _client_id, source, count(*) from ops.dead_letters where resolved_at is null"
     " group by 1, 2 order by 1, 2"
 )
+SOURCES = "select _client_id, source, state from ops.sources"
+ORIGIN = "select origin from ops.origin"
 
 
 @dataclass(frozen=True)
-class Freshness:
-    """How fresh a client's source is: as of when its oldest table was asked (business time, UTC).
+class SourceFreshness:
+    """How fresh a client's source is: as of when its oldest table was pulled (business time, UTC).
 
-    `due_at` is by when the schedule should have had it asked; None where no job names the source.
+    `as_of` is None for one that is on and was never loaded. `due_at` is by when the schedule
+    should have had it pulled; None where no job names the source.
     """
 
     client_id: str
     source: str
     table: str
-    as_of: datetime
+    as_of: datetime | None
     due_at: datetime | None
+    state: str = "on"
 
     @property
     def is_late(self) -> bool:
-        """Whether a time at which it was due has passed without it."""
-        return self.due_at is not None and self.as_of < self.due_at
+        """Whether a time at which it was due has passed without it; a paused one is never late."""
+        if self.due_at is None or self.state != "on":
+            return False
+        return self.as_of is None or self.as_of < self.due_at
 
 
 @dataclass(frozen=True)
-class Letters:
-    """How many dead letters of a client's source wait."""
+class OpenLetters:
+    """How many dead letters of a client's source are open."""
 
     client_id: str
     source: str
@@ -65,81 +72,159 @@ class Letters:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What the warehouse says, and when (business time, UTC) it was asked."""
+class Freshness:
+    """What was recorded, and when at last (real clock, UTC); None: nothing yet."""
 
-    at: datetime
-    freshness: tuple[Freshness, ...] = ()
-    letters: tuple[Letters, ...] = ()
+    recorded_at: datetime | None = None
+    sources: tuple[SourceFreshness, ...] = ()
+    letters: tuple[OpenLetters, ...] = ()
+    is_simulated: bool = False
 
 
-def read_facts(jobs: Sequence[Job]) -> Facts:
-    """The facts of all active clients; a warehouse in which nothing was ever loaded has none.
+def read_freshness(jobs: Sequence[Job]) -> Freshness:
+    """What is recorded of all active clients; the warehouse itself where nothing is yet.
 
-    Raises WarehouseError when it is away, or a process writes to the DuckDB file.
+    Raises WarehouseError when the run database is away.
     """
-    now = clock.now()
-    loads, letters = _query()
+    rows, letters = _recorded()
+    if not rows:
+        with suppress(WarehouseError):
+            refresh()
+            rows, letters = _recorded()
     wanted = {client.id for client in active_clients()}
-    oldest: dict[tuple[str, str], tuple[datetime, str]] = {}
-    for client_id, source, table, as_of in loads:
-        known = oldest.get((client_id, source))
-        if client_id in wanted and (known is None or (as_of, table) < known):
-            oldest[client_id, source] = (as_of, table)
+    oldest: dict[tuple[str, str], Any] = {}
+    for row in rows:
+        key = (row.client_id, row.source)
+        known = oldest.get(key)
+        if row.client_id in wanted and (known is None or _age(row) < _age(known)):
+            oldest[key] = row
+    now = clock.now()
     due = {source: last_due(jobs, source, now) for _, source in oldest}
-    return Facts(
-        at=now,
-        freshness=tuple(
-            Freshness(client_id, source, table, as_of, due[source])
-            for (client_id, source), (as_of, table) in sorted(oldest.items())
+    return Freshness(
+        recorded_at=max((row.recorded_at for row in rows), default=None),
+        sources=tuple(
+            SourceFreshness(*key, row.table_name, row.as_of, due[key[1]], row.state)
+            for key, row in sorted(oldest.items())
         ),
-        letters=tuple(Letters(*row) for row in letters),
+        letters=tuple(OpenLetters(*row) for row in letters if row[0] in wanted),
+        is_simulated=any(row.is_simulated for row in rows),
     )
 
 
-class KeptFacts:
-    """Facts for a process that is asked often: kept for a while, and while they cannot be read.
-
-    On DuckDB it does not look while a run is at work, for the file would be shut to a step that
-    begins just then; `at` of the facts says how old they are.
-    """
-
-    def __init__(self) -> None:
-        self._kept: Facts | None = None
-        self._looked_at = 0.0
-        self._lock = threading.Lock()
-
-    def __call__(self, jobs: Sequence[Job]) -> Facts:
-        """The facts, their due times worked out anew; WarehouseError when there are none."""
-        with self._lock:
-            try:
-                if self._kept is None or self._is_worth_a_look():
-                    self._kept = read_facts(jobs)
-                    self._looked_at = time.monotonic()
-            except (WarehouseError, SQLAlchemyError):
-                if self._kept is None:
-                    raise
-            kept, now = self._kept, clock.now()
-        freshness = (replace(one, due_at=last_due(jobs, one.source, now)) for one in kept.freshness)
-        return replace(kept, freshness=tuple(freshness))
-
-    def _is_worth_a_look(self) -> bool:
-        if time.monotonic() - self._looked_at < KEPT_FOR_S:
-            return False
-        if target() == "postgres":
-            return True
-        with Ledger() as ledger:
-            return not ledger.running()
+def current_freshness(jobs: Sequence[Job]) -> Freshness:
+    """The same, after a look at the warehouse where no other process has it; for a command."""
+    with suppress(WarehouseError):
+        refresh(wait_s=0.0)
+    return read_freshness(jobs)
 
 
-def _query() -> tuple[list[Any], list[Any]]:
-    """Rows of loads and of dead letters; none where the tables are missing."""
+def record_pull(client_id: str, source: str, tables: Iterable[str], as_of: datetime) -> None:
+    """Record that tables were pulled as of an instant (business time); what fails is logged."""
+    values = {"_client_id": client_id, "source": source}
+    try:
+        engine = run_database.prepared_engine()
+        with engine.begin() as connection:
+            mine = [SOURCE_FRESHNESS.c[name] == value for name, value in values.items()]
+            known = connection.execute(
+                sa.select(SOURCE_FRESHNESS.c.is_simulated).where(*mine)
+            ).first()
+            for table in (*tables, ""):
+                connection.execute(
+                    SOURCE_FRESHNESS.delete().where(*mine, SOURCE_FRESHNESS.c.table_name == table)
+                )
+            rows = [
+                {
+                    **values,
+                    "table_name": table,
+                    "state": "on",
+                    "as_of": as_of,
+                    "is_simulated": bool(known and known[0]),
+                    "recorded_at": clock.instant(),
+                }
+                for table in tables
+            ]
+            if rows:
+                connection.execute(SOURCE_FRESHNESS.insert(), rows)
+        engine.dispose()
+    except (SignalRoomError, SQLAlchemyError) as error:
+        log.warning("the freshness of %s %s is not recorded: %s", source, client_id, error)
+
+
+def refresh(wait_s: float = WAIT_S) -> None:
+    """Record what the warehouse says; WarehouseError when it is away or another process has it."""
+    loads, letters, states, is_simulated = _query(wait_s)
+    now = clock.instant()
+    known = {(client_id, source): state for client_id, source, state in states}
+    found = {(client_id, source, table): as_of for client_id, source, table, as_of in loads}
+    loaded = {key[:2] for key in found}
+    found |= {(*key, ""): None for key in known.keys() - loaded if known[key] == "on"}
+    rows = [
+        {
+            "_client_id": client_id,
+            "source": source,
+            "table_name": table,
+            "state": known.get((client_id, source), "on"),
+            "as_of": as_of,
+            "is_simulated": is_simulated,
+            "recorded_at": now,
+        }
+        for (client_id, source, table), as_of in found.items()
+    ]
+    counts = [dict(zip(("_client_id", "source", "letters"), row, strict=True)) for row in letters]
+    engine = run_database.prepared_engine()
+    try:
+        with engine.begin() as connection:
+            for table, values in ((SOURCE_FRESHNESS, rows), (OPEN_DEAD_LETTERS, counts)):
+                connection.execute(table.delete())
+                if values:
+                    connection.execute(table.insert(), values)
+    except SQLAlchemyError as error:
+        raise WarehouseError(f"Freshness cannot be recorded: {first_line(error)}") from error
+    finally:
+        engine.dispose()
+
+
+def _age(row: Any) -> tuple[bool, Any, str]:
+    """What sorts the oldest table first."""
+    return (row.as_of is not None, row.as_of or clock.instant(), row.table_name)
+
+
+def _recorded() -> tuple[list[Any], list[Any]]:
+    columns = SOURCE_FRESHNESS.c
+    engine = run_database.prepared_engine()
+    try:
+        with engine.connect() as connection:
+            rows = connection.execute(
+                sa.select(
+                    columns._client_id.label("client_id"),
+                    columns.source,
+                    columns.table_name,
+                    columns.state,
+                    columns.as_of,
+                    columns.is_simulated,
+                    columns.recorded_at,
+                )
+            ).all()
+            letters = connection.execute(
+                sa.select(OPEN_DEAD_LETTERS).order_by(
+                    OPEN_DEAD_LETTERS.c._client_id, OPEN_DEAD_LETTERS.c.source
+                )
+            ).all()
+    except SQLAlchemyError as error:
+        raise WarehouseError(f"Freshness cannot be read: {first_line(error)}") from error
+    finally:
+        engine.dispose()
+    return list(rows), [tuple(row) for row in letters]
+
+
+def _query(wait_s: float) -> tuple[list[Any], list[Any], list[Any], bool]:
+    """Loads, dead letters, states of sources, whether simulated; none where tables are missing."""
     if target() == "duckdb":
         if not duckdb_path().exists():
-            return [], []
+            return [], [], [], False
         import duckdb
 
-        with duckdb_connection(read_only=True, wait_s=WAIT_S) as connection:
+        with duckdb_connection(read_only=True, wait_s=wait_s) as connection:
             try:
                 return _rows(connection)
             except duckdb.Error as error:
@@ -155,13 +240,21 @@ def _query() -> tuple[list[Any], list[Any]]:
             raise WarehouseError(f"Schema ops cannot be read: {first_line(error)}") from error
 
 
-def _rows(cursor: Any) -> tuple[list[Any], list[Any]]:
+def _rows(cursor: Any) -> tuple[list[Any], list[Any], list[Any], bool]:
     """Run the queries on a DuckDB connection or a cursor of PostgreSQL."""
 
-    def fetch(sql: str) -> list[Any]:
+    def fetch(table: str, sql: str) -> list[Any]:
+        if table not in there:
+            return []
         cursor.execute(sql)
         return list(cursor.fetchall())
 
-    there = {name for (name,) in fetch(TABLES)}
-    loads = fetch(LOADS) if "loads" in there else []
-    return loads, fetch(LETTERS) if "dead_letters" in there else []
+    there = {"tables"}
+    there = {name for (name,) in fetch("tables", TABLES)}
+    origin = fetch("origin", ORIGIN)
+    return (
+        fetch("loads", LOADS),
+        fetch("dead_letters", LETTERS),
+        fetch("sources", SOURCES),
+        any(row[0] == "simulated" for row in origin),
+    )

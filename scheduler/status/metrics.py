@@ -6,7 +6,7 @@ of jobs, steps, clients, sources, channels and states: a bounded set, no data.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,22 +21,20 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
-from scheduler.schedule import Job
-from scheduler.status.freshness import Facts
+from scheduler.status.freshness import Freshness
 from scheduler.status.status import Status, read_status
 from signalroom.errors import SignalRoomError
 from signalroom.run_database import prepared_engine
 from signalroom.settings import target
 from signalroom.tables import OUTBOX, RUNS, STEPS
 
-ReadFacts = Callable[[Sequence[Job]], Facts]
 Samples = list[tuple[Sequence[str], float]]
 
 
-def exposition(facts: ReadFacts, accept: str = "") -> tuple[str, str]:
+def exposition(accept: str = "") -> tuple[str, str]:
     """Content type and text of /metrics, in the format that the Accept header asks for."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Now(facts))
+    registry.register(_Now())
     encode, content_type = choose_encoder(accept)
     return content_type, encode(registry).decode()
 
@@ -44,15 +42,12 @@ def exposition(facts: ReadFacts, accept: str = "") -> tuple[str, str]:
 class _Now(Collector):
     """What the ledger, the outbox and the warehouse say at this moment."""
 
-    def __init__(self, facts: ReadFacts) -> None:
-        self._facts = facts
-
     def collect(self) -> Iterator[Metric]:
-        status = read_status(1, self._facts)
+        status = read_status(1)
         yield from _process(status)
         yield from _jobs(status)
-        if status.facts:
-            yield from _warehouse(status, status.facts)
+        if status.freshness:
+            yield from _warehouse(status, status.freshness)
         is_read = True
         try:
             yield from _history()
@@ -100,16 +95,17 @@ def _jobs(status: Status) -> Iterator[Metric]:
     yield _gauge("job_last_end_timestamp_seconds", words, ["job"], samples=last)
 
 
-def _warehouse(status: Status, facts: Facts) -> Iterator[Metric]:
+def _warehouse(status: Status, found: Freshness) -> Iterator[Metric]:
     labels = ["client", "source"]
     ages: Samples = [
         ((one.client_id, one.source), (status.at - one.as_of).total_seconds())
-        for one in facts.freshness
+        for one in found.sources
+        if one.as_of
     ]
     yield _gauge("source_age_seconds", "Since a source was asked", labels, samples=ages)
-    late: Samples = [((one.client_id, one.source), float(one.is_late)) for one in facts.freshness]
+    late: Samples = [((one.client_id, one.source), float(one.is_late)) for one in found.sources]
     yield _gauge("source_late", "Whether it should have been since", labels, samples=late)
-    letters: Samples = [((one.client_id, one.source), one.count) for one in facts.letters]
+    letters: Samples = [((one.client_id, one.source), one.count) for one in found.letters]
     yield _gauge("dead_letters", "Dead letters that wait", labels, samples=letters)
 
 

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from scheduler.planning import COMMAND_JOB
 from scheduler.runs.ledger import Ledger
 from scheduler.runs.model import Beat, Run, Step
 from scheduler.runs.owner import has_died
 from scheduler.schedule import Job, next_due, read_schedule
-from scheduler.status.freshness import Facts, read_facts
+from scheduler.status.freshness import Freshness, read_freshness
 from signalroom import clock
 from signalroom.errors import SignalRoomError
 from signalroom.logs import mask
@@ -44,7 +45,7 @@ class JobStatus:
 class Status:
     """Everything at one instant: `at` in business time, `instant` on the real clock (both UTC).
 
-    `facts` and `incidents` are None, and `is_ledger_read` is false, where they could not be read.
+    `freshness` and `incidents` are None, and `is_ledger_read` is false, where they are unavailable.
     """
 
     at: datetime
@@ -52,8 +53,9 @@ class Status:
     is_ledger_read: bool
     beat: Beat | None
     jobs: tuple[JobStatus, ...]
+    commands: tuple[Run, ...]  # the last runs of `signalroom run`
     open_runs: tuple[Run, ...]
-    facts: Facts | None
+    freshness: Freshness | None
     incidents: tuple[Incident, ...] | None
     unreadable: tuple[str, ...]
 
@@ -88,7 +90,7 @@ class Status:
     @property
     def late_sources(self) -> list[str]:
         """Clients' sources that should have been asked since, as `everflow 713`."""
-        found = self.facts.freshness if self.facts else ()
+        found = self.freshness.sources if self.freshness else ()
         return [f"{one.source} {one.client_id}" for one in found if one.is_late]
 
 
@@ -114,7 +116,9 @@ def duration(one: Run | Step, instant: datetime) -> timedelta | None:
     return (one.finished_at or instant) - one.started_at
 
 
-def read_status(runs: int = 3, facts: Callable[[Sequence[Job]], Facts] = read_facts) -> Status:
+def read_status(
+    runs: int = 3, freshness: Callable[[Sequence[Job]], Freshness] = read_freshness
+) -> Status:
     """The status now, with so many of each job's last runs.
 
     Raises ConfigurationError for a malformed schedule; whatever else fails is in `unreadable`.
@@ -124,7 +128,8 @@ def read_status(runs: int = 3, facts: Callable[[Sequence[Job]], Facts] = read_fa
     beat: Beat | None = None
     last: dict[str, list[Run]] = {}
     open_runs: list[Run] = []
-    found: Facts | None = None
+    commands: list[Run] = []
+    found: Freshness | None = None
     incidents: tuple[Incident, ...] | None = None
     unreadable: list[str] = []
     is_ledger_read = False
@@ -132,12 +137,13 @@ def read_status(runs: int = 3, facts: Callable[[Sequence[Job]], Facts] = read_fa
         with Ledger() as ledger:
             beat = ledger.beat()
             last = {job.name: ledger.recent(job.name, runs) for job in jobs}
+            commands = ledger.recent(COMMAND_JOB, runs)
             open_runs = ledger.open_runs()
         is_ledger_read = True
     except (SignalRoomError, SQLAlchemyError) as error:
         unreadable.append(f"Runs: {mask(first_line(error))}")
     try:
-        found = facts(jobs)
+        found = freshness(jobs)
     except SignalRoomError as error:
         unreadable.append(f"Freshness and dead letters: {mask(first_line(error))}")
     try:
@@ -154,8 +160,9 @@ def read_status(runs: int = 3, facts: Callable[[Sequence[Job]], Facts] = read_fa
         jobs=tuple(
             JobStatus(job, tuple(last.get(job.name, ())), next_due(job, now)) for job in jobs
         ),
+        commands=tuple(commands),
         open_runs=tuple(open_runs),
-        facts=found,
+        freshness=found,
         incidents=incidents,
         unreadable=tuple(unreadable),
     )

@@ -1,4 +1,4 @@
-"""Times and durations as people say them, on the terminal and on the page."""
+"""Times and durations in words, one style for terminal and page: US, business time."""
 
 from __future__ import annotations
 
@@ -9,18 +9,23 @@ from signalroom import clock
 NEAR = timedelta(days=6)  # so far, a weekday says which day is meant
 
 
+def clock_time(moment: datetime) -> str:
+    """The time of day: `7:29 AM`."""
+    return f"{moment.astimezone(clock.zone()):%-I:%M %p}"
+
+
 def when(moment: datetime | None) -> str:
-    """An instant as people say it: the time today, otherwise with its weekday or date."""
+    """An instant: the time today, otherwise with its weekday or date."""
     if moment is None:
         return "-"
-    zone, now = clock.zone(), clock.now()
-    local = moment.astimezone(zone)
-    if local.date() == clock.today():
-        return f"{local:%H:%M}"
-    is_near = abs(local.date() - clock.today()) <= NEAR
-    if is_near:
-        return f"{local:%a %H:%M}"
-    return f"{local:%d %b %H:%M}" if local.year == now.year else f"{local:%d %b %Y}"
+    local, today = moment.astimezone(clock.zone()), clock.today()
+    if local.date() == today:
+        return clock_time(moment)
+    if abs(local.date() - today) <= NEAR:
+        return f"{local:%a} {clock_time(moment)}"
+    if local.year == today.year:
+        return f"{local:%b %-d}, {clock_time(moment)}"
+    return f"{local:%b %-d, %Y}"
 
 
 def span(value: timedelta | None) -> str:

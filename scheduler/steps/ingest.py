@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from ingest import pull as pulling
 from ingest import registry
 from ingest.side_by_side import load_all
 from ingest.windows import explicit_window
+from scheduler.status import freshness
+from signalroom import clock
 from signalroom.clients import active_clients
 from signalroom.errors import DeferredError, SignalRoomError
 from signalroom.logs import mask
@@ -108,8 +111,10 @@ def ingest(
         result.pulls.append(one)
         heard(one)
 
+    as_of = clock.now()  # before the first request
     for pulled in load_all(list(_prepared(request, progress, add)), progress):
         if pulled.loaded:
+            freshness.record_pull(pulled.client_id, pulled.source, pulled.loaded.rows, as_of)
             add(
                 PullResult(
                     source=pulled.source,
@@ -123,6 +128,8 @@ def ingest(
             )
         elif pulled.error:
             add(_failed(pulled.source, pulled.client_id, pulled.error, pulled.failures))
+    with suppress(SignalRoomError):  # a build may have the file by now, and does the same
+        freshness.refresh()
     return result
 
 

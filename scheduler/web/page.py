@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Sequence
-from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,8 +16,6 @@ import jinja2
 
 from scheduler.runs.ledger import Ledger
 from scheduler.runs.model import Run
-from scheduler.schedule import Job
-from scheduler.status.freshness import Facts
 from scheduler.status.status import Status, duration, read_status
 from scheduler.status.text import span, when
 from scheduler.web.messages import Message, last_reports, message
@@ -46,13 +42,12 @@ MAIL_HEADERS = {
 }
 RUNS_SHOWN = 25
 MESSAGES_SHOWN = 12
-OLD = timedelta(minutes=2)  # from here on it is worth saying when the warehouse was looked at
 CHANNELS = {"slack": "Slack", "email": "E-mail", "sms": "SMS"}
 
 
-def overview(facts: Callable[[Sequence[Job]], Facts]) -> str:
+def overview() -> str:
     """The page as HTML; what cannot be read now is named on it."""
-    status = read_status(1, facts)
+    status = read_status(1)
     unreadable = list(status.unreadable)
     runs: list[Run] = []
     messages: list[Message] = []
@@ -74,7 +69,6 @@ def overview(facts: Callable[[Sequence[Job]], Facts]) -> str:
         ),
         messages=messages,
         channels=CHANNELS,
-        old=OLD,
     )
 
 
@@ -96,7 +90,7 @@ def mail(key: str) -> str | None:
 
 def _worries(status: Status) -> int:
     """How many things deserve a look."""
-    letters = status.facts.letters if status.facts else ()
+    letters = status.freshness.letters if status.freshness else ()
     return (
         len(status.overdue)
         + len(status.late_sources)

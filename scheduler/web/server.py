@@ -22,7 +22,6 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from scheduler.schedule import Job
-from scheduler.status.freshness import KeptFacts
 from scheduler.status.health import Pulse, complaint, is_ready
 from scheduler.web import access, page
 from scheduler.web.access import Access, Guesses, Pace
@@ -69,7 +68,6 @@ class WebServer(Listener):
     ) -> None:
         self.pulse, self.jobs, self.trigger = pulse, jobs, trigger
         self.access = Access(beyond_loopback=not access.is_loopback(address[0]))
-        self.facts = KeptFacts()
         self.pace = Pace(TRIGGER_EVERY_S)
         self.guesses = Guesses()
         self._pages = anyio.CapacityLimiter(PAGES)
@@ -109,12 +107,12 @@ class WebServer(Listener):
         self._admit(request)
         from scheduler.status.metrics import exposition
 
-        kind, text = await self._made(exposition, self.facts, request.headers.get("accept", ""))
+        kind, text = await self._made(exposition, request.headers.get("accept", ""))
         return Response(text, headers={**ALWAYS, "Content-Type": kind})
 
     async def _overview(self, request: Request) -> Response:
         self._admit(request)
-        return _html(await self._made(page.overview, self.facts))
+        return _html(await self._made(page.overview))
 
     async def _mail(self, request: Request) -> Response:
         self._admit(request)

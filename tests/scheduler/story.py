@@ -14,6 +14,7 @@ from reports.alerts import incidents
 from reports.delivery.outbox import Entry, Outbox
 from scheduler.runs.model import Run, Step
 from scheduler.runs.work_ledger import WorkLedger
+from scheduler.status import freshness
 from scheduler.status.health import Pulse
 from signalroom import clock
 from tests.support.warehouse import Warehouse
@@ -75,6 +76,7 @@ def tell(warehouse: Warehouse) -> None:
             created_at=instant,
             resolved_at=instant if number == 0 else None,
         )
+    freshness.refresh()
     incidents.report_trouble(
         incidents.Trouble(
             kind="step_failed",

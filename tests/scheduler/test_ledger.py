@@ -82,7 +82,9 @@ def test_one_who_lost_a_run_changes_nothing_of_it(ledger: WorkLedger) -> None:
     assert {step.step: step.status for step in held.steps}["dbt"] == "pending"
     assert ledger.settle(run.run_id, "heir", "done", finished_at=later)
     assert ledger.open_runs() == []
-    assert ledger.last_by_job()["pull"].finished_at == later
+    done = ledger.run(run.run_id)
+    assert done is not None
+    assert done.finished_at == later
 
 
 def test_a_second_writer_is_told_who_holds_the_lock_and_since_when(

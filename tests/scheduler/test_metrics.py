@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from scheduler.status.freshness import read_facts
 from scheduler.status.metrics import exposition
 from tests.scheduler import story
 from tests.support.warehouse import Warehouse
@@ -21,7 +20,7 @@ def text(module_warehouse: Warehouse) -> str:
         module_warehouse.activate(patch)
         patch.setenv("SIGNALROOM_NOW", story.NOW)
         story.tell(module_warehouse)
-        kind, text = exposition(read_facts)
+        kind, text = exposition()
     assert kind.startswith("text/plain; version=")
     return text
 
@@ -49,10 +48,10 @@ def test_a_scraper_gets_the_format_it_asks_for(
 ) -> None:
     """Prometheus asks for OpenMetrics first; curl asks for nothing."""
     module_warehouse.activate(monkeypatch)
-    kind, text = exposition(read_facts, "application/openmetrics-text;version=1.0.0,*/*;q=0.1")
+    kind, text = exposition("application/openmetrics-text;version=1.0.0,*/*;q=0.1")
     assert kind.startswith("application/openmetrics-text; version=1.0.0")
     assert text.endswith("# EOF\n")
-    kind, text = exposition(read_facts, "*/*")
+    kind, text = exposition("*/*")
     assert kind.startswith("text/plain; version=")
     assert "# EOF" not in text
 
@@ -104,7 +103,7 @@ def test_an_empty_warehouse_has_metrics(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warehouse.activate(monkeypatch)
-    _, text = exposition(read_facts)
+    _, text = exposition()
     assert "signalroom_readable 1.0" in text
     assert "signalroom_scheduler_alive 0.0" in text
     assert "signalroom_runs_total{" not in text

@@ -5,15 +5,25 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import signalroom
-from scheduler.status.freshness import read_facts
+from reports.delivery.attempts import CHANNELS as SENDERS
+from scheduler.planning import record_due
+from scheduler.runs.work_ledger import WorkLedger
+from scheduler.schedule import read_schedule
+from scheduler.status import freshness
+from scheduler.status.status import read_status
+from scheduler.status.verdict import CHANNELS, verdict
+from scheduler.status.week import read_week
 from scheduler.web import page
+from signalroom import clock
 from signalroom.errors import ConfigurationError
+from signalroom.tables import RUNS, STEPS
 from tests.scheduler import story
 from tests.support.processes import signalroom_cli
 from tests.support.warehouse import Warehouse
@@ -102,9 +112,9 @@ def test_people_read_the_same(told: dict[str, str]) -> None:
     said = ask(told, "status")
     assert (said.exit_code, said.stderr) == (0, "")
     lines = [" ".join(line.split()) for line in said.stdout.splitlines()]
-    assert lines[0].startswith("Thu 19 Nov 2026 09:40 EST the scheduler lives, since ")
-    assert "redtrack 713 08:01 1 h 39 min late, was due 09:00 (daily_spend)" in lines
-    assert "everflow 713 09:02 38 min fresh" in lines
+    assert lines[0].startswith("Thu Nov 19, 2026 9:40 AM EST Scheduler running since ")
+    assert "redtrack 713 8:01 AM 1 h 39 min late, was due 9:00 AM (daily_spend)" in lines
+    assert "everflow 713 9:02 AM 38 min fresh" in lines
     assert any(line.startswith("critical 713 RedTrack answers nothing <script>") for line in lines)
     assert any("3 of s3_exports 713" in line for line in lines)
     assert any(line.startswith(f"{story.RUNNING} ingest:redtrack ") for line in lines)
@@ -140,7 +150,7 @@ def test_runs_are_listed_newest_first(told: dict[str, str]) -> None:
 def test_the_page_reads_both_engines(told: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in told.items():
         monkeypatch.setenv(name, value)
-    html = page.overview(read_facts)
+    html = page.overview()
     for said in (story.RUNNING, "dead letters</span> 3 of s3_exports", "C0CCW", "CPA $45.32"):
         assert said in html
     assert "an alert" not in html
@@ -161,7 +171,7 @@ def test_an_empty_home_has_a_status(warehouse: Warehouse) -> None:
     assert all(one["runs"] == [] and one["next_at"] for one in found["jobs"])
 
 
-def test_a_writer_hides_the_warehouse_and_nothing_else(told: dict[str, str]) -> None:
+def test_a_database_that_is_away_is_named_and_a_writer_hides_nothing(told: dict[str, str]) -> None:
     if told["SIGNALROOM_TARGET"] == "postgres":
         broken = {**told, "SUPABASE_DB_PORT": "1"}
         said = ask(broken, "status", "--json")
@@ -174,7 +184,7 @@ def test_a_writer_hides_the_warehouse_and_nothing_else(told: dict[str, str]) -> 
         ]
         assert found["scheduler"]["alive"] is None
         text = ask(broken, "status").stdout
-        assert "whether a scheduler lives cannot be read now" in text
+        assert "Scheduler state unknown" in text
         assert "never" not in text
         return
     path = f"{told['SIGNALROOM_HOME']}/warehouse.duckdb"
@@ -185,10 +195,71 @@ def test_a_writer_hides_the_warehouse_and_nothing_else(told: dict[str, str]) -> 
         assert writer.stdout is not None
         assert writer.stdout.readline() == "1\n"
         said = ask(told, "status", "--json")
+        text = ask(told, "status").stdout
         writer.kill()
     assert said.exit_code == 0, said.stderr
     found = json.loads(said.stdout)
-    (line,) = found["unreadable"]
-    assert f"process {writer.pid}" in line
-    assert found["sources"] == []
+    assert found["unreadable"] == []
+    assert len(found["sources"]) == 4
+    assert "close it there" not in text
+    assert "run in progress." in text
     assert found["running"][0]["run_id"] == story.RUNNING
+
+
+def test_a_verdict_is_red_without_a_source_or_a_scheduler(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Green is never shown where nothing works."""
+    warehouse.activate(monkeypatch)
+    first = verdict(read_status())
+    assert first.level == "bad"
+    assert first.problems == (
+        "scheduler never started: `signalroom scheduler`.",
+        "no source is configured: `signalroom doctor`.",
+    )
+    story.beat()
+    assert verdict(read_status()).problems == ("no source is configured: `signalroom doctor`.",)
+    freshness.record_pull("713", "everflow", ["daily_stats"], clock.now())
+    mild = verdict(read_status())
+    assert (mild.level, mild.problems) == (
+        "warning",
+        ("Reports stay in the outbox: no channel is set.",),
+    )
+    for name in CHANNELS["slack"]:
+        monkeypatch.setenv(name, "x")
+    good = verdict(read_status())
+    assert good.level == "good"
+    assert good.line.startswith("All good. Next: ")
+
+
+def test_the_channels_of_the_verdict_are_those_that_send() -> None:
+    assert {name: {*channel.REQUIRED, channel.RECIPIENTS} for name, channel in SENDERS.items()} == {
+        name: set(needed) for name, needed in CHANNELS.items()
+    }
+
+
+def test_a_week_names_what_was_late_and_what_was_not_done(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse.activate(monkeypatch)
+    jobs = [job for job in read_schedule() if job.name == "hourly"]
+    noon = datetime(2026, 11, 19, 17, 0, 30, tzinfo=UTC)
+    monkeypatch.setenv("SIGNALROOM_NOW", noon.isoformat())
+    instant = clock.instant()
+    with WorkLedger() as ledger:
+        record_due(ledger, jobs, "x", noon - timedelta(hours=4, minutes=1), instant)
+        record_due(ledger, jobs, "x", noon, instant)
+        due = [run for run in ledger.recent("hourly") if run.status == "due"]
+        (newest,) = due
+        assert ledger.claim(newest, "x", instant + timedelta(minutes=11))
+        assert ledger.settle(newest.run_id, "x", "done", finished_at=instant)
+    week = read_week(jobs)
+    assert [one.state for one in week.runs] == ["superseded"] * 4 + ["late"]
+    assert week.exceptions == week.runs
+    with WorkLedger() as ledger, ledger._engine.begin() as connection:
+        connection.execute(STEPS.delete().where(STEPS.c.run_id == newest.run_id))
+        connection.execute(RUNS.delete().where(RUNS.c.run_id == newest.run_id))
+    monkeypatch.setenv("SIGNALROOM_NOW", (noon + timedelta(minutes=5)).isoformat())
+    assert [one.state for one in read_week(jobs).exceptions][-1] == "missing"
+    said = ask({**warehouse.environment, "SIGNALROOM_NOW": noon.isoformat()}, "status", "--week")
+    assert said.exit_code == 0

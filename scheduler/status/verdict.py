@@ -1,0 +1,124 @@
+"""The verdict: whether anyone has to do something now, in one line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from scheduler.status.status import Status
+from scheduler.status.text import clock_time, span, when
+from signalroom import run_database
+from signalroom.clients import active_clients
+from signalroom.errors import SignalRoomError
+from signalroom.settings import variable
+from signalroom.tables import OUTBOX
+
+Level = Literal["good", "warning", "bad"]
+# channel -> what it needs; the channels' own modules load their vendors' libraries
+CHANNELS = {
+    "slack": ("SLACK_BOT_TOKEN", "SLACK_CHANNEL_ID"),
+    "email": ("RESEND_API_KEY", "RESEND_FROM_EMAIL", "RESEND_TO_EMAILS"),
+    "sms": (
+        "TWILIO_ACCOUNT_SID",
+        "TWILIO_AUTH_TOKEN",
+        "TWILIO_FROM_NUMBER",
+        "TWILIO_TO_NUMBERS",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`line` in words; `problems` are the parts of it that need someone."""
+
+    level: Level
+    line: str
+    problems: tuple[str, ...] = ()
+
+
+def verdict(status: Status) -> Verdict:
+    """The worst first: nothing configured, no scheduler, late, failed; else when what is next."""
+    bad = list(_bad(status))
+    if bad:
+        return Verdict("bad", f"Needs attention ({len(bad)}): {bad[0]}", tuple(bad))
+    mild = list(_mild(status))
+    level: Level = "warning" if mild else "good"
+    said = mild or ["All good."]
+    return Verdict(level, " ".join([*said, *_sent(), *_next(status)]), tuple(mild))
+
+
+def channels() -> list[str]:
+    """The channels that some active client can be reached by."""
+    return [
+        name
+        for name, names in CHANNELS.items()
+        if any(all(variable(one, client.id) for one in names) for client in active_clients())
+    ]
+
+
+def _bad(status: Status) -> list[str]:
+    found = []
+    if not status.is_ledger_read:
+        found.append("run database unavailable.")
+    elif status.beat is None:
+        found.append("scheduler never started: `signalroom scheduler`.")
+    elif not status.is_alive:
+        ago = span(status.instant - status.beat.at)
+        found.append(f"no heartbeat for {ago}: start `signalroom scheduler`.")
+    if status.freshness and not any(one.state == "on" for one in status.freshness.sources):
+        found.append("no source is configured: `signalroom doctor`.")
+    found += [f"{one.title}." for one in status.incidents or () if one.severity == "critical"]
+    found += [f"{run.run_id} is overdue since {when(run.started_at)}." for run in status.overdue]
+    found += [f"{source} is late." for source in status.late_sources]
+    found += [f"the newest run of {run.job} failed." for run in status.failed]
+    return found
+
+
+def _mild(status: Status) -> list[str]:
+    found = []
+    if not channels():
+        found.append("Reports stay in the outbox: no channel is set.")
+    open_ones = [one for one in status.incidents or () if one.severity != "critical"]
+    if open_ones:
+        noun = "1 open alert" if len(open_ones) == 1 else f"{len(open_ones)} open alerts"
+        found.append(f"{noun}: {open_ones[0].title}.")
+    if status.unreadable:
+        found.append(f"Not everything can be read: {status.unreadable[0]}")
+    return found
+
+
+def _sent() -> list[str]:
+    last = last_sent()
+    if last is None:
+        return []
+    day, at = last
+    return [f"Reports for {day:%b %-d} sent at {clock_time(at)}."]
+
+
+def last_sent() -> tuple[date, datetime] | None:
+    """The newest day whose daily reports were delivered, and when the last of them was."""
+    query = (
+        sa.select(OUTBOX.c.period, sa.func.max(OUTBOX.c.sent_at, type_=OUTBOX.c.sent_at.type))
+        .where(OUTBOX.c.report.like("daily%"), OUTBOX.c.status == "sent")
+        .group_by(OUTBOX.c.period)
+        .order_by(OUTBOX.c.period.desc())
+        .limit(1)
+    )
+    try:
+        with run_database.reading_engine().connect() as connection:
+            row = connection.execute(query).first()
+    except (SignalRoomError, SQLAlchemyError):
+        return None
+    return (row[0], row[1]) if row else None
+
+
+def _next(status: Status) -> list[str]:
+    coming = [(one.next_at, one.job.name) for one in status.jobs if one.next_at]
+    if not coming:
+        return []
+    at, name = min(coming)
+    return [f"Next: {name} {when(at)}."]
