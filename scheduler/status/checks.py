@@ -1,22 +1,30 @@
-"""The watch: what looks wrong in the warehouse becomes an incident, and ends when it looks right.
+"""Checks after each build: what looks wrong becomes an incident, and is resolved when it is right.
 
-Called after each build. A source that is late, rows in dead letters, tests that warn, spend that
-nobody is paid for: none of them stops anything, and each waits for somebody.
+A source that is late, open dead letters, tests that warn, unmapped spend: none of them stops
+anything, and each needs someone.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
 from reports.alerts import findings as troubles
-from reports.alerts.incidents import Trouble, open_incidents, report_trouble, settle_trouble
+from reports.alerts.incidents import (
+    ALL_CLIENTS,
+    Trouble,
+    open_incidents,
+    report_trouble,
+    settle_trouble,
+)
 from scheduler.schedule import read_schedule
 from scheduler.status import freshness
 from signalroom import clock, warehouse
 from signalroom.clients import active_clients
 from signalroom.errors import WarehouseError
 
+log = logging.getLogger("scheduler")
 SPEND_DAYS = 3  # spend of older days was told when it was new
 KINDS = frozenset({"source_late", "dead_letters", "build_warned", "unmapped_spend"})
 SPEND = """
@@ -28,14 +36,31 @@ order by 1, 2, 3
 """
 
 
-def check(warnings: Sequence[str]) -> list[Trouble]:
-    """Report what looks wrong and settle what no longer does; `warnings` are those of the build.
+def check(warnings: Sequence[str], is_whole: bool = True) -> list[Trouble]:
+    """Report what looks wrong and resolve what no longer does; `warnings` are those of the build.
 
-    Returns what looks wrong. Raises SignalRoomError when the warehouse or the state is away.
+    Only what was read can resolve: a query that fails, a client that this process does not work
+    for, or a build of a part (`is_whole` false) leaves what is open as it is. Returns what looks
+    wrong. Raises SignalRoomError when the warehouse or the run database is away.
     """
-    found = [*_freshness(), *_spend()]
+    wanted = {client.id for client in active_clients()}
+    found: list[Trouble] = []
+    read: set[str] = set()
+    failure: WarehouseError | None = None
+    try:
+        found += _freshness()
+        read |= {"source_late", "dead_letters"}
+    except WarehouseError as error:
+        failure = error
+    try:
+        found += _spend(wanted)
+        read.add("unmapped_spend")
+    except WarehouseError as error:
+        log.info("unmapped spend is not checked: %s", error)  # no mart yet, as the build says
     if warnings:
         found.append(troubles.build_warned(warnings))
+    if is_whole:
+        read.add("build_warned")
     known = {
         (one.kind, one.client_id, one.subject): one for one in open_incidents() if one.kind in KINDS
     }
@@ -45,7 +70,10 @@ def check(warnings: Sequence[str]) -> list[Trouble]:
         if before is None or (before.title, before.detail) != (trouble.title, trouble.detail):
             report_trouble(trouble)
     for gone in known:
-        settle_trouble(*gone)
+        if gone[0] in read and gone[1] in wanted | {ALL_CLIENTS}:
+            settle_trouble(*gone)
+    if failure:
+        raise failure
     return found
 
 
@@ -55,19 +83,16 @@ def _freshness() -> list[Trouble]:
     late = (
         troubles.source_late(one.client_id, one.source, one.as_of, one.due_at)
         for one in found.sources
+        if one.is_late
     )
     letters = [troubles.dead_letters(one.client_id, one.source, one.count) for one in found.letters]
     return [*(one for one in late if one is not None), *letters]
 
 
-def _spend() -> list[Trouble]:
-    """Unmapped spend of the last days, the newest day of each source."""
+def _spend(wanted: set[str]) -> list[Trouble]:
+    """Unmapped spend of the last days, the newest day of each source; WarehouseError: not read."""
     since = clock.today() - timedelta(days=SPEND_DAYS)
-    try:
-        rows = warehouse.read(SPEND, {"since": since})
-    except WarehouseError:
-        return []  # no mart yet: the build says so itself
-    wanted = {client.id for client in active_clients()}
+    rows = warehouse.read(SPEND, {"since": since})
     newest = {
         (row["_client_id"], row["source_name"]): row for row in rows if row["_client_id"] in wanted
     }

@@ -52,7 +52,7 @@ def build_marts(progress: Progress, arguments: Sequence[str] = ()) -> BuildStepR
     else:
         step.finish(said)
     try:
-        checks.check(built.warnings)
+        checks.check(built.warnings, is_whole=not arguments)
     except SignalRoomError as error:
         progress.note(f"could not save warnings: {error}")
     return BuildStepResult(built=built, failures=built.failures)

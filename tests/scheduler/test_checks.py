@@ -11,7 +11,7 @@ import pytest
 
 from reports.alerts import findings as troubles
 from reports.alerts.incidents import open_incidents
-from scheduler.status import checks as watch
+from scheduler.status import checks
 from tests.support.warehouse import Warehouse, empty_warehouse
 
 NOW = "2026-11-19T09:30:00-05:00"
@@ -34,7 +34,7 @@ def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehou
 
 
 def look(*warnings: str) -> dict[tuple[str, str, str], str]:
-    watch.check(warnings)
+    checks.check(warnings)
     return {(one.kind, one.client_id, one.subject): one.title for one in open_incidents()}
 
 
@@ -70,6 +70,30 @@ def test_each_finding_comes_with_its_cause_and_goes_with_it(watched: Warehouse) 
     )
     watched.execute("update ops.loads set as_of = '2026-11-19 14:05:00+00'")
     watched.execute("update ops.dead_letters set resolved_at = '2026-11-19 14:05:00+00'")
+    watched.execute("delete from marts.unmapped_spend")
+    assert look() == {}
+
+
+def test_only_what_was_read_can_resolve(
+    watched: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mart that cannot be read, a process for one client, a build of a part resolve nothing."""
+    watched.execute(TABLES)
+    watched.execute(
+        "insert into marts.unmapped_spend values ('713', '2026-11-18', 'New Source', 20),"
+        " ('cti', '2026-11-18', 'New Source', 20)"
+    )
+    watched.execute("insert into ops.dead_letters values ('cti', 's3_exports', null)")
+    found = look("dbt test not_null_x (m.yml) warns")
+    assert len(found) == 4
+    watched.execute("alter table marts.unmapped_spend rename to aside")
+    checks.check([], is_whole=False)
+    monkeypatch.setenv("SIGNALROOM_CLIENTS", "713")
+    watched.execute("update ops.dead_letters set resolved_at = '2026-11-19 14:05:00+00'")
+    checks.check([], is_whole=False)
+    assert {(one.kind, one.client_id, one.subject) for one in open_incidents()} == found.keys()
+    monkeypatch.delenv("SIGNALROOM_CLIENTS")
+    watched.execute("alter table marts.aside rename to unmapped_spend")
     watched.execute("delete from marts.unmapped_spend")
     assert look() == {}
 
