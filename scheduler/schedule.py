@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 import yaml
 from apscheduler.triggers.cron import CronTrigger
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from ingest.registry import NAMES
 from reports import registry
@@ -18,13 +28,9 @@ from signalroom import clock
 from signalroom.errors import ConfigurationError
 
 FILE = Path(__file__).with_name("schedule.yml")
-CHANNELS = ("slack", "email", "sms")
-POLICIES = ("latest", "all", "skip")
-KEYS = {
-    "cron", "sources", "days", "reports", "limit", "catch_up", "within", "notify"
-}  # fmt: skip
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 CatchUp = Literal["latest", "all", "skip"]
+Channel = Literal["slack", "email", "sms"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,95 @@ class Job:
         return CronTrigger.from_crontab(self.cron, timezone=clock.zone())
 
 
+def _once(names: list[str]) -> list[str]:
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{name!r} is there twice")
+    return names
+
+
+def _known_source(name: str) -> str:
+    if name not in NAMES:
+        raise ValueError(f"{name!r} is unknown; there are {', '.join(NAMES)}")
+    return name
+
+
+def _known_report(name: str) -> str:
+    known = registry.definitions() | registry.reports()
+    by_calendar = [one for one, report in known.items() if report.period != "event"]
+    if name not in by_calendar:
+        raise ValueError(f"{name!r} is unknown; there are {', '.join(by_calendar)}")
+    return name
+
+
+Sources = Annotated[list[Annotated[str, AfterValidator(_known_source)]], AfterValidator(_once)]
+Reports = Annotated[list[Annotated[str, AfterValidator(_known_report)]], AfterValidator(_once)]
+Channels = Annotated[list[Channel], AfterValidator(_once)]
+
+
+class _Notify(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    success: Channels = []
+    failure: Channels = []
+
+
+class _Entry(BaseModel):
+    """A job as schedule.yml writes it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cron: str
+    sources: Sources = []
+    days: StrictInt | None = Field(default=None, ge=0)
+    reports: Reports = []
+    limit: StrictInt = Field(ge=1)
+    catch_up: CatchUp = "latest"
+    within: timedelta = timedelta(hours=24)
+    notify: _Notify = _Notify()
+
+    @field_validator("sources", "reports", "notify", mode="before")
+    @classmethod
+    def _may_be_blank(cls, value: Any, info: Any) -> Any:
+        return value if value is not None else ({} if info.field_name == "notify" else [])
+
+    @field_validator("cron")
+    @classmethod
+    def _crontab(cls, text: str) -> str:
+        if re.search(r"\d", text.split()[-1] if text.split() else ""):
+            raise ValueError(f"{text!r}: write weekdays as names (mon, sun), not as numbers")
+        CronTrigger.from_crontab(text, timezone=clock.zone())
+        return text
+
+    @field_validator("within", mode="before")
+    @classmethod
+    def _duration(cls, value: Any) -> timedelta:
+        found = re.fullmatch(r"(\d+)([mhd])", str(value))
+        if not found:
+            raise ValueError(f"{value!r} is not a duration; write it as 45m, 24h or 6d")
+        return timedelta(**{UNITS[found[2]]: int(found[1])})
+
+    @model_validator(mode="after")
+    def _has_work(self) -> _Entry:
+        if not self.sources and not self.reports:
+            raise ValueError("it has neither sources nor reports")
+        return self
+
+    def job(self, name: str) -> Job:
+        return Job(
+            name=name,
+            cron=self.cron,
+            sources=tuple(self.sources),
+            days=self.days,
+            reports=tuple(registry.expand(tuple(self.reports))),
+            limit=self.limit,
+            catch_up=self.catch_up,
+            within=self.within,
+            on_success=tuple(self.notify.success),
+            on_failure=tuple(self.notify.failure),
+        )
+
+
 class _UniqueKeys(yaml.SafeLoader):
     """A job written twice would lose its first half without a word."""
 
@@ -67,7 +162,7 @@ _UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _map
 
 
 def read_schedule(path: Path = FILE) -> list[Job]:
-    """All jobs; ConfigurationError names the file, the job and the mistake."""
+    """All jobs; ConfigurationError names the file, the job, the key and the mistake."""
     entries = _read(path, "jobs")
     if not isinstance(entries, dict) or not entries:
         raise ConfigurationError(f"{path.name}: there is no job under `jobs:`.")
@@ -95,79 +190,37 @@ def _read(path: Path, key: str) -> Any:
 
 def _job(file: str, name: str, entry: Any) -> Job:
     where = f"{file}, job {name}"
-    try:
-        return _checked(name, entry)
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        missing = isinstance(error, KeyError)
-        reason = f"{error.args[0]!r} is missing" if missing else str(error).rstrip(".")
-        raise ConfigurationError(f"{where}: {reason}.") from None
-
-
-def _checked(name: str, entry: Any) -> Job:
-    """The job; ValueError, TypeError or KeyError say what is wrong with it."""
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise ValueError("a job's name has lower-case letters, digits and _ only")
-    if not isinstance(entry, dict):
-        raise TypeError("it has no entries")
-    for key in set(entry) - KEYS:
-        raise ValueError(f"{key!r} is unknown; use {', '.join(sorted(KEYS))}")
-    notify = entry.get("notify") or {}
-    if not isinstance(notify, dict) or set(notify) - {"success", "failure"}:
-        raise ValueError("notify has success and failure, each a list of channels")
-    job = Job(
-        name=name,
-        cron=str(entry["cron"]),
-        sources=_names(entry, "sources", NAMES),
-        days=_number(entry, "days", 0) if entry.get("days") is not None else None,
-        reports=tuple(registry.expand(_names(entry, "reports", _by_calendar()))),
-        limit=_number(entry, "limit", 1),
-        catch_up=cast("CatchUp", entry.get("catch_up", "latest")),
-        within=_duration(str(entry.get("within", "24h"))),
-        on_success=_names(notify, "success", CHANNELS),
-        on_failure=_names(notify, "failure", CHANNELS),
-    )
-    if job.catch_up not in POLICIES:
-        raise ValueError(f"catch_up is {job.catch_up!r}; use {', '.join(POLICIES)}")
-    if not job.sources and not job.reports:
-        raise ValueError("it has neither sources nor reports")
-    if re.search(r"\d", job.cron.split()[-1]):
-        raise ValueError(f"cron {job.cron!r}: write weekdays as names (mon, sun), not as numbers")
-    job.trigger()
-    return job
+        raise ConfigurationError(
+            f"{where}: a job's name has lower-case letters, digits and _ only."
+        )
+    try:
+        return _Entry.model_validate(entry).job(name)
+    except ValidationError as error:
+        raise ConfigurationError("; ".join(_mistakes(where, error)) + ".") from None
 
 
-def _by_calendar() -> tuple[str, ...]:
-    """The reports that a schedule may send, `daily` for all brands; the others follow events."""
-    known = registry.definitions() | registry.reports()
-    return tuple(name for name, report in known.items() if report.period != "event")
-
-
-def _names(
-    entry: Mapping[str, Any], key: str, known: Mapping[str, object] | tuple[str, ...]
-) -> tuple[str, ...]:
-    names = entry.get(key) or []
-    if not isinstance(names, list):
-        raise TypeError(f"{key} is {names!r}; write a list: [{names}]")
-    for name in names:
-        if name not in known:
-            raise ValueError(f"{key}: {name!r} is unknown; there are {', '.join(known)}")
-        if names.count(name) > 1:
-            raise ValueError(f"{key}: {name!r} is there twice")
-    return tuple(names)
-
-
-def _number(entry: Mapping[str, Any], key: str, least: int) -> int:
-    value = entry[key]
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{key} is {value!r}; use a whole number from {least} on")
-    return value
-
-
-def _duration(text: str) -> timedelta:
-    found = re.fullmatch(r"(\d+)([mhd])", text)
-    if not found:
-        raise ValueError(f"within is {text!r}; write it as 45m, 24h or 6d")
-    return timedelta(**{UNITS[found[2]]: int(found[1])})
+def _mistakes(where: str, error: ValidationError) -> Iterator[str]:
+    """Each mistake with its key, in the words of people who edit the file."""
+    for one in error.errors():
+        key = ".".join(str(part) for part in one["loc"] if isinstance(part, str))
+        at = f"{where}, {key}" if key else where
+        kind = one["type"]
+        said = str(one["msg"]).removeprefix("Value error, ")
+        if kind == "missing":
+            said = "it is missing"
+        elif kind == "extra_forbidden":
+            said = f"it is unknown; use {', '.join(_Entry.model_fields)}"
+        elif kind == "list_type":
+            said = f"it is {one['input']!r}; write a list: [{one['input']}]"
+        elif kind == "literal_error":
+            said = f"it is {one['input']!r}; use {one['ctx']['expected']}"
+        elif kind in ("int_type", "greater_than_equal"):
+            least = one.get("ctx", {}).get("ge", 0)
+            said = f"it is {one['input']!r}; use a whole number from {least} on"
+        elif kind == "model_type":
+            said = "it has no entries"
+        yield f"{at}: {said}"
 
 
 # No job rests longer than from one Sunday to the next.
