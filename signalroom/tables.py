@@ -121,6 +121,16 @@ BEATS = sa.Table(
     _instant("started_at"),
 )
 
+PAUSED_JOBS = sa.Table(
+    "paused_jobs",
+    METADATA,
+    sa.Column("job", sa.Text, primary_key=True),
+    _instant("since"),
+    sa.Column("until", Instant),  # when the pause ends by itself
+    sa.Column("reason", sa.Text),
+    _for_all_clients(),
+)
+
 OUTBOX = sa.Table(
     "outbox",
     METADATA,

@@ -1,0 +1,151 @@
+"""`ops.sources`: which source is on for which client, as a recorded fact.
+
+A source is on from the first pull that finds its variables set, whatever the vendor answers, until
+a person pauses it. What the environment of some process happens to hold changes nothing: a missing
+key of a source that is on is a fault. Only a pull (`record_on`) and a person (`pause`, `resume`)
+write here; a pair of client and source without a row is off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from signalroom import clock
+from signalroom.errors import ConfigurationError
+from signalroom.migrations import prepare_warehouse
+from signalroom.settings import target
+from signalroom.warehouse import Execute, duckdb_path, transaction
+
+PAIR = "_client_id = :client_id and source = :source"
+IS_THERE = (
+    "select 1 as there from information_schema.tables"
+    " where table_schema = 'ops' and table_name = 'sources'"
+)
+
+
+@dataclass(frozen=True)
+class SourceState:
+    """One source of one client: `state` is on, off or paused, `since` an instant (UTC).
+
+    A pause ends by itself at `until`, where that is set; from then on the state is on.
+    """
+
+    client_id: str
+    source: str
+    state: str
+    since: datetime
+    until: datetime | None = None
+    reason: str | None = None
+
+    def pause_text(self) -> str:
+        """A pause in a few words: "paused since 2026-11-19 until 2026-11-21: key is renewed"."""
+        text = f"paused since {clock.local_date(self.since)}"
+        if self.until:
+            text += f" until {self.until.astimezone(clock.zone()):%Y-%m-%d %H:%M}"
+        return f"{text}: {self.reason}" if self.reason else text
+
+
+States = Mapping[tuple[str, str], SourceState]  # by client and source
+
+
+def read_states() -> States:
+    """Every recorded state; none where no warehouse is. Nothing is created or changed.
+
+    Raises WarehouseError when the warehouse is away or another process writes to it.
+    """
+    if target() == "duckdb" and not duckdb_path().exists():
+        return {}
+    with transaction() as execute:
+        return states_from(execute) if execute(IS_THERE) else {}
+
+
+def states_from(execute: Execute) -> States:
+    """The same over a transaction that is open already, in which `ops.sources` exists."""
+    now = clock.now()
+    found = {}
+    for row in execute("select _client_id, source, state, since, until, reason from ops.sources"):
+        one = SourceState(*row.values())
+        if one.state == "paused" and one.until and one.until <= now:
+            one = SourceState(one.client_id, one.source, "on", one.until)
+        found[one.client_id, one.source] = one
+    return found
+
+
+def record_on(pairs: Iterable[tuple[str, str]]) -> None:
+    """A pull begins for these clients and sources, whose variables are set; for pulls only.
+
+    A pause that has ended is cleared; one that lasts stays.
+    """
+    wanted = list(pairs)
+    if not wanted:
+        return
+    prepare_warehouse()
+    now = clock.now()
+    with transaction() as execute:
+        for client_id, source in wanted:
+            values = {"client_id": client_id, "source": source, "now": now}
+            execute(
+                "insert into ops.sources (_client_id, source, state, since)"
+                " values (:client_id, :source, 'on', :now) on conflict do nothing",
+                values,
+            )
+            execute(
+                "update ops.sources set state = 'on', since = coalesce(until, :now), until = null,"
+                f" reason = null where {PAIR}"
+                " and (state = 'off' or (state = 'paused' and until <= :now))",
+                values,
+            )
+
+
+def pause(
+    source: str, client_ids: Iterable[str], until: datetime | None = None, reason: str | None = None
+) -> list[str]:
+    """Pause a source for those of the clients that have it on (or paused already); who they are.
+
+    Nobody waits for a paused source and no pull requests it. Raises ConfigurationError where none
+    of the clients has it.
+    """
+    chosen = set(client_ids)
+    prepare_warehouse()
+    with transaction() as execute:
+        known = states_from(execute)
+        paused = sorted(client for client in chosen if (client, source) in known)
+        if not paused:
+            raise ConfigurationError(
+                f"{source} was never on for {' or '.join(sorted(chosen))}: there is nothing to "
+                "pause. A source is on from its first pull."
+            )
+        for client_id in paused:
+            execute(
+                "update ops.sources set state = 'paused', since = :now, until = :until,"
+                f" reason = :reason where {PAIR}",
+                {
+                    "client_id": client_id,
+                    "source": source,
+                    "now": clock.now(),
+                    "until": until,
+                    "reason": reason,
+                },
+            )
+    return paused
+
+
+def resume(source: str, client_ids: Iterable[str]) -> list[str]:
+    """End the pause of a source for those of the clients that have one; who they are."""
+    prepare_warehouse()
+    with transaction() as execute:
+        known = states_from(execute)
+        resumed = sorted(
+            client
+            for client in set(client_ids)
+            if (client, source) in known and known[client, source].state == "paused"
+        )
+        for client_id in resumed:
+            execute(
+                "update ops.sources set state = 'on', since = :now, until = null, reason = null"
+                f" where {PAIR}",
+                {"client_id": client_id, "source": source, "now": clock.now()},
+            )
+    return resumed
