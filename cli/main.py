@@ -28,6 +28,8 @@ COMMANDS = {
     "scheduler": "The resident process: the main job by itself, on schedule.",
     "schedule": "What is due in the next 24 hours.",
     "trigger": "Run a job of the schedule now.",
+    "pause": "Pause a job or a source: nothing runs it, nobody waits for it.",
+    "resume": "End a pause.",
     "doctor": "Check configuration, connections and client data; name each repair.",
     "sandbox": "The simulated agency: local servers that behave like every vendor.",
 }

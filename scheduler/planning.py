@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from scheduler.runs.model import COMMAND, SUPERSEDED, Run, Step
@@ -149,11 +149,14 @@ def record_due(
     A job that the ledger does not know yet begins now: its past is nobody's concern.
     """
     until = ledger.recorded_until([job.name for job in jobs], now, owner)
+    paused = ledger.paused_jobs(now)
     found = 0
     for job in jobs:
         if until[job.name] > now + PUNCTUAL:
             until[job.name] = _right_the_clock(ledger, job, until[job.name], now)
         turns = due(job, until[job.name], now)
+        if job.name in paused:
+            turns = [replace(turn, skipped=paused[job.name].text()) for turn in turns]
         for turn in turns:
             if ledger.record(scheduled(turn, instant)):
                 found += 1

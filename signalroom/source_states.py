@@ -11,14 +11,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from signalroom import clock
 from signalroom.errors import ConfigurationError
 from signalroom.migrations import prepare_warehouse
 from signalroom.settings import target
-from signalroom.warehouse import Execute, duckdb_path, transaction
+from signalroom.warehouse import Execute, duckdb_path, read, transaction
 
-PAIR = "_client_id = :client_id and source = :source"
+SELECT = "select _client_id, source, state, since, until, reason from ops.sources"
+CHANGE = (
+    "update ops.sources set state = :state, since = :since, until = :until, reason = :reason"
+    " where _client_id = :client_id and source = :source"
+)
+INSERT = (
+    "insert into ops.sources (_client_id, source, state, since)"
+    " values (:client_id, :source, 'on', :since)"
+)
 IS_THERE = (
     "select 1 as there from information_schema.tables"
     " where table_schema = 'ops' and table_name = 'sources'"
@@ -50,22 +59,24 @@ class SourceState:
 States = Mapping[tuple[str, str], SourceState]  # by client and source
 
 
-def read_states() -> States:
+def read_states(wait_s: float | None = None) -> States:
     """Every recorded state; none where no warehouse is. Nothing is created or changed.
+
+    `wait_s` is how long to wait for a process that has the DuckDB file, if not as usual.
 
     Raises WarehouseError when the warehouse is away or another process writes to it.
     """
     if target() == "duckdb" and not duckdb_path().exists():
         return {}
-    with transaction() as execute:
-        return states_from(execute) if execute(IS_THERE) else {}
+    if not read(IS_THERE, within="information_schema", wait_s=wait_s):
+        return {}
+    return _states(read(SELECT, within="ops", wait_s=wait_s))
 
 
-def states_from(execute: Execute) -> States:
-    """The same over a transaction that is open already, in which `ops.sources` exists."""
+def _states(rows: Iterable[Mapping[str, Any]]) -> States:
     now = clock.now()
     found = {}
-    for row in execute("select _client_id, source, state, since, until, reason from ops.sources"):
+    for row in rows:
         one = SourceState(*row.values())
         if one.state == "paused" and one.until and one.until <= now:
             one = SourceState(one.client_id, one.source, "on", one.until)
@@ -84,19 +95,16 @@ def record_on(pairs: Iterable[tuple[str, str]]) -> None:
     prepare_warehouse()
     now = clock.now()
     with transaction() as execute:
+        recorded = {(row["_client_id"], row["source"]): row["state"] for row in execute(SELECT)}
+        states = _states(execute(SELECT))
         for client_id, source in wanted:
-            values = {"client_id": client_id, "source": source, "now": now}
-            execute(
-                "insert into ops.sources (_client_id, source, state, since)"
-                " values (:client_id, :source, 'on', :now) on conflict do nothing",
-                values,
-            )
-            execute(
-                "update ops.sources set state = 'on', since = coalesce(until, :now), until = null,"
-                f" reason = null where {PAIR}"
-                " and (state = 'off' or (state = 'paused' and until <= :now))",
-                values,
-            )
+            pair = (client_id, source)
+            if pair not in recorded:
+                values = {"client_id": client_id, "source": source, "since": now}
+                execute(f"{INSERT} on conflict do nothing", values)
+            elif recorded[pair] != "on" and states[pair].state != "paused":
+                since = now if recorded[pair] == "off" else states[pair].since
+                _change(execute, SourceState(client_id, source, "on", since))
 
 
 def pause(
@@ -110,7 +118,7 @@ def pause(
     chosen = set(client_ids)
     prepare_warehouse()
     with transaction() as execute:
-        known = states_from(execute)
+        known = _states(execute(SELECT))
         paused = sorted(client for client in chosen if (client, source) in known)
         if not paused:
             raise ConfigurationError(
@@ -118,17 +126,7 @@ def pause(
                 "pause. A source is on from its first pull."
             )
         for client_id in paused:
-            execute(
-                "update ops.sources set state = 'paused', since = :now, until = :until,"
-                f" reason = :reason where {PAIR}",
-                {
-                    "client_id": client_id,
-                    "source": source,
-                    "now": clock.now(),
-                    "until": until,
-                    "reason": reason,
-                },
-            )
+            _change(execute, SourceState(client_id, source, "paused", clock.now(), until, reason))
     return paused
 
 
@@ -136,16 +134,16 @@ def resume(source: str, client_ids: Iterable[str]) -> list[str]:
     """End the pause of a source for those of the clients that have one; who they are."""
     prepare_warehouse()
     with transaction() as execute:
-        known = states_from(execute)
+        known = _states(execute(SELECT))
         resumed = sorted(
             client
             for client in set(client_ids)
             if (client, source) in known and known[client, source].state == "paused"
         )
         for client_id in resumed:
-            execute(
-                "update ops.sources set state = 'on', since = :now, until = null, reason = null"
-                f" where {PAIR}",
-                {"client_id": client_id, "source": source, "now": clock.now()},
-            )
+            _change(execute, SourceState(client_id, source, "on", clock.now()))
     return resumed
+
+
+def _change(execute: Execute, new: SourceState) -> None:
+    execute(CHANGE, vars(new))

@@ -169,6 +169,7 @@ def read(
     params: Mapping[str, object] | None = None,
     within: str = "marts",
     client_id: str | None = None,
+    wait_s: float | None = None,
 ) -> list[Row]:
     """Rows of a query over the tables of one schema, in one short read-only transaction.
 
@@ -179,14 +180,16 @@ def read(
     """
     statement, values = bind(sql, params or {})
     if target() == "duckdb":
-        return _read_duckdb(statement, values, schema(within))
+        return _read_duckdb(statement, values, schema(within), wait_s)
     return _read_postgres(statement, values, schema(within), client_id)
 
 
-def _read_duckdb(statement: str, values: Sequence[object], within: str) -> list[Row]:
+def _read_duckdb(
+    statement: str, values: Sequence[object], within: str, wait_s: float | None
+) -> list[Row]:
     import duckdb
 
-    with duckdb_connection(read_only=True) as connection:
+    with duckdb_connection(read_only=True, wait_s=wait_s) as connection:
         try:
             connection.execute(f"set search_path = '{within}'")
             cursor = connection.execute(statement, values)

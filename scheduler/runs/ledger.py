@@ -12,9 +12,9 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 
-from scheduler.runs.model import OPEN_RUNS, Beat, Run, Step
+from scheduler.runs.model import OPEN_RUNS, Beat, Pause, Run, Step
 from signalroom.run_database import prepared_engine
-from signalroom.tables import BEATS, RUNS, STEPS
+from signalroom.tables import BEATS, PAUSED_JOBS, RUNS, STEPS
 
 BEAT = "scheduler"
 
@@ -71,6 +71,14 @@ class Ledger:
         """What is due, running or waiting, oldest first."""
         query = sa.select(RUNS).where(RUNS.c.status.in_(OPEN_RUNS))
         return self._runs(query.order_by(RUNS.c.scheduled_for, RUNS.c.created_at))
+
+    def paused_jobs(self, now: datetime) -> dict[str, Pause]:
+        """The jobs that a person paused, by name; a pause whose end has come is none."""
+        lasts = sa.or_(PAUSED_JOBS.c.until.is_(None), PAUSED_JOBS.c.until > now)
+        columns = (PAUSED_JOBS.c[name] for name in ("job", "since", "until", "reason"))
+        with self._engine.begin() as connection:
+            rows = connection.execute(sa.select(*columns).where(lasts)).mappings()
+            return {row["job"]: Pause(**row) for row in rows}
 
     def beat(self) -> Beat | None:
         """The scheduler's last sign of life."""

@@ -118,3 +118,20 @@ class Beat:
     owner: str
     pid: int
     started_at: datetime
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A job that a person paused (instants in UTC), until `until` or until it is resumed."""
+
+    job: str
+    since: datetime
+    until: datetime | None = None
+    reason: str | None = None
+
+    def text(self) -> str:
+        """Why its runs are skipped, in a few words."""
+        text = f"paused since {self.since:%Y-%m-%d %H:%M} UTC"
+        if self.until:
+            text += f" until {self.until:%Y-%m-%d %H:%M} UTC"
+        return f"{text}: {self.reason}" if self.reason else text

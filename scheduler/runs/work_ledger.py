@@ -17,9 +17,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from scheduler.runs.ledger import BEAT, Ledger
-from scheduler.runs.model import Run
+from scheduler.runs.model import Pause, Run
 from scheduler.runs.owner import connection_name
-from signalroom.tables import BEATS, RUNS, STEPS
+from signalroom.tables import BEATS, PAUSED_JOBS, RUNS, STEPS
 
 LEASE = timedelta(seconds=60)
 RENEW_EVERY = timedelta(seconds=20)
@@ -42,6 +42,18 @@ class WorkLedger(Ledger):
             if run.steps:
                 connection.execute(STEPS.insert(), [asdict(step) for step in run.steps])
         return True
+
+    def pause_job(self, pause: Pause) -> None:
+        """Pause a job, or change its pause: what comes due from now on is skipped."""
+        with self._engine.begin() as connection:
+            connection.execute(PAUSED_JOBS.delete().where(PAUSED_JOBS.c.job == pause.job))
+            connection.execute(PAUSED_JOBS.insert().values(asdict(pause)))
+
+    def resume_job(self, job: str) -> bool:
+        """End a job's pause; whether it had one."""
+        with self._engine.begin() as connection:
+            ended = PAUSED_JOBS.delete().where(PAUSED_JOBS.c.job == job)
+            return bool(connection.execute(ended).rowcount)
 
     def recorded_until(self, jobs: Iterable[str], now: datetime, owner: str) -> dict[str, datetime]:
         """Up to which instant each job's schedule is recorded; a new job is known from now on."""

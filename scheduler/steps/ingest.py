@@ -15,11 +15,14 @@ from ingest import registry
 from ingest.side_by_side import load_all
 from ingest.windows import explicit_window
 from scheduler.status import freshness
-from signalroom import clock
+from signalroom import clock, source_states
 from signalroom.clients import active_clients
-from signalroom.errors import DeferredError, SignalRoomError
+from signalroom.errors import ConfigurationError, DeferredError, SignalRoomError, WarehouseError
 from signalroom.logs import mask
+from signalroom.migrations import prepare_warehouse
 from signalroom.progress import Progress
+from signalroom.settings import target
+from signalroom.warehouse import duckdb_path
 
 if TYPE_CHECKING:
     from ingest.landing import Plan, Pull, Source
@@ -32,8 +35,8 @@ class PullResult:
     """What became of one source of one client.
 
     `rows` are counts by table, `changed` days and files that differ from what was known. `off`
-    names the variables that are not set: nothing was requested. `deferred_until` is an ISO instant
-    at which the vendor may be asked again.
+    names the variables that are not set, `paused` says since when: nothing was requested.
+    `deferred_until` is an ISO instant at which the vendor may be asked again.
     """
 
     source: str
@@ -46,6 +49,7 @@ class PullResult:
     error_class: str | None = None
     deferred_until: str | None = None
     off: tuple[str, ...] = ()
+    paused: str | None = None
 
     @property
     def is_loaded(self) -> bool:
@@ -62,7 +66,7 @@ class PullResult:
                 "changed": self.changed,
                 "rejected_rows": self.rejected_rows,
             }
-        for name in ("error_class", "deferred_until", "off"):
+        for name in ("error_class", "deferred_until", "off", "paused"):
             if getattr(self, name):
                 found[name] = getattr(self, name)
         return {**found, "failures": [mask(failure) for failure in self.failures]}
@@ -112,7 +116,11 @@ def ingest(
         heard(one)
 
     as_of = clock.now()  # before the first request
-    for pulled in load_all(list(_prepared(request, progress, add)), progress):
+    if target() == "postgres" or duckdb_path().exists():
+        prepare_warehouse()  # an older one does not have ops.sources yet
+    pulls = list(_prepared(request, source_states.read_states(), progress, add))
+    source_states.record_on((pull.client_id, source.name) for source, pull in pulls)
+    for pulled in load_all(pulls, progress):
         if pulled.loaded:
             freshness.record_pull(pulled.client_id, pulled.source, pulled.loaded.rows, as_of)
             add(
@@ -137,12 +145,19 @@ def plans(
     request: Request, progress: Progress, heard: Callable[[PullResult], None]
 ) -> Iterator[tuple[Source, Pull, Plan]]:
     """What `ingest` would do, as each source plans it; no vendor is asked."""
-    for source, pull in _prepared(request, progress, heard):
+    try:
+        states = source_states.read_states(wait_s=0)
+    except WarehouseError:  # another process writes to it, and a plan does not wait
+        states = {}
+    for source, pull in _prepared(request, states, progress, heard):
         yield source, pull, source.plan(pull)
 
 
 def _prepared(
-    request: Request, progress: Progress, heard: Callable[[PullResult], None]
+    request: Request,
+    states: source_states.States,
+    progress: Progress,
+    heard: Callable[[PullResult], None],
 ) -> Iterator[tuple[Source, Pull]]:
     """The pulls, one source and client after another; what is off or wrong goes to `heard`."""
     window = explicit_window(request.start, request.end) if request.start or request.end else None
@@ -150,12 +165,7 @@ def _prepared(
     for name in request.sources:
         source = registry.source(name)
         clients = [one for one in working_for if f"{name}:{one}" not in request.skip]
-        missing = {one: pulling.missing_variables(source, one) for one in clients}
-        for client, variables in missing.items():
-            if variables:
-                heard(PullResult(name, client, off=tuple(variables)))
-        _say_off(source, {client: found for client, found in missing.items() if found}, progress)
-        for client in (one for one in clients if not missing[one]):
+        for client in _with_variables(source, clients, states, progress, heard):
             try:
                 pulling.refuse_shared_accounts(source)
                 pull = pulling.make_pull(
@@ -170,6 +180,46 @@ def _prepared(
                 heard(_failed(name, client, error, [str(error)]))
             else:
                 yield source, pull
+
+
+def _with_variables(
+    source: Source,
+    clients: Sequence[str],
+    states: source_states.States,
+    progress: Progress,
+    heard: Callable[[PullResult], None],
+) -> Iterator[str]:
+    """The clients whose pull can begin.
+
+    A source without its variables is off for a client that never had it on, and a failure for one
+    that has; one that a person paused is not requested.
+    """
+    off: dict[str, list[str]] = {}
+    ready = []
+    for client in clients:
+        state = states.get((client, source.name))
+        missing = pulling.missing_variables(source, client)
+        if state and state.state == "paused":
+            progress.note(
+                f"{source.title} {client}: {state.pause_text()}. `signalroom resume {source.name} "
+                f"--client {client}` ends it."
+            )
+            heard(PullResult(source.name, client, paused=state.pause_text()))
+        elif missing and state and state.state == "on":
+            error = ConfigurationError(
+                f"{source.name} for client {client}: {', '.join(missing)} is not set, but the "
+                f"source has been on since {clock.local_date(state.since)}; nothing was loaded. "
+                f"Set it again, or `signalroom pause {source.name} --client {client}`."
+            )
+            progress.step(f"{source.title} {client}").fail(str(error))
+            heard(_failed(source.name, client, error, [str(error)]))
+        elif missing:
+            off[client] = missing
+            heard(PullResult(source.name, client, off=tuple(missing)))
+        else:
+            ready.append(client)
+    _say_off(source, off, progress)
+    yield from ready
 
 
 def _say_off(source: Source, missing: Mapping[str, Sequence[str]], progress: Progress) -> None:
@@ -224,6 +274,7 @@ def backfill(
     """Load a long range of one source in slices, newest first; a second call does what is left."""
     result = IngestResult()
     for source, pull, parts in _backfills(name, start, end, clients, progress):
+        source_states.record_on([(pull.client_id, name)])
         step = progress.step(f"{source.title} {pull.client_id}")
         rows = 0
         started = time.monotonic()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.planning import due, record_due
+from scheduler.runs.model import Pause
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job, read_schedule
 from signalroom import clock
@@ -106,3 +107,20 @@ def test_a_clock_that_was_ahead_for_a_moment_delays_nothing(
         record_due(ledger, [HOURLY], "x", at("2026-04-11", 3, 59), clock.instant())
         record_due(ledger, [HOURLY], "x", at("2026-04-11", 8), clock.instant())
         assert any(run.scheduled_for == at("2026-04-11", 8) for run in ledger.open_runs())
+
+
+def test_a_paused_job_is_skipped_until_its_pause_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNALROOM_HOME", str(tmp_path))
+    with WorkLedger() as ledger:
+        record_due(ledger, [HOURLY], "me:1:1", at("2026-11-19", 7, 59), at("2026-11-19", 7, 59))
+        ledger.pause_job(Pause("hourly", at("2026-11-19", 7, 59), at("2026-11-19", 9, 30), "moved"))
+        for hour in (8, 9, 10):
+            now = at("2026-11-19", hour, 1)
+            assert record_due(ledger, [HOURLY], "me:1:1", now, now) == 1
+        found = [(run.status, run.error) for run in reversed(ledger.recent())]
+        said = "paused since 2026-11-19 12:59 UTC until 2026-11-19 14:30 UTC: moved"
+        assert found == [("skipped", said), ("skipped", said), ("due", None)]
+        assert ledger.resume_job("hourly")
+        assert not ledger.resume_job("hourly")
