@@ -56,13 +56,14 @@ def replay(ids: tuple[str, ...], everything: bool) -> None:
     """Read their files again, ask again for their days; each row lands exactly once."""
     from cli.console import complain
     from ingest import dead_letters as kept
+    from ingest.pull import replay as pull_again
     from signalroom.errors import SignalRoomError
 
     if bool(ids) == everything:
         raise click.UsageError("Name the ids, or say --all.")
     letters = kept.waiting(ids)
     failures: list[str] = []
-    for done in kept.replay(letters):
+    for done in pull_again(letters):
         if isinstance(done, SignalRoomError):
             failures.append(str(done))
         else:

@@ -13,7 +13,8 @@ from cli import console as options
 from ingest.registry import NAMES
 
 if TYPE_CHECKING:
-    from ingest.landing import Plan, Pull, Source
+    from ingest.model import Plan, Pull
+    from ingest.registry import SourceSettings
     from scheduler.steps.ingest import PullResult
 
 
@@ -79,7 +80,7 @@ def ingest(
     sys.exit(1 if failures else 0)
 
 
-def _show_plan(source: Source, pull: Pull, plan: Plan, as_json: bool) -> None:
+def _show_plan(source: SourceSettings, pull: Pull, plan: Plan, as_json: bool) -> None:
     if as_json:
         found = {"source": source.name, "client": pull.client_id, **vars(plan)}
         click.echo(json.dumps({**found, "window": str(pull.window)}))

@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from ingest import loads as ledger
 from ingest import pull as pipeline
-from ingest.landing import Pull, Source, Window
+from ingest.model import Pull, Window
 from ingest.pull import Loaded
+from ingest.registry import SourceSettings
 from ingest.windows import slices
 from signalroom import clock
 from signalroom.errors import ConfigurationError
@@ -24,7 +25,7 @@ SCOPE = (
 )
 
 
-def left(source: Source, client_id: str, window: Window) -> list[Window]:
+def left(source: SourceSettings, client_id: str, window: Window) -> list[Window]:
     """The slices of a backfill that are still to be done, newest first."""
     if not source.daily:
         raise ConfigurationError(
@@ -44,7 +45,7 @@ def left(source: Source, client_id: str, window: Window) -> list[Window]:
     return parts[::-1]
 
 
-def run(source: Source, pull: Pull, parts: list[Window]) -> Iterator[Loaded]:
+def run(source: SourceSettings, pull: Pull, parts: list[Window]) -> Iterator[Loaded]:
     """Load the slices one after another; `pull.window` is the whole range.
 
     Each slice is marked when its rows are there. Once all are, the marks go: the same range can be
@@ -69,7 +70,7 @@ def run(source: Source, pull: Pull, parts: list[Window]) -> Iterator[Loaded]:
         execute(f"delete from ops.backfill_slices where {SCOPE}", scope)  # noqa: S608
 
 
-def _scope(source: Source, client_id: str, window: Window) -> dict[str, object]:
+def _scope(source: SourceSettings, client_id: str, window: Window) -> dict[str, object]:
     return {
         "client_id": client_id,
         "source": source.name,

@@ -8,9 +8,9 @@ from importlib import import_module
 import click
 
 from ingest import registry
-from ingest.http import RateLimit
-from ingest.landing import Source
+from ingest.registry import SourceSettings
 from signalroom.settings import window_days
+from signalroom.sources import declared
 
 INTRODUCTION = """# Sources
 
@@ -42,7 +42,7 @@ def _section(name: str) -> Iterator[str]:
     yield f"```\n{text}\n```\n"
     yield "| table | merge key | replaced together | days of a pull | on |"
     yield "|---|---|---|---|---|"
-    tables = (*source.resources, *source.optional)
+    tables = tuple(source.tables)
     for table in tables or ("one for each range",):
         key, together = REPLACED[_kind(source, table)]
         shown = f"`{name}.{table}`" if tables else table
@@ -52,22 +52,21 @@ def _section(name: str) -> Iterator[str]:
     yield f"\nNeeds {', '.join(f'`{variable}`' for variable in source.required)}. {_limit(name)}\n"
 
 
-def _kind(source: Source, table: str) -> str:
-    if table in source.daily or table in source.optional:
-        return "day"
-    return "file" if source.name == "s3_exports" else "whole"
+def _kind(source: SourceSettings, table: str) -> str:
+    return source.tables.get(table, "whole")
 
 
-def _days(source: Source) -> str:
+def _days(source: SourceSettings) -> str:
     recent, initial = window_days("recent", source.name), window_days("initial", source.name)
     return f"{recent}, the first time {initial}"
 
 
 def _limit(name: str) -> str:
-    limit = getattr(import_module(f"ingest.sources.{name}.settings"), "RATE_LIMIT", None)
-    if not isinstance(limit, RateLimit):
+    limit = getattr(declared(name), "RATE_LIMIT", None)
+    if limit is None:
         return "The vendor names no limit; a 429 is waited out."
-    return f"At most {limit.calls} requests in {limit.seconds:g} s."
+    calls, seconds = limit
+    return f"At most {calls} requests in {seconds:g} s."
 
 
 if __name__ == "__main__":

@@ -14,8 +14,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from ingest.landing import Pull, Row
-from ingest.privacy.rows import Protection
+from ingest.model import Pull, Row
 from ingest.values import TEXT_TYPE, count, money
 from signalroom.errors import AnswerError
 
@@ -163,6 +162,11 @@ class Shape:
     skipped: tuple[str, ...] = ()
 
     @property
+    def columns(self) -> Columns:
+        """The columns' types, for dlt."""
+        return {**CLIENT_COLUMN, **columns_of(self.known)}
+
+    @property
     def known(self) -> dict[str, Field]:
         """All columns by name."""
         documents = {name: Field(key, TEXT_TYPE) for name, key in self.documents.items()}
@@ -172,12 +176,11 @@ class Shape:
 class Entries:
     """Reads the entries of one table for one pull."""
 
-    def __init__(self, source: str, table: str, pull: Pull, shape: Shape) -> None:
-        self._where = f"{source} for client {pull.client_id}, {table}"
+    def __init__(self, table: str, pull: Pull, shape: Shape) -> None:
+        self._where = f"{pull}, {table}"
         self._client_id = pull.client_id
         self._shape = shape
         self._known = shape.known
-        self._protection = Protection(source, table, pull.client_id, shape.documents)
 
     def row(self, entry: object, **more: object) -> Row:
         """The row of one entry, with `more` columns; AnswerError where it cannot be read."""
@@ -193,14 +196,6 @@ class Entries:
             **unknown_fields(entry, self._known),
             **more,
         }
-
-    def finish(self, rows: Sequence[Row], more: Columns | None = None) -> tuple[list[Row], Columns]:
-        """The rows without personal data, and the types of their columns."""
-        kept = self._protection.rows(rows)
-        declared = self._protection.columns(
-            {**CLIENT_COLUMN, **(more or {}), **columns_of(self._known)}
-        )
-        return kept, {**declared, **text_columns(kept, declared)}
 
     def error(self, reason: str) -> AnswerError:
         """An answer that cannot be used, in one line."""

@@ -1,32 +1,42 @@
-"""Dead letters: rows and answers that could not be loaded, kept until mended or given up."""
+"""Dead letters: rows and answers that could not be loaded, kept until fixed or given up.
+
+A rejected row of a file has a line number. One letter without a line stands for an answer of a
+vendor: a table and a window of days. It is resolved by the next load of that table which covers
+the window, so that what is left open is what nobody has asked for again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from ingest import loads as ledger
-from ingest import pull as pipeline
-from ingest import registry, unusable
-from ingest.landing import Pull, Source
-from ingest.pull import Loaded
+from ingest.model import Failure, Pull, TableMetrics, Window
+from ingest.privacy.cards import hide
+from ingest.privacy.documents import Payload
 from signalroom import clock
-from signalroom.errors import ConfigurationError, SignalRoomError
-from signalroom.warehouse import transaction
+from signalroom.errors import AnswerError, ConfigurationError
+from signalroom.logs import mask
+from signalroom.warehouse import Execute, transaction
 
 COLUMNS = (
     "dead_letter_id, _client_id, source, table_name, partition_key, line_number, reason, payload,"
     " load_id, created_at"
 )
+LONGEST_PAYLOAD = 2_000  # characters; enough to see what is wrong
+SCOPE = "_client_id = :client_id and source = :source and table_name = :table_name"
+OPEN_ANSWERS = f"{SCOPE} and line_number is null and resolved_at is null"
 
 
 @dataclass(frozen=True)
 class Letter:
     """A rejected row of a file, or an answer that could not be used (without a line number).
 
-    `partition_key` is the file's name, or the days that were asked for; `payload` is redacted,
+    `partition_key` is the file's name, or the days that were requested; `payload` is redacted,
     `created_at` an instant in UTC.
     """
 
@@ -43,14 +53,14 @@ class Letter:
 
 
 def waiting(ids: Sequence[str] = ()) -> list[Letter]:
-    """The letters that nobody has resolved, newest first; ConfigurationError for an unknown id."""
+    """The letters that are open, newest first; ConfigurationError for an unknown id."""
     ledger.prepare()
     with transaction() as execute:
         rows = execute(
             f"select {COLUMNS} from ops.dead_letters where resolved_at is null"  # noqa: S608
             " order by created_at desc, partition_key, line_number"
         )
-    letters = [_letter(row) for row in rows]
+    letters = [Letter(client_id=row.pop("_client_id"), **row) for row in rows]
     if not ids:
         return letters
     unknown = sorted(set(ids) - {letter.dead_letter_id for letter in letters})
@@ -60,10 +70,6 @@ def waiting(ids: Sequence[str] = ()) -> list[Letter]:
             "shows those that are."
         )
     return [letter for letter in letters if letter.dead_letter_id in ids]
-
-
-def _letter(row: dict[str, Any]) -> Letter:
-    return Letter(client_id=row.pop("_client_id"), **row)
 
 
 def discard(letters: Sequence[Letter]) -> None:
@@ -77,50 +83,75 @@ def discard(letters: Sequence[Letter]) -> None:
             )
 
 
-def replay(letters: Sequence[Letter]) -> Iterator[Loaded | SignalRoomError]:
-    """Read the letters' files again, whole, and ask again for the days of unusable answers.
-
-    Rows that are still bad become new letters. Files and days are replaced as a whole, so a mended
-    row lands exactly once. A pull that fails again is given as its error; the others go on.
-    """
-    for source_name, client_id in sorted({(one.source, one.client_id) for one in letters}):
-        source = registry.source(source_name)
-        own = [one for one in letters if (one.source, one.client_id) == (source_name, client_id)]
-        files = [one for one in own if one.line_number is not None]
-        if files:
-            _forget_files(files)
-            yield _load(source, pipeline.make_pull(source, client_id))
-        answers = [one for one in own if one.line_number is None]
-        for part in sorted({one.partition_key for one in answers}):
-            tables = {one.table_name for one in answers if one.partition_key == part}
-            yield _load(
-                source,
-                pipeline.make_pull(
-                    source,
-                    client_id,
-                    window=unusable.window_of(part),
-                    resources=tuple(sorted(tables)),
-                ),
-            )
-
-
-def _forget_files(letters: Sequence[Letter]) -> None:
+def keep(pull: Pull, failures: Mapping[str, Failure]) -> None:
+    """Write down what the vendor answered, by table; an open letter of the same window goes."""
+    if not failures:
+        return
+    ledger.prepare()
     with transaction() as execute:
-        for letter in letters:
+        for table, failure in failures.items():
+            scope = _scope(pull, table)
             execute(
-                "delete from ops.file_ledger where _client_id = :client_id and source = :source"
-                " and table_name = :table_name and file_name = :file_name",
+                f"delete from ops.dead_letters where {OPEN_ANSWERS} and partition_key = :part",  # noqa: S608
+                {**scope, "part": str(pull.window)},
+            )
+            execute(
+                "insert into ops.dead_letters (dead_letter_id, _client_id, source, table_name,"
+                " partition_key, reason, payload, created_at) values"
+                " (:id, :client_id, :source, :table_name, :part, :reason, :payload, :now)",
                 {
-                    "client_id": letter.client_id,
-                    "source": letter.source,
-                    "table_name": letter.table_name,
-                    "file_name": letter.partition_key,
+                    **scope,
+                    "id": uuid.uuid4().hex[:12],
+                    "part": str(pull.window),
+                    "reason": mask(failure.message),
+                    "payload": failure.payload,
+                    "now": clock.instant(),
                 },
             )
 
 
-def _load(source: Source, pull: Pull) -> Loaded | SignalRoomError:
+def resolve(pull: Pull, tables: Mapping[str, TableMetrics], daily: Sequence[str]) -> None:
+    """Resolve the letters of tables that were now read; those of a list are about no days."""
+    with transaction() as execute:
+        for table, metrics in tables.items():
+            scope = _scope(pull, table)
+            covered = {total.day for total in metrics.totals}
+            for part in _open_parts(execute, scope):
+                window = window_of(part)
+                if table not in daily or {window.start, window.end} <= covered:
+                    execute(
+                        "update ops.dead_letters set resolved_at = :now, resolution = 'loaded'"  # noqa: S608
+                        f" where {OPEN_ANSWERS} and partition_key = :part",
+                        {**scope, "part": part, "now": clock.instant()},
+                    )
+
+
+def window_of(partition_key: str) -> Window:
+    """The days that a letter is about."""
+    start, _, end = partition_key.partition("..")
+    return Window(date.fromisoformat(start), date.fromisoformat(end or start))
+
+
+def redacted(payload: object, scope: Mapping[str, str]) -> str | None:
+    """What was answered as text: the table's column policy applied, secrets and cards masked."""
+    if payload is None:
+        return None
+    policy = Payload(scope["source"], scope["table_name"], scope["client_id"])
     try:
-        return pipeline.load(source, pull)
-    except SignalRoomError as error:
-        return error
+        parsed: Any = json.loads(payload, strict=False) if isinstance(payload, str) else payload
+        text = policy.json(parsed) or ""
+    except (ValueError, AnswerError):
+        text = policy.plain(str(payload)) or ""
+    return hide(mask(text))[:LONGEST_PAYLOAD]
+
+
+def _scope(pull: Pull, table: str) -> dict[str, str]:
+    return {"client_id": pull.client_id, "source": pull.source, "table_name": table}
+
+
+def _open_parts(execute: Execute, scope: dict[str, str]) -> list[str]:
+    found = execute(
+        f"select distinct partition_key from ops.dead_letters where {OPEN_ANSWERS}",  # noqa: S608
+        scope,
+    )
+    return [str(row["partition_key"]) for row in found]

@@ -11,6 +11,7 @@ import json
 import re
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from typing import Any
 import httpx
 import tenacity
 
+from ingest.model import Pull
 from signalroom import clock, errors
 from signalroom.logs import mask
 from signalroom.settings import require
@@ -216,6 +218,36 @@ class VendorClient:
                 until,
             )
         return _RetryableError(f"HTTP {answer.status_code}", wait_s)
+
+
+class Connection:
+    """A connection for one pull, opened when it is first used.
+
+    What denies it (a refused key, no token) denies it to every table of the pull, asked only once.
+    """
+
+    def __init__(self, pull: Pull) -> None:
+        self.pull = pull
+        self._client: VendorClient | None = None
+        self._error: errors.SourceError | None = None
+
+    @property
+    def http(self) -> VendorClient:
+        """The client; raises what denied it."""
+        if self._error is not None:
+            raise self._error
+        if self._client is None:
+            try:
+                self._client = self.open()
+            except errors.SourceError as error:
+                self._error = error
+                raise
+            weakref.finalize(self, self._client.__exit__)
+        return self._client
+
+    def open(self) -> VendorClient:
+        """A client for the pull's account."""
+        raise NotImplementedError
 
 
 def _retry_after(value: str) -> float | None:

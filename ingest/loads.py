@@ -10,10 +10,10 @@ import os
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from ingest.landing import ControlTotal, KnownFile, Landing, Pull, Row
+from ingest.model import ControlTotal, KnownFile, Pull, Row, TableMetrics, Window
 from signalroom import clock
 from signalroom.errors import ConfigurationError
 from signalroom.migrations import prepare_warehouse
@@ -42,17 +42,22 @@ def prepare() -> None:
             )
 
 
-def last_window_end(client_id: str, source: str, tables: Iterable[str]) -> date | None:
-    """The last business day that earlier pulls covered in all of these tables; None when never."""
+def coverage(client_id: str, source: str, tables: Iterable[str]) -> Window | None:
+    """The days without a gap that pulls covered in all of these tables; None when never."""
     with transaction() as execute:
         rows = execute(
-            "select table_name, window_end from ops.loads"
+            "select table_name, window_start, window_end from ops.loads"
             " where _client_id = :client_id and source = :source",
             {"client_id": client_id, "source": source},
         )
-    ends: dict[str, date] = {row["table_name"]: row["window_end"] for row in rows}
+    known = {row["table_name"]: row for row in rows}
     asked = set(tables)
-    return min((ends[table] for table in asked), default=None) if asked <= set(ends) else None
+    if not asked or not asked <= set(known):
+        return None
+    return Window(
+        max(known[table]["window_start"] for table in asked),
+        min(known[table]["window_end"] for table in asked),
+    )
 
 
 def known_files(client_id: str, source: str) -> dict[tuple[str, str], KnownFile]:
@@ -73,12 +78,12 @@ def known_files(client_id: str, source: str) -> dict[tuple[str, str], KnownFile]
 
 @dataclass(frozen=True)
 class _Entry:
-    """The scope of one landing's rows in the ledger, and the statements about it."""
+    """The scope of one table's rows in the ledger, and the statements about it."""
 
     execute: Execute
-    source: str
     pull: Pull
-    landing: Landing
+    table: str
+    metrics: TableMetrics
     load_id: str | None
     loaded_at: datetime
 
@@ -86,8 +91,8 @@ class _Entry:
     def scope(self) -> dict[str, Any]:
         return {
             "_client_id": self.pull.client_id,
-            "source": self.source,
-            "table_name": self.landing.table,
+            "source": self.pull.source,
+            "table_name": self.table,
         }
 
     def select(self, table: str, columns: str) -> list[Row]:
@@ -103,16 +108,17 @@ class _Entry:
         _insert(self.execute, table, [{**self.scope, **row} for row in rows])
 
 
-def record(source: str, pull: Pull, landings: Iterable[Landing], load_id: str | None) -> int:
+def record(pull: Pull, tables: Mapping[str, TableMetrics], load_id: str | None) -> int:
     """Write what a load brought; returns how many days or files differ from what was known."""
     loaded_at = clock.instant()
     changed = 0
     with transaction() as execute:
-        for landing in landings:
-            entry = _Entry(execute, source, pull, landing, load_id, loaded_at)
+        for table, metrics in tables.items():
+            entry = _Entry(execute, pull, table, metrics, load_id, loaded_at)
             changed += _record_totals(entry)
             _record_files(entry)
-            _record_load(entry)
+            if metrics.failure is None:
+                _record_load(entry)
     return changed
 
 
@@ -121,7 +127,7 @@ def _record_totals(entry: _Entry) -> int:
         row["partition_key"]: row["digest"]
         for row in entry.select("control_totals", "partition_key, digest")
     }
-    totals = entry.landing.totals
+    totals = entry.metrics.totals
     for total in totals:
         if total.partition_key in known:
             entry.delete("control_totals", "partition_key = :part", part=total.partition_key)
@@ -153,7 +159,7 @@ def _differs(total: ControlTotal, known: Mapping[str, str]) -> bool:
 
 
 def _record_files(entry: _Entry) -> None:
-    for file in entry.landing.files:
+    for file in entry.metrics.files:
         entry.delete("file_ledger", "file_name = :file", file=file.file_name)
         if file.status == "loaded":  # a file that is read again brings its rejected rows again
             condition = "partition_key = :file and resolved_at is null"
@@ -162,7 +168,7 @@ def _record_files(entry: _Entry) -> None:
         "file_ledger",
         (
             {**vars(file), "load_id": entry.load_id, "loaded_at": entry.loaded_at}
-            for file in entry.landing.files
+            for file in entry.metrics.files
             if file.status != "gone"
         ),
     )
@@ -175,17 +181,29 @@ def _record_files(entry: _Entry) -> None:
                 "load_id": entry.load_id,
                 "created_at": entry.loaded_at,
             }
-            for letter in entry.landing.dead_letters
+            for letter in entry.metrics.dead_letters
         ),
     )
 
 
 def _record_load(entry: _Entry) -> None:
-    window = entry.pull.window
-    ends = [row["window_end"] for row in entry.select("loads", "window_end")]
-    newer = any(window.end < end <= clock.today() for end in ends)  # one of the future is a mistake
-    if entry.pull.is_backfill or newer:
-        return  # a pull of old days says nothing about the newest ones
+    """When the table was last asked, and the days without a gap that pulls covered.
+
+    A pull of days beyond a gap is a load like any other, but leaves the days as they are: the next
+    pull of what is due must not skip those in between.
+    """
+    if entry.pull.is_backfill:
+        return
+    window, today = entry.pull.window, clock.today()
+    known = entry.select("loads", "window_start, window_end")
+    known = [row for row in known if row["window_end"] <= today]  # one of the future is a mistake
+    covered = window
+    if known:
+        start, end = known[0]["window_start"], known[0]["window_end"]
+        if window.end < end:
+            return  # a pull of old days says nothing about the newest ones
+        is_gap = window.start > end + timedelta(days=1)
+        covered = Window(start, end) if is_gap else Window(min(start, window.start), window.end)
     entry.delete("loads")
     entry.insert(
         "loads",
@@ -194,9 +212,9 @@ def _record_load(entry: _Entry) -> None:
                 "load_id": entry.load_id,
                 "loaded_at": entry.loaded_at,
                 "as_of": entry.pull.as_of,
-                "window_start": window.start,
-                "window_end": window.end,
-                "row_count": sum(int(part.totals["rows"]) for part in entry.landing.totals),
+                "window_start": covered.start,
+                "window_end": covered.end,
+                "row_count": sum(int(part.totals["rows"]) for part in entry.metrics.totals),
             }
         ],
     )

@@ -1,21 +1,45 @@
-"""One pull of one source for one client: which days are due, extract, land, record."""
+"""The one way in: every pull of every source goes through dlt's extract, normalize and load here.
+
+Vendors are asked side by side, each pull in a thread and a working folder of its own; what came is
+loaded one at a time under the source's lock in the main thread, the only one where dlt ends its
+work on SIGTERM. Nothing is loaded before every row of a pull was read. State comes from the
+destination alone, so that an unfinished load cannot poison the next one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+import queue
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
-import click
-
-from ingest import adoption, unusable
+from ingest import adoption, dead_letters
 from ingest import loads as ledger
-from ingest.landing import Landing, Pull, Say, Source, Window
-from ingest.load import land
+from ingest.dead_letters import Letter
+from ingest.model import Pull, Say, TableMetrics, Tables, Window
+from ingest.registry import SourceSettings, source
 from ingest.windows import default_window
 from signalroom import clients, clock, logs, settings
-from signalroom.errors import AnswerError, ConfigurationError
+from signalroom.errors import (
+    AnswerError,
+    ConfigurationError,
+    SignalRoomError,
+    WarehouseError,
+)
 from signalroom.lock import hold
+from signalroom.logs import explained, mask
+from signalroom.progress import Progress, Step
+from signalroom.warehouse import dlt_destination, transaction
+
+if TYPE_CHECKING:
+    from dlt import Pipeline
+
+WORKERS = 4  # each waits for its vendor most of the time
+_loading = threading.Lock()  # threads of one process wait for each other without a limit
 
 
 @dataclass(frozen=True)
@@ -33,20 +57,43 @@ class Loaded:
     def summary(self) -> str:
         """What came, in one line."""
         tables = ", ".join(f"{count:,} {table}" for table, count in self.rows.items())
-        said = f"{tables or 'no new files'} ({self.window})"
+        line = f"{tables or 'no new files'} ({self.window})"
         if self.changed == 0:
-            said += ", unchanged"
+            line += ", unchanged"
         if self.rejected_rows:
-            said += f", {self.rejected_rows:,} rejected rows kept in dead letters"
-        return said
+            line += f", {self.rejected_rows:,} rejected rows kept in dead letters"
+        return line
 
 
-def is_on(source: Source, client_id: str) -> bool:
+@dataclass(frozen=True)
+class Pulled:
+    """What became of one pull: what it loaded, or the error that ended it; failures in lines."""
+
+    source: str
+    client_id: str
+    loaded: Loaded | None = None
+    error: Exception | None = None
+    failures: tuple[str, ...] = ()
+
+
+@dataclass
+class Extracted:
+    """Rows that were read and wait to be loaded, and what their tables report."""
+
+    source: SourceSettings
+    pull: Pull
+    tables: dict[str, TableMetrics] = field(default_factory=dict)
+    pipeline: Pipeline | None = None
+    folder: ExitStack = field(default_factory=ExitStack)
+    error: Exception | None = None
+
+
+def is_on(source: SourceSettings, client_id: str) -> bool:
     """Whether the client has every variable that the source needs."""
     return not missing_variables(source, client_id)
 
 
-def missing_variables(source: Source, client_id: str) -> list[str]:
+def missing_variables(source: SourceSettings, client_id: str) -> list[str]:
     """The variables of the source that are not set for the client; "A or B" lacks both."""
     return [
         names
@@ -55,7 +102,7 @@ def missing_variables(source: Source, client_id: str) -> list[str]:
     ]
 
 
-def refuse_shared_accounts(source: Source) -> None:
+def refuse_shared_accounts(source: SourceSettings) -> None:
     """Raise ConfigurationError when two clients would load the same account."""
     owners: dict[str, str] = {}
     for client in clients.active_clients():
@@ -71,7 +118,7 @@ def refuse_shared_accounts(source: Source) -> None:
 
 
 def make_pull(
-    source: Source,
+    source: SourceSettings,
     client_id: str,
     *,
     window: Window | None = None,
@@ -82,94 +129,267 @@ def make_pull(
 ) -> Pull:
     """A pull of the given days, or of the days that are due (`asked` included)."""
     ledger.prepare()
-    tables = choose_tables(source, client_id, resources)
-    last_end = ledger.last_window_end(client_id, source.name, tables)
+    tables = source.chosen(client_id, resources)
+    covered = ledger.coverage(client_id, source.name, tables)
+    first = clock.today() - timedelta(days=settings.window_days("initial", source.name) - 1)
+    is_deep = covered is not None and covered.start <= first
     return Pull(
         client_id=client_id,
-        window=window or default_window(last_end, asked, source.name),
+        window=window
+        or default_window(covered.end if covered and is_deep else None, asked, source.name),
         as_of=clock.now(),
         resources=tables,
         say=say,
         known_files=ledger.known_files(client_id, source.name),
         notice=notice,
+        source=source.name,
     )
 
 
-def choose_tables(
-    source: Source, client_id: str, resources: tuple[str, ...] = ()
-) -> tuple[str, ...]:
-    """The tables asked for; without any the usual ones and those that are switched on.
-
-    Raises ConfigurationError for a table that the source does not have.
-    """
-    usual = source.tables(client_id) if source.tables else source.resources
-    known = (*usual, *source.optional)
-    unknown = sorted(set(resources) - set(known))
-    if unknown:
-        raise ConfigurationError(
-            f"{source.name} has no resource {', '.join(unknown)}; it has {', '.join(known)}."
-        )
-    if resources:
-        return tuple(table for table in known if table in resources)
-    on = (table for table in source.optional if _is_switched_on(source.optional[table], client_id))
-    return (*usual, *on)
-
-
-def _is_switched_on(name: str, client_id: str) -> bool:
-    value = (settings.variable(name, client_id) or "off").lower()
-    if value not in ("on", "off"):
-        raise ConfigurationError(f"{name} is {value!r}: set it to on or off.")
-    return value == "on"
-
-
-def load(source: Source, pull: Pull) -> Loaded:
-    """Pull and land; the tables keep what they had when anything fails before the load.
+def load(source: SourceSettings, pull: Pull) -> Loaded:
+    """Pull and load; the tables keep what they had when anything fails before the load.
 
     Raises SourceError and its kinds when the vendor cannot be read, WarehouseError when the rows
     cannot be written.
     """
-    return store(source, pull, extract(source, pull))
+    return _load(_extract(source, pull))
 
 
-def extract(source: Source, pull: Pull) -> list[Landing]:
-    """Ask the vendor; an answer that cannot be used is kept among the dead letters, and raised."""
+def load_all(pulls: Sequence[tuple[SourceSettings, Pull]], progress: Progress) -> Iterator[Pulled]:
+    """Ask for every pull at the same time and load each as it comes, with a step of its own.
+
+    Whatever one stumbles over, a fault of our own included, stops no other.
+    """
+    steps: dict[tuple[str, str], Step] = {}
+    shown: list[tuple[SourceSettings, Pull]] = []
+    for one, pull in pulls:
+        title = f"{one.title} {pull.client_id}"
+        with logs.about(client=pull.client_id, source=one.name):
+            step = steps[one.name, pull.client_id] = progress.step(title)
+
+        def notice(text: str, title: str = title) -> None:
+            progress.note(f"{title}: {text}")
+
+        shown.append((one, replace(pull, say=step.say, notice=notice)))
+    for extracted in extract_all(shown):
+        names = extracted.source.name, extracted.pull.client_id
+        with logs.about(client=names[1], source=names[0]):
+            yield _load_step(extracted, steps[names])
+
+
+def extract_all(pulls: Sequence[tuple[SourceSettings, Pull]]) -> Iterator[Extracted]:
+    """Extract every pull, at most four at a time; yields each as soon as it is there.
+
+    The threads are daemons: on Ctrl-C nothing waits for a vendor that hangs.
+    """
+    waiting: queue.SimpleQueue[tuple[SourceSettings, Pull]] = queue.SimpleQueue()
+    done: queue.SimpleQueue[Extracted] = queue.SimpleQueue()
+    for one in pulls:
+        waiting.put(one)
+
+    def work() -> None:
+        while True:
+            try:
+                source, pull = waiting.get_nowait()
+            except queue.Empty:
+                return
+            done.put(_extract(source, pull))
+
+    for _ in range(min(WORKERS, len(pulls))):
+        threading.Thread(target=work, daemon=True).start()
+    for _ in pulls:
+        yield done.get()
+
+
+def replay(letters: Sequence[Letter]) -> Iterator[Loaded | SignalRoomError]:
+    """Read the letters' files again, whole, and ask again for the days of unusable answers.
+
+    Rows that are still bad become new letters. Files and days are replaced as a whole, so a fixed
+    row is loaded exactly once. A pull that fails again is given as its error; the others go on.
+    """
+    for name, client_id in sorted({(one.source, one.client_id) for one in letters}):
+        wanted = source(name)
+        own = [one for one in letters if (one.source, one.client_id) == (name, client_id)]
+        files = [letter for letter in own if letter.line_number is not None]
+        if files:
+            _forget_files(files)
+            yield _loaded_or_error(wanted, make_pull(wanted, client_id))
+        answers = [letter for letter in own if letter.line_number is None]
+        for part in sorted({letter.partition_key for letter in answers}):
+            tables = {letter.table_name for letter in answers if letter.partition_key == part}
+            window = dead_letters.window_of(part)
+            resources = tuple(sorted(tables))
+            yield _loaded_or_error(
+                wanted, make_pull(wanted, client_id, window=window, resources=resources)
+            )
+
+
+def _loaded_or_error(source: SourceSettings, pull: Pull) -> Loaded | SignalRoomError:
     try:
-        with logs.about(client=pull.client_id, source=source.name):
-            return list(source.extract(pull))
-    except AnswerError as error:
-        unusable.keep(source, pull, [error])
-        raise
+        return load(source, pull)
+    except SignalRoomError as error:
+        return error
 
 
-def store(source: Source, pull: Pull, landings: Sequence[Landing]) -> Loaded:
-    """Land what was extracted, and record it; one load at a time on a warehouse."""
-    with hold(f"ingest {source.name}"):
-        adoption.claim(source.name)
-        load_id = land(source, pull, landings)
-        changed = ledger.record(source.name, pull, landings, load_id)
-        unusable.settle(source, pull, landings)
-        unusable.keep(source, pull, [one for landing in landings for one in landing.unusable])
+def _forget_files(letters: Sequence[Letter]) -> None:
+    with transaction() as execute:
+        for letter in letters:
+            execute(
+                "delete from ops.file_ledger where _client_id = :client_id and source = :source"
+                " and table_name = :table_name and file_name = :file_name",
+                {
+                    "client_id": letter.client_id,
+                    "source": letter.source,
+                    "table_name": letter.table_name,
+                    "file_name": letter.partition_key,
+                },
+            )
+
+
+def _extract(source: SourceSettings, pull: Pull) -> Extracted:
+    """Ask the vendor; an error is kept, for the thread that loads."""
+    extracted = Extracted(source, replace(pull, source=source.name, tables=Tables()))
+    with logs.about(client=pull.client_id, source=source.name):
+        try:
+            _run_extract(extracted)
+        except Exception as error:
+            extracted.error = error
+    return extracted
+
+
+def _run_extract(extracted: Extracted) -> None:
+    import dlt
+    from dlt.pipeline.exceptions import PipelineStepFailed
+
+    name, pull = extracted.source.name, extracted.pull
+    folder = extracted.folder.enter_context(tempfile.TemporaryDirectory(prefix="signalroom-dlt-"))
+    pipeline = extracted.pipeline = dlt.pipeline(
+        pipeline_name=f"{name}_{pull.client_id}",
+        destination=dlt_destination(),
+        dataset_name=name,
+        pipelines_dir=folder,
+    )
+    try:
+        with _writing(name):
+            adoption.claim(name)
+            # without it the contract on types guards nothing, and every pull adds to dlt's state
+            pipeline.sync_destination()
+        data = extracted.source.dlt_source(pull)
+        info = pipeline.extract(data)
+    except PipelineStepFailed as error:
+        raise _plain(pull, error, str(error.step)) from None
+    for parts in info.metrics.values():
+        for part in parts:
+            for table, found in part["resource_metrics"].items():
+                if "totals" in found.custom_metrics:
+                    extracted.tables[table] = TableMetrics.of(found.custom_metrics)
+    failed = {table: one.failure for table, one in extracted.tables.items() if one.failure}
+    if failed and all(one.failure and not one.totals for one in extracted.tables.values()):
+        table, failure = next(iter(failed.items()))
+        raise failure.as_error(table)
+
+
+@contextmanager
+def _writing(name: str) -> Iterator[None]:
+    with _loading, hold(f"ingest {name}"):
+        yield
+
+
+def _load(extracted: Extracted) -> Loaded:
+    """Load what was extracted, and record it; one load at a time on a warehouse."""
+    pull, tables = extracted.pull, extracted.tables
+    with extracted.folder:
+        unusable = {
+            table: one.failure
+            for table, one in tables.items()
+            if one.failure and isinstance(one.failure.as_error(table), AnswerError)
+        }
+        if extracted.error:
+            dead_letters.keep(pull, unusable)
+            raise extracted.error
+        with _writing(pull.source):
+            load_id = _normalize_and_load(extracted)
+            changed = ledger.record(pull, tables, load_id)
+            dead_letters.resolve(pull, tables, extracted.source.by_day)
+            dead_letters.keep(pull, unusable)
     return Loaded(
-        source=source.name,
+        source=pull.source,
         client_id=pull.client_id,
         window=pull.window,
         rows={
-            landing.table: sum(int(total.totals["rows"]) for total in landing.totals)
-            for landing in landings
+            table: sum(int(total.totals["rows"]) for total in one.totals)
+            for table, one in tables.items()
+            if one.totals or not one.failure
         },
         changed=changed,
-        rejected_rows=sum(len(landing.dead_letters) for landing in landings),
-        failures=tuple(failure for landing in landings for failure in landing.failures),
+        rejected_rows=sum(len(one.dead_letters) for one in tables.values()),
+        failures=tuple(_failures(tables)),
     )
 
 
-def smoke(source: Source) -> None:
-    """Load one source for every client that has it, and say what came; for `python -m`."""
-    settings.load_env_file()
-    refuse_shared_accounts(source)
-    for client in clients.active_clients():
-        if is_on(source, client.id):
-            loaded = load(source, make_pull(source, client.id, say=click.echo, notice=click.echo))
-            click.echo(f"{loaded.source} {client.id} {loaded.window}: {loaded.rows}")
-        else:
-            click.echo(f"{source.name} {client.id}: off, {missing_variables(source, client.id)}")
+def _failures(tables: Mapping[str, TableMetrics]) -> Iterator[str]:
+    for table, one in tables.items():
+        yield from one.failures
+        if one.failure:
+            yield f"{table} keeps what it had: {one.failure.message}"
+
+
+def _normalize_and_load(extracted: Extracted) -> str | None:
+    """Normalize and load; gives dlt's load id, None without rows."""
+    from dlt.pipeline.exceptions import PipelineStepFailed
+
+    pull, tables, pipeline = extracted.pull, extracted.tables, extracted.pipeline
+    if pipeline is None:
+        return None
+    pipeline.activate()
+    try:
+        pipeline.normalize()
+        info = pipeline.load()
+        info.raise_on_failed_jobs()
+    except PipelineStepFailed as error:
+        raise _plain(pull, error, str(error.step)) from None
+    for package in info.load_packages:
+        for table, update in package.schema_update.items():
+            new = [name for name in update["columns"] if not name.startswith("_dlt")]
+            # sources of files name the file too, and do so themselves
+            is_known = table in tables and not tables[table].files
+            if is_known and new and "_client_id" not in new:
+                pull.notice(f"new columns in {table}: {', '.join(new)}")
+    return info.loads_ids[-1] if info.loads_ids else None
+
+
+def _plain(pull: Pull, error: BaseException, step: str) -> Exception:
+    """The cause in one readable line: our own errors as they are, others without dlt's wrapping."""
+    from dlt.common.exceptions import DltException
+
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+        if isinstance(cause, SignalRoomError):
+            return cause
+    if step == "extract" and isinstance(cause, Exception) and not isinstance(cause, DltException):
+        return cause  # a fault of our own
+    reason = mask(" ".join(str(cause).split()))[:400]
+    return WarehouseError(
+        f"{pull}, {pull.window}: the load failed in {step}: {reason}. Repeat it: a repeated load "
+        "replaces whatever was written."
+    )
+
+
+def _load_step(extracted: Extracted, step: Step) -> Pulled:
+    name, client_id = extracted.source.name, extracted.pull.client_id
+    try:
+        if not extracted.error:
+            step.say("is loaded")
+        loaded = _load(extracted)
+    except Exception as error:
+        line = explained(error)
+        if not isinstance(error, SignalRoomError):
+            line = f"{name} {client_id}: {line}"
+        step.fail(line)
+        return Pulled(name, client_id, error=error, failures=(line,))
+    if loaded.failures:
+        step.fail("; ".join(loaded.failures))
+    else:
+        step.finish(loaded.summary())
+    return Pulled(name, client_id, loaded, failures=tuple(loaded.failures))

@@ -1,22 +1,100 @@
-"""The sources, in the order in which they run. A new one is a folder and a line here."""
+"""The sources: what each declares, and its functions, imported when they are needed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
+from typing import Any
 
-from ingest.landing import Source
+from ingest.model import Plan, Pull
+from signalroom import settings
 from signalroom.errors import ConfigurationError
+from signalroom.sources import declared, names
 
-NAMES = ("everflow", "redtrack", "s3_exports", "posthog", "mautic", "google_sheets")
+NAMES = names()
 
 
-def source(name: str) -> Source:
-    """The source of that name, imported when it is needed; ConfigurationError for another."""
-    if name not in NAMES:
-        raise ConfigurationError(f"Source {name!r} is unknown; there are: {', '.join(NAMES)}.")
-    found: Source = import_module(f"ingest.sources.{name}").SOURCE
-    return found
+@dataclass(frozen=True)
+class SourceSettings:
+    """What a source's `settings.py` declares, as commands, schedule and documentation see it.
+
+    `required` are the variables without which it is off for a client ("A or B": one of them is
+    enough); `account` gives what identifies the account behind a client's credentials, so that one
+    account is never loaded for two clients. `tables` are its tables, each replaced by `day`, `file`
+    or as a `whole`; `optional` are large ones, each with the variable that switches it on.
+    """
+
+    name: str
+    title: str
+    tables: Mapping[str, str]
+    required: tuple[str, ...]
+    account: Callable[[str], str]
+    optional: Mapping[str, str] = field(default_factory=dict)
+    client_tables: Callable[[str], tuple[str, ...]] | None = None  # where settings decide on them
+    functions: Any = None  # a module or object with the source's function and `plan`
+
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """The tables that are always read."""
+        return tuple(table for table in self.tables if table not in self.optional)
+
+    @property
+    def by_day(self) -> tuple[str, ...]:
+        """All tables that are replaced by day."""
+        return tuple(table for table, kind in self.tables.items() if kind == "day")
+
+    @property
+    def daily(self) -> tuple[str, ...]:
+        """The tables by day that a backfill asks for."""
+        return tuple(table for table in self.by_day if table not in self.optional)
+
+    def chosen(self, client_id: str, resources: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """The tables to read for a client: those asked for, or the usual and switched-on ones.
+
+        Raises ConfigurationError for a table that the source does not have.
+        """
+        usual = self.client_tables(client_id) if self.client_tables else self.resources
+        known = (*usual, *self.optional)
+        unknown = sorted(set(resources) - set(known))
+        if unknown:
+            raise ConfigurationError(
+                f"{self.name} has no resource {', '.join(unknown)}; it has {', '.join(known)}."
+            )
+        if resources:
+            return tuple(table for table in known if table in resources)
+        on = (table for table, switch in self.optional.items() if _is_on(switch, client_id))
+        return (*usual, *on)
+
+    def plan(self, pull: Pull) -> Plan:
+        """What a pull would do: days, requests, files; it may list files or ask for totals."""
+        found: Plan = self._functions().plan(pull)
+        return found
+
+    def dlt_source(self, pull: Pull) -> Any:
+        """The source's dlt source for a pull."""
+        return getattr(self._functions(), self.name)(pull=pull)
+
+    def _functions(self) -> Any:
+        return self.functions or import_module(f"ingest.sources.{self.name}")
+
+
+def source(name: str) -> SourceSettings:
+    """The source of that name; ConfigurationError for another. Does not import dlt."""
+    found = declared(name)
+    if not hasattr(found, "TITLE"):
+        module = import_module("ingest.landing")
+        bridged: SourceSettings = module.bridged(import_module(f"ingest.sources.{name}").SOURCE)
+        return bridged
+    return SourceSettings(
+        name=name,
+        title=found.TITLE,
+        tables=found.TABLES,
+        required=found.REQUIRED,
+        account=found.account,
+        optional=getattr(found, "OPTIONAL", {}),
+        client_tables=getattr(found, "client_tables", None),
+    )
 
 
 def tables_of(name: str, client_ids: Iterable[str]) -> set[str]:
@@ -25,11 +103,18 @@ def tables_of(name: str, client_ids: Iterable[str]) -> set[str]:
     Empty where the clients' settings decide on them and none is set.
     """
     found = source(name)
-    tables = {*found.resources, *found.optional}
+    tables = set(found.tables)
     for client_id in client_ids:
-        if found.tables is not None:
+        if found.client_tables is not None:
             try:
-                tables.update(found.tables(client_id))
+                tables.update(found.client_tables(client_id))
             except ConfigurationError:
                 continue  # another check names what is wrong with the client's settings
     return tables
+
+
+def _is_on(switch: str, client_id: str) -> bool:
+    value = (settings.variable(switch, client_id) or "off").lower()
+    if value not in ("on", "off"):
+        raise ConfigurationError(f"{switch} is {value!r}: set it to on or off.")
+    return value == "on"

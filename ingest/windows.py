@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from ingest.landing import Window
+from ingest.model import Window
 from signalroom import clock
 from signalroom.errors import ConfigurationError
 from signalroom.settings import window_days

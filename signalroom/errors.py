@@ -4,6 +4,7 @@ SignalRoomError           one readable line: what happened, to whom, what was ke
   + ConfigurationError    a setting is missing or wrong
   + SourceError           a vendor's answer could not be used
   |   + CredentialsError  the vendor refuses the key; retrying is of no use
+  |   |   + ForbiddenError  the key is good, but may not do this
   |   + DeferredError     the vendor asks to wait longer than one request may
   |   + AnswerError       the answer is incomplete or not what it should be; nothing was loaded
   |       + AbsentError   the vendor does not have what was asked for
@@ -49,6 +50,10 @@ class AnswerError(SourceError):
 
 class AbsentError(AnswerError):
     """The vendor does not have what was asked for, as with a list that an account lacks."""
+
+
+class ForbiddenError(CredentialsError):
+    """The vendor knows the key, and it may not do this (HTTP 403)."""
 
 
 class DeferredError(SourceError):

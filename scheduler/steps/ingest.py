@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ingest import backfill as slices
 from ingest import pull as pulling
 from ingest import registry
-from ingest.side_by_side import load_all
+from ingest.pull import load_all
 from ingest.windows import explicit_window
 from scheduler.status import freshness
 from signalroom import clock, source_states
@@ -25,7 +25,8 @@ from signalroom.settings import target
 from signalroom.warehouse import duckdb_path
 
 if TYPE_CHECKING:
-    from ingest.landing import Plan, Pull, Source
+    from ingest.model import Plan, Pull
+    from ingest.registry import SourceSettings
 
 NO_DAYS: Mapping[str, date] = {}
 
@@ -143,7 +144,7 @@ def ingest(
 
 def plans(
     request: Request, progress: Progress, heard: Callable[[PullResult], None]
-) -> Iterator[tuple[Source, Pull, Plan]]:
+) -> Iterator[tuple[SourceSettings, Pull, Plan]]:
     """What `ingest` would do, as each source plans it; no vendor is asked."""
     try:
         states = source_states.read_states(wait_s=0)
@@ -158,7 +159,7 @@ def _prepared(
     states: source_states.States,
     progress: Progress,
     heard: Callable[[PullResult], None],
-) -> Iterator[tuple[Source, Pull]]:
+) -> Iterator[tuple[SourceSettings, Pull]]:
     """The pulls, one source and client after another; what is off or wrong goes to `heard`."""
     window = explicit_window(request.start, request.end) if request.start or request.end else None
     working_for = [client.id for client in active_clients(request.clients)]
@@ -183,7 +184,7 @@ def _prepared(
 
 
 def _with_variables(
-    source: Source,
+    source: SourceSettings,
     clients: Sequence[str],
     states: source_states.States,
     progress: Progress,
@@ -222,7 +223,7 @@ def _with_variables(
     yield from ready
 
 
-def _say_off(source: Source, missing: Mapping[str, Sequence[str]], progress: Progress) -> None:
+def _say_off(source: SourceSettings, missing: Mapping[str, Sequence[str]], progress: Progress) -> None:
     """One line for all clients that lack the source."""
     if missing:
         variables = ", ".join(next(iter(missing.values())))
@@ -310,7 +311,7 @@ def backfill(
 
 def _backfills(
     name: str, start: date, end: date, clients: tuple[str, ...], progress: Progress
-) -> Iterator[tuple[Source, Pull, list[Any]]]:
+) -> Iterator[tuple[SourceSettings, Pull, list[Any]]]:
     source = registry.source(name)
     window = explicit_window(start, end)
     pulling.refuse_shared_accounts(source)

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any, ClassVar
 
+import duckdb
 import pytest
 import tenacity
 
 from ingest import pull as pipeline
 from ingest import registry
-from ingest.landing import Window
+from ingest.model import Window
 from sandbox import Agency
 from sandbox.agency import HISTORY_DAYS
 from sandbox.faults import Kind
@@ -49,6 +52,31 @@ LASTING: list[tuple[Kind, dict[str, Any], type[SourceError]]] = [
     ("status", {"status": 400}, SourceError),
     ("redirect_foreign", {}, AnswerError),
 ]
+
+
+PLAIN = """
+import sys
+import dlt
+from ingest.sources.{source} import {source}
+
+client_id, start, end = sys.argv[1:]
+pipeline = dlt.pipeline(
+    "plain",
+    destination=dlt.destinations.duckdb("scratch.duckdb"),
+    dataset_name="{source}",
+    pipelines_dir="pipelines",
+)
+pipeline.run({source}(client_id=client_id, start=start, end=end))
+"""
+
+
+def content(path: Path, table: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Columns with their types, and rows, without dlt's own."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        described = connection.execute(f"describe {table}").fetchall()
+        columns = sorted(f'"{name}" {kind}' for name, kind, *_ in described if name[:4] != "_dlt")
+        names = ", ".join(column.rsplit('" ', 1)[0] + '"' for column in columns)
+        return columns, connection.execute(f"select {names} from {table} order by all").fetchall()
 
 
 class Acceptance:
@@ -163,6 +191,36 @@ class Acceptance:
             self.check(warehouse, agency, self.clients[:1])
             seen.append(repr(self.truth(agency, self.clients[0])))
         assert len(set(seen)) == 3
+
+    @pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
+    def test_plain_dlt_loads_the_same_rows(
+        self,
+        warehouse: Warehouse,
+        agency: Agency,
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+    ) -> None:
+        """From an empty folder into a scratch DuckDB, with nothing of SignalRoom prepared."""
+        warehouse.activate(monkeypatch)
+        self.load(self.clients[0], [])
+        empty = tmp_path / "empty"
+        empty.mkdir()
+        env = own_environment({**agency.environment(), **warehouse.environment})
+        env |= {"SIGNALROOM_HOME": str(tmp_path / "unused"), "HOME": str(tmp_path / "nobody")}
+        found = subprocess.run(
+            [sys.executable, "-c", PLAIN.format(source=self.source), self.clients[0]]
+            + [str(self.window.start), str(self.window.end)],
+            cwd=empty,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert found.returncode == 0, found.stderr
+        assert not (tmp_path / "unused").exists()
+        for table in self.truth(agency, self.clients[0]):
+            ours = content(warehouse.home / "warehouse.duckdb", f"{self.source}.{table}")
+            assert ours == content(empty / "scratch.duckdb", f"{self.source}.{table}"), table
 
     @pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True)
     def test_a_killed_load_is_made_whole_by_the_next(

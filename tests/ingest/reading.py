@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 
-from ingest import pull as pipeline
 from ingest import registry
-from ingest.landing import Landing, Pull, Window
+from ingest.model import Pull, TableMetrics, Tables, Window
 from signalroom import clock
+from signalroom.errors import SignalRoomError
 from tests.support.warehouse import Warehouse
 
 Rows = Iterable[Mapping[str, Any]]
@@ -33,22 +34,56 @@ def pull_of(
         client_id=client_id,
         window=window or Window(clock.today(), clock.today()),
         as_of=clock.now(),
-        resources=pipeline.choose_tables(found, client_id, resources),
+        resources=found.chosen(client_id, resources),
         say=said.append,
         notice=said.append,
+        source=source,
     )
 
 
-def extract(pull: Pull, source: str) -> dict[str, Landing]:
-    """The landings of a pull by table, every row read."""
-    landings = {landing.table: landing for landing in registry.source(source).extract(pull)}
-    for landing in landings.values():
-        landing.rows = list(landing.rows)
-    return landings
+@dataclass
+class Landed(TableMetrics):
+    """One table that was read, as dlt would get it; `failures` name the others that were not."""
+
+    rows: list[Any] = field(default_factory=list)
+    columns: dict[str, Any] = field(default_factory=dict)
 
 
-def rows_of(landing: Landing) -> list[dict[str, Any]]:
-    """The landing's rows without tombstones, out of Arrow tables too."""
+def extract(pull: Pull, source: str) -> dict[str, Landed]:
+    """What the tables of a pull give, every row read; those that failed are not among them."""
+    made = registry.source(source).dlt_source(replace(pull, source=source, tables=Tables()))
+    landed: dict[str, Landed] = {}
+    failed: dict[str, TableMetrics] = {}
+    for name, resource in made.selected_resources.items():
+        try:
+            rows = list(resource)
+        except Exception as error:
+            cause: BaseException | None = error
+            while cause is not None and not isinstance(cause, SignalRoomError):
+                cause = cause.__cause__
+            raise cause or error from None
+        if "totals" in resource.custom_metrics:
+            metrics = TableMetrics.of(resource.custom_metrics)
+            if metrics.failure is None:
+                landed[name] = Landed(**vars(metrics), rows=rows, columns=resource.columns)
+            else:
+                failed[name] = metrics
+    lines = [
+        f"{table} keeps what it had: {one.failure.message}"
+        for table, one in failed.items()
+        if one.failure
+    ]
+    if failed and not landed:
+        table, one = next(iter(failed.items()))
+        assert one.failure
+        raise one.failure.as_error(table)
+    if landed:
+        next(iter(landed.values())).failures += lines
+    return landed
+
+
+def rows_of(landing: Landed) -> list[dict[str, Any]]:
+    """The table's rows without tombstones, out of Arrow tables too."""
     rows: list[Mapping[str, Any]] = []
     for part in landing.rows:
         rows += part.to_pylist() if isinstance(part, pa.Table) else [part]

@@ -9,7 +9,7 @@ import pytest
 from ingest import backfill, registry
 from ingest import loads as ledger
 from ingest import pull as pipeline
-from ingest.landing import Window
+from ingest.model import Window
 from signalroom.errors import ConfigurationError, SourceError
 from tests.support.processes import signalroom_cli
 from tests.support.vendor import Answer, Request, Vendor, scripted_vendor
@@ -90,7 +90,7 @@ def test_a_backfill_never_moves_the_cursor(
         assert "4 of 4 slices, about 0:00:00 left" in done.stdout
         assert asked(vendor) == sorted(asked(vendor), reverse=True)
         assert len(vendor.requests) == 4
-    assert ledger.last_window_end("713", "redtrack", ("daily_spend",)) is None
+    assert ledger.coverage("713", "redtrack", ("daily_spend",)) is None
 
 
 def test_a_source_without_days_says_so() -> None:

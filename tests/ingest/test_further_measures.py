@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from ingest.landing import Landing, Window
+from ingest.model import Window
 from ingest.sources.everflow.daily_stats import daily_row
 from signalroom.errors import AnswerError
-from tests.ingest.reading import extract, pull_of, rows_of
+from tests.ingest.reading import Landed, extract, pull_of, rows_of
 from tests.support.vendor import Answer, scripted_vendor
 
 DAY = date(2026, 11, 18)
 SPEND = {"date": "2026-11-18", "source": "A", "source_id": "a", "cost": 1, "roi": 3.5}
 
 
-def spend(monkeypatch: pytest.MonkeyPatch, *rows: dict[str, Any]) -> Landing:
+def spend(monkeypatch: pytest.MonkeyPatch, *rows: dict[str, Any]) -> Landed:
     monkeypatch.setenv("REDTRACK_API_KEY", "key")
     monkeypatch.setenv("SIGNALROOM_NOW", "2026-11-19T09:30:00-05:00")
     with scripted_vendor(lambda _: Answer(list(rows))) as vendor:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
+import dlt
 import pytest
 
 from ingest import loads as ledger
 from ingest import pull as pipeline
-from ingest.landing import Landing, Plan, Pull, Row, Source, Window
-from ingest.replacement import landing_by_day
-from ingest.sources.everflow.settings import COLUMNS, CONTROLLED
+from ingest import registry
+from ingest.model import Pull, Row, Window
+from ingest.registry import SourceSettings
+from ingest.resources import SOURCE, daily, daily_in_parts
+from ingest.sources.everflow.columns import COLUMNS, CONTROLLED
 from signalroom.errors import ConfigurationError, SourceError, WarehouseError
 from tests.support.warehouse import Warehouse
 
@@ -22,21 +27,26 @@ BOTH_DAYS = Window(FIRST, SECOND)
 NOW = datetime(2026, 11, 19, 14, 30, tzinfo=UTC)
 
 
-def source(answer: Iterable[Row], measures: tuple[str, ...] = CONTROLLED) -> Source:
+def source(answer: Iterable[Row], measures: tuple[str, ...] = CONTROLLED) -> SourceSettings:
     """A source whose vendor answers with these rows."""
 
-    def extract(pull: Pull) -> Iterable[Landing]:
-        rows = [dict(row, _client_id=pull.client_id) for row in answer]
-        yield landing_by_day("daily_stats", pull, rows, COLUMNS, measures)
+    @daily(columns=COLUMNS, measures=measures)
+    def daily_stats(pull: Pull) -> list[Row]:
+        return [dict(row, _client_id=pull.client_id) for row in answer]
 
-    return Source(
-        name="everflow",
-        title="Everflow",
-        resources=("daily_stats",),
-        required=(),
-        account=str,
-        extract=extract,
-        plan=lambda pull: Plan((), 0, 0, 0),
+    return source_of(daily_stats)
+
+
+def source_of(table: Any) -> SourceSettings:
+    @dlt.source(name="everflow", **SOURCE)
+    def everflow(pull: Pull) -> Any:
+        return table(pull)
+
+    return replace(
+        registry.source("everflow"),
+        tables={"daily_stats": "day"},
+        optional={},
+        functions=SimpleNamespace(everflow=everflow),
     )
 
 
@@ -116,23 +126,23 @@ def test_a_failed_pull_changes_nothing(warehouse: Warehouse) -> None:
     assert stored(warehouse) == [("713", FIRST, 1, Decimal("10"))]
 
 
-def test_rows_that_break_while_they_are_landed_leave_the_table_as_it_was(
+def test_a_table_in_parts_that_breaks_keeps_what_the_later_days_had(
     warehouse: Warehouse,
 ) -> None:
-    pull_rows([row(FIRST, 1, "10")])
+    pull_rows([row(FIRST, 1, "10"), row(SECOND, 1, "20")])
 
-    def lazy(pull: Pull) -> Iterable[Landing]:
-        def rows() -> Iterable[Row]:
-            yield row(FIRST, 9, "99", _client_id="713")
-            raise SourceError("cut off in the middle")
+    @daily_in_parts(columns=COLUMNS, measures=CONTROLLED)
+    def daily_stats(pull: Pull) -> Iterator[tuple[date, list[Row]]]:
+        yield FIRST, [row(FIRST, 9, "99", _client_id=pull.client_id)]
+        raise SourceError("cut off in the middle")
 
-        yield Landing("daily_stats", rows(), COLUMNS, ("_client_id", "date"))
-
-    broken = source([])
-    broken = Source(**{**vars(broken), "extract": lazy})
-    with pytest.raises(SourceError, match="cut off"):
-        pipeline.load(broken, pipeline.make_pull(broken, "713", window=Window(FIRST, FIRST)))
-    assert stored(warehouse) == [("713", FIRST, 1, Decimal("10"))]
+    broken = source_of(daily_stats)
+    loaded = pipeline.load(broken, pipeline.make_pull(broken, "713", window=BOTH_DAYS))
+    assert loaded.failures == ("daily_stats keeps what it had: cut off in the middle",)
+    assert stored(warehouse) == [
+        ("713", FIRST, 9, Decimal("99")),
+        ("713", SECOND, 1, Decimal("20")),
+    ]
     # and the next good load is not poisoned by the broken one
     pull_rows([row(FIRST, 2, "12")])
     assert stored(warehouse) == [("713", FIRST, 2, Decimal("12"))]
@@ -183,7 +193,7 @@ def test_an_old_window_does_not_hide_that_new_days_are_missing(warehouse: Wareho
     pull_rows([], window=Window(FIRST, SECOND))
     old = date(2026, 9, 1)
     pull_rows([], window=Window(old, old))
-    assert ledger.last_window_end("713", "everflow", ["daily_stats"]) == SECOND
+    assert ledger.coverage("713", "everflow", ["daily_stats"]) == BOTH_DAYS
 
 
 def test_simulated_rows_never_meet_real_ones(

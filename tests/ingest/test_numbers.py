@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from ingest.replacement import digest, totals_by_day
+from ingest.resources import digest, totals_by_day
 from ingest.values import count, money
 from signalroom.errors import AnswerError
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from types import SimpleNamespace
+from typing import Any
 
+import dlt
 import pytest
 
 from ingest import loads as ledger
-from ingest.landing import Landing, Plan, Pull, Source, Window
-from ingest.side_by_side import WORKERS, extract_all, load_all
+from ingest import registry
+from ingest.model import Pull, Row, Window
+from ingest.pull import WORKERS, extract_all, load_all
+from ingest.registry import SourceSettings
+from ingest.resources import SOURCE, whole_list
 from signalroom.errors import SourceError
 from signalroom.progress import Silent
 from tests.support.warehouse import Warehouse
@@ -18,16 +24,32 @@ from tests.support.warehouse import Warehouse
 DAY = date(2026, 11, 18)
 
 
-def slow(name: str, seconds: float, error: Exception | None = None) -> tuple[Source, Pull]:
-    def extract(pull: Pull) -> Iterable[Landing]:
+@pytest.fixture(autouse=True)
+def activated(module_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    module_warehouse.activate(monkeypatch)
+    ledger.prepare()
+
+
+def slow(name: str, seconds: float, error: Exception | None = None) -> tuple[SourceSettings, Pull]:
+    @whole_list(columns={})
+    def t(pull: Pull) -> list[Row]:
         time.sleep(seconds)
         if error:
             raise error
-        return [Landing("t", [], {}, ("_client_id",))]
+        return [{"_client_id": pull.client_id}]
 
-    source = Source(name, name, ("t",), (), str, extract, lambda pull: Plan((), 0, 0, 0))
+    def function(pull: Pull) -> Any:
+        return dlt.source(lambda: t(pull), name=name, **SOURCE)()
+
+    source = replace(
+        registry.source("everflow"),
+        name=name,
+        title=name,
+        tables={"t": "whole"},
+        functions=SimpleNamespace(**{name: function}),
+    )
     moment = datetime(2026, 11, 19, tzinfo=UTC)
-    return source, Pull("713", Window(DAY, DAY), moment, ("t",), lambda _: None)
+    return source, Pull("713", Window(DAY, DAY), moment, ("t",))
 
 
 def test_vendors_are_asked_at_the_same_time_and_taken_as_they_come() -> None:
@@ -35,7 +57,7 @@ def test_vendors_are_asked_at_the_same_time_and_taken_as_they_come() -> None:
     found = list(extract_all([slow("late", 2.0), slow("soon", 0.1), slow("later", 2.4)]))
     assert [one.source.name for one in found] == ["soon", "late", "later"]
     assert time.monotonic() - started < 4.4  # one after another they would take 4.5
-    assert all(len(one.landings) == 1 for one in found)
+    assert all(set(one.tables) == {"t"} for one in found)
 
 
 def test_more_pulls_than_workers_lose_none() -> None:
@@ -52,17 +74,15 @@ def test_one_vendors_failure_is_its_own() -> None:
 
 
 def test_a_fault_of_our_own_stops_nobody_else_and_its_details_are_kept(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+    module_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    warehouse.activate(monkeypatch)
     monkeypatch.setenv("EVERFLOW_API_KEY", "canary-key")
-    ledger.prepare()
     ours = slow("everflow", 0.0, ZeroDivisionError("with canary-key"))
     found = {one.source: one for one in load_all([ours, slow("redtrack", 0.1)], Silent())}
     assert found["redtrack"].loaded is not None
     (line,) = found["everflow"].failures
     assert line.startswith("everflow 713: unexpected ZeroDivisionError: with ***.")
-    details = (warehouse.home / "unexpected-error.txt").read_text()
+    details = (module_warehouse.home / "unexpected-error.txt").read_text()
     assert "Traceback" in details
     assert "canary-key" not in details
 

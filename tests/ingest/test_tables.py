@@ -6,10 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from ingest import registry
-from ingest.landing import Landing
 from signalroom.errors import AbsentError
-from tests.ingest.reading import pull_of
+from tests.ingest.reading import Landed, extract, pull_of
 from tests.support.vendor import Answer, Request, scripted_vendor
 
 SPEND = [{"date": "2026-11-19", "source": "A", "source_id": "a", "cost": 1}]
@@ -22,13 +20,10 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDTRACK_API_KEY", "k")
 
 
-def read(
-    answer: Callable[[Request], Answer], monkeypatch: pytest.MonkeyPatch
-) -> dict[str, Landing]:
+def read(answer: Callable[[Request], Answer], monkeypatch: pytest.MonkeyPatch) -> dict[str, Landed]:
     with scripted_vendor(answer) as vendor:
         monkeypatch.setenv("REDTRACK_BASE_URL", vendor.url)
-        source = registry.source("redtrack")
-        return {one.table: one for one in source.extract(pull_of("redtrack"))}
+        return extract(pull_of("redtrack"), "redtrack")
 
 
 @pytest.mark.parametrize("status", [404, 405, 410, 501])

@@ -8,18 +8,18 @@ from contextlib import contextmanager
 
 import pytest
 
-from ingest import dead_letters, registry, unusable
+from ingest import dead_letters, registry
 from ingest import pull as pipeline
-from ingest.landing import Window
-from ingest.side_by_side import extract_all
+from ingest.model import Window
 from signalroom.errors import AnswerError, SignalRoomError
+from signalroom.progress import Silent
 from tests.support.vendor import Answer, Request, scripted_vendor
 from tests.support.warehouse import Warehouse
 
 CARD = "4242424242424242"
 GOOD = {"date": "2026-11-18", "source": "A", "source_id": "a", "cost": 12.5}
 BAD = {**GOOD, "cost": "a lot", "email": "jane@example.com", "note": f"paid by {CARD}"}
-DAY = unusable.window_of("2026-11-18")
+DAY = dead_letters.window_of("2026-11-18")
 
 
 class Vendor:
@@ -75,12 +75,12 @@ def test_what_the_vendor_said_is_kept_redacted_and_replayed_exactly_once(
         for secret in ("jane@example.com", CARD, "a-very-secret-key"):
             assert secret not in letter.payload
 
-        (failed,) = dead_letters.replay([letter])
+        (failed,) = pipeline.replay([letter])
         assert isinstance(failed, SignalRoomError)
         assert len(dead_letters.waiting()) == 1
 
         vendor.spend = GOOD
-        (mended,) = dead_letters.replay(dead_letters.waiting())
+        (mended,) = pipeline.replay(dead_letters.waiting())
         assert isinstance(mended, pipeline.Loaded)
         assert [(source, float(amount)) for source, amount in cost()] == [("a", 12.5)]
     assert dead_letters.waiting() == []
@@ -94,9 +94,9 @@ def test_a_load_of_other_days_settles_nothing(
         vendor.spend = BAD
         assert load().failures
         vendor.spend = {**GOOD, "date": "2026-11-17"}
-        load(unusable.window_of("2026-11-17"))
+        load(dead_letters.window_of("2026-11-17"))
         assert [letter.partition_key for letter in dead_letters.waiting()] == ["2026-11-18"]
-        load(unusable.window_of("2026-11-17..2026-11-19"))
+        load(dead_letters.window_of("2026-11-17..2026-11-19"))
         assert dead_letters.waiting() == []
 
 
@@ -110,7 +110,7 @@ def test_a_list_that_cannot_be_read_is_kept_while_the_others_load(
         assert letter.table_name == "campaigns"
         assert "come back later" in letter.payload
         vendor.campaigns, vendor.spend = (), {**GOOD, "date": "2026-11-17"}
-        load(unusable.window_of("2026-11-17"))  # a list is about no days
+        load(dead_letters.window_of("2026-11-17"))  # a list is about no days
         assert dead_letters.waiting() == []
 
 
@@ -121,6 +121,6 @@ def test_sources_asked_side_by_side_keep_their_answers_too(
         vendor.spend = BAD
         source = registry.source("redtrack")
         pull = pipeline.make_pull(source, "713", window=DAY, resources=("daily_spend",))
-        (extracted,) = extract_all([(source, pull)])
-        assert isinstance(extracted.error, AnswerError)
+        (pulled,) = pipeline.load_all([(source, pull)], Silent())
+        assert isinstance(pulled.error, AnswerError)
         assert len(dead_letters.waiting()) == 1

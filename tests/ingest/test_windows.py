@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from ingest.landing import Window
+from ingest.model import Window
 from ingest.windows import days, default_window, explicit_window, slices
 from signalroom.errors import ConfigurationError
 

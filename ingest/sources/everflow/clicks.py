@@ -1,7 +1,7 @@
 """Everflow's stream of clicks: no pages, no flag, and nothing beyond the first 10,000 rows.
 
-Off unless switched on, for it is large. Days are read while they are loaded, so that memory holds
-one day at a time; whatever fails on the way leaves the table as it was.
+Off unless switched on, for it is large. Days are handed to dlt one by one, so that memory holds one
+day at a time; where reading fails, the days before are loaded, and the others keep what they had.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ingest.columns import read_fields
-from ingest.http import VendorClient
-from ingest.landing import Landing, Pull, Row, Window
-from ingest.privacy.rows import Protection
-from ingest.replacement import totals_by_day
+from ingest.model import Pull, Row, Window
+from ingest.resources import daily_in_parts
 from ingest.sources.everflow import settings
-from ingest.sources.everflow.client import TimeZones, connect
+from ingest.sources.everflow.client import Network
+from ingest.sources.everflow.columns import CLICK_COLUMNS, CLICK_CONTROLLED, CLICK_FIELDS
 from ingest.windows import days, slices
 from signalroom import clock
 from signalroom.errors import AnswerError
@@ -26,30 +25,15 @@ SECOND = timedelta(seconds=1)
 UTC = ZoneInfo(settings.UTC_ZONE)
 
 
-def clicks_landing(pull: Pull, zones: TimeZones) -> Landing:
-    """The clicks of every day of the window; the days are replaced whole."""
-    protection = Protection("everflow", "clicks", pull.client_id)
-    landing = Landing(
-        table="clicks",
-        rows=(),
-        columns=protection.columns(settings.CLICK_COLUMNS),
-        merge_key=("_client_id", "date"),
-    )
-    _ = zones.business  # looked up now: the rows come when the connection is closed
-    landing.rows = _rows(pull, landing, protection, zones)
-    return landing
-
-
-def _rows(pull: Pull, landing: Landing, protection: Protection, zones: TimeZones) -> Iterator[Row]:
-    """A tombstone for each day, then its clicks; the day's totals once it is read."""
-    with connect(pull.client_id) as http:
-        for part in slices(pull.window, settings.CLICK_SLICE_DAYS):
-            for day, rows in _by_day(_stream(http, pull, part, zones), part):
-                pull.say(f"clicks {day}: {len(rows):,} rows")
-                kept = protection.rows(rows)
-                landing.totals += totals_by_day(kept, [day], settings.CLICK_CONTROLLED)
-                yield {"_client_id": pull.client_id, "date": day, "_deleted": True}
-                yield from kept
+@daily_in_parts(
+    columns=CLICK_COLUMNS, measures=CLICK_CONTROLLED, days_kept=settings.CLICK_DAYS_KEPT
+)
+def clicks(pull: Pull, network: Network) -> Iterator[tuple[date, list[Row]]]:
+    """Each day of the window with its clicks, read when the day before is written."""
+    for part in slices(pull.window, settings.CLICK_SLICE_DAYS):
+        for day, rows in _by_day(_stream(pull, part, network), part):
+            pull.say(f"clicks {day}: {len(rows):,} rows")
+            yield day, rows
 
 
 def _by_day(stream: Iterator[Row], window: Window) -> Iterator[tuple[date, list[Row]]]:
@@ -63,14 +47,14 @@ def _by_day(stream: Iterator[Row], window: Window) -> Iterator[tuple[date, list[
         yield day, rows
 
 
-def _stream(http: VendorClient, pull: Pull, window: Window, zones: TimeZones) -> Iterator[Row]:
+def _stream(pull: Pull, window: Window, network: Network) -> Iterator[Row]:
     """The window's clicks, oldest first."""
     first = clock.midnight(window.start)
     last = clock.midnight(window.end + timedelta(days=1)) - SECOND
     waiting = [(first, last, clock.zone())]
     while waiting:
         start, end, zone = waiting.pop()
-        entries = _ask(http, pull, start, end, zone, zones)
+        entries = _ask(pull, start, end, zone, network)
         if len(entries) < settings.CLICK_ROW_CAP:
             yield from sorted(
                 (_row(pull, start, end, entry) for entry in entries),
@@ -90,21 +74,16 @@ def _stream(http: VendorClient, pull: Pull, window: Window, zones: TimeZones) ->
 
 
 def _ask(
-    http: VendorClient,
-    pull: Pull,
-    start: datetime,
-    end: datetime,
-    zone: ZoneInfo,
-    zones: TimeZones,
+    pull: Pull, start: datetime, end: datetime, zone: ZoneInfo, network: Network
 ) -> list[dict[str, Any]]:
     """The clicks from one second to another, both included, as far as the vendor gives them."""
     asked = {
         "from": f"{start.astimezone(zone):%Y-%m-%d %H:%M:%S}",
         "to": f"{end.astimezone(zone):%Y-%m-%d %H:%M:%S}",
-        "timezone_id": zones.id(zone.key),
+        "timezone_id": network.zone_id(zone.key),
         "query": {"filters": []},
     }
-    answer = http.post("/networks/reporting/clicks/stream", asked)
+    answer = network.http.post("/networks/reporting/clicks/stream", asked)
     entries = (answer["clicks"] or []) if isinstance(answer, dict) and "clicks" in answer else None
     if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
         raise AnswerError(
@@ -114,7 +93,7 @@ def _ask(
 
 
 def _row(pull: Pull, start: datetime, end: datetime, entry: dict[str, Any]) -> Row:
-    row = read_fields(entry, settings.CLICK_FIELDS, f"everflow for client {pull.client_id}, clicks")
+    row = read_fields(entry, CLICK_FIELDS, f"everflow for client {pull.client_id}, clicks")
     moment = row["click_at"]
     if moment is None or not start <= moment < end + SECOND:
         raise AnswerError(

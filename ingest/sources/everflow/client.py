@@ -6,36 +6,34 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 
-from ingest.http import VendorClient
-from ingest.landing import Pull
+from ingest.http import Connection, RateLimit, VendorClient
+from ingest.model import Pull
 from ingest.sources.everflow.settings import KNOWN_TIMEZONES, PAGE_CAP, RATE_LIMIT
 from signalroom import clock
 from signalroom.errors import AnswerError
-from signalroom.settings import require
 
 DAY_SECONDS = 86_400
 
 
-def connect(client_id: str) -> VendorClient:
-    """A client of the network API for that client's account."""
-    base = require("EVERFLOW_BASE_URL", client_id).rstrip("/").removesuffix("/v1")
-    return VendorClient(
-        "everflow",
-        client_id,
-        f"{base}/v1",
-        headers={"X-Eflow-API-Key": require("EVERFLOW_API_KEY", client_id)},
-        limit=RATE_LIMIT,
-    )
+class Network(Connection):
+    """The client's network, and its time zones."""
 
-
-class TimeZones:
-    """Everflow's numbers of time zones, looked up by name when the first is needed."""
-
-    def __init__(self, http: VendorClient) -> None:
-        self._http = http
+    def __init__(self, pull: Pull) -> None:
+        super().__init__(pull)
         self._ids: dict[str, int] | None = None
 
-    def id(self, name: str) -> int:
+    def open(self) -> VendorClient:
+        """The network API for that client's account."""
+        base = self.pull.require("EVERFLOW_BASE_URL").rstrip("/").removesuffix("/v1")
+        return VendorClient(
+            "everflow",
+            self.pull.client_id,
+            f"{base}/v1",
+            headers={"X-Eflow-API-Key": self.pull.require("EVERFLOW_API_KEY")},
+            limit=RateLimit(*RATE_LIMIT),
+        )
+
+    def zone_id(self, name: str) -> int:
         """The number of an IANA zone; AnswerError for one that the vendor does not know."""
         if self._ids is None:
             self._ids = self._look_up()
@@ -46,13 +44,13 @@ class TimeZones:
         return self._ids[name]
 
     @property
-    def business(self) -> int:
+    def business_zone_id(self) -> int:
         """The number of the business time zone."""
-        return self.id(clock.zone().key)
+        return self.zone_id(clock.zone().key)
 
     def _look_up(self) -> dict[str, int]:
         try:
-            answer = self._http.get("/meta/timezones")
+            answer = self.http.get("/meta/timezones")
         except AnswerError:
             answer = {}
         ids = dict(KNOWN_TIMEZONES)

@@ -5,34 +5,34 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from ingest.columns import by_key, read_fields, text_columns, unknown_fields
+from ingest.columns import by_key, read_fields, unknown_fields
 from ingest.http import VendorClient
-from ingest.landing import Landing, Pull, Row
-from ingest.privacy.rows import Protection
-from ingest.replacement import landing_by_day
-from ingest.sources.everflow.client import pages
-from ingest.sources.everflow.settings import (
+from ingest.model import Pull, Row
+from ingest.resources import daily
+from ingest.sources.everflow.client import Network, pages
+from ingest.sources.everflow.columns import (
     CONVERSION_COLUMNS,
     CONVERSION_CONTROLLED,
     CONVERSION_FIELDS,
-    CONVERSION_PAGE_ROWS,
 )
+from ingest.sources.everflow.settings import CONVERSION_DAYS_KEPT, CONVERSION_PAGE_ROWS
 from ingest.windows import days
 from signalroom import clock
 from signalroom.errors import AnswerError
 
 
-def conversions_landing(http: VendorClient, pull: Pull, zone_id: int) -> Landing:
-    """The conversions of every day of the window; the days are replaced whole."""
+@daily(
+    columns=CONVERSION_COLUMNS,
+    measures=CONVERSION_CONTROLLED,
+    days_kept=CONVERSION_DAYS_KEPT,
+)
+def conversions(pull: Pull, network: Network) -> list[Row]:
+    """The conversions of every day of the window."""
     rows: list[Row] = []
     for day in days(pull.window):
-        rows += _of_day(http, pull, day, zone_id)
+        rows += _of_day(network.http, pull, day, network.business_zone_id)
         pull.say(f"conversions {day}: {len(rows):,} rows")
-    protection = Protection("everflow", "conversions", pull.client_id)
-    kept = protection.rows(rows)
-    declared = protection.columns(CONVERSION_COLUMNS)
-    columns = {**declared, **text_columns(kept, declared)}
-    return landing_by_day("conversions", pull, kept, columns, CONVERSION_CONTROLLED)
+    return rows
 
 
 def _of_day(http: VendorClient, pull: Pull, day: date, zone_id: int) -> list[Row]:

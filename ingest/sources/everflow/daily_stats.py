@@ -1,4 +1,4 @@
-"""Everflow's aggregated table: one request and its rows."""
+"""Everflow's aggregated table: rows by date, affiliate and advertiser, proven to be all of them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,28 @@ from typing import Any
 
 from ingest.columns import read_fields, unknown_fields
 from ingest.http import VendorClient
-from ingest.landing import Pull, Row, Window
-from ingest.sources.everflow.client import report_date
+from ingest.model import Pull, Row, Window
+from ingest.resources import daily
+from ingest.sources.everflow.client import Network, report_date
+from ingest.sources.everflow.columns import COLUMNS, CONTROLLED, DERIVED, METRICS
 from ingest.sources.everflow.lists import list_entries
-from ingest.sources.everflow.settings import CURRENCY, DERIVED, METRICS, ROW_CAP
+from ingest.sources.everflow.settings import CURRENCY, ROW_CAP, SLICE_DAYS
 from ingest.values import COUNT_TYPE, EXACT, total
 from ingest.windows import slices
 from signalroom.errors import AnswerError
 
 Entry = dict[str, Any]
 COLUMNS_ASKED = ("date", "affiliate", "advertiser")
+
+
+@daily(columns=COLUMNS, measures=CONTROLLED, required=("conversions", "revenue", "payout"))
+def daily_stats(pull: Pull, network: Network) -> list[Row]:
+    """The rows of every day of the window."""
+    rows: list[Row] = []
+    for window in slices(pull.window, SLICE_DAYS):
+        rows.extend(daily_rows(network.http, pull, window, network.business_zone_id))
+        pull.say(f"{window}: {len(rows):,} rows")
+    return rows
 
 
 def ask_table(

@@ -5,35 +5,45 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ingest.columns import by_key, columns_of, read_fields, text_columns, unknown_fields
+from ingest.columns import by_key, columns_of, read_fields, unknown_fields
 from ingest.http import VendorClient
-from ingest.landing import Landing, Pull, Row
-from ingest.privacy.rows import Protection
-from ingest.replacement import landing_whole
-from ingest.sources.everflow.client import pages
-from ingest.sources.everflow.settings import CLIENT_COLUMN, LIST_PAGE_ROWS, LISTS
+from ingest.model import Pull, Row
+from ingest.resources import whole_list
+from ingest.sources.everflow.client import Network, pages
+from ingest.sources.everflow.columns import CLIENT_COLUMN, LISTS
+from ingest.sources.everflow.settings import LIST_PAGE_ROWS
 from signalroom.errors import AnswerError
 
 
-def list_landing(http: VendorClient, pull: Pull, table: str) -> Landing:
-    """The whole list, as it is now."""
+@whole_list(columns={**CLIENT_COLUMN, **columns_of(LISTS["affiliates"])})
+def affiliates(pull: Pull, network: Network) -> list[Row]:
+    """Every affiliate of the network, as it is now."""
+    return _rows(pull, network, "affiliates")
+
+
+@whole_list(columns={**CLIENT_COLUMN, **columns_of(LISTS["advertisers"])})
+def advertisers(pull: Pull, network: Network) -> list[Row]:
+    """Every advertiser of the network, as it is now."""
+    return _rows(pull, network, "advertisers")
+
+
+@whole_list(columns={**CLIENT_COLUMN, **columns_of(LISTS["offers"])})
+def offers(pull: Pull, network: Network) -> list[Row]:
+    """Every offer of the network, as it is now."""
+    return _rows(pull, network, "offers")
+
+
+def _rows(pull: Pull, network: Network, table: str) -> list[Row]:
     fields = LISTS[table]
     key = next(iter(fields))
-    where = f"everflow for client {pull.client_id}, {table}"
     rows: list[Row] = []
-    for entry in list_entries(http, pull, table):
-        row = {"_client_id": pull.client_id, **read_fields(entry, fields, where)}
+    for entry in list_entries(network.http, pull, table):
+        row = {"_client_id": pull.client_id, **read_fields(entry, fields, f"{pull}, {table}")}
         if row[key] is None:
-            raise AnswerError(
-                f"everflow for client {pull.client_id}: one of the {table} has no {key}; nothing "
-                "was loaded."
-            )
+            raise AnswerError(f"{pull}: one of the {table} has no {key}; nothing was loaded.")
         rows.append({**row, **unknown_fields(entry, fields)})
     pull.say(f"{len(rows):,} {table}")
-    protection = Protection("everflow", table, pull.client_id)
-    kept = protection.rows(by_key(rows, key))
-    declared = protection.columns({**CLIENT_COLUMN, **columns_of(fields)})
-    return landing_whole(table, pull, kept, {**declared, **text_columns(kept, declared)})
+    return by_key(rows, key)
 
 
 def list_entries(http: VendorClient, pull: Pull, table: str) -> Iterator[dict[str, Any]]:

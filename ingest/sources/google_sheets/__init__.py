@@ -8,79 +8,87 @@ Numbers have every digit, dates are serial numbers (days since 1899-12-30), flag
 
 from __future__ import annotations
 
-from ingest.landing import FileRecord, Landing, Plan, Pull, Row, Source
-from ingest.privacy.rows import Protection
-from ingest.replacement import landing_whole
-from ingest.sources.google_sheets import table as header
+from datetime import date
+from typing import Any
+
+import dlt
+
+from ingest.model import FileRecord, Found, Plan, Pull, Row
+from ingest.resources import SOURCE, plain_pull, whole_list
 from ingest.sources.google_sheets.client import Spreadsheets
-from ingest.sources.google_sheets.ranges import SheetRange, ranges, refuse_shared_tabs
-from ingest.sources.google_sheets.settings import META_COLUMNS, REQUIRED
-from ingest.sources.google_sheets.table import Table, table_of
-from ingest.tables import read_tables
+from ingest.sources.google_sheets.settings import SheetRange, ranges, refuse_shared_tabs
+from ingest.sources.google_sheets.table import (
+    META_COLUMNS,
+    Table,
+    check,
+    fingerprint,
+    table_of,
+    written,
+)
 from ingest.values import TEXT_TYPE
 
 
-def extract(pull: Pull) -> list[Landing]:
-    """A landing for each range asked for; one that cannot be read keeps what it had."""
-    asked = _asked(pull)
-    with Spreadsheets(pull, list(asked.values())) as spreadsheets:
-        return read_tables(pull, lambda table: _landing(pull, asked[table], spreadsheets))
+@dlt.source(**SOURCE)
+def google_sheets(
+    client_id: str | None = None,
+    start: str | date | None = None,  # every source takes both; a range has no days
+    end: str | date | None = None,
+    credentials_json: str | None = None,
+    base_url: str | None = None,
+    pull: Pull | None = None,
+) -> Any:
+    """One client's ranges, a table each. Calling it asks no vendor.
+
+    What is not given comes from the environment; `pull` is what `ingest.pull` asks for instead.
+    """
+    pull = pull or plain_pull(
+        "google_sheets",
+        client_id,
+        None,
+        None,
+        GOOGLE_SHEETS_CREDENTIALS_JSON=credentials_json,
+        GOOGLE_SHEETS_BASE_URL=base_url,
+    )
+    chosen = _chosen(pull)
+    spreadsheets = Spreadsheets(pull, chosen)
+    return [sheet(pull, one, spreadsheets, name=one.table) for one in chosen]
 
 
 def plan(pull: Pull) -> Plan:
     """One request for the token and one for each spreadsheet."""
-    asked = _asked(pull)
-    spreadsheets = {one.spreadsheet_id for one in asked.values()}
-    return Plan(tuple(asked), 0, 1 + len(spreadsheets), 0)
+    chosen = _chosen(pull)
+    spreadsheets = {one.spreadsheet_id for one in chosen}
+    return Plan(tuple(one.table for one in chosen), 0, 1 + len(spreadsheets), 0)
 
 
-def _asked(pull: Pull) -> dict[str, SheetRange]:
+def _chosen(pull: Pull) -> list[SheetRange]:
     refuse_shared_tabs(pull.client_id)
-    return {one.table: one for one in ranges(pull.client_id) if one.table in pull.resources}
+    return [one for one in ranges(pull.client_id) if one.table in pull.resources]
 
 
-def _landing(pull: Pull, one: SheetRange, spreadsheets: Spreadsheets) -> Landing:
-    where = f"google_sheets for client {pull.client_id}, {one.table}"
-    found = table_of(spreadsheets.grid(one), where)
+@whole_list(columns=META_COLUMNS)
+def sheet(pull: Pull, one: SheetRange, spreadsheets: Spreadsheets) -> Found:
+    """The rows of one range; the range stands in the ledger of files, with its header."""
+    found = table_of(spreadsheets.grid(one), f"{pull}, {one.table}")
     known = pull.known_files.get((one.table, one.key))
     if found.columns:  # an empty range has no header that could differ
-        header.check(pull.client_id, one.table, found.columns, known, pull.notice)
+        check(pull, one.table, found.columns, known)
     if found.errors:
         pull.notice(f"{one.table}: {found.errors:,} cells hold an error (#N/A); they are null")
     pull.say(f"{one.table}: {len(found.rows):,} rows")
-    protection = Protection("google_sheets", one.table, pull.client_id)
-    rows: list[Row] = protection.rows([{"_client_id": pull.client_id, **row} for row in found.rows])
-    columns = {**META_COLUMNS, **dict.fromkeys(found.columns, TEXT_TYPE)}
-    landing = landing_whole(one.table, pull, rows, protection.columns(columns))
-    names = header.written(found.columns) if found.columns else (known.header if known else "")
-    landing.files = [_record(pull, one, found, names)]
-    return landing
+    names = written(found.columns) if found.columns else (known.header if known else "")
+    pull.metrics.files.append(_record(pull, one, found, names))
+    rows: list[Row] = [{"_client_id": pull.client_id, **row} for row in found.rows]
+    return Found(rows, dict.fromkeys(found.columns, TEXT_TYPE))
 
 
 def _record(pull: Pull, one: SheetRange, found: Table, names: str) -> FileRecord:
-    """The range in the ledger of files: there its header is remembered."""
     return FileRecord(
         file_name=one.key,
-        etag=header.fingerprint(found.columns),
+        etag=fingerprint(found.columns),
         size_bytes=0,
         modified_at=pull.as_of,
         status="loaded",
         row_count=len(found.rows),
         header=names,
     )
-
-
-def _account(client_id: str) -> str:
-    return "\n".join(sorted(one.key for one in ranges(client_id)))
-
-
-SOURCE = Source(
-    name="google_sheets",
-    title="Google Sheets",
-    resources=(),
-    required=REQUIRED,
-    account=_account,
-    extract=extract,
-    plan=plan,
-    tables=lambda client_id: tuple(one.table for one in ranges(client_id)),
-)

@@ -6,12 +6,12 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from ingest.http import VendorClient
-from ingest.landing import Pull
-from ingest.sources.google_sheets.ranges import SheetRange
+from ingest.http import Connection, RateLimit, VendorClient
+from ingest.model import Pull
 from ingest.sources.google_sheets.settings import (
     ASSERTION_SECONDS,
     AUDIENCE,
@@ -19,12 +19,12 @@ from ingest.sources.google_sheets.settings import (
     RATE_LIMIT,
     RENDER,
     SCOPE,
+    SheetRange,
 )
 from ingest.values import count
 from signalroom import clock, logs
 from signalroom.errors import AnswerError, ConfigurationError, CredentialsError
 from signalroom.paths import root
-from signalroom.settings import require, variable
 
 NEEDED = ("client_email", "private_key", "token_uri")
 GOOD_SHARE = 0.9  # of its life; a token must not expire on the way
@@ -61,13 +61,14 @@ class ServiceAccount:
         return signed.decode()
 
 
-def service_account(client_id: str) -> ServiceAccount:
+def service_account(pull: Pull) -> ServiceAccount:
     """The client's service account; ConfigurationError, without the key, where it is malformed."""
-    content = variable("GOOGLE_SHEETS_CREDENTIALS_JSON", client_id)
+    client_id = pull.client_id
+    content = pull.variable("GOOGLE_SHEETS_CREDENTIALS_JSON")
     where = "GOOGLE_SHEETS_CREDENTIALS_JSON"
     if content is None:
         where = "GOOGLE_SHEETS_CREDENTIALS_PATH"
-        path = root() / (variable(where, client_id) or "")
+        path = root() / (pull.variable(where) or "")
         try:
             content = path.expanduser().read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -128,29 +129,29 @@ class Tokens:
 Grid = list[list[Any]]
 
 
-class Spreadsheets:
-    """Reads a client's spreadsheets, each once, all of its ranges together."""
+class Spreadsheets(Connection):
+    """Reads a client's spreadsheets, each once, all of its ranges together, when first needed."""
 
     def __init__(self, pull: Pull, asked: Sequence[SheetRange]) -> None:
-        self._pull = pull
+        super().__init__(pull)
         self._asked = asked
-        self._account = service_account(pull.client_id)
-        self._tokens = Tokens(pull.client_id, self._account)
         self._grids: dict[SheetRange, Grid | AnswerError] = {}
-        self._http = VendorClient(
+
+    @cached_property
+    def _account(self) -> ServiceAccount:
+        return service_account(self.pull)
+
+    def open(self) -> VendorClient:
+        """The API; a key that is refused is raised here, for it is no fault of any spreadsheet."""
+        tokens = Tokens(self.pull.client_id, self._account)
+        tokens()
+        return VendorClient(
             "google_sheets",
-            pull.client_id,
-            require("GOOGLE_SHEETS_BASE_URL", pull.client_id),
-            limit=RATE_LIMIT,
-            token=self._tokens,
+            self.pull.client_id,
+            self.pull.require("GOOGLE_SHEETS_BASE_URL"),
+            limit=RateLimit(*RATE_LIMIT),
+            token=tokens,
         )
-
-    def __enter__(self) -> Spreadsheets:
-        self._tokens()  # a key that is refused is no fault of any spreadsheet
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._http.__exit__()
 
     def grid(self, wanted: SheetRange) -> Grid:
         """The range's cells, row by row; AnswerError where they cannot be read."""
@@ -176,19 +177,19 @@ class Spreadsheets:
         path = f"/v4/spreadsheets/{quote(spreadsheet_id, safe='')}/values:batchGet"
         names = [one.name for one in together]
         try:
-            answer = self._http.get(path, {"ranges": names, **RENDER})
+            answer = self.http.get(path, {"ranges": names, **RENDER})
         except CredentialsError as error:
             if "HTTP 403" not in str(error):
                 raise
             raise AnswerError(
-                f"google_sheets for client {self._pull.client_id}: spreadsheet {spreadsheet_id} is "
+                f"{self.pull}: spreadsheet {spreadsheet_id} is "
                 f"not shared with {self._account.email}: share it with that address as a viewer. "
                 f"Its tables keep what they had. ({error})"
             ) from None
         found = answer.get("valueRanges") if isinstance(answer, dict) else None
         if not isinstance(found, list) or len(found) != len(together):
             raise AnswerError(
-                f"google_sheets for client {self._pull.client_id}: asked for {len(together)} "
+                f"{self.pull}: asked for {len(together)} "
                 f"ranges of {spreadsheet_id}, the answer has another number; its tables keep what "
                 "they had."
             )
@@ -199,7 +200,7 @@ class Spreadsheets:
         rows = given.get("values", []) if isinstance(given, dict) else None
         if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
             raise AnswerError(
-                f"google_sheets for client {self._pull.client_id}, {one.table}: the values are no "
+                f"{self.pull}, {one.table}: the values are no "
                 "rows of cells; the table keeps what it had."
             )
         return rows

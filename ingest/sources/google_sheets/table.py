@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ingest.columns import text
-from ingest.landing import KnownFile, Row, Say
+from ingest.model import KnownFile, Pull, Row
 from ingest.sources.google_sheets.settings import ERROR_CELL, LONGEST_NAME
+from ingest.values import COUNT_TYPE, TEXT_TYPE
 from signalroom.errors import AnswerError
-from signalroom.settings import variable
+
+META_COLUMNS = {"_client_id": {**TEXT_TYPE, "nullable": False}, "_row_id": COUNT_TYPE}
 
 
 def fingerprint(columns: Sequence[str]) -> str:
@@ -26,9 +28,7 @@ def written(columns: Sequence[str]) -> str:
     return json.dumps(list(columns))
 
 
-def check(
-    client_id: str, table: str, columns: Sequence[str], known: KnownFile | None, say: Say
-) -> None:
+def check(pull: Pull, table: str, columns: Sequence[str], known: KnownFile | None) -> None:
     """Say what was added at the right end; AnswerError for any other change of the header.
 
     A person accepts one by naming the new header's fingerprint in GOOGLE_SHEETS_ACCEPTED_HEADERS.
@@ -36,19 +36,19 @@ def check(
     before: list[str] = json.loads(known.header) if known and known.header else []
     if list(columns[: len(before)]) == before:
         if before and len(columns) > len(before):
-            say(f"{table}: new columns {', '.join(columns[len(before) :])}")
+            pull.notice(f"{table}: new columns {', '.join(columns[len(before) :])}")
         return
     wanted = f"{table}:{fingerprint(columns)}"
-    accepted = variable("GOOGLE_SHEETS_ACCEPTED_HEADERS", client_id) or ""
+    accepted = pull.variable("GOOGLE_SHEETS_ACCEPTED_HEADERS") or ""
     if wanted in (part.strip() for part in accepted.split(",")):
-        say(f"{table}: the new header was accepted")
+        pull.notice(f"{table}: the new header was accepted")
         return
     gone = [name for name in before if name not in columns]
     new = [name for name in columns if name not in before]
     said = [f"gone: {', '.join(gone)}"] if gone else []
     said += [f"new: {', '.join(new)}"] if new else []
     raise AnswerError(
-        f"google_sheets for client {client_id}, {table}: the header changed "
+        f"{pull}, {table}: the header changed "
         f"({'; '.join(said) or 'another order'}); the table keeps its last good rows. Put the "
         f"header back, or accept it with GOOGLE_SHEETS_ACCEPTED_HEADERS={wanted}."
     )

@@ -10,49 +10,53 @@ of `email_stats`, by day of sending.
 
 from __future__ import annotations
 
-from ingest.http import VendorClient
-from ingest.landing import Landing, Plan, Pull, Source
-from ingest.sources.mautic.client import base_url, connect, total_of
-from ingest.sources.mautic.settings import LISTS, PAGE_ROWS, REQUIRED, RESOURCES
-from ingest.sources.mautic.tables import ORDER, PATH, list_landing, question, stats_landing
-from ingest.tables import read_tables
+from datetime import date
+from typing import Any
+
+import dlt
+
+from ingest.model import Plan, Pull
+from ingest.resources import SOURCE, plain_pull
+from ingest.sources.mautic.client import Instance
+from ingest.sources.mautic.tables import campaigns, contacts, email_stats, emails, requests_for
 from ingest.windows import days
 
 
-def extract(pull: Pull) -> list[Landing]:
-    """Everything that is asked for, before anything is loaded."""
-    with connect(pull.client_id) as http:
-        return read_tables(pull, lambda table: _read(http, pull, table))
+@dlt.source(**SOURCE)
+def mautic(
+    client_id: str | None = None,
+    start: str | date | None = None,
+    end: str | date | None = None,
+    base_url: str | None = None,
+    oauth_client_id: str | None = None,
+    oauth_client_secret: str | None = None,
+    pull: Pull | None = None,
+) -> Any:
+    """One client's Mautic; ISO dates, both included. Calling it asks no vendor.
 
-
-def _read(http: VendorClient, pull: Pull, table: str) -> Landing:
-    return list_landing(http, pull, table) if table in LISTS else stats_landing(http, pull)
+    What is not given comes from the environment; `pull` is what `ingest.pull` asks for instead.
+    """
+    pull = pull or plain_pull(
+        "mautic",
+        client_id,
+        start,
+        end,
+        MAUTIC_BASE_URL=base_url,
+        MAUTIC_CLIENT_ID=oauth_client_id,
+        MAUTIC_CLIENT_SECRET=oauth_client_secret,
+    )
+    instance = Instance(pull)
+    return (
+        contacts(pull, instance),
+        emails(pull, instance),
+        campaigns(pull, instance),
+        email_stats(pull, instance),
+    )
 
 
 def plan(pull: Pull) -> Plan:
     """Requests as of now, with one for a token; Mautic is asked for its totals."""
-    with connect(pull.client_id) as http:
-        requests = 1 + sum(_requests(http, pull, table) for table in pull.resources)
-    asked = len(list(days(pull.window))) if "email_stats" in pull.resources else 0
-    return Plan(pull.resources, asked, requests, 0)
-
-
-def _requests(http: VendorClient, pull: Pull, table: str) -> int:
-    """How many pages a table takes."""
-    if table in LISTS:
-        answer = http.get(f"/api/{table}", {**ORDER, "start": 0, "limit": 1})
-    else:
-        answer = http.get(PATH, {**question(pull.window), "start": 0, "limit": 1})
-    return max(1, -(-(total_of(answer) or 0) // PAGE_ROWS))
-
-
-SOURCE = Source(
-    name="mautic",
-    title="Mautic",
-    resources=RESOURCES,
-    required=REQUIRED,
-    account=base_url,
-    extract=extract,
-    plan=plan,
-    daily=("email_stats",),
-)
+    instance = Instance(pull)
+    requests = 1 + sum(requests_for(pull, instance, table) for table in pull.resources)
+    covered = len(list(days(pull.window))) if "email_stats" in pull.resources else 0
+    return Plan(pull.resources, covered, requests, 0)

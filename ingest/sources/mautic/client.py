@@ -6,13 +6,12 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ingest.http import VendorClient
-from ingest.landing import Pull
+from ingest.http import Connection, VendorClient
+from ingest.model import Pull
 from ingest.sources.mautic.settings import PAGE_CAP, PAGE_ROWS
 from ingest.values import count
 from signalroom import logs
 from signalroom.errors import AnswerError
-from signalroom.settings import require
 
 PATH = "/oauth/v2/token"
 GOOD_SHARE = 0.9  # of its life; a token must not expire on the way
@@ -24,8 +23,8 @@ class Tokens:
     CredentialsError where Mautic refuses the client's id and secret.
     """
 
-    def __init__(self, client_id: str, base_url: str) -> None:
-        self._client_id = client_id
+    def __init__(self, pull: Pull, base_url: str) -> None:
+        self._pull = pull
         self._base_url = base_url
         self._token = ""
         self._good_until = 0.0  # on the monotonic clock
@@ -39,16 +38,15 @@ class Tokens:
         asked_at = time.monotonic()
         form = {
             "grant_type": "client_credentials",
-            "client_id": require("MAUTIC_CLIENT_ID", self._client_id),
-            "client_secret": require("MAUTIC_CLIENT_SECRET", self._client_id),
+            "client_id": self._pull.require("MAUTIC_CLIENT_ID"),
+            "client_secret": self._pull.require("MAUTIC_CLIENT_SECRET"),
         }
-        with VendorClient("mautic", self._client_id, self._base_url) as http:
+        with VendorClient("mautic", self._pull.client_id, self._base_url) as http:
             answer = http.post_form(PATH, form)
         token = answer.get("access_token") if isinstance(answer, dict) else None
         if not isinstance(token, str) or not token:
             raise AnswerError(
-                f"mautic for client {self._client_id}: the answer to {PATH} has no token; nothing "
-                "was loaded."
+                f"{self._pull}: the answer to {PATH} has no token; nothing was loaded."
             )
         logs.learn(token)
         self._token = token
@@ -58,17 +56,15 @@ class Tokens:
 Entry = dict[str, Any]
 
 
-def base_url(client_id: str) -> str:
-    """The address of the instance, without a path."""
-    return require("MAUTIC_BASE_URL", client_id).rstrip("/").removesuffix("/api")
+class Instance(Connection):
+    """The client's Mautic."""
 
-
-def connect(client_id: str) -> VendorClient:
-    """A client of the API, with a token of the client's own; what denies one is raised here."""
-    base = base_url(client_id)
-    tokens = Tokens(client_id, base)
-    tokens(False)
-    return VendorClient("mautic", client_id, base, token=tokens)
+    def open(self) -> VendorClient:
+        """The API, with a token of the client's own; what denies one is raised here."""
+        base = self.pull.require("MAUTIC_BASE_URL").rstrip("/").removesuffix("/api")
+        tokens = Tokens(self.pull, base)
+        tokens(False)
+        return VendorClient("mautic", self.pull.client_id, base, token=tokens)
 
 
 def pages(
@@ -81,7 +77,7 @@ def pages(
     """
     name = path.rsplit("/", 1)[-1]
     container = "stats" if "/stats/" in path else name
-    who = f"mautic for client {pull.client_id}, {name}"
+    who = f"{pull}, {name}"
     seen: set[str] = set()
     start = 0
     for _ in range(PAGE_CAP):

@@ -1,15 +1,14 @@
-"""Mautic's contacts, e-mails and campaigns, each replaced as a whole."""
+"""Mautic's tables: contacts, e-mails and campaigns, each as it is now, and e-mails sent, by day."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
 from ingest.columns import Entries
-from ingest.http import VendorClient
-from ingest.landing import Landing, Pull, Row, Window
-from ingest.replacement import landing_by_day, landing_whole
-from ingest.sources.mautic.client import Entry, pages
-from ingest.sources.mautic.settings import (
+from ingest.model import Pull, Row, Window
+from ingest.resources import daily, whole_list
+from ingest.sources.mautic.client import Entry, Instance, pages, total_of
+from ingest.sources.mautic.columns import (
     CONTACT_TEXTS,
     DAY_COLUMN,
     EMAIL_STATS,
@@ -17,16 +16,42 @@ from ingest.sources.mautic.settings import (
     LISTS,
     STATS_CONTROLLED,
 )
+from ingest.sources.mautic.settings import PAGE_ROWS
 from signalroom import clock
 
 PATH = "/api/stats/email_stats"
+# By default contacts come with the last active first: while people browse, pages would shift.
+ORDER = {"orderBy": "id", "orderByDir": "asc"}
 
 
-def stats_landing(http: VendorClient, pull: Pull) -> Landing:
-    """Every e-mail sent in the window; the days are replaced whole."""
-    entries = Entries("mautic", "email_stats", pull, EMAIL_STATS)
+@whole_list(columns=LISTS["contacts"].columns, documents=tuple(LISTS["contacts"].documents))
+def contacts(pull: Pull, instance: Instance) -> list[Row]:
+    """Every contact."""
+    return _list(pull, instance, "contacts")
+
+
+@whole_list(
+    columns=LISTS["emails"].columns,
+    measures=LIST_CONTROLLED["emails"],
+    documents=tuple(LISTS["emails"].documents),
+)
+def emails(pull: Pull, instance: Instance) -> list[Row]:
+    """Every e-mail that was written."""
+    return _list(pull, instance, "emails")
+
+
+@whole_list(columns=LISTS["campaigns"].columns, documents=tuple(LISTS["campaigns"].documents))
+def campaigns(pull: Pull, instance: Instance) -> list[Row]:
+    """Every campaign."""
+    return _list(pull, instance, "campaigns")
+
+
+@daily(columns={**EMAIL_STATS.columns, **DAY_COLUMN}, measures=STATS_CONTROLLED, documents=())
+def email_stats(pull: Pull, instance: Instance) -> list[Row]:
+    """Every e-mail sent in the window."""
+    entries = Entries("email_stats", pull, EMAIL_STATS)
     rows: list[Row] = []
-    for page in pages(http, pull, PATH, question(pull.window)):
+    for page in pages(instance.http, pull, PATH, question(pull.window)):
         for entry in page:
             row = entries.row(entry)
             if row["id"] is None or row["date_sent"] is None:
@@ -36,8 +61,16 @@ def stats_landing(http: VendorClient, pull: Pull) -> Landing:
                 raise entries.error(f"asked for {pull.window}, answered for {row['date']}")
             rows.append(row)
         pull.say(f"email_stats {pull.window}: {len(rows):,} rows")
-    kept, columns = entries.finish(rows, DAY_COLUMN)
-    return landing_by_day("email_stats", pull, kept, columns, STATS_CONTROLLED)
+    return rows
+
+
+def requests_for(pull: Pull, instance: Instance, table: str) -> int:
+    """How many pages a table takes, by the total that Mautic states."""
+    if table in LISTS:
+        answer = instance.http.get(f"/api/{table}", {**ORDER, "start": 0, "limit": 1})
+    else:
+        answer = instance.http.get(PATH, {**question(pull.window), "start": 0, "limit": 1})
+    return max(1, -(-(total_of(answer) or 0) // PAGE_ROWS))
 
 
 def question(window: Window) -> dict[str, str | int]:
@@ -60,21 +93,15 @@ def _utc(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
-# By default contacts come with the last active first: while people browse, pages would shift.
-ORDER = {"orderBy": "id", "orderByDir": "asc"}
-
-
-def list_landing(http: VendorClient, pull: Pull, table: str) -> Landing:
-    """The whole list, as it is now."""
-    entries = Entries("mautic", table, pull, LISTS[table])
+def _list(pull: Pull, instance: Instance, table: str) -> list[Row]:
+    entries = Entries(table, pull, LISTS[table])
     rows = []
-    for page in pages(http, pull, f"/api/{table}", ORDER):
+    for page in pages(instance.http, pull, f"/api/{table}", ORDER):
         rows += [entries.row(with_custom_fields(entry)) for entry in page]
         pull.say(f"{len(rows):,} {table}")
     if any(row["id"] is None for row in rows):
         raise entries.error("an entry has no id")
-    kept, columns = entries.finish(rows)
-    return landing_whole(table, pull, kept, columns, LIST_CONTROLLED.get(table, ()))
+    return rows
 
 
 def with_custom_fields(entry: Entry) -> Entry:

@@ -9,45 +9,52 @@ replaced as a whole.
 
 from __future__ import annotations
 
-from ingest.http import VendorClient
-from ingest.landing import Landing, Plan, Pull, Source
-from ingest.sources.posthog.client import connect, host, list_landing, list_requests
-from ingest.sources.posthog.events import event_requests, events_landing
-from ingest.sources.posthog.settings import LISTS, REQUIRED, RESOURCES
-from ingest.tables import read_tables
+from datetime import date
+from typing import Any
+
+import dlt
+
+from ingest.model import Plan, Pull
+from ingest.resources import SOURCE, plain_pull
+from ingest.sources.posthog import events
+from ingest.sources.posthog.client import Project, list_requests
+from ingest.sources.posthog.lists import experiments, feature_flags
 from ingest.windows import days
-from signalroom.settings import require
 
 
-def extract(pull: Pull) -> list[Landing]:
-    """Everything that is asked for, before anything is loaded."""
-    with connect(pull.client_id) as http:
-        return read_tables(pull, lambda table: _read(http, pull, table))
+@dlt.source(**SOURCE)
+def posthog(
+    client_id: str | None = None,
+    start: str | date | None = None,
+    end: str | date | None = None,
+    api_key: str | None = None,
+    project_id: str | None = None,
+    host: str | None = None,
+    pull: Pull | None = None,
+) -> Any:
+    """One client's PostHog project; ISO dates, both included. Calling it asks no vendor.
 
-
-def _read(http: VendorClient, pull: Pull, table: str) -> Landing:
-    return list_landing(http, pull, table) if table in LISTS else events_landing(http, pull)
+    What is not given comes from the environment; `pull` is what `ingest.pull` asks for instead.
+    """
+    pull = pull or plain_pull(
+        "posthog",
+        client_id,
+        start,
+        end,
+        POSTHOG_API_KEY=api_key,
+        POSTHOG_PROJECT_ID=project_id,
+        POSTHOG_HOST=host,
+    )
+    project = Project(pull)
+    return events.events(pull, project), feature_flags(pull, project), experiments(pull, project)
 
 
 def plan(pull: Pull) -> Plan:
     """Requests as of now; PostHog is asked to count."""
-    with connect(pull.client_id) as http:
-        requests = sum(_requests(http, pull, table) for table in pull.resources)
-    asked = len(list(days(pull.window))) if "events" in pull.resources else 0
-    return Plan(pull.resources, asked, requests, 0)
-
-
-def _requests(http: VendorClient, pull: Pull, table: str) -> int:
-    return list_requests(http, pull, table) if table in LISTS else event_requests(http, pull)
-
-
-SOURCE = Source(
-    name="posthog",
-    title="PostHog",
-    resources=RESOURCES,
-    required=REQUIRED,
-    account=lambda client_id: f"{host(client_id)} {require('POSTHOG_PROJECT_ID', client_id)}",
-    extract=extract,
-    plan=plan,
-    daily=("events",),
-)
+    project = Project(pull)
+    requests = sum(
+        events.event_requests(pull, project) if table == "events" else list_requests(project, table)
+        for table in pull.resources
+    )
+    covered = len(list(days(pull.window))) if "events" in pull.resources else 0
+    return Plan(pull.resources, covered, requests, 0)

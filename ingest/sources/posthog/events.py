@@ -15,18 +15,11 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ingest.columns import Entries
-from ingest.http import VendorClient
-from ingest.landing import Landing, Pull, Row, Window
-from ingest.replacement import landing_by_day
-from ingest.sources.posthog.client import project_path
-from ingest.sources.posthog.settings import (
-    DAY_COLUMN,
-    EVENT_COLUMNS,
-    EVENTS,
-    PAGE_CAP,
-    PAGE_ROWS,
-    SLICE_DAYS,
-)
+from ingest.model import Pull, Row, Window
+from ingest.resources import daily
+from ingest.sources.posthog.client import Project
+from ingest.sources.posthog.columns import DAY_COLUMN, EVENT_COLUMNS, EVENTS
+from ingest.sources.posthog.settings import PAGE_CAP, PAGE_ROWS, SLICE_DAYS
 from ingest.values import count
 from ingest.windows import slices
 from signalroom import clock
@@ -40,28 +33,28 @@ class _Place:
     uuid: str
 
 
-def events_landing(http: VendorClient, pull: Pull) -> Landing:
-    """The events of every day of the window; the days are replaced whole."""
-    entries = Entries("posthog", "events", pull, EVENTS)
+@daily(columns={**EVENTS.columns, **DAY_COLUMN}, documents=tuple(EVENTS.documents), limit="queries")
+def events(pull: Pull, project: Project) -> list[Row]:
+    """The events of every day of the window."""
+    entries = Entries("events", pull, EVENTS)
     rows: dict[str, Row] = {}
     for part in slices(pull.window, SLICE_DAYS):
-        for row in _rows(http, pull, part, entries):
+        for row in _rows(project, part, entries):
             known = rows.get(row["uuid"])
             # an event that was sent twice is there twice until PostHog merges it
             if known is None or _known_at(known) < _known_at(row):
                 rows[row["uuid"]] = row
         pull.say(f"events {part}: {len(rows):,} rows")
-    kept, columns = entries.finish(list(rows.values()), DAY_COLUMN)
-    return landing_by_day("events", pull, kept, columns, ())
+    return list(rows.values())
 
 
-def event_requests(http: VendorClient, pull: Pull) -> int:
+def event_requests(pull: Pull, project: Project) -> int:
     """How many pages the events of the window take."""
     pages = 0
     for part in slices(pull.window, SLICE_DAYS):
-        entries = Entries("posthog", "events", pull, EVENTS)
+        entries = Entries("events", pull, EVENTS)
         question = f"SELECT count() FROM events WHERE {_within(part)}"  # noqa: S608
-        answer = _ask(http, pull, question, entries)
+        answer = _ask(project, question, entries)
         try:
             found = count(answer["results"][0][0]) or 0
         except (LookupError, TypeError):
@@ -70,14 +63,14 @@ def event_requests(http: VendorClient, pull: Pull) -> int:
     return pages
 
 
-def _rows(http: VendorClient, pull: Pull, window: Window, entries: Entries) -> Iterator[Row]:
+def _rows(project: Project, window: Window, entries: Entries) -> Iterator[Row]:
     last: _Place | None = None
     for _ in range(PAGE_CAP):
         question = (
             f"SELECT {', '.join(EVENT_COLUMNS)} FROM events WHERE {_within(window, last)} "  # noqa: S608
             f"ORDER BY timestamp, uuid LIMIT {PAGE_ROWS}"
         )
-        answer = _ask(http, pull, question, entries)
+        answer = _ask(project, question, entries)
         page = _page(answer, window, entries)
         yield from page
         cap = count(answer.get("limit")) or PAGE_ROWS  # the instance may allow less
@@ -110,9 +103,9 @@ def _instant(moment: datetime) -> str:
     return f"toDateTime('{moment:%Y-%m-%d %H:%M:%S.%f}', 'UTC')"
 
 
-def _ask(http: VendorClient, pull: Pull, question: str, entries: Entries) -> dict[str, Any]:
-    answer = http.post(
-        project_path(pull.client_id, "query"),
+def _ask(project: Project, question: str, entries: Entries) -> dict[str, Any]:
+    answer = project.http.post(
+        project.path("query"),
         {
             "query": {"kind": "HogQLQuery", "query": question},
             "name": "signalroom",

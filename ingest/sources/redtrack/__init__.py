@@ -7,43 +7,42 @@ Costs are rewritten for any past day, so every pull replaces whole days; lists a
 
 from __future__ import annotations
 
-from ingest.columns import text_columns
-from ingest.http import VendorClient
-from ingest.landing import Landing, Plan, Pull, Row, Source
-from ingest.replacement import landing_by_day
-from ingest.sources.redtrack.client import connect, daily_rows, list_landing
-from ingest.sources.redtrack.settings import (
-    COLUMNS,
-    CONTROLLED,
-    LISTS,
-    REQUIRED,
-    RESOURCES,
-    SLICE_DAYS,
-)
-from ingest.tables import read_tables
+from datetime import date
+from typing import Any
+
+import dlt
+
+from ingest.model import Plan, Pull
+from ingest.resources import SOURCE, plain_pull
+from ingest.sources.redtrack.client import Account
+from ingest.sources.redtrack.settings import SLICE_DAYS
+from ingest.sources.redtrack.tables import campaigns, daily_spend, sources
 from ingest.windows import days, slices
-from signalroom.settings import require
 
 
-def extract(pull: Pull) -> list[Landing]:
-    """Every row of the window, asked for before anything is loaded."""
-    with connect(pull.client_id) as http:
-        return read_tables(pull, lambda table: _read(http, pull, table))
+@dlt.source(**SOURCE)
+def redtrack(
+    client_id: str | None = None,
+    start: str | date | None = None,
+    end: str | date | None = None,
+    api_key: str | None = None,
+    base_url: str | None = None,
+    pull: Pull | None = None,
+) -> Any:
+    """One client's RedTrack account; ISO dates, both included. Calling it asks no vendor.
 
-
-def _read(http: VendorClient, pull: Pull, table: str) -> Landing:
-    if table in LISTS:
-        return list_landing(http, pull, table)
-    rows: list[Row] = []
-    for part in slices(pull.window, SLICE_DAYS):
-        rows.extend(daily_rows(http, pull, part))
-        pull.say(f"{part}: {len(rows):,} rows")
-    return landing_by_day(table, pull, rows, {**COLUMNS, **text_columns(rows, COLUMNS)}, CONTROLLED)
+    What is not given comes from the environment; `pull` is what `ingest.pull` asks for instead.
+    """
+    pull = pull or plain_pull(
+        "redtrack", client_id, start, end, REDTRACK_API_KEY=api_key, REDTRACK_BASE_URL=base_url
+    )
+    account = Account(pull)
+    return daily_spend(pull, account), campaigns(pull, account), sources(pull, account)
 
 
 def plan(pull: Pull) -> Plan:
     """One request for each slice and each list, as long as no page is full."""
-    by_day = [table for table in pull.resources if table not in LISTS]
+    by_day = [table for table in pull.resources if table == "daily_spend"]
     requests = len(by_day) * len(list(slices(pull.window, SLICE_DAYS)))
     return Plan(
         tables=pull.resources,
@@ -51,15 +50,3 @@ def plan(pull: Pull) -> Plan:
         requests=requests + len(pull.resources) - len(by_day),
         files=0,
     )
-
-
-SOURCE = Source(
-    name="redtrack",
-    title="RedTrack",
-    resources=RESOURCES,
-    required=REQUIRED,
-    account=lambda client_id: require("REDTRACK_API_KEY", client_id),
-    extract=extract,
-    plan=plan,
-    daily=("daily_spend",),
-)

@@ -1,63 +1,31 @@
-"""RedTrack: requests and parsing, without dlt."""
+"""RedTrack: the connection, and lists page by page."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date
 from typing import Any
 
-from ingest.columns import by_key, columns_of, read_fields, text, text_columns, unknown_fields
-from ingest.http import VendorClient
-from ingest.landing import Landing, Pull, Row, Window
-from ingest.privacy.rows import Protection
-from ingest.replacement import landing_whole
-from ingest.sources.redtrack.settings import (
-    CLIENT_COLUMN,
-    COLUMNS,
-    DERIVED,
-    LISTS,
-    METRICS,
-    PAGE_CAP,
-    PAGE_ROWS,
-    RATE_LIMIT,
-)
-from ingest.windows import slices
-from signalroom import clock
+from ingest.http import Connection, RateLimit, VendorClient
+from ingest.model import Pull
+from ingest.sources.redtrack import settings
+from ingest.sources.redtrack.settings import PAGE_CAP, PAGE_ROWS
 from signalroom.errors import AnswerError
-from signalroom.settings import require
+
+RATE_LIMIT = RateLimit(*settings.RATE_LIMIT)
 
 
-def connect(client_id: str) -> VendorClient:
-    """A client of the API; the key travels in the query, the only place where RedTrack takes it."""
-    return VendorClient(
-        "redtrack",
-        client_id,
-        require("REDTRACK_BASE_URL", client_id),
-        params={"api_key": require("REDTRACK_API_KEY", client_id)},
-        limit=RATE_LIMIT,
-    )
+class Account(Connection):
+    """The client's account."""
 
-
-def daily_rows(http: VendorClient, pull: Pull, window: Window) -> Iterator[Row]:
-    """Rows by date and source of the window."""
-    found = list(_report(http, pull, window))
-    if window.start != window.end and any(not entry.get("date") for entry in found):
-        # an account that groups by source alone: only single days can be told apart
-        for day in slices(window, 1):
-            yield from daily_rows(http, pull, day)
-        return
-    for entry in found:
-        yield _row(pull.client_id, entry, window)
-
-
-def _report(http: VendorClient, pull: Pull, window: Window) -> Iterator[dict[str, Any]]:
-    asked: dict[str, str | int] = {
-        "group": "date,source",
-        "date_from": window.start.isoformat(),
-        "date_to": window.end.isoformat(),
-        "timezone": clock.zone().key,  # `tz` would be ignored without a word
-    }
-    return entries(http, pull, "/report", asked, str(window))
+    def open(self) -> VendorClient:
+        """The API; the key travels in the query, the only place where RedTrack takes it."""
+        return VendorClient(
+            "redtrack",
+            self.pull.client_id,
+            self.pull.require("REDTRACK_BASE_URL"),
+            params={"api_key": self.pull.require("REDTRACK_API_KEY")},
+            limit=RATE_LIMIT,
+        )
 
 
 def entries(
@@ -91,49 +59,3 @@ def _list_of(pull: Pull, what: str, answer: Any) -> list[dict[str, Any]]:
         "nothing was loaded.",
         answer,
     )
-
-
-def _row(client_id: str, entry: dict[str, Any], window: Window) -> Row:
-    try:
-        day = date.fromisoformat(str(entry["date"])[:10]) if entry.get("date") else window.start
-    except ValueError:
-        raise AnswerError(
-            f"redtrack for client {client_id}: {entry['date']!r} is no date; nothing was loaded.",
-            entry,
-        ) from None
-    if not window.start <= day <= window.end:
-        raise AnswerError(
-            f"redtrack for client {client_id}: asked for {window}, answered for {day}; "
-            "nothing was loaded.",
-            entry,
-        )
-    further = {name: entry[name] for name in entry.keys() - DERIVED - {"source", *COLUMNS}}
-    return {
-        **unknown_fields(further, METRICS),
-        "_client_id": client_id,
-        "date": day,
-        "source_id": text(entry.get("source_id")),
-        "source_name": text(entry.get("source")),
-        "source_alias": text(entry.get("source_alias")),
-        **read_fields(entry, METRICS, f"redtrack for client {client_id}, {day}"),
-    }
-
-
-def list_landing(http: VendorClient, pull: Pull, table: str) -> Landing:
-    """The whole list, as it is now; deleted campaigns stand in it with their status."""
-    fields = LISTS[table]
-    where = f"redtrack for client {pull.client_id}, {table}"
-    rows: list[Row] = []
-    for entry in entries(http, pull, f"/{table}", {}, table):
-        row = {"_client_id": pull.client_id, **read_fields(entry, fields, where)}
-        if row["id"] is None:
-            raise AnswerError(
-                f"redtrack for client {pull.client_id}: one of the {table} has no id; nothing was "
-                "loaded."
-            )
-        rows.append({**row, **unknown_fields(entry, fields)})
-    pull.say(f"{len(rows):,} {table}")
-    protection = Protection("redtrack", table, pull.client_id)
-    kept = protection.rows(by_key(rows, "id"))
-    declared = protection.columns({**CLIENT_COLUMN, **columns_of(fields)})
-    return landing_whole(table, pull, kept, {**declared, **text_columns(kept, declared)})

@@ -1,75 +1,22 @@
-"""RedTrack: constants."""
+"""RedTrack: what it needs, how it may be asked, and its tables, as plain data."""
 
-from ingest.columns import INSTANT_TYPE, Field, columns_of
-from ingest.http import RateLimit
-from ingest.values import COUNT_TYPE, DATE_TYPE, MONEY_TYPE, TEXT_TYPE
+from signalroom.settings import require
 
+TITLE = "RedTrack"
+VARIABLES = {
+    "REDTRACK_API_KEY": {"secret": True, "about": "API key of the account"},
+    "REDTRACK_BASE_URL": {"shared": True, "default": "https://api.redtrack.io"},
+}
 REQUIRED = ("REDTRACK_API_KEY",)
-RATE_LIMIT = RateLimit(calls=20, seconds=60.0)
+# table -> what is replaced together
+TABLES = {"daily_spend": "day", "campaigns": "whole", "sources": "whole"}
+
+RATE_LIMIT = (20, 60.0)  # calls, seconds
 PAGE_ROWS = 1000
 PAGE_CAP = 200
 SLICE_DAYS = 40  # the initial history in one request
 
-# column of redtrack.daily_spend -> its type; RedTrack's metrics have the same names
-METRICS = {
-    "clicks": Field("clicks", COUNT_TYPE),
-    "unique_clicks": Field("unique_clicks", COUNT_TYPE),
-    "impressions": Field("impressions", COUNT_TYPE),
-    "lp_views": Field("lp_views", COUNT_TYPE),
-    "lp_clicks": Field("lp_clicks", COUNT_TYPE),
-    "conversions": Field("conversions", COUNT_TYPE),
-    "total_conversions": Field("total_conversions", COUNT_TYPE),
-    "approved": Field("approved", COUNT_TYPE),
-    "pending": Field("pending", COUNT_TYPE),
-    "declined": Field("declined", COUNT_TYPE),
-    "other": Field("other", COUNT_TYPE),
-    "cost": Field("cost", MONEY_TYPE),
-    "revenue": Field("revenue", MONEY_TYPE),
-    "total_revenue": Field("total_revenue", MONEY_TYPE),
-    "pub_revenue": Field("pub_revenue", MONEY_TYPE),
-}
-# What can be recomputed from the others is not kept; any further measure is, as text.
-DERIVED = frozenset(
-    {
-        *("lp_ctr", "ctr", "profit", "roi", "roas", "cpa"),
-        *("cpc", "cpt", "cr", "epc", "epv", "aov"),
-    }
-)
-CLIENT_COLUMN = {"_client_id": {**TEXT_TYPE, "nullable": False}}
-COLUMNS = {
-    **CLIENT_COLUMN,
-    "date": DATE_TYPE,
-    "source_id": TEXT_TYPE,
-    "source_name": TEXT_TYPE,
-    "source_alias": TEXT_TYPE,
-    **columns_of(METRICS),
-}
-CONTROLLED = ("clicks", "conversions", "cost")
 
-_TIMES = {name: Field(name, INSTANT_TYPE) for name in ("created_at", "updated_at")}
-# table -> its fields, the first being the id. A status is a number here and a word there: text.
-LISTS = {
-    "campaigns": {
-        "id": Field("id", TEXT_TYPE),
-        "title": Field("title", TEXT_TYPE),
-        "source_id": Field("source_id", TEXT_TYPE),
-        "source_title": Field("source_title", TEXT_TYPE),
-        "serial_number": Field("serial_number", COUNT_TYPE),
-        "status": Field("status", TEXT_TYPE),
-        "type": Field("type", TEXT_TYPE),
-        "cost_model": Field("cost_model", TEXT_TYPE),
-        "cpc": Field("cpc", MONEY_TYPE),
-        "tags": Field("tags", TEXT_TYPE),
-        **_TIMES,
-    },
-    "sources": {
-        "id": Field("id", TEXT_TYPE),
-        "title": Field("title", TEXT_TYPE),
-        "alias": Field("alias", TEXT_TYPE),
-        "status": Field("status", TEXT_TYPE),
-        "type": Field("type", TEXT_TYPE),
-        "currency": Field("currency", TEXT_TYPE),
-        **_TIMES,
-    },
-}
-RESOURCES = ("daily_spend", *LISTS)
+def account(client_id: str) -> str:
+    """What identifies the account behind a client's credentials."""
+    return require("REDTRACK_API_KEY", client_id)

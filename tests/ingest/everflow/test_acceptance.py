@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from ingest.landing import Window
+from ingest.model import Window
 from sandbox import Agency
 from sandbox.clock import BUSINESS_ZONE
 from tests.ingest.acceptance import Acceptance, Table

@@ -9,13 +9,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ingest import pull as pipeline
-from ingest.landing import Window
-from ingest.sources.everflow import SOURCE
+from ingest import registry
+from ingest.model import Window
 from sandbox import Agency
 from signalroom.errors import AnswerError, ConfigurationError
 from tests.ingest.reading import extract, plain, pull_of, rows_of, stored
 from tests.support.vendor import Answer, Request, scripted_vendor
 from tests.support.warehouse import Warehouse
+
+SOURCE = registry.source("everflow")
 
 ONLY = ("clicks",)
 PERIOD = ("from", "to")
@@ -94,14 +96,14 @@ def test_days_that_the_vendor_no_longer_keeps_are_not_emptied(own_agency: Agency
 
 
 def test_clicks_are_off_unless_switched_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "clicks" not in pipeline.choose_tables(SOURCE, "713")
-    assert pipeline.choose_tables(SOURCE, "713", ONLY) == ONLY
+    assert "clicks" not in SOURCE.chosen("713")
+    assert SOURCE.chosen("713", ONLY) == ONLY
     monkeypatch.setenv("EVERFLOW_CLICKS__CTI", "on")
-    assert "clicks" not in pipeline.choose_tables(SOURCE, "713")
-    assert "clicks" in pipeline.choose_tables(SOURCE, "cti")
+    assert "clicks" not in SOURCE.chosen("713")
+    assert "clicks" in SOURCE.chosen("cti")
     monkeypatch.setenv("EVERFLOW_CLICKS", "maybe")
     with pytest.raises(ConfigurationError, match="EVERFLOW_CLICKS is 'maybe': set it to on or off"):
-        pipeline.choose_tables(SOURCE, "713")
+        SOURCE.chosen("713")
 
 
 def test_clicks_land_once_and_a_failure_changes_nothing(

@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
-from ingest.landing import Window
-from ingest.sources.everflow import SOURCE
+from ingest import registry
+from ingest.model import Window
 from sandbox import Agency
 from signalroom.errors import AnswerError
 from tests.ingest.reading import extract, plain, pull_of, rows_of
 from tests.support.vendor import Answer, Request, scripted_vendor
+
+SOURCE = registry.source("everflow")
 
 DAY = date(2026, 11, 12)
 NOON = int(datetime(2026, 11, 12, 17, tzinfo=UTC).timestamp())

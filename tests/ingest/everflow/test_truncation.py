@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ingest.landing import Window
+from ingest.model import Window
 from ingest.sources.everflow import settings
 from sandbox import Agency
 from signalroom.errors import AnswerError
@@ -67,7 +67,10 @@ def column(kind: str, number: int | str) -> dict[str, str]:
 def entry(affiliate: int | None, advertiser: int, clicks: int) -> dict[str, Any]:
     columns = [column("date", "2026-11-12"), column("advertiser", advertiser)]
     columns += [column("affiliate", affiliate)] if affiliate else []
-    return {"columns": columns, "reporting": {"total_click": clicks, "payout": 0, "revenue": 1.5}}
+    return {
+        "columns": columns,
+        "reporting": {"total_click": clicks, "cv": 0, "payout": 0, "revenue": 1.5},
+    }
 
 
 ROWS = {1: entry(11, 1, 10), 2: entry(12, 2, 20), 3: entry(13, 3, 30)}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.landing import Window
+from ingest.model import Window
 from sandbox import Agency
 from sandbox.clock import BUSINESS_ZONE
 from signalroom import logs

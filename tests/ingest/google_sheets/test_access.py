@@ -8,15 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ingest.sources.google_sheets.settings import ranges
 
 from ingest import pull as pipeline
-from ingest.sources.google_sheets import SOURCE
-from ingest.sources.google_sheets.ranges import ranges
+from ingest import registry
 from sandbox import Agency
 from sandbox.sheets import SPREADSHEETS
 from signalroom.errors import AnswerError, ConfigurationError
 from tests.ingest.google_sheets.conftest import ID
 from tests.ingest.reading import extract, pull_of, rows_of
+
+SOURCE = registry.source("google_sheets")
 
 SHEET = [["a"], ["1"]]
 

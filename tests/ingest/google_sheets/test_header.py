@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from ingest import pull as pipeline
-from ingest.sources.google_sheets import SOURCE
+from ingest import registry
 from sandbox import Agency
 from signalroom.errors import AnswerError
 from tests.ingest.google_sheets.conftest import ID
 from tests.support.warehouse import Warehouse
+
+SOURCE = registry.source("google_sheets")
 
 Put = Callable[..., Agency]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import tenacity
 
-from ingest.landing import Window
+from ingest.model import Window
 from sandbox import Agency
 from signalroom import clock
 from tests.ingest.reading import extract, pull_of, rows_of

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from ingest.sources.mautic import SOURCE
+from ingest import registry
 from sandbox import Agency
 from signalroom.errors import AnswerError
 from tests.ingest.mautic.conftest import Read
 from tests.ingest.reading import extract, pull_of, rows_of
 from tests.support.vendor import Answer, Request
+
+SOURCE = registry.source("mautic")
 
 
 def paged(*pages: Any, name: str = "contacts", total: Any = None) -> Callable[[Request], Answer]:
@@ -36,7 +38,7 @@ def test_small_pages_hold_everyone_once(
 ) -> None:
     """By default contacts come in an order that changes while they are read."""
     monkeypatch.setattr("ingest.sources.mautic.client.PAGE_ROWS", 40)
-    monkeypatch.setattr("ingest.sources.mautic.PAGE_ROWS", 40)
+    monkeypatch.setattr("ingest.sources.mautic.tables.PAGE_ROWS", 40)
     pull = pull_of("mautic", resources=("contacts", "emails", "campaigns"))
     planned = SOURCE.plan(pull)
     before = len(own_agency.requests)

@@ -10,7 +10,7 @@ import pytest
 
 from ingest import pull as pipeline
 from ingest import registry
-from ingest.landing import Window
+from ingest.model import Window
 from sandbox import Agency
 from signalroom import clock
 from signalroom.errors import AnswerError

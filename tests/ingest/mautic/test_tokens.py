@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from ingest.landing import Window
+from ingest.model import Window
 from sandbox import Agency
 from signalroom.errors import AnswerError, CredentialsError, DeferredError
 from tests.ingest.reading import extract, pull_of, rows_of

@@ -6,7 +6,7 @@ import json
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from ingest.landing import Window
+from ingest.model import Window
 from ingest.privacy.policy import Hasher
 from sandbox import Agency
 from sandbox.clock import BUSINESS_ZONE

@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
-from ingest.landing import Window
-from ingest.sources.posthog import SOURCE
+from ingest import registry
+from ingest.model import Window
 from sandbox import Agency
 from signalroom.errors import AnswerError, DeferredError
 from tests.ingest.posthog.conftest import Read
 from tests.ingest.reading import extract, pull_of, rows_of
 from tests.support.vendor import Answer, Request
+
+SOURCE = registry.source("posthog")
 
 DAYS = Window(date(2026, 11, 16), date(2026, 11, 17))
 EVENTS = ("events",)

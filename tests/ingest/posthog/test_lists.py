@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ingest.landing import Window
+from ingest.model import Window
 from sandbox import Agency
 from signalroom import clock
 from signalroom.errors import AnswerError

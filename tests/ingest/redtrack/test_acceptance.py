@@ -7,7 +7,7 @@ from datetime import date, datetime
 import pytest
 
 from ingest.http import RateLimit
-from ingest.landing import Window
+from ingest.model import Window
 from sandbox import Agency
 from sandbox.clock import BUSINESS_ZONE
 from tests.ingest.acceptance import Acceptance, Table

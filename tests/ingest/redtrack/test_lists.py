@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from ingest.sources.redtrack import SOURCE
+from ingest import registry
 from signalroom.errors import AnswerError
 from tests.ingest.reading import extract, pull_of, rows_of
 from tests.support.vendor import Answer, Request, scripted_vendor
+
+SOURCE = registry.source("redtrack")
 
 Read = Callable[..., list[dict[str, Any]]]
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 from botocore.config import Config
 
-from ingest import pull as pipeline
+from ingest import registry
 from ingest.landing import KnownFile, Landing, Plan, Pull, Window
 from ingest.sources.s3_exports import SOURCE
 from ingest.sources.s3_exports.settings import ORDER_COLUMNS
@@ -129,7 +129,8 @@ class Bench:
             client_id=settings.pop("client_id", "713"),
             window=Window(date(2026, 11, 18), date(2026, 11, 19)),
             as_of=datetime(2026, 11, 19, 14, 30, tzinfo=UTC),
-            resources=settings.pop("resources", None) or pipeline.choose_tables(SOURCE, "713"),
+            resources=settings.pop("resources", None)
+            or registry.source("s3_exports").chosen("713"),
             say=lines.append,
             notice=lines.append,
             known_files=dict(self.known),

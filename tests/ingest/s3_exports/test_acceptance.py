@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ingest.landing import Window
+from ingest.model import Window
 from sandbox import Agency
 from sandbox.clock import BUSINESS_ZONE
 from sandbox.faults import Kind

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from ingest import pull as pipeline
-from ingest.sources.s3_exports import SOURCE
+from ingest import registry
 from signalroom.paths import root
 from tests.ingest.s3_exports.conftest import CREATE, HEADER, Bench, export, order, orders
 from tests.support.warehouse import Warehouse
+
+SOURCE = registry.source("s3_exports")
 
 OTHER = "orders-create/report_2026-11-19T1849_cd34.csv"
 
@@ -113,7 +115,6 @@ def test_what_became_of_each_file_stands_in_the_ledger(
 PROGRAM = """
 from datetime import UTC, date, datetime
 from ingest.landing import Pull, Window
-from ingest.sources.s3_exports import SOURCE
 
 day = date(2026, 11, 18)
 pull = Pull("713", Window(day, day), datetime(2026, 11, 19, tzinfo=UTC), SOURCE.resources, print)

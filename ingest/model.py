@@ -1,0 +1,223 @@
+"""What a pull asks a source for, and what the source's tables report about their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+
+from signalroom import clock, errors, settings
+from signalroom.errors import AnswerError, DeferredError, SourceError
+
+Row = dict[str, Any]
+Say = Callable[[str], None]
+FileStatus = Literal["loaded", "waiting", "refused", "unreadable", "discarded", "gone"]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Business days of a pull, both ends included."""
+
+    start: date
+    end: date
+
+    def __str__(self) -> str:
+        return f"{self.start}..{self.end}" if self.start != self.end else f"{self.start}"
+
+
+@dataclass(frozen=True)
+class KnownFile:
+    """A file, or a range of a spreadsheet, as it was when it was last read."""
+
+    etag: str
+    size_bytes: int
+    status: FileStatus
+    header: str = ""
+
+
+@dataclass
+class Tables:
+    """How far a pull of several tables got; kept by `ingest.pull`, absent in plain dlt.
+
+    `ended` names the vendor's limits under which nothing more is requested; "" stands for all.
+    """
+
+    read: list[str] = field(default_factory=list)
+    ended: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Pull:
+    """One request to a source: whose data, which days, at which business instant (UTC).
+
+    `resources` are the tables to read; `say` takes a line of progress, `notice` one that a person
+    should see (a new column, a file that waits); `known_files` are the files already read
+    (ops.file_ledger), by table and file name. `given` are variables that win over the environment;
+    `metrics` is what the table that is being read reports.
+    """
+
+    client_id: str
+    window: Window
+    as_of: datetime
+    resources: tuple[str, ...]
+    say: Say = lambda _: None
+    known_files: Mapping[tuple[str, str], KnownFile] = field(default_factory=dict)
+    notice: Say = lambda _: None
+    is_backfill: bool = False  # which never moves the cursor of the daily pulls
+    source: str = ""
+    given: Mapping[str, str] = field(default_factory=dict, repr=False)
+    tables: Tables | None = field(default=None, repr=False)
+    metrics: TableMetrics = field(default_factory=lambda: TableMetrics(), repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.source} for client {self.client_id}"
+
+    def variable(self, name: str) -> str | None:
+        """The value of a variable for the pull's client; None where it is unset."""
+        return self.given.get(name) or settings.variable(name, self.client_id)
+
+    def require(self, name: str) -> str:
+        """The value of a variable; ConfigurationError where it is unset."""
+        return self.given.get(name) or settings.require(name, self.client_id)
+
+    def within(self, days_kept: int | None) -> Pull | None:
+        """The pull without the days that the vendor no longer keeps; None where none is left.
+
+        An empty answer about such days would empty them here.
+        """
+        if days_kept is None:
+            return self
+        first = clock.today() - timedelta(days=days_kept - 1)
+        if self.window.end < first:
+            return None
+        return replace(self, window=Window(max(self.window.start, first), self.window.end))
+
+
+@dataclass(frozen=True)
+class Found:
+    """Rows of a table whose columns only its content tells, and the types of those columns."""
+
+    rows: Sequence[Row]
+    columns: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a pull would do: days, requests, files."""
+
+    tables: tuple[str, ...]
+    days: int
+    requests: int
+    files: int
+
+
+@dataclass(frozen=True)
+class ControlTotal:
+    """What the vendor gave for one day or file: its rows and the sums of its measures.
+
+    `digest` identifies the content, so that a second pull can say that nothing changed.
+    """
+
+    partition_key: str
+    day: date | None
+    totals: Mapping[str, Decimal | int]
+    digest: str
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """One file of S3 and what became of it; sizes in bytes, instants in UTC.
+
+    `reason` says what is wrong with it, also with one that is loaded. A file that is `gone` is
+    forgotten.
+    """
+
+    file_name: str
+    etag: str
+    size_bytes: int
+    modified_at: datetime
+    status: FileStatus
+    row_count: int = 0
+    rejected_rows: int = 0
+    header: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """A rejected row or payload, redacted; `line_number` counts from 1 within the file."""
+
+    partition_key: str
+    reason: str
+    payload: str
+    line_number: int | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a table could not be read: the error's class, its line, the payload redacted."""
+
+    error: str
+    message: str
+    payload: str | None = None
+    until: datetime | None = None
+
+    @classmethod
+    def of(cls, error: SourceError, payload: str | None) -> Failure:
+        """The failure that an error stands for."""
+        until = error.until if isinstance(error, DeferredError) else None
+        return cls(type(error).__name__, str(error), payload, until)
+
+    def as_error(self, table: str) -> SourceError:
+        """The error again, with its class, instant and redacted payload."""
+        kind = getattr(errors, self.error, SourceError)
+        if issubclass(kind, DeferredError) and self.until:
+            return kind(self.message, self.until)
+        error: SourceError = kind(self.message)
+        if isinstance(error, AnswerError):
+            error.payload, error.table = self.payload, table
+        return error
+
+
+@dataclass
+class TableMetrics:
+    """What a table reports of one pull; travels as dlt's resource metrics, in plain values.
+
+    `failures` are lines about parts that failed while the rest loads; with `failure` the table
+    could not be read at all and keeps what it had.
+    """
+
+    totals: list[ControlTotal] = field(default_factory=list)
+    files: list[FileRecord] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    failure: Failure | None = None
+
+    def as_metrics(self) -> dict[str, Any]:
+        """Plain values, amounts as exact text."""
+        found = asdict(self)
+        for total in found["totals"]:
+            total["totals"] = {name: str(value) for name, value in total["totals"].items()}
+        return found
+
+    @classmethod
+    def of(cls, metrics: Mapping[str, Any]) -> TableMetrics:
+        """What the resource's metrics say."""
+        return cls(
+            totals=[
+                ControlTotal(**{**one, "totals": _exact(one["totals"])})
+                for one in metrics["totals"]
+            ],
+            files=[FileRecord(**one) for one in metrics["files"]],
+            dead_letters=[DeadLetter(**one) for one in metrics["dead_letters"]],
+            failures=list(metrics["failures"]),
+            failure=Failure(**metrics["failure"]) if metrics["failure"] else None,
+        )
+
+
+def _exact(totals: Mapping[str, str]) -> dict[str, Decimal | int]:
+    return {
+        name: int(value) if name == "rows" else Decimal(value) for name, value in totals.items()
+    }

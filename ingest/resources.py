@@ -1,0 +1,350 @@
+"""Thin decorators over `dlt.resource`: what exactness needs beyond it.
+
+`daily` replaces whole business days, `whole_list` a client's whole table, `by_file` whole files.
+Each reads one table and proves that it has everything before its first row goes to dlt: personal
+data is taken out first, then control totals are taken, and a row with `_deleted` clears what was
+there, so that what vanished at the vendor vanishes here. What the table reports (totals, files,
+rejected rows, its failure) travels as dlt's resource metrics.
+
+In plain dlt a table that fails raises. In `ingest.pull` it keeps what it had while others load.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from functools import wraps
+from typing import Any
+
+from ingest import registry
+from ingest.columns import text_columns
+from ingest.dead_letters import redacted
+from ingest.model import ControlTotal, Failure, Found, Pull, Row, TableMetrics
+from ingest.privacy.rows import Protection
+from ingest.values import EXACT, total
+from ingest.windows import days, default_window, explicit_window
+from signalroom import clients, clock, logs, settings
+from signalroom.errors import (
+    AbsentError,
+    AnswerError,
+    CredentialsError,
+    DeferredError,
+    ForbiddenError,
+    SourceError,
+)
+from signalroom.paths import root
+from signalroom.sources import declared
+
+# Before dlt is used for the first time: elsewhere its telemetry is on, and a load that fails for
+# good is tried again for ever.
+os.environ.setdefault("DLT_PROJECT_DIR", str(root()))
+
+import dlt
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.specs import BaseConfiguration
+from dlt.common.pipeline import PipelineContext
+from dlt.extract.resource import DltResource
+
+Read = Callable[..., Iterable[Row] | Found]
+ReadParts = Callable[..., Iterable[tuple[date, list[Row]]]]
+ReadFiles = Callable[..., Iterable[Any]]
+Make = Callable[..., DltResource]
+Columns = Mapping[str, Mapping[str, Any]]
+# New columns are welcome; a changed type would corrupt the casts in staging without a word.
+# Nothing is injected by dlt: a variable START of somebody's shell must not move a window.
+SOURCE: Mapping[str, Any] = {
+    "schema_contract": {"tables": "evolve", "columns": "evolve", "data_type": "freeze"},
+    "max_table_nesting": 0,
+    "spec": BaseConfiguration,
+}
+TOMBSTONE: Columns = {"_deleted": {"data_type": "bool", "hard_delete": True}}
+# A primary key would make its columns non-nullable, which the rows that clear a day cannot meet.
+REPLACE: Any = {"disposition": "merge", "strategy": "delete-insert"}
+
+
+def plain_pull(
+    source: str,
+    client_id: str | None,
+    start: str | date | None,
+    end: str | date | None,
+    **given: str | None,
+) -> Pull:
+    """The pull of a source that plain dlt runs: it knows no ledger and fails as a whole.
+
+    Without dates it covers the window of the first time. `given` are variables that were passed as
+    arguments; they win over the environment, and the mask learns them.
+    """
+    settings.load_env_file()
+    for name, value in given.items():
+        if value and declared(source).VARIABLES[name].get("secret"):
+            logs.learn(value)
+    client = client_id or clients.default_client_id()
+    named = explicit_window(_day(start), _day(end)) if start or end else None
+    return Pull(
+        client_id=client,
+        window=named or default_window(None, source=source),
+        as_of=clock.now(),
+        resources=registry.source(source).chosen(client),
+        source=source,
+        given={name: value for name, value in given.items() if value},
+    )
+
+
+def _day(value: str | date | None) -> date | None:
+    return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+def daily(
+    *,
+    columns: Columns,
+    measures: Sequence[str] = (),
+    required: Sequence[str] = (),
+    documents: Sequence[str] = (),
+    days_kept: int | None = None,
+    limit: str = "",
+) -> Callable[[Read], Make]:
+    """A table by business day: its function returns every row of the pull's window.
+
+    `measures` are the columns whose sums are kept as control totals; without a column of
+    `required` in any row the pull fails. Days older than `days_kept` are neither requested nor
+    emptied. `documents` are columns of JSON, which becomes text.
+    `limit` names the vendor's limit where it has several.
+    """
+
+    def decorate(read: Read) -> Make:
+        def parts(pull: Pull, table: str, *rest: Any) -> Iterator[Any]:
+            found = _found(read(pull, *rest))
+            _require(pull, table, found.rows, required)
+            kept, further = _protected(pull, table, found, columns, documents)
+            covered = list(days(pull.window))
+            pull.metrics.totals += totals_by_day(kept, covered, measures)
+            yield _batch([*_emptied(pull, covered), *kept], further)
+
+        return _maker(read, parts, columns, ("_client_id", "date"), days_kept, limit)
+
+    return decorate
+
+
+def daily_in_parts(
+    *, columns: Columns, measures: Sequence[str] = (), days_kept: int | None = None
+) -> Callable[[ReadParts], Make]:
+    """Like `daily`, for a large table: its function yields one day with all its rows at a time.
+
+    Where it fails, the days before are loaded, each whole, and the others keep what they had.
+    """
+
+    def decorate(read: ReadParts) -> Make:
+        def parts(pull: Pull, table: str, *rest: Any) -> Iterator[Any]:
+            for day, found in read(pull, *rest):
+                kept, further = _protected(pull, table, _found(found), columns, ())
+                pull.metrics.totals += totals_by_day(kept, [day], measures)
+                yield _batch([*_emptied(pull, [day]), *kept], further)
+
+        return _maker(read, parts, columns, ("_client_id", "date"), days_kept, "")
+
+    return decorate
+
+
+def whole_list(
+    *,
+    columns: Columns,
+    measures: Sequence[str] = (),
+    documents: Sequence[str] = (),
+    limit: str = "",
+) -> Callable[[Read], Make]:
+    """A list that the vendor gives as a whole: the client's rows are replaced together."""
+
+    def decorate(read: Read) -> Make:
+        def parts(pull: Pull, table: str, *rest: Any) -> Iterator[Any]:
+            found = _found(read(pull, *rest))
+            kept, further = _protected(pull, table, found, columns, documents)
+            totals: dict[str, Decimal | int] = {"rows": len(kept)}
+            totals |= {name: total(row.get(name) for row in kept) for name in measures}
+            pull.metrics.totals.append(ControlTotal("all", None, totals, digest(kept)))
+            yield _batch([{"_client_id": pull.client_id, "_deleted": True}, *kept], further)
+
+        return _maker(read, parts, columns, ("_client_id",), None, limit, is_list=True)
+
+    return decorate
+
+
+def by_file(*, columns: Columns) -> Callable[[ReadFiles], Make]:
+    """A table by file: its function yields Arrow tables, each file whole behind its emptying row.
+
+    The function applies the policy on personal data itself, and reports totals, files and rejected
+    rows to `pull.metrics`.
+    """
+
+    def decorate(read: ReadFiles) -> Make:
+        def parts(pull: Pull, table: str, *rest: Any) -> Iterator[Any]:
+            yield from read(pull, *rest)
+
+        return _maker(read, parts, columns, ("_client_id", "_file_name"), None, "")
+
+    return decorate
+
+
+def _maker(
+    read: Callable[..., Any],
+    parts: Callable[..., Iterator[Any]],
+    columns: Columns,
+    merge_key: tuple[str, ...],
+    days_kept: int | None,
+    limit: str,
+    is_list: bool = False,
+) -> Make:
+    """A function that makes the resource for one pull; `name` is for tables named by settings."""
+
+    @wraps(read)
+    def make(pull: Pull, *rest: Any, name: str = read.__name__) -> DltResource:
+        def rows() -> Iterator[Any]:
+            part = pull.within(days_kept)
+            if part is None:
+                pull.notice(
+                    f"{name}: {pull.source} no longer keeps {pull.window}; the table keeps what it "
+                    "has"
+                )
+            elif pull.tables is None or not pull.tables.ended & {"", limit}:
+                part = replace(part, metrics=TableMetrics())
+                try:
+                    yield from parts(part, name, *rest)
+                    if pull.tables is not None:
+                        pull.tables.read.append(name)
+                except SourceError as error:
+                    if not _keep_failure(part, name, error, limit, is_list):
+                        return
+                dlt.current.resource_metrics().update(part.metrics.as_metrics())
+
+        kept = Protection(pull.source, name, pull.client_id).columns(columns)
+        # copies, for dlt writes each column's name into its hints
+        hints: Any = {column: dict(hint) for column, hint in {**kept, **TOMBSTONE}.items()}
+        made: DltResource = dlt.resource(
+            rows,
+            name=name,
+            columns=hints,
+            write_disposition=REPLACE,
+            merge_key=merge_key,
+            max_table_nesting=0,
+            file_format=_file_format(),
+            selected=name in pull.resources,
+            spec=BaseConfiguration,
+        )
+        return made
+
+    return make
+
+
+def _keep_failure(pull: Pull, table: str, error: SourceError, limit: str, is_list: bool) -> bool:
+    """Whether the table's error is a failure of it alone, then kept in its metrics.
+
+    A further table that the vendor does not have, or a further list that the key may not read, is
+    only noted. Raises the error where the whole pull ends with it.
+    """
+    if pull.tables is None:
+        raise error
+    is_further = table != pull.resources[0]
+    if is_further and isinstance(error, AbsentError):
+        pull.notice(f"{table}: the vendor has none for this account")
+        return False
+    if is_further and is_list and isinstance(error, ForbiddenError):
+        pull.notice(f"{table} keeps what it had: the key may not read it ({error})")
+        return False
+    payload = None
+    if isinstance(error, CredentialsError):
+        if not pull.tables.read:
+            raise error
+    elif isinstance(error, AnswerError):
+        scope = {"client_id": pull.client_id, "source": pull.source, "table_name": table}
+        payload = redacted(error.payload, scope)
+    else:
+        # away: the other tables would only meet the same; asking for patience: those under the
+        # same limit would
+        pull.tables.ended.add(limit if isinstance(error, DeferredError) else "")
+    pull.metrics.failure = Failure.of(error, payload)
+    return True
+
+
+def _require(pull: Pull, table: str, rows: Sequence[Row], required: Sequence[str]) -> None:
+    """Raise AnswerError where no row at all has a measure: it was renamed, and is not zero."""
+    for name in required:
+        if rows and all(row.get(name) is None for row in rows):
+            raise AnswerError(
+                f"{pull}, {table} of {pull.window}: none of {len(rows):,} rows has {name}; the "
+                "vendor renamed or dropped it. Nothing was loaded; the table keeps what it had."
+            )
+
+
+def _found(given: Iterable[Row] | Found) -> Found:
+    return given if isinstance(given, Found) else Found(list(given), {})
+
+
+def _protected(
+    pull: Pull,
+    table: str,
+    found: Found,
+    columns: Columns,
+    documents: Sequence[str],
+) -> tuple[list[Row], Columns]:
+    """The rows without personal data, and the types of the columns that the vendor added: text.
+
+    All rows together: card numbers are recognized in a column as a whole.
+    """
+    protection = Protection(pull.source, table, pull.client_id, documents)
+    kept = protection.rows(found.rows)
+    known = protection.columns(found.columns)
+    return kept, {**known, **text_columns(kept, {**columns, **known})}
+
+
+def _emptied(pull: Pull, covered: Iterable[date]) -> list[Row]:
+    return [{"_client_id": pull.client_id, "date": day, "_deleted": True} for day in covered]
+
+
+def _batch(rows: list[Row], further: Columns) -> Any:
+    if not further:
+        return rows
+    hints: Any = {name: dict(hint) for name, hint in further.items()}
+    return dlt.mark.with_hints(rows, dlt.mark.make_hints(columns=hints))
+
+
+def _file_format() -> Any:
+    """Not insert_values, dlt's choice: slow on PostgreSQL, gigabytes of memory on DuckDB."""
+    context = Container()[PipelineContext]
+    destination = context.pipeline().destination if context.is_active() else None
+    name = destination.destination_type if destination else settings.target()
+    return "csv" if name.endswith("postgres") else "parquet"
+
+
+def totals_by_day(
+    rows: Iterable[Row], covered: Iterable[date], measures: Sequence[str]
+) -> list[ControlTotal]:
+    """Control totals of every day requested, also of those that came back empty."""
+    by_day: dict[date, list[Row]] = {day: [] for day in covered}
+    for row in rows:
+        by_day[row["date"]].append(row)
+    return [
+        ControlTotal(
+            partition_key=day.isoformat(),
+            day=day,
+            totals={
+                "rows": len(found),
+                **{name: total(row.get(name) for row in found) for name in measures},
+            },
+            digest=digest(found),
+        )
+        for day, found in by_day.items()
+    ]
+
+
+def digest(rows: Iterable[Row]) -> str:
+    """A fingerprint of the rows' content, whatever their order and their numbers' notation."""
+    lines = sorted(json.dumps(row, default=_plain, sort_keys=True) for row in rows)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
+
+
+def _plain(value: object) -> str:
+    return f"{EXACT.normalize(value):f}" if isinstance(value, Decimal) else str(value)
