@@ -60,30 +60,32 @@ def bridged(old: Source) -> SourceSettings:
 
     from ingest.resources import REPLACE, SOURCE, TOMBSTONE
 
+    def resource(landing: Landing) -> Any:
+        columns: Any = {
+            name: dict(hints) for name, hints in {**landing.columns, **TOMBSTONE}.items()
+        }
+
+        def rows() -> Iterator[Any]:
+            yield from landing.rows
+            metrics = TableMetrics(
+                landing.totals, landing.files, landing.dead_letters, landing.failures
+            )
+            dlt.current.resource_metrics().update(metrics.as_metrics())
+
+        return dlt.resource(
+            rows,
+            name=landing.table,
+            columns=columns,
+            write_disposition=REPLACE,
+            merge_key=landing.merge_key,
+            max_table_nesting=0,
+            file_format="parquet" if _is_duckdb() else "csv",
+        )
+
     def read(pull: Pull) -> Any:
         @dlt.source(name=old.name, **SOURCE)
         def found() -> Any:
-            for landing in old.extract(pull):
-                columns: Any = {
-                    name: dict(hints) for name, hints in {**landing.columns, **TOMBSTONE}.items()
-                }
-
-                def rows(landing: Landing = landing) -> Iterator[Any]:
-                    yield from landing.rows
-                    metrics = TableMetrics(
-                        landing.totals, landing.files, landing.dead_letters, landing.failures
-                    )
-                    dlt.current.resource_metrics().update(metrics.as_metrics())
-
-                yield dlt.resource(
-                    rows,
-                    name=landing.table,
-                    columns=columns,
-                    write_disposition=REPLACE,
-                    merge_key=landing.merge_key,
-                    max_table_nesting=0,
-                    file_format="parquet" if _is_duckdb() else "csv",
-                )
+            return [resource(landing) for landing in old.extract(pull)]
 
         return found()
 

@@ -208,8 +208,10 @@ class Acceptance:
         env = own_environment({**agency.environment(), **warehouse.environment})
         env |= {"SIGNALROOM_HOME": str(tmp_path / "unused"), "HOME": str(tmp_path / "nobody")}
         found = subprocess.run(
-            [sys.executable, "-c", PLAIN.format(source=self.source), self.clients[0]]
-            + [str(self.window.start), str(self.window.end)],
+            [
+                *(sys.executable, "-c", PLAIN.format(source=self.source), self.clients[0]),
+                *(str(self.window.start), str(self.window.end)),
+            ],
             cwd=empty,
             env=env,
             capture_output=True,

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ingest.sources.google_sheets.settings import ranges
 
 from ingest import pull as pipeline
 from ingest import registry
+from ingest.sources.google_sheets.settings import ranges
 from sandbox import Agency
 from sandbox.sheets import SPREADSHEETS
 from signalroom.errors import AnswerError, ConfigurationError
