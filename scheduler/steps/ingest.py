@@ -223,7 +223,9 @@ def _with_variables(
     yield from ready
 
 
-def _say_off(source: SourceSettings, missing: Mapping[str, Sequence[str]], progress: Progress) -> None:
+def _say_off(
+    source: SourceSettings, missing: Mapping[str, Sequence[str]], progress: Progress
+) -> None:
     """One line for all clients that lack the source."""
     if missing:
         variables = ", ".join(next(iter(missing.values())))
