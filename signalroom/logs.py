@@ -13,19 +13,19 @@ import os
 import re
 import sys
 import traceback
-from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 from signalroom import paths
 from signalroom.errors import ConfigurationError, SignalRoomError
-from signalroom.settings import SECRETS, require
+from signalroom.secrets import MASK, learn, mask, secret_values
+from signalroom.settings import require
 
+__all__ = ["MASK", "explained", "learn", "mask", "secret_values"]
 FORMATS = ("text", "json")
 OURS = ("signalroom", "ingest", "transform", "reports", "scheduler", "cli")
 FIELDS = ("run_id", "step", "client", "source")
@@ -131,31 +131,6 @@ def _json_formatter() -> logging.Formatter:
         rename_fields={"levelname": "level", "name": "logger", "exc_info": "error"},
         timestamp="at",
     )
-
-
-MASK = "***"
-_learned: deque[str] = deque(maxlen=100)  # tokens expire: the newest ones matter
-
-
-def learn(secret: str) -> None:
-    """Mask a secret that no variable holds, such as a token that a vendor handed out."""
-    _learned.append(secret)
-
-
-def secret_values() -> list[str]:
-    """Every known secret, longest first, as written and as it looks inside a URL."""
-    values = set(_learned)
-    for name, value in os.environ.items():
-        if len(value) >= 4 and name.split("__", 1)[0] in SECRETS:
-            values |= {value, quote(value, safe=""), quote_plus(value)}
-    return sorted(values, key=len, reverse=True)
-
-
-def mask(text: str) -> str:
-    """The text with every known secret replaced by `***`."""
-    for value in secret_values():
-        text = text.replace(value, MASK)
-    return text
 
 
 class MaskingFilter(logging.Filter):

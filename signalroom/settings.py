@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+import unicodedata
 from functools import cache
 from typing import Any, Literal, cast
 
@@ -86,12 +87,42 @@ def variable(name: str, client_id: str | None = None) -> str | None:
     Without a client, the plain name and its default. A client's own `NAME__CLIENT` wins.
     """
     if client_id is not None:
-        own = os.environ.get(f"{name}__{re.sub('[^A-Z0-9]', '_', client_id.upper())}", "").strip()
+        own_name = f"{name}__{re.sub('[^A-Z0-9]', '_', client_id.upper())}"
+        own = _read(own_name)
         if own:
             return own
         if name not in SHARED and client_id != default_client_id():
             return None
-    return os.environ.get(name, "").strip() or _config()["defaults"].get(name)
+    return _read(name) or _config()["defaults"].get(name)
+
+
+# What a secret store or a spreadsheet adds by mistake; the text of a key as JSON may have lines.
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+PLAIN_TEXT = ("_KEY", "_TOKEN", "_SECRET", "_ID", "_SID", "_URL", "_HOST")
+
+
+def _read(name: str) -> str:
+    """The value of exactly that variable without blanks around it, checked for what cannot be.
+
+    Raises ConfigurationError that names the variable and never shows its value.
+    """
+    value = os.environ.get(name, "").strip()
+    plain = name.split("__", 1)[0]
+    if plain.endswith("_PATH") and value.startswith("{"):
+        instead = plain.removesuffix("_PATH") + "_JSON"
+        raise ConfigurationError(
+            f"{name} holds a key, not the path of a file: put the key into {instead}."
+        )
+    if not plain.endswith("_JSON") and (found := CONTROL.search(value)):
+        what = "a line break" if found[0] in "\r\n" else f"the control character {found[0]!r}"
+        raise ConfigurationError(f"{name} has {what} inside: write its value in one line.")
+    if plain.endswith(PLAIN_TEXT) and not value.isascii():
+        mark = next(mark for mark in value if not mark.isascii())
+        raise ConfigurationError(
+            f"{name} contains {unicodedata.name(mark, 'an unknown character').lower()} "
+            f"(U+{ord(mark):04X}), which no key or address has: copy it again, without quotes."
+        )
+    return value
 
 
 def require(name: str, client_id: str | None = None) -> str:

@@ -199,7 +199,14 @@ def _with_variables(
     ready = []
     for client in clients:
         state = states.get((client, source.name))
-        missing = pulling.missing_variables(source, client)
+        try:
+            missing = pulling.missing_variables(source, client)
+        except ConfigurationError as error:
+            progress.step(f"{source.title} {client}").fail(str(error))
+            heard(
+                _failed(source.name, client, error, [f"{source.name} for client {client}: {error}"])
+            )
+            continue
         if state and state.state == "paused":
             progress.note(
                 f"{source.title} {client}: {state.pause_text()}. `signalroom resume {source.name} "

@@ -87,7 +87,7 @@ def test_credentials_travel_in_the_form_and_a_400_refuses_them() -> None:
 
 
 def test_a_token_that_the_vendor_repeats_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs, "_learned", deque())
+    monkeypatch.setattr("signalroom.secrets._learned", deque())
     logs.learn("handed-out-token")
     with scripted_vendor(in_turn(Answer({"error": "bad handed-out-token"}, 401))) as vendor:
         client = VendorClient("mautic", "713", vendor.url, token=lambda _: "handed-out-token")
