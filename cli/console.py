@@ -51,6 +51,16 @@ log = logging.getLogger(__name__)
 GOOD, BAD, NOTE = "[green]✓[/]", "[red]✗[/]", "[yellow]•[/]"
 
 
+def no_such(what: str, given: str, known: Iterable[str]) -> click.UsageError:
+    """The error for a name that does not exist, with the closest one that does."""
+    from difflib import get_close_matches
+
+    names = list(known)
+    close = get_close_matches(given, names, n=1)
+    said = f"Did you mean {close[0]!r}? " if close else ""
+    return click.UsageError(f"No {what} is called {given!r}. {said}There are: {', '.join(names)}.")
+
+
 class PlainStep:
     """A step without a terminal: a line when it ends."""
 

@@ -10,48 +10,52 @@ import click
 
 
 @click.command()
-@click.argument("job")
+@click.argument("name", metavar="JOB|SOURCE")
 @click.option("--wait", is_flag=True, help="Stay until it ends; exits 1 when it does not end well.")
-def trigger(job: str, wait: bool) -> None:
-    """Run a job of the schedule now, through the same ledger.
+def trigger(name: str, wait: bool) -> None:
+    """Run a job of the schedule now, or pull one source and send what is due.
 
-    A living scheduler picks it up within seconds. Without one, --wait runs it here. Nothing runs
-    twice: a job waits for another that asks the same sources.
+    A running scheduler picks it up within seconds. Without one, --wait runs it here. Nothing runs
+    twice: a job waits for another that pulls the same sources.
 
     \b
       signalroom trigger hourly
       signalroom trigger s3_files --wait
+      signalroom trigger redtrack --wait          its pull, the build, what is due
     """
+    from cli.console import no_such
+    from ingest.registry import NAMES
     from scheduler.execution.follow import follow, scheduler_lives
-    from scheduler.planning import asked
+    from scheduler.planning import asked, chosen_job
     from scheduler.runs.work_ledger import WorkLedger
     from scheduler.schedule import read_schedule
+    from scheduler.status.text import when
     from signalroom import clock
     from signalroom.errors import ConfigurationError
     from signalroom.logs import mask
 
     jobs = read_schedule()
-    chosen = next((one for one in jobs if one.name == job), None)
+    now = clock.now()
+    chosen = chosen_job(name, jobs, now)
     if chosen is None:
-        names = ", ".join(one.name for one in jobs)
-        raise click.UsageError(f"There is no job {job!r}; there are: {names}.")
+        raise no_such("job or source", name, [*(one.name for one in jobs), *NAMES])
     with WorkLedger() as ledger:
         if not wait and not scheduler_lives(ledger):
             raise ConfigurationError(
-                f"No scheduler runs that could pick up {job}: start `signalroom scheduler`, or add "
-                "--wait to run it here and now."
+                f"No scheduler is running that could pick up {name}: start `signalroom "
+                "scheduler`, or add --wait to run it here and now."
             )
-        run = asked(chosen, "manual", clock.now(), clock.instant())
+        run = asked(chosen, "manual", now, clock.instant())
         ledger.record(run)
-        click.echo(f"{run.run_id} is due")
+        click.echo(f"{run.run_id} is queued")
         if not wait:
             click.echo(f"The scheduler begins it; see `signalroom runs show {run.run_id}`.")
             return
         signal.signal(signal.SIGTERM, _interrupt)
-        ended = follow(ledger, jobs, run.run_id, lambda line: click.echo(mask(line)))
+        ended = follow(ledger, [*jobs, chosen], run.run_id, lambda line: click.echo(mask(line)))
     if ended.status == "waiting":
-        click.echo(f"put off by a vendor until {ended.resume_at:%Y-%m-%d %H:%M} UTC", err=True)
-    click.echo(f"{ended.run_id}: {ended.status.replace('_', ' ')}")
+        click.echo(f"rate-limited by a vendor until {when(ended.resume_at)}", err=True)
+    click.echo(f"{ended.run_id}: {ended.state.replace('_', ' ')}")
     sys.exit(0 if ended.status == "done" else 1)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+from ingest.registry import NAMES
 from scheduler.runs.model import COMMAND, SUPERSEDED, Run, Step
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job, due_between
@@ -90,6 +91,28 @@ def asked(job: Job, trigger: str, now: datetime, instant: datetime) -> Run:
         status="due",
         created_at=instant,
         steps=_steps(job, run_id, day),
+    )
+
+
+def chosen_job(name: str, jobs: Sequence[Job], now: datetime) -> Job | None:
+    """A job by its name or, by a source's, one that pulls it, builds, and sends what is due.
+
+    Reports are due that some job with the source had to send since midnight of business time.
+    None for a name that is neither.
+    """
+    found = next((job for job in jobs if job.name == name), None)
+    if found or name not in NAMES:
+        return found
+    mine = [job for job in jobs if name in job.sources]
+    begun = {one.job.name for one in due_between(mine, clock.midnight(clock.local_date(now)), now)}
+    reports = [report for job in mine if job.name in begun for report in job.reports]
+    return Job(
+        name=name,
+        cron="0 0 * * *",
+        sources=(name,),
+        days=None,
+        reports=tuple(dict.fromkeys(reports)),
+        limit=max((job.limit for job in mine), default=60),
     )
 
 

@@ -23,12 +23,13 @@ from reports.alerts import incidents
 from reports.alerts import policy as alert_policy
 from scheduler.execution.child import LOGS, Child, Order, Start
 from scheduler.execution.executor import Executor
-from scheduler.planning import asked, record_due
+from scheduler.planning import asked, chosen_job, record_due
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job, next_due, read_schedule
 from scheduler.status.health import Pulse
 from scheduler.web.server import WebServer
 from signalroom import clock, paths
+from signalroom.errors import ConfigurationError
 from signalroom.lock import hold_file
 
 log = logging.getLogger("scheduler")
@@ -130,8 +131,11 @@ class Resident:
             self._deliverer = Child(DELIVER)
 
     def _start_by_webhook(self, job: str) -> str:
-        found = next(one for one in self._jobs if one.name == job)
-        run = asked(found, "webhook", clock.now(), clock.instant())
+        now = clock.now()
+        found = chosen_job(job, self._jobs, now)
+        if found is None:
+            raise ConfigurationError(f"There is no job or source {job!r}.")
+        run = asked(found, "webhook", now, clock.instant())
         self._ledger.record(run)
         return run.run_id
 

@@ -20,6 +20,7 @@ from signalroom.settings import require, schema_prefix, target, variable
 if TYPE_CHECKING:
     from dlt.common.destination.reference import Destination
 
+FOREIGN_WAIT_S = 60.0
 BUILT_SCHEMAS = frozenset({"staging", "intermediate", "marts", "reference"})
 Row = dict[str, Any]
 
@@ -91,15 +92,20 @@ def postgres_connection() -> Iterator[Any]:
 
 @contextmanager
 def duckdb_connection(read_only: bool, wait_s: float | None = None) -> Iterator[Any]:
-    """A DuckDB connection; waits a little for another process, then names it."""
+    """A DuckDB connection; waits a little for another process, then names it.
+
+    Ours take turns by their lock: who still has the file when one wants to write is a person's
+    shell or another program, and is named after a minute at the most.
+    """
     import duckdb
 
     path = duckdb_path()
     if read_only and not path.exists():
         raise WarehouseError(f"There is no warehouse at {path} yet: `signalroom run` makes it.")
-    give_up_at = time.monotonic() + (
-        float(require("SIGNALROOM_LOCK_WAIT_S")) if wait_s is None else wait_s
-    )
+    longest = float(require("SIGNALROOM_LOCK_WAIT_S"))
+    if not read_only:
+        longest = min(longest, FOREIGN_WAIT_S)
+    give_up_at = time.monotonic() + (longest if wait_s is None else wait_s)
     while True:
         try:
             connection = duckdb.connect(str(path), read_only=read_only)

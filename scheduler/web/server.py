@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from ingest.registry import NAMES
 from scheduler.schedule import Job
 from scheduler.status.health import Pulse, complaint, is_ready
 from scheduler.web import access, page
@@ -153,9 +154,9 @@ class WebServer(Listener):
             raise Refusal(401, line, ASK)
         await _body(request)  # nothing in it is needed
         job = request.path_params["job"]
-        if job not in [one.name for one in self.jobs]:
-            names = ", ".join(one.name for one in self.jobs)
-            raise Refusal(404, f"There is no such job; there are: {names}.")
+        known = [*(one.name for one in self.jobs), *NAMES]
+        if job not in known:
+            raise Refusal(404, f"There is no such job; there are: {', '.join(known)}.")
         wait_s = math.ceil(self.pace.wait_s(job))
         if wait_s:
             line = f"{job} was started a moment ago; retry in {wait_s} s."

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.planning import due, record_due
+from scheduler.planning import chosen_job, due, record_due
 from scheduler.runs.model import Pause
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job, read_schedule
@@ -124,3 +124,16 @@ def test_a_paused_job_is_skipped_until_its_pause_ends(
         assert found == [("skipped", said), ("skipped", said), ("due", None)]
         assert ledger.resume_job("hourly")
         assert not ledger.resume_job("hourly")
+
+
+def test_a_source_by_its_name_sends_only_what_is_due() -> None:
+    """Before the daily reports' own hour nothing is sent that the schedule would send later."""
+    jobs = read_schedule()
+    night = chosen_job("redtrack", jobs, at("2026-11-18", 3))
+    morning = chosen_job("redtrack", jobs, at("2026-11-18", 9))
+    assert night is not None
+    assert morning is not None
+    assert (night.sources, night.reports) == (("redtrack",), ())
+    assert {"daily_ccw", "daily_exp"} <= set(morning.reports)
+    assert chosen_job("hourly", jobs, at("2026-11-18", 3)) == HOURLY
+    assert chosen_job("redtrak", jobs, at("2026-11-18", 3)) is None
