@@ -112,8 +112,8 @@ def ingest_outcome(step: Step, answers: Sequence[Answer], end: tuple[str, str] |
     if end and (end[0] in ("Limit", "Killed") or not _explained(answers)):
         found.failures += _of_the_whole(whole, end)
     found.rows = sum(_rows(answer) for answer in found.clients.values())
-    answers_kept = found.clients.values()
-    found.is_off = bool(answers_kept) and all(answer.get("off") for answer in answers_kept)
+    kept = found.clients.values()
+    found.is_off = bool(kept) and all(one.get("off") or one.get("paused") for one in kept)
     return found
 
 

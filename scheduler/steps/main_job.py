@@ -78,7 +78,7 @@ def main_job(
 def _record_pulls(sources: tuple[str, ...], pulls: list[PullResult], record: Recorder) -> None:
     for source in sources:
         mine = [pull for pull in pulls if pull.source == source]
-        is_off = all(pull.off for pull in mine)
+        is_off = all(pull.off or pull.paused for pull in mine)
         record.end(
             f"ingest:{source}",
             [failure for pull in mine for failure in pull.failures],
