@@ -6,17 +6,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sandbox.clock import BUSINESS_ZONE, DEFAULT_NOW, Calendar, LimitClock
+from sandbox.clock import BUSINESS_ZONE, DEFAULT_NOW, Calendar, LimitClock, days_between
 from sandbox.control import control_app
 from sandbox.errors import SandboxError
 from sandbox.faults import Faults
 from sandbox.gate import Gate, Request
 from sandbox.ledger import Truth
+from sandbox.ledger.changes import changes_of
+from sandbox.ledger.rows import Row
 from sandbox.limits import Caps
 from sandbox.orders.book import OrderBook
 from sandbox.orders.delivery import Deliveries, Delivery
+from sandbox.plans import Plan
 from sandbox.quirks import Quirks
-from sandbox.scenarios import world_of
+from sandbox.scenarios import prepare, world_of
 from sandbox.server import Server
 from sandbox.stage import Message, Stage, Vendor
 from sandbox.vendors.everflow import Everflow
@@ -75,7 +78,8 @@ class Agency:
             Mautic(self.stage),
             self.google_sheets,
         )
-        self.faults = Faults(self.vendors)
+        self.faults = Faults(self.vendors, self.calendar.now)
+        prepare(scenario, self.stage.world, self.calendar, self.faults)
         self.requests: list[Request] = []
         self._closing = threading.Event()
         self._host = host
@@ -170,6 +174,27 @@ class Agency:
                 self.stage.world, *key, self.calendar.today(), lambda: self._deliveries(client)
             )
         return self._truths[key]
+
+    def plan(self, *plans: Plan) -> None:
+        """Change past days, before or while the product reads them.
+
+        Raises SandboxError for a change that its day has no row for.
+        """
+        self.stage.world.plan(*plans)
+        self._truths.clear()
+
+    def changes(
+        self, client: str, before: datetime, after: datetime, start: date, end: date
+    ) -> list[Row]:
+        """Why those closed days are told differently at two instants, by line, measure and cause.
+
+        The amounts of a line add up to its change in `daily_performance`, whose labels they carry;
+        whether an affiliate is internal is what the file says now.
+        """
+        first, last = (int(moment.timestamp()) for moment in (before, after))
+        directory = self.truth(client).directory
+        days = (self.stage.world.day(client, day) for day in days_between(start, end))
+        return [row for log in days for row in changes_of(log, directory, first, last)]
 
     def write_truth(self, folder: Path) -> list[Path]:
         """A folder of CSV files per client."""

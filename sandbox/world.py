@@ -12,6 +12,7 @@ from datetime import date
 from sandbox.cast import Profile, client_ids, profile_of
 from sandbox.events import DayLog
 from sandbox.mailing import Mailing
+from sandbox.plans import Plan, applied
 from sandbox.quirks import Quirks
 from sandbox.spend import spend_of
 from sandbox.traffic import traffic_of
@@ -29,6 +30,7 @@ class World:
         self.mailing = Mailing(self, is_empty=not orders)
         self.profiles = {client: profile_of(client) for client in client_ids()}
         self._make_day = make_day or busy_day
+        self._plans: list[Plan] = []
         self._days: dict[tuple[str, date], DayLog] = {}
         self._lock = threading.Lock()
 
@@ -38,9 +40,27 @@ class World:
         log = self._days.get(key)
         if log is None:
             made = self._make_day(self, self.profiles[client], day)
+            plans = [plan for plan in self.plans if (plan.client, plan.day) == key]
+            made = applied(made, self.profiles[client], plans)
             with self._lock:
                 log = self._days.setdefault(key, made)
         return log
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """Changes of the past that were planned."""
+        return tuple(self._plans)
+
+    def plan(self, *plans: Plan) -> None:
+        """Change past days; SandboxError for a change that its day has no row for."""
+        for plan in plans:
+            day = self._make_day(self, self.profiles[plan.client], plan.day)
+            earlier = [
+                one for one in self._plans if (one.client, one.day) == (plan.client, plan.day)
+            ]
+            applied(day, self.profiles[plan.client], [*earlier, plan])
+            self._plans.append(plan)
+            self._days.pop((plan.client, plan.day), None)
 
     def random(self, *scope: object) -> random.Random:
         """A generator of its own for that scope: `random("orders", "713", day)`."""
@@ -53,9 +73,30 @@ class World:
 
 
 def busy_day(world: World, profile: Profile, day: date) -> DayLog:
-    """A usual day, every trap switched on."""
+    """A usual day, every trap switched on, and spend on seven sources that nobody mapped."""
     cells, conversions, emptied = traffic_of(world, profile, day)
     return DayLog(profile.client, day, cells, conversions, spend_of(world, profile, day), emptied)
+
+
+def calm_day(world: World, profile: Profile, day: date) -> DayLog:
+    """The same day with one mapping gap: unmapped sources spend nothing but for the first stray."""
+    log = busy_day(world, profile, day)
+    kept = tuple(row for row in log.spend if row.source_id not in profile.gaps[1:])
+    return log._replace(spend=kept)
+
+
+def quiet_day(world: World, profile: Profile, day: date) -> DayLog:
+    """A day that never changes once it is over: prompt, approved, shown, of one cost."""
+    log = calm_day(world, profile, day)
+    return log._replace(
+        cells=tuple(cell._replace(hidden=None) for cell in log.cells),
+        conversions=tuple(
+            row._replace(status="approved", changes=(), booked_at=min(row.booked_at, row.at + 60))
+            for row in log.conversions
+        ),
+        spend=tuple(row._replace(costs=row.costs[:1], hidden=None) for row in log.spend),
+        emptied=None,
+    )
 
 
 def empty_day(world: World, profile: Profile, day: date) -> DayLog:

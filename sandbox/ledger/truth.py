@@ -65,13 +65,14 @@ class Truth(MarketingTruth):
         return [row for log in self._logs for row in daily_spend(log, self._now)]
 
     @cached_property
-    def _directory(self) -> Directory:
+    def directory(self) -> Directory:
+        """Who is who, by the client's file and Everflow's labels."""
         return Directory(self._profile.mapping, self.daily_stats, self._advertisers)
 
     @cached_property
     def daily_performance(self) -> list[Row]:
         """`marts.daily_performance`"""
-        return daily_performance(self.client, self.daily_stats, self.daily_spend, self._directory)
+        return daily_performance(self.client, self.daily_stats, self.daily_spend, self.directory)
 
     @cached_property
     def daily_summary(self) -> list[Row]:
@@ -81,7 +82,7 @@ class Truth(MarketingTruth):
     @cached_property
     def unmapped_spend(self) -> list[Row]:
         """`marts.unmapped_spend`"""
-        return unmapped_spend(self.client, self.daily_spend, self._directory)
+        return unmapped_spend(self.client, self.daily_spend, self.directory)
 
     @cached_property
     def daily_project_performance(self) -> list[Row]:

@@ -55,7 +55,7 @@ def main_job(
     environments: dict[Target, dict[str, str]] = {}
     said: dict[Target, CompletedProcess[str]] = {}
     with ExitStack() as stack:
-        agency = stack.enter_context(Agency())
+        agency = stack.enter_context(Agency(scenario="messy"))
         targets: tuple[Target, Target] = ("duckdb", "postgres")
         for target in targets:
             home = tmp_path_factory.mktemp(target)

@@ -20,3 +20,10 @@ def own_agency() -> Iterator[Agency]:
 def worked_example() -> Iterator[Agency]:
     with Agency(scenario="worked_example") as agency:
         yield agency
+
+
+@pytest.fixture(scope="module")
+def messy() -> Iterator[Agency]:
+    """The agency with every mapping gap, for tests that only read from it."""
+    with Agency(scenario="messy") as agency:
+        yield agency

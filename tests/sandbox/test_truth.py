@@ -186,9 +186,9 @@ def test_a_mart_loses_or_doubles_what_raw_holds(agency: Agency, client: str) -> 
         assert summary["cost"] == total(truth.daily_performance, "cost", day)
 
 
-def test_a_grain_is_not_unique(agency: Agency) -> None:
-    for client in agency.clients:
-        truth = agency.truth(client)
+def test_a_grain_is_not_unique(messy: Agency) -> None:
+    for client in messy.clients:
+        truth = messy.truth(client)
         for rows, grain in (
             (truth.daily_stats, ("date", "affiliate_id", "advertiser_id")),
             (truth.daily_spend, ("date", "source_id")),
