@@ -31,8 +31,17 @@ UNSET := env -u SIGNALROOM_TARGET -u SIGNALROOM_SCHEMA_PREFIX -u DBT_PROFILES_DI
 SQLFLUFF := --disable-progress-bar --processes $(WORKERS)
 # Queries of reports are no dbt models: dbt's templater would pass over them in silence.
 PLAIN := --templater placeholder
+MACROS := $(wildcard transform/macros/*.sql)
+MODELS := $(filter-out $(MACROS),$(shell find transform -name '*.sql'))
+QUERIES := $(shell find reports -name '*.sql')
+CLEAN_MODELS := .venv/.models-clean
+CLEAN_QUERIES := .venv/.queries-clean
+# What differs from BASE, files that git does not know yet included.
+CHANGED = $(shell git diff --name-only --diff-filter=d $(BASE); git ls-files --others --exclude-standard)
+CHANGED_MODELS = $(filter $(MODELS),$(CHANGED))
+CHANGED_PYTHON = $(filter-out tests/%,$(filter %.py,$(CHANGED)))
 
-.PHONY: help install-dev run test test-deep test-quick test-file chaos lint format typecheck ci chaos-readers build diff state preview docs docs-serve dev up down logs reset clean
+.PHONY: help install-dev run test test-deep test-quick test-file chaos lint lint-changed lint-sql lint-secrets format typecheck ci chaos-readers build diff state preview docs docs-serve dev up down logs reset clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,21 +69,50 @@ chaos: $(READY) ## Kill the scheduler and its children KILLS times, then check
 	@$(MAKE) chaos-readers
 	@PYTHONPATH=. $(BIN)/python -m tests.scheduler.chaos $(KILLS)
 
-lint: typecheck ## Check style, types, imports, SQL, dbt project, client files
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports
-	$(UNSET) $(BIN)/sqlfluff lint $(SQLFLUFF) transform
-	$(UNSET) $(BIN)/sqlfluff lint $(SQLFLUFF) $(PLAIN) reports/queries
-	$(UNSET) $(BIN)/dbt --quiet --warn-error parse --no-partial-parse
-	$(CHECK_CLIENT_FILES)
+# One line for each check: its name, how it ended, how long it took; its output only where it fails.
+define check
+	@start=$$SECONDS; if out=$$($(2) 2>&1); then printf '%-14s ok  %3d s\n' "$(1)" $$((SECONDS - start)); \
+	else printf '%s\n' "$$out"; printf '%-14s FAILED\n' "$(1)"; exit 1; fi
+endef
+
+lint: $(READY) ## Check client files, words, style, types, SQL: fast first
+	$(call check,client files,$(CHECK_CLIENT_FILES))
+	$(call check,words,$(BIN)/python -m tests.house.words)
+	$(call check,style,$(BIN)/ruff check --quiet .)
+	$(call check,format,$(BIN)/ruff format --check --quiet .)
+	$(call check,imports,$(BIN)/lint-imports)
+	$(call check,dead code,$(BIN)/python -m tests.house.dead_code)
+	$(call check,dbt project,$(UNSET) $(BIN)/dbt --quiet --warn-error parse --no-partial-parse)
+	@$(MAKE) -j$(WORKERS) typecheck lint-sql lint-secrets
+
+lint-changed: $(READY) ## The same for the files that differ from BASE=main, in seconds
+	$(call check,client files,$(CHECK_CLIENT_FILES))
+	$(call check,words,$(BIN)/python -m tests.house.words)
+	$(call check,style,$(BIN)/ruff check --quiet .)
+	$(call check,format,$(BIN)/ruff format --check --quiet .)
+	$(if $(CHANGED_MODELS),$(call check,SQL,$(UNSET) $(BIN)/sqlfluff lint $(SQLFLUFF) $(CHANGED_MODELS)))
+	$(if $(CHANGED_PYTHON),$(call check,types,$(BIN)/mypy --follow-imports=silent $(CHANGED_PYTHON)))
+
+# SQL is linted again only where it changed since it was last clean; all models after a macro changed.
+lint-sql: $(CLEAN_MODELS) $(CLEAN_QUERIES) ## Check the style of SQL (sqlfluff)
+
+$(CLEAN_MODELS): $(READY) $(MODELS) $(MACROS) .sqlfluff dbt_project.yml
+	$(call check,SQL,$(UNSET) $(BIN)/sqlfluff lint $(SQLFLUFF) $(if $(filter-out $(MODELS),$?),transform,$?))
+	@touch $@
+
+$(CLEAN_QUERIES): $(VENV) $(QUERIES)
+	$(call check,report SQL,$(UNSET) $(BIN)/sqlfluff lint $(SQLFLUFF) $(PLAIN) $(QUERIES))
+	@touch $@
+
+lint-secrets: $(READY) ## Look for keys and passwords in the repository
+	$(call check,secrets,$(BIN)/python -m tests.house.secrets)
 
 # How the client files of data/clients are checked; a mistake is named with file, line and reason.
 CHECK_CLIENT_FILES = $(BIN)/python -c "import sys; from transform.client_files import mistakes; sys.exit('\n'.join(mistakes()) or None)"
 
 typecheck: $(READY) ## Check types (mypy, strict)
-	$(BIN)/mypy
-	$(BIN)/mypy bootstrap.py tests/conftest.py tests/support tests/house
+	$(call check,types,$(BIN)/mypy)
+	$(call check,types of tests,$(BIN)/mypy bootstrap.py tests/conftest.py tests/support tests/house)
 
 format: $(READY) ## Rewrite Python and SQL in the house's style
 	$(BIN)/ruff check --fix-only .

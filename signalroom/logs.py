@@ -28,7 +28,6 @@ from signalroom.settings import require
 __all__ = ["MASK", "explained", "learn", "mask", "secret_values"]
 FORMATS = ("text", "json")
 OURS = ("signalroom", "ingest", "transform", "reports", "scheduler", "cli")
-FIELDS = ("run_id", "step", "client", "source")
 # What every record has by itself; the rest are fields that somebody gave it.
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")

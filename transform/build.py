@@ -28,7 +28,6 @@ class BuildResult:
     """What a build did: models built, tests passed, warnings and failures in one line each."""
 
     models: int = 0
-    seeds: int = 0
     tests: int = 0
     skipped: int = 0
     seconds: float = 0.0
@@ -136,8 +135,6 @@ def _count(data: Mapping[str, Any], result: BuildResult) -> None:
         result.skipped += 1
     elif node["resource_type"] == "model" and not status.startswith("error"):
         result.models += 1
-    elif node["resource_type"] == "seed" and not status.startswith("error"):
-        result.seeds += 1
     elif node["resource_type"] in ("test", "unit_test") and status == "pass":
         result.tests += 1
 

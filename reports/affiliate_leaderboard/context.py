@@ -29,7 +29,6 @@ class Place:
     is_new: bool
     missing_spend_days: int
     profit_rank: int | None
-    conversions_rank: int | None
     cpa_rank: int | None
     climbed: int | None
     share: Decimal | None

@@ -6,7 +6,6 @@ keep what is left from being read as markup.
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from datetime import date, datetime
@@ -128,11 +127,6 @@ def isolated(text: str) -> str:
 def pad_left(text: str, width: int) -> str:
     """The text filled from the left, as a column of numbers needs it; never cut nor glued."""
     return " " * max(1, width - columns(text)) + text
-
-
-def json_string(text: str) -> str:
-    """The text as it stands inside a JSON string, without the quotes around it."""
-    return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 def listed(names: list[str], most: int = 3) -> str:

@@ -1,0 +1,65 @@
+"""Finds code that nothing uses: vulture over the product, with the names that templates use.
+
+Tests do not count as users: code that only a test calls is dead.
+
+    python -m tests.house.dead_code
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+
+from vulture import Vulture
+
+from tests.support.processes import ROOT
+
+PACKAGES = ("cli", "ingest", "reports", "scheduler", "signalroom", "transform")
+TEMPLATES = (".j2", ".mjml", ".html")
+# Called by a framework that finds them by decorator.
+DECORATORS = ["@*.command", "@*.command(*", "@*.group*", "@*command", "@*validator*", "@*_defn*"]
+# Tables of signalroom/tables.py that are written by plain SQL beside the rows.
+TABLES = ["SCHEMAS", "ORIGIN", "SOURCES", "CONTROL_TOTALS", "FILE_LEDGER", "BACKFILL_SLICES"]
+TABLES += ["DEAD_LETTERS"]
+# Names that a library calls or reads; each with the library.
+ALLOWED = {
+    "by its name, from the ledger": ["DeliveryError"],
+    "until there is one applier of the privacy policy": ["apply"],
+    "click": ["convert", "list_commands", "get_command", "format_commands"],
+    "dbt-duckdb": ["Plugin", "initialize", "plugin_config"],
+    "dlt": ["username", "password"],
+    "http.server": ["daemon_threads", "handle_error", "client_address", "do_GET", "log_message"],
+    "io": ["readinto"],
+    "prometheus-client": ["collect"],
+    "pydantic": ["model_config"],
+    "requests": ["allow_redirects"],
+    "resend": ["api_key", "api_url", "default_http_client"],
+    "sqlalchemy": ["impl", "cache_ok", "process_bind_param", "process_result_value"],
+    "sqlalchemy, by METADATA": TABLES,
+    "uvicorn": ["should_exit"],
+}
+ATTRIBUTE = re.compile(r"\.([a-z_][a-z0-9_]*)")
+
+
+def names_in_templates() -> set[str]:
+    """Attributes that the templates of messages and pages read."""
+    files = [path for path in ROOT.glob("*/**/*") if path.suffix in TEMPLATES]
+    product = [path for path in files if path.relative_to(ROOT).parts[0] in PACKAGES]
+    texts = (path.read_text(encoding="utf-8") for path in product)
+    return {name for text in texts for name in ATTRIBUTE.findall(text)}
+
+
+def unused() -> list[str]:
+    """One line for each unused name: file, line, and what it is."""
+    allowed = [name for names in ALLOWED.values() for name in names]
+    vulture = Vulture(ignore_names=allowed, ignore_decorators=DECORATORS)
+    vulture.scan("\n".join(f"_.{name}" for name in sorted(names_in_templates())))
+    vulture.scavenge([str(ROOT / name) for name in PACKAGES])
+    items = vulture.get_unused_code(min_confidence=60)
+    return [
+        f"{item.filename.relative_to(ROOT)}:{item.first_lineno}: {item.message}" for item in items
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit("\n".join(unused()) or None)
