@@ -41,7 +41,7 @@ from signalroom.paths import root
 from signalroom.sources import declared
 
 # Before dlt is used for the first time: elsewhere its telemetry is on, and a load that fails for
-# good is tried again for ever.
+# good is tried again forever.
 os.environ.setdefault("DLT_PROJECT_DIR", str(root()))
 
 import dlt

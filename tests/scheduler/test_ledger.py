@@ -82,15 +82,9 @@ def test_one_who_lost_a_run_changes_nothing_of_it(ledger: WorkLedger) -> None:
     assert {step.step: step.status for step in held.steps}["dbt"] == "pending"
     assert ledger.settle(run.run_id, "heir", "done", finished_at=later)
     assert ledger.open_runs() == []
-<<<<<<< HEAD
     done = ledger.run(run.run_id)
     assert done is not None
     assert done.finished_at == later
-=======
-    ended = ledger.run(run.run_id)
-    assert ended is not None
-    assert ended.finished_at == later
->>>>>>> ebc81c2 (Lint fast to slow with a line for each check; look for dead code, odd words and secrets; make lint-changed)
 
 
 def test_a_second_writer_is_told_who_holds_the_lock_and_since_when(
