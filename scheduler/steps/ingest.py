@@ -201,10 +201,10 @@ def _with_variables(
         state = states.get((client, source.name))
         try:
             missing = pulling.missing_variables(source, client)
-        except ConfigurationError as error:
-            progress.step(f"{source.title} {client}").fail(str(error))
+        except ConfigurationError as mistake:
+            progress.step(f"{source.title} {client}").fail(str(mistake))
             heard(
-                _failed(source.name, client, error, [f"{source.name} for client {client}: {error}"])
+                _failed(source.name, client, mistake, [f"{source.name} for client {client}: {mistake}"])
             )
             continue
         if state and state.state == "paused":
