@@ -12,11 +12,11 @@ import json
 import os
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from urllib.parse import quote, quote_plus
 
-from signalroom.settings import SECRETS
+from signalroom.settings import SECRETS, declared
 
 MASK = "***"
 SUFFIXES = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_JSON", "_SALT")
@@ -31,10 +31,28 @@ def learn(secret: str) -> None:
     _learned.append(secret)
 
 
+def is_declared(name: str) -> bool:
+    """Whether a variable is declared to be a secret, by us or by a source."""
+    plain = name.split("__", 1)[0]
+    return plain in SECRETS or bool(declared().get(plain, {}).get("secret"))
+
+
 def is_secret(name: str) -> bool:
     """Whether a variable holds a secret, by declaration or by the end of its name."""
-    plain = name.split("__", 1)[0]
-    return plain in SECRETS or plain.endswith(SUFFIXES)
+    return name.split("__", 1)[0].endswith(SUFFIXES) or is_declared(name)
+
+
+def environment(needed: Iterable[str]) -> dict[str, str]:
+    """This process's environment for a child, without the secrets that it does not need.
+
+    `needed` are plain names; a client's own (`NAME__CLIENT`) goes with them.
+    """
+    kept = set(needed)
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not is_secret(name) or name.split("__", 1)[0] in kept
+    }
 
 
 def mask(text: str) -> str:
@@ -56,8 +74,7 @@ def _values() -> Iterator[str]:
     yield from (secret for secret in _learned if secret)
     for name, value in os.environ.items():
         if is_secret(name):
-            declared = name.split("__", 1)[0] in SECRETS
-            least = LEAST if declared else LEAST_UNDECLARED
+            least = LEAST if is_declared(name) else LEAST_UNDECLARED
         elif "PRIVATE KEY-----" in value:  # a key pasted into the variable of its path
             least = LEAST
         else:

@@ -1,8 +1,8 @@
 """Settings: environment variables, with defaults from `.dlt/config.toml`.
 
 Every variable can be given for one client as `NAME__CLIENT`. The plain name belongs to the
-registry's default client; another client falls back to it for the variables in `SHARED` only, so
-that no account is loaded, and no channel addressed, for two clients.
+registry's default client; another client falls back to it for shared variables only, so that no
+account is loaded, and no channel addressed, for two clients.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import re
 import tomllib
 import unicodedata
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal, cast
 
@@ -22,24 +23,16 @@ from signalroom.paths import root
 
 Target = Literal["duckdb", "postgres"]
 
-# What clients may have in common: the vendors' addresses, and access that several may share.
-# Anything else names an account or a recipient, also in a source that is added later.
+# What clients may have in common beside what sources declare: access that several may share.
+# Anything else names an account or a recipient.
 SHARED = frozenset(
     {
-        "EVERFLOW_BASE_URL",
-        "EVERFLOW_CLICKS",
-        "REDTRACK_BASE_URL",
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
         "AWS_REGION",
         "AWS_ENDPOINT_URL",
         "S3_PREFIXES",
         "S3_PREFIX",
-        "POSTHOG_API_KEY",
-        "POSTHOG_HOST",
-        "GOOGLE_SHEETS_CREDENTIALS_PATH",
-        "GOOGLE_SHEETS_CREDENTIALS_JSON",
-        "GOOGLE_SHEETS_BASE_URL",
         "SLACK_BOT_TOKEN",
         "SLACK_BASE_URL",
         "RESEND_API_KEY",
@@ -52,18 +45,16 @@ SHARED = frozenset(
         "SIGNALROOM_HASH_SALT",
     }
 )
+# Secrets by name; whatever ends like one (signalroom.secrets.SUFFIXES) is one too.
 SECRETS = (
-    "EVERFLOW_API_KEY",
-    "REDTRACK_API_KEY",
-    "POSTHOG_API_KEY",
-    "MAUTIC_CLIENT_SECRET",
-    "GOOGLE_SHEETS_CREDENTIALS_JSON",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "SUPABASE_DB_PASSWORD",
+    "SUPABASE_DB_REPORT_PASSWORD",
     "SLACK_BOT_TOKEN",
     "RESEND_API_KEY",
     "TWILIO_AUTH_TOKEN",
+    "HEARTBEAT_URL",
     "SIGNALROOM_HASH_SALT",
     "SIGNALROOM_WEB_TOKEN",
     "SIGNALROOM_TRIGGER_TOKEN",
@@ -81,6 +72,24 @@ def _config() -> dict[str, dict[str, str]]:
         return cast("dict[str, dict[str, str]]", tomllib.load(file)["signalroom"])
 
 
+@cache
+def declared() -> Mapping[str, Mapping[str, Any]]:
+    """What sources declare of their variables, by name: `secret`, `shared`, `default`, `about`."""
+    from signalroom import sources
+
+    modules = [sources.declared(name) for name in sources.names()]
+    return {
+        name: about
+        for module in modules
+        for name, about in getattr(module, "VARIABLES", {}).items()
+    }
+
+
+def is_shared(name: str) -> bool:
+    """Whether clients may have the value of that variable in common."""
+    return name in SHARED or bool(declared().get(name, {}).get("shared"))
+
+
 def variable(name: str, client_id: str | None = None) -> str | None:
     """The value of a variable for a client, or None where it is unset or blank.
 
@@ -91,9 +100,10 @@ def variable(name: str, client_id: str | None = None) -> str | None:
         own = _read(own_name)
         if own:
             return own
-        if name not in SHARED and client_id != default_client_id():
+        if not is_shared(name) and client_id != default_client_id():
             return None
-    return _read(name) or _config()["defaults"].get(name)
+    default: str | None = declared().get(name, {}).get("default")
+    return _read(name) or _config()["defaults"].get(name) or default
 
 
 # What a secret store or a spreadsheet adds by mistake; the text of a key as JSON may have lines.

@@ -43,3 +43,9 @@ def declared(name: str) -> ModuleType:
     sys.modules[spec.name] = module  # where dataclasses look for it
     spec.loader.exec_module(module)
     return module
+
+
+def variables(name: str) -> frozenset[str]:
+    """The names of the variables that a source reads."""
+    found = getattr(declared(name), "VARIABLES", {})
+    return frozenset(found or {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -12,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from signalroom import child_process, paths, settings
+from signalroom import child_process, paths, secrets, settings
 from signalroom.errors import TransformError
 from signalroom.lock import hold
 from signalroom.logs import mask
@@ -160,7 +159,10 @@ def _folder(name: str) -> Path:
 
 
 def _environment() -> dict[str, str]:
-    """The environment for dbt; defaults that profiles.yml does not know are spelled out."""
+    """The environment for dbt: the database's password and no other secret, no DBT_* of a shell.
+
+    Defaults that profiles.yml does not know are spelled out.
+    """
     names = (
         "SUPABASE_DB_PORT",
         "SUPABASE_DB_NAME",
@@ -168,8 +170,9 @@ def _environment() -> dict[str, str]:
         "SIGNALROOM_REPORT_ROLE",
     )
     known = {name: settings.variable(name) for name in names}
+    ours = secrets.environment({"SUPABASE_DB_PASSWORD"})
     return {
-        **os.environ,
+        **{name: value for name, value in ours.items() if not name.startswith("DBT_")},
         **{name: value for name, value in known.items() if value},
         "SIGNALROOM_TARGET": settings.target(),
         "SIGNALROOM_HOME": str(paths.home()),

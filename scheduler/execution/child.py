@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from scheduler.runs import owner
-from signalroom import child_process, clock, paths
+from signalroom import child_process, clock, paths, secrets, sources
 
 GRACE_S = 20.0
 WORDS_S = 30.0  # before its limit, a child stops waiting for a lock and says who holds it
@@ -63,6 +63,7 @@ class Worker(Protocol):
 
 
 Start = Callable[[Order], Worker]
+CHANNEL_SECRETS = ("SLACK_BOT_TOKEN", "RESEND_API_KEY", "TWILIO_AUTH_TOKEN", "HEARTBEAT_URL")
 
 
 class Child:
@@ -76,7 +77,7 @@ class Child:
             self._process = subprocess.Popen(
                 [*command, *order.arguments],
                 cwd=paths.root(),
-                env={**os.environ, **_environment(order)},
+                env={**secrets.environment(_needed(order)), **_environment(order)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=errors,
@@ -150,6 +151,18 @@ def last_line(order: Order) -> str:
         return ""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1][:300] if lines else ""
+
+
+def _needed(order: Order) -> set[str]:
+    """The secrets that an order's steps need: a source's own, or those of the channels."""
+    needed = {"SUPABASE_DB_PASSWORD"}
+    for step in order.steps:
+        kind, _, name = step.partition(":")
+        if kind == "ingest":
+            needed |= {"SIGNALROOM_HASH_SALT", *sources.variables(name)}
+        elif kind in ("report", "deliver"):
+            needed |= {"SUPABASE_DB_REPORT_PASSWORD", *CHANNEL_SECRETS}
+    return needed
 
 
 def _environment(order: Order) -> Mapping[str, str]:

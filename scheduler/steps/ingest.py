@@ -204,7 +204,9 @@ def _with_variables(
         except ConfigurationError as mistake:
             progress.step(f"{source.title} {client}").fail(str(mistake))
             heard(
-                _failed(source.name, client, mistake, [f"{source.name} for client {client}: {mistake}"])
+                _failed(
+                    source.name, client, mistake, [f"{source.name} for client {client}: {mistake}"]
+                )
             )
             continue
         if state and state.state == "paused":

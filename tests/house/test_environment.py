@@ -12,14 +12,16 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from reports.registry import reports
-from signalroom.settings import SECRETS, SHARED
+from signalroom.secrets import is_secret
+from signalroom.settings import SECRETS, SHARED, declared
 from tests.support.processes import ROOT
 
 EXAMPLE = ROOT / ".env.example"
 PACKAGES = ("cli", "ingest", "reports", "scheduler", "signalroom", "transform")
 READERS = {"variable", "require", "getenv", "get", "pop", "env_var"}
 # Set by SignalRoom for its own child processes; nobody else's business.
-INTERNAL = {"SIGNALROOM_SANDBOX", "SIGNALROOM_RUN_ID", "SIGNALROOM_STEP"}
+INTERNAL = {"SIGNALROOM_SANDBOX", "SIGNALROOM_RUN_ID", "SIGNALROOM_STEP", "PGAPPNAME"}
+INTERNAL |= {"SIGNALROOM_RUN_OWNER"}
 # Variables of a source or report are read as soon as it exists.
 SOURCES = {"POSTHOG_": "posthog", "MAUTIC_": "mautic", "GOOGLE_SHEETS_": "google_sheets"}
 NAME = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+|PORT")
@@ -79,7 +81,7 @@ def test_every_documented_variable_is_read() -> None:
 
 
 def test_every_secret_and_every_identity_is_documented() -> None:
-    assert sorted((set(SECRETS) | SHARED) - set(documented())) == []
+    assert sorted((set(SECRETS) | SHARED | set(declared())) - set(documented())) == []
 
 
 def test_a_copied_example_changes_no_default() -> None:
@@ -89,7 +91,13 @@ def test_a_copied_example_changes_no_default() -> None:
 
 
 def test_no_secret_has_a_value_in_the_example() -> None:
-    assert [name for name in SECRETS if documented()[name]] == []
+    assert [name for name in documented() if is_secret(name) and documented()[name]] == []
+
+
+def test_a_default_that_a_source_declares_is_the_examples() -> None:
+    found = {name: about["default"] for name, about in declared().items() if "default" in about}
+    assert found
+    assert {name: documented()[name] for name in found} == found
 
 
 def test_every_variable_has_a_comment_of_one_line() -> None:

@@ -6,12 +6,15 @@ import base64
 import html
 import json
 import re
+import sys
 import textwrap
+import time
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
 
+from scheduler.execution.child import Child, Order
 from signalroom import settings
 from signalroom.errors import ConfigurationError
 from signalroom.logs import learn, mask
@@ -138,3 +141,36 @@ def test_a_password_may_have_any_letters_and_a_key_as_json_lines(
     monkeypatch.setenv("GOOGLE_SHEETS_CREDENTIALS_JSON", '{\n"a": 1}')
     assert settings.require("SUPABASE_DB_PASSWORD") == "pässword"
     assert settings.require("GOOGLE_SHEETS_CREDENTIALS_JSON") == '{\n"a": 1}'
+
+
+@pytest.mark.parametrize(
+    ("step", "kept"),
+    [
+        ("ingest:everflow", {"EVERFLOW_API_KEY", "EVERFLOW_API_KEY__CTI", "SIGNALROOM_HASH_SALT"}),
+        ("ingest:s3_exports", {"AWS_SECRET_ACCESS_KEY", "SIGNALROOM_HASH_SALT"}),
+        ("dbt", set()),
+        ("report:daily_ccw", {"SLACK_BOT_TOKEN"}),
+        ("deliver", {"SLACK_BOT_TOKEN"}),
+    ],
+)
+def test_a_child_gets_only_the_secrets_that_its_step_needs(
+    monkeypatch: pytest.MonkeyPatch, step: str, kept: set[str]
+) -> None:
+    names = {
+        *("EVERFLOW_API_KEY", "EVERFLOW_API_KEY__CTI", "REDTRACK_API_KEY", "AWS_SECRET_ACCESS_KEY"),
+        *(
+            "SLACK_BOT_TOKEN",
+            "SIGNALROOM_HASH_SALT",
+            "SIGNALROOM_WEB_TOKEN",
+            "SUPABASE_DB_PASSWORD",
+        ),
+    }
+    for name in names:
+        monkeypatch.setenv(name, "canary")
+    command = [sys.executable, "-c", "import os, json; print(json.dumps(dict(os.environ)))"]
+    child = Child(Order("run", (step,), (), 60.0), command)
+    while child.poll() is None:
+        time.sleep(0.05)
+    (environment,) = child.answers()
+    child.close()
+    assert names & set(environment) == kept | {"SUPABASE_DB_PASSWORD"}
