@@ -11,8 +11,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-import pyarrow.compute as pc
-
 SHORTEST = 13
 # Visa; Mastercard; American Express; Discover; Diners Club; JCB; UnionPay, as issuers begin them.
 ISSUED = re.compile(
@@ -74,6 +72,8 @@ class CardScan:
 
     def look(self, cells: Any) -> None:
         """Look through an Arrow array of text."""
+        import pyarrow.compute as pc  # heavy, and not all who import this module look at columns
+
         long = pc.greater_equal(pc.binary_length(cells), SHORTEST)
         if not pc.any(long).as_py():
             return

@@ -1,0 +1,75 @@
+"""What makes commands slow to start, and the idle scheduler big: heavy libraries imported early."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.processes import ROOT, own_environment
+
+HEAVY = {"dlt", "dbt", "pyarrow", "pandas", "matplotlib", "numpy"}
+# Written when the process ends by itself: the heavy ones among what was imported.
+WATCHED = """
+import atexit, sys
+heavy = lambda: sorted(set(sys.modules) & %r)
+atexit.register(lambda: print("imported", *heavy(), file=sys.stderr))
+from cli.main import main
+sys.exit(main())
+"""
+
+
+def started(home: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+    """A command that says at its end which heavy libraries it imported."""
+    return subprocess.Popen(
+        [sys.executable, "-c", WATCHED % HEAVY, *arguments],
+        cwd=ROOT,
+        env=own_environment({"SIGNALROOM_HOME": str(home), **variables}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def imported(stderr: str) -> list[str]:
+    found = re.search(r"^imported(.*)$", stderr, re.M)
+    assert found is not None, stderr
+    return found[1].split()
+
+
+@pytest.mark.parametrize(
+    "command", ["--help", "status", "status --week", "schedule", "runs list", "doctor"]
+)
+def test_a_command_that_only_reads_imports_nothing_heavy(tmp_path: Path, command: str) -> None:
+    with started(tmp_path, *command.split()) as process:
+        _, stderr = process.communicate(timeout=60)
+    assert process.returncode in (0, 1), stderr
+    assert imported(stderr) == []
+
+
+def test_the_idle_scheduler_imports_nothing_heavy(tmp_path: Path) -> None:
+    """It stays under 120 MB and starts its children for the work; its page is asked for too."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    with started(tmp_path, "scheduler", PORT=port) as process:
+        give_up_at = time.monotonic() + 60
+        health = None
+        while health != 200 and time.monotonic() < give_up_at:
+            time.sleep(0.2)
+            try:
+                health = httpx.get(f"http://127.0.0.1:{port}/health", timeout=5).status_code
+            except httpx.TransportError:
+                continue
+        page = httpx.get(f"http://127.0.0.1:{port}/", timeout=20)
+        process.send_signal(signal.SIGTERM)
+        _, stderr = process.communicate(timeout=60)
+    assert (health, page.status_code) == (200, 200)
+    assert imported(stderr) == []
