@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import logging
 import os
+import queue
 import shutil
 import signal
 import threading
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from datetime import datetime, timedelta
 from types import FrameType
 
@@ -38,6 +39,7 @@ EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared, never listened on here
 STALE_AFTER = timedelta(minutes=3)
 STOP_WITHIN_S = 20.0  # the containers wait longer
 KEEP_LOGS = timedelta(days=60)
+ERRAND_S = 1800.0
 DELIVER = Order("deliver", ("deliver",), ("deliver",), 600.0)
 
 
@@ -54,6 +56,7 @@ class Resident:
         self._stopping = threading.Event()
         self._has_mail = threading.Event()
         self._deliverer: Child | None = None
+        self._errands: queue.SimpleQueue[tuple[str, ...]] = queue.SimpleQueue()
         self._clock = BackgroundScheduler(timezone=clock.zone())
 
     def run(self, port: int, host: str = "127.0.0.1") -> int:
@@ -64,7 +67,9 @@ class Resident:
         with ExitStack() as stack:
             stack.callback(self._ledger.close)
             stack.enter_context(_only_scheduler())
-            server = WebServer((host, port), self._pulse, self._jobs, self._start_by_webhook)
+            server = WebServer(
+                (host, port), self._pulse, self._jobs, self._start_by_webhook, self._errands.put
+            )
             server.start()
             stack.callback(server.close)
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -122,11 +127,17 @@ class Resident:
         return 0
 
     def _deliver(self) -> None:
-        """Have sent what alerts and reports left open, in a child of its own."""
+        """Do what was asked for on the page, then send what is open, in one child at a time."""
         if self._deliverer and self._deliverer.poll() is not None:
             self._deliverer.close()
             self._deliverer = None
-        if self._has_mail.is_set() and not self._deliverer:
+        if self._deliverer:
+            return
+        with suppress(queue.Empty):
+            arguments = self._errands.get_nowait()
+            self._deliverer = Child(Order("errands", (arguments[0],), arguments, ERRAND_S))
+            return
+        if self._has_mail.is_set():
             self._has_mail.clear()
             self._deliverer = Child(DELIVER)
 

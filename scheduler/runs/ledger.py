@@ -55,6 +55,29 @@ class Ledger:
         query = sa.select(RUNS).where(RUNS.c.scheduled_for >= moment)
         return self._runs(query.order_by(RUNS.c.scheduled_for, RUNS.c.created_at))
 
+    def numbers(self) -> dict[str, int]:
+        """A short number for each run, as people say it (#128); the order in which they came."""
+        place = sa.func.row_number().over(order_by=(RUNS.c.created_at, RUNS.c.run_id))
+        with self._engine.begin() as connection:
+            return {row[0]: row[1] for row in connection.execute(sa.select(RUNS.c.run_id, place))}
+
+    def pulls_since(self, moment: datetime) -> list[Any]:
+        """The ingest steps of runs since an instant of business time: day, step and its result."""
+        query = (
+            sa.select(RUNS.c.day, *STEPS.c)
+            .join(STEPS, STEPS.c.run_id == RUNS.c.run_id)
+            .where(RUNS.c.scheduled_for >= moment, STEPS.c.step.like("ingest:%"))
+        )
+        with self._engine.begin() as connection:
+            return list(connection.execute(query).mappings())
+
+    def failed_steps(self, moment: datetime) -> list[Step]:
+        """Steps that failed for good since a real instant, newest first."""
+        query = sa.select(STEPS).where(STEPS.c.status == "failed", STEPS.c.finished_at >= moment)
+        with self._engine.begin() as connection:
+            rows = connection.execute(query.order_by(STEPS.c.finished_at.desc())).mappings()
+            return [Step(**row) for row in rows]
+
     def known_since(self) -> dict[str, datetime]:
         """Since when (business time) each job's schedule is recorded."""
         query = sa.select(BEATS.c.name, BEATS.c.started_at).where(BEATS.c.name.like("job:%"))

@@ -18,7 +18,7 @@ from scheduler.runs.ledger import Ledger
 from scheduler.runs.model import Beat, Run, Step
 from scheduler.runs.owner import has_died
 from scheduler.schedule import Job, next_due, read_schedule
-from scheduler.status.freshness import Freshness, read_freshness
+from scheduler.status.freshness import Freshness, SourceFreshness, read_freshness
 from signalroom import clock
 from signalroom.errors import SignalRoomError
 from signalroom.logs import mask
@@ -88,10 +88,26 @@ class Status:
         return [one.runs[0] for one in self.jobs if one.runs and one.runs[0].status in bad]
 
     @property
-    def late_sources(self) -> list[str]:
-        """Clients' sources that should have been asked since, as `everflow 713`."""
+    def late(self) -> list[SourceFreshness]:
+        """Sources that should have been pulled since, where no open alert names them already."""
         found = self.freshness.sources if self.freshness else ()
-        return [f"{one.source} {one.client_id}" for one in found if one.is_late]
+        known = self._alerted
+        return [
+            one for one in found if one.is_late and not known & {one.source, f"ingest:{one.source}"}
+        ]
+
+    @property
+    def unexplained(self) -> list[Run]:
+        """The newest runs that failed in steps of which no open alert speaks."""
+        return [
+            run
+            for run in self.failed
+            if not {step.step for step in run.steps if step.status == "failed"} <= self._alerted
+        ]
+
+    @property
+    def _alerted(self) -> set[str]:
+        return {one.subject for one in self.incidents or ()}
 
 
 def is_overdue(run: Run, job: Job | None, instant: datetime) -> bool:

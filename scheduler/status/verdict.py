@@ -73,8 +73,8 @@ def _bad(status: Status) -> list[str]:
         found.append("no source is configured: `signalroom doctor`.")
     found += [f"{one.title}." for one in status.incidents or () if one.severity == "critical"]
     found += [f"{run.run_id} is overdue since {when(run.started_at)}." for run in status.overdue]
-    found += [f"{source} is late." for source in status.late_sources]
-    found += [f"the newest run of {run.job} failed." for run in status.failed]
+    found += [f"{one.source} {one.client_id} is late." for one in status.late]
+    found += [f"the newest run of {run.job} failed." for run in status.unexplained]
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from scheduler.status import checks
+from scheduler.status import brands, checks
 from signalroom.errors import SignalRoomError
 from signalroom.logs import mask
 from signalroom.progress import Progress
@@ -53,6 +53,7 @@ def build_marts(progress: Progress, arguments: Sequence[str] = ()) -> BuildStepR
         step.finish(said)
     try:
         checks.check(built.warnings, is_whole=not arguments)
+        brands.record_brand_days()
     except SignalRoomError as error:
         progress.note(f"could not save warnings: {error}")
     return BuildStepResult(built=built, failures=built.failures)

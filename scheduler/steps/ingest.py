@@ -216,13 +216,13 @@ def _with_variables(
             )
             heard(PullResult(source.name, client, paused=state.pause_text()))
         elif missing and state and state.state == "on":
-            error = ConfigurationError(
+            lost = ConfigurationError(
                 f"{source.name} for client {client}: {', '.join(missing)} is not set, but the "
                 f"source has been on since {clock.local_date(state.since)}; nothing was loaded. "
                 f"Set it again, or `signalroom pause {source.name} --client {client}`."
             )
-            progress.step(f"{source.title} {client}").fail(str(error))
-            heard(_failed(source.name, client, error, [str(error)]))
+            progress.step(f"{source.title} {client}").fail(str(lost))
+            heard(_failed(source.name, client, lost, [str(lost)]))
         elif missing:
             off[client] = missing
             heard(PullResult(source.name, client, off=tuple(missing)))

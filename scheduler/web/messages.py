@@ -6,19 +6,21 @@ import html
 import json
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from reports.messages.attachments import with_data_uris
+from signalroom import clock
 from signalroom.errors import WarehouseError
 from signalroom.run_database import prepared_engine
 from signalroom.tables import OUTBOX as TABLE
 from signalroom.warehouse import first_line
 
 ALERT = "alert"
+LIMIT = 500  # messages
 # `*bold*` and `_italic_` of Slack, around whole words.
 EMPHASIS = re.compile(r"(?<!\w)[*_](\S(?:.*?\S)?)[*_](?!\w)")
 
@@ -42,12 +44,57 @@ class Message:
     html: str
 
 
-def last_reports(limit: int) -> list[Message]:
-    """The newest messages of reports, whatever became of them; alerts have a place of their own."""
-    is_report = TABLE.c.report != ALERT
-    return _messages(
-        sa.select(TABLE).where(is_report).order_by(TABLE.c.created_at.desc()).limit(limit)
+@dataclass(frozen=True)
+class Sent:
+    """One edition of a report for a day: its messages by channel, each with all its recipients."""
+
+    report: str
+    client_id: str
+    period: date
+    edition: str
+    at: datetime
+    messages: tuple[tuple[Message, tuple[Message, ...]], ...]
+
+    @property
+    def failures(self) -> int:
+        """How many recipients may lack it."""
+        return sum(
+            one.status in ("dead", "unknown", "pending")
+            for _, all_ in self.messages
+            for one in all_
+        )
+
+
+def archive(days: int) -> list[tuple[date, list[Sent]]]:
+    """The reports of the last days by day, the newest first, recipients folded together.
+
+    Alerts have a place of their own.
+    """
+    since = clock.today() - timedelta(days=days)
+    found = _messages(
+        sa.select(TABLE)
+        .where(TABLE.c.report != ALERT, TABLE.c.period >= since)
+        .order_by(TABLE.c.created_at.desc())
+        .limit(LIMIT)
     )
+    groups: dict[tuple[date, str, str, str], list[Message]] = {}
+    for one in found:
+        groups.setdefault((one.period, one.client_id, one.report, one.edition), []).append(one)
+    by_day: dict[date, list[Sent]] = {}
+    for (period, client_id, report, edition), messages in groups.items():
+        channels: dict[str, list[Message]] = {}
+        for one in messages:
+            channels.setdefault(one.channel, []).append(one)
+        sent = Sent(
+            report,
+            client_id,
+            period,
+            edition,
+            max(one.at for one in messages),
+            tuple((those[0], tuple(those)) for _, those in sorted(channels.items())),
+        )
+        by_day.setdefault(period, []).append(sent)
+    return sorted(by_day.items(), reverse=True)
 
 
 def message(key: str) -> Message | None:

@@ -1,37 +1,55 @@
-"""The page for people: what ran, what is late, how fresh each number is, what was sent.
+"""The page for people: can I sleep? Then figures, sources, runs, messages, alerts, failures.
 
-Read only, without scripts, in one file: it works on a phone, and under a policy that lets nothing
-else in. Every value is escaped by the template.
+Works without scripts, on a phone, and under a policy that lets nothing else in; a few lines of
+script keep it up to date. Every value is escaped by the template.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from sqlalchemy.exc import SQLAlchemyError
 
+from reports.shared.figures import money, rounded
 from scheduler.runs.ledger import Ledger
-from scheduler.runs.model import Run
-from scheduler.status.status import Status, duration, read_status
-from scheduler.status.text import span, when
-from scheduler.web.messages import Message, last_reports, message
-from signalroom import clock
+from scheduler.runs.model import Run, Step
+from scheduler.status.brands import BrandDay, recorded_brand_days
+from scheduler.status.failures import failures
+from scheduler.status.grid import source_grid
+from scheduler.status.status import duration, read_status
+from scheduler.status.text import clock_time, span, when
+from scheduler.status.verdict import verdict
+from scheduler.web.access import page_token
+from scheduler.web.actions import PAUSES
+from scheduler.web.messages import archive, message
+from signalroom import clock, paths
 from signalroom.errors import SignalRoomError
 from signalroom.logs import mask
 
 TEMPLATES = Path(__file__).parent / "templates"
 STYLE = (TEMPLATES / "page.css").read_text(encoding="utf-8")
-_DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+SCRIPT = (TEMPLATES / "page.js").read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
 HEADERS = {
     "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_DIGEST}'; frame-src 'self'; "
+        f"default-src 'none'; style-src 'sha256-{_digest(STYLE)}'; "
+        f"script-src 'sha256-{_digest(SCRIPT)}'; connect-src 'self'; frame-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Frame-Options": "DENY",
+    # with none at all, browsers would send forms of the page from an origin called null
+    "Referrer-Policy": "same-origin",
 }
 # What a client's data says stands in a frame of its own that can do nothing.
 MAIL_HEADERS = {
@@ -41,34 +59,65 @@ MAIL_HEADERS = {
     ),
 }
 RUNS_SHOWN = 25
-MESSAGES_SHOWN = 12
-CHANNELS = {"slack": "Slack", "email": "E-mail", "sms": "SMS"}
+ARCHIVE_DAYS = 14
+LOG_LINES = 60
+LOG_BYTES = 64 * 1024
+CHANNELS = {"slack": "Slack", "email": "Email", "sms": "SMS"}
 
 
-def overview() -> str:
-    """The page as HTML; what cannot be read now is named on it."""
+def overview(may_act: bool = False, said: str = "") -> str:
+    """The page as HTML; what is unavailable is named on it."""
     status = read_status(1)
-    unreadable = list(status.unreadable)
-    runs: list[Run] = []
-    messages: list[Message] = []
-    try:
-        with Ledger() as ledger:
-            runs = [run for run in ledger.recent(limit=RUNS_SHOWN) if run.status != "due"]
-        messages = last_reports(MESSAGES_SHOWN)
-    except SignalRoomError as error:
-        if not unreadable:
-            unreadable.append(mask(str(error)))
+    unavailable = list(status.unreadable)
+
+    def part(read: Callable[[], Any], otherwise: Any) -> Any:
+        try:
+            return read()
+        except (SignalRoomError, SQLAlchemyError) as error:
+            if not unavailable:
+                unavailable.append(mask(str(error)))
+            return otherwise
+
+    runs = [run for run in part(_runs, []) if run.status != "due"]
+    today = clock.today()
     return _fill(
         "page.html.j2",
         status=status,
-        unreadable=unreadable,
-        worries=_worries(status),
+        verdict=verdict(status),
+        unavailable=unavailable,
+        brands=part(_brands, []),
+        grid=part(source_grid, {}),
         runs=runs,
+        today=[run for run in runs if clock.local_date(run.scheduled_for) == today],
+        numbers=part(_numbers, {}),
         coming=sorted(
             (one for one in status.jobs if one.next_at), key=lambda one: (one.next_at, one.job.name)
         ),
-        messages=messages,
+        archive=part(lambda: archive(ARCHIVE_DAYS), []),
+        causes=part(failures, []),
         channels=CHANNELS,
+        may_act=may_act,
+        has_token=bool(page_token()),
+        pauses=PAUSES,
+        said=said,
+    )
+
+
+def run_page(run_id: str, may_act: bool = False) -> str | None:
+    """One run with its steps and the ends of their logs; None where there is none of that id."""
+    with Ledger() as ledger:
+        run = ledger.run(run_id)
+        number = ledger.numbers().get(run_id, 0) if run else 0
+    if run is None:
+        return None
+    return _fill(
+        "run.html.j2",
+        run=run,
+        number=number,
+        instant=clock.instant(),
+        bars=_bars(run.steps),
+        logs={step.step: _log_tail(step) for step in run.steps},
+        may_act=may_act,
     )
 
 
@@ -88,22 +137,95 @@ def mail(key: str) -> str | None:
     return found.html if found and found.html else None
 
 
-def _worries(status: Status) -> int:
-    """How many things deserve a look."""
-    letters = status.freshness.letters if status.freshness else ()
-    return (
-        len(status.overdue)
-        + len(status.late_sources)
-        + len(status.incidents or ())
-        + len(status.failed)
-        + len(letters)
-        + (status.is_ledger_read and not status.is_alive)
-        + len(status.unreadable)
+def _runs() -> list[Run]:
+    with Ledger() as ledger:
+        return ledger.recent(limit=RUNS_SHOWN)
+
+
+def _numbers() -> dict[str, int]:
+    with Ledger() as ledger:
+        return ledger.numbers()
+
+
+def _brands() -> list[dict[str, Any]]:
+    """Each brand's last whole day with the one before it, and the line of the days up to it."""
+    today = clock.today()
+    found = []
+    for (client_id, brand), days in recorded_brand_days().items():
+        whole = [one for one in days if one.day < today]
+        if not whole:
+            continue
+        last = whole[-1]
+        before = next((one.cpa for one in reversed(whole[:-1]) if one.cpa), None)
+        found.append(
+            {
+                "client": client_id,
+                "brand": brand,
+                "day": last.day,
+                "cpa": money(rounded(last.cpa)) if last.cpa is not None else None,
+                "cost": money(rounded(last.cost)),
+                "conversions": last.conversions,
+                "change": (last.cpa / before - 1) * 100 if last.cpa and before else None,
+                "line": _sparkline(whole),
+            }
+        )
+    return found
+
+
+def _sparkline(days: Sequence[BrandDay]) -> str:
+    """Points of a polyline in a box of 120 by 28, days without a CPA left out."""
+    values = [(at, float(one.cpa)) for at, one in enumerate(days) if one.cpa is not None]
+    if len(values) < 2:
+        return ""
+    low, high = min(value for _, value in values), max(value for _, value in values)
+    # at least a fifth of the level, so that small changes look small
+    room = max(high - low, 0.2 * high) or 1.0
+    middle = (low + high) / 2
+    width = 116 / max(1, len(days) - 1)
+    return " ".join(
+        f"{2 + at * width:.1f},{14 - (value - middle) / room * 24:.1f}" for at, value in values
     )
 
 
+def _bars(steps: Sequence[Step]) -> dict[str, tuple[float, float]]:
+    """Begin and width of each step's bar, in percent of the run."""
+    begun = [step for step in steps if step.started_at]
+    if not begun:
+        return {}
+    now = clock.instant()
+    first = min(step.started_at for step in begun if step.started_at)
+    whole = max((step.finished_at or now) for step in begun) - first
+    total = max(whole.total_seconds(), 1.0)
+    return {
+        step.step: (
+            (step.started_at - first).total_seconds() / total * 100,
+            max(1.0, ((step.finished_at or now) - step.started_at).total_seconds() / total * 100),
+        )
+        for step in begun
+        if step.started_at
+    }
+
+
+def _log_tail(step: Step) -> str:
+    """The last lines of a step's log, masked; empty where this machine does not have it."""
+    if not step.log:
+        return ""
+    folder = paths.home() / "logs"
+    path = (paths.home() / step.log).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        return ""
+    try:
+        with path.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - LOG_BYTES))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    return mask("\n".join(lines[-LOG_LINES:]))
+
+
 def _fill(template: str, **values: Any) -> str:
-    return _environment().get_template(template).render(style=STYLE, **values)
+    return _environment().get_template(template).render(style=STYLE, script=SCRIPT, **values)
 
 
 @cache
@@ -115,7 +237,9 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(when=when, span=span, words=lambda text: text.replace("_", " "))
+    environment.filters.update(
+        when=when, span=span, time=clock_time, words=lambda text: text.replace("_", " ")
+    )
     environment.filters["masked"] = lambda text: mask(str(text))
     environment.globals["duration"] = duration
     environment.globals["zone"] = lambda: clock.zone().key

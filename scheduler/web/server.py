@@ -26,6 +26,7 @@ from scheduler.schedule import Job
 from scheduler.status.health import Pulse, complaint, is_ready
 from scheduler.web import access, page
 from scheduler.web.access import Access, Guesses, Pace
+from scheduler.web.actions import DONE, Actions, UnknownActionError
 from scheduler.web.connections import Listener, peer
 from signalroom.errors import SignalRoomError
 from signalroom.logs import mask
@@ -58,7 +59,10 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a fault of ours
 
 
 class WebServer(Listener):
-    """The server; `trigger` starts a job by name and returns the run's id."""
+    """The server.
+
+    `trigger` starts a job by name and returns the run's id; `errand` runs a command as a child.
+    """
 
     def __init__(
         self,
@@ -66,8 +70,10 @@ class WebServer(Listener):
         pulse: Pulse,
         jobs: list[Job],
         trigger: Callable[[str], str],
+        errand: Callable[[tuple[str, ...]], None] = lambda _: None,
     ) -> None:
         self.pulse, self.jobs, self.trigger = pulse, jobs, trigger
+        self.actions = Actions(jobs, trigger, errand)
         self.access = Access(beyond_loopback=not access.is_loopback(address[0]))
         self.pace = Pace(TRIGGER_EVERY_S)
         self.guesses = Guesses()
@@ -82,7 +88,9 @@ class WebServer(Listener):
             ("/metrics", self._metrics, "GET"),
             ("/", self._overview, "GET"),
             ("/reports/{key:path}", self._mail, "GET"),
+            ("/runs/{run_id}", self._run, "GET"),
             ("/login", self._login, "POST"),
+            ("/act", self._act, "POST"),
             ("/trigger/{job}", self._trigger, "POST"),
         ]
         return Starlette(
@@ -113,7 +121,40 @@ class WebServer(Listener):
 
     async def _overview(self, request: Request) -> Response:
         self._admit(request)
-        return _html(await self._made(page.overview))
+        said = DONE.get(request.query_params.get("done", ""), "")
+        return _html(await self._made(page.overview, self._may_act(request), said))
+
+    async def _run(self, request: Request) -> Response:
+        self._admit(request)
+        run_id = request.path_params["run_id"]
+        html = await self._made(page.run_page, run_id, self._may_act(request))
+        if html is None:
+            raise Refusal(404, "There is no such run.", html=page.notice("There is no such run."))
+        return _html(html)
+
+    async def _act(self, request: Request) -> Response:
+        """Do what a person who has signed in asks for in a form of the page."""
+        self._refuse_strangers(request)
+        if not self._may_act(request):
+            raise Refusal(401, "Sign in first.", html=page.entrance())
+        form = await _form(request)
+        try:
+            said = await self._made(self.actions.act, form)
+        except UnknownActionError as error:
+            raise Refusal(400, str(error), html=page.notice(str(error))) from None
+        log.info("on the page: %s", said)
+        done = form["action"] if form["action"] in DONE else "run"
+        return RedirectResponse(f"/?done={done}", 303, headers=ALWAYS)
+
+    def _may_act(self, request: Request) -> bool:
+        """Whether a person has signed in; an open page on loopback shows, and does nothing."""
+        return access.is_signed_in(request.headers.get("cookie"))
+
+    def _refuse_strangers(self, request: Request) -> None:
+        if not self.access.is_meant(request.headers.get("host")):
+            raise Refusal(421, "This page is for 127.0.0.1 only.")
+        if not access.is_own_origin(request.headers):
+            raise Refusal(403, "This form was sent by another site.")
 
     async def _mail(self, request: Request) -> Response:
         self._admit(request)
@@ -124,13 +165,10 @@ class WebServer(Listener):
 
     async def _login(self, request: Request) -> Response:
         """Trade the token for a cookie."""
-        if not self.access.is_meant(request.headers.get("host")):
-            raise Refusal(421, "This page is for 127.0.0.1 only.")
-        if not access.is_own_origin(request.headers):
-            raise Refusal(403, "This form was sent by another site.")
+        self._refuse_strangers(request)
         self._slow_down(request)
-        form = parse_qs((await _body(request)).decode("utf-8", "replace"))
-        if not access.matches(form.get("token", [""])[-1], access.page_token()):
+        form = await _form(request)
+        if not access.matches(form.get("token", ""), access.page_token()):
             self.guesses.wrong(peer(request.scope), "/login")
             return _html(page.entrance("That is not the token."), 401)
         # Lax: a link in a message leads here, and what follows must find the cookie.
@@ -247,6 +285,12 @@ async def _body(request: Request) -> bytes:
     with anyio.move_on_after(BODY_S):
         return await request.body()
     raise Refusal(408, "The body did not arrive in time.")
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """The fields of a form, the last of each name."""
+    fields = parse_qs((await _body(request)).decode("utf-8", "replace"))
+    return {name: values[-1] for name, values in fields.items()}
 
 
 def _html(text: str, status: int = 200, headers: Mapping[str, str] = NOTHING) -> Response:

@@ -37,8 +37,13 @@ def serve(told_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     with ExitStack() as stack:
         story.beat()
 
-        def start(host: str = "127.0.0.1", trigger: Callable[[str], str] = str) -> httpx.Client:
-            server = WebServer((host, 0), story.living_pulse(), read_schedule(), trigger)
+        def start(
+            host: str = "127.0.0.1",
+            trigger: Callable[[str], str] = str,
+            errand: Callable[[tuple[str, ...]], None] = lambda _: None,
+        ) -> httpx.Client:
+            pulse = story.living_pulse()
+            server = WebServer((host, 0), pulse, read_schedule(), trigger, errand)
             server.start()
             stack.callback(server.close)
             address = f"http://127.0.0.1:{server.server_port}"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from signalroom import paths
 from tests.scheduler import story
 from tests.scheduler.conftest import Serve
 from tests.support.browser import CONTRAST, FLAGS
@@ -53,27 +54,27 @@ def section(page: Page, name: str) -> list[str]:
     return [" ".join(one.split()) for one in page.locator(f"#{name} > ul > li").all_inner_texts()]
 
 
-def test_people_see_what_needs_a_look_first(visit: Visit) -> None:
+def test_people_see_what_needs_attention_first_and_each_thing_once(visit: Visit) -> None:
     page = visit.page
-    assert page.title() == "(4) SignalRoom"
+    assert page.title() == "(2) SignalRoom"
+    verdict = page.locator("#attention h2").inner_text()
+    assert verdict.startswith("Needs attention (")
     attention = section(page, "attention")
-    assert attention[0] == "late redtrack 713: as of 08:01, was due 09:00"
-    assert attention[1].startswith("critical RedTrack answers nothing <script>alert('x')</script>")
-    assert attention[2].startswith(f"failed the newest run of daily_reports, {story.PARTIAL}: ")
-    assert attention[3].startswith("dead letters 3 of s3_exports 713 wait")
-    assert len(attention) == 4
-    assert section(page, "fresh") == [
-        "everflow 713 09:02 · 38 min ago fresh",
-        "redtrack 713 08:01 · 1 h 39 min ago late",
-        "s3_exports 713 06:01 · 3 h 39 min ago fresh",
-        "everflow cti 09:02 · 38 min ago fresh",
+    assert attention[0].startswith("critical RedTrack answers nothing <script>alert('x')</script>")
+    assert attention[1].startswith("rejected rows 3 of s3_exports 713:")
+    assert len(attention) == 2  # the late source and the failed run have the alert's cause
+    assert section(page, "fresh")[:4] == [
+        "everflow 713 9:02 AM · 38 min ago fresh",
+        "redtrack 713 8:01 AM · 1 h 39 min ago late",
+        "s3_exports 713 6:01 AM · 3 h 39 min ago fresh",
+        "everflow cti 9:02 AM · 38 min ago fresh",
     ]
-    assert section(page, "next")[0] == "hourly 10:00"
+    assert section(page, "next")[0] == "hourly 10:00 AM"
     now = section(page, "now")
-    assert now[0].startswith("audience-20261119T1115Z waiting goes on ")
+    assert now[0].startswith("audience-20261119T1115Z waiting for vendor resumes ")
     assert f"{story.RUNNING} running" in now[1]
     assert "ingest:redtrack running" in now[1]
-    assert page.get_by_text("the scheduler lives").is_visible()
+    assert page.get_by_text("Scheduler running").is_visible()
     visit.open_everything()
     runs = section(page, "runs")
     assert [line.split(" ")[0] for line in runs] == [
@@ -86,13 +87,96 @@ def test_people_see_what_needs_a_look_first(visit: Visit) -> None:
     assert "1,563 rows" in runs[1]
     assert "ingest:redtrack done 18 s · 40 rows · 3 tries" in runs[1]
     assert "<script>alert('x')</script> & \"co\" ***" in runs[2]
+    assert section(page, "failures")[0].startswith("1 × ingest:redtrack")  # noqa: RUF001
+    grid = page.locator("#grid tbody tr").all_inner_texts()
+    assert [line.split()[0] for line in grid] == ["everflow", "mautic", "redtrack"]
+    assert page.locator("#grid tbody tr").first.locator("td").count() == 14
     assert story.SECRET not in page.content()
+
+
+def test_a_run_has_a_page_with_its_steps_and_the_end_of_its_log(
+    browser: Browser, serve: Serve
+) -> None:
+    client = serve()
+    log = paths.home() / "logs" / "runs" / story.RUNNING / "ingest.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    lines = [f"line {number}" for number in range(200)]
+    log.write_text("\n".join([*lines, f"{story.HOSTILE} {story.SECRET}"]))
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(f"{client.base_url}/runs/{story.RUNNING}")
+    assert page.locator("h1").inner_text().startswith("SignalRoom · run #")
+    text = page.content()
+    assert "ingest:redtrack" in text
+    shown = page.locator("pre").inner_text() or page.locator("pre").text_content() or ""
+    assert story.HOSTILE in shown
+    assert story.SECRET not in text
+    assert "line 199" in text
+    assert "line 100" not in text
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.close()
+    assert client.get("/runs/hourly-1").status_code == 404
+    assert client.get("/runs/..%2f..%2fstate.sqlite").status_code == 404
+
+
+def test_only_one_who_signed_in_can_act(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The open page of a laptop shows everything and starts nothing."""
+    errands: list[tuple[str, ...]] = []
+    begun: list[str] = []
+
+    def trigger(name: str) -> str:
+        begun.append(name)
+        return f"{name}-webhook-1"
+
+    client = serve(trigger=trigger, errand=errands.append)
+    run = {"action": "run", "name": "hourly"}
+    assert "Run now" not in client.get("/").text
+    assert client.post("/act", data=run).status_code == 401
+    monkeypatch.setenv("SIGNALROOM_WEB_TOKEN", TOKEN)
+    assert client.post("/login", data={"token": TOKEN}).status_code == 303
+    assert "Run now" in client.get("/").text
+    foreign = client.post("/act", data=run, headers={"Origin": "https://evil.example"})
+    assert (foreign.status_code, begun, errands) == (403, [], [])
+    done = client.post("/act", data=run)
+    assert (done.status_code, done.headers["Location"]) == (303, "/?done=run")
+    assert "Queued." in client.get("/?done=run").text
+    assert "evil" not in client.get("/?done=evil").text
+    client.post("/act", data={"action": "retry", "name": story.PARTIAL})
+    assert begun == ["hourly", "daily_reports"]
+    for form in (
+        {"action": "run", "name": "--help"},
+        {"action": "pause", "name": "hourly", "days": "999"},
+        {"action": "pause", "name": "--all", "days": "1"},
+        {"action": "snooze", "name": "nothing", "days": "1"},
+        {"action": "rm", "name": "hourly"},
+        {},
+    ):
+        assert client.post("/act", data=form).status_code == 400
+    client.post("/act", data={"action": "pause", "name": "redtrack", "days": "3"})
+    client.post("/act", data={"action": "resume", "name": "redtrack"})
+    client.post("/act", data={"action": "replay", "name": "s3_exports"})
+    assert errands == [
+        ("pause", "redtrack", "--until", "2026-11-22", "--reason", "paused on the page"),
+        ("resume", "redtrack"),
+        ("dead-letters", "replay", "--all"),
+    ]
+
+
+def test_the_page_comes_up_to_date_and_leaves_open_what_is_open(visit: Visit) -> None:
+    page = visit.page
+    page.clock.install()
+    page.reload()
+    page.locator("#runs details").first.evaluate("one => { one.open = true }")
+    page.evaluate("document.querySelector('#now h2').textContent = 'stale'")
+    with page.expect_response("**/"):
+        page.clock.run_for(31_000)
+    page.wait_for_function("document.querySelector('#now h2').textContent === 'Running now'")
+    assert page.locator("#runs details").first.evaluate("one => one.open")
 
 
 def test_messages_are_shown_as_they_were_sent_and_can_do_nothing(visit: Visit) -> None:
     page = visit.page
     visit.open_everything()
-    slack, mail, sms = page.locator("#sent > ul > li").all()
+    mail, slack, sms = page.locator("#sent .message").all()
     assert slack.locator("pre").inner_text() == "CCW daily\n\nCPA $45.32 <b>\n\nNew      12  $45"
     assert "dead" in sms.inner_text()
     assert "refused: no such number" in sms.inner_text()
@@ -109,7 +193,7 @@ def test_messages_are_shown_as_they_were_sent_and_can_do_nothing(visit: Visit) -
     assert "http://198.51.100.7/pixel.png" in strangers
     assert {visit.hindered[url] for url in strangers if not url.startswith("data:")} == {"csp"}
     assert page.url == base
-    assert page.title() == "(4) SignalRoom"
+    assert page.title() == "(2) SignalRoom"
     policy = page.request.get(base).headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
     assert "unsafe" not in policy
@@ -154,14 +238,14 @@ def test_a_person_enters_with_the_token_and_stays(
     page = context.new_page()
     page.goto(address)
     page.get_by_label("Token").fill("wrong")
-    page.get_by_role("button", name="Enter").click()
+    page.get_by_role("button", name="Continue").click()
     assert page.get_by_label("Token").is_visible()
     page.get_by_label("Token").fill(TOKEN)
-    page.get_by_role("button", name="Enter").click()
+    page.get_by_role("button", name="Continue").click()
     assert page.locator("#attention").is_visible()
     assert TOKEN not in page.url
     page.reload()
-    page.locator("#sent details").nth(1).evaluate("one => { one.open = true }")
+    page.locator("#sent details").first.evaluate("one => { one.open = true }")
     page.locator("iframe").scroll_into_view_if_needed()
     assert page.frame_locator("iframe").locator("#mail").inner_text() == "CCW daily"
     context.close()
@@ -173,7 +257,7 @@ def test_an_empty_home_is_a_page_too(
     client = serve()
     monkeypatch.setenv("SIGNALROOM_HOME", str(tmp_path / "new"))
     text = client.get("/").text
-    for said in ("no scheduler has begun yet", "Nothing was loaded yet", "Nothing ran yet"):
+    for said in ("Scheduler never started", "Nothing was loaded yet", "Nothing ran yet"):
         assert said in text
     assert "Nothing was sent yet" in text
     assert client.get("/reports/nothing").status_code == 404

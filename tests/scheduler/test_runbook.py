@@ -12,7 +12,7 @@ import pytest
 from reports.alerts.incidents import open_incidents
 from scheduler.runs.ledger import Ledger
 from scheduler.status import health
-from scheduler.web.messages import last_reports
+from scheduler.web.messages import archive
 from signalroom.warehouse import read
 from tests.scheduler import story
 from tests.support.processes import ROOT, own_environment
@@ -119,7 +119,7 @@ def kept(home: Path) -> dict[str, int]:
         return {
             "runs": len(runs),
             "steps": sum(len(run.steps) for run in runs),
-            "messages": len(last_reports(50)),
+            "messages": sum(len(sent.messages) for _, day in archive(3650) for sent in day),
             "incidents": len(open_incidents()),
             "letters": letters[0]["found"],
         }

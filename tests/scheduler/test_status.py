@@ -151,7 +151,7 @@ def test_the_page_reads_both_engines(told: dict[str, str], monkeypatch: pytest.M
     for name, value in told.items():
         monkeypatch.setenv(name, value)
     html = page.overview()
-    for said in (story.RUNNING, "dead letters</span> 3 of s3_exports", "C0CCW", "CPA $45.32"):
+    for said in (story.RUNNING, "rejected rows</span> 3 of s3_exports", "C0CCW", "CPA $45.32"):
         assert said in html
     assert "an alert" not in html
     mail = page.mail("daily_ccw:713:2026-11-18:email:abc/1")

@@ -382,8 +382,8 @@ def test_a_ledger_that_goes_away_is_a_readable_answer(
     page = client.get("/")
     assert page.status_code == 200
     assert "The run database cannot be opened" in page.text
-    assert "the run ledger cannot be read now" in page.text
-    assert "no scheduler has begun" not in page.text
+    assert "Scheduler state unknown" in page.text
+    assert "never started" not in page.text
     metrics = client.get("/metrics")
     assert "signalroom_readable 0.0" in metrics.text
     for unknown in ("scheduler_alive", "runs_overdue", "incidents_open"):

@@ -1,0 +1,85 @@
+"""What a person who has signed in can do on the page: run, pause, snooze, replay.
+
+Each is a command of the product, run as a child of the scheduler; names are checked against what
+exists, and nothing that a form sends becomes an option of a command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ingest.registry import NAMES
+from scheduler.runs.ledger import Ledger
+from scheduler.schedule import Job
+from signalroom import clock
+
+# action -> what the page says of it afterwards
+DONE = {
+    "run": "Queued.",
+    "retry": "Queued.",
+    "pause": "Paused.",
+    "resume": "Resumed.",
+    "snooze": "Snoozed.",
+    "replay": "Rejected rows are being read again.",
+}
+PAUSES = {"1": "1 day", "3": "3 days", "7": "7 days"}
+
+
+class UnknownActionError(Exception):
+    """A form asks for something that does not exist; its text says what."""
+
+
+@dataclass(frozen=True)
+class Actions:
+    """`trigger` starts a job or pulls a source by name; `errand` runs a command as a child."""
+
+    jobs: Sequence[Job]
+    trigger: Callable[[str], str]
+    errand: Callable[[tuple[str, ...]], None]
+
+    def act(self, form: Mapping[str, str]) -> str:
+        """Do what a form asks for; what was done, in a few words."""
+        action, name = form.get("action", ""), form.get("name", "")
+        known = [*(job.name for job in self.jobs), *NAMES]
+        if action == "retry":
+            with Ledger() as ledger:
+                run = ledger.run(name)
+            name = run.job if run else ""
+            name = "daily_reports" if name == "run" else name  # of `signalroom run`
+            action = "run"
+        if action in ("run", "pause", "resume") and name not in known:
+            raise UnknownActionError(f"There is no job or source {name!r}.")
+        if action == "run":
+            return f"{self.trigger(name)} is queued"
+        if action == "pause":
+            until = _until(form.get("days", ""))
+            self.errand(("pause", name, "--until", until, "--reason", "paused on the page"))
+            return f"{name} is paused until {until}"
+        if action == "resume":
+            self.errand(("resume", name))
+            return f"{name} resumes"
+        if action == "snooze":
+            self.errand(("snooze", _incident(name), "--until", _until(form.get("days", ""))))
+            return "snoozed"
+        if action == "replay":
+            self.errand(("dead-letters", "replay", "--all"))
+            return "rejected rows are read again"
+        raise UnknownActionError("There is no such action.")
+
+
+def _until(days: str) -> str:
+    """The business day on which a pause or snooze of so many days ends."""
+    if days not in PAUSES:
+        raise UnknownActionError("Choose 1, 3 or 7 days.")
+    moment: datetime = clock.now() + timedelta(days=int(days))
+    return f"{clock.local_date(moment)}"
+
+
+def _incident(name: str) -> str:
+    from reports.alerts.incidents import open_incidents
+
+    if name not in [one.incident_id for one in open_incidents()]:
+        raise UnknownActionError("That alert is no longer open.")
+    return name
