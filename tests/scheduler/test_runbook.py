@@ -46,7 +46,7 @@ def kinds() -> set[str]:
     code = "\n".join(
         path.read_text(encoding="utf-8")
         for folder in ("reports", "scheduler", "transform", "cli")
-        for path in (ROOT / folder).glob("*.py")
+        for path in (ROOT / folder).rglob("*.py")
     )
     pairs = re.findall(r'\bkind="(\w+)"|\bKIND = "(\w+)"', code)
     return {one for pair in pairs for one in pair if one}
