@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from ingest import versions
 from ingest.model import ControlTotal, KnownFile, Pull, Row, TableMetrics, Window
 from signalroom import clock
 from signalroom.errors import ConfigurationError
@@ -119,6 +120,7 @@ def record(pull: Pull, tables: Mapping[str, TableMetrics], load_id: str | None) 
             _record_files(entry)
             if metrics.failure is None:
                 _record_load(entry)
+        versions.record(execute, pull, tables, load_id)
     return changed
 
 

@@ -1,0 +1,93 @@
+"""The version ledger: what was known of each row, since when: `ops.<source>__<table>_versions`.
+
+Each load appends one row for every raw row of its days that differs from the last known version in
+a column that a mart reads, and one for every row that vanished. Unchanged rows write nothing, and
+nothing is ever updated: raw is what the vendor says now, this is what it ever said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ingest.model import Pull, TableMetrics
+from signalroom import clock
+from signalroom.tables import METADATA, VERSIONED, versions_name
+from signalroom.warehouse import Execute
+
+RAW_COLUMNS = (
+    "select table_name, column_name from information_schema.columns"
+    " where table_schema = :source and table_catalog = current_database()"
+)
+
+
+def record(
+    execute: Execute, pull: Pull, tables: Mapping[str, TableMetrics], load_id: str | None
+) -> None:
+    """Append what changed in the tables that were read: one statement each, one for them all."""
+    versioned = [table for table in tables if f"{pull.source}.{table}" in VERSIONED]
+    if not versioned or load_id is None:
+        return
+    raw: dict[str, set[str]] = {}
+    for row in execute(RAW_COLUMNS, {"source": pull.source}):
+        raw.setdefault(row["table_name"], set()).add(row["column_name"])
+    for table in versioned:
+        days = [total.day for total in tables[table].totals if total.day]
+        if table not in raw or not tables[table].totals:
+            continue
+        execute(
+            _statement(pull.source, table, raw[table], by_day=bool(days)),
+            {
+                "client_id": pull.client_id,
+                "load_id": load_id,
+                "known_from": clock.now(),
+                **({"first": min(days), "last": max(days)} if days else {}),
+            },
+        )
+
+
+def _statement(source: str, table: str, raw: set[str], by_day: bool) -> str:
+    """The insert of one table. A key that raw has twice counts once, so that no version repeats.
+
+    A column that the privacy policy drops is null in every version.
+    """
+    name = versions_name(f"{source}.{table}")
+    key, others = (list(columns) for columns in VERSIONED[f"{source}.{table}"])
+    types = METADATA.tables[name].columns
+    quoted = {column: f'"{column}"' for column in (*key, *others)}
+    columns = ", ".join(quoted.values())
+    of_raw = ", ".join(
+        quoted[column] if column in raw else f"cast(null as {types[column].type})"
+        for column in quoted
+    )
+    keys = ", ".join(quoted[column] for column in key)
+    removed = ", ".join(
+        f"known.{quoted[column]}" if column in key else f"cast(null as {types[column].type})"
+        for column in quoted
+    )
+    same_key = " and ".join(
+        f"present.{quoted[column]} is not distinct from known.{quoted[column]}" for column in key
+    )
+    scope = "_client_id = :client_id"
+    scope += ' and "date" between :first and :last' if by_day else ""
+    return f"""
+        insert into ops.{name} (_client_id, {columns}, load_id, known_from, is_removed)
+        with known as (
+            select {columns} from (
+                select {columns}, is_removed, row_number() over (
+                    partition by {keys} order by known_from desc, load_id desc
+                ) as newest
+                from ops.{name} where {scope}
+            ) as versions where newest = 1 and not is_removed
+        ),
+        present as (
+            select {columns} from (
+                select {columns}, row_number() over (partition by {keys} order by {columns}) as copy
+                from (select {of_raw} from {source}.{table} where {scope}) as raw ({columns})
+            ) as copies where copy = 1
+        ),
+        changed as (select {columns} from present except select {columns} from known)
+        select :client_id, {columns}, :load_id, :known_from, false from changed
+        union all
+        select :client_id, {removed}, :load_id, :known_from, true from known
+        where not exists (select 1 from present where {same_key})
+    """  # noqa: S608  # names are ours, values are bound

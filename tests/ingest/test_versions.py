@@ -1,0 +1,91 @@
+"""What goes wrong with the version ledger: a change is not kept, or what did not change is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from ingest import loads, versions
+from ingest.model import Row, Window
+from signalroom import warehouse as real
+from tests.ingest.test_load import pull_rows, row
+from tests.support.warehouse import Warehouse
+
+FIRST, SECOND = date(2026, 11, 17), date(2026, 11, 18)
+BOTH = Window(FIRST, SECOND)
+NOON, EVENING, NIGHT = (datetime(2026, 11, 19, hour, tzinfo=UTC) for hour in (17, 22, 23))
+VERSIONS = (
+    "select _client_id, date, affiliate_id, affiliate_label, payout, known_from, is_removed"
+    " from ops.everflow__daily_stats_versions order by known_from, date, affiliate_id"
+)
+
+
+@pytest.fixture(autouse=True)
+def activated(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    warehouse.activate(monkeypatch)
+
+
+def pull_at(moment: datetime, rows: list[Row], monkeypatch: pytest.MonkeyPatch, **how: Any) -> None:
+    monkeypatch.setenv("SIGNALROOM_NOW", moment.isoformat())
+    pull_rows(rows, **{"window": BOTH, **how})
+
+
+def test_each_change_is_kept_and_nothing_else(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = row(FIRST, 1, "10", payout=Decimal("1.10")), row(SECOND, 2, "20", payout=None)
+    pull_at(NOON, [one, two], monkeypatch)
+    pull_at(NOON, [row(FIRST, 1, "7", payout=Decimal(7))], monkeypatch, client_id="cti")
+    # another notation, and a column that no mart reads
+    pull_at(EVENING, [{**one, "payout": Decimal("1.100")}, {**two, "imp": 9}], monkeypatch)
+    before = warehouse.rows(VERSIONS)
+    assert before == [
+        ("713", FIRST, 1, "Affiliate 1", Decimal("1.1"), NOON, False),
+        ("cti", FIRST, 1, "Affiliate 1", Decimal(7), NOON, False),
+        ("713", SECOND, 2, "Affiliate 2", None, NOON, False),
+    ]
+    # a label, an amount that was missing, a row that vanished
+    pull_at(EVENING, [{**two, "affiliate_label": "Two", "payout": Decimal(0)}], monkeypatch)
+    assert warehouse.rows(VERSIONS)[3:] == [
+        ("713", FIRST, 1, None, None, EVENING, True),
+        ("713", SECOND, 2, "Two", Decimal(0), EVENING, False),
+    ]
+    # and it comes back as it was; a pull of other days says nothing about this one
+    pull_at(NIGHT, [one], monkeypatch, window=Window(FIRST, FIRST))
+    assert warehouse.rows(VERSIONS)[5:] == [
+        ("713", FIRST, 1, "Affiliate 1", Decimal("1.1"), NIGHT, False),
+    ]
+
+
+def test_a_key_that_the_vendor_gives_twice_is_no_new_version_each_hour(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for moment in (NOON, EVENING):
+        pull_at(moment, [row(FIRST, 1, "10"), row(FIRST, 1, "11")], monkeypatch)
+    assert len(warehouse.rows(VERSIONS)) == 1
+
+
+def test_a_load_takes_at_most_two_more_statements_for_each_table(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statements: list[str] = []
+
+    @contextmanager
+    def counted() -> Iterator[Any]:
+        with real.transaction() as execute:
+
+            def count(sql: str, *values: Any) -> Any:
+                statements.append(sql)
+                return execute(sql, *values)
+
+            yield count
+
+    monkeypatch.setattr(loads, "transaction", counted)
+    pull_at(NOON, [row(FIRST, 1, "10")], monkeypatch)
+    ours = [sql for sql in statements if "_versions" in sql or sql == versions.RAW_COLUMNS]
+    assert len(ours) == 2
