@@ -31,6 +31,7 @@ from sandbox.vendors.resend import Resend
 from sandbox.vendors.s3 import S3
 from sandbox.vendors.slack import Slack
 from sandbox.vendors.twilio import Twilio
+from sandbox.world import Alteration
 
 DEFAULT_SEED = 713
 HISTORY_DAYS = 95
@@ -181,6 +182,11 @@ class Agency:
         Raises SandboxError for a change that its day has no row for.
         """
         self.stage.world.plan(*plans)
+        self._truths.clear()
+
+    def alter(self, client: str, day: date, alteration: Alteration) -> None:
+        """Plant an anomaly in a day, such as one of `sandbox.anomalies`."""
+        self.stage.world.alter(client, day, alteration)
         self._truths.clear()
 
     def changes(

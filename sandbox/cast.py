@@ -6,6 +6,7 @@ changes the simulated agency too; external affiliates and stray sources are inve
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from functools import cached_property
 
@@ -60,6 +61,7 @@ class Profile:
     terse_flags: bool  # Sticky.io writes 1 and blank, else YES and NO
     # source -> Everflow's affiliate and advertiser in its links, where the file does not say it
     links: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    launches: tuple[Campaign, ...] = ()  # campaigns that run for a few weeks only
 
     @cached_property
     def _affiliates_of(self) -> dict[int, list[int]]:
@@ -70,8 +72,16 @@ class Profile:
 
     @cached_property
     def campaigns(self) -> tuple[Campaign, ...]:
-        """RedTrack's campaigns, by source."""
-        return campaigns_of(self)
+        """RedTrack's campaigns, the lasting ones first."""
+        return campaigns_of(self) + self.launches
+
+    def campaigns_on(self, day: date) -> list[Campaign]:
+        """Campaigns that RedTrack lists on a day; one that was stopped is paused."""
+        return [
+            row if row.runs_on(day) else row._replace(status=2)
+            for row in self.campaigns
+            if row.first_day is None or row.first_day <= day
+        ]
 
     @cached_property
     def campaigns_by_source(self) -> dict[str, tuple[Campaign, ...]]:

@@ -1,6 +1,7 @@
 """Worlds to choose from: the usual agency, the day that was worked out by hand, bad mornings."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
@@ -10,6 +11,7 @@ from sandbox.clock import BUSINESS_ZONE, Calendar, day_bounds
 from sandbox.errors import SandboxError
 from sandbox.events import Cell, Conversion, Cost, DayLog, Spend
 from sandbox.faults import EVER, Faults
+from sandbox.noise import launches_of, noisy_day
 from sandbox.plans import every_cause
 from sandbox.world import World, busy_day, calm_day, empty_day, quiet_day
 
@@ -63,6 +65,14 @@ def _bad_morning(today: date, faults: Faults) -> None:
     faults.plan(
         "everflow", "status_429", match="/reporting/", retry_after=600, since=since, until=until
     )
+
+
+def _noisy(seed: int) -> World:
+    world = World(seed, noisy_day)
+    for client, profile in world.profiles.items():
+        launched = replace(profile, launches=launches_of(world, profile))
+        world.profiles[client] = launched
+    return world
 
 
 def _bad_morning_day(world: World, profile: Profile, day: date) -> DayLog:
@@ -127,6 +137,7 @@ def _spend(source_id: str, name: str, alias: str, cost: str, clicks: int) -> Spe
 _SCENARIOS: dict[str, Callable[[int], World]] = {
     "default": lambda seed: World(seed, calm_day),
     "messy": lambda seed: World(seed, busy_day),
+    "noisy": _noisy,
     "quiet": lambda seed: World(seed, quiet_day),
     "causes": lambda seed: World(seed, quiet_day),
     "bad_morning": lambda seed: World(seed, _bad_morning_day),

@@ -36,7 +36,7 @@ def spend_of(dice: Dice, profile: Profile, day: date) -> tuple[Spend, ...]:
 
 
 def _spend(rng: random.Random, source: Source, end: int) -> Spend:
-    total = _money(rng, source.spend * (0.7 + 0.6 * rng.random()))
+    total = money_of(rng, source.spend * (0.7 + 0.6 * rng.random()))
     clicks = 1 + int(float(total) * (0.9 + 0.5 * rng.random()))
     conversions = 0 if rng.random() < 0.15 else int(float(total) / 30)
     return Spend(
@@ -51,13 +51,13 @@ def _spend(rng: random.Random, source: Source, end: int) -> Spend:
         conversions=conversions,
         total_conversions=conversions + rng.randrange(0, 5) + (1 if conversions == 0 else 0),
         revenue=Decimal(conversions) * Decimal("28.75"),
-        costs=_costs(rng, total, end),
+        costs=costs_of(rng, total, end),
         left_out=frozenset(name for name in _OMITTED if rng.random() < 0.06),
         hidden=None,
     )
 
 
-def _costs(rng: random.Random, total: Decimal, end: int) -> tuple[Cost, ...]:
+def costs_of(rng: random.Random, total: Decimal, end: int) -> tuple[Cost, ...]:
     """The first figure, and every later one: platforms re-sync their costs for days."""
     costs = [Cost(0, total)]
     if rng.random() < 0.25:
@@ -68,10 +68,10 @@ def _costs(rng: random.Random, total: Decimal, end: int) -> tuple[Cost, ...]:
 
 
 def _moved(rng: random.Random, total: Decimal) -> Decimal:
-    return _money(rng, float(total) * (0.85 + 0.3 * rng.random()))
+    return money_of(rng, float(total) * (0.85 + 0.3 * rng.random()))
 
 
-def _money(rng: random.Random, amount: float) -> Decimal:
+def money_of(rng: random.Random, amount: float) -> Decimal:
     """Cents as a rule; one row in eight has the four digits that click costs add up to."""
     digits = 4 if rng.random() < 0.125 else 2
     return Decimal(f"{amount:.{digits}f}")

@@ -37,9 +37,9 @@ def traffic_of(
             continue
         advertiser = profile.advertiser(affiliate.advertiser_id)
         count = _around(rng, affiliate.volume * mood)
-        cells.append(_cell(rng, affiliate, len(advertiser.offers), day, count))
+        cells.append(cell_of(rng, affiliate, len(advertiser.offers), day, count))
         for _ in range(count):
-            conversions.append(_conversion(rng, affiliate, advertiser, start, end))
+            conversions.append(conversion_of(rng, affiliate, advertiser, start, end))
     if dice.turn(profile.client, day, "vanished", VANISHED_EVERY):
         _hide_one(rng, cells, end)
     emptied = None
@@ -54,7 +54,7 @@ def _around(rng: random.Random, mean: float) -> int:
     return max(0, round(rng.gauss(mean, mean**0.5))) if mean > 0 else 0
 
 
-def _cell(
+def cell_of(
     rng: random.Random, affiliate: Affiliate, offers: int, day: date, conversions: int
 ) -> Cell:
     clicks = 3 + round((conversions + 1) * affiliate.clicks_each * (0.8 + 0.4 * rng.random()))
@@ -75,11 +75,18 @@ def _cell(
     )
 
 
-def _conversion(
-    rng: random.Random, affiliate: Affiliate, advertiser: Advertiser, start: int, end: int
+def conversion_of(
+    rng: random.Random,
+    affiliate: Affiliate,
+    advertiser: Advertiser,
+    start: int,
+    end: int,
+    moment: float | None = None,
 ) -> Conversion:
-    # the median of three draws follows events.share_of_day exactly
-    moment = sorted((rng.random(), rng.random(), rng.random()))[1]
+    """A conversion of the day, with what becomes of it; `moment` is its part of the day."""
+    if moment is None:
+        # the median of three draws follows events.share_of_day exactly
+        moment = sorted((rng.random(), rng.random(), rng.random()))[1]
     at = start + int(moment * (end - start))
     through_view = rng.random() < 0.03
     payout = ZERO if through_view else affiliate.payout

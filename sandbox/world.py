@@ -18,6 +18,7 @@ from sandbox.spend import spend_of
 from sandbox.traffic import traffic_of
 from sandbox.visits import Visits
 
+Alteration = Callable[[DayLog], DayLog]
 DayMaker = Callable[["World", Profile, date], DayLog]
 
 
@@ -31,6 +32,7 @@ class World:
         self.profiles = {client: profile_of(client) for client in client_ids()}
         self._make_day = make_day or busy_day
         self._plans: list[Plan] = []
+        self._alterations: list[tuple[str, date, Alteration]] = []
         self._days: dict[tuple[str, date], DayLog] = {}
         self._lock = threading.Lock()
 
@@ -42,6 +44,8 @@ class World:
             made = self._make_day(self, self.profiles[client], day)
             plans = [plan for plan in self.plans if (plan.client, plan.day) == key]
             made = applied(made, self.profiles[client], plans)
+            for one, altered, alteration in self._alterations:
+                made = alteration(made) if (one, altered) == key else made
             with self._lock:
                 log = self._days.setdefault(key, made)
         return log
@@ -61,6 +65,12 @@ class World:
             applied(day, self.profiles[plan.client], [*earlier, plan])
             self._plans.append(plan)
             self._days.pop((plan.client, plan.day), None)
+
+    def alter(self, client: str, day: date, alteration: Alteration) -> None:
+        """Have a day as `alteration` makes it, after everything else; see `sandbox.anomalies`."""
+        with self._lock:
+            self._alterations.append((client, day, alteration))
+            self._days.pop((client, day), None)
 
     def random(self, *scope: object) -> random.Random:
         """A generator of its own for that scope: `random("orders", "713", day)`."""

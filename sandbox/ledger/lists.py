@@ -1,5 +1,7 @@
 """Lists that stand at the vendors, as they are now."""
 
+from datetime import date
+
 from sandbox.cast import Profile
 from sandbox.ledger.rows import Row
 
@@ -35,12 +37,12 @@ def offers(profile: Profile) -> list[Row]:
     ]  # fmt: skip
 
 
-def campaigns(profile: Profile) -> list[Row]:
+def campaigns(profile: Profile, today: date) -> list[Row]:
     """`redtrack.campaigns`: one or two for each source, every seventh source's paused (2)."""
     return [
         {"_client_id": profile.client, "id": row.campaign_id, "title": row.title,
          "source_id": row.source_id, "serial_number": row.serial_number, "status": str(row.status)}
-        for row in profile.campaigns
+        for row in profile.campaigns_on(today)
     ]  # fmt: skip
 
 

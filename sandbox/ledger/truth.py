@@ -152,7 +152,7 @@ class Truth(MarketingTruth):
     @cached_property
     def campaigns(self) -> list[Row]:
         """`redtrack.campaigns`: id, title, source, status as text"""
-        return campaigns(self._profile)
+        return campaigns(self._profile, self._today)
 
     @cached_property
     def campaign_spend(self) -> list[Row]:

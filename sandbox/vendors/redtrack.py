@@ -116,7 +116,7 @@ class RedTrack:
         return jsonify({"items": None if is_null else rows, "total": len(found)})
 
     def _listed(self, make: Any) -> Response:
-        rows: list[dict[str, Any]] = make(g.profile)
+        rows: list[dict[str, Any]] = make(g.profile, self._stage.calendar.today())
         return self._page(rows, self._stage.caps.redtrack_list_page, is_ordered=False)
 
     def _page(self, rows: list[dict[str, Any]], largest: int, is_ordered: bool) -> Response:
@@ -163,18 +163,18 @@ def _paging(largest: int) -> tuple[int, int]:
     return max(1, page), max(1, min(per, largest))
 
 
-def _campaigns(profile: Profile) -> list[dict[str, Any]]:
+def _campaigns(profile: Profile, today: date) -> list[dict[str, Any]]:
     return [
         {"id": row.campaign_id, "title": row.title, "source_id": row.source_id,
          "source_title": row.source_name, "serial_number": row.serial_number,
          "status": row.status, "cost_model": "cpc", "cpc": 0.5, "type": "",
          "created_at": "2026-01-15T10:00:00Z", "updated_at": "2026-06-01T10:00:00Z",
          "tags": [], "stat": {}}
-        for row in profile.campaigns
+        for row in profile.campaigns_on(today)
     ]  # fmt: skip
 
 
-def _offers(profile: Profile) -> list[dict[str, Any]]:
+def _offers(profile: Profile, today: date) -> list[dict[str, Any]]:
     """Each offer once. The field of the address is `url` in third-party clients; unconfirmed."""
     offers = {offer.offer_id: offer for row in profile.campaigns for offer in row.offers}
     return [
@@ -186,7 +186,7 @@ def _offers(profile: Profile) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _sources(profile: Profile) -> list[dict[str, Any]]:
+def _sources(profile: Profile, today: date) -> list[dict[str, Any]]:
     return [
         {"id": source.source_id, "title": source.name, "alias": source.alias, "status": "active",
          "type": "traffic", "currency": "USD", "created_at": "2026-01-10T10:00:00Z",
