@@ -25,16 +25,26 @@ def dead_letters() -> None:
 @dead_letters.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_letters(as_json: bool) -> None:
-    """Those that wait, newest first."""
+    """Open dead letters, newest first, then files that are not loaded until they are replaced."""
     from ingest.dead_letters import waiting
+    from ingest.loads import file_problems
 
     letters = waiting()
+    files = file_problems()
     for letter in letters:
         if as_json:
             click.echo(json.dumps(vars(letter), default=str))
         else:
             click.echo(f"{letter.dead_letter_id}  {_where(letter)}  {letter.reason}")
-    if not letters and not as_json:
+    for file in files:
+        if as_json:
+            click.echo(json.dumps({"dead_letter_id": None, **file}, default=str))
+        else:
+            click.echo(
+                f"{'file':12}  {file['client_id']} {file['source']}.{file['table_name']} "
+                f"{file['file_name']}  {file['status']}: {file['reason']}"
+            )
+    if not letters and not files and not as_json:
         click.echo("No dead letters are waiting.")
 
 

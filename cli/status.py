@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 COLORS = {"good": "green", "warning": "yellow", "bad": "red"}
 
+FILES_SHOWN = 20
+
 
 @click.command()
 @click.option("--week", "is_week", is_flag=True, help="Every scheduled run of the last 7 days.")
@@ -97,6 +99,7 @@ def _record(found: Status, judged: Verdict) -> dict[str, Any]:
             {"client": one.client_id, "source": one.source, "count": one.count}
             for one in (fresh.letters if fresh else ())
         ],
+        "files": [vars(one) for one in (fresh.files if fresh else ())],
         "alerts": [
             {
                 "client": one.client_id,
@@ -147,6 +150,15 @@ def _show(console: Console, found: Status, judged: Verdict) -> None:
         console.print(f"Rejected rows: {counts}; see `signalroom dead-letters list`.")
     elif found.freshness:
         console.print("No rejected rows.")
+    files = found.freshness.files if found.freshness else ()
+    if files:
+        console.print("\n[bold]Files that are not loaded, or not in full[/]")
+    for file in files[:FILES_SHOWN]:
+        line = f"{file.client_id} {file.source} {file.file_name}: {file.status}, {file.reason}"
+        console.print(f"  [yellow]{escape(line)}[/]")
+    if len(files) > FILES_SHOWN:
+        more = len(files) - FILES_SHOWN
+        console.print(f"  and {more:,} more; `signalroom dead-letters list` has them.")
 
 
 def _headline(found: Status) -> str:

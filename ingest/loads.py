@@ -77,6 +77,19 @@ def known_files(client_id: str, source: str) -> dict[tuple[str, str], KnownFile]
     }
 
 
+def file_problems() -> list[dict[str, Any]]:
+    """Files that are not loaded, or loaded with values that cannot be read, until replaced.
+
+    Each with `client_id, source, table_name, file_name, status, reason, loaded_at`.
+    """
+    with transaction() as execute:
+        return execute(
+            "select _client_id as client_id, source, table_name, file_name, status, reason,"
+            " loaded_at from ops.file_ledger where status in ('refused', 'waiting', 'unreadable')"
+            " or (status = 'loaded' and reason <> '') order by 1, 2, 3, 4"
+        )
+
+
 @dataclass(frozen=True)
 class _Entry:
     """The scope of one table's rows in the ledger, and the statements about it."""

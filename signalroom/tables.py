@@ -201,6 +201,17 @@ OPEN_DEAD_LETTERS = sa.Table(
     sa.Column("letters", sa.Integer, nullable=False),
 )
 
+FILE_PROBLEMS = sa.Table(  # files that are not loaded, or not in full, until they are replaced
+    "file_problems",
+    METADATA,
+    sa.Column("_client_id", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("table_name", sa.Text, primary_key=True),
+    sa.Column("file_name", sa.Text, primary_key=True),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+)
+
 BRAND_DAYS = sa.Table(  # the last days of each brand, as the marts had them after the last build
     "brand_days",
     METADATA,

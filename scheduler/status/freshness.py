@@ -21,19 +21,23 @@ from signalroom import clock, run_database
 from signalroom.clients import active_clients
 from signalroom.errors import SignalRoomError, WarehouseError
 from signalroom.settings import target
-from signalroom.tables import OPEN_DEAD_LETTERS, SOURCE_FRESHNESS
+from signalroom.tables import FILE_PROBLEMS, OPEN_DEAD_LETTERS, SOURCE_FRESHNESS
 from signalroom.warehouse import duckdb_connection, duckdb_path, first_line, postgres_connection
 
 log = logging.getLogger("scheduler")
 WAIT_S = 1.0  # for another process that has the DuckDB file open
 TABLES = (
     "select table_name from information_schema.tables where table_schema = 'ops'"
-    " and table_name in ('loads', 'dead_letters', 'sources', 'origin')"
+    " and table_name in ('loads', 'dead_letters', 'file_ledger', 'sources', 'origin')"
 )
 LOADS = "select _client_id, source, table_name, max(as_of) from ops.loads group by 1, 2, 3"
 LETTERS = (
     "select _client_id, source, count(*) from ops.dead_letters where resolved_at is null"
     " group by 1, 2 order by 1, 2"
+)
+FILES = (
+    "select _client_id, source, table_name, file_name, status, reason from ops.file_ledger"
+    " where status in ('refused', 'waiting', 'unreadable') or (status = 'loaded' and reason <> '')"
 )
 SOURCES = "select _client_id, source, state from ops.sources"
 ORIGIN = "select origin from ops.origin"
@@ -72,12 +76,28 @@ class OpenLetters:
 
 
 @dataclass(frozen=True)
+class FileProblem:
+    """A file that is not loaded, or loaded with values that cannot be read, until it is replaced.
+
+    `status` is refused, waiting, unreadable or loaded.
+    """
+
+    client_id: str
+    source: str
+    table: str
+    file_name: str
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Freshness:
     """What was recorded, and when at last (real clock, UTC); None: nothing yet."""
 
     recorded_at: datetime | None = None
     sources: tuple[SourceFreshness, ...] = ()
     letters: tuple[OpenLetters, ...] = ()
+    files: tuple[FileProblem, ...] = ()
     is_simulated: bool = False
 
 
@@ -86,11 +106,11 @@ def read_freshness(jobs: Sequence[Job]) -> Freshness:
 
     Raises WarehouseError when the run database is away.
     """
-    rows, letters = _recorded()
+    rows, letters, files = _recorded()
     if not rows:
         with suppress(WarehouseError):
             refresh()
-            rows, letters = _recorded()
+            rows, letters, files = _recorded()
     wanted = {client.id for client in active_clients()}
     oldest: dict[tuple[str, str], Any] = {}
     for row in rows:
@@ -107,6 +127,7 @@ def read_freshness(jobs: Sequence[Job]) -> Freshness:
             for key, row in sorted(oldest.items())
         ),
         letters=tuple(OpenLetters(*row) for row in letters if row[0] in wanted),
+        files=tuple(FileProblem(*row) for row in files if row[0] in wanted),
         is_simulated=any(row.is_simulated for row in rows),
     )
 
@@ -152,7 +173,7 @@ def record_pull(client_id: str, source: str, tables: Iterable[str], as_of: datet
 
 def refresh(wait_s: float = WAIT_S) -> None:
     """Record what the warehouse says; WarehouseError when it is away or another process has it."""
-    loads, letters, states, is_simulated = _query(wait_s)
+    loads, letters, files, states, is_simulated = _query(wait_s)
     now = clock.instant()
     known = {(client_id, source): state for client_id, source, state in states}
     found = {(client_id, source, table): as_of for client_id, source, table, as_of in loads}
@@ -171,10 +192,17 @@ def refresh(wait_s: float = WAIT_S) -> None:
         for (client_id, source, table), as_of in found.items()
     ]
     counts = [dict(zip(("_client_id", "source", "letters"), row, strict=True)) for row in letters]
+    names = [column.name for column in FILE_PROBLEMS.columns]
+    problems = [dict(zip(names, row, strict=True)) for row in files]
+    recorded = (
+        (SOURCE_FRESHNESS, rows),
+        (OPEN_DEAD_LETTERS, counts),
+        (FILE_PROBLEMS, problems),
+    )
     engine = run_database.prepared_engine()
     try:
         with engine.begin() as connection:
-            for table, values in ((SOURCE_FRESHNESS, rows), (OPEN_DEAD_LETTERS, counts)):
+            for table, values in recorded:
                 connection.execute(table.delete())
                 if values:
                     connection.execute(table.insert(), values)
@@ -189,7 +217,7 @@ def _age(row: Any) -> tuple[bool, Any, str]:
     return (row.as_of is not None, row.as_of or clock.instant(), row.table_name)
 
 
-def _recorded() -> tuple[list[Any], list[Any]]:
+def _recorded() -> tuple[list[Any], list[Any], list[Any]]:
     columns = SOURCE_FRESHNESS.c
     engine = run_database.prepared_engine()
     try:
@@ -210,18 +238,23 @@ def _recorded() -> tuple[list[Any], list[Any]]:
                     OPEN_DEAD_LETTERS.c._client_id, OPEN_DEAD_LETTERS.c.source
                 )
             ).all()
+            files = connection.execute(
+                sa.select(FILE_PROBLEMS).order_by(
+                    FILE_PROBLEMS.c._client_id, FILE_PROBLEMS.c.source, FILE_PROBLEMS.c.file_name
+                )
+            ).all()
     except SQLAlchemyError as error:
         raise WarehouseError(f"Freshness cannot be read: {first_line(error)}") from error
     finally:
         engine.dispose()
-    return list(rows), [tuple(row) for row in letters]
+    return list(rows), [tuple(row) for row in letters], [tuple(row) for row in files]
 
 
-def _query(wait_s: float) -> tuple[list[Any], list[Any], list[Any], bool]:
-    """Loads, dead letters, states of sources, whether simulated; none where tables are missing."""
+def _query(wait_s: float) -> tuple[list[Any], list[Any], list[Any], list[Any], bool]:
+    """Loads, dead letters, files, states of sources, whether simulated; none without tables."""
     if target() == "duckdb":
         if not duckdb_path().exists():
-            return [], [], [], False
+            return [], [], [], [], False
         import duckdb
 
         with duckdb_connection(read_only=True, wait_s=wait_s) as connection:
@@ -240,7 +273,7 @@ def _query(wait_s: float) -> tuple[list[Any], list[Any], list[Any], bool]:
             raise WarehouseError(f"Schema ops cannot be read: {first_line(error)}") from error
 
 
-def _rows(cursor: Any) -> tuple[list[Any], list[Any], list[Any], bool]:
+def _rows(cursor: Any) -> tuple[list[Any], list[Any], list[Any], list[Any], bool]:
     """Run the queries on a DuckDB connection or a cursor of PostgreSQL."""
 
     def fetch(table: str, sql: str) -> list[Any]:
@@ -255,6 +288,7 @@ def _rows(cursor: Any) -> tuple[list[Any], list[Any], list[Any], bool]:
     return (
         fetch("loads", LOADS),
         fetch("dead_letters", LETTERS),
+        fetch("file_ledger", FILES),
         fetch("sources", SOURCES),
         any(row[0] == "simulated" for row in origin),
     )

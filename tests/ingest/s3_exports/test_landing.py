@@ -9,7 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from cli.main import signalroom as main
 from ingest import pull as pipeline
 from ingest import registry
 from signalroom.paths import root
@@ -155,3 +157,46 @@ def test_memory_does_not_grow_with_the_file(bench: Bench, tmp_path: Path) -> Non
     assert (tmp_path / "big.csv").stat().st_size > 120_000_000
     assert large < small + 100
     assert large < 400
+
+
+def lines_of(*command: str) -> list[str]:
+    """What a command prints, by line."""
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 0, done.output
+    return done.output.splitlines()
+
+
+@pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
+def test_a_file_that_is_not_loaded_is_listed_until_it_is_replaced(
+    bench: Bench, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse.activate(monkeypatch)
+    files = {
+        "orders-create/refused.csv": b"no,export\n",
+        "orders-create/empty.csv": b"",
+        "orders-create/book.xlsx": b"PK",
+        "orders-create/dates.csv": export([order(1, order_date="10-Mar-2026"), order(2)]),
+    }
+    for key, content in files.items():
+        bench.put(content, key)
+    bench.s3.put_object(
+        Bucket=bench.bucket, Key="orders-create/cold.csv", Body=b"x", StorageClass="GLACIER"
+    )
+    bench.put(export(orders([7])))
+    assert len(load().failures) == 3
+    assert load().failures == ()
+    for command in (("dead-letters", "list"), ("status",), ("dead-letters", "list", "--json")):
+        said = lines_of(*command)
+        for key in (*files, "orders-create/cold.csv"):
+            assert [line for line in said if key in line], (command, key)
+        assert not [line for line in said if CREATE in line]
+    (dates,) = [line for line in lines_of("status") if "dates.csv" in line]
+    assert "1 of order_date" in dates
+
+    for key in files:
+        bench.put(export(orders([9])), key.replace("xlsx", "csv"))
+    bench.s3.delete_object(Bucket=bench.bucket, Key="orders-create/book.xlsx")
+    bench.put(export(orders([8])), "orders-create/cold.csv")
+    assert load().failures == ()
+    assert lines_of("dead-letters", "list") == ["No dead letters are waiting."]
+    assert not [line for line in lines_of("status") if ".csv" in line]
