@@ -1,5 +1,9 @@
-# Two stages: the first has uv and builds, the second has what runs and nothing else.
-FROM python:3.11-slim-bookworm AS build
+# `build` has uv and makes the environment, `dev` adds what tests and lint need, `prod` (the default)
+# has what runs and nothing else. With an image registry at hand, give BASE with its digest:
+#   docker build --build-arg BASE=python:3.11-slim-bookworm@sha256:... --build-arg SIGNALROOM_COMMIT=$(git rev-parse HEAD) .
+ARG BASE=python:3.11-slim-bookworm
+
+FROM ${BASE} AS build
 ENV UV_COMPILE_BYTECODE=1 \
     UV_LINK_MODE=copy \
     UV_PYTHON_DOWNLOADS=never \
@@ -20,7 +24,13 @@ RUN /build/.tools/uv sync --frozen --no-default-groups \
     && .venv/bin/python -m compileall -q cli ingest reports scheduler signalroom transform \
     && rm -rf sandbox target logs
 
-FROM python:3.11-slim-bookworm
+# docker build --target dev; mount the working copy's tests on /app/tests.
+FROM build AS dev
+COPY sandbox sandbox
+RUN /build/.tools/uv sync --frozen
+ENV PATH=/app/.venv/bin:$PATH
+
+FROM ${BASE} AS prod
 # tini reaps what killed steps leave behind and passes SIGTERM on.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends tini=0.19.* \
@@ -31,6 +41,9 @@ RUN apt-get update \
 # Code belongs to root, and the process cannot change it; /data and /tmp are all that it writes.
 COPY --from=build /app /app
 WORKDIR /app
+# Reference data is versioned with the commit that brought it.
+ARG SIGNALROOM_COMMIT=
+ENV SIGNALROOM_COMMIT=$SIGNALROOM_COMMIT
 ENV PATH=/app/.venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

@@ -105,7 +105,7 @@ $(CLEAN_QUERIES): $(VENV) $(QUERIES)
 	@touch $@
 
 lint-secrets: $(READY) ## Look for keys and passwords in the repository
-	$(call check,secrets,$(BIN)/python -m tests.house.secrets)
+	$(call check,secrets,$(BIN)/python -m tests.house.keys)
 
 # How the client files of data/clients are checked; a mistake is named with file, line and reason.
 CHECK_CLIENT_FILES = $(BIN)/python -c "import sys; from transform.client_files import mistakes; sys.exit('\n'.join(mistakes()) or None)"

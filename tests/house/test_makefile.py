@@ -47,7 +47,7 @@ def test_lint_is_part_of_test_and_ends_with_pytest() -> None:
     planned = run(["make", "--dry-run", "test"], {}).stdout
     steps = ["mypy", "ruff check", "ruff format --check", "lint-imports", "sqlfluff lint"]
     steps += ["dbt --quiet --warn-error parse", "transform.client_files"]
-    steps += ["tests.house.words", "tests.house.dead_code", "tests.house.secrets"]
+    steps += ["tests.house.words", "tests.house.dead_code", "tests.house.keys"]
     assert [step for step in steps if step not in planned] == []
     assert "bin/pytest" in planned.strip().splitlines()[-1]
 

@@ -42,7 +42,8 @@ def dockerfile() -> list[list[Instruction]]:
         word, text = line.split(maxsplit=1)
         if word == "FROM":
             stages.append([])
-        stages[-1].append(Instruction(word, text))
+        if stages:  # before the first one are arguments
+            stages[-1].append(Instruction(word, text))
     return stages
 
 

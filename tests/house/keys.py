@@ -1,6 +1,6 @@
 """Looks for keys and passwords in the repository's files, with detect-secrets.
 
-    python -m tests.house.secrets
+    python -m tests.house.keys
 
 A made-up key of the simulation has `# pragma: allowlist secret` on its line.
 """

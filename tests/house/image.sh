@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Builds the image of the repository's last commit: with Docker where there is one, else with buildah
+# from Debian's packages on a stand-in for the base image, for no image registry may be in reach.
+#   tests/house/image.sh TAG
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+tag=$1
+commit=$(git rev-parse HEAD)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+git clone -q . "$work/src"
+
+if command -v docker >/dev/null && docker info >/dev/null 2>&1; then
+    docker build --build-arg "SIGNALROOM_COMMIT=$commit" -t "$tag" "$work/src"
+    exit
+fi
+if ! command -v buildah >/dev/null || ! command -v podman >/dev/null; then
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    apt-get install -qq -y --no-install-recommends podman buildah runc mmdebstrap >/dev/null
+fi
+base=docker.io/library/python:3.11-slim-bookworm
+if ! podman image exists "$base"; then
+    sources=/etc/apt/sources.list.d/debian.sources
+    [ -e "$sources" ] || sources=/etc/apt/sources.list
+    mmdebstrap --quiet --variant=minbase --include=python3,python3-venv,ca-certificates,tzdata \
+        bookworm "$work/base.tar" "$sources"
+    podman import --quiet "$work/base.tar" localhost/debian:bookworm >/dev/null
+    {
+        echo "FROM localhost/debian:bookworm"
+        echo "RUN ln -sf /usr/bin/python3 /usr/local/bin/python && ln -sf /usr/bin/python3 /usr/local/bin/python3"
+    } >"$work/Base"
+    buildah bud --quiet --isolation chroot -t "$base" -f "$work/Base" "$work" >/dev/null
+fi
+# --format docker keeps HEALTHCHECK; the certificates are the machine's.
+buildah bud --format docker --isolation chroot --network host --build-arg "SIGNALROOM_COMMIT=$commit" \
+    -v /etc/ssl/certs:/etc/ssl/certs:ro \
+    -v /usr/share/ca-certificates:/usr/share/ca-certificates:ro \
+    -t "$tag" "$work/src"

@@ -1,0 +1,227 @@
+"""Measures which files four journeys pass: an Everflow day, an S3 file, a job, a report.
+
+    python tests/house/journeys.py [PROJECT]      # another checkout, with its own .venv's Python
+
+Each runs for real against the simulated agency under `sys.setprofile` and `threading.setprofile`.
+Printed are the files of ingest/, scheduler/ and reports/ in the order of first entry, and the
+*returns*: a function of an earlier file called again, after another file was entered at the same or
+an outer depth. What one line of code calls again is a loop and counts once; a generator that
+goes on is no call; code that runs at import is no journey.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+HERE = Path(__file__).resolve()
+LAYERS = ("ingest", "scheduler", "reports")
+SERVERS = ("web", "uvicorn", "sandbox")
+PATIENCE_S = 90
+MARK = "=== journey"
+
+
+@dataclass
+class Recorder:
+    """What was entered, in order, while it records; `begins` says which file starts it."""
+
+    root: Path
+    begins: str
+    layers: tuple[str, ...]
+    files: list[str] = field(default_factory=list)
+    returns: list[str] = field(default_factory=list)
+    is_over: bool = False
+    _fresh: dict[CodeType, int] = field(default_factory=dict)
+    _last: dict[str, int] = field(default_factory=dict)
+    _calls: list[tuple[str, int]] = field(default_factory=list)
+    _sites: set[tuple[CodeType | None, int, str]] = field(default_factory=set)
+    _names: dict[str, str | None] = field(default_factory=dict)
+
+    def __call__(self, frame: FrameType, event: str, _: Any) -> None:
+        if event != "call" or self.is_over:
+            return
+        code = frame.f_code
+        name = self._name(code.co_filename)
+        if name is None or code.co_name.startswith("<"):
+            return
+        if frame.f_lasti != self._fresh.setdefault(code, frame.f_lasti):
+            return  # a generator that goes on
+        if threading.current_thread().name.lower().startswith(SERVERS):
+            return
+        above = _stack(frame.f_back)
+        if any(
+            one.f_code.co_name == "<module>" and self._name(one.f_code.co_filename) for one in above
+        ):
+            return  # at import
+        if not self.files and not name.startswith(self.begins):
+            return
+        depth = sum(1 for one in above if self._name(one.f_code.co_filename))
+        self._enter(name, depth, frame)
+
+    def _enter(self, name: str, depth: int, frame: FrameType) -> None:
+        caller = next(
+            (one for one in _stack(frame.f_back) if self._name(one.f_code.co_filename)), None
+        )
+        site = (caller.f_code if caller else None, caller.f_lineno if caller else 0, name)
+        before = self._last.get(name)
+        if before is None:
+            self.files.append(name)
+        elif site not in self._sites and any(
+            other != name and its_depth <= depth for other, its_depth in self._calls[before + 1 :]
+        ):
+            where = (
+                f"{self._name(caller.f_code.co_filename)}:{caller.f_lineno}"
+                if caller
+                else "a library"
+            )
+            self.returns.append(f"{name} {frame.f_code.co_name}() from {where}")
+        self._sites.add(site)
+        self._last[name] = len(self._calls)
+        self._calls.append((name, depth))
+
+    def _name(self, file: str) -> str | None:
+        if file not in self._names:
+            name = None
+            with suppress(ValueError):
+                found = Path(file).relative_to(self.root)
+                name = str(found) if found.parts[0] in self.layers else None
+            self._names[file] = name
+        return self._names[file]
+
+
+def _stack(frame: FrameType | None) -> list[FrameType]:
+    found = []
+    while frame is not None:
+        found.append(frame)
+        frame = frame.f_back
+    return found
+
+
+def recorded(recorder: Recorder, *arguments: str) -> None:
+    """Run one command of the product in this process, recorded."""
+    from cli.main import main
+
+    sys.argv = ["signalroom", *arguments]
+    threading.setprofile(recorder)
+    sys.setprofile(recorder)
+    try:
+        with suppress(SystemExit):
+            main()
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)  # type: ignore[arg-type]
+
+
+def job(recorder: Recorder) -> None:
+    """The resident scheduler from its tick to the start of the first child."""
+
+    def seen(event: str, _: Any) -> None:
+        if event == "subprocess.Popen" and recorder.files and not recorder.is_over:
+            recorder.is_over = True
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    sys.addaudithook(seen)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        os.environ["PORT"] = str(free.getsockname()[1])
+    overdue = threading.Timer(PATIENCE_S, os.kill, (os.getpid(), signal.SIGTERM))
+    overdue.daemon = True
+    overdue.start()
+    recorded(_AfterTick(recorder), "scheduler")  # type: ignore[arg-type]
+
+
+@dataclass
+class _AfterTick:
+    """Records from the first call in a thread of APScheduler: what is before it is start-up."""
+
+    recorder: Recorder
+    has_ticked: bool = False
+
+    def __call__(self, frame: FrameType, event: str, argument: Any) -> None:
+        name = threading.current_thread().name
+        self.has_ticked = self.has_ticked or name.startswith(("ThreadPool", "APScheduler"))
+        if self.has_ticked:
+            self.recorder(frame, event, argument)
+
+
+def show(title: str, recorder: Recorder) -> None:
+    """Print one journey."""
+    print(MARK)  # noqa: T201
+    print(f"{title}: {len(recorder.files)} files, {len(recorder.returns)} returns")  # noqa: T201
+    for name in recorder.files:
+        print(f"  {name}")  # noqa: T201
+    for line in recorder.returns:
+        print(f"  return: {line}")  # noqa: T201
+
+
+JOURNEYS = ("everflow", "s3", "job", "report")
+
+
+def one(journey: str, root: Path) -> None:
+    """One journey, in a process of its own; the environment names agency and warehouse."""
+    if journey == "everflow":
+        recorder = Recorder(root, "ingest/sources/everflow", ("ingest",))
+        day = ["--start", "2026-11-17", "--end", "2026-11-17"]
+        recorded(
+            recorder, "ingest", "everflow", "--client", "713", "--resource", "daily_stats", *day
+        )
+        show("An Everflow day", recorder)
+    elif journey == "s3":
+        recorder = Recorder(root, "ingest/sources/s3_exports", ("ingest",))
+        recorded(recorder, "ingest", "s3_exports", "--client", "713")
+        show("An S3 file", recorder)
+    elif journey == "job":
+        recorder = Recorder(root, "scheduler", LAYERS)
+        job(recorder)
+        show("A job", recorder)
+    else:
+        recorder = Recorder(root, "reports", ("reports",))
+        recorded(recorder, "report", "daily_ccw", "--client", "713", "--channel", "slack", "--send")
+        show("A report", recorder)
+
+
+def main() -> None:
+    """All journeys, each on the same warehouse of one simulated agency."""
+    root = Path(sys.argv[1] if len(sys.argv) > 1 else HERE.parents[2]).resolve()
+    sys.path[0] = str(root)  # not this folder, whose modules nobody else means
+    os.chdir(root)
+    if len(sys.argv) > 2:
+        one(sys.argv[2], root)
+        return
+    from sandbox import Agency
+
+    python = str(root / ".venv" / "bin" / "python")
+    with tempfile.TemporaryDirectory() as home, Agency() as agency:
+        environment = {
+            **os.environ,
+            **agency.environment(),
+            "SIGNALROOM_HOME": home,
+            "SIGNALROOM_SANDBOX": "1",
+            "SIGNALROOM_HASH_SALT": "journeys",
+            "PYTHON_DOTENV_DISABLED": "1",
+        }
+        for journey in JOURNEYS:
+            if journey == "report":  # it reads marts: the main job once, on the same rows
+                quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+                command = [str(root / ".venv" / "bin" / "signalroom"), "run"]
+                subprocess.run(command, env=environment, check=False, **quiet)
+            done = subprocess.run(
+                [python, str(HERE), str(root), journey],
+                env=environment, check=False, capture_output=True, text=True,
+            )  # fmt: skip
+            shown = done.stdout.rpartition(MARK)[2] or done.stderr[-2000:]
+            print(shown, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
