@@ -73,9 +73,9 @@ def signalroom() -> None:
 def main() -> None:
     """Entry point: exits 0 on success, 1 on an explained failure, 2 on wrong usage."""
     is_child = child_process.end_with_named_parent()
-    if not is_child:  # its parent has read the file, and gives it what it needs
-        settings.load_env_file()
     try:
+        if not is_child:  # its parent has read the file, and gives it what it needs
+            settings.load_env_file()
         logs.configure()
         signalroom(standalone_mode=False)
     except click.exceptions.Abort:

@@ -7,6 +7,8 @@ import sys
 
 import click
 
+ANSWER_WITHIN_S = 20.0  # the database, to this process, which asks little at a time
+
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -21,8 +23,12 @@ def scheduler(host: str) -> None:
     from scheduler.process import Resident
     from signalroom import logs
     from signalroom.errors import ConfigurationError
+    from signalroom.settings import target
+    from signalroom.warehouse import bound_waits
 
     logs.speak()
+    if target() == "postgres":
+        bound_waits(ANSWER_WITHIN_S)
     port = os.environ.get("PORT", "").strip() or "8080"
     if not port.isdecimal():
         raise ConfigurationError(f"PORT is {port!r}: use a number.")

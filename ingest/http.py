@@ -26,7 +26,7 @@ import tenacity
 from ingest.model import Pull
 from signalroom import clock, errors
 from signalroom.logs import mask
-from signalroom.settings import require
+from signalroom.settings import require, user_agent
 
 MAX_ANSWER_BYTES = 256 * 1024 * 1024
 MAX_ATTEMPTS = 8
@@ -106,7 +106,9 @@ class VendorClient:
         )
         self._max_wait = float(require("SIGNALROOM_HTTP_MAX_WAIT_S"))
         self._http = httpx.Client(
-            headers=dict(headers or {}), timeout=TIMEOUT, follow_redirects=False
+            headers={"User-Agent": user_agent(), **(headers or {})},
+            timeout=TIMEOUT,
+            follow_redirects=False,
         )
 
     def __enter__(self) -> VendorClient:

@@ -166,7 +166,7 @@ def _next(jobs: Sequence[Job]) -> str:
 
 def _each_minute() -> CronTrigger | IntervalTrigger:
     """When to tick: at each full minute, of a rehearsal's business time too."""
-    factor = float(os.environ.get("SIGNALROOM_CLOCK_FACTOR", "").strip() or 0)
+    factor = clock.factor()
     if factor:
         left = timedelta(seconds=(60 - clock.now().timestamp() % 60) / factor)
         seconds = max(60 / factor, 0.5)

@@ -8,11 +8,14 @@ and stamps loads. Days are days of the business time zone.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from signalroom.errors import ConfigurationError
 from signalroom.settings import require
+
+FASTEST = 86400.0  # a day in a second
 
 
 def zone() -> ZoneInfo:
@@ -53,16 +56,30 @@ def now() -> datetime:
     return moment.astimezone(UTC) + _run_since(_STARTED)
 
 
+def factor() -> float:
+    """How many times faster than real business time runs (SIGNALROOM_CLOCK_FACTOR); 0: not set.
+
+    Raises ConfigurationError for what is no number from 0 to 86,400.
+    """
+    given = os.environ.get("SIGNALROOM_CLOCK_FACTOR", "").strip() or "0"
+    with suppress(ValueError):
+        if 0 <= (found := float(given)) <= FASTEST:
+            return found
+    raise ConfigurationError(
+        f"SIGNALROOM_CLOCK_FACTOR is {given!r}: use a number, such as 60 for a day in 24 minutes; "
+        "it is for rehearsals only."
+    )
+
+
 def _run_since(started: datetime) -> timedelta:
     """How far business time has run in this process; nothing while it is frozen."""
-    factor = os.environ.get("SIGNALROOM_CLOCK_FACTOR", "").strip() or "0"
-    try:
-        return (instant() - started) * float(factor)
-    except (ValueError, OverflowError):
-        raise ConfigurationError(
-            f"SIGNALROOM_CLOCK_FACTOR is {factor!r}: use a number, such as 60 for a day in 24 "
-            "minutes; it is for rehearsals only."
-        ) from None
+    return (instant() - started) * factor()
+
+
+def has_same_rules(one: ZoneInfo, other: ZoneInfo) -> bool:
+    """Whether two zones show the same time, as an alias (US/Eastern) and its zone do."""
+    days = [datetime(2010, 1, 1, 5, tzinfo=UTC) + timedelta(days=day) for day in range(0, 9131)]
+    return all(day.astimezone(one).utcoffset() == day.astimezone(other).utcoffset() for day in days)
 
 
 def local_date(moment: datetime) -> date:

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
+import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -25,6 +27,7 @@ from signalroom.paths import home
 from signalroom.settings import require, target
 from signalroom.warehouse import postgres_connection
 
+WATCH_EVERY_S = 5.0
 HOLDER = """
 select application_name, state_change
 from pg_locks
@@ -94,7 +97,55 @@ def _hold_transaction(work: str) -> Iterator[None]:
                 raise WarehouseError(_taken(cursor, key, work))
             connection.rollback()
             time.sleep(0.5)
-        yield  # and the transaction stays open, for as long as the work takes
+        with _watched(connection, work):
+            yield  # and the transaction stays open, for as long as the work takes
+
+
+@contextmanager
+def _watched(connection: Any, work: str) -> Iterator[None]:
+    """Raise WarehouseError in the body when the lock's connection ends before it does.
+
+    A lost connection is a lost lock: another process may begin the same work.
+    """
+    lost = WarehouseError(
+        f"{work} was ended: its lock was lost with the connection to PostgreSQL. What was "
+        "committed stays; run it again."
+    )
+    is_lost, is_done = threading.Event(), threading.Event()
+    is_main = threading.current_thread() is threading.main_thread()
+
+    def watch() -> None:
+        while not is_done.wait(WATCH_EVERY_S):
+            if not _answers(connection):
+                is_lost.set()
+                if is_main and not is_done.is_set():
+                    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                return
+
+    watcher = threading.Thread(target=watch, name="lock", daemon=True)
+    watcher.start()
+    try:
+        yield
+    except BaseException:
+        if is_lost.is_set():
+            raise lost from None
+        raise
+    finally:
+        is_done.set()
+    watcher.join(WATCH_EVERY_S)
+    if is_lost.is_set() or not _answers(connection):
+        raise lost
+
+
+def _answers(connection: Any) -> bool:
+    import psycopg2
+
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("select 1")
+    except psycopg2.Error:
+        return False
+    return True
 
 
 def _take(cursor: Any, key: int, work: str) -> bool:

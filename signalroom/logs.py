@@ -8,6 +8,7 @@ record is made, whatever library writes it.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
@@ -26,6 +27,7 @@ from signalroom.secrets import MASK, learn, mask, secret_values
 from signalroom.settings import require
 
 __all__ = ["MASK", "explained", "learn", "mask", "secret_values"]
+STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 FORMATS = ("text", "json")
 OURS = ("signalroom", "ingest", "transform", "reports", "scheduler", "cli")
 # What every record has by itself; the rest are fields that somebody gave it.
@@ -152,6 +154,8 @@ def explained(error: Exception) -> str:
     """
     if isinstance(error, SignalRoomError):
         return mask(str(error))
+    if isinstance(error, OSError) and error.errno in STORAGE:
+        return mask(paths.storage_problem(error))
     text = mask("".join(traceback.format_exception(error)))
     summary = mask(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 from signalroom.errors import ConfigurationError
@@ -15,11 +16,30 @@ def root() -> Path:
 
 def home() -> Path:
     """The folder of all local state (`SIGNALROOM_HOME`); made when it is missing."""
-    path = root() / (os.environ.get("SIGNALROOM_HOME", "").strip() or ".signalroom")
+    path = _home()
+    if "?" in str(path):
+        raise ConfigurationError(
+            f"SIGNALROOM_HOME is {path}: no DuckDB file can have ? in its name."
+        )
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigurationError(
-            f"SIGNALROOM_HOME {path} cannot be used: {error.strerror}."
-        ) from error
+        raise ConfigurationError(storage_problem(error)) from error
     return path
+
+
+def _home() -> Path:
+    return root() / (os.environ.get("SIGNALROOM_HOME", "").strip() or ".signalroom")
+
+
+def storage_problem(error: OSError) -> str:
+    """One line on a disk that is full or cannot be written: the place, and what is left there."""
+    place = Path(error.filename) if error.filename else _home()
+    try:
+        left = f"{shutil.disk_usage(_home()).free / 1e6:,.1f} MB are left there"
+    except OSError:
+        left = "how much is left is not known"
+    return (
+        f"{place} cannot be written: {error.strerror}. SIGNALROOM_HOME is {_home()}; {left}. Make "
+        "room or give it another folder, then run the same command again."
+    )

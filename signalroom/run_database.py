@@ -17,7 +17,7 @@ from signalroom.access import create_closed
 from signalroom.errors import WarehouseError
 from signalroom.paths import home
 from signalroom.settings import target
-from signalroom.warehouse import first_line, postgres_settings
+from signalroom.warehouse import LIMITS, first_line, postgres_settings
 
 WAIT_S = 30.0
 IN_OPS: dict[str | None, str | None] = {None: "ops"}
@@ -80,7 +80,7 @@ def _url() -> sa.URL:
         host=found["host"],
         port=int(found["port"]),
         database=found["dbname"],
-        query={"sslmode": found["sslmode"], "connect_timeout": found["connect_timeout"]},
+        query={"sslmode": found["sslmode"], **LIMITS},
     )
 
 

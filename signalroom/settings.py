@@ -62,14 +62,33 @@ SECRETS = (
 
 
 def load_env_file() -> None:
-    """Read `.env` of the repository; what the environment already says wins."""
-    load_dotenv(root() / ".env", override=False)
+    """Read `.env` of the repository; what the environment already says wins.
+
+    Raises ConfigurationError where it cannot be read.
+    """
+    path = root() / ".env"
+    try:
+        load_dotenv(path, override=False)
+    except UnicodeDecodeError:
+        raise ConfigurationError(
+            f"{path} is not UTF-8 text: save it again with that encoding."
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from None
 
 
 @cache
 def _config() -> dict[str, dict[str, str]]:
-    with (root() / ".dlt" / "config.toml").open("rb") as file:
-        return cast("dict[str, dict[str, str]]", tomllib.load(file)["signalroom"])
+    path = root() / ".dlt" / "config.toml"
+    try:
+        with path.open("rb") as file:
+            return cast("dict[str, dict[str, str]]", tomllib.load(file)["signalroom"])
+    except KeyError:
+        raise ConfigurationError(f"{path} lacks the table [signalroom].") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}.") from None
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from None
 
 
 @cache
@@ -168,3 +187,9 @@ def schema_prefix() -> str:
             f"SIGNALROOM_SCHEMA_PREFIX is {prefix!r}: use lower-case letters, digits and _ only."
         )
     return prefix
+
+
+def user_agent() -> str:
+    """How requests name themselves; SIGNALROOM_CONTACT tells a vendor whom to write to."""
+    contact = variable("SIGNALROOM_CONTACT")
+    return f"SignalRoom ({contact})" if contact else "SignalRoom"

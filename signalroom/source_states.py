@@ -17,7 +17,7 @@ from signalroom import clock
 from signalroom.errors import ConfigurationError
 from signalroom.migrations import prepare_warehouse
 from signalroom.settings import target
-from signalroom.warehouse import Execute, duckdb_path, read, transaction
+from signalroom.warehouse import Execute, duckdb_exists, read, transaction
 
 SELECT = "select _client_id, source, state, since, until, reason from ops.sources"
 CHANGE = (
@@ -66,7 +66,7 @@ def read_states(wait_s: float | None = None) -> States:
 
     Raises WarehouseError when the warehouse is away or another process writes to it.
     """
-    if target() == "duckdb" and not duckdb_path().exists():
+    if target() == "duckdb" and not duckdb_exists():
         return {}
     if not read(IS_THERE, within="information_schema", wait_s=wait_s):
         return {}

@@ -5,16 +5,20 @@ dbt follows the same two variables in profiles.yml (SIGNALROOM_TARGET, SIGNALROO
 
 from __future__ import annotations
 
+import errno
 import ipaddress
+import os
 import re
+import select
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from signalroom.errors import WarehouseError
-from signalroom.paths import home
+from signalroom.paths import home, storage_problem
 from signalroom.settings import require, schema_prefix, target, variable
 
 if TYPE_CHECKING:
@@ -25,9 +29,31 @@ BUILT_SCHEMAS = frozenset({"staging", "intermediate", "marts", "reference"})
 Row = dict[str, Any]
 
 
+# A server or network that goes silent is noticed within two minutes: no answer to a connect, to a
+# keep-alive, or to what was sent (milliseconds). What is asked has a limit in each transaction.
+LIMITS = {
+    "connect_timeout": "15",
+    "keepalives": "1",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+}
+LEAST_BYTES = 12_288  # of a DuckDB file: three headers
+STATEMENT_LIMIT_MS = "600000"
+
+
 def duckdb_path() -> Path:
     """The embedded warehouse's file."""
     return home() / "warehouse.duckdb"
+
+
+def duckdb_exists() -> bool:
+    """Whether there is an embedded warehouse; a file that a full disk cut off is none."""
+    try:
+        return duckdb_path().stat().st_size >= LEAST_BYTES
+    except FileNotFoundError:
+        return False
 
 
 def _is_loopback(host: str) -> bool:
@@ -48,7 +74,7 @@ def postgres_settings() -> dict[str, str]:
         "password": require("SUPABASE_DB_PASSWORD"),
         "sslmode": variable("SUPABASE_DB_SSLMODE")
         or ("prefer" if _is_loopback(host) else "require"),
-        "connect_timeout": "15",
+        **LIMITS,
     }
 
 
@@ -68,6 +94,27 @@ def bind(sql: str, params: Mapping[str, object]) -> tuple[str, Any]:
     if target() == "duckdb":
         return str(compiled), [params[name] for name in compiled.positiontup or []]
     return str(compiled), {name: params[name] for name in compiled.params}
+
+
+def bound_waits(limit_s: float) -> None:
+    """Let no wait for PostgreSQL in this process last longer, and let signals through meanwhile.
+
+    A server that is frozen still takes connections and acknowledges what it is sent, so that no
+    limit of the network is reached. For processes that load nothing: psycopg2 has no COPY then.
+    """
+    from psycopg2 import OperationalError, extensions
+
+    def wait(connection: Any) -> None:
+        give_up_at = time.monotonic() + limit_s
+        while (state := connection.poll()) != extensions.POLL_OK:
+            if time.monotonic() > give_up_at:
+                raise OperationalError(f"no answer for {limit_s:.0f} s; is the server frozen?")
+            events = select.POLLIN if state == extensions.POLL_READ else select.POLLOUT
+            poller = select.poll()
+            poller.register(connection.fileno(), events)
+            poller.poll(500)
+
+    extensions.set_wait_callback(wait)
 
 
 @contextmanager
@@ -100,7 +147,9 @@ def duckdb_connection(read_only: bool, wait_s: float | None = None) -> Iterator[
     import duckdb
 
     path = duckdb_path()
-    if read_only and not path.exists():
+    if not read_only:
+        _create(path)
+    elif not duckdb_exists():
         raise WarehouseError(f"There is no warehouse at {path} yet: `signalroom run` makes it.")
     longest = float(require("SIGNALROOM_LOCK_WAIT_S"))
     if not read_only:
@@ -121,6 +170,43 @@ def duckdb_connection(read_only: bool, wait_s: float | None = None) -> Iterator[
         yield connection
     finally:
         connection.close()
+
+
+def _create(path: Path) -> None:
+    """Create an empty warehouse, whole or not at all; what a full disk once cut off is replaced.
+
+    Raises WarehouseError in one line where there is no room.
+    """
+    import duckdb
+
+    if duckdb_exists():
+        return
+    new = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        new.unlink(missing_ok=True)
+        duckdb.connect(str(new)).close()
+        if new.stat().st_size < LEAST_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(new))
+        if path.exists() and not duckdb_exists():
+            path.unlink()
+        with suppress(FileExistsError):  # another process was first
+            os.link(new, path)
+    except OSError as error:
+        raise WarehouseError(storage_problem(error)) from error
+    except duckdb.Error as error:
+        raise WarehouseError(_not_created(path, error)) from error
+    finally:
+        for rest in (new, new.with_name(f"{new.name}.wal")):
+            with suppress(OSError):
+                rest.unlink(missing_ok=True)
+
+
+def _not_created(path: Path, error: Exception) -> str:
+    left = shutil.disk_usage(path.parent).free / 1e6
+    return (
+        f"{path} cannot be created: {first_line(error)}. {left:,.1f} MB are left there; make room, "
+        "then run the same command again."
+    )
 
 
 def first_line(error: Exception) -> str:
@@ -153,7 +239,7 @@ def dlt_destination() -> Destination[Any, Any]:
     credentials.host, credentials.port = found["host"], int(found["port"])
     credentials.database, credentials.username = found["dbname"], found["user"]
     credentials.password = found["password"]
-    credentials.query = {"sslmode": found["sslmode"]}
+    credentials.query = {"sslmode": found["sslmode"], **LIMITS}
     return dlt.destinations.postgres(credentials)
 
 
@@ -218,8 +304,9 @@ def _read_postgres(
                 cursor.execute("set transaction read only")
                 cursor.execute(
                     "select set_config('search_path', %s, true), "
-                    "set_config('TimeZone', 'UTC', true)",
-                    [within],
+                    "set_config('TimeZone', 'UTC', true), "
+                    "set_config('statement_timeout', %s, true)",
+                    [within, STATEMENT_LIMIT_MS],
                 )
                 if client_id is not None:
                     cursor.execute(TAKE_ROLE, [client_id, require("SIGNALROOM_REPORT_ROLE")])
@@ -257,6 +344,7 @@ def transaction() -> Iterator[Execute]:
         connection,
         connection.cursor(cursor_factory=RealDictCursor) as cursor,
     ):
+        cursor.execute("select set_config('statement_timeout', %s, true)", [STATEMENT_LIMIT_MS])
 
         def execute_postgres(sql: str, params: Mapping[str, object] | None = None) -> list[Row]:
             cursor.execute(*bind(sql, params or {}))

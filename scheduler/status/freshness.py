@@ -22,7 +22,7 @@ from signalroom.clients import active_clients
 from signalroom.errors import SignalRoomError, WarehouseError
 from signalroom.settings import target
 from signalroom.tables import FILE_PROBLEMS, OPEN_DEAD_LETTERS, SOURCE_FRESHNESS
-from signalroom.warehouse import duckdb_connection, duckdb_path, first_line, postgres_connection
+from signalroom.warehouse import duckdb_connection, duckdb_exists, first_line, postgres_connection
 
 log = logging.getLogger("scheduler")
 WAIT_S = 1.0  # for another process that has the DuckDB file open
@@ -253,7 +253,7 @@ def _recorded() -> tuple[list[Any], list[Any], list[Any]]:
 def _query(wait_s: float) -> tuple[list[Any], list[Any], list[Any], list[Any], bool]:
     """Loads, dead letters, files, states of sources, whether simulated; none without tables."""
     if target() == "duckdb":
-        if not duckdb_path().exists():
+        if not duckdb_exists():
             return [], [], [], [], False
         import duckdb
 

@@ -22,7 +22,7 @@ from signalroom.logs import mask
 from signalroom.migrations import prepare_warehouse
 from signalroom.progress import Progress
 from signalroom.settings import target
-from signalroom.warehouse import duckdb_path
+from signalroom.warehouse import duckdb_exists
 
 if TYPE_CHECKING:
     from ingest.model import Plan, Pull
@@ -117,7 +117,7 @@ def ingest(
         heard(one)
 
     as_of = clock.now()  # before the first request
-    if target() == "postgres" or duckdb_path().exists():
+    if target() == "postgres" or duckdb_exists():
         prepare_warehouse()  # an older one does not have ops.sources yet
     pulls = list(_prepared(request, source_states.read_states(), progress, add))
     source_states.record_on((pull.client_id, source.name) for source, pull in pulls)

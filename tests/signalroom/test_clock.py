@@ -1,6 +1,7 @@
 """What goes wrong with time: late evenings, UTC containers, days of a clock change."""
 
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -55,3 +56,23 @@ def test_a_malformed_time_setting_is_named(
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError, match=name):
         clock.today()
+
+
+@pytest.mark.parametrize("factor", ["fast", "-1", "nan", "inf", "1e9"])
+def test_a_factor_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch, factor: str) -> None:
+    monkeypatch.setenv("SIGNALROOM_CLOCK_FACTOR", factor)
+    with pytest.raises(ConfigurationError, match="SIGNALROOM_CLOCK_FACTOR is"):
+        clock.factor()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("US/Eastern", "America/New_York", True),
+        ("Etc/UTC", "UTC", True),
+        ("America/Chicago", "America/New_York", False),
+        ("America/Phoenix", "America/Denver", False),
+    ],
+)
+def test_an_alias_of_a_zone_is_known_by_its_rules(one: str, other: str, same: bool) -> None:
+    assert clock.has_same_rules(ZoneInfo(one), ZoneInfo(other)) is same

@@ -1,6 +1,7 @@
 """What goes wrong with settings: one client's account used for another, secrets in messages."""
 
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -100,3 +101,33 @@ def test_secrets_are_masked_in_text_and_logs(
     record = logging.LogRecord("x", logging.ERROR, "", 1, "key %s", ("other-secret",), None)
     MaskingFilter().filter(record)
     assert record.getMessage() == "key ***"
+
+
+def test_an_env_file_in_another_encoding_is_named_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("PYTHON_DOTENV_DISABLED", raising=False)
+    monkeypatch.setattr("signalroom.settings.root", lambda: tmp_path)
+    (tmp_path / ".env").write_bytes("SIGNALROOM_TARGET=duckdb\n".encode("utf-16"))
+    with pytest.raises(ConfigurationError, match=r"\.env is not UTF-8 text"):
+        settings.load_env_file()
+
+
+def test_a_broken_config_is_named_with_its_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("signalroom.settings.root", lambda: tmp_path)
+    (tmp_path / ".dlt").mkdir()
+    (tmp_path / ".dlt" / "config.toml").write_text("[signalroom\n")
+    settings._config.cache_clear()
+    try:
+        with pytest.raises(ConfigurationError, match=r"config\.toml cannot be read: .*line 1"):
+            settings.require("SIGNALROOM_TARGET")
+    finally:
+        settings._config.cache_clear()
+
+
+def test_a_vendor_knows_whom_to_write_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.user_agent() == "SignalRoom"
+    monkeypatch.setenv("SIGNALROOM_CONTACT", "ops@example.org")
+    assert settings.user_agent() == "SignalRoom (ops@example.org)"

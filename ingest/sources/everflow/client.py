@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ingest.http import Connection, RateLimit, VendorClient
 from ingest.model import Pull
@@ -37,11 +39,15 @@ class Network(Connection):
         """The number of an IANA zone; AnswerError for one that the vendor does not know."""
         if self._ids is None:
             self._ids = self._look_up()
-        if name not in self._ids:
-            raise AnswerError(
-                f"everflow: the vendor knows no time zone {name}; see SIGNALROOM_TIMEZONE."
-            )
-        return self._ids[name]
+        if name in self._ids:
+            return self._ids[name]
+        for known, number in self._ids.items():  # the name may be an alias, such as US/Eastern
+            with suppress(ZoneInfoNotFoundError, ValueError):
+                if clock.has_same_rules(ZoneInfo(name), ZoneInfo(known)):
+                    return number
+        raise AnswerError(
+            f"everflow: the vendor knows no time zone {name}; see SIGNALROOM_TIMEZONE."
+        )
 
     @property
     def business_zone_id(self) -> int:

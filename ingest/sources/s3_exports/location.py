@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from ingest.sources.s3_exports.settings import DEFAULT_PREFIXES, REQUIRED
@@ -50,8 +49,8 @@ def place(client_id: str) -> Place:
 
 def _prefixes(client_id: str) -> tuple[Prefix, ...]:
     given = variable("S3_PREFIXES", client_id) or DEFAULT_PREFIXES
-    if given == DEFAULT_PREFIXES and "S3_PREFIXES" not in os.environ:
-        given = variable("S3_PREFIX", client_id) or given  # the old name, while the new is unset
+    if given == DEFAULT_PREFIXES:  # unset, or as .env.example has it: the old name counts
+        given = variable("S3_PREFIX", client_id) or given
     paths = [part.strip().strip("/") for part in given.split(",")]
     found: dict[str, Prefix] = {}
     for path in dict.fromkeys(path for path in paths if path):

@@ -11,6 +11,8 @@ from resend.http_client import HTTPClient
 from twilio.http import HttpClient
 from twilio.http.response import Response as TwilioResponse
 
+from signalroom.settings import user_agent
+
 
 class Outcome(Exception):  # noqa: N818 - an ending, not always an error
     """An attempt without a receipt; `str` is the reason in one line."""
@@ -60,7 +62,7 @@ class ResendHttp(HTTPClient):
         data: dict[str, str] | None = None,
     ) -> tuple[bytes, int, Mapping[str, str]]:
         """One request; raises httpx errors, which the SDK wraps."""
-        with httpx.Client(timeout=TIMEOUT_S) as client:
+        with httpx.Client(timeout=TIMEOUT_S, headers={"User-Agent": user_agent()}) as client:
             answer = client.request(method, url, headers=headers, json=json, files=files, data=data)
         return answer.content, answer.status_code, dict(answer.headers)
 
