@@ -13,7 +13,7 @@ import signal
 import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from types import FrameType
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -29,9 +29,10 @@ from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job, next_due, read_schedule
 from scheduler.status.health import Pulse
 from scheduler.web.server import WebServer
-from signalroom import clock, paths
+from signalroom import clock, paths, retention
 from signalroom.errors import ConfigurationError
 from signalroom.lock import hold_file
+from signalroom.run_database import prepared_engine
 
 log = logging.getLogger("scheduler")
 TURN_S = 0.25
@@ -53,6 +54,7 @@ class Resident:
         self._executor = Executor(self._ledger, self._jobs, start=start)
         self._pulse = Pulse()
         self._began = clock.instant()
+        self._pruned_on: date | None = None
         self._stopping = threading.Event()
         self._has_mail = threading.Event()
         self._deliverer: Child | None = None
@@ -106,10 +108,21 @@ class Resident:
             record_due(self._ledger, self._jobs, self._executor.owner, now, instant)
             if incidents.work_waits():
                 self._has_mail.set()
-            _forget_old_logs(instant)
+            self._remove_old(instant)
         except Exception as error:
             said = str(error).split("\n", 1)[0]
             log.warning("this tick is left out, the next one makes up for it: %s", said)
+
+    def _remove_old(self, instant: datetime) -> None:
+        """Once a day: logs and records older than data/retention.yml keeps them."""
+        _forget_old_logs(instant)
+        if self._pruned_on != instant.date():
+            engine = prepared_engine()
+            try:
+                retention.prune_run_database(engine)
+            finally:
+                engine.dispose()
+            self._pruned_on = instant.date()
 
     def _turn_until_stopped(self) -> int:
         while not self._stopping.wait(TURN_S):

@@ -15,7 +15,7 @@ from ingest import registry
 from ingest.pull import load_all
 from ingest.windows import explicit_window
 from scheduler.status import freshness
-from signalroom import clock, source_states
+from signalroom import clock, retention, source_states
 from signalroom.clients import active_clients
 from signalroom.errors import ConfigurationError, DeferredError, SignalRoomError, WarehouseError
 from signalroom.logs import mask
@@ -138,6 +138,8 @@ def ingest(
         elif pulled.error:
             add(_failed(pulled.source, pulled.client_id, pulled.error, pulled.failures))
     with suppress(SignalRoomError):  # a build may have the file by now, and does the same
+        if any(pull.is_loaded for pull in result.pulls):
+            retention.prune_warehouse()
         freshness.refresh()
     return result
 

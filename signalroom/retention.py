@@ -1,0 +1,67 @@
+"""How long records of our own work are kept (data/retention.yml), and the removal of older ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+import yaml
+
+from signalroom import clock, paths
+from signalroom.errors import ConfigurationError
+from signalroom.tables import INCIDENTS, OUTBOX, RUNS, STEPS
+from signalroom.warehouse import transaction
+
+KINDS = ("outbox_payloads", "runs", "incidents", "dead_letters")
+LEAST_DAYS = 35  # reports and catch-up look back that far
+NO_PAYLOAD = "{}"
+OVER = ("done", "done_with_errors", "failed", "skipped")
+
+
+def policy() -> Mapping[str, int]:
+    """Days by kind; ConfigurationError for what is no number of days from 35 on."""
+    path = paths.root() / "data" / "retention.yml"
+    found = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    wrong = sorted(set(found) ^ set(KINDS))
+    if wrong:
+        raise ConfigurationError(f"data/retention.yml: {wrong[0]} is missing or unknown.")
+    for kind, days in found.items():
+        if type(days) is not int or days < LEAST_DAYS:
+            raise ConfigurationError(
+                f"data/retention.yml: {kind} is {days!r}; use a number of days, at least "
+                f"{LEAST_DAYS}."
+            )
+    return {kind: int(found[kind]) for kind in KINDS}
+
+
+def prune_run_database(engine: sa.Engine) -> None:
+    """Remove old runs and incidents, and the payloads of old messages that are over."""
+    runs, incidents, payloads = (_before(kind) for kind in ("runs", "incidents", "outbox_payloads"))
+    old = sa.select(RUNS.c.run_id).where(RUNS.c.status.in_(OVER), RUNS.c.finished_at < runs)
+    with engine.begin() as connection:
+        connection.execute(STEPS.delete().where(STEPS.c.run_id.in_(old)))
+        connection.execute(RUNS.delete().where(RUNS.c.run_id.in_(old)))
+        connection.execute(INCIDENTS.delete().where(INCIDENTS.c.settled_at < incidents))
+        connection.execute(
+            OUTBOX.update()
+            .where(
+                OUTBOX.c.status.in_(("sent", "dead", "skipped")),
+                OUTBOX.c.created_at < payloads,
+                OUTBOX.c.payload != NO_PAYLOAD,
+            )
+            .values(payload=NO_PAYLOAD)
+        )
+
+
+def prune_warehouse() -> None:
+    """Remove dead letters that were resolved long ago."""
+    with transaction() as execute:
+        execute(
+            "delete from ops.dead_letters where resolved_at < :before",
+            {"before": _before("dead_letters")},
+        )
+
+
+def _before(kind: str) -> datetime:
+    return clock.instant() - timedelta(days=policy()[kind])
