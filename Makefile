@@ -157,7 +157,7 @@ logs: ## Follow the logs of the containers
 	docker compose logs --follow --tail 200
 
 reset: ## Remove local warehouse and outbox, as after the demo
-	rm -rf .signalroom
+	rm -rf .signalroom .signalroom-demo .signalroom-demo-*
 
 clean: ## Remove what can be made again; warehouse and outbox stay
 	rm -rf .venv .tools target logs dbt_packages .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -25,6 +25,7 @@ def backfill(source: str, clients: tuple[str, ...], start: date, end: date, dry_
       signalroom backfill everflow --start 2026-01-01 --end 2026-10-31
     """
     from cli.console import Display, complain
+    from cli.sandbox import move_demo_aside
     from scheduler.steps import ingest as steps
 
     with Display() as display:
@@ -35,6 +36,7 @@ def backfill(source: str, clients: tuple[str, ...], start: date, end: date, dry_
                     f"{plan.days} days, {plan.requests} requests -> {', '.join(plan.tables)}"
                 )
             return
+        move_demo_aside(display.note)
         result = steps.backfill(source, start, end, clients, display)
     complain(result.failures)
     sys.exit(1 if result.failures else 0)

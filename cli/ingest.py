@@ -50,6 +50,7 @@ def ingest(
       signalroom ingest redtrack --dry-run
     """
     from cli.console import Display, complain
+    from cli.sandbox import move_demo_aside
     from scheduler.steps import ingest as steps
 
     request = steps.Request(
@@ -75,6 +76,7 @@ def ingest(
             for source, pull, plan in steps.plans(request, display, heard):
                 _show_plan(source, pull, plan, as_json)
         else:
+            move_demo_aside(display.note)
             steps.ingest(request, display, heard)
     complain(failures)
     sys.exit(1 if failures else 0)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import shlex
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+
+NEAR = timedelta(seconds=5)
 
 if TYPE_CHECKING:
     from signalroom.progress import Progress
@@ -23,13 +27,10 @@ def simulated(wanted: bool | None, chosen: tuple[str, ...], progress: Progress) 
     real rows.
     """
     if wanted is False or (wanted is None and not _nothing_set_up(chosen)):
+        move_demo_aside(progress.note)
         yield
         return
-    from signalroom import clock
-
-    agency_class = _agency_class()
-    frozen = os.environ.get("SIGNALROOM_NOW", "").strip()
-    with agency_class(now=clock.now()) if frozen else agency_class() as agency:
+    with _agency() as agency:
         progress.note(
             "No credentials are set: this run uses the simulated agency (made-up data, local "
             "servers)."
@@ -37,13 +38,42 @@ def simulated(wanted: bool | None, chosen: tuple[str, ...], progress: Progress) 
             else "This run uses the simulated agency (made-up data, local servers)."
         )
         before = dict(os.environ)
-        os.environ.update(agency.environment())
-        os.environ["SIGNALROOM_SANDBOX"] = "1"
+        os.environ.update(environment_of(agency))
         try:
             yield
         finally:
             os.environ.clear()
             os.environ.update(before)
+
+
+def move_demo_aside(say: Callable[[str], object]) -> None:
+    """Make room for the first real rows: a folder of simulated ones gets another name."""
+    from signalroom import demo_home, settings
+
+    if settings.target() != "duckdb" or _nothing_set_up(()):
+        return
+    moved = demo_home.move_aside()
+    if moved is not None:
+        say(f"The demo's data is now in {moved.name}; real data goes into a new folder.")
+
+
+def _agency(**options: object) -> Any:
+    """The agency at business time: frozen where that is, else running with it."""
+    from signalroom import clock
+
+    is_frozen = bool(os.environ.get("SIGNALROOM_NOW", "").strip())
+    return agency_class()(**{"now": clock.now(), "speed": 0.0 if is_frozen else 1.0} | options)
+
+
+def environment_of(agency: Any) -> dict[str, str]:
+    """Variables that point SignalRoom at the agency; no clock where it keeps the real time."""
+    found: dict[str, str] = {**agency.environment(), "SIGNALROOM_SANDBOX": "1"}
+    from signalroom import clock
+
+    if agency.calendar.speed == 1.0 and abs(agency.now() - clock.instant()) < NEAR:
+        for name in ("SIGNALROOM_NOW", "SIGNALROOM_CLOCK_FACTOR", "SIGNALROOM_CLOCK_SINCE"):
+            del found[name]
+    return found
 
 
 def _nothing_set_up(chosen: tuple[str, ...]) -> bool:
@@ -61,7 +91,8 @@ def _nothing_set_up(chosen: tuple[str, ...]) -> bool:
     )
 
 
-def _agency_class() -> type:
+def agency_class() -> type:
+    """The simulated agency; ConfigurationError where it is not installed."""
     from signalroom.errors import ConfigurationError
 
     try:
@@ -77,32 +108,33 @@ def _agency_class() -> type:
 @click.command()
 @click.option("--port", default=0, help="First of the ports; default: free ones.")
 @click.option("--seed", default=None, type=int, help="Another made-up agency.")
-@click.option("--speed", default=0.0, help="Simulated seconds per second; 0 holds the time.")
+@click.option("--scenario", default="default", show_default=True, help="What happens there.")
+@click.option("--speed", default=None, type=float, help="Simulated seconds per second; 0 holds.")
 @click.option(
     "--truth", type=click.Path(file_okay=False, path_type=Path), help="Write the figures there."
 )
-def sandbox(port: int, seed: int | None, speed: float, truth: Path | None) -> None:
+def sandbox(
+    port: int, seed: int | None, scenario: str, speed: float | None, truth: Path | None
+) -> None:
     """The simulated agency: local servers that behave like every vendor.
 
-    Prints the variables that point SignalRoom at it; put them into .env, or export them in another
-    terminal, and try `signalroom run` there. Its time is SIGNALROOM_NOW, if that is set. Ends with
-    Ctrl-C.
+    Prints the variables that point SignalRoom at it; put them into .env, or load them in another
+    terminal, and try `signalroom run` there. It keeps the real time, or SIGNALROOM_NOW if that is
+    set. Ends with Ctrl-C.
     """
-    from signalroom import clock
     from signalroom.errors import SignalRoomError
 
-    options: dict[str, object] = {"speed": speed}
+    options: dict[str, object] = {"scenario": scenario}
+    options |= {"speed": speed} if speed is not None else {}
     options |= {"seed": seed} if seed is not None else {}
     options |= {"port_base": port} if port else {}
-    if os.environ.get("SIGNALROOM_NOW", "").strip():
-        options["now"] = clock.now()
-    agency_class = _agency_class()
+    agency_class()
     from sandbox import SandboxError
 
     try:
-        with agency_class(**options) as agency:
-            for name, value in {**agency.environment(), "SIGNALROOM_SANDBOX": "1"}.items():
-                click.echo(f"{name}={value}")
+        with _agency(**options) as agency:
+            for name, value in environment_of(agency).items():
+                click.echo(f"{name}={shlex.quote(value)}")
             if truth:
                 for path in agency.write_truth(truth):
                     click.echo(f"wrote {path}", err=True)

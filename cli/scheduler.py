@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
@@ -20,6 +21,7 @@ def scheduler(host: str) -> None:
     SIGNALROOM_TRIGGER_TOKEN. Ends on SIGTERM or Ctrl-C, together with the work in progress, which
     the next start resumes.
     """
+    from cli.sandbox import move_demo_aside
     from scheduler.process import Resident
     from signalroom import logs
     from signalroom.errors import ConfigurationError
@@ -29,6 +31,7 @@ def scheduler(host: str) -> None:
     logs.speak()
     if target() == "postgres":
         bound_waits(ANSWER_WITHIN_S)
+    move_demo_aside(logging.getLogger("scheduler").info)
     port = os.environ.get("PORT", "").strip() or "8080"
     if not port.isdecimal():
         raise ConfigurationError(f"PORT is {port!r}: use a number.")

@@ -1,7 +1,7 @@
 """The simulated agency: every vendor on a port of its own, one history, one calendar."""
 
 import threading
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -148,10 +148,20 @@ class Agency:
         return self._servers["control"].base_url
 
     def environment(self) -> dict[str, str]:
-        """Variables that point SignalRoom at every vendor, and freeze its business time."""
+        """Variables that point SignalRoom at every vendor, and set its business time to this one.
+
+        Frozen where the calendar is held; else it runs as fast as the calendar, from now on.
+        """
         if not self._servers:
             raise SandboxError("the simulated agency is not running")
-        found = {"SIGNALROOM_NOW": self.now().isoformat(timespec="seconds")}
+        if self.calendar.speed:
+            found = {
+                "SIGNALROOM_NOW": self.now().isoformat(),
+                "SIGNALROOM_CLOCK_FACTOR": f"{self.calendar.speed:g}",
+                "SIGNALROOM_CLOCK_SINCE": datetime.now(UTC).isoformat(),
+            }
+        else:
+            found = {"SIGNALROOM_NOW": self.now().isoformat(timespec="seconds")}
         for vendor in self._vendors:
             found |= vendor.environment(self.base_url(vendor.name))
         return found

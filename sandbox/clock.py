@@ -46,6 +46,12 @@ class Calendar:
             self._anchor = _aware(now)
             self._started = self._ticker()
 
+    def run(self, speed: float) -> None:
+        """Go on from here at `speed` simulated seconds per real second; 0 holds."""
+        now = self.now()
+        with self._lock:
+            self._anchor, self._started, self.speed = now, self._ticker(), speed
+
 
 class LimitClock:
     """Seconds for rate limits: simulated, `rate` times real time, never held."""

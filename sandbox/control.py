@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, Response, jsonify, request
 
 from sandbox.clock import BUSINESS_ZONE
+from sandbox.inbox import inbox_page
 
 if TYPE_CHECKING:
     from sandbox.agency import Agency
@@ -32,6 +33,10 @@ def control_app(agency: "Agency") -> Flask:
             moment = moment.replace(tzinfo=BUSINESS_ZONE)
         agency.set_now(moment)
         return jsonify(now=agency.now().isoformat()), 200
+
+    @app.get("/_sandbox/inbox")
+    def inbox() -> str:
+        return inbox_page(agency.messages, agency.now())
 
     @app.get("/_sandbox/messages")
     def messages() -> Response:

@@ -1,5 +1,6 @@
 """The simulated agency as a program: it runs until it is interrupted."""
 
+import shlex
 import threading
 from collections.abc import Callable
 from datetime import datetime
@@ -42,5 +43,5 @@ def environment_block(agency: Agency) -> str:
         f"# Move time:  curl -X POST '{control}/_sandbox/now?to=2026-11-20T07:05'",
         f"# Look:       {control}/_sandbox/messages  {control}/_sandbox/truth/713",
     ]
-    lines += [f'{name}="{value}"' for name, value in agency.environment().items()]
+    lines += [f"{name}={shlex.quote(value)}" for name, value in agency.environment().items()]
     return "\n".join(lines)

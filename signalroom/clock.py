@@ -1,8 +1,8 @@
 """The one clock and the one calendar.
 
-Business time (`now`, `today`) can be frozen with SIGNALROOM_NOW for tests, replays and the demo, or
-run faster from there on with SIGNALROOM_CLOCK_FACTOR for rehearsals; `instant` is the real clock
-and stamps loads. Days are days of the business time zone.
+Business time (`now`, `today`) can be frozen with SIGNALROOM_NOW for tests and replays, or run
+faster from there on with SIGNALROOM_CLOCK_FACTOR for rehearsals and the demo; `instant` is the real
+clock and stamps loads. Days are days of the business time zone.
 """
 
 from __future__ import annotations
@@ -40,6 +40,9 @@ _STARTED = instant()
 def now() -> datetime:
     """Business time, UTC; SIGNALROOM_NOW freezes it or, with a factor, is where it begins.
 
+    It begins with this process, or at the real instant SIGNALROOM_CLOCK_SINCE, so that processes
+    share one clock.
+
     Without an offset SIGNALROOM_NOW is in the business zone.
     """
     frozen = os.environ.get("SIGNALROOM_NOW", "").strip()
@@ -53,7 +56,18 @@ def now() -> datetime:
         ) from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone())
-    return moment.astimezone(UTC) + _run_since(_STARTED)
+    return moment.astimezone(UTC) + _run_since(_began())
+
+
+def _began() -> datetime:
+    since = os.environ.get("SIGNALROOM_CLOCK_SINCE", "").strip()
+    try:
+        return datetime.fromisoformat(since).astimezone(UTC) if since else _STARTED
+    except ValueError:
+        raise ConfigurationError(
+            f"SIGNALROOM_CLOCK_SINCE is {since!r}: use an ISO timestamp such as "
+            "2026-11-19T14:30:00+00:00."
+        ) from None
 
 
 def factor() -> float:

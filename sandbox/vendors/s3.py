@@ -82,7 +82,7 @@ class S3:
         """Bring the buckets to the simulated now: files come, change, and go back with it."""
         with self._lock:
             now = self._stage.now()
-            if now == self._synced_at:
+            if self._synced_at is not None and 0 <= now - self._synced_at <= self._grace():
                 return
             wanted = {
                 (client, key): delivery
@@ -96,6 +96,10 @@ class S3:
                     moment = datetime.fromtimestamp(delivery.visible_at, UTC)
                     self.put(client, key, delivery.body(), moment)
             self._standing, self._synced_at = wanted, now
+
+    def _grace(self) -> int:
+        """Simulated seconds for which a listing may be old: none while the calendar is held."""
+        return int(max(30.0, self._stage.calendar.speed)) if self._stage.calendar.speed else 0
 
     def _serve(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"

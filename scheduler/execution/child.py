@@ -177,4 +177,5 @@ def _environment(order: Order) -> Mapping[str, str]:
     }
     if os.environ.get("SIGNALROOM_CLOCK_FACTOR", "").strip():
         found["SIGNALROOM_NOW"] = clock.now().isoformat()
+        found["SIGNALROOM_CLOCK_SINCE"] = clock.instant().isoformat()
     return found

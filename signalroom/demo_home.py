@@ -1,0 +1,52 @@
+"""The demo's folder: moved aside when real data is about to be loaded into it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+from signalroom import clock
+from signalroom.paths import home
+from signalroom.settings import target
+
+WAREHOUSE = "warehouse.duckdb"
+LOCKS = ("warehouse", "scheduler")
+
+
+def move_aside() -> Path | None:
+    """Rename SIGNALROOM_HOME to `<name>-demo-<time>` if it holds simulated data; the new name.
+
+    None where there is nothing to move, and where it cannot be: on postgres, while another process
+    works there, on a mounted volume. There the first real load is refused, as ever.
+    """
+    if target() != "duckdb" or os.environ.get("SIGNALROOM_SANDBOX"):
+        return None
+    folder = home()
+    if not (folder / WAREHOUSE).exists():
+        return None
+    from filelock import FileLock, Timeout
+
+    aside = folder.with_name(f"{folder.name}-demo-{clock.instant():%Y%m%d-%H%M%S}")
+    with ExitStack() as stack:
+        try:
+            for name in LOCKS:
+                stack.enter_context(FileLock(folder / f"{name}.lock", timeout=0))
+            if not _is_simulated(folder / WAREHOUSE):
+                return None
+            folder.rename(aside)
+        except (Timeout, OSError):
+            return None
+    home()  # made anew, empty
+    return aside
+
+
+def _is_simulated(warehouse: Path) -> bool:
+    import duckdb
+
+    try:
+        with duckdb.connect(str(warehouse), read_only=True) as connection:
+            found = connection.execute("select origin from ops.origin").fetchall()
+    except duckdb.Error:
+        return False  # in use, or from before: what follows says so
+    return found == [("simulated",)]
