@@ -30,6 +30,7 @@ COMMANDS = {
     "trigger": "Run a job of the schedule now.",
     "pause": "Pause a job or a source: nothing runs it, nobody waits for it.",
     "resume": "End a pause.",
+    "db": "Set up the database's roles and logins.",
     "doctor": "Check configuration, connections and client data; name each repair.",
     "demo": "A day at a simulated agency, faster than life: page, scheduler, inbox.",
     "sandbox": "The simulated agency: local servers that behave like every vendor.",

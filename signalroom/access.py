@@ -8,16 +8,26 @@ by its own macros (transform/macros/privileges.sql).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
-from signalroom.settings import schema_prefix, target
-from signalroom.warehouse import BUILT_SCHEMAS, Execute, schema, transaction
+from signalroom.errors import ConfigurationError, WarehouseError
+from signalroom.settings import report_role, require, schema_prefix, target, variable
+from signalroom.warehouse import (
+    BUILT_SCHEMAS,
+    Execute,
+    first_line,
+    is_loopback,
+    postgres_connection,
+    schema,
+    transaction,
+)
 
-if TYPE_CHECKING:
-    pass
-
-# The roles of the public interface, beside PostgreSQL's own PUBLIC.
-WEB_ROLES = "('anon', 'authenticated')"
+# The roles of Supabase's public interface, beside PostgreSQL's own PUBLIC; behind service_role
+# stands a key that programs hold.
+WEB_ROLES = "('anon', 'authenticated', 'service_role')"
+MAY_TAKE = """
+select pg_has_role(%s, %s,
+    case when current_setting('server_version_num')::int < 160000 then 'member' else 'set' end)
+"""
 OPEN = f"""
 select distinct coalesce(quote_ident(pg_roles.rolname), 'public') as holder
 from pg_namespace
@@ -58,6 +68,7 @@ def exposed(sources: Iterable[str]) -> list[str]:
     """What of the warehouse others could read, in one line each with its repair."""
     if target() == "duckdb":
         return []
+    open_wire = _unencrypted()
     loaded = [name for source in sources for name in (source, f"{source}_staging")]
     with transaction() as execute:
         found = [
@@ -72,4 +83,76 @@ def exposed(sources: Iterable[str]) -> list[str]:
             "drop what dbt did not build."
             for row in execute(UNGUARDED, {"schema": marts})
         ]
-    return found
+    return [*open_wire, *found]
+
+
+def _unencrypted() -> list[str]:
+    mode, host = variable("SUPABASE_DB_SSLMODE"), require("SUPABASE_DB_HOST")
+    if mode in ("disable", "allow", "prefer") and not is_loopback(host):
+        return [
+            f"SUPABASE_DB_SSLMODE={mode} lets passwords and rows travel to {host} unencrypted: use "
+            "require, or verify-full with Supabase's root certificate in PGSSLROOTCERT, which "
+            "proves the server too."
+        ]
+    return []
+
+
+def set_up() -> list[str]:
+    """Create what two logins need, where it is missing; what was done, in one line each.
+
+    The owner's login (SUPABASE_DB_USER) loads and builds. Reports read as SIGNALROOM_REPORT_ROLE,
+    or with SUPABASE_DB_REPORT_USER as a login of its own in that role, which sees one client's rows
+    of the marts and nothing else. Safe to repeat. Raises ConfigurationError on duckdb, and
+    WarehouseError where the owner may not create roles.
+    """
+    import psycopg2
+    from psycopg2 import sql
+
+    if target() == "duckdb":
+        raise ConfigurationError("`signalroom db setup` is for SIGNALROOM_TARGET=postgres.")
+    role, owner = report_role(), require("SUPABASE_DB_USER")
+    login = variable("SUPABASE_DB_REPORT_USER")
+    password = require("SUPABASE_DB_REPORT_PASSWORD") if login else None
+    done: list[str] = []
+    with postgres_connection() as connection:
+
+        def run(statement: str, said: str, *names: str, secret: str | None = None) -> None:
+            parts = [sql.Identifier(name) for name in names]
+            if secret is not None:
+                parts.append(sql.Literal(secret))
+            cursor.execute(sql.SQL(statement).format(*parts))
+            done.append(said)
+
+        def exists(name: str) -> bool:
+            cursor.execute("select 1 from pg_roles where rolname = %s", [name])
+            return cursor.fetchone() is not None
+
+        try:
+            with connection, connection.cursor() as cursor:
+                if not exists(role):
+                    run("create role {} nologin", f"Role {role} created.", role)
+                cursor.execute(MAY_TAKE, [owner, role])
+                if not cursor.fetchone()[0]:
+                    run("grant {} to {}", f"{owner} may read as {role}.", role, owner)
+                if login and not exists(login):
+                    said = f"Login {login} created, in role {role}."
+                    run("create role {} login in role {} password {}", said, login, role,
+                        secret=password)  # fmt: skip
+                elif login:
+                    said = f"Login {login} has the password of SUPABASE_DB_REPORT_PASSWORD."
+                    run("alter role {} login password {}", said, login, secret=password)
+                    cursor.execute("select pg_has_role(%s, %s, 'member')", [login, role])
+                    if not cursor.fetchone()[0]:
+                        run("grant {} to {}", f"Login {login} is in role {role}.", role, login)
+                cursor.execute("select 1 from pg_namespace where nspname = %s", [schema("marts")])
+                if cursor.fetchone():
+                    marts = schema("marts")
+                    run("grant usage on schema {} to {}", f"{role} may enter {marts}.", marts, role)
+                    said = f"{role} may read {marts}, one client at a time."
+                    run("grant select on all tables in schema {} to {}", said, marts, role)
+        except psycopg2.Error as error:
+            raise WarehouseError(
+                f"The roles cannot be set up by {owner}: {first_line(error)}. Run it as a "
+                "user with CREATEROLE."
+            ) from error
+    return done

@@ -193,3 +193,18 @@ def user_agent() -> str:
     """How requests name themselves; SIGNALROOM_CONTACT tells a vendor whom to write to."""
     contact = variable("SIGNALROOM_CONTACT")
     return f"SignalRoom ({contact})" if contact else "SignalRoom"
+
+
+NOT_FOR_REPORTS = ("anon", "authenticated", "service_role", "authenticator", "postgres", "public")
+
+
+def report_role() -> str:
+    """The role that reports read as; ConfigurationError for one that others act as too."""
+    name = require("SIGNALROOM_REPORT_ROLE")
+    if name.lower() in NOT_FOR_REPORTS or name == variable("SUPABASE_DB_USER"):
+        raise ConfigurationError(
+            f"SIGNALROOM_REPORT_ROLE is {name}, which is no role of the reports' own: every mart "
+            "would be open to all who act as it. Use a name of its own (signalroom_report); "
+            "`signalroom db setup` creates it."
+        )
+    return name

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from signalroom.errors import WarehouseError
 from signalroom.paths import home, storage_problem
-from signalroom.settings import require, schema_prefix, target, variable
+from signalroom.settings import report_role, require, schema_prefix, target, variable
 
 if TYPE_CHECKING:
     from dlt.common.destination.reference import Destination
@@ -56,24 +56,31 @@ def duckdb_exists() -> bool:
         return False
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.startswith("/")
 
 
-def postgres_settings() -> dict[str, str]:
-    """Connection settings of PostgreSQL, in libpq's names."""
+def postgres_settings(*, for_reports: bool = False) -> dict[str, str]:
+    """Connection settings of PostgreSQL, in libpq's names.
+
+    For reports it is their own login (SUPABASE_DB_REPORT_USER) where there is one.
+    """
+    report_user = variable("SUPABASE_DB_REPORT_USER") if for_reports else None
     host = require("SUPABASE_DB_HOST")
     return {
         "host": host,
         "port": require("SUPABASE_DB_PORT"),
         "dbname": require("SUPABASE_DB_NAME"),
-        "user": require("SUPABASE_DB_USER"),
-        "password": require("SUPABASE_DB_PASSWORD"),
+        "user": report_user or require("SUPABASE_DB_USER"),
+        "password": require(
+            "SUPABASE_DB_REPORT_PASSWORD" if report_user else "SUPABASE_DB_PASSWORD"
+        ),
         "sslmode": variable("SUPABASE_DB_SSLMODE")
-        or ("prefer" if _is_loopback(host) else "require"),
+        or ("prefer" if is_loopback(host) else "require"),
         **LIMITS,
     }
 
@@ -118,11 +125,11 @@ def bound_waits(limit_s: float) -> None:
 
 
 @contextmanager
-def postgres_connection() -> Iterator[Any]:
+def postgres_connection(*, for_reports: bool = False) -> Iterator[Any]:
     """A psycopg2 connection; WarehouseError where the server is away."""
     import psycopg2
 
-    found = postgres_settings()
+    found = postgres_settings(for_reports=for_reports)
     try:
         connection = psycopg2.connect(**found)
     except psycopg2.OperationalError as error:
@@ -297,7 +304,7 @@ def _read_postgres(
     import psycopg2
     from psycopg2.extras import RealDictCursor
 
-    with postgres_connection() as connection:
+    with postgres_connection(for_reports=client_id is not None) as connection:
         try:
             # The transaction is the unit that also a transaction pooler keeps together.
             with connection, connection.cursor(cursor_factory=RealDictCursor) as cursor:
@@ -309,11 +316,27 @@ def _read_postgres(
                     [within, STATEMENT_LIMIT_MS],
                 )
                 if client_id is not None:
-                    cursor.execute(TAKE_ROLE, [client_id, require("SIGNALROOM_REPORT_ROLE")])
+                    _read_as_reports(cursor, client_id)
                 cursor.execute(statement, values)
                 return [dict(row) for row in cursor.fetchall()]
         except psycopg2.Error as error:
             raise WarehouseError(_query_failure(within, error)) from error
+
+
+def _read_as_reports(cursor: Any, client_id: str) -> None:
+    """Show this transaction one client's rows; WarehouseError where the role cannot be taken."""
+    role = report_role()
+    if variable("SUPABASE_DB_REPORT_USER"):
+        cursor.execute("select set_config('signalroom.client_id', %s, true)", [client_id])
+        return
+    cursor.execute(TAKE_ROLE, [client_id, role])
+    if cursor.fetchone() is None:
+        cursor.execute("select 1 from pg_roles where rolname = %s", [role])
+        if cursor.fetchone():
+            raise WarehouseError(
+                f"{require('SUPABASE_DB_USER')} may not read as role {role}, so that rows of "
+                "every client would be shown: run `signalroom db setup`."
+            )
 
 
 Execute = Callable[..., list[Row]]

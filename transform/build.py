@@ -44,7 +44,9 @@ def build(arguments: Sequence[str] = (), step: Step | None = None) -> BuildResul
     writes to the warehouse. Failed models and tests are in the result.
     """
     with hold("dbt build"):
-        if settings.target() == "duckdb":
+        if settings.target() == "postgres":
+            settings.report_role()  # refused before it is given the marts
+        else:
             with duckdb_connection(read_only=False):
                 pass  # whoever has the file open is named here; dbt would try again for minutes
         install_packages()

@@ -1,0 +1,105 @@
+"""What goes wrong with roles: reports read as the owner, marts open to the public interface."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from signalroom import access
+from signalroom.errors import ConfigurationError, WarehouseError
+from signalroom.settings import report_role
+from signalroom.warehouse import read
+from tests.support.postgres import PostgresServer
+from tests.support.warehouse import Warehouse
+
+MARTS = """
+create schema marts;
+create table marts.orders (_client_id text, amount int);
+insert into marts.orders values ('713', 1), ('cti', 2);
+alter table marts.orders enable row level security;
+create policy own_client on marts.orders for select
+using (_client_id = current_setting('signalroom.client_id', true));
+create schema everflow;
+create table everflow.daily_stats (payout int);
+"""
+ROLE, LOGIN = "access_report", "access_reader"
+
+
+@pytest.fixture
+def owner(
+    warehouse: Warehouse, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Warehouse]:
+    """The marts of two clients, and no role for reports yet."""
+    warehouse.activate(monkeypatch)
+    monkeypatch.setenv("SIGNALROOM_REPORT_ROLE", ROLE)
+    warehouse.execute(MARTS)
+    postgres.command(f"drop role if exists {LOGIN}")
+    postgres.command(f"drop role if exists {ROLE}")
+    postgres.command("alter role signalroom createrole")
+    yield warehouse
+    postgres.command("alter role signalroom nocreaterole")
+
+
+def amounts(client_id: str | None) -> list[int]:
+    found = read("select amount from orders order by 1", client_id=client_id)
+    return [row["amount"] for row in found]
+
+
+postgres_only = pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
+
+
+@postgres_only
+def test_two_logins_are_set_up_and_set_up_again(
+    owner: Warehouse, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        assert amounts("713") == [1, 2]  # without the role the owner reads
+        assert f"Role {ROLE} created." in access.set_up()
+        assert amounts("713") == [1]
+        monkeypatch.setenv("SUPABASE_DB_REPORT_USER", LOGIN)
+        monkeypatch.setenv("SUPABASE_DB_REPORT_PASSWORD", "pass'word")
+        assert f"Login {LOGIN} created, in role {ROLE}." in access.set_up()
+        access.set_up()
+        assert amounts("cti") == [2]
+        assert amounts(None) == [1, 2]  # the owner's own reads stay the owner's
+        with pytest.raises(WarehouseError, match="permission denied"):
+            read("select payout from everflow.daily_stats", client_id="713")
+        with pytest.raises(WarehouseError, match="read-only transaction"):
+            read("delete from orders returning amount", client_id="713")
+    finally:
+        owner.execute(f"drop owned by {ROLE}")
+        postgres.command(f"drop role if exists {LOGIN}")
+        postgres.command(f"drop role if exists {ROLE}")
+
+
+@postgres_only
+def test_a_role_that_the_login_may_not_take_is_refused_instead_of_passed_over(
+    owner: Warehouse, postgres: PostgresServer
+) -> None:
+    postgres.command(f"create role {ROLE}")
+    try:
+        with pytest.raises(WarehouseError, match=r"may not read as role access_report.*db setup"):
+            amounts("713")
+    finally:
+        postgres.command(f"drop role {ROLE}")
+
+
+@pytest.mark.parametrize("role", ["anon", "authenticated", "service_role", "Postgres", "owner"])
+def test_a_role_that_others_act_as_is_no_report_role(
+    monkeypatch: pytest.MonkeyPatch, role: str
+) -> None:
+    monkeypatch.setenv("SIGNALROOM_REPORT_ROLE", role)
+    monkeypatch.setenv("SUPABASE_DB_USER", "owner")
+    with pytest.raises(ConfigurationError, match=f"SIGNALROOM_REPORT_ROLE is {role}"):
+        report_role()
+
+
+@postgres_only
+def test_an_unencrypted_way_to_another_machine_is_told(
+    owner: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not [line for line in access.exposed([]) if "SSLMODE" in line]
+    monkeypatch.setattr(access, "is_loopback", lambda host: False)
+    (line,) = [line for line in access.exposed([]) if "SSLMODE" in line]
+    assert "verify-full" in line
