@@ -97,7 +97,7 @@ def test_the_program_says_nothing_or_never_ends() -> None:
     variables = dict(
         line.split("=", 1) for line in told[0].splitlines() if not line.startswith("#")
     )
-    assert variables["EVERFLOW_API_KEY"].startswith('"sandbox-everflow')
+    assert variables["EVERFLOW_API_KEY"].startswith("sandbox-everflow")
     assert "/_sandbox/now" in told[0]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,8 @@ PROJECT = (
     *("dbt_project.yml", "profiles.yml", "packages.yml", "package-lock.yml"),
     *("data/clients", "transform"),
 )
+# Both sides hold the same rows today and tomorrow, so that what was built is kept.
+FIXED_NOW = "2026-11-19T09:30:00-05:00"
 # What decides which rows are loaded.
 LOADING = ("sandbox", "ingest", "signalroom", "data/privacy.yml", ".dlt/config.toml")
 NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
@@ -175,7 +178,7 @@ def _agency() -> Iterator[dict[str, str]]:
     with subprocess.Popen(
         [*SIGNALROOM, "sandbox"],
         cwd=paths.root(),
-        env=_environment({}),
+        env=_environment({"SIGNALROOM_NOW": FIXED_NOW}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -185,7 +188,7 @@ def _agency() -> Iterator[dict[str, str]]:
             for line in process.stdout or ():
                 name, sign, value = line.strip().partition("=")
                 if sign and name.isidentifier() and name.isupper():
-                    environment[name] = value
+                    environment[name] = "".join(shlex.split(value))
                 said.append(line)
                 if line.startswith(READY):
                     break
