@@ -118,7 +118,7 @@ format: $(READY) ## Rewrite Python and SQL in the house's style
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 	$(UNSET) $(BIN)/sqlfluff fix $(SQLFLUFF) transform
-	$(UNSET) $(BIN)/sqlfluff fix $(SQLFLUFF) $(PLAIN) reports/queries
+	$(UNSET) $(BIN)/sqlfluff fix $(SQLFLUFF) $(PLAIN) $(wildcard reports/*/*.sql)
 
 ci: ## Run what CI runs
 	@.ci/run

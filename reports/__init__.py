@@ -18,7 +18,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports.compose import Rendered, compose, write
+from reports.compose import compose, write
+from reports.model import Rendered
 
 if TYPE_CHECKING:
     from reports.delivery.deliver import Delivery

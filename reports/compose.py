@@ -8,60 +8,34 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports.delivery.outbox import Outbox
 from reports.messages.attachments import CSV_TYPE, with_data_uris, with_sheet
-from reports.model import Report, Row, Subject, Told, own_rows
-from signalroom import warehouse
+from reports.model import Content, Rendered, Report, Rows, Subject, Told, own_rows
+from signalroom import clock, warehouse
 from signalroom.clients import Client
 from signalroom.clients import client as client_of
 from signalroom.errors import ReportError
 from signalroom.paths import home
 
 if TYPE_CHECKING:
-    from reports.messages import render
     from reports.messages.attachments import Sheet
-    from reports.model import Report
 
 
-QUERIES = Path(__file__).parent / "queries"
+def read_rows(report: Report, client: Client, day: date) -> Rows:
+    """The rows of a report's queries, read as one snapshot.
 
-
-def read_rows(report: Report, client: Client, day: date) -> list[Row]:
-    """The rows of a report, read as one snapshot; ReportError when one is not the client's own."""
-    parameters = report.parameters(client, day)
-    found: list[Row] = []
-    if report.read is not None:
-        found += report.read(client, day)
-    if report.query is not None:
-        sql = (QUERIES / f"{report.query}.sql").read_text(encoding="utf-8")
-        found += warehouse.read(sql, parameters, client_id=client.id)
-    return own_rows(found, client.id)
-
-
-@dataclass(frozen=True)
-class Rendered:
-    """A report rendered for its channels.
-
-    `day` is the last day of its period, by which a message is told from others; `asked` the day
-    that somebody asked for, by which the files are named. `messages` has the content per channel
-    (see reports.messages.render), `edition` is `complete` or `incomplete`, `told` what the next
-    report compares with, `context` the numbers behind it all.
+    Raises ReportError when a row is not the client's own.
     """
-
-    report: str
-    client_id: str
-    day: date
-    asked: date
-    edition: str
-    messages: Mapping[str, render.Content]
-    told: Mapping[str, Mapping[str, str]]
-    context: Any
-    paths: tuple[Path, ...] = field(default=())
+    parameters = report.parameters(client, day)
+    if report.read is not None:
+        found: Rows = {"query": report.read(client, day)}
+    else:
+        found = warehouse.read_together(report.sql(), parameters, client_id=client.id)
+    return {name: own_rows(rows, client.id) for name, rows in found.items()}
 
 
 def compose(name: str, client_id: str, day: date, channels: Sequence[str] = ()) -> Rendered:
@@ -79,6 +53,7 @@ def compose(name: str, client_id: str, day: date, channels: Sequence[str] = ()) 
         raise ReportError(
             f"{name} has no channel {unknown[0]!r}; it has: {', '.join(report.channels)}."
         )
+    as_of = clock.now()
     rows = read_rows(report, client, day)
     with Outbox() as outbox:
         history = outbox.told(report.name, client.id)
@@ -91,12 +66,14 @@ def compose(name: str, client_id: str, day: date, channels: Sequence[str] = ()) 
         edition=context.completeness.edition,
         messages=messages_of(report, client, day, context, channels or report.channels),
         told=context.told,
+        figures=tuple(context.figures),
+        as_of=as_of,
         context=context,
     )
 
 
 def context_of(
-    report: Report, client: Client, day: date, rows: Sequence[Row], history: Mapping[date, Told]
+    report: Report, client: Client, day: date, rows: Rows, history: Mapping[date, Told]
 ) -> Any:
     """The context of a report, from its rows and from what was told before."""
     brand = report.brand_of(client)
@@ -115,13 +92,12 @@ def context_of(
 
 def messages_of(
     report: Report, client: Client, day: date, context: Any, channels: Sequence[str]
-) -> dict[str, render.Content]:
+) -> dict[str, Content]:
     """The message of each channel, with the files that go along."""
     from reports.messages import render
 
     messages = {
-        channel: render.render(channel, report.templates, context, client.id)
-        for channel in channels
+        channel: render.render(channel, report.folder, context, client.id) for channel in channels
     }
     sheet: Sheet | None = getattr(context, "sheet", None)
     last_day = report.last_day(day).isoformat()
@@ -153,7 +129,7 @@ def write(rendered: Rendered, out: Path | None = None) -> tuple[Path, ...]:
     return tuple(paths)
 
 
-def _files(messages: Mapping[str, render.Content]) -> dict[str, bytes]:
+def _files(messages: Mapping[str, Content]) -> dict[str, bytes]:
     """What each file holds, by the ending of its name.
 
     Slack's is the payload where pictures are not allowed; the e-mail's has its pictures inside.

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
 from typing import Any, Literal
 
 from signalroom import clients
@@ -13,6 +15,8 @@ from signalroom.clients import Brand, Client
 from signalroom.errors import ReportError
 
 Row = Mapping[str, Any]
+Rows = Mapping[str, Sequence[Row]]  # of each query, by its name
+Content = dict[str, Any]  # of one channel; see reports.messages.render
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,56 @@ class Told:
     at: datetime
     edition: str
     figures: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number that a message shows: what it measures, of what, and its exact value.
+
+    `keys` say of what: `date` (ISO, or `week` by its Monday), `advertiser_id` and `brand`, `group`
+    (internal, external, unmapped), `affiliate` (Everflow's label), `source`, `state`.
+    """
+
+    metric: str
+    keys: Mapping[str, str]
+    value: Decimal | int
+
+    @property
+    def text(self) -> str:
+        """The value with all its digits."""
+        return str(self.value) if isinstance(self.value, int) else format(self.value, "f")
+
+
+def figure(metric: str, value: Decimal | int | None, **keys: object) -> list[Figure]:
+    """A figure with the keys that are known; none where its value is unknown."""
+    if value is None:
+        return []
+    known = {name: str(key) for name, key in keys.items() if key not in (None, "")}
+    return [Figure(metric, known, value)]
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A report rendered for its channels.
+
+    `day` is the last day of its period, by which a message is told from others; `asked` the day
+    that was requested, by which the files are named. `messages` has the content per channel
+    (see reports.messages.render), `edition` is `complete` or `incomplete`, `told` what the next
+    report compares with, `figures` the numbers shown and `as_of` the business instant (UTC) of
+    the rows they are made of; `context` is what the templates were given.
+    """
+
+    report: str
+    client_id: str
+    day: date
+    asked: date
+    edition: str
+    messages: Mapping[str, Content]
+    told: Mapping[str, Mapping[str, str]]
+    figures: tuple[Figure, ...]
+    as_of: datetime
+    context: Any
+    paths: tuple[Path, ...] = field(default=())
 
 
 def own_rows(rows: Iterable[Row], client_id: str) -> list[Row]:
@@ -82,7 +136,8 @@ def slug(name: str) -> str:
 
 
 CHANNELS = ("slack", "email", "sms")
-Build = Callable[[Subject, Sequence[Row], Mapping[date, Told]], Any]
+FOLDER = Path(__file__).parent
+Build = Callable[[Subject, Rows, Mapping[date, Told]], Any]
 Read = Callable[[Client, date], Sequence[Row]]
 # daily: about one day. weekly: about the last ISO week that ends on or before the day asked for.
 # event: about what is open now; nothing sends it by the calendar.
@@ -91,27 +146,38 @@ Period = Literal["daily", "weekly", "event"]
 
 @dataclass(frozen=True)
 class Report:
-    """One report: what it asks the marts, how it words the answer, for whom and where to.
+    """One report, as its folder defines it: what it reads, what that means, where it is sent.
 
-    `query` names queries/<query>.sql, and `read` takes its place where the rows are in no mart;
-    `templates` is the stem of templates/<stem>.*.j2; `build` makes the context of them. A report
-    that is `per_brand` exists once for each `brand` (its title has `{brand}`), for the clients who
-    have it; any other covers all brands of a client. `clients_only` names the clients it is for;
-    empty: all. When it is sent is in scheduler/schedule.yml.
+    `folder` of reports/ has its templates and `queries`: each is `<name>.sql` there or in shared/,
+    and one grain; `read` takes their place where the rows are in no mart; `build` makes the
+    context that the templates word. A report that is `per_brand` exists once for each `brand`
+    (its title has `{brand}`), for the clients who have it; any other covers all brands of a
+    client. `clients_only` names the clients it is for; empty: all. When it is sent is in
+    scheduler/schedule.yml.
     """
 
     name: str
     title: str
-    templates: str
     build: Build
     period: Period
-    query: str | None = None
+    folder: str
+    queries: tuple[str, ...] = ("query",)
     read: Read | None = None
     per_brand: bool = False
     brand: str | None = None
-    days: int = 1  # that the query looks back over, the last day of the period included
+    days: int = 1  # that the queries look back over, the last day of the period included
     channels: tuple[str, ...] = CHANNELS
     clients_only: tuple[str, ...] = ()
+
+    def sql(self) -> dict[str, str]:
+        """The text of each query, by its name."""
+        own, shared = FOLDER / self.folder, FOLDER / "shared"
+        found = {}
+        for name in self.queries:
+            path = own / f"{name}.sql"
+            path = path if path.exists() else shared / f"{name}.sql"
+            found[name] = path.read_text(encoding="utf-8")
+        return found
 
     def clients(self) -> list[Client]:
         """The active clients it is made for."""

@@ -10,13 +10,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 
-from reports.model import Report, slug
+from reports.model import FOLDER, Report, slug
 from signalroom import clients
 from signalroom.errors import ConfigurationError, ReportError
 
-FOLDER = Path(__file__).parent
 PERIODS = ("daily", "weekly", "event")  # the order in which reports are listed
 
 

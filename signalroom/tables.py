@@ -155,6 +155,19 @@ OUTBOX = sa.Table(
     sa.Index("outbox_by_period", "report", "_client_id", "period"),
 )
 
+REPORTED_FIGURES = sa.Table(  # the numbers of each message, written with it; count once delivered
+    "reported_figures",
+    METADATA,
+    sa.Column("dedupe_key", sa.Text, primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    _text("_client_id"),
+    _text("metric"),
+    _text("keys"),  # JSON, sorted by name
+    _text("value"),  # the exact number
+    _instant("as_of"),  # business time of the rows it was made of
+    sa.Index("reported_figures_by_metric", "_client_id", "metric", "keys"),
+)
+
 INCIDENTS = sa.Table(
     "incidents",
     METADATA,

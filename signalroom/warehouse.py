@@ -12,7 +12,7 @@ import re
 import select
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,7 +85,10 @@ def postgres_settings(*, for_reports: bool = False) -> dict[str, str]:
     }
 
 
-def bind(sql: str, params: Mapping[str, object]) -> tuple[str, Any]:
+Bound = tuple[str, Any]  # a statement and its values, as the engine's driver takes them
+
+
+def bind(sql: str, params: Mapping[str, object]) -> Bound:
     """SQL with `:name` parameters in the form that the warehouse's driver takes.
 
     Raises WarehouseError for a parameter without a value.
@@ -277,38 +280,59 @@ def read(
     the role SIGNALROOM_REPORT_ROLE, row security shows the rows of that client alone. Raises
     WarehouseError in one line.
     """
-    statement, values = bind(sql, params or {})
+    return read_together({"query": sql}, params, within, client_id, wait_s)["query"]
+
+
+def read_together(
+    queries: Mapping[str, str],
+    params: Mapping[str, object] | None = None,
+    within: str = "marts",
+    client_id: str | None = None,
+    wait_s: float | None = None,
+) -> dict[str, list[Row]]:
+    """Rows of several queries by name, all of one snapshot; otherwise as `read`.
+
+    Each query takes those of the parameters that it names.
+    """
+    bound = {name: bind(sql, params or {}) for name, sql in queries.items()}
     if target() == "duckdb":
-        return _read_duckdb(statement, values, schema(within), wait_s)
-    return _read_postgres(statement, values, schema(within), client_id)
+        return _read_duckdb(bound, schema(within), wait_s)
+    return _read_postgres(bound, schema(within), client_id)
 
 
 def _read_duckdb(
-    statement: str, values: Sequence[object], within: str, wait_s: float | None
-) -> list[Row]:
+    queries: Mapping[str, Bound], within: str, wait_s: float | None
+) -> dict[str, list[Row]]:
     import duckdb
 
+    found: dict[str, list[Row]] = {}
     with duckdb_connection(read_only=True, wait_s=wait_s) as connection:
+        name = ""
         try:
             connection.execute(f"set search_path = '{within}'")
-            cursor = connection.execute(statement, values)
-            names = [column[0] for column in cursor.description or []]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            connection.begin()
+            for name, (statement, values) in queries.items():
+                cursor = connection.execute(statement, values)
+                columns = [column[0] for column in cursor.description or []]
+                found[name] = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
         except duckdb.Error as error:
-            raise WarehouseError(_query_failure(within, error)) from error
+            raise WarehouseError(_query_failure(name, within, error)) from error
+    return found
 
 
 def _read_postgres(
-    statement: str, values: Mapping[str, object], within: str, client_id: str | None
-) -> list[Row]:
+    queries: Mapping[str, Bound], within: str, client_id: str | None
+) -> dict[str, list[Row]]:
     import psycopg2
     from psycopg2.extras import RealDictCursor
 
+    found: dict[str, list[Row]] = {}
     with postgres_connection(for_reports=client_id is not None) as connection:
+        name = ""
         try:
             # The transaction is the unit that also a transaction pooler keeps together.
             with connection, connection.cursor(cursor_factory=RealDictCursor) as cursor:
-                cursor.execute("set transaction read only")
+                cursor.execute("set transaction isolation level repeatable read, read only")
                 cursor.execute(
                     "select set_config('search_path', %s, true), "
                     "set_config('TimeZone', 'UTC', true), "
@@ -317,10 +341,12 @@ def _read_postgres(
                 )
                 if client_id is not None:
                     _read_as_reports(cursor, client_id)
-                cursor.execute(statement, values)
-                return [dict(row) for row in cursor.fetchall()]
+                for name, (statement, values) in queries.items():
+                    cursor.execute(statement, values)
+                    found[name] = [dict(row) for row in cursor.fetchall()]
         except psycopg2.Error as error:
-            raise WarehouseError(_query_failure(within, error)) from error
+            raise WarehouseError(_query_failure(name, within, error)) from error
+    return found
 
 
 def _read_as_reports(cursor: Any, client_id: str) -> None:
@@ -376,5 +402,6 @@ def transaction() -> Iterator[Execute]:
         yield execute_postgres
 
 
-def _query_failure(within: str, error: Exception) -> str:
-    return f"The query over schema {within} failed: {first_line(error)}. Has it been built?"
+def _query_failure(name: str, within: str, error: Exception) -> str:
+    which = "The query" if name in ("", "query") else f"The query {name!r}"
+    return f"{which} over schema {within} failed: {first_line(error)}. Has it been built?"

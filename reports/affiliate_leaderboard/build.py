@@ -1,6 +1,6 @@
 """The leaderboard: who performs, who rises and who falls, for each brand of a client.
 
-`build` turns the rows of queries/affiliate_leaderboard.sql into a `Leaderboard`. It has no side
+`build` turns the rows of its queries into a `Leaderboard`. It has no side
 effects.
 """
 
@@ -12,21 +12,22 @@ from decimal import Decimal
 
 from reports.affiliate_leaderboard.context import Board, Leaderboard, Place
 from reports.messages.attachments import Sheet, sheet
-from reports.messages.text import clean, listed
-from reports.model import Report, Row, Subject, Told, own_rows
+from reports.model import Report, Row, Rows, Subject, Told, own_rows
+from reports.shared.brands import NAME_LIMIT, brand_name
 from reports.shared.change import Movement
+from reports.shared.completeness import by_day
 from reports.shared.figures import EXACT, add, apportion, count, ratio
-from reports.shared.restatement import MAIN, WHY, difference, measure, restatements
+from reports.shared.restatement import MAIN, WHY, measure
 from reports.shared.weeks import (
     DAYS,
     Week,
     is_whole,
     open_days,
     open_days_note,
+    week_changes,
     week_completeness,
-    week_name,
 )
-from reports.weekly_rollup.build import NAME_LIMIT, brand_name
+from reports.shared.words import clean, listed
 
 MOVERS = 3
 
@@ -126,21 +127,19 @@ COLUMNS = (
 )
 
 
-def build(subject: Subject, rows: Sequence[Row], history: Mapping[date, Told]) -> Leaderboard:
+def build(subject: Subject, rows: Rows, history: Mapping[date, Told]) -> Leaderboard:
     """The content of the leaderboard; `history` is what was last told of each week.
 
     Raises ReportError when a row is not the client's own.
     """
-    by_day: dict[date, list[Row]] = {}
+    days = by_day(own_rows(rows["days"], subject.client_id))
     weeks: dict[date, list[Row]] = {}
-    for row in own_rows(rows, subject.client_id):
-        by_day.setdefault(row["date"], []).append(row)
-        if row["period_end"] is not None:
-            weeks.setdefault(row["period_end"], []).append(row)
+    for row in own_rows(rows["query"], subject.client_id):
+        weeks.setdefault(row["period_end"], []).append(row)
     week = Week(subject.day)
-    whole = week_completeness(week, by_day)
+    whole = week_completeness(week, days)
     ranked = weeks.get(week.last_day, [])
-    is_comparable = whole.state == "complete" and is_whole(week.before, by_day)
+    is_comparable = whole.state == "complete" and is_whole(week.before, days)
     earlier = weeks.get(week.before.last_day, []) if is_comparable else None
     past = [Week(week.last_day - timedelta(days=DAYS * back)) for back in range(PAST_WEEKS)]
     told = {
@@ -156,10 +155,8 @@ def build(subject: Subject, rows: Sequence[Row], history: Mapping[date, Told]) -
         completeness=whole,
         boards=_boards(subject, ranked, earlier),
         is_comparable=is_comparable,
-        notes=tuple(_notes(week, whole.state, by_day, ranked, is_comparable)),
-        changes=tuple(
-            restatements(week.last_day, whole.state, told, history, difference, week_name, "weeks")
-        ),
+        notes=tuple(_notes(week, whole.state, days, ranked, is_comparable)),
+        changes=week_changes(week, whole.state, told, history),
         told=told,
         sheet=_sheet(ranked),
     )
@@ -223,13 +220,13 @@ def _board(
 def _notes(
     week: Week,
     state: str,
-    by_day: Mapping[date, list[Row]],
+    days: Mapping[date, Row],
     rows: Sequence[Row],
     is_comparable: bool,
 ) -> list[str]:
     if not rows:
         return []
-    notes = [open_days_note(open_days(week, by_day), "these numbers may still change.")]
+    notes = [open_days_note(open_days(week, days), "these numbers may still change.")]
     if not is_comparable:
         what = "The week" if state != "complete" else "The week before"
         notes.append(f"{what} is not complete: who rises or falls is not said.")
@@ -271,8 +268,8 @@ def _sheet(rows: Sequence[Row]) -> Sheet:
 REPORT = Report(
     name="affiliate_leaderboard",
     title="Leaderboard",
-    query="affiliate_leaderboard",
-    templates="affiliate_leaderboard",
+    folder="affiliate_leaderboard",
+    queries=("days", "query"),
     build=build,
     days=DAYS_BACK,
     period="weekly",

@@ -8,11 +8,12 @@ from decimal import Decimal
 
 from reports.messages.attachments import Sheet
 from reports.messages.table import Column, Table
-from reports.messages.text import listed
+from reports.model import Figure, figure
 from reports.shared.change import Movement
 from reports.shared.completeness import Completeness
 from reports.shared.figures import ABSENT, EXACT, count, money, rounded
 from reports.shared.weeks import Week
+from reports.shared.words import listed
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,30 @@ class Leaderboard:
     changes: tuple[str, ...]
     told: Mapping[str, Mapping[str, str]]
     sheet: Sheet
+
+    @property
+    def figures(self) -> list[Figure]:
+        """Every number of the message, of its week."""
+        found: list[Figure] = []
+        for board in self.boards:
+            of = {"week": self.week.first_day, "brand": board.brand}
+            for metric, total in (
+                ("conversions", board.conversions),
+                ("cost", board.cost),
+                ("cpa", board.cpa),
+                ("profit", board.profit),
+            ):
+                found += figure(metric, total, **of)
+            for place in board.all_lines:
+                who = "others" if place.profit_rank is None else "affiliate"
+                for metric, moved in (
+                    ("conversions", place.conversions),
+                    ("cost", place.cost),
+                    ("cpa", place.cpa),
+                    ("profit", place.profit),
+                ):
+                    found += figure(metric, moved.now, **of, **{who: place.name})
+        return found
 
     @property
     def is_absent(self) -> bool:

@@ -12,8 +12,8 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from reports.alerts.incidents import ALL_CLIENTS, Trouble
-from reports.messages.text import clean, day_name, moment
 from reports.shared.figures import money
+from reports.shared.words import clean, day_name, moment
 
 
 def build_warned(warnings: Sequence[str]) -> Trouble:

@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from reports.messages.text import clean
+from reports.shared.words import clean
 from signalroom import clock
 from signalroom.errors import ReportError
 from signalroom.logs import mask

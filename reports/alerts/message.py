@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from reports.alerts.incidents import ALL_CLIENTS, Incident, Incidents
-from reports.messages.text import clean, moment
-from reports.model import Report, Row, Subject, Told, refuse_foreign
+from reports.model import Figure, Report, Row, Rows, Subject, Told, refuse_foreign
 from reports.shared.completeness import Completeness
+from reports.shared.words import clean, moment
 from signalroom import clock
 from signalroom.clients import Client, default_client_id, registry
 
@@ -91,6 +91,7 @@ class Alerts:
     day: date
     alerts: tuple[Alert, ...]
     more: int = 0
+    figures: tuple[Figure, ...] = ()
 
     @property
     def completeness(self) -> Completeness:
@@ -132,10 +133,10 @@ def read(client: Client, day: date) -> list[Row]:
     ]
 
 
-def build(subject: Subject, rows: Sequence[Row], history: Mapping[date, Told]) -> Alerts:
+def build(subject: Subject, rows: Rows, history: Mapping[date, Told]) -> Alerts:
     """The context of all incidents among the rows. ReportError when one is another client's."""
     return alerts_of(
-        subject.client_id, [row["incident"] for row in rows], subject.asked or subject.day
+        subject.client_id, [row["incident"] for row in rows["query"]], subject.asked or subject.day
     )
 
 
@@ -196,7 +197,8 @@ REPORT = Report(
     name="alert",
     title="Alert",
     read=read,
-    templates="alert",
+    folder="alerts",
+    queries=(),
     build=build,
     period="event",
 )

@@ -1,6 +1,6 @@
 """The daily report: what a conversion cost, paid media against affiliates, for one brand.
 
-`build` turns the rows of queries/daily.sql into a `Daily`, which holds everything that the
+`build` turns the rows of query.sql into a `Daily`, which holds everything that the
 templates of all channels show. It has no side effects.
 """
 
@@ -11,11 +11,11 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from reports.daily.context import Daily, Delta, Deltas, Line, TrendDay
-from reports.messages.text import clean, listed
-from reports.model import Report, Row, Subject, Told, own_rows
-from reports.shared.completeness import EVERFLOW, REDTRACK, completeness
+from reports.model import Report, Row, Rows, Subject, Told, own_rows
+from reports.shared.completeness import EVERFLOW, REDTRACK, Completeness, by_day, completeness
 from reports.shared.figures import Figures, add, apportion, count, money, percent_change
 from reports.shared.restatement import restatements, snapshot
+from reports.shared.words import clean, listed
 
 TREND_DAYS = 14
 TOP = 10
@@ -23,16 +23,18 @@ MOST_SOURCES = 5
 NAME_LIMIT = 60
 
 
-def build(subject: Subject, rows: Sequence[Row], history: Mapping[date, Told]) -> Daily:
+def build(subject: Subject, rows: Rows, history: Mapping[date, Told]) -> Daily:
     """The content of a daily report; `history` is what was last told of each day.
 
     Raises ReportError when a row is not the client's own.
     """
-    by_day: dict[date, list[Row]] = {}
-    for row in own_rows(rows, subject.client_id):
-        by_day.setdefault(row["date"], []).append(row)
-    today = by_day.get(subject.day, [])
-    whole = completeness(subject.day, today, by_day.get(subject.day + timedelta(days=1), []))
+    days = by_day(own_rows(rows["days"], subject.client_id))
+    sold: dict[date, list[Row]] = {day: [] for day in days}
+    for row in own_rows(rows["query"], subject.client_id):
+        if row["date"] in days:
+            sold[row["date"]].append(row)
+    today = sold.get(subject.day, [])
+    whole = completeness(subject.day, days)
     mapped = _mapped(today)
     internal = [row for row in mapped if row["is_internal"]]
     external = [row for row in mapped if not row["is_internal"]]
@@ -41,15 +43,19 @@ def build(subject: Subject, rows: Sequence[Row], history: Mapping[date, Told]) -
     top, others = _ranked(subject.client_id, mapped, whole.missing)
     unmapped = _unmapped(subject.client_id, today)
     window = [subject.day - timedelta(days=back) for back in reversed(range(TREND_DAYS))]
+    trend = tuple(_trend_day(day, sold.get(day, []), completeness(day, days)) for day in window)
     told = {
-        day.isoformat(): _snapshot(day, by_day.get(day, []))
+        day.isoformat(): snapshot(sold.get(day, []), completeness(day, days).missing)
         for day in window
-        if day == subject.day or (day in by_day and day in history)
+        if day == subject.day or (day in days and day in history)
     }
+    changes = restatements(subject.day, whole.state, told, history)
+    numbers = {name: number for number, name in subject.brands.items()}
     return Daily(
         client_id=subject.client_id,
         title=subject.title,
         brand=subject.brand,
+        advertiser_id=numbers.get(subject.brand),
         day=subject.day,
         completeness=whole,
         total=total,
@@ -59,16 +65,17 @@ def build(subject: Subject, rows: Sequence[Row], history: Mapping[date, Told]) -
         others=others,
         unmapped=Figures(None, add(line.figures.cost or Decimal(0) for line in unmapped)),
         unmapped_sources=unmapped,
-        deltas=_deltas(total, by_day.get(subject.day - timedelta(days=1), []), whole.state),
+        deltas=_deltas(total, trend[-2], whole.state),
         notes=tuple(_notes(internal, whole.missing)),
-        changes=tuple(restatements(subject.day, whole.state, told, history)),
-        trend=tuple(_trend_day(day, by_day.get(day, [])) for day in window),
+        changes=changes.lines,
+        changed_days=changes.days,
+        trend=trend,
         told=told,
     )
 
 
 def _mapped(rows: Sequence[Row]) -> list[Row]:
-    return [row for row in rows if row["affiliate_label"] is not None and not row["is_unmapped"]]
+    return [row for row in rows if not row["is_unmapped"]]
 
 
 def _cost(row: Row) -> Decimal:
@@ -112,17 +119,9 @@ def _figures(
     )
 
 
-def _snapshot(day: date, rows: Sequence[Row]) -> dict[str, str]:
-    return snapshot(rows, completeness(day, rows).missing)
-
-
-def _day_total(day: date, rows: Sequence[Row]) -> Figures:
-    return _figures(_mapped(rows), completeness(day, rows).missing)
-
-
-def _trend_day(day: date, rows: Sequence[Row]) -> TrendDay:
-    whole = completeness(day, rows)
-    return TrendDay(day, _day_total(day, rows), whole.state in ("complete", "absent"))
+def _trend_day(day: date, rows: Sequence[Row], whole: Completeness) -> TrendDay:
+    figures = _figures(_mapped(rows), whole.missing)
+    return TrendDay(day, figures, whole.state in ("complete", "absent"))
 
 
 def _ranked(
@@ -141,7 +140,8 @@ def _ranked(
             cost=None if source in unknown else _cost(row),
             shown=None if source in unknown else cents,
         )
-        top.append(Line(client_id, _name(row), bool(row["is_internal"]), figures))
+        is_internal, label = bool(row["is_internal"]), str(row["affiliate_label"])
+        top.append(Line(client_id, _name(row), is_internal, figures, label))
     if not rest:
         return tuple(top), None
     others = _figures(rest, missing, cents=shown[-1])
@@ -151,13 +151,14 @@ def _ranked(
 def _unmapped(client_id: str, rows: Sequence[Row]) -> tuple[Line, ...]:
     spend = [row for row in rows if row["is_unmapped"]]
     spend.sort(key=lambda row: (-_cost(row), str(row["affiliate_label"])))
-    parts = [(_name(row), _cost(row)) for row in spend[:MOST_SOURCES]]
-    if rest := spend[MOST_SOURCES:]:
-        parts.append((_others(rest), _spent(rest)))
-    shown = apportion([cost for _, cost in parts])
+    first, rest = spend[:MOST_SOURCES], spend[MOST_SOURCES:]
+    parts = [(_name(row), _cost(row), str(row["affiliate_label"])) for row in first]
+    if rest:
+        parts.append((_others(rest), _spent(rest), ""))
+    shown = apportion([cost for _, cost, _ in parts])
     return tuple(
-        Line(client_id, name, False, Figures(None, cost, cents))
-        for (name, cost), cents in zip(parts, shown, strict=True)
+        Line(client_id, name, False, Figures(None, cost, cents), label)
+        for (name, cost, label), cents in zip(parts, shown, strict=True)
     )
 
 
@@ -165,11 +166,11 @@ def _others(rows: Sequence[Row]) -> str:
     return "1 other" if len(rows) == 1 else f"{len(rows)} others"
 
 
-def _deltas(total: Figures, rows_before: Sequence[Row], state: str) -> Deltas:
+def _deltas(total: Figures, day_before: TrendDay, state: str) -> Deltas:
     """Movement against the day before; a day that still fills is compared with nothing."""
-    if state != "complete" or not rows_before:
+    if state != "complete":
         return Deltas()
-    before = _day_total(rows_before[0]["date"], rows_before)
+    before = day_before.figures
     return Deltas(
         cpa=_delta(total.cpa, before.cpa, less_is_good=True),
         conversions=_delta(total.conversions, before.conversions, less_is_good=False),
@@ -213,8 +214,8 @@ def _notes(internal: Sequence[Row], missing: Sequence[str]) -> list[str]:
 REPORT = Report(
     name="daily",
     title="{brand} daily",
-    query="daily",
-    templates="daily",
+    folder="daily",
+    queries=("days", "query"),
     build=build,
     days=TREND_DAYS,
     period="daily",

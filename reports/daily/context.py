@@ -9,19 +9,24 @@ from decimal import Decimal
 
 from reports.messages.charts import Picture, Point, trend_picture
 from reports.messages.table import GridLine
-from reports.messages.text import day_name, short_day
+from reports.model import Figure, figure
 from reports.shared.completeness import Completeness
 from reports.shared.figures import Figures, count, money
+from reports.shared.words import day_name, short_day
 
 
 @dataclass(frozen=True)
 class Line:
-    """One affiliate, all the others together, or one source of unmapped spend."""
+    """One affiliate, all the others together (no `label`), or one source of unmapped spend.
+
+    `label` is the mart's, `name` the same made fit to be shown.
+    """
 
     client_id: str
     name: str
     is_internal: bool
     figures: Figures
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class Daily:
     client_id: str
     title: str
     brand: str
+    advertiser_id: int | None
     day: date
     completeness: Completeness
     total: Figures
@@ -69,8 +75,35 @@ class Daily:
     deltas: Deltas
     notes: tuple[str, ...]
     changes: tuple[str, ...]
+    changed_days: tuple[date, ...]
     trend: tuple[TrendDay, ...]
     told: Mapping[str, Mapping[str, str]]
+
+    @property
+    def figures(self) -> list[Figure]:
+        """Every number of the message; `shown` is where a day other than its own is given."""
+        brand = {"advertiser_id": self.advertiser_id, "brand": self.brand}
+        own = {"date": self.day, **brand}
+        found = _measures(self.total, **own)
+        found += _measures(self.paid_media, **own, group="internal")
+        found += _measures(self.affiliates, **own, group="external")
+        for line in self.top:
+            found += _measures(line.figures, **own, affiliate=line.label)
+        if self.others:
+            found += _measures(self.others.figures, **own, others=self.others.name)
+        found += figure("unmapped_cost", self.unmapped.cost, **own)
+        for line in self.unmapped_sources:
+            of = {"affiliate": line.label} if line.label else {"others": line.name}
+            found += figure("unmapped_cost", line.figures.cost, **own, group="unmapped", **of)
+        for one in self.trend:
+            if one.day in self.changed_days and one.day != self.day:
+                found += _measures(one.figures, date=one.day, **brand, shown="changed")
+            elif one.day != self.day:
+                found += figure(
+                    "conversions", one.figures.conversions, date=one.day, **brand, shown="trend"
+                )
+                found += figure("cpa", one.figures.cpa, date=one.day, **brand, shown="trend")
+        return found
 
     @property
     def cpa_phrase(self) -> str:
@@ -126,3 +159,11 @@ class Daily:
         if self.others:
             lines.append(GridLine(self.others.name, self.others.figures, "  "))
         return lines
+
+
+def _measures(of: Figures, **keys: object) -> list[Figure]:
+    return [
+        *figure("conversions", of.conversions, **keys),
+        *figure("cost", of.cost, **keys),
+        *figure("cpa", of.cpa, **keys),
+    ]

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import ModuleType
 
-from reports.compose import Rendered
 from reports.delivery.attempts import CHANNELS, seconds_left, work_off
 from reports.delivery.outbox import OPEN, Entry, Outbox, hashed
-from reports.messages.text import moment
+from reports.model import Rendered
 from reports.registry import reports
+from reports.shared.words import moment
 from signalroom import clock
 from signalroom.settings import variable
 
@@ -155,7 +155,7 @@ def _enqueue(
         if entry.status == "pending":
             outbox.skip(entry, "overtaken by a newer message")
     if newest is not None and newest.status == "dead":
-        return outbox.replace_payload(newest, text, told)
+        return outbox.replace_payload(newest, text, told, rendered.figures, rendered.as_of)
     return outbox.store(
         Entry(
             dedupe_key=key,
@@ -176,7 +176,9 @@ def _enqueue(
             created_at=clock.instant(),
             next_at=None,
             sent_at=None,
-        )
+        ),
+        rendered.figures,
+        rendered.as_of,
     )
 
 

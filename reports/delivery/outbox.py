@@ -17,10 +17,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from reports.model import Told
+from reports.model import Figure, Told
 from signalroom import clock
 from signalroom.run_database import prepared_engine
 from signalroom.tables import OUTBOX as TABLE
+from signalroom.tables import REPORTED_FIGURES as FIGURES
 
 # Longer than any attempt can last: a row claimed this long ago belongs to a process that died.
 LEASE = timedelta(seconds=120)
@@ -56,6 +57,19 @@ class Entry:
         return f"{self.dedupe_key}:{self.payload_hash[:16]}"
 
 
+@dataclass(frozen=True)
+class Reported:
+    """A figure as a delivered message gave it; `sent_at` and `as_of` are business instants."""
+
+    report: str
+    channel: str
+    recipient: str
+    sent_at: datetime
+    keys: Mapping[str, str]
+    value: str
+    as_of: datetime
+
+
 class Outbox:
     """The outbox in the run database: PostgreSQL's schema ops, or SQLite beside DuckDB."""
 
@@ -77,7 +91,7 @@ class Outbox:
                 TABLE.c["_client_id"] == client_id,
                 TABLE.c.status == "sent",
             )
-            .order_by(TABLE.c.sent_at)
+            .order_by(TABLE.c.sent_at, TABLE.c.created_at)
         )
         found: dict[date, Told] = {}
         with self._engine.begin() as connection:
@@ -111,29 +125,74 @@ class Outbox:
         """One row."""
         return self._select(TABLE.c.dedupe_key == key)[0]
 
-    def store(self, entry: Entry) -> Entry:
-        """Add a row; if the same message is there already, that one is returned unchanged."""
+    def store(
+        self, entry: Entry, figures: Sequence[Figure] = (), as_of: datetime | None = None
+    ) -> Entry:
+        """Add a row and the figures of its message, which are as of `as_of`, together.
+
+        If the same message is there already, that one is returned unchanged.
+        """
         values = {**vars(entry), "_client_id": entry.client_id}
         del values["client_id"]
         try:
             with self._engine.begin() as connection:
                 connection.execute(TABLE.insert().values(values))
+                _keep(connection, entry, figures, as_of)
         except IntegrityError:
             return self.entry(entry.dedupe_key)
         return entry
 
-    def replace_payload(self, entry: Entry, payload: str, told: str) -> Entry:
-        """Give a refused message, of which the provider has nothing, new bytes."""
-        self._update(
-            entry.dedupe_key,
-            TABLE.c.status == "dead",
-            payload=payload,
-            payload_hash=hashed(payload),
-            told=told,
-            status="pending",
-            next_at=None,
+    def replace_payload(
+        self,
+        entry: Entry,
+        payload: str,
+        told: str,
+        figures: Sequence[Figure] = (),
+        as_of: datetime | None = None,
+    ) -> Entry:
+        """Give a refused message, of which the provider has nothing, new bytes and figures."""
+        statement = (
+            TABLE.update()
+            .where(TABLE.c.dedupe_key == entry.dedupe_key, TABLE.c.status == "dead")
+            .values(
+                payload=payload,
+                payload_hash=hashed(payload),
+                told=told,
+                status="pending",
+                next_at=None,
+            )
         )
+        with self._engine.begin() as connection:
+            if connection.execute(statement).rowcount:
+                connection.execute(FIGURES.delete().where(FIGURES.c.dedupe_key == entry.dedupe_key))
+                _keep(connection, entry, figures, as_of)
         return self.entry(entry.dedupe_key)
+
+    def reported(self, client_id: str, metric: str, keys: Mapping[str, str]) -> list[Reported]:
+        """What delivered messages gave as a figure of these keys and maybe more, oldest first."""
+        columns: list[Any] = [
+            *(TABLE.c[name] for name in ("report", "channel", "recipient", "sent_at")),
+            *(FIGURES.c[name] for name in ("value", "keys", "as_of")),
+        ]
+        query = (
+            sa.select(*columns)
+            .join(FIGURES, FIGURES.c.dedupe_key == TABLE.c.dedupe_key)
+            .where(
+                FIGURES.c["_client_id"] == client_id,
+                FIGURES.c.metric == metric,
+                TABLE.c.status == "sent",
+            )
+            .order_by(TABLE.c.sent_at, TABLE.c.created_at)
+        )
+        with self._engine.begin() as connection:
+            rows = [(row, json.loads(row.keys)) for row in connection.execute(query)]
+        return [
+            Reported(
+                row.report, row.channel, row.recipient, row.sent_at, found, row.value, row.as_of
+            )
+            for row, found in rows
+            if keys.items() <= found.items()
+        ]
 
     def claim(self, entry: Entry) -> bool:
         """Take a row for one attempt; False when another process has it or settled it.
@@ -168,7 +227,7 @@ class Outbox:
             provider_id=provider_id,
             reason=reason,
             next_at=now + timedelta(seconds=wait_s) if status in OPEN else None,
-            sent_at=now if status == "sent" else None,
+            sent_at=clock.now() if status == "sent" else None,
         )
         return self.entry(key)
 
@@ -198,6 +257,25 @@ class Outbox:
         statement = TABLE.update().where(TABLE.c.dedupe_key == key, *conditions).values(**values)
         with self._engine.begin() as connection:
             return bool(connection.execute(statement).rowcount)
+
+
+def _keep(
+    connection: sa.Connection, entry: Entry, figures: Sequence[Figure], as_of: datetime | None
+) -> None:
+    if figures:
+        rows = [
+            {
+                "dedupe_key": entry.dedupe_key,
+                "position": position,
+                "_client_id": entry.client_id,
+                "metric": one.metric,
+                "keys": json.dumps(one.keys, sort_keys=True, ensure_ascii=False),
+                "value": one.text,
+                "as_of": as_of or clock.now(),
+            }
+            for position, one in enumerate(figures)
+        ]
+        connection.execute(FIGURES.insert(), rows)
 
 
 def hashed(text: str) -> str:

@@ -16,25 +16,20 @@ import jinja2
 from markupsafe import Markup
 from mjml import mjml_to_html
 
-from reports.messages import table as trend
-from reports.messages import text as wording
+from reports.messages import table, text
 from reports.messages.attachments import Inline
 from reports.messages.slack_blocks import Blocks
-from reports.messages.table import grid
-from reports.model import refuse_foreign_parts
-from reports.shared import figures
-from reports.state_performance import orders
-from reports.state_performance.map import state_name
+from reports.model import FOLDER, Content, refuse_foreign_parts
+from reports.shared import figures, words
 from signalroom import clock
 from signalroom.errors import ReportError
 
-TEMPLATES = Path(__file__).parent / "templates"
+SHARED = Path(__file__).parent / "templates"
 EMAIL_LIMIT = 90_000  # Gmail cuts a message at 102 KB, headers and encoding included
 SUBJECT_LIMIT = 160
-Content = dict[str, Any]
 
 
-def render(channel: str, stem: str, context: Any, client_id: str) -> Content:
+def render(channel: str, folder: str, context: Any, client_id: str) -> Content:
     """The message of one channel.
 
     Slack: `text` and `blocks`; e-mail: `subject`, `html` and `text`; SMS: `body`; files as
@@ -43,38 +38,40 @@ def render(channel: str, stem: str, context: Any, client_id: str) -> Content:
     """
     refuse_foreign_parts(context, client_id)
     try:
-        return RENDERERS[channel](stem, context)
+        return RENDERERS[channel](folder, context)
     except jinja2.TemplateError as error:
-        raise ReportError(f"Template {stem} for {channel} failed: {error}") from error
+        raise ReportError(f"Template {folder} for {channel} failed: {error}") from error
 
 
-def _slack(stem: str, context: Any) -> Content:
+def _slack(folder: str, context: Any) -> Content:
     blocks = Blocks()
-    rest = _fill(f"{stem}.slack.j2", wording.mrkdwn, context, slack=blocks)
+    rest = _fill(folder, "slack.j2", text.mrkdwn, context, slack=blocks)
     if rest.strip():
-        raise ReportError(f"Template {stem}.slack.j2 has text outside its blocks: {rest.strip()!r}")
+        found = rest.strip()
+        raise ReportError(f"{folder}/templates/slack.j2 has text outside its blocks: {found!r}")
     return blocks.payload()
 
 
-def _email(stem: str, context: Any) -> Content:
+def _email(folder: str, context: Any) -> Content:
     inline = Inline()
-    source = _fill(f"{stem}.email.mjml.j2", None, context, inline=inline)
+    source = _fill(folder, "email.mjml.j2", None, context, inline=inline)
     if re.search(r"<\s*mj-include", source, re.IGNORECASE):
-        raise ReportError(f"Template {stem}.email.mjml.j2 includes a file: that is not allowed.")
+        raise ReportError(f"{folder}/templates/email.mjml.j2 includes a file: that is not allowed.")
     result = mjml_to_html(source)
     if result.errors:
-        raise ReportError(f"Template {stem}.email.mjml.j2 is no MJML: {result.errors[0]}")
+        raise ReportError(f"{folder}/templates/email.mjml.j2 is no MJML: {result.errors[0]}")
     html = str(result.html)
-    if len(html.encode()) > EMAIL_LIMIT:
-        raise ReportError(f"The e-mail of {stem} has {len(html.encode())} bytes: too long to show.")
-    text = re.sub(r"\n{3,}", "\n\n", _fill(f"{stem}.email.txt.j2", str, context)).strip() + "\n"
-    subject = _fill(f"{stem}.subject.j2", wording.clean, context)
-    content = {"subject": wording.clean(subject, SUBJECT_LIMIT), "html": html, "text": text}
+    size = len(html.encode())
+    if size > EMAIL_LIMIT:
+        raise ReportError(f"The email of {folder} has {size} bytes: too long to show.")
+    plain = re.sub(r"\n{3,}", "\n\n", _fill(folder, "email.txt.j2", str, context)).strip() + "\n"
+    subject = _fill(folder, "subject.j2", words.clean, context)
+    content = {"subject": words.clean(subject, SUBJECT_LIMIT), "html": html, "text": plain}
     return {**content, "attachments": list(inline.files.values())} if inline.files else content
 
 
-def _sms(stem: str, context: Any) -> Content:
-    return {"body": wording.fit_segment(_fill(f"{stem}.sms.j2", wording.clean, context))}
+def _sms(folder: str, context: Any) -> Content:
+    return {"body": text.fit_segment(_fill(folder, "sms.j2", words.clean, context))}
 
 
 RENDERERS: dict[str, Callable[[str, Any], Content]] = {
@@ -84,8 +81,11 @@ RENDERERS: dict[str, Callable[[str, Any], Content]] = {
 }
 
 
-def _fill(template: str, escape: Callable[[str], str] | None, context: Any, **more: Any) -> str:
-    return str(_environment(escape).get_template(template).render(report=context, **more))
+def _fill(
+    folder: str, name: str, escape: Callable[[str], str] | None, context: Any, **more: Any
+) -> str:
+    template = _environment(escape).get_template(f"{folder}/templates/{name}")
+    return str(template.render(report=context, **more))
 
 
 @cache
@@ -99,7 +99,7 @@ def _environment(escape: Callable[[str], str] | None) -> jinja2.Environment:
         return Markup(escape(str(value)))  # noqa: S704 - escaped for a channel that is not HTML
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader([FOLDER, SHARED]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         finalize=finalize,
@@ -110,15 +110,14 @@ def _environment(escape: Callable[[str], str] | None) -> jinja2.Environment:
     environment.filters.update(
         money=figures.money,
         count=figures.count,
-        percent=orders.percent,
-        state_name=state_name,
-        grid=grid,
-        cell=wording.pad_right,
-        right=wording.pad_left,
-        day_name=wording.day_name,
-        short_day=wording.short_day,
-        sparkline=trend.sparkline,
-        extremes=trend.extremes,
+        percent=figures.percent,
+        grid=table.grid,
+        cell=text.pad_right,
+        right=text.pad_left,
+        day_name=words.day_name,
+        short_day=words.short_day,
+        sparkline=table.sparkline,
+        extremes=table.extremes,
     )
     environment.globals["zone"] = lambda: clock.zone().key
     return environment

@@ -12,7 +12,7 @@ from typing import Any
 
 from reports.messages.charts import Picture
 from reports.messages.table import Table, raw_text_rows
-from reports.messages.text import ELLIPSIS
+from reports.shared.words import ELLIPSIS
 
 Block = dict[str, Any]
 Caller = Callable[[], str]

@@ -1,24 +1,20 @@
-"""Wording: text from data made inert for each channel.
+"""Text made inert for each channel: escaped, cut and padded.
 
-What a vendor or a client wrote is data. `clean` takes away what a reader cannot see; the escapes
-keep what is left from being read as markup.
+What a vendor or a client wrote is data; the escapes keep it from being read as markup.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import date, datetime
 
-from signalroom import clock
+from reports.shared.words import ELLIPSIS, JOINER, clean
 
-ELLIPSIS = "…"
 # Slack reads these as formatting and has no way to escape them: look-alikes say the same.
 SLACK_LOOKALIKES = str.maketrans({"*": "\u2217", "~": "\u223c", "`": "\u02cb"})
 SLACK_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 SHORTCODE = re.compile(r":(?=[\w+'-]+:)")  # :smile:
 LONE_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
-JOINER = "\u200d"  # keeps one emoji one emoji; the only invisible character that stays
 
 GSM_BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡"
@@ -40,19 +36,6 @@ GSM_PLAIN = str.maketrans(
     }
 )
 SMS_SEPTETS = 160
-
-
-def clean(text: object, limit: int | None = None) -> str:
-    """One line without control, direction or invisible characters, cut at `limit` characters."""
-    spaced = re.sub(r"\s+", " ", str(text))
-    kept = "".join(
-        character
-        for character in spaced
-        if unicodedata.category(character)[0] != "C" or character == JOINER
-    ).strip()
-    if limit is not None and len(kept) > limit:
-        kept = kept[: limit - 1].rstrip() + ELLIPSIS
-    return kept
 
 
 def mrkdwn(text: str) -> str:
@@ -127,28 +110,3 @@ def isolated(text: str) -> str:
 def pad_left(text: str, width: int) -> str:
     """The text filled from the left, as a column of numbers needs it; never cut nor glued."""
     return " " * max(1, width - columns(text)) + text
-
-
-def listed(names: list[str], most: int = 3) -> str:
-    """Names as a sentence lists them: `A, B and C`, or `A, B, C and 4 more`."""
-    if len(names) > most:
-        return f"{', '.join(names[:most])} and {len(names) - most} more"
-    if len(names) < 2:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def day_name(day: date) -> str:
-    """A day as a headline says it: `Wed, Nov 18`."""
-    return f"{day:%a, %b} {day.day}"
-
-
-def short_day(day: date) -> str:
-    """A day in few letters: `Nov 18`."""
-    return f"{day:%b} {day.day}"
-
-
-def moment(at: datetime) -> str:
-    """An instant as people of the business zone say it: `Nov 19, 07:00 EST`."""
-    local = at.astimezone(clock.zone())
-    return f"{short_day(local.date())}, {local:%H:%M %Z}"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from reports.compose import context_of, messages_of, read_rows
-from reports.model import Report, Row, Told, own_rows
+from reports.model import Report, Rows, Told, own_rows
 from reports.preview.failure import Failure, failure
 from reports.preview.scenarios import SCENARIOS, Scenario
 from reports.preview.stage import fill, stage
@@ -73,7 +73,7 @@ def applies(report: Report, scenario: Scenario) -> bool:
     """Whether a scenario is one of a report's: marts for those with a query, else incidents."""
     if report.period not in scenario.periods:
         return False
-    return (scenario.wrong if report.query is None else scenario.world) is not None
+    return (scenario.wrong if not report.queries else scenario.world) is not None
 
 
 def cell(report: Report, scenario: Scenario, worlds: Worlds) -> Cell:
@@ -105,18 +105,19 @@ def _owner(report: Report) -> Client:
     return default if report.is_for(default) else next(iter(report.clients()), default)
 
 
-def _rows(report: Report, scenario: Scenario, owner: Client) -> list[Row]:
+def _rows(report: Report, scenario: Scenario, owner: Client) -> Rows:
     if report.read is None:
         return read_rows(report, owner, scenario.day)
-    if report.query is not None or report.period != "event":
+    if report.queries or report.period != "event":
         raise ReportError(f"The gallery has no rows for what {report.name} reads beside the marts.")
     found = [one.incident(owner.id) for one in scenario.wrong or ()]
-    return own_rows([{"_client_id": owner.id, "incident": one} for one in found], owner.id)
+    rows = [{"_client_id": owner.id, "incident": one} for one in found]
+    return {"query": own_rows(rows, owner.id)}
 
 
 def _history(report: Report, scenario: Scenario, owner: Client, worlds: Worlds) -> dict[date, Told]:
     """What the earlier message told, as the outbox would remember it."""
-    if scenario.told is None or report.query is None:
+    if scenario.told is None or not report.queries:
         return {}
     before = scenario.told
     with stage(worlds.folder(before.world, owner), before.now):

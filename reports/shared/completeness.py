@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
-from reports.messages.text import listed, moment
 from reports.model import Row
+from reports.shared.words import listed, moment
 from signalroom import clock
 
 EVERFLOW, REDTRACK = "Everflow", "RedTrack"
@@ -68,35 +68,37 @@ class Completeness:
         }[self.state]
 
 
-def completeness(day: date, rows: Sequence[Row], rows_after: Sequence[Row] = ()) -> Completeness:
-    """Completeness of a day from its rows, and from those of the day after, to name who is late.
+def by_day(rows: Iterable[Row]) -> dict[date, Row]:
+    """The rows of shared/days.sql by their day."""
+    return {row["date"]: row for row in rows}
 
-    All rows of a day carry the day's own columns.
-    """
-    first: Row = rows[0] if rows else {}
-    freshness = _freshness(rows)
+
+def completeness(day: date, days: Mapping[date, Row]) -> Completeness:
+    """Completeness of a day from its row, and from that of the day after, to name who is late."""
+    own, after = days.get(day), days.get(day + timedelta(days=1))
+    freshness = _freshness(own)
     missing = tuple(fresh.source for fresh in freshness if fresh.loaded_at is None)
     late: tuple[str, ...] = ()
-    if len(missing) == len(freshness):
+    if own is None or len(missing) == len(freshness):
         state = "absent"
     elif not clock.is_closed(day, clock.now()):
         state = "running"
-    elif first["is_complete"]:
+    elif own["is_complete"]:
         state = "complete"
     else:
-        state, late = "incomplete", _late(freshness, _freshness(rows_after))
+        state, late = "incomplete", _late(freshness, _freshness(after))
     return Completeness(state, late, missing, freshness)
 
 
-def _freshness(rows: Sequence[Row]) -> tuple[Freshness, ...]:
-    first: Row = rows[0] if rows else {}
-    return tuple(Freshness(name, first.get(column)) for name, column in COLUMNS.items())
+def _freshness(row: Row | None) -> tuple[Freshness, ...]:
+    known: Row = row or {}
+    return tuple(Freshness(name, known.get(column)) for name, column in COLUMNS.items())
 
 
 def _late(day: Sequence[Freshness], day_after: Sequence[Freshness]) -> tuple[str, ...]:
     """Sources of which no pull has begun since the day was over.
 
-    Every pull reaches up to its own today, so one that began after midnight has asked for the
+    Every pull reaches up to its own today, so one that began after midnight has requested the
     day after as well; when a load ended says nothing of when it began.
     """
     late = tuple(

@@ -106,3 +106,15 @@ def percent_change(now: Decimal | int | None, before: Decimal | int | None) -> D
         return None
     share = EXACT.divide(EXACT.subtract(Decimal(now), Decimal(before)), Decimal(before))
     return rounded(EXACT.multiply(share, Decimal(100)), Decimal("0.1"))
+
+
+def percent(rate: Decimal | None) -> str:
+    """A rate in per cent, or a dash where there is none."""
+    if rate is None:
+        return ABSENT
+    return f"{rounded(EXACT.multiply(rate, Decimal(100)), Decimal('0.1'))}%"
+
+
+def whole_percent(rate: Decimal) -> str:
+    """A rate in whole per cent, where room is short."""
+    return f"{rounded(EXACT.multiply(rate, Decimal(100)), Decimal(1))}%"

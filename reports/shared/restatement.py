@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from reports.messages.text import day_name, listed, moment
 from reports.model import Row, Told
 from reports.shared.completeness import EVERFLOW, REDTRACK
 from reports.shared.figures import EXACT, add, count, money, ratio, rounded, signed
+from reports.shared.words import day_name, listed, moment
 
 Value = Decimal | int | None
 # A measure is kept as `what|kind|name`: what moved, or why it did; a count, or money.
@@ -62,8 +63,6 @@ def snapshot(rows: Sequence[Row], missing: Sequence[str]) -> dict[str, str]:
     """
     parts: dict[str, list[Row]] = {"internal": [], "external": [], "unmapped": []}
     for row in rows:
-        if row["affiliate_label"] is None:
-            continue
         kind = "internal" if row["is_internal"] else "external"
         parts["unmapped" if row["is_unmapped"] else kind].append(row)
     taken: dict[str, str] = {}
@@ -76,6 +75,14 @@ def snapshot(rows: Sequence[Row], missing: Sequence[str]) -> dict[str, str]:
     return taken
 
 
+@dataclass(frozen=True)
+class Changes:
+    """What has changed since it was reported, in words, and the days that the words name."""
+
+    lines: tuple[str, ...]
+    days: tuple[date, ...]
+
+
 def restatements(
     day: date,
     state: str,
@@ -84,14 +91,14 @@ def restatements(
     difference: Difference | None = None,
     named: Callable[[date], str] = day_name,
     unit: str = "days",
-) -> list[str]:
-    """One line for each day that was told otherwise, the newest first.
+) -> Changes:
+    """A line for each day that was reported otherwise, the newest first.
 
     `now` has the snapshots by ISO day, of a longer period by its last; `difference` words what
     two of them differ in, `named` one period and `unit` several. A first complete message after
     an INCOMPLETE one of the same day says what it corrects even when the numbers stand.
     """
-    lines = []
+    lines, days = [], []
     for told_day in sorted(history, reverse=True):
         told, current = history[told_day], now.get(told_day.isoformat())
         if current is None:
@@ -104,9 +111,12 @@ def restatements(
             lines.append(
                 f"{named(told_day)} has changed since it was told on {moment(told.at)}: {changed}"
             )
+        else:
+            continue
+        days.append(told_day)
     if len(lines) > MOST:
-        return [*lines[:MOST], f"{len(lines) - MOST} earlier {unit} have changed as well."]
-    return lines
+        lines = [*lines[:MOST], f"{len(lines) - MOST} earlier {unit} have changed as well."]
+    return Changes(tuple(lines), tuple(days[:MOST]))
 
 
 def _difference(then: Snapshot, now: Snapshot) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from reports.messages.text import day_name, listed, short_day
-from reports.model import Row
+from reports.model import Row, Told
 from reports.shared.completeness import COLUMNS, Completeness, Freshness, completeness
+from reports.shared.restatement import Snapshot, difference, restatements
+from reports.shared.words import day_name, listed, short_day
 from signalroom import clock
 
 DAYS = 7
@@ -59,10 +60,17 @@ def week_name(last_day: date) -> str:
     return f"The week {Week(last_day).short}"
 
 
-def week_completeness(week: Week, by_day: Mapping[date, Sequence[Row]]) -> Completeness:
+def week_changes(
+    week: Week, state: str, now: Mapping[str, Snapshot], history: Mapping[date, Told]
+) -> tuple[str, ...]:
+    """A line for each week that was reported otherwise; see `restatements`."""
+    return restatements(week.last_day, state, now, history, difference, week_name, "weeks").lines
+
+
+def week_completeness(week: Week, days: Mapping[date, Row]) -> Completeness:
     """Completeness of a week from the rows of its days and of the day after it."""
-    days = _each_day(week, by_day)
-    states = {one.state for one in days}
+    each = _each_day(week, days)
+    states = {one.state for one in each}
     late: tuple[str, ...] = ()
     if states == {"absent"}:
         state = "absent"
@@ -73,28 +81,28 @@ def week_completeness(week: Week, by_day: Mapping[date, Sequence[Row]]) -> Compl
     else:
         state = "incomplete"
         late = tuple(
-            name for name in COLUMNS if any(name in (*one.late, *one.missing) for one in days)
+            name for name in COLUMNS if any(name in (*one.late, *one.missing) for one in each)
         )
     freshness = tuple(
-        _freshness(name, [one.freshness[at].loaded_at for one in days])
+        _freshness(name, [one.freshness[at].loaded_at for one in each])
         for at, name in enumerate(COLUMNS)
     )
     missing = tuple(fresh.source for fresh in freshness if fresh.loaded_at is None)
     return Completeness(state, late, missing, freshness, "week")
 
 
-def open_days(week: Week, by_day: Mapping[date, Sequence[Row]]) -> list[date]:
+def open_days(week: Week, days: Mapping[date, Row]) -> list[date]:
     """Days of a week that are not complete."""
     return [
         day
-        for day, one in zip(week.days, _each_day(week, by_day), strict=True)
+        for day, one in zip(week.days, _each_day(week, days), strict=True)
         if one.state != "complete"
     ]
 
 
-def is_whole(week: Week, by_day: Mapping[date, Sequence[Row]]) -> bool:
+def is_whole(week: Week, days: Mapping[date, Row]) -> bool:
     """Whether every day of a week is complete, so that another can be compared with it."""
-    return not open_days(week, by_day)
+    return not open_days(week, days)
 
 
 def open_days_note(days: Sequence[date], what: str) -> str:
@@ -105,11 +113,8 @@ def open_days_note(days: Sequence[date], what: str) -> str:
     return f"{names} {'is' if len(days) == 1 else 'are'} not complete: {what}"
 
 
-def _each_day(week: Week, by_day: Mapping[date, Sequence[Row]]) -> list[Completeness]:
-    return [
-        completeness(day, by_day.get(day, ()), by_day.get(day + timedelta(days=1), ()))
-        for day in week.days
-    ]
+def _each_day(week: Week, days: Mapping[date, Row]) -> list[Completeness]:
+    return [completeness(day, days) for day in week.days]
 
 
 def _freshness(source: str, moments: Sequence[datetime | None]) -> Freshness:

@@ -1,6 +1,6 @@
 """States: where orders come from and where cards decline, for all brands of a client.
 
-`build` turns the rows of queries/state_performance.sql into a `States`. It has no side effects.
+`build` turns the rows of its queries into a `States`. It has no side effects.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from reports.messages.attachments import Sheet, sheet
-from reports.messages.text import clean, day_name, listed
-from reports.model import Report, Row, Subject, Told, own_rows
+from reports.model import Report, Row, Rows, Subject, Told, own_rows
+from reports.shared.brands import NAME_LIMIT, NO_BRAND
 from reports.shared.completeness import Completeness, Freshness
 from reports.shared.figures import add, apportion
-from reports.shared.restatement import MAIN, WHY, difference, measure, restatements
-from reports.shared.weeks import DAYS, Week, week_name
+from reports.shared.restatement import MAIN, WHY, measure
+from reports.shared.weeks import DAYS, Week, week_changes
+from reports.shared.words import clean, day_name, listed
 from reports.state_performance.context import States
 from reports.state_performance.map import ELSEWHERE, TILES
 from reports.state_performance.orders import Orders, together
-from reports.weekly_rollup.build import NAME_LIMIT, NO_BRAND
 from signalroom import clock
 
 S3 = "S3 export"
@@ -33,19 +33,18 @@ MOST_BRANDS = 12  # shown one by one, for an e-mail has its limit
 COUNTS = ("attempts", "approved", "declined", "refunds", "chargebacks")
 
 
-def build(subject: Subject, rows: Sequence[Row], history: Mapping[date, Told]) -> States:
+def build(subject: Subject, rows: Rows, history: Mapping[date, Told]) -> States:
     """The content of the report; `history` is what was last told of each week.
 
     Raises ReportError when a row is not the client's own.
     """
-    own = own_rows(rows, subject.client_id)
     week = Week(subject.day)
     weeks: dict[date, list[Row]] = {}
-    for row in own:
-        if row["order_date"] is not None:
-            weeks.setdefault(_sunday(row["order_date"]), []).append(row)
-    files = {row["file_date"] for row in own if row["file_date"] is not None}
-    whole = _completeness(week, files, own)
+    for row in own_rows(rows["query"], subject.client_id):
+        weeks.setdefault(_sunday(row["order_date"]), []).append(row)
+    read = own_rows(rows["files"], subject.client_id)
+    files = {row["file_date"] for row in read}
+    whole = _completeness(week, files, read)
     ordered = weeks.get(week.last_day, []) if whole.state != "absent" else []
     # A week is compared once it is whole; the one before is whole as well, then.
     before = weeks.get(week.before.last_day, [])
@@ -67,9 +66,7 @@ def build(subject: Subject, rows: Sequence[Row], history: Mapping[date, Told]) -
         brands=_few(subject, _parts(subject, ordered, _brand)),
         states=_parts(subject, ordered, _state),
         notes=tuple(_notes(week, whole, files)),
-        changes=tuple(
-            restatements(week.last_day, whole.state, told, history, difference, week_name, "weeks")
-        ),
+        changes=week_changes(week, whole.state, told, history),
         told=told,
         sheet=_sheet(week, ordered),
     )
@@ -198,8 +195,8 @@ def _sheet(week: Week, rows: Sequence[Row]) -> Sheet:
 REPORT = Report(
     name="state_performance",
     title="States",
-    query="state_performance",
-    templates="state_performance",
+    folder="state_performance",
+    queries=("files", "query"),
     build=build,
     days=DAYS_BACK,
     period="weekly",

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from reports.messages.attachments import Sheet
 from reports.messages.charts import Picture
 from reports.messages.table import Column, Table
+from reports.model import Figure, figure
 from reports.shared.change import Movement
 from reports.shared.completeness import Completeness
-from reports.shared.figures import ABSENT, count, money
+from reports.shared.figures import ABSENT, count, money, percent
 from reports.shared.weeks import Week
 from reports.state_performance.map import map_in_letters, map_picture, state_name
-from reports.state_performance.orders import Orders, percent, together
+from reports.state_performance.orders import Orders, together
 
 MOST = 20
 
@@ -37,6 +38,18 @@ class States:
     sheet: Sheet
 
     @property
+    def figures(self) -> list[Figure]:
+        """Every number of the message, of its week."""
+        found: list[Figure] = []
+        parts = [("brand", one) for one in self.brands] + [("state", one) for one in self.states]
+        parts += [("", self.total)] if self.total else []
+        for kind, one in parts:
+            of = {"week": self.week.first_day, **({kind: one.name} if kind else {})}
+            for metric in ("attempts", "approved", "declined", "revenue", "refunds", "chargebacks"):
+                found += figure(metric, getattr(one, metric), **of)
+        return found
+
+    @property
     def is_absent(self) -> bool:
         """Whether there is nothing to show."""
         return self.total is None
@@ -56,6 +69,10 @@ class States:
         if worst is not None:
             words += f", most in {state_name(worst.name)} ({percent(worst.decline)})"
         return words
+
+    def state_name(self, code: str) -> str:
+        """A state as people call it."""
+        return state_name(code)
 
     @property
     def worst(self) -> Orders | None:

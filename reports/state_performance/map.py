@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from reports.messages.charts import Panel, Picture, Tile, tile_picture
-from reports.shared.figures import ABSENT, count, ratio
-from reports.state_performance.orders import LEAST_ATTEMPTS, Orders, percent, whole_percent
+from reports.shared.figures import ABSENT, count, percent, ratio, whole_percent
+from reports.state_performance.orders import LEAST_ATTEMPTS, Orders
 
 ELSEWHERE = "ZZ"
 ROWS, COLUMNS = 9, 12

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from reports.shared.figures import ABSENT, EXACT, add, ratio, rounded
+from reports.shared.figures import add, ratio, rounded
 
 LEAST_ATTEMPTS = 20  # below, a rate is chance
 
@@ -55,18 +55,6 @@ class Orders:
 
     def _rate(self, part: int, whole: int) -> Decimal | None:
         return ratio(Decimal(part), whole) if self.attempts >= LEAST_ATTEMPTS else None
-
-
-def percent(rate: Decimal | None) -> str:
-    """A rate in per cent, or a dash where there is none."""
-    if rate is None:
-        return ABSENT
-    return f"{rounded(EXACT.multiply(rate, Decimal(100)), Decimal('0.1'))}%"
-
-
-def whole_percent(rate: Decimal) -> str:
-    """A rate in whole per cent, where room is short."""
-    return f"{rounded(EXACT.multiply(rate, Decimal(100)), Decimal(1))}%"
 
 
 def together(client_id: str, parts: Sequence[Orders]) -> Orders:

@@ -1,6 +1,6 @@
 """The weekly rollup: each brand's week and the total against the week before.
 
-`build` turns the rows of queries/weekly_rollup.sql into a `Rollup`. It has no side effects.
+`build` turns the rows of its queries into a `Rollup`. It has no side effects.
 """
 
 from __future__ import annotations
@@ -10,30 +10,29 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from reports.messages.attachments import Sheet, sheet
-from reports.messages.text import clean, short_day
-from reports.model import Report, Row, Subject, Told, own_rows
+from reports.model import Report, Row, Rows, Subject, Told, own_rows
+from reports.shared.brands import NAME_LIMIT, NO_BRAND, brand_name
 from reports.shared.change import Movement
+from reports.shared.completeness import by_day
 from reports.shared.figures import EXACT, Figures, add, apportion, ratio
-from reports.shared.restatement import MAIN, WHY, difference, measure, restatements
-from reports.shared.weeks import DAYS, Week, open_days, open_days_note, week_completeness, week_name
+from reports.shared.restatement import MAIN, WHY, measure
+from reports.shared.weeks import (
+    DAYS,
+    Week,
+    open_days,
+    open_days_note,
+    week_changes,
+    week_completeness,
+)
+from reports.shared.words import clean, short_day
 from reports.weekly_rollup.context import BrandWeek, Rollup, RunningWeek, TrendWeek
 
-NAME_LIMIT = 60
-NO_BRAND = "No brand"
 MOST_BRANDS = 3  # shown one by one; the others stand together, so that the parts add up
 MONEY = (
     *("cost", "everflow_revenue", "profit", "unmapped_cost"),
     *("previous_cost", "previous_revenue", "previous_profit", "previous_unmapped_cost"),
 )
 Shown = Mapping[str, Decimal]
-
-
-def brand_name(subject: Subject, row: Row) -> str:
-    """A brand as the client calls it, else as Everflow does."""
-    if row["advertiser_id"] is None:
-        return NO_BRAND
-    known = subject.brands.get(row["advertiser_id"])
-    return known or clean(row["advertiser_label"] or "", NAME_LIMIT) or f"{row['advertiser_id']}"
 
 
 def by_number(rows: Sequence[Row]) -> list[Row]:
@@ -132,20 +131,17 @@ COLUMNS = (
 )
 
 
-def build(subject: Subject, rows: Sequence[Row], history: Mapping[date, Told]) -> Rollup:
+def build(subject: Subject, rows: Rows, history: Mapping[date, Told]) -> Rollup:
     """The content of the rollup; `history` is what was last told of each week, by its Sunday.
 
     Raises ReportError when a row is not the client's own.
     """
-    own = own_rows(rows, subject.client_id)
-    by_day: dict[date, list[Row]] = {}
+    days = by_day(own_rows(rows["days"], subject.client_id))
     weeks: dict[date, list[Row]] = {}
-    for row in own:
-        by_day.setdefault(row["date"], []).append(row)
-        if row["week_start"] is not None:
-            weeks.setdefault(row["week_start"] + timedelta(days=DAYS - 1), []).append(row)
+    for row in own_rows(rows["query"], subject.client_id):
+        weeks.setdefault(row["week_start"] + timedelta(days=DAYS - 1), []).append(row)
     week = Week(subject.day)
-    whole = week_completeness(week, by_day)
+    whole = week_completeness(week, days)
     brands = brand_weeks(subject, weeks.get(week.last_day, []))
     trend = [
         Week(week.last_day - timedelta(days=DAYS * back)) for back in reversed(range(TREND_WEEKS))
@@ -164,10 +160,8 @@ def build(subject: Subject, rows: Sequence[Row], history: Mapping[date, Told]) -
         total=total_week(subject, weeks[week.last_day]) if brands else None,
         brands=brands,
         running=_running(subject, weeks),
-        notes=tuple(_notes(week, whole.state, by_day, brands)),
-        changes=tuple(
-            restatements(week.last_day, whole.state, told, history, difference, week_name, "weeks")
-        ),
+        notes=tuple(_notes(week, whole.state, days, brands)),
+        changes=week_changes(week, whole.state, told, history),
         trend=tuple(_trend_week(one, weeks.get(one.last_day, [])) for one in trend),
         told=told,
         sheet=_sheet(weeks, week),
@@ -192,11 +186,11 @@ def _running(subject: Subject, weeks: Mapping[date, list[Row]]) -> RunningWeek |
 
 
 def _notes(
-    week: Week, state: str, by_day: Mapping[date, list[Row]], brands: Sequence[BrandWeek]
+    week: Week, state: str, days: Mapping[date, Row], brands: Sequence[BrandWeek]
 ) -> list[str]:
     if state == "absent":
         return []
-    notes = [open_days_note(open_days(week, by_day), "not counted here, on either side.")]
+    notes = [open_days_note(open_days(week, days), "not counted here, on either side.")]
     if brands and brands[0].conversions.before is None:
         notes.append("The week before is not complete on the same days: nothing to compare with.")
     return [note for note in notes if note]
@@ -246,8 +240,8 @@ def _sheet(weeks: Mapping[date, list[Row]], week: Week) -> Sheet:
 REPORT = Report(
     name="weekly_rollup",
     title="Weekly rollup",
-    query="weekly_rollup",
-    templates="weekly_rollup",
+    folder="weekly_rollup",
+    queries=("days", "query"),
     build=build,
     days=DAYS_BACK,
     period="weekly",

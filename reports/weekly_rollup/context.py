@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 
 from reports.messages.attachments import Sheet
 from reports.messages.charts import Picture, Point, trend_picture
 from reports.messages.table import Column, Table
-from reports.messages.text import short_day
+from reports.model import Figure, figure
 from reports.shared.change import Movement
 from reports.shared.completeness import Completeness
 from reports.shared.figures import Figures
-from reports.shared.weeks import Week
+from reports.shared.weeks import DAYS, Week
+from reports.shared.words import short_day
 
 LABEL = 15
+TOTAL = "Total"
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,22 @@ class BrandWeek:
         if self.unmapped.now or self.unmapped.before:
             lines.insert(3, ("  unmapped", self.unmapped))
         return lines
+
+    def figures(self, week: Week, **keys: object) -> list[Figure]:
+        """Its numbers, and those of the week before beside them."""
+        of = {"brand": None if self.name == TOTAL else self.name, **keys}
+        found = []
+        for metric, moved in (
+            ("conversions", self.conversions),
+            ("mapped_cpa", self.cpa),
+            ("cost", self.cost),
+            ("unmapped_cost", self.unmapped),
+            ("everflow_revenue", self.revenue),
+            ("profit", self.profit),
+        ):
+            found += figure(metric, moved.now, week=week.first_day, **of)
+            found += figure(metric, moved.before, week=week.before.first_day, **of)
+        return found
 
 
 @dataclass(frozen=True)
@@ -87,6 +106,25 @@ class Rollup:
     trend: tuple[TrendWeek, ...]
     told: Mapping[str, Mapping[str, str]]
     sheet: Sheet
+
+    @property
+    def figures(self) -> list[Figure]:
+        """Every number of the message; `shown` is where a week other than its own is given."""
+        found = [
+            one
+            for part in (*self.brands, *([self.total] if self.total else []))
+            for one in part.figures(self.week)
+        ]
+        if self.running:
+            running = Week(self.week.last_day + timedelta(days=DAYS))
+            for part in (*self.running.brands, self.running.total):
+                found += part.figures(running, shown="running")
+        for trend in self.trend:
+            if trend.week != self.week:
+                of = {"week": trend.week.first_day, "shown": "trend"}
+                found += figure("conversions", trend.figures.conversions, **of)
+                found += figure("mapped_cpa", trend.figures.cpa, **of)
+        return found
 
     @property
     def is_absent(self) -> bool:

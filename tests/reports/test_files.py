@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-import reports
 from reports import compose, render_report
+from reports.model import FOLDER
 from reports.registry import definitions, find
 from signalroom.errors import ConfigurationError, ReportError, WarehouseError
 from tests.reports.world import DAY, Day, Marts
@@ -72,15 +72,14 @@ def test_missing_warehouse_is_said_in_one_line(
 
 def test_one_report_is_the_other_with_another_parameter() -> None:
     ccw, exp = find("daily_ccw"), find("daily_exp")
-    assert (ccw.query, ccw.templates, ccw.build) == (exp.query, exp.templates, exp.build)
+    assert (ccw.queries, ccw.folder, ccw.build) == (exp.queries, exp.folder, exp.build)
     assert (ccw.brand, exp.brand) == ("CCW", "EXP")
     assert [client.id for client in ccw.clients()] == ["713"]
 
 
-def test_every_report_has_its_query_and_templates() -> None:
-    folder = Path(reports.__file__).parent
+def test_every_report_has_its_queries_and_templates_in_its_folder() -> None:
     for report in definitions().values():
-        assert report.query is None or (folder / "queries" / f"{report.query}.sql").exists()
-        assert report.query or report.read, report.name
+        assert set(report.sql()) == set(report.queries)
+        assert report.queries or report.read, report.name
         for channel in report.channels:
-            assert list((folder / "messages/templates").glob(f"{report.templates}.{channel}*.j2"))
+            assert list((FOLDER / report.folder / "templates").glob(f"{channel}*.j2"))

@@ -12,7 +12,8 @@ from bs4 import BeautifulSoup
 from reports import Rendered, compose
 from reports.messages import render
 from reports.messages.slack_blocks import cut
-from reports.messages.text import clean, columns, gsm, mrkdwn, pad_left, pad_right, septets
+from reports.messages.text import columns, gsm, mrkdwn, pad_left, pad_right, septets
+from reports.shared.words import clean
 from signalroom import warehouse
 from signalroom.errors import ReportError
 from tests.reports.conftest import Compose
@@ -118,10 +119,11 @@ def test_template_that_includes_a_file_is_refused(
     report: Compose, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     context = report().context
-    (tmp_path / "daily.email.mjml.j2").write_text(
+    (tmp_path / "daily" / "templates").mkdir(parents=True)
+    (tmp_path / "daily" / "templates" / "email.mjml.j2").write_text(
         "<mjml><mj-body>< MJ-Include path='/etc/hostname' /></mj-body></mjml>"
     )
-    monkeypatch.setattr(render, "TEMPLATES", tmp_path)
+    monkeypatch.setattr(render, "FOLDER", tmp_path)
     render._environment.cache_clear()
     try:
         with pytest.raises(ReportError, match="includes a file"):
@@ -135,9 +137,11 @@ def test_misspelt_name_in_a_template_fails(
     report: Compose, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, channel: str
 ) -> None:
     context = report().context
+    templates = tmp_path / "daily" / "templates"
+    templates.mkdir(parents=True)
     for ending in ("slack", "email.mjml", "sms"):
-        (tmp_path / f"daily.{ending}.j2").write_text("<mjml>{{ report.conversoins }}</mjml>")
-    monkeypatch.setattr(render, "TEMPLATES", tmp_path)
+        (templates / f"{ending}.j2").write_text("<mjml>{{ report.conversoins }}</mjml>")
+    monkeypatch.setattr(render, "FOLDER", tmp_path)
     render._environment.cache_clear()
     try:
         with pytest.raises(ReportError, match="conversoins"):

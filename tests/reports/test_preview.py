@@ -18,7 +18,7 @@ from tests.support.processes import signalroom_cli
 
 pytestmark = pytest.mark.slow  # making all of it takes a quarter of a minute, once
 EVERYWHERE = {"normal", "no-data", "late", "restated", "huge", "hostile"}
-ON_MARTS = [name for name, report in reports().items() if report.query]
+ON_MARTS = [name for name, report in reports().items() if report.queries]
 NUMBER = re.compile(r"\d[\d,.]*\d|\d")
 # What each report says in some scenarios and in no other.
 SAID = (

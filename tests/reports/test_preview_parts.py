@@ -104,14 +104,14 @@ def test_what_is_over_a_limit_is_said_and_not_by_colour_alone(tmp_path: Path) ->
 
 
 def test_what_is_registered_appears_and_its_mistakes_stand_in_its_place() -> None:
-    broken = replace(ALERT, name="broken", templates="none")
+    broken = replace(ALERT, name="broken", folder="none")
     strange = replace(ALERT, name="strange", period="daily")
     found = {(one.report.name, one.scenario.name): one for one in gallery([broken, strange])}
     assert len({scenario for name, scenario in found if name == "broken"}) >= 7
     for one in found.values():
         assert set(one.failures) == set(one.report.channels)
     failed = found["broken", "normal"].failures["sms"]
-    assert "none.sms.j2" in failed.text
+    assert "none/templates/sms.j2" in failed.text
     assert failed.place.startswith("reports/messages/render.py:")
     assert "has no rows" in found["strange", "normal"].failures["slack"].text
 

@@ -80,7 +80,7 @@ def test_saving_reloads_and_mistakes_are_shown_with_their_place(
 
 
 def _edit_and_break(tree: Path, page: Page) -> None:
-    template = tree / "reports" / "templates" / "alert.sms.j2"
+    template = tree / "reports" / "alerts" / "templates" / "sms.j2"
     before = template.read_text(encoding="utf-8")
     bubble = page.locator("[id='alert.resolved'] .bubble")
 
@@ -90,7 +90,7 @@ def _edit_and_break(tree: Path, page: Page) -> None:
     template.write_text(f"{{# one #}}\n{{{{ report.nothing }}}}\n{before}", encoding="utf-8")
     failure = page.locator("[id='alert.resolved'] article.sms .failure")
     expect(failure).to_contain_text("has no attribute 'nothing'", timeout=WAIT_MS)
-    expect(failure).to_contain_text("reports/messages/templates/alert.sms.j2:2")
+    expect(failure).to_contain_text("reports/alerts/templates/sms.j2:2")
     expect(page.locator("[id='alert.resolved'] article.slack .message").first).to_be_visible()
 
     scenarios = tree / "reports" / "preview" / "scenarios.py"

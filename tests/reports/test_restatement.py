@@ -27,11 +27,11 @@ YESTERDAY = DAY - timedelta(days=1)
 
 def said(now: dict[str, str], edition: str = "complete", day: date = DAY) -> list[str]:
     history = {day: Told(AT, edition, BEFORE)}
-    return restatements(DAY, "complete", {day.isoformat(): {**BEFORE, **now}}, history)
+    return list(restatements(DAY, "complete", {day.isoformat(): {**BEFORE, **now}}, history).lines)
 
 
 def test_nothing_is_said_the_first_time() -> None:
-    assert restatements(DAY, "complete", {DAY.isoformat(): BEFORE}, {}) == []
+    assert restatements(DAY, "complete", {DAY.isoformat(): BEFORE}, {}).lines == ()
 
 
 def test_nothing_is_said_when_nothing_changed() -> None:
@@ -77,7 +77,7 @@ def test_first_whole_message_says_which_incomplete_one_it_corrects() -> None:
 def test_number_that_was_unknown_is_not_said_to_have_been_told() -> None:
     known = {name: value for name, value in BEFORE.items() if name == "external_cost"}
     history = {DAY: Told(AT, "incomplete", known)}
-    assert restatements(DAY, "complete", {DAY.isoformat(): BEFORE}, history) == [
+    assert list(restatements(DAY, "complete", {DAY.isoformat(): BEFORE}, history).lines) == [
         "Corrects the INCOMPLETE message of Nov 18, 07:00 EST: CPA unknown \u2192 $26.81, "
         "conversions unknown \u2192 47, cost unknown \u2192 $1,260.00."
     ]
@@ -96,7 +96,7 @@ def test_many_changed_days_do_not_flood_the_message() -> None:
     days = [DAY - timedelta(days=back) for back in range(10)]
     history = {day: Told(AT, "complete", BEFORE) for day in days}
     now = {day.isoformat(): {**BEFORE, "internal_cost": "1"} for day in days}
-    lines = restatements(DAY, "complete", now, history)
+    lines = restatements(DAY, "complete", now, history).lines
     assert len(lines) == 6
     assert lines[0].startswith("Wed, Nov 18")
     assert lines[-1] == "5 earlier days have changed as well."

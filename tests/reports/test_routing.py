@@ -96,7 +96,7 @@ def test_row_of_another_client_stops_every_report(
     report = reports()[name]
     own, other = ("cti", "713") if report.brand == "CTI" else ("713", "cti")
     foreign = [{"_client_id": other}]
-    monkeypatch.setattr(warehouse, "read", lambda *_, **__: foreign)
+    monkeypatch.setattr(warehouse, "read_together", lambda *_, **__: {"query": foreign})
     if report.read is not None:
         report = replace(report, read=lambda *_: foreign)
     with pytest.raises(ReportError, match="nothing was rendered"):

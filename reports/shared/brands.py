@@ -1,0 +1,17 @@
+"""Brands: what a brand is called in messages about all brands of a client."""
+
+from __future__ import annotations
+
+from reports.model import Row, Subject
+from reports.shared.words import clean
+
+NAME_LIMIT = 60
+NO_BRAND = "No brand"
+
+
+def brand_name(subject: Subject, row: Row) -> str:
+    """A brand as the client calls it, else as Everflow does."""
+    if row["advertiser_id"] is None:
+        return NO_BRAND
+    known = subject.brands.get(row["advertiser_id"])
+    return known or clean(row["advertiser_label"] or "", NAME_LIMIT) or f"{row['advertiser_id']}"

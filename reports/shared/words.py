@@ -1,0 +1,50 @@
+"""Words: data as clean text, lists, days and moments as sentences write them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import date, datetime
+
+from signalroom import clock
+
+ELLIPSIS = "…"
+JOINER = "\u200d"  # keeps one emoji one emoji; the only invisible character that stays
+
+
+def clean(text: object, limit: int | None = None) -> str:
+    """One line without control, direction or invisible characters, cut at `limit` characters."""
+    spaced = re.sub(r"\s+", " ", str(text))
+    kept = "".join(
+        character
+        for character in spaced
+        if unicodedata.category(character)[0] != "C" or character == JOINER
+    ).strip()
+    if limit is not None and len(kept) > limit:
+        kept = kept[: limit - 1].rstrip() + ELLIPSIS
+    return kept
+
+
+def listed(names: list[str], most: int = 3) -> str:
+    """Names as a sentence lists them: `A, B and C`, or `A, B, C and 4 more`."""
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def day_name(day: date) -> str:
+    """A day as a headline says it: `Wed, Nov 18`."""
+    return f"{day:%a, %b} {day.day}"
+
+
+def short_day(day: date) -> str:
+    """A day in few letters: `Nov 18`."""
+    return f"{day:%b} {day.day}"
+
+
+def moment(at: datetime) -> str:
+    """An instant as people of the business zone say it: `Nov 19, 07:00 EST`."""
+    local = at.astimezone(clock.zone())
+    return f"{short_day(local.date())}, {local:%H:%M %Z}"
