@@ -30,6 +30,8 @@ COMMANDS = {
     "trigger": "Run a job of the schedule now.",
     "pause": "Pause a job or a source: nothing runs it, nobody waits for it.",
     "resume": "End a pause.",
+    "backup": "What cannot be made again, in one file.",
+    "restore": "Bring back what backup wrote.",
     "db": "Set up the database's roles and logins.",
     "doctor": "Check configuration, connections and client data; name each repair.",
     "demo": "A day at a simulated agency, faster than life: page, scheduler, inbox.",

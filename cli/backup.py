@@ -1,0 +1,21 @@
+"""`signalroom backup`: what cannot be made again, in one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup(file: Path) -> None:
+    """Write what cannot be made again to one file: outbox, runs, ledgers, versions, dead letters.
+
+    Raw rows and marts are not in it: vendors give them again, and a build makes the marts. The file
+    holds recipients and messages; only its owner may read it.
+    """
+    from signalroom.backup import backup as write
+
+    counts = write(file)
+    click.echo(f"{file}: {sum(counts.values()):,} rows of {len(counts)} tables.")

@@ -1,0 +1,23 @@
+"""`signalroom restore`: bring back what `signalroom backup` wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--replace", is_flag=True, help="Remove the records that are there first.")
+def restore(file: Path, replace: bool) -> None:
+    """Bring back what `signalroom backup` wrote, into a database that is empty (or --replace).
+
+    Stop the scheduler first. What has to be pulled again is named, each with its command.
+    """
+    from signalroom.backup import restore as bring_back
+
+    counts, to_pull = bring_back(file, replace=replace)
+    click.echo(f"{file}: {sum(counts.values()):,} rows of {len(counts)} tables are back.")
+    for line in to_pull:
+        click.echo(line)
