@@ -21,7 +21,7 @@ from signalroom.settings import require, variable
 def content_of(incident: Incident, channel: str, client_id: str) -> dict[str, Any]:
     """An incident rendered for a channel of its addressee; ReportError for any other client."""
     context = alerts_of(client_id, [incident], clock.local_date(incident.opened_at))
-    return render(channel, "alert", context, client_id)
+    return render(channel, "alerts", context, client_id)
 
 
 def edit_of(content: dict[str, Any], timestamp: str) -> dict[str, Any]:

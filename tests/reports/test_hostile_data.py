@@ -155,13 +155,14 @@ def test_row_of_another_client_stops_the_report(
     marts: Marts, monkeypatch: pytest.MonkeyPatch, foreign: str | None
 ) -> None:
     marts.load(Day())
-    read = warehouse.read
+    read = warehouse.read_together
 
-    def leaking(*arguments: Any, **more: Any) -> list[dict[str, Any]]:
-        rows = read(*arguments, **more)
-        return [*rows, {**rows[0], "_client_id": foreign}]
+    def leaking(*arguments: Any, **more: Any) -> dict[str, list[dict[str, Any]]]:
+        found = read(*arguments, **more)
+        rows = found["query"]
+        return {**found, "query": [*rows, {**rows[0], "_client_id": foreign}]}
 
-    monkeypatch.setattr(warehouse, "read", leaking)
+    monkeypatch.setattr(warehouse, "read_together", leaking)
     with pytest.raises(ReportError, match="nothing was rendered"):
         compose("daily_ccw", "713", DAY)
 
