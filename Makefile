@@ -41,7 +41,7 @@ CHANGED = $(shell git diff --name-only --diff-filter=d $(BASE); git ls-files --o
 CHANGED_MODELS = $(filter $(MODELS),$(CHANGED))
 CHANGED_PYTHON = $(filter-out tests/%,$(filter %.py,$(CHANGED)))
 
-.PHONY: help install-dev run test test-deep test-quick test-file chaos lint lint-changed lint-sql lint-secrets format typecheck ci chaos-readers build diff state preview docs docs-serve dev up down logs reset clean
+.PHONY: help install-dev run test test-deep test-quick test-file chaos lint lint-changed lint-sql lint-secrets format typecheck bench journeys audit sbom image-test ci chaos-readers build diff state preview docs docs-serve dev up down logs reset clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -119,6 +119,23 @@ format: $(READY) ## Rewrite Python and SQL in the house's style
 	$(BIN)/ruff format .
 	$(UNSET) $(BIN)/sqlfluff fix $(SQLFLUFF) transform
 	$(UNSET) $(BIN)/sqlfluff fix $(SQLFLUFF) $(PLAIN) $(wildcard reports/*/*.sql)
+
+bench: $(READY) ## Measure against references: ARGS="--scale 0.1 --only 1,4 --keep"
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+journeys: $(READY) ## Print which files an Everflow day, an S3 file, a job, a report pass
+	@$(BIN)/python tests/house/journeys.py
+
+audit: $(READY) ## Look for known faults in what uv.lock pins (asks the internet)
+	@$(UV) export --quiet --frozen --no-emit-project --no-default-groups --format requirements-txt --output-file .venv/locked.txt
+	@$(UV) run --quiet --frozen --isolated --only-group audit pip-audit --disable-pip --require-hashes --requirement .venv/locked.txt
+
+sbom: $(READY) ## Write the bill of materials of the image to target/sbom.json (CycloneDX)
+	@mkdir -p target
+	@$(UV) export --quiet --frozen --no-default-groups --preview-features sbom-export --format cyclonedx1.5 --output-file target/sbom.json
+
+image-test: $(READY) ## Build the image and run an hour of it (Docker, else podman)
+	@$(BIN)/pytest tests/house/test_image.py -m deep --timeout 1800 -s $(ARGS)
 
 ci: ## Run what CI runs
 	@.ci/run

@@ -1,6 +1,6 @@
 """Measures which files four journeys pass: an Everflow day, an S3 file, a job, a report.
 
-    python tests/house/journeys.py [PROJECT]      # another checkout, with its own .venv's Python
+    python tests/house/journeys.py [PROJECT [JOURNEY ...]]   # another checkout: its .venv's Python
 
 Each runs for real against the simulated agency under `sys.setprofile` and `threading.setprofile`.
 Printed are the files of ingest/, scheduler/ and reports/ in the order of first entry, and the
@@ -18,16 +18,19 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
+from urllib.request import urlopen
 
 HERE = Path(__file__).resolve()
 LAYERS = ("ingest", "scheduler", "reports")
 SERVERS = ("web", "uvicorn", "sandbox")
-PATIENCE_S = 90
+PATIENCE_S = 240
 MARK = "=== journey"
 
 
@@ -94,7 +97,8 @@ class Recorder:
             name = None
             with suppress(ValueError):
                 found = Path(file).relative_to(self.root)
-                name = str(found) if found.parts[0] in self.layers else None
+                is_ours = found.parts[0] in self.layers and found.suffix == ".py"
+                name = str(found) if is_ours else None
             self._names[file] = name
         return self._names[file]
 
@@ -164,6 +168,22 @@ def show(title: str, recorder: Recorder) -> None:
         print(f"  return: {line}")  # noqa: T201
 
 
+def known_since(environment: dict[str, str], root: Path) -> None:
+    """The scheduler for a moment, so that it knows since when its jobs exist."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    command = [str(root / ".venv" / "bin" / "signalroom"), "scheduler"]
+    with subprocess.Popen(
+        command, env={**environment, "PORT": port}, stderr=subprocess.DEVNULL
+    ) as one:
+        for _ in range(PATIENCE_S * 2):
+            time.sleep(0.5)
+            with suppress(OSError), urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
+                break  # 200: it has ticked
+        one.send_signal(signal.SIGTERM)
+
+
 JOURNEYS = ("everflow", "s3", "job", "report")
 
 
@@ -195,13 +215,13 @@ def main() -> None:
     root = Path(sys.argv[1] if len(sys.argv) > 1 else HERE.parents[2]).resolve()
     sys.path[0] = str(root)  # not this folder, whose modules nobody else means
     os.chdir(root)
-    if len(sys.argv) > 2:
+    if len(sys.argv) > 2 and sys.argv[2] in JOURNEYS and "SIGNALROOM_HOME" in os.environ:
         one(sys.argv[2], root)
         return
     from sandbox import Agency
 
     python = str(root / ".venv" / "bin" / "python")
-    with tempfile.TemporaryDirectory() as home, Agency() as agency:
+    with tempfile.TemporaryDirectory() as home, Agency(history_days=5) as agency:
         environment = {
             **os.environ,
             **agency.environment(),
@@ -210,7 +230,11 @@ def main() -> None:
             "SIGNALROOM_HASH_SALT": "journeys",
             "PYTHON_DOTENV_DISABLED": "1",
         }
-        for journey in JOURNEYS:
+        for journey in sys.argv[2:] or JOURNEYS:
+            if journey == "job":  # due is what came after the schedule was first recorded
+                known_since(environment, root)
+                moment = datetime.fromisoformat(environment["SIGNALROOM_NOW"]) + timedelta(hours=2)
+                environment["SIGNALROOM_NOW"] = moment.isoformat()
             if journey == "report":  # it reads marts: the main job once, on the same rows
                 quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
                 command = [str(root / ".venv" / "bin" / "signalroom"), "run"]

@@ -1,0 +1,130 @@
+"""Interleaved rounds, medians, the table of `make bench` and its history."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from pathlib import Path
+
+from tests.support.processes import ROOT, own_environment
+
+HISTORY = ROOT / "docs" / "benchmarks.md"
+RESULTS = ROOT / "target" / "bench.json"
+MARK = "<!-- make bench adds below, newest first -->"
+
+
+@dataclass
+class Result:
+    """One row of the table; seconds are medians, memory is the peak of the whole process."""
+
+    number: str
+    work: str
+    reference: str
+    goal: str
+    seconds: float = 0.0
+    reference_seconds: float = 0.0
+    memory_mb: float | None = None
+    note: str = ""
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times the reference the work takes."""
+        return self.seconds / self.reference_seconds if self.reference_seconds else None
+
+    def cells(self) -> list[str]:
+        """The row as text."""
+        return [
+            self.number,
+            self.work,
+            f"{self.seconds:.2f} s" if self.seconds else "",
+            f"{self.reference}: {self.reference_seconds:.2f} s" if self.reference_seconds else "",
+            f"{self.ratio:.2f}" if self.ratio else "",
+            f"{self.memory_mb:.0f} MB" if self.memory_mb else "",
+            self.goal,
+            self.note,
+        ]
+
+
+HEADINGS = ["#", "work", "median", "reference", "ratio", "peak memory", "goal", "note"]
+
+
+@dataclass
+class Process:
+    """A whole process: how long it took, what it printed, its peak memory."""
+
+    seconds: float
+    output: str
+    memory_mb: float
+
+
+@dataclass
+class Rounds:
+    """Named measurements, repeated in turn, so that a noisy minute hits all of them alike."""
+
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+
+    def run(self, rounds: int, **work: Callable[[], float]) -> None:
+        """Each function returns the seconds of what it measured."""
+        for _ in range(rounds):
+            for name, measured in work.items():
+                self.seconds.setdefault(name, []).append(measured())
+
+    def median(self, name: str) -> float:
+        return statistics.median(self.seconds[name])
+
+
+def process(command: list[str], env: Mapping[str, str], cwd: Path = ROOT) -> Process:
+    """Run a command to its end; raises RuntimeError where it fails."""
+    began = time.monotonic()
+    with subprocess.Popen(
+        command, cwd=cwd, env=own_environment(env), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as running:
+        assert running.stdout is not None
+        output = running.stdout.read().decode(errors="replace")
+        _, status, usage = os.wait4(running.pid, 0)
+        running.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.monotonic() - began
+    if running.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{output[-2000:]}")
+    return Process(seconds, output, usage.ru_maxrss / 1024)
+
+
+def table(results: list[Result]) -> str:
+    """The results as a table in Markdown."""
+    lines = [HEADINGS, ["---"] * len(HEADINGS), *(result.cells() for result in results)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def keep(results: list[Result], scale: float, rounds: int, day: date) -> None:
+    """Write target/bench.json, and add the table to docs/benchmarks.md."""
+    rows = [asdict(result) | {"ratio": result.ratio} for result in results]
+    RESULTS.parent.mkdir(exist_ok=True)
+    content = {"day": str(day), "scale": scale, "rounds": rounds, "results": rows}
+    RESULTS.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    commit = process(["git", "rev-parse", "--short", "HEAD"], {}).output.strip()
+    title = f"### {day}, commit {commit}: {os.cpu_count()} cores, scale {scale:g}, {rounds} rounds"
+    before = HISTORY.read_text(encoding="utf-8")
+    entry = f"{MARK}\n\n{title}\n\n{table(results)}\n"
+    HISTORY.write_text(before.replace(MARK, entry, 1), encoding="utf-8")
+
+
+def number(output: str, label: str) -> float:
+    """A number that a measured script printed as `label=...`."""
+    found = re.search(rf"^{label}=([0-9.]+)$", output, re.M)
+    if found is None:
+        raise RuntimeError(f"no {label} in:\n{output[-2000:]}")
+    return float(found[1])
+
+
+def say(text: str) -> None:
+    """Progress, on standard error."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
