@@ -85,7 +85,7 @@ lint: $(READY) ## Check client files, words, style, types, SQL: fast first
 	$(call check,dbt project,$(UNSET) $(BIN)/dbt --quiet --warn-error parse --no-partial-parse)
 	@$(MAKE) -j$(WORKERS) typecheck lint-sql lint-secrets
 
-lint-changed: $(READY) ## The same for the files that differ from BASE=main, in seconds
+lint-changed: $(READY) ## The same in seconds, for what differs from BASE=main
 	$(call check,client files,$(CHECK_CLIENT_FILES))
 	$(call check,words,$(BIN)/python -m tests.house.words)
 	$(call check,style,$(BIN)/ruff check --quiet .)
@@ -120,17 +120,17 @@ format: $(READY) ## Rewrite Python and SQL in the house's style
 	$(UNSET) $(BIN)/sqlfluff fix $(SQLFLUFF) transform
 	$(UNSET) $(BIN)/sqlfluff fix $(SQLFLUFF) $(PLAIN) $(wildcard reports/*/*.sql)
 
-bench: $(READY) ## Measure against references: ARGS="--scale 0.1 --only 1,4 --keep"
+bench: $(READY) ## Measure speed; ARGS="--scale 0.1 --only 1,4 --keep"
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-journeys: $(READY) ## Print which files an Everflow day, an S3 file, a job, a report pass
+journeys: $(READY) ## Print the files that a day, a file, a job, a report pass
 	@$(BIN)/python tests/house/journeys.py
 
-audit: $(READY) ## Look for known faults in what uv.lock pins (asks the internet)
+audit: $(READY) ## Look for known faults in locked packages (needs internet)
 	@$(UV) export --quiet --frozen --no-emit-project --no-default-groups --format requirements-txt --output-file .venv/locked.txt
 	@$(UV) run --quiet --frozen --isolated --only-group audit pip-audit --disable-pip --require-hashes --requirement .venv/locked.txt
 
-sbom: $(READY) ## Write the bill of materials of the image to target/sbom.json (CycloneDX)
+sbom: $(READY) ## Write the bill of materials to target/sbom.json
 	@mkdir -p target
 	@$(UV) export --quiet --frozen --no-default-groups --preview-features sbom-export --format cyclonedx1.5 --output-file target/sbom.json
 

@@ -61,7 +61,7 @@ def idle() -> list[Result]:
 
 
 def starts(rounds: int) -> list[Result]:
-    """Row 13, on the simulated agency's first run; and how long that run and its repetition take."""
+    """Row 13, on what the simulated agency gave; and how long its two runs took."""
     say("starts of commands")
     measured = Rounds()
     with TemporaryDirectory() as home, Agency(history_days=30) as agency:

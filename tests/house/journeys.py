@@ -146,14 +146,13 @@ def job(recorder: Recorder) -> None:
 
 @dataclass
 class _AfterTick:
-    """Records from the first call in a thread of APScheduler: what is before it is start-up."""
+    """Records from the first tick: what is before it is start-up."""
 
     recorder: Recorder
     has_ticked: bool = False
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> None:
-        name = threading.current_thread().name
-        self.has_ticked = self.has_ticked or name.startswith(("ThreadPool", "APScheduler"))
+        self.has_ticked = self.has_ticked or frame.f_code.co_name in ("tick", "_tick")
         if self.has_ticked:
             self.recorder(frame, event, argument)
 
