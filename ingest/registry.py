@@ -82,10 +82,6 @@ class SourceSettings:
 def source(name: str) -> SourceSettings:
     """The source of that name; ConfigurationError for another. Does not import dlt."""
     found = declared(name)
-    if not hasattr(found, "TITLE"):
-        module = import_module("ingest.landing")
-        bridged: SourceSettings = module.bridged(import_module(f"ingest.sources.{name}").SOURCE)
-        return bridged
     return SourceSettings(
         name=name,
         title=found.TITLE,

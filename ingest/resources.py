@@ -174,7 +174,7 @@ def whole_list(
 
 
 def by_file(*, columns: Columns) -> Callable[[ReadFiles], Make]:
-    """A table by file: its function yields Arrow tables, each file whole behind its emptying row.
+    """A table by file: its function yields files to import, each behind its emptying row.
 
     The function applies the policy on personal data itself, and reports totals, files and rejected
     rows to `pull.metrics`.
@@ -230,7 +230,7 @@ def _maker(
             write_disposition=REPLACE,
             merge_key=merge_key,
             max_table_nesting=0,
-            file_format=_file_format(),
+            file_format=file_format(),
             selected=name in pull.resources,
             spec=BaseConfiguration,
         )
@@ -311,10 +311,19 @@ def _batch(rows: list[Row], further: Columns) -> Any:
     return dlt.mark.with_hints(rows, dlt.mark.make_hints(columns=hints))
 
 
-def _file_format() -> Any:
-    """Not insert_values, dlt's choice: slow on PostgreSQL, gigabytes of memory on DuckDB."""
+def active_pipeline() -> Any:
+    """The pipeline that runs in this thread; None where a resource is only iterated."""
     context = Container()[PipelineContext]
-    destination = context.pipeline().destination if context.is_active() else None
+    return context.pipeline() if context.is_active() else None
+
+
+def file_format() -> Any:
+    """The format of the active pipeline's load files.
+
+    Not insert_values, dlt's choice: slow on PostgreSQL, gigabytes of memory on DuckDB.
+    """
+    pipeline = active_pipeline()
+    destination = pipeline.destination if pipeline else None
     name = destination.destination_type if destination else settings.target()
     return "csv" if name.endswith("postgres") else "parquet"
 

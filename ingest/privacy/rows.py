@@ -30,6 +30,7 @@ class Protection:
     def __init__(
         self, source: str, table: str, client_id: str, documents: Collection[str] = ()
     ) -> None:
+        self.table = table
         self.policy = policy(source, table, client_id)
         self._where = f"{source} for client {client_id}, {table}"
         self._client_id = client_id

@@ -2,102 +2,148 @@
 
 Data flow: every unread file below a prefix -> the prefix's table, all columns as text
 A file's rows are replaced together whenever its content changes. What was read is known from the
-file ledger in the warehouse (etag and size), so that no state lives anywhere else.
+file ledger in the warehouse (etag and size), so that no state lives anywhere else; plain dlt knows
+no ledger and reads every file. Each file is read whole and checked, rewritten once as the load
+wants it, and imported by dlt as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from ingest.landing import Landing, Plan, Pull, Source
-from ingest.privacy.policy import Policy, policy, salt
+import dlt
+
+from ingest.model import Plan, Pull
+from ingest.privacy.policy import policy, salt
+from ingest.resources import SOURCE, active_pipeline, by_file, file_format, plain_pull
 from ingest.sources.s3_exports.bucket import Bucket
 from ingest.sources.s3_exports.file import Reading, rules_digest
+from ingest.sources.s3_exports.limits import KNOWN_COLUMNS, META_COLUMNS, PIECE_BYTES
 from ingest.sources.s3_exports.listing import Listing, denied_prefix, list_files
-from ingest.sources.s3_exports.location import Prefix, place, refuse_shared_prefixes
-from ingest.sources.s3_exports.settings import (
-    KNOWN_COLUMNS,
-    MERGE_KEY,
-    META_COLUMNS,
-    PIECE_BYTES,
-    REQUIRED,
-    RESOURCES,
-)
+from ingest.sources.s3_exports.output import Output
+from ingest.sources.s3_exports.rows import TableLimits
+from ingest.sources.s3_exports.settings import Prefix, place, refuse_shared_prefixes
 from ingest.values import TEXT_TYPE
 from signalroom.errors import CredentialsError
 
+log = logging.getLogger(__name__)
 
-def extract(pull: Pull) -> Iterator[Landing]:
-    """A landing for each prefix asked for; its files are read while its rows are."""
-    bucket, listings = _listings(pull)
-    for prefix, listing in listings.items():
-        rules = policy(SOURCE.name, prefix.table, pull.client_id)
-        if rules.hashes:
-            salt(pull.client_id)  # a missing one is said before anything is read
-        landing = Landing(
-            table=prefix.table, rows=(), columns=_columns(prefix.table, rules), merge_key=MERGE_KEY
-        )
-        for notice in listing.notices:
-            pull.notice(notice)
-        landing.failures += listing.failures
-        landing.files += listing.records
-        landing.rows = Reading(bucket, pull, landing, rules).tables(listing)
-        yield landing
+
+@dlt.source(**SOURCE)
+def s3_exports(
+    client_id: str | None = None,
+    start: str | date | None = None,  # every source takes both; a file is read whatever its day
+    end: str | date | None = None,
+    aws_access_key_id: str | None = None,
+    aws_secret_access_key: str | None = None,
+    endpoint_url: str | None = None,
+    bucket_name: str | None = None,
+    prefixes: str | None = None,
+    pull: Pull | None = None,
+) -> Any:
+    """One client's exports, a table for each prefix. Calling it asks no vendor.
+
+    What is not given comes from the environment; `pull` is what `ingest.pull` asks for instead.
+    """
+    pull = pull or plain_pull(
+        "s3_exports",
+        client_id,
+        None,
+        None,
+        AWS_ACCESS_KEY_ID=aws_access_key_id,
+        AWS_SECRET_ACCESS_KEY=aws_secret_access_key,
+        AWS_ENDPOINT_URL=endpoint_url,
+        S3_BUCKET_NAME=bucket_name,
+        S3_PREFIXES=prefixes,
+    )
+    exports = Exports(pull)
+    pull = replace(pull, resources=tuple(one.table for one in exports.prefixes))
+    made = []
+    for prefix in exports.prefixes:
+        if policy("s3_exports", prefix.table, pull.client_id).hashes:
+            salt(pull.client_id)  # a missing one is an error before anything is read
+        known = dict.fromkeys(KNOWN_COLUMNS.get(prefix.table, ()), TEXT_TYPE)
+        make = by_file(columns={**known, **META_COLUMNS})(read_files)
+        made.append(make(pull, exports, prefix, name=prefix.table))
+    return made
 
 
 def plan(pull: Pull) -> Plan:
     """The files that a run would read now, and its requests."""
-    _, listings = _listings(pull)
-    unread = [file for one in listings.values() for file in (*one.unread, *one.denied[:1])]
+    exports = Exports(pull)
+    listings = exports.listings.values()
+    unread = [file for one in listings for file in (*one.unread, *one.denied[:1])]
     pieces = (-(-file.size_bytes // PIECE_BYTES) for file in unread if not file.is_archived)
     return Plan(
-        tables=tuple(prefix.table for prefix in listings),
+        tables=tuple(prefix.table for prefix in exports.prefixes),
         days=0,
-        requests=sum(listing.requests for listing in listings.values()) + sum(pieces),
+        requests=sum(listing.requests for listing in listings) + sum(pieces),
         files=len(unread),
     )
 
 
-def _listings(pull: Pull) -> tuple[Bucket, dict[Prefix, Listing]]:
-    """The listing of each prefix asked for.
+class Exports:
+    """One client's bucket; it is listed once, when the first table wants it."""
 
-    Raises CredentialsError where none may be listed, SourceError where the bucket cannot be
-    reached.
-    """
-    where = place(pull.client_id)
-    refuse_shared_prefixes(where)
-    bucket = Bucket(where)
-    found: dict[Prefix, Listing] = {}
-    refusals: list[CredentialsError] = []
-    for prefix in where.prefixes:
-        if prefix.table in pull.resources:
-            rules = policy(SOURCE.name, prefix.table, pull.client_id)
+    def __init__(self, pull: Pull) -> None:
+        self._pull = pull
+        self._place = place(pull.client_id, pull.given)
+        refuse_shared_prefixes(self._place)
+        wanted = pull.resources if not pull.given.get("S3_PREFIXES") else None
+        self.prefixes = [
+            one for one in self._place.prefixes if wanted is None or one.table in wanted
+        ]
+
+    @cached_property
+    def bucket(self) -> Bucket:
+        """The connection."""
+        return Bucket(self._place, self._pull)
+
+    @cached_property
+    def listings(self) -> dict[Prefix, Listing]:
+        """The listing of each prefix asked for.
+
+        Raises CredentialsError where none may be listed, SourceError where the bucket cannot be
+        reached.
+        """
+        found: dict[Prefix, Listing] = {}
+        refusals: list[CredentialsError] = []
+        for prefix in self.prefixes:
+            rules = policy("s3_exports", prefix.table, self._pull.client_id)
+            digest = rules_digest(rules, prefix.table)
             try:
-                found[prefix] = list_files(bucket, prefix, pull, rules_digest(rules, prefix.table))
+                found[prefix] = list_files(self.bucket, prefix, self._pull, digest)
             except CredentialsError as error:
                 refusals.append(error)
-                found[prefix] = denied_prefix(prefix, pull, error)
-    if refusals and len(refusals) == len(found):
-        raise refusals[0]
-    return bucket, found
+                found[prefix] = denied_prefix(prefix, self._pull, error)
+        if refusals and len(refusals) == len(found):
+            raise refusals[0]
+        return found
 
 
-def _columns(table: str, rules: Policy) -> dict[str, Any]:
-    """Hints for what is known, so that a column empty in the first file has its type."""
-    known = {
-        name: TEXT_TYPE for name in KNOWN_COLUMNS.get(table, ()) if rules.action(name) != "drop"
-    }
-    return {**known, **META_COLUMNS}
+def read_files(pull: Pull, exports: Exports, prefix: Prefix) -> Iterator[Any]:
+    """The unread files of a prefix, rewritten for the load and imported as they are.
 
-
-SOURCE = Source(
-    name="s3_exports",
-    title="S3 exports",
-    resources=RESOURCES,
-    required=REQUIRED,
-    account=lambda client_id: place(client_id).account,
-    extract=extract,
-    plan=plan,
-    tables=lambda client_id: tuple(prefix.table for prefix in place(client_id).prefixes),
-)
+    Where no pipeline runs they come as Arrow tables.
+    """
+    listing = exports.listings[prefix]
+    pipeline = active_pipeline()
+    known: Mapping[str, Any] = {}
+    if pipeline is not None and "s3_exports" in pipeline.schemas:
+        known = pipeline.schemas["s3_exports"].tables.get(prefix.table, {}).get("columns", {})
+    form = file_format() if pipeline else "arrow"
+    reading = Reading(exports.bucket, pull, prefix.table, TableLimits(known, form == "csv"))
+    # beside dlt's own files, so that importing one is a link and no copy
+    folder = pipeline.working_dir if pipeline else None
+    with TemporaryDirectory(prefix="signalroom-s3-", dir=folder) as own:
+        yield from reading.files(listing, Output(Path(own), form))
+    if pull.tables is None:  # plain dlt shows no metrics
+        for failure in pull.metrics.failures:
+            log.warning("%s", failure)

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from ingest.sources.s3_exports.location import Place, Prefix
-from ingest.sources.s3_exports.settings import (
+from ingest.model import Pull
+from ingest.sources.s3_exports.limits import (
     ATTEMPTS,
     CONNECT_TIMEOUT_S,
     MAX_PAGES,
@@ -19,9 +19,9 @@ from ingest.sources.s3_exports.settings import (
     ChangedError,
     UnreadableError,
 )
+from ingest.sources.s3_exports.settings import Place, Prefix
 from signalroom.errors import AnswerError, CredentialsError, SourceError
 from signalroom.logs import mask
-from signalroom.settings import require, variable
 
 CHANGED_CODES = {"NoSuchKey", "PreconditionFailed", "404", "412"}
 DENIED_CODES = {"AccessDenied", "AllAccessDisabled", "403"}
@@ -54,16 +54,15 @@ class BrokenAnswerError(Exception):
 class Bucket:
     """A connection to one client's bucket; nothing of a listing is remembered."""
 
-    def __init__(self, where: Place) -> None:
+    def __init__(self, where: Place, pull: Pull) -> None:
         from s3fs import S3FileSystem
 
         self.place = where
-        client_id = where.client_id
         self._s3: Any = S3FileSystem(
-            key=require("AWS_ACCESS_KEY_ID", client_id),
-            secret=require("AWS_SECRET_ACCESS_KEY", client_id),
+            key=pull.require("AWS_ACCESS_KEY_ID"),
+            secret=pull.require("AWS_SECRET_ACCESS_KEY"),
             endpoint_url=where.endpoint,
-            client_kwargs={"region_name": variable("AWS_REGION", client_id)},
+            client_kwargs={"region_name": pull.variable("AWS_REGION")},
             config_kwargs={
                 "connect_timeout": CONNECT_TIMEOUT_S,
                 "read_timeout": READ_TIMEOUT_S,

@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from ingest.sources.s3_exports.header import Header
-from ingest.sources.s3_exports.settings import AbnormalError, RefusedError
+from ingest.sources.s3_exports.limits import AbnormalError, RefusedError
 
 BLANKS = " \t\n\v\f\r\u00a0"
 _MONTH, _DAY = "(0?[1-9]|1[0-2])", "(0?[1-9]|[12][0-9]|3[01])"

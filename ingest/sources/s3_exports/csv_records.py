@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TextIO
 
-from ingest.sources.s3_exports.settings import (
+from ingest.sources.s3_exports.limits import (
     MAX_CELL_BYTES,
     MAX_RECORD_BYTES,
     TELLING_WIDTH,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import Any
 
-from ingest.sources.s3_exports.settings import (
+from ingest.sources.s3_exports.limits import (
     MAX_EXPANDED_BYTES,
     MAX_RATIO,
     RATIO_FROM_BYTES,

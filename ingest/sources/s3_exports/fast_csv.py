@@ -14,7 +14,7 @@ import pyarrow.csv as pacsv
 from ingest.sources.s3_exports.csv_records import is_like_a_row
 from ingest.sources.s3_exports.download import Content
 from ingest.sources.s3_exports.header import Header
-from ingest.sources.s3_exports.settings import BLOCK_BYTES, MAX_CELL_BYTES, AbnormalError
+from ingest.sources.s3_exports.limits import BLOCK_BYTES, MAX_CELL_BYTES, AbnormalError
 
 
 @dataclass(frozen=True)

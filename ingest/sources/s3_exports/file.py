@@ -9,24 +9,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from tempfile import TemporaryFile
 from typing import Any
 
-import pyarrow as pa
-
-from ingest.landing import ControlTotal, DeadLetter, FileRecord, Landing, Pull
+from ingest.model import ControlTotal, DeadLetter, FileRecord, Pull
 from ingest.privacy.policy import Policy
+from ingest.privacy.rows import Protection
 from ingest.sources.s3_exports.bucket import Bucket, StoredFile
 from ingest.sources.s3_exports.checks import Checks
 from ingest.sources.s3_exports.download import stored
 from ingest.sources.s3_exports.fast_csv import Batch, fast_batches
 from ingest.sources.s3_exports.header import read_header
-from ingest.sources.s3_exports.listing import Listing, named, unread_record
-from ingest.sources.s3_exports.rows import AMOUNT, Origin, Shape
-from ingest.sources.s3_exports.settings import (
-    HELD_BYTES,
+from ingest.sources.s3_exports.limits import (
     KNOWN_COLUMNS,
-    LANDED_BYTES,
     LIMITS,
     MAX_ROWS,
     MAX_STORED_BYTES,
@@ -39,46 +33,12 @@ from ingest.sources.s3_exports.settings import (
     UnreadableError,
     WaitingError,
 )
+from ingest.sources.s3_exports.listing import Listing, named, unread_record
+from ingest.sources.s3_exports.output import Output, Rows
+from ingest.sources.s3_exports.rows import AMOUNT, Origin, Shape, TableLimits
 from ingest.sources.s3_exports.tolerant_csv import TolerantReader
 from signalroom import clock
 from signalroom.errors import SourceError
-
-
-class Spool:
-    """Arrow tables of one schema; a little stays in memory, the rest goes to a file."""
-
-    def __init__(self) -> None:
-        self._held: list[Any] = []
-        self._held_bytes = 0
-        self._file: Any = None
-        self._writer: Any = None
-
-    def add(self, table: Any) -> None:
-        """Take a table."""
-        self._held.append(table)
-        self._held_bytes += table.nbytes
-        if self._held_bytes > HELD_BYTES:
-            self._spill(table.schema)
-
-    def _spill(self, schema: Any) -> None:
-        if self._writer is None:
-            self._file = TemporaryFile(prefix="signalroom-s3-")  # noqa: SIM115
-            self._writer = pa.ipc.new_stream(self._file, schema)
-        for table in self._held:
-            self._writer.write_table(table)
-        self._held, self._held_bytes = [], 0
-
-    def tables(self) -> Iterator[Any]:
-        """Every table once, in order; the spool is empty afterwards."""
-        if self._writer is not None:
-            self._writer.close()
-            self._file.seek(0)
-            with self._file, pa.ipc.open_stream(self._file) as reader:
-                for batch in reader:
-                    yield pa.Table.from_batches([batch])
-        held, self._held = self._held, []
-        yield from held
-
 
 DAY = re.compile(
     r"(?<![0-9])(20[0-9]{2})([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12][0-9]|3[01])(?![0-9])"
@@ -93,10 +53,12 @@ class Accepted:
     total: ControlTotal
     dead_letters: tuple[DeadLetter, ...]
     columns: tuple[str, ...]
-    spool: Spool
+    rows: Rows
 
 
-def take(bucket: Bucket, file: StoredFile, table: str, policy: Policy) -> Accepted:
+def take(
+    bucket: Bucket, file: StoredFile, protection: Protection, limits: TableLimits, output: Output
+) -> Accepted:
     """Read a file.
 
     Raises NotLoadedError and its kinds for a file that stays out, SourceError for one that cannot
@@ -106,18 +68,21 @@ def take(bucket: Bucket, file: StoredFile, table: str, policy: Policy) -> Accept
         raise WaitingError("it is empty")
     if file.size_bytes > MAX_STORED_BYTES:
         raise RefusedError(f"it is larger than {MAX_STORED_BYTES >> 30} GB")
-    origin = Origin(policy.client_id, table, file.key, file_date(file))
+    table, client_id = protection.table, protection.policy.client_id
+    origin = Origin(client_id, table, file.key, file_date(file))
     with stored(bucket.pieces(file)) as content:
         header = read_header(content, table)
-        shape, checks = Shape(origin, header, policy), Checks(table, header)
+        limits.check(header)
         letters: list[DeadLetter] = []
         try:
-            spool = _held(shape, checks, fast_batches(content, header), is_sifted=False)
+            shape, checks = Shape(origin, header, protection, limits), Checks(table, header)
+            rows = _read(shape, checks, fast_batches(content, header), output, is_sifted=False)
         except AbnormalError:
-            shape, checks = Shape(origin, header, policy), Checks(table, header)
-            reader = TolerantReader(content, header, file.key, policy, checks)
-            spool = _held(shape, checks, reader.batches(), is_sifted=True)
+            shape, checks = Shape(origin, header, protection, limits), Checks(table, header)
+            reader = TolerantReader(content, header, file.key, protection.policy, checks)
+            rows = _read(shape, checks, reader.batches(), output, is_sifted=True)
             letters = reader.dead_letters
+    limits.add(shape.columns)
     totals: dict[str, Decimal | int] = {"rows": shape.rows}
     if shape.has_amount:
         totals[AMOUNT] = shape.amount
@@ -132,21 +97,27 @@ def take(bucket: Bucket, file: StoredFile, table: str, policy: Policy) -> Accept
         total=ControlTotal(file.key, None, totals, content.digest),
         dead_letters=tuple(letters),
         columns=header.bases,
-        spool=spool,
+        rows=rows,
     )
 
 
-def _held(shape: Shape, checks: Checks, batches: Iterator[Batch], is_sifted: bool) -> Spool:
+def _read(
+    shape: Shape, checks: Checks, batches: Iterator[Batch], output: Output, is_sifted: bool
+) -> Rows:
     """All rows of a file, behind the one that clears its earlier rows."""
-    spool = Spool()
-    spool.add(shape.tombstone())
-    for batch in batches:
-        checks.look(batch.columns, len(batch.row_ids), is_sifted)
-        spool.add(shape.table(batch))
-        if shape.rows > MAX_ROWS:
-            raise RefusedError(f"it has more than {MAX_ROWS:,} rows")
-    shape.check_cards()
-    return spool
+    rows = Rows(output)
+    try:
+        rows.add(shape.tombstone())
+        for batch in batches:
+            checks.look(batch.columns, len(batch.row_ids), is_sifted)
+            rows.add(shape.table(batch))
+            if shape.rows > MAX_ROWS:
+                raise RefusedError(f"it has more than {MAX_ROWS:,} rows")
+        shape.check_cards()
+    except BaseException:
+        rows.discard()
+        raise
+    return rows
 
 
 def rules_digest(policy: Policy, table: str) -> str:
@@ -166,109 +137,100 @@ def file_date(file: StoredFile) -> date:
 
 
 class Reading:
-    """Reads files for a landing; one that cannot be read does not stop the others."""
+    """Reads the files of one prefix; one that cannot be read does not stop the others."""
 
-    def __init__(self, bucket: Bucket, pull: Pull, landing: Landing, policy: Policy) -> None:
+    def __init__(self, bucket: Bucket, pull: Pull, table: str, limits: TableLimits) -> None:
         self._bucket = bucket
         self._pull = pull
-        self._landing = landing
-        self._policy = policy
-        self._whose = f"s3_exports for client {pull.client_id}"
-        self._columns = set(KNOWN_COLUMNS.get(landing.table, ()))
+        self._table = table
+        self._metrics = pull.metrics
+        self._protection = Protection("s3_exports", table, pull.client_id)
+        self._limits = limits
+        self._columns = set(KNOWN_COLUMNS.get(table, ()))
         self._headers = {
             known.header
-            for (table, _), known in pull.known_files.items()
-            if table == landing.table and known.status == "loaded"
+            for (name, _), known in pull.known_files.items()
+            if name == table and known.status == "loaded"
         }
         self._rows = 0
         self._failed_in_a_row = 0
         self._unreadable: dict[str, list[str]] = {}
-        self._said_at = time.monotonic()
+        self._reported_at = time.monotonic()
 
-    def tables(self, listing: Listing) -> Iterator[Any]:
-        """Arrow tables of all files that are fit to be loaded, in the files' order.
-
-        Small ones are joined: every table costs the load the same, however few its rows.
-        """
-        held: list[Any] = []
-        size = 0
-        for table in self._tables(listing):
-            if held and (size > LANDED_BYTES or table.schema != held[0].schema):
-                yield pa.concat_tables(held)
-                held, size = [], 0
-            held.append(table)
-            size += table.nbytes
-        if held:
-            yield pa.concat_tables(held)
-
-    def _tables(self, listing: Listing) -> Iterator[Any]:
-        files = listing.unread
-        for number, file in enumerate(files, 1):
-            accepted = self._take(file)
+    def files(self, listing: Listing, output: Output) -> Iterator[Any]:
+        """What dlt imports of the files that are fit to be loaded, in the files' order."""
+        for notice in listing.notices:
+            self._pull.notice(notice)
+        self._metrics.failures += listing.failures
+        self._metrics.files += listing.records
+        unread = listing.unread
+        for number, file in enumerate(unread, 1):
+            accepted = self._take(file, output)
             if accepted is not None:
-                yield from accepted.spool.tables()
-            if self._failed_in_a_row >= UNREACHABLE_FILES and number < len(files):
-                self._landing.failures.append(
-                    f"{self._whose}: {len(files) - number} more files of {self._landing.table} "
+                yield from output.accept(accepted.rows)
+            if self._failed_in_a_row >= UNREACHABLE_FILES and number < len(unread):
+                self._metrics.failures.append(
+                    f"{self._pull}: {len(unread) - number} more files of {self._table} "
                     "were not tried; the next run reads them."
                 )
                 break
-            self._say_progress(number, len(files))
+            self._report_progress(number, len(unread))
         for file in listing.denied:  # until one is denied again
-            accepted = self._take(file)
+            accepted = self._take(file, output)
             if accepted is None:
                 break
-            yield from accepted.spool.tables()
+            yield from output.accept(accepted.rows)
+        yield from output.flush()
         self._report_unreadable()
 
     def _report_unreadable(self) -> None:
         for reason, files in self._unreadable.items():
-            self._landing.failures.append(
-                f"{self._whose}: {named(files)} cannot be read: {reason}. "
+            self._metrics.failures.append(
+                f"{self._pull}: {named(files)} cannot be read: {reason}. "
                 "Their earlier rows stay, and all other files are read; "
                 "`signalroom status` lists them until they can be."
             )
 
-    def _take(self, file: StoredFile) -> Accepted | None:
-        landing = self._landing
+    def _take(self, file: StoredFile, output: Output) -> Accepted | None:
+        metrics = self._metrics
         try:
-            accepted = take(self._bucket, file, landing.table, self._policy)
+            accepted = take(self._bucket, file, self._protection, self._limits, output)
         except ChangedError as reason:
             self._notice(f"{reason}; the next run reads it")
             return None
         except WaitingError as reason:
             self._notice(f"{file.key} waits for a new upload: {reason}. Its earlier rows stay")
-            landing.files.append(unread_record(file, "waiting", str(reason)))
+            metrics.files.append(unread_record(file, "waiting", str(reason)))
             return None
         except RefusedError as reason:
-            landing.failures.append(
-                f"{self._whose}: {file.key} is refused: {reason}. Its earlier rows stay."
+            metrics.failures.append(
+                f"{self._pull}: {file.key} is refused: {reason}. Its earlier rows stay."
             )
-            rules = rules_digest(self._policy, landing.table)
-            landing.files.append(unread_record(file, "refused", str(reason), header=rules))
+            rules = rules_digest(self._protection.policy, self._table)
+            metrics.files.append(unread_record(file, "refused", str(reason), header=rules))
             return None
         except UnreadableError as reason:
-            known = self._pull.known_files.get((landing.table, file.key))
+            known = self._pull.known_files.get((self._table, file.key))
             if known is None or (known.status, known.etag) != ("unreadable", file.etag):
                 self._unreadable.setdefault(str(reason), []).append(file.key)
-            landing.files.append(unread_record(file, "unreadable", str(reason)))
+            metrics.files.append(unread_record(file, "unreadable", str(reason)))
             return None
         except SourceError as error:
-            landing.failures.append(str(error))
+            metrics.failures.append(str(error))
             self._failed_in_a_row += 1
             return None
         except OSError as error:
-            landing.failures.append(
-                f"{self._whose}: {file.key} cannot be kept for reading: {error.strerror}. "
+            metrics.failures.append(
+                f"{self._pull}: {file.key} cannot be kept for reading: {error.strerror}. "
                 "Make room for temporary files; the next run tries again."
             )
             self._failed_in_a_row += 1
             return None
         self._failed_in_a_row = 0
         self._announce(accepted)
-        landing.files.append(accepted.record)
-        landing.totals.append(accepted.total)
-        landing.dead_letters.extend(accepted.dead_letters)
+        metrics.files.append(accepted.record)
+        metrics.totals.append(accepted.total)
+        metrics.dead_letters.extend(accepted.dead_letters)
         self._rows += accepted.record.row_count
         return accepted
 
@@ -286,13 +248,13 @@ class Reading:
         if accepted.record.reason:
             self._notice(f"{file} has {accepted.record.reason}; reports leave them out")
 
-    def _say_progress(self, number: int, count: int) -> None:
-        if number == count or time.monotonic() - self._said_at > SAY_EVERY_S:
+    def _report_progress(self, number: int, count: int) -> None:
+        if number == count or time.monotonic() - self._reported_at > SAY_EVERY_S:
             self._say(f"{number} of {count} files, {self._rows:,} rows")
-            self._said_at = time.monotonic()
+            self._reported_at = time.monotonic()
 
     def _notice(self, line: str) -> None:
-        self._pull.notice(f"{self._landing.table}: {line}")
+        self._pull.notice(f"{self._table}: {line}")
 
     def _say(self, line: str) -> None:
-        self._pull.say(f"{self._landing.table}: {line}")
+        self._pull.say(f"{self._table}: {line}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ingest.sources.s3_exports.csv_records import Lines, LongRecordError
 from ingest.sources.s3_exports.download import Content
-from ingest.sources.s3_exports.settings import (
+from ingest.sources.s3_exports.limits import (
     KNOWN_COLUMNS,
     MAX_COLUMNS,
     META_COLUMNS,

@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from ingest.landing import FileRecord, FileStatus, KnownFile, Pull
+from ingest.model import FileRecord, FileStatus, KnownFile, Pull
 from ingest.sources.s3_exports.bucket import Bucket, StoredFile
-from ingest.sources.s3_exports.location import Prefix
+from ingest.sources.s3_exports.settings import Prefix
 from signalroom import clock
 from signalroom.errors import CredentialsError
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Context, Decimal
@@ -11,11 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.privacy.cards import CardScan
-from ingest.privacy.policy import Policy
 from ingest.privacy.rows import Protection
 from ingest.sources.s3_exports.fast_csv import Batch
 from ingest.sources.s3_exports.header import Header
-from ingest.sources.s3_exports.settings import KNOWN_COLUMNS, RefusedError
+from ingest.sources.s3_exports.limits import ROW_BYTES, TABLE_COLUMNS, WIDE_FROM, RefusedError
 
 AMOUNT = "total_amount"
 PLAIN_AMOUNT = "^-?[0-9]{1,12}([.][0-9]{1,18})?$"
@@ -40,37 +40,80 @@ class Origin:
     file_date: date
 
 
+class TableLimits:
+    """What a table can still take: PostgreSQL holds 1,600 columns, and a row fits into one page.
+
+    A file that exceeds it is refused by name; otherwise it would stop the load of all files.
+    """
+
+    def __init__(self, columns: Iterable[str], has_pages: bool) -> None:
+        self._columns = set(columns)
+        self._has_pages = has_pages
+
+    def check(self, header: Header) -> None:
+        """Raise RefusedError where the table would get too many columns."""
+        count = len(self._columns | set(header.names))
+        if count > TABLE_COLUMNS:
+            raise RefusedError(
+                f"with its {header.width:,} columns the table would have {count:,}, more than "
+                f"{TABLE_COLUMNS:,}; export fewer columns"
+            )
+
+    def add(self, columns: Iterable[str]) -> None:
+        """Count the columns of a file that is loaded."""
+        self._columns.update(columns)
+
+    def check_rows(self, table: Any) -> None:
+        """Raise RefusedError where a row is larger than a page of PostgreSQL.
+
+        Cells of more than 24 bytes are stored elsewhere, and 18 bytes stay of them.
+        """
+        if not self._has_pages or table.num_columns < WIDE_FROM:
+            return
+        bitmap = len(self._columns | set(table.column_names)) // 8
+        sizes = pa.repeat(24 + bitmap, len(table))
+        for column in table.columns:
+            if pa.types.is_string(column.type):
+                cells = pc.add(pc.fill_null(pc.binary_length(column), -1), 1)
+                sizes = pc.add(sizes, pc.if_else(pc.greater(cells, 24), 18, cells))
+            else:
+                sizes = pc.add(sizes, 8)
+        if (pc.max(sizes).as_py() or 0) > ROW_BYTES:
+            raise RefusedError(
+                "a row with so many filled columns is larger than PostgreSQL can hold; export "
+                "fewer columns"
+            )
+
+
 class Shape:
     """Turns batches of one file into tables of one schema, and looks through them on the way.
 
-    `rows` and `amount` are of what was shaped so far.
+    `rows` and `amount` are of what was shaped so far; `columns` those that are kept.
     """
 
-    def __init__(self, origin: Origin, header: Header, policy: Policy) -> None:
+    def __init__(
+        self, origin: Origin, header: Header, protection: Protection, limits: TableLimits
+    ) -> None:
         self.rows = 0
         self.amount = Decimal(0)
         self._origin = origin
-        self._hashed: set[str] = set()
+        self._protection = protection
+        self._limits = limits
+        self._bases = dict(zip(header.names, header.bases, strict=True))
         self._scans: dict[str, CardScan] = {}
+        policy = protection.policy
         kept: list[str] = []
-        for name, base in zip(header.names, header.bases, strict=True):
-            action = policy.action(base)
-            if action == "hash":
-                self._hashed.add(name)
-            elif action == "keep" or policy.is_card(base):
+        for name, base in self._bases.items():
+            action = protection.action(base)
+            if action == "keep" or policy.is_card(base):
                 self._scans[name] = CardScan(policy.is_identifier(base), policy.is_card(base))
             if action != "drop":
                 kept.append(name)
         if not kept:
             raise RefusedError("the privacy policy keeps none of its columns")
-        self.has_amount = AMOUNT in kept and AMOUNT not in self._hashed
-        self._bases = dict(zip(header.names, header.bases, strict=True))
-        self._protection = Protection("s3_exports", origin.table, origin.client_id)
-        known = [
-            name for name in KNOWN_COLUMNS.get(origin.table, ()) if policy.action(name) != "drop"
-        ]
-        columns = dict.fromkeys([*known, *kept])
-        self._schema = pa.schema([*((name, pa.string()) for name in columns), *META.items()])
+        self.has_amount = AMOUNT in kept and protection.action(AMOUNT) == "keep"
+        self.columns = tuple(kept)
+        self._schema = pa.schema([*((name, pa.string()) for name in kept), *META.items()])
 
     def tombstone(self) -> Any:
         """One row that clears the file's earlier rows."""
@@ -98,17 +141,13 @@ class Shape:
             "_row_id": batch.row_ids,
             "_file_date": pa.repeat(pa.scalar(self._origin.file_date, pa.date32()), count),
         }
-        arrays = []
-        for field in self._schema:
-            found = ours.get(field.name)
-            if found is None:
-                found = self._column(batch, field.name)
-            arrays.append(pa.nulls(count, field.type) if found is None else found)
-        return pa.table(arrays, schema=self._schema)
-
-    def _column(self, batch: Batch, name: str) -> Any:
-        cells = batch.columns.get(name)
-        return None if cells is None else self._protection.array(self._bases[name], cells)
+        arrays = [
+            self._protection.array(self._bases[name], batch.columns[name]) for name in self.columns
+        ]
+        arrays += [ours.get(name, pa.nulls(count, kind)) for name, kind in META.items()]
+        table = pa.table(arrays, schema=self._schema)
+        self._limits.check_rows(table)
+        return table
 
     def check_cards(self) -> None:
         """Raise RefusedError where a column holds card numbers; the message holds none."""

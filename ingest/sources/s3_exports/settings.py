@@ -1,112 +1,150 @@
-"""S3 exports: constants."""
+"""S3 exports: what it needs, and which folders of which bucket become which tables."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from types import MappingProxyType
 
-from ingest.values import COUNT_TYPE, DATE_TYPE, TEXT_TYPE
+from signalroom import clients
+from signalroom.errors import ConfigurationError
+from signalroom.settings import require, variable
 
-
-class NotLoadedError(Exception):
-    """A file that is left out of this load."""
-
-
-class WaitingError(NotLoadedError):
-    """The file is empty or cut off: what is missing may still come."""
-
-
-class RefusedError(NotLoadedError):
-    """The file is complete, but not fit to be loaded."""
-
-
-class UnreadableError(NotLoadedError):
-    """S3 does not give the object away: it is archived, or this key may not read it."""
-
-
-class ChangedError(NotLoadedError):
-    """The file was replaced between the listing and the reading."""
-
-
-class AbnormalError(Exception):
-    """The fast reader met something that only the tolerant one can tell apart."""
-
-
-REQUIRED = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "S3_BUCKET_NAME")
+TITLE = "S3 exports"
 DEFAULT_PREFIXES = "orders-create,orders-update,prospects-create"
-RESOURCES = ("orders_create", "orders_update", "prospects_create")
-MERGE_KEY = ("_client_id", "_file_name")
-
-# One request may take so long, and is repeated so often, before a file counts as unreadable.
-CONNECT_TIMEOUT_S = 10
-READ_TIMEOUT_S = 20
-ATTEMPTS = 4
-PIECE_BYTES = 8 << 20  # of one request; what is in memory while a file comes in
-MAX_PAGES = 10_000  # of 1,000 names each
-UNREACHABLE_FILES = 3  # so many in a row, and the rest of the listing waits for the next run
-
-# Hostile or broken files stop here, long before memory or disk do.
-MAX_STORED_BYTES = 1 << 30
-MAX_EXPANDED_BYTES = 10 << 30
-MAX_RATIO = 200
-RATIO_FROM_BYTES = 16 << 20  # small files of repeated rows shrink a lot, and do no harm
-MAX_ROWS = 5_000_000
-MAX_COLUMNS = 2_000
-MAX_CELL_BYTES = 1 << 20
-MAX_RECORD_BYTES = 8 << 20
-TELLING_WIDTH = 10  # from so many columns on, a line with their commas is a row, not a sentence
-
-# Rejected rows: past the share or the number the whole file is refused.
-MAX_REJECTED = 1_000
-MAX_REJECTED_SHARE = 0.01
-FEW_REJECTED = 5  # let through in a file too small for a share to mean anything
-
-LIMITS = (
-    *(MAX_STORED_BYTES, MAX_EXPANDED_BYTES, MAX_RATIO, MAX_ROWS, MAX_COLUMNS, MAX_CELL_BYTES),
-    *(MAX_RECORD_BYTES, MAX_REJECTED, MAX_REJECTED_SHARE, FEW_REJECTED),
-)
-
-SAY_EVERY_S = 5.0
-BLOCK_BYTES = 2 << 20  # that Arrow parses at once; larger is a little faster, for much memory
-HELD_BYTES = 16 << 20  # of one file's rows in memory before they go to a temporary file
-LANDED_BYTES = 16 << 20  # of an Arrow table on its way to the load
-TOLERANT_BATCH_ROWS = 5_000
-
-META_COLUMNS: dict[str, Mapping[str, Any]] = {
-    "_client_id": {**TEXT_TYPE, "nullable": False},
-    "_file_name": {**TEXT_TYPE, "nullable": False},
-    "_row_id": COUNT_TYPE,
-    "_file_date": DATE_TYPE,
-    "_deleted": {"data_type": "bool", "hard_delete": True},
+VARIABLES: Mapping[str, Mapping[str, object]] = {
+    "AWS_ACCESS_KEY_ID": {"secret": True, "shared": True},
+    "AWS_SECRET_ACCESS_KEY": {"secret": True, "shared": True},
+    "AWS_REGION": {"shared": True, "default": "us-east-1"},
+    "AWS_ENDPOINT_URL": {"shared": True, "about": "of an S3-compatible store; empty: AWS itself"},
+    "S3_BUCKET_NAME": {},
+    "S3_PREFIXES": {"shared": True, "default": DEFAULT_PREFIXES},
+    "S3_PREFIX": {"shared": True, "about": "a single folder; the older name of S3_PREFIXES"},
 }
+REQUIRED = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "S3_BUCKET_NAME")
+# A client's prefixes decide on its tables; these are the usual ones.
+TABLES = {"orders_create": "file", "orders_update": "file", "prospects_create": "file"}
+PLAIN_NAME = re.compile("(?=.{1,63}$)[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 
-# The export's header, normalised, in the file's order (the same for creates and updates).
-_ORDERS = """
-    orders_id created_by billing_fname billing_lname billing_street_address billing_suburb
-    billing_city billing_state billing_postcode billing_country billing_phone billing_email
-    delivery_fname delivery_lname delivery_street_address delivery_suburb delivery_city
-    delivery_state delivery_postcode delivery_country delivery_phone delivery_email
-    shipping_method shipping_desc shipping_group shipping_group_code shipping_price
-    shipping_weight delivery_confirm signature_confirm non_taxable_amount taxable_amount tax_pct
-    tax_amount total_amount order_date order_time tracking_num campaign_id customers_id
-    customer_creation_date prospects_id cc_num_masked cc_expires gateway_id gateway_alias
-    processing_percent reserve_percent transaction_fee chargeback_fee descriptor
-    customer_service_number ip_address order_status decline_reason cascade_flag orig_gateway
-    cascade_reason shipped_date fraud_flag fraud_date chargeback_flag chargeback_date
-    chargeback_user rma_flag rma_number rma_reason rma_date rma_user return_flag return_reason
-    is_recurring recurring_date retry_date installments transaction_id auth_id retrying
-    retry_attempt hold_date void_flag void_amount void_date void_user refund_flag refund_amount
-    refund_date refund_user afid sid affid c1 c2 c3 bid aid opt rebill_discount rebill_depth
-    parent_order_id products_id product_name product_attributes shippable_flag product_price
-    product_sku product_category products_description products_quantity declared_value
-    order_confirmed order_confirmed_date recurring_prod_id recurring_prod_name acquisition_date
-    blacklisted_flag ancestor_id decline_salvage_discount salvage_discount_pct is_test_cc
-    cancelled_flag notes billing_model_id fulfillment_number click_id retries_left hold_type_id
-    offer_id processor_id
-"""
-ORDER_COLUMNS = tuple(_ORDERS.split())
-KNOWN_COLUMNS = {"orders_create": ORDER_COLUMNS, "orders_update": ORDER_COLUMNS}
-# Without these an order cannot be told from another, dated or counted.
-REQUIRED_COLUMNS = dict.fromkeys(
-    KNOWN_COLUMNS, ("orders_id", "order_date", "order_status", "total_amount")
-)
+
+@dataclass(frozen=True)
+class Prefix:
+    """A folder of the bucket, without slashes at its ends, and the raw table it fills."""
+
+    path: str
+    table: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a client's exports are."""
+
+    client_id: str
+    endpoint: str | None
+    bucket: str
+    prefixes: tuple[Prefix, ...]
+
+    def __str__(self) -> str:
+        return f"{self.bucket} at {self.endpoint or 'AWS'}"
+
+    @property
+    def account(self) -> str:
+        """What tells this place from another client's."""
+        paths = ",".join(sorted(prefix.path for prefix in self.prefixes))
+        return f"{(self.endpoint or 'aws').lower()}/{self.bucket}/{paths}"
+
+
+def place(client_id: str, given: Mapping[str, str] = MappingProxyType({})) -> Place:
+    """The client's place, from its settings; ConfigurationError where they contradict.
+
+    `given` are variables that win over the environment.
+    """
+
+    def value(name: str) -> str | None:
+        return given.get(name) or variable(name, client_id)
+
+    endpoint = (value("AWS_ENDPOINT_URL") or "").rstrip("/") or None
+    if endpoint and not endpoint.startswith(("http://", "https://")):
+        raise ConfigurationError(
+            f"AWS_ENDPOINT_URL of client {client_id} is {endpoint!r}: begin it with https://."
+        )
+    bucket = given.get("S3_BUCKET_NAME") or require("S3_BUCKET_NAME", client_id)
+    prefixes = given.get("S3_PREFIXES") or _prefix_names(client_id)
+    return Place(client_id, endpoint, bucket, _prefixes(client_id, prefixes))
+
+
+def _prefix_names(client_id: str) -> str:
+    given = variable("S3_PREFIXES", client_id) or DEFAULT_PREFIXES
+    if given == DEFAULT_PREFIXES:  # as in a copied .env.example
+        given = variable("S3_PREFIX", client_id) or given  # the older name
+    return given
+
+
+def _prefixes(client_id: str, given: str) -> tuple[Prefix, ...]:
+    paths = [part.strip().strip("/") for part in given.split(",")]
+    found: dict[str, Prefix] = {}
+    for path in dict.fromkeys(path for path in paths if path):
+        prefix = Prefix(path, _table(client_id, path))
+        if prefix.table in found:
+            raise ConfigurationError(
+                f"S3_PREFIXES of client {client_id}: {found[prefix.table].path} and {path} would "
+                f"both fill the table {prefix.table}. Keep one of them."
+            )
+        found[prefix.table] = prefix
+    if not found:
+        raise ConfigurationError(
+            f"S3_PREFIXES of client {client_id} names no prefix: set it to {DEFAULT_PREFIXES}."
+        )
+    for inner in found.values():
+        for outer in found.values():
+            if inner.path.startswith(f"{outer.path}/"):
+                raise ConfigurationError(
+                    f"S3_PREFIXES of client {client_id}: {inner.path} lies within {outer.path}, "
+                    "its files would be loaded twice. Keep one of them."
+                )
+    return tuple(found.values())
+
+
+def _table(client_id: str, path: str) -> str:
+    name = path.rsplit("/", 1)[-1]
+    if PLAIN_NAME.fullmatch(name):  # as nearly always; dlt takes a second to import
+        return name.replace("-", "_")
+    from dlt.common.normalizers.naming.snake_case import NamingConvention
+
+    table: str = NamingConvention(63).normalize_identifier(name)
+    if table.startswith("_dlt") or not table.strip("_"):
+        raise ConfigurationError(
+            f"S3_PREFIXES of client {client_id}: {path} gives no usable table name."
+        )
+    return table
+
+
+def refuse_shared_prefixes(own: Place) -> None:
+    """Raise ConfigurationError where another active client reads the same folder."""
+    for other in clients.active_clients():
+        if other.id == own.client_id or any(variable(n, other.id) is None for n in REQUIRED):
+            continue
+        theirs = place(other.id)
+        if (theirs.endpoint, theirs.bucket) != (own.endpoint, own.bucket):
+            continue
+        for mine in own.prefixes:
+            for prefix in theirs.prefixes:
+                if f"{mine.path}/".startswith(f"{prefix.path}/") or f"{prefix.path}/".startswith(
+                    f"{mine.path}/"
+                ):
+                    raise ConfigurationError(
+                        f"s3_exports: clients {own.client_id} and {other.id} both read "
+                        f"{own.bucket}/{mine.path}; its rows would be loaded under two tags. "
+                        f"Give {other.id} a bucket or S3_PREFIXES of its own."
+                    )
+
+
+def client_tables(client_id: str) -> tuple[str, ...]:
+    """The tables of a client: one for each of its prefixes."""
+    return tuple(one.table for one in _prefixes(client_id, _prefix_names(client_id)))
+
+
+def account(client_id: str) -> str:
+    """What identifies the account: endpoint, bucket and folders."""
+    return place(client_id).account

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from ingest.landing import DeadLetter
+from ingest.model import DeadLetter
 from ingest.privacy.cards import hide
 from ingest.privacy.policy import Policy
 from ingest.sources.s3_exports.checks import Checks
@@ -17,7 +17,7 @@ from ingest.sources.s3_exports.csv_records import Record, records
 from ingest.sources.s3_exports.download import Content
 from ingest.sources.s3_exports.fast_csv import Batch
 from ingest.sources.s3_exports.header import Header
-from ingest.sources.s3_exports.settings import (
+from ingest.sources.s3_exports.limits import (
     BLOCK_BYTES,
     FEW_REJECTED,
     MAX_REJECTED,

@@ -9,7 +9,7 @@ import zlib
 import pytest
 
 from ingest.sources.s3_exports import download as content_module
-from ingest.sources.s3_exports.settings import MAX_CELL_BYTES, MAX_COLUMNS
+from ingest.sources.s3_exports.limits import MAX_CELL_BYTES, MAX_COLUMNS
 from tests.ingest.s3_exports.conftest import (
     CREATE,
     HEADER,

@@ -8,9 +8,9 @@ import pytest
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 
-from ingest.sources.s3_exports import SOURCE
 from ingest.sources.s3_exports.bucket import StoredFile
 from ingest.sources.s3_exports.file import file_date
+from ingest.sources.s3_exports.settings import account
 from signalroom.errors import ConfigurationError
 from tests.ingest.s3_exports.conftest import CREATE, Bench, export, orders
 
@@ -174,7 +174,7 @@ def test_one_folder_for_two_clients_is_refused(
         bench.take()
     monkeypatch.setenv("S3_PREFIXES__CTI", "cti/orders-create")
     bench.take()
-    assert SOURCE.account("713") != SOURCE.account("cti")
+    assert account("713") != account("cti")
 
 
 def test_only_the_tables_asked_for_are_read(bench: Bench) -> None:
