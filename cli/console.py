@@ -36,11 +36,10 @@ class Day(click.ParamType[date]):
         try:
             return date.fromisoformat(value)
         except ValueError:
-            self.fail(f"{value!r} is no day; write it as 2026-11-18.", param, ctx)
+            self.fail(f"{value!r} is not a valid date; write it as 2026-11-18.", param, ctx)
 
 
 DAY = Day()
-SOURCE = click.Choice(NAMES)
 
 clients = click.option(
     "--client", "clients", multiple=True, metavar="ID", help="Only this client; repeatable."
@@ -58,7 +57,24 @@ def no_such(what: str, given: str, known: Iterable[str]) -> click.UsageError:
     names = list(known)
     close = get_close_matches(given, names, n=1)
     said = f"Did you mean {close[0]!r}? " if close else ""
-    return click.UsageError(f"No {what} is called {given!r}. {said}There are: {', '.join(names)}.")
+    line = f"No {what} is called {given!r}. {said}There are: {', '.join(names)}."
+    return click.UsageError(line, click.get_current_context(silent=True))
+
+
+class Known(click.Choice[str]):
+    """A choice whose error names the closest one."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        return no_such(self.name, str(value), self.choices).message
+
+
+class SourceName(Known):
+    """The name of a source."""
+
+    name = "source"
+
+
+SOURCE = SourceName(NAMES)
 
 
 class PlainStep:

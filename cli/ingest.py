@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True, type=click.Choice([*NAMES, "all"]))
+@click.argument("sources", nargs=-1, required=True, type=options.SourceName([*NAMES, "all"]))
 @options.clients
 @click.option("--resource", "resources", multiple=True, help="Only this table; repeatable.")
 @click.option("--start", type=options.DAY, help="First day; default: what is due.")

@@ -13,30 +13,41 @@ from signalroom import child_process, logs, settings
 from signalroom.errors import SignalRoomError
 from signalroom.logs import explained, mask
 
-# command -> what `signalroom --help` says of it; each lives in the module of its name
-COMMANDS = {
-    "run": "The main job, once: ingest, dbt build, the daily reports.",
-    "ingest": "Load one or more sources into the raw tables.",
-    "backfill": "Load a long range of one source, in slices, resumable.",
-    "build": "dbt build, under the lock that keeps two builds apart.",
-    "report": "Render one report, and with --send deliver it.",
-    "preview": "Every report, channel and scenario on one local page; nothing is sent.",
-    "deliver": "Send what waits: alerts, and messages not delivered before.",
-    "dead-letters": "Rejected rows: list, show, replay, discard.",
-    "status": "What ran, what runs, what is late, what is due next.",
-    "runs": "The scheduler's runs: list them, look at one step by step.",
-    "scheduler": "The resident process: the main job by itself, on schedule.",
-    "schedule": "What is due in the next 24 hours.",
-    "trigger": "Run a job of the schedule now.",
-    "pause": "Pause a job or a source: nothing runs it, nobody waits for it.",
-    "resume": "End a pause.",
-    "backup": "What cannot be made again, in one file.",
-    "restore": "Bring back what backup wrote.",
-    "db": "Set up the database's roles and logins.",
-    "doctor": "Check configuration, connections and client data; name each repair.",
-    "demo": "A day at a simulated agency, faster than life: page, scheduler, inbox.",
-    "sandbox": "The simulated agency: local servers that behave like every vendor.",
+# group -> command -> what `signalroom --help` says of it; each is in the module of its name
+GROUPS: dict[str, dict[str, str]] = {
+    "Run": {
+        "run": "Run the pipeline once: ingest, dbt build, daily reports.",
+        "ingest": "Load one or more sources into the raw tables.",
+        "backfill": "Load a long range of one source, in slices, resumable.",
+        "build": "dbt build, under the lock that keeps two builds apart.",
+        "report": "Render one report, and with --send deliver it.",
+        "deliver": "Send what is due: alerts, and messages not delivered before.",
+        "scheduler": "Run the scheduler: every job by itself, with its page.",
+        "trigger": "Run a job of the schedule, or pull a source, now.",
+        "pause": "Pause a job or a source.",
+        "resume": "End a pause.",
+    },
+    "Look": {
+        "status": "What ran, what runs, what is late, what is due next.",
+        "runs": "Recent runs: list them, look at one step by step.",
+        "schedule": "What is due in the next 24 hours.",
+        "query": "Read the marts with SQL.",
+        "failures": "Failures by cause.",
+    },
+    "Repair": {
+        "doctor": "Check configuration, connections and client data.",
+        "dead-letters": "Rejected rows: list, show, replay, discard.",
+        "backup": "What cannot be made again, in one file.",
+        "restore": "Bring back what backup wrote.",
+        "db": "Set up the database's roles and logins.",
+    },
+    "Develop": {
+        "demo": "A day at a simulated agency, faster than life.",
+        "preview": "Every report, channel and scenario on one local page.",
+        "sandbox": "The simulated agency: local servers like every vendor.",
+    },
 }
+COMMANDS = {name: words for group in GROUPS.values() for name, words in group.items()}
 
 
 class LazyGroup(click.Group):
@@ -52,9 +63,19 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(import_module(f"cli.{module}"), module)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from cli.console import no_such
+
+            raise no_such("command", args[0], COMMANDS)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        for title, commands in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(commands.items()), col_max=14)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -66,8 +87,9 @@ def signalroom() -> None:
     reports. Without any set-up it runs on simulated vendors and an embedded DuckDB:
 
     \b
-      signalroom run                              the main job, once
-      signalroom report daily_ccw --date 2026-11-18
+      signalroom run                              everything once, on made-up data
+      signalroom report daily_ccw --open          yesterday's report in the browser
+      signalroom query "select * from daily_summary order by date desc"
       dbt build                                   the marts alone, after editing a model
 
     Settings come from the environment and from .env; .env.example lists them all.
@@ -83,7 +105,7 @@ def main() -> None:
         logs.configure()
         signalroom(standalone_mode=False)
     except click.exceptions.Abort:
-        click.echo("Interrupted; what was loaded stays, the next run goes on.", err=True)
+        click.echo("Interrupted. Loaded data is kept; rerun to continue.", err=True)
         sys.exit(130)
     except click.ClickException as error:
         error.show()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from cli.console import clients
+from cli.console import clients, no_such
 from cli.moments import MOMENT, Moment
 
 
@@ -51,9 +51,6 @@ def check_job(name: str, clients: tuple[str, ...]) -> None:
 
     jobs = [job.name for job in read_schedule()]
     if name not in jobs:
-        raise click.UsageError(
-            f"There is no job or source {name!r}; jobs: {', '.join(jobs)}; sources: "
-            f"{', '.join(NAMES)}."
-        )
+        raise no_such("job or source", name, [*jobs, *NAMES])
     if clients:
         raise click.UsageError(f"{name} is a job, which works for all clients: leave out --client.")

@@ -28,7 +28,7 @@ from cli import console as options
     type=click.Choice(["slack", "email", "sms"]),
     help="Only this channel; repeatable.",
 )
-@click.option("--send", is_flag=True, help="Deliver it; what was delivered already is not again.")
+@click.option("--send", is_flag=True, help="Send it; already-delivered messages are skipped.")
 @click.option("--again", is_flag=True, help="With --send: deliver it once more.")
 @click.option(
     "--when-complete",
@@ -40,6 +40,7 @@ from cli import console as options
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for the files; default: the outbox folder.",
 )
+@click.option("--open", "is_opened", is_flag=True, help="Open the email in the browser.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a client.")
 def report(
     name: str,
@@ -50,15 +51,16 @@ def report(
     again: bool,
     when_complete: bool,
     out: Path | None,
+    is_opened: bool,
     as_json: bool,
 ) -> None:
     """Render one report for each client that has it, and with --send deliver it.
 
     \b
-      signalroom report daily_ccw
+      signalroom report daily_ccw --open
       signalroom report daily_exp --date 2026-11-18 --channel email --out sent
     """
-    from cli.console import Display, complain
+    from cli.console import Display, complain, no_such
     from reports import registry
     from scheduler.steps.report import ReportResult, Sending, make_reports
     from signalroom import clock
@@ -69,6 +71,9 @@ def report(
     sending: Sending = "now" if send else "not"
     if send and (again or when_complete):
         sending = "again" if again else "when_complete"
+    known = registry.reports()
+    if name not in known:
+        raise no_such("report", name, known)
     one = registry.find(name)
     if one.period == "event" and send and (again or when_complete or channels):
         raise click.UsageError(f"{name} is sent once, where reports/alerts.yml says: only --send.")
@@ -92,6 +97,9 @@ def report(
     # after the live display has ended, which would be drawn over
     for path in (path for made in results for path in made.paths if not as_json):
         click.echo(str(path))
+    for path in (path for made in results for path in made.paths if is_opened):
+        if path.name.endswith(".email.html"):
+            click.launch(path.resolve().as_uri())
     failures = [failure for made in results for failure in made.failures]
     complain(failures)
     sys.exit(1 if failures else 0)

@@ -101,18 +101,18 @@ def runs() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_runs(job: str | None, limit: int, as_json: bool) -> None:
     """The newest runs, newest first."""
+    from cli.console import no_such
     from scheduler.runs.ledger import Ledger
     from scheduler.schedule import read_schedule
     from scheduler.status.status import duration
     from scheduler.status.text import span, when
     from signalroom import clock
-    from signalroom.errors import ConfigurationError
 
     with Ledger() as ledger:
         found = ledger.recent(job, limit)
     known = [one.name for one in read_schedule()]
     if job is not None and not found and job not in known:
-        raise ConfigurationError(f"No job is called {job!r}; there are: {', '.join(known)}.")
+        raise no_such("job", job, known)
     instant = clock.instant()
     if as_json:
         for run in found:

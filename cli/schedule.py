@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 @click.option(
     "--hours", default=24, show_default=True, type=click.IntRange(1, 24 * 31), help="How far ahead."
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
-def schedule(hours: int, as_json: bool) -> None:
+@click.option("--all", "is_whole", is_flag=True, help="Each time on a line of its own.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array, each time an object.")
+def schedule(hours: int, is_whole: bool, as_json: bool) -> None:
     """What is due in the next hours, in business time.
 
     Times, sources and reports come from scheduler/schedule.yml: change them there. Days of a clock
@@ -40,13 +41,17 @@ def schedule(hours: int, as_json: bool) -> None:
         return
     from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=True)
-    zone = clock.zone()
-    console.print(f"[bold]The next {hours} hours[/] from {now.astimezone(zone):%a %d %b %H:%M %Z}")
-    console.print(f"in business time, {zone.key}\n")
-    console.print(_table(found))
+    from scheduler.status.text import clock_time
+
+    console = Console(highlight=False)
+    local = now.astimezone(clock.zone())
     console.print(
-        "\n[dim]Window: how many days before today the pulls cover; usual: what .dlt/config.toml\n"
+        f"[bold]The next {hours} hours[/] from {local:%a %b %-d} {clock_time(now)} {local:%Z}, "
+        f"in {clock.zone().key}\n"
+    )
+    console.print(_table(found, is_whole))
+    console.print(
+        "\n[dim]Window: how many days before today the pulls cover; usual: what .dlt/config.toml "
         "says of the source, and of S3 every unread file.[/]"
     )
 
@@ -65,27 +70,40 @@ def _record(one: Due) -> dict[str, object]:
     }
 
 
-def _table(found: list[Due]) -> Table:
+def _table(found: list[Due], is_whole: bool) -> Table:
+    """A line for each job of a day, its times in a few words."""
     from rich.table import Table
 
     from signalroom import clock
 
+    groups: dict[tuple[str, str, int], list[Due]] = {}
+    for number, one in enumerate(found):
+        day = f"{one.at.astimezone(clock.zone()):%a %-d}"
+        groups.setdefault((day, one.job.name, number if is_whole else 0), []).append(one)
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("", "Due", "Job", "Sources", "Reports", "Window"):
         table.add_column(name, overflow="fold")
     before = ""
-    for one in found:
-        at = one.at.astimezone(clock.zone())
-        day = f"{at:%a %d}"
+    for (day, name, _), those in groups.items():
+        job = those[0].job
         table.add_row(
             day if day != before else "",
-            f"{at:%H:%M}",
-            one.job.name,
-            ", ".join(one.job.sources) or "-",
-            ", ".join(one.job.reports) or "-",
-            "usual" if one.job.days is None else f"{one.job.days} days",
+            _times(those),
+            name,
+            ", ".join(job.sources) or "-",
+            ", ".join(job.reports) or "-",
+            "usual" if job.days is None else f"{job.days} days",
         )
         before = day
     if not found:
         table.add_row("", "-", "nothing is due", "", "", "")
     return table
+
+
+def _times(those: list[Due]) -> str:
+    from scheduler.status.text import clock_time
+
+    first, last = clock_time(those[0].at), clock_time(those[-1].at)
+    if len(those) == 1:
+        return first
+    return f"{first} to {last}, {len(those)} times"

@@ -20,6 +20,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from ingest.registry import NAMES
 from reports.alerts import incidents
 from reports.alerts import policy as alert_policy
 from scheduler.execution.child import LOGS, Child, Order, Start
@@ -148,7 +149,7 @@ class Resident:
             return
         with suppress(queue.Empty):
             arguments = self._errands.get_nowait()
-            self._deliverer = Child(Order("errands", (arguments[0],), arguments, ERRAND_S))
+            self._deliverer = Child(Order("errands", _steps_of(arguments), arguments, ERRAND_S))
             return
         if self._has_mail.is_set():
             self._has_mail.clear()
@@ -165,6 +166,13 @@ class Resident:
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self._stopping.set()
+
+
+def _steps_of(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """What an errand's secrets and its log are named after: a replay pulls from any source."""
+    if arguments[:2] == ("dead-letters", "replay"):
+        return tuple(f"ingest:{name}" for name in NAMES)
+    return (arguments[0],)
 
 
 def _next(jobs: Sequence[Job]) -> str:

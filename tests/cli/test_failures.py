@@ -46,6 +46,7 @@ def one_line(said: CompletedProcess[str], code: int) -> str:
         pytest.param(["ingest", "everflo"], id="unknown source"),
         pytest.param(["report"], id="no report"),
         pytest.param(["report", "daily_ccw", "--again"], id="again without send"),
+        pytest.param(["report", "weekly"], id="unknown report"),
     ],
 )
 def test_wrong_usage_exits_2_and_shows_the_way(arguments: list[str]) -> None:
@@ -54,6 +55,26 @@ def test_wrong_usage_exits_2_and_shows_the_way(arguments: list[str]) -> None:
     assert "Traceback" not in said.stderr
     assert "Usage:" in said.stderr
     assert "Error: " in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["statsu"], "status"),
+        (["report", "dialy_ccw"], "daily_ccw"),
+        (["ingest", "everflo"], "everflow"),
+        (["backfill", "redtrak", "--start", "2026-01-01", "--end", "2026-01-02"], "redtrack"),
+        (["trigger", "horly"], "hourly"),
+        (["pause", "evrflow"], "everflow"),
+        (["runs", "list", "--job", "hurly"], "hourly"),
+    ],
+)
+def test_a_misspelt_name_is_answered_with_the_right_one(
+    tmp_path: Path, arguments: list[str], meant: str
+) -> None:
+    said = signalroom_cli(*arguments, env={"SIGNALROOM_HOME": str(tmp_path)})
+    assert said.returncode == 2
+    assert f"Did you mean {meant!r}?" in " ".join(said.stderr.split())
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -82,7 +103,6 @@ def test_every_command_has_help_that_teaches(command: str) -> None:
         pytest.param(["run"], {"SIGNALROOM_NOW": "noon"}, "SIGNALROOM_NOW", id="malformed now"),
         pytest.param(["run", "--client", "ghost"], {}, "ghost", id="unknown client"),
         pytest.param(["run", "--client", "../x"], {}, "../x", id="malformed client"),
-        pytest.param(["report", "weekly"], {}, "weekly", id="unknown report"),
         pytest.param(
             ["report", "daily_ccw", "--client", "cti"], {}, "cti", id="a report of another client"
         ),

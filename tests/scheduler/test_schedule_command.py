@@ -62,11 +62,17 @@ def test_people_read_local_times_within_80_columns() -> None:
     text = ask("2026-10-31T22:30:00", "--hours", "8")
     assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
     lines = [line.split() for line in text.splitlines()]
-    assert ["Sat", "31", "23:00", "hourly", "everflow,", "redtrack"] in [one[:6] for one in lines]
-    sunday = next(line for line in lines if line[:2] == ["Sun", "01"])
-    assert sunday[2] == "05:30"
-    assert sunday[-1] == "days"
-    assert "06:00" not in text  # eight hours and a half away: the night is longer
+    assert ["Sat", "31", "11:00", "PM", "hourly"] in [one[:5] for one in lines]
+    sunday = next(line for line in lines if line[:2] == ["Sun", "1"])
+    assert sunday[2:4] == ["5:30", "AM"]
+    assert "6:00 AM" not in text  # eight hours and a half away: the night is longer
+
+
+def test_a_day_is_a_few_lines_and_all_of_it_on_demand() -> None:
+    collapsed = ask("2026-11-18T00:00:00")
+    assert len(collapsed.splitlines()) < 30
+    assert "16 times" in " ".join(collapsed.split())
+    assert ask("2026-11-18T00:00:00", "--all").count("hourly") == 16
 
 
 def test_the_edges_of_the_hours_belong_to_one_side_only(schedule_file: Path) -> None:

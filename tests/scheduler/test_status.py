@@ -141,10 +141,12 @@ def test_runs_are_listed_newest_first(told: dict[str, str]) -> None:
     assert len(ids) == 5
     one = ask(told, "runs", "list", "--job", "hourly", "--limit", "1").stdout
     assert [line.split()[0] for line in one.splitlines()] == ["Run", story.RUNNING]
-    for arguments in (["show", "hourly-1"], ["list", "--job", "hurly"]):
-        said = ask(told, "runs", *arguments)
-        assert isinstance(said.exception, ConfigurationError)
-        assert str(said.exception).startswith(f"No {'run' if 'show' in arguments else 'job'} is ")
+    said = ask(told, "runs", "show", "hourly-1")
+    assert isinstance(said.exception, ConfigurationError)
+    assert str(said.exception).startswith("No run is ")
+    misspelt = ask(told, "runs", "list", "--job", "hurly")
+    assert misspelt.exit_code == 2
+    assert "No job is called 'hurly'. Did you mean 'hourly'?" in misspelt.stderr
 
 
 def test_the_page_reads_both_engines(told: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

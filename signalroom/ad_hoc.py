@@ -1,0 +1,168 @@
+"""A person's own SQL over the marts: one statement, read only, bounded in time and rows."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from signalroom.errors import ConfigurationError, WarehouseError
+from signalroom.paths import home
+from signalroom.settings import require, target
+from signalroom.warehouse import (
+    TAKE_ROLE,
+    duckdb_path,
+    first_line,
+    locked,
+    postgres_connection,
+    schema,
+)
+
+SECONDS = 30
+ROWS = 10_000
+SETTINGS = re.compile(r"\bset_config\b|\bset\s+(role|session)\b|\breset\b", re.IGNORECASE)
+# One statement that gives rows, by what the server itself takes for one.
+OPEN = """
+do $$
+declare answer refcursor := 'answer';
+begin open answer for execute current_setting('signalroom.sql'); end $$
+"""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The rows of a query; `is_cut` when there were more than ROWS."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    is_cut: bool
+
+
+def ask(sql: str, client_id: str | None = None) -> Answer:
+    """The answer to one statement, names resolved in the marts; with a client, its rows alone.
+
+    On DuckDB the published copy of the marts answers while another process writes to the
+    warehouse. Raises WarehouseError in one line.
+    """
+    statement = sql.strip().rstrip(";").strip()
+    if not statement:
+        raise ConfigurationError('There is no query: write `signalroom query "select ..."`.')
+    if client_id and SETTINGS.search(statement):
+        raise ConfigurationError("With --client a query changes no settings.")
+    return (
+        _ask_duckdb(statement, client_id)
+        if target() == "duckdb"
+        else _ask_postgres(statement, client_id)
+    )
+
+
+def _ask_postgres(sql: str, client_id: str | None) -> Answer:
+    import psycopg2
+
+    with postgres_connection() as connection:
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute("set transaction read only")
+                cursor.execute(
+                    "select set_config('search_path', %s, true),"
+                    " set_config('statement_timeout', %s, true),"
+                    " set_config('TimeZone', 'UTC', true), set_config('signalroom.sql', %s, true)",
+                    [schema("marts"), f"{SECONDS}s", sql],
+                )
+                if client_id:
+                    role = require("SIGNALROOM_REPORT_ROLE")
+                    cursor.execute(TAKE_ROLE, [client_id, role])
+                    if cursor.fetchone() is None:
+                        raise WarehouseError(
+                            f"The role {role} is missing: `signalroom build` makes it."
+                        )
+                cursor.execute(OPEN)
+                cursor.execute(f"fetch {ROWS + 1} from answer")
+                names = tuple(column[0] for column in cursor.description or ())
+                return _answer(names, cursor.fetchall())
+        except psycopg2.Error as error:
+            raise WarehouseError(f"The query failed: {first_line(error)}.") from error
+
+
+def _ask_duckdb(sql: str, client_id: str | None) -> Answer:
+    import duckdb
+
+    with _attached(client_id) as connection:
+        timer = threading.Timer(SECONDS, connection.interrupt)
+        timer.start()
+        try:
+            statements = connection.extract_statements(sql)
+            if len(statements) != 1:
+                raise WarehouseError("The query failed: write one statement.")
+            cursor = connection.execute(statements[0])
+            names = tuple(column[0] for column in cursor.description or ())
+            return _answer(names, cursor.fetchmany(ROWS + 1))
+        except duckdb.InterruptException as error:
+            raise WarehouseError(f"The query took longer than {SECONDS} seconds.") from error
+        except duckdb.Error as error:
+            raise WarehouseError(f"The query failed: {first_line(error)}") from error
+        finally:
+            timer.cancel()
+
+
+@contextmanager
+def _attached(client_id: str | None) -> Iterator[Any]:
+    """A connection in memory that sees the warehouse read only, and no other file."""
+    import duckdb
+
+    connection = duckdb.connect()
+    try:
+        _attach(connection)
+        connection.execute("set TimeZone = 'UTC'")
+        marts = schema("marts")
+        if client_id is None:
+            connection.execute(f"set search_path = 'warehouse.{marts}'")
+        else:
+            _show_only(connection, marts, client_id)
+            connection.execute(f"set search_path = 'memory.{marts}'")
+        connection.execute("set enable_external_access = false")
+        connection.execute("set lock_configuration = true")
+        yield connection
+    except duckdb.Error as error:
+        raise WarehouseError(f"The query failed: {first_line(error)}") from error
+    finally:
+        connection.close()
+
+
+def _attach(connection: Any) -> None:
+    """Attach the warehouse, or its published copy while another process writes to it."""
+    import duckdb
+
+    path, copy = duckdb_path(), home() / "marts.duckdb"
+    if not path.exists():
+        raise WarehouseError(f"There is no warehouse at {path} yet: `signalroom run` makes it.")
+    attach = "attach '{}' as warehouse (read_only)"
+    try:
+        connection.execute(attach.format(str(path).replace("'", "''")))
+    except duckdb.IOException as error:
+        if not copy.exists():
+            raise WarehouseError(locked(path, error)) from error
+        connection.execute(attach.format(str(copy).replace("'", "''")))
+
+
+def _show_only(connection: Any, marts: str, client_id: str) -> None:
+    """Views of the marts with one client's rows, under the marts' own names."""
+    names = connection.execute(
+        "select table_name from information_schema.columns where table_catalog = 'warehouse'"
+        " and table_schema = ? and column_name = '_client_id'",
+        [marts],
+    ).fetchall()
+    connection.execute(f'create schema "{marts}"')
+    quoted = client_id.replace("'", "''")
+    for (name,) in names:
+        connection.execute(
+            f'create view "{marts}"."{name}" as select * from warehouse."{marts}"."{name}"'  # noqa: S608
+            f" where _client_id = '{quoted}'"
+        )
+
+
+def _answer(names: tuple[str, ...], rows: list[Any]) -> Answer:
+    return Answer(names, [tuple(row) for row in rows[:ROWS]], len(rows) > ROWS)
