@@ -20,7 +20,7 @@ def pause(name: str, clients: tuple[str, ...], until: Moment | None, reason: str
     say so. A paused job's runs are skipped; `signalroom trigger` still runs it.
 
     \b
-      signalroom pause redtrack --client cti --until 2026-12-01 --reason "account is moved"
+      signalroom pause redtrack --until 2026-12-01 --reason "account moves"
       signalroom pause deep_restatement
     """
     from ingest.registry import NAMES

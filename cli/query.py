@@ -25,7 +25,7 @@ def query(sql: str, client_id: str | None, as_csv: bool, as_json: bool) -> None:
 
     \b
       signalroom query "select * from daily_summary order by date desc limit 7"
-      signalroom query "from daily_performance where date = current_date - 1" --csv
+      signalroom query "select * from daily_performance" --csv
       signalroom query "select * from orders" --client 713 --csv > orders.csv
     """
     from signalroom.ad_hoc import ROWS, ask

@@ -33,7 +33,7 @@ def status(is_week: bool, as_json: bool) -> None:
 
     \b
       signalroom status
-      signalroom status --week                    what was late or not done in 7 days
+      signalroom status --week                    what was late or not done
       signalroom status --json
       signalroom runs show ID                     one run, step by step
     """

@@ -46,7 +46,7 @@ def test_a_lost_key_is_a_fault_and_a_pause_is_not(warehouse: Warehouse) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("pause", "deep_restatment"), "There is no job or source 'deep_restatment'"),
+        (("pause", "deep_restatment"), "Did you mean 'deep_restatement'?"),
         (("pause", "hourly", "--client", "713"), "leave out --client"),
         (("pause", "hourly", "--until", "2001-01-01"), "is over already"),
         (("pause", "hourly", "--until", "soon"), "'soon' is no moment"),
