@@ -123,7 +123,7 @@ def recorded(recorder: Recorder, *arguments: str) -> None:
             main()
     finally:
         sys.setprofile(None)
-        threading.setprofile(None)  # type: ignore[arg-type]
+        threading.setprofile(None)
 
 
 def job(recorder: Recorder) -> None:
@@ -141,7 +141,7 @@ def job(recorder: Recorder) -> None:
     overdue = threading.Timer(PATIENCE_S, os.kill, (os.getpid(), signal.SIGTERM))
     overdue.daemon = True
     overdue.start()
-    recorded(_AfterTick(recorder), "scheduler")  # type: ignore[arg-type]
+    recorded(_AfterTick(recorder), "scheduler")
 
 
 @dataclass
@@ -235,9 +235,8 @@ def main() -> None:
                 moment = datetime.fromisoformat(environment["SIGNALROOM_NOW"]) + timedelta(hours=2)
                 environment["SIGNALROOM_NOW"] = moment.isoformat()
             if journey == "report":  # it reads marts: the main job once, on the same rows
-                quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
                 command = [str(root / ".venv" / "bin" / "signalroom"), "run"]
-                subprocess.run(command, env=environment, check=False, **quiet)
+                subprocess.run(command, env=environment, check=False, capture_output=True)
             done = subprocess.run(
                 [python, str(HERE), str(root), journey],
                 env=environment, check=False, capture_output=True, text=True,
