@@ -24,6 +24,7 @@ import click
 if TYPE_CHECKING:
     from scheduler.schedule import Job
 
+LOAD_LOG = "load.log"
 MORNING = time_of_day(6, 30)
 # Nothing of a person's own is called: the demo speaks to its own servers alone.
 SILENT = ("HEARTBEAT_URL", "SIGNALROOM_PUBLIC_URL", "TEMPORAL_ADDRESS", "SIGNALROOM_WEB_TOKEN",
@@ -71,13 +72,13 @@ def demo(speed: float, port: int, is_opened: bool) -> None:
         if not _load(home, stopping):
             if stopping.is_set():
                 return
-            raise ConfigurationError(f"The first load failed: see {home / 'load.log'}.")
+            raise ConfigurationError(f"The first load failed: see {home / LOAD_LOG}.")
         story = list(_story(agency, morning))
         agency.calendar.run(speed)
         os.environ |= environment_of(agency)
         with _scheduler(home, port) as (process, page):
             _greet(agency, home, page, speed)
-            if is_opened:
+            if _is_up(page, process, stopping) and is_opened:
                 webbrowser.open(page)
             _watch(agency, process, story, stopping)
             if process.poll() is not None and not stopping.is_set():
@@ -102,6 +103,8 @@ def _own_home() -> Path:
             raise ConfigurationError(
                 f"Another demo is running in {home.name}: end it first."
             ) from None
+        if any(home.iterdir()) and not (home / LOAD_LOG).exists():
+            raise ConfigurationError(f"{home} is not a demo's folder: move it away first.")
         shutil.rmtree(home)
     home.mkdir(parents=True)
     return home
@@ -119,7 +122,7 @@ def _variables_of_sources() -> Iterator[str]:
 
 def _load(home: Path, stopping: threading.Event) -> bool:
     """The main job, once, at the held time; whether it went well."""
-    with (home / "load.log").open("wb") as log, _command(["run", "--no-sandbox"], log) as process:
+    with (home / LOAD_LOG).open("wb") as log, _command(["run", "--no-sandbox"], log) as process:
         while process.poll() is None:
             if stopping.wait(TURN_S):
                 return False
@@ -129,9 +132,15 @@ def _load(home: Path, stopping: threading.Event) -> bool:
 @contextmanager
 def _command(arguments: list[str], log: Any) -> Iterator[subprocess.Popen[bytes]]:
     """A `signalroom` command of this installation, ended with the body."""
+    from signalroom import child_process
+
     code = "import sys; from cli.main import main; sys.exit(main())"
     process = subprocess.Popen(
-        [sys.executable, "-c", code, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        [sys.executable, "-c", code, *arguments],
+        env={**os.environ, child_process.PARENT: str(os.getpid())},
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
     )
     try:
         yield process
@@ -159,6 +168,16 @@ def _scheduler(home: Path, port: int) -> Iterator[tuple[subprocess.Popen[bytes],
         os.environ["PORT"] = str(probe.getsockname()[1])
     with (home / "scheduler.log").open("wb") as log, _command(["scheduler"], log) as process:
         yield process, f"http://127.0.0.1:{os.environ['PORT']}/"
+
+
+def _is_up(page: str, process: subprocess.Popen[bytes], stopping: threading.Event) -> bool:
+    """Wait for the page's first answer; False where the scheduler ends or the demo is ended."""
+    import httpx
+
+    while process.poll() is None and not stopping.wait(TURN_S):
+        with suppress(httpx.HTTPError):
+            return httpx.get(f"{page}health", timeout=5, trust_env=False).is_success
+    return False
 
 
 def _story(agency: Any, morning: datetime) -> Iterator[tuple[datetime, str]]:

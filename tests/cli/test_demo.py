@@ -104,6 +104,17 @@ def test_the_first_real_load_is_refused_after_the_demo(tmp_path: Path) -> None:
     assert "demo" not in again.stdout + again.stderr
 
 
+def test_a_demo_removes_a_folder_that_is_not_its_own(tmp_path: Path) -> None:
+    kept = tmp_path / "home-demo" / "thesis.txt"
+    kept.parent.mkdir()
+    kept.write_text("years of work")
+    env = {"SIGNALROOM_HOME": str(tmp_path / "home")}
+    said = signalroom_cli("demo", "--no-open", env=env)
+    assert said.returncode == 1
+    assert "is not a demo's folder" in said.stderr
+    assert kept.read_text() == "years of work"
+
+
 # the clock
 
 

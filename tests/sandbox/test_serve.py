@@ -114,3 +114,28 @@ def test_the_agency_borrows_from_what_it_judges() -> None:
                 else [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             )  # fmt: skip
             assert not {name.split(".")[0] for name in names} & packages, path
+
+
+def test_the_inbox_runs_what_a_message_says(own_agency: Agency) -> None:
+    """Markup of a message stays text, and a mail is shown in a frame that runs nothing."""
+    environment = own_agency.environment()
+    HTTP.post(
+        environment["SLACK_BASE_URL"] + "chat.postMessage",
+        headers={"Authorization": f"Bearer {environment['SLACK_BOT_TOKEN']}"},
+        json={"channel": environment["SLACK_CHANNEL_ID"], "text": "<script>alert(1)</script>"},
+    )
+    HTTP.post(
+        environment["RESEND_API_URL"] + "/emails",
+        headers={"Authorization": f"Bearer {environment['RESEND_API_KEY']}"},
+        json={
+            "from": environment["RESEND_FROM_EMAIL"], "to": ["owner@example.org"],
+            "subject": "CPA <b>26.81</b>", "html": "<p onload='x()'>47</p>",
+        },
+    )  # fmt: skip
+    page = HTTP.get(f"{own_agency.control_url}/_sandbox/inbox").text
+    assert "&lt;script&gt;alert(1)" in page
+    assert "CPA &lt;b&gt;26.81" in page
+    assert "<iframe sandbox " in page
+    assert "<p onload" not in page
+    assert page.count("<script>") == 1
+    assert "2 messages" in page
