@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,7 +54,8 @@ def build_marts(progress: Progress, arguments: Sequence[str] = ()) -> BuildStepR
         step.finish(said)
     try:
         checks.check(built.warnings, is_whole=not arguments)
-        brands.record_brand_days()
     except SignalRoomError as error:
         progress.note(f"could not save warnings: {error}")
+    with suppress(SignalRoomError):  # the page then shows the days of the build before
+        brands.record_brand_days()
     return BuildStepResult(built=built, failures=built.failures)
