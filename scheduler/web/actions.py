@@ -1,4 +1,4 @@
-"""What a person who has signed in can do on the page: run, pause, snooze, replay.
+"""What a person who has signed in can do on the page: run, pause, replay.
 
 Each is a command of the product, run as a child of the scheduler; names are checked against what
 exists, and nothing that a form sends becomes an option of a command.
@@ -21,7 +21,6 @@ DONE = {
     "retry": "Queued.",
     "pause": "Paused.",
     "resume": "Resumed.",
-    "snooze": "Snoozed.",
     "replay": "Rejected rows are being read again.",
 }
 PAUSES = {"1": "1 day", "3": "3 days", "7": "7 days"}
@@ -60,9 +59,6 @@ class Actions:
         if action == "resume":
             self.errand(("resume", name))
             return f"{name} resumes"
-        if action == "snooze":
-            self.errand(("snooze", _incident(name), "--until", _until(form.get("days", ""))))
-            return "snoozed"
         if action == "replay":
             self.errand(("dead-letters", "replay", "--all"))
             return "rejected rows are read again"
@@ -70,16 +66,8 @@ class Actions:
 
 
 def _until(days: str) -> str:
-    """The business day on which a pause or snooze of so many days ends."""
+    """The business day on which a pause of so many days ends."""
     if days not in PAUSES:
         raise UnknownActionError("Choose 1, 3 or 7 days.")
     moment: datetime = clock.now() + timedelta(days=int(days))
     return f"{clock.local_date(moment)}"
-
-
-def _incident(name: str) -> str:
-    from reports.alerts.incidents import open_incidents
-
-    if name not in [one.incident_id for one in open_incidents()]:
-        raise UnknownActionError("That alert is no longer open.")
-    return name
