@@ -37,6 +37,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "Repair": {
         "doctor": "Check configuration, connections and client data.",
         "dead-letters": "Rejected rows: list, show, replay, discard.",
+        "forget": "Blank what is kept of a person.",
         "backup": "What cannot be made again, in one file.",
         "restore": "Bring back what backup wrote.",
         "db": "Set up the database's roles and logins.",

@@ -15,6 +15,7 @@ from typing import Any
 
 from ingest import versions
 from ingest.model import ControlTotal, KnownFile, Pull, Row, TableMetrics, Window
+from ingest.privacy import forgotten
 from signalroom import clock
 from signalroom.errors import ConfigurationError
 from signalroom.migrations import prepare_warehouse
@@ -32,6 +33,7 @@ def prepare() -> None:
     ours = "simulated" if os.environ.get("SIGNALROOM_SANDBOX") else "real"
     prepare_warehouse()
     with transaction() as execute:
+        forgotten.load(execute)
         found = execute("select origin from ops.origin")
         if not found:
             execute("insert into ops.origin (origin) values (:ours)", {"ours": ours})

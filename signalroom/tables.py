@@ -262,6 +262,15 @@ SOURCES = sa.Table(
     **WAREHOUSE,
 )
 
+FORGOTTEN_PEOPLE = sa.Table(  # who asked to be forgotten, as the hash that loads look for
+    "forgotten",
+    METADATA,
+    sa.Column("hash", sa.Text, primary_key=True),
+    _instant("forgotten_at"),
+    _for_all_clients(),
+    **WAREHOUSE,
+)
+
 LOADS = sa.Table(
     "loads",
     METADATA,

@@ -114,7 +114,7 @@ class Payload:
 
     def _hash(self, value: str) -> str:
         self._hasher = self._hasher or Hasher(salt(self._client_id))
-        return self._hasher.hash(value)
+        return self._hasher.hash(value) or ""
 
     def _action(self, name: str, path: str) -> Action:
         found = self._actions.get((name, path))

@@ -102,16 +102,24 @@ def policy(source: str, table: str, client_id: str) -> Policy:
     )
 
 
+FORGOTTEN: set[str] = set()  # hashes that no load brings back (ingest.privacy.forgotten)
+
+
 @dataclass
 class Hasher:
     """Salted sha256 of personal data, in hex; equal values, however spelled, stay equal."""
 
     salt: bytes
-    _known: dict[str, str] = field(default_factory=dict)
+    _known: dict[str, str | None] = field(default_factory=dict)
 
-    def hash(self, value: str) -> str:
-        """The hash of one value."""
+    def digest(self, value: str) -> str:
+        """The hash of one value, whoever it is of."""
         return hashlib.sha256(self.salt + value.strip().lower().encode()).hexdigest()
+
+    def hash(self, value: str) -> str | None:
+        """The hash of one value; None for a person who asked to be forgotten."""
+        found = self.digest(value)
+        return None if found in FORGOTTEN else found
 
     def hash_all(self, values: Iterable[str | None]) -> list[str | None]:
         """The hashes of many values; null stays null."""
@@ -123,10 +131,9 @@ class Hasher:
             if value is None:
                 hashes.append(None)
                 continue
-            found = known.get(value)
-            if found is None:
-                found = known[value] = self.hash(value)
-            hashes.append(found)
+            if value not in known:
+                known[value] = self.hash(value)
+            hashes.append(known[value])
         return hashes
 
 

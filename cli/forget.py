@@ -1,0 +1,47 @@
+"""`signalroom forget`: a person who asked for it."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import click
+
+HASH = re.compile(r"[0-9a-f]{64}")
+
+
+@click.command()
+@click.option("--hash", "hashes", multiple=True, metavar="H", help="The hash itself; repeatable.")
+def forget(hashes: tuple[str, ...]) -> None:
+    """Blank what is kept of a person in every table, now and in every later load.
+
+    The email address is asked for, or read from stdin: it is written down nowhere and stands in no
+    list of processes. Rows stay, so that every total holds. Messages sent and copies that others
+    made are not reached. Build afterwards: `signalroom build`.
+
+    \b
+      signalroom forget
+      echo someone@example.org | signalroom forget
+    """
+    from ingest.privacy import forgotten
+
+    wrong = [one for one in hashes if not HASH.fullmatch(one)]
+    if wrong:
+        raise click.UsageError("--hash takes 64 hexadecimal digits, as hashed columns hold them.")
+    wanted = set(hashes)
+    if not wanted:
+        if sys.stdin.isatty():
+            address = click.prompt("Email address", hide_input=True)
+        else:
+            address = sys.stdin.read()
+        if not address.strip() or len(address.split()) != 1:
+            raise click.UsageError("Give one email address.")
+        wanted = forgotten.hashes_of(address)
+    changed = forgotten.forget(wanted)
+    for table, count in changed.items():
+        click.echo(f"{table}: {count:,} rows blanked")
+    rows = sum(changed.values())
+    click.echo(
+        f"{rows:,} rows of {len(changed)} tables; no later load brings the person back. Next: "
+        "signalroom build"
+    )
