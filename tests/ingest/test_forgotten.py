@@ -17,7 +17,9 @@ select columns.table_schema, columns.table_name, columns.column_name
 from information_schema.columns
 inner join information_schema.tables
     on columns.table_schema = tables.table_schema and columns.table_name = tables.table_name
-where table_type = 'BASE TABLE' and columns.table_schema not in ('pg_catalog', 'information_schema') and columns.table_name <> 'forgotten'
+where
+    table_type = 'BASE TABLE' and columns.table_schema not in ('pg_catalog', 'information_schema')
+    and columns.table_name <> 'forgotten'
     and lower(data_type) in ('text', 'varchar', 'character varying', 'json', 'jsonb')
 """
 TOTALS = (
