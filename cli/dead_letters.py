@@ -17,7 +17,7 @@ def dead_letters() -> None:
     """Rejected rows and unusable answers: list them, look at one, replay or discard them.
 
     A row that could not be read is kept here with its file, line and reason, while the rest of its
-    file is loaded. Mend the file (or the mapping, or the code), then replay. An answer of a vendor
+    file is loaded. Fix the file (or the mapping, or the code), then replay. An answer of a vendor
     that could not be used is kept with its days; the next load of these days settles it.
     """
 

@@ -14,7 +14,7 @@ def deliver(as_json: bool) -> None:
     """Send what is due: alerts, and what earlier attempts left open.
 
     The scheduler calls this by itself. A message that was delivered is not sent again; one that is
-    too old to be of use is skipped. Who hears of what, and when it is quiet, is in
+    too old to be useful is skipped. Who hears of what, and when it is quiet, is in
     reports/alerts.yml.
     """
     from cli.console import Display, complain

@@ -109,7 +109,7 @@ def _adopt(carry_out: bool) -> None:
         click.echo(f"{one.schema}: {rows} -> schema {one.aside}, nothing is dropped")
         if carry_out:
             adoption.set_aside(one)
-            _good(f"{one.schema} is set aside; `signalroom backfill {one.schema}` fills it anew")
+            _good(f"{one.schema} is set aside; `signalroom backfill {one.schema}` fills it again")
     if not found:
         _good("no table of an earlier system is in the way")
     elif not carry_out:

@@ -154,7 +154,7 @@ class Shape:
     """The columns of a table.
 
     `fields` are plain values; `documents` are kept as JSON text, each with the key that it stands
-    under; `skipped` are keys that are of no use. Any other plain value becomes a column of text.
+    under; `skipped` are keys that are not wanted. Any other plain value becomes a column of text.
     """
 
     fields: Mapping[str, Field]

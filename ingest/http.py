@@ -35,7 +35,7 @@ TIMEOUT = httpx.Timeout(60.0, connect=15.0)
 Params = Mapping[str, str | int | Sequence[str]]
 Token = Callable[[bool], str]  # a bearer token; given True, a new one
 _REFUSALS = (401, 403)
-_ABSENT = (404, 405, 410, 501)  # asking again is of no use
+_ABSENT = (404, 405, 410, 501)  # asking again cannot help
 # how Django REST framework, PostHog's base, tells the wait where a header is lost on the way
 _WAIT_IN_TEXT = re.compile(r"available in (\d+) seconds?")
 

@@ -2,7 +2,7 @@
 
 Two clocks run side by side. The calendar decides what vendors know; it can stand still, so that
 a test sees the same answer twice. The limit clock never stands still: rate limits would otherwise
-hold for ever once a bucket is empty.
+hold forever once a bucket is empty.
 """
 
 import threading

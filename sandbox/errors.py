@@ -2,4 +2,4 @@
 
 
 class SandboxError(Exception):
-    """Something a person can mend; `str(error)` is one readable line."""
+    """Something a person can fix; `str(error)` is one readable line."""

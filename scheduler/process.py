@@ -136,7 +136,7 @@ class Resident:
             last = self._pulse.last_tick
             # also when the machine's clock was set back: APScheduler waits for the old time
             if last and abs(clock.instant() - last) > STALE_AFTER:
-                log.critical("no tick since %s; this process ends, to be started anew", last)
+                log.critical("no tick since %s; exiting for restart", last)
                 return 1
         return 0
 

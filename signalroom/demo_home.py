@@ -37,7 +37,7 @@ def move_aside() -> Path | None:
             folder.rename(aside)
         except (Timeout, OSError):
             return None
-    home()  # made anew, empty
+    home()  # made again, empty
     return aside
 
 

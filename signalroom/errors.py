@@ -3,7 +3,7 @@
 SignalRoomError           one readable line: what happened, to whom, what was kept, what to do now
   + ConfigurationError    a setting is missing or wrong
   + SourceError           a vendor's answer could not be used
-  |   + CredentialsError  the vendor refuses the key; retrying is of no use
+  |   + CredentialsError  the vendor refuses the key; retrying cannot help
   |   |   + ForbiddenError  the key is good, but may not do this
   |   + DeferredError     the vendor asks to wait longer than one request may
   |   + AnswerError       the answer is incomplete or not what it should be; nothing was loaded

@@ -48,7 +48,7 @@ def build(arguments: Sequence[str] = (), step: Step | None = None) -> BuildResul
             settings.report_role()  # refused before it is given the marts
         else:
             with duckdb_connection(read_only=False):
-                pass  # whoever has the file open is named here; dbt would try again for minutes
+                pass  # who has the file open is named here; dbt would try again for minutes
         install_packages()
         return _run(["build", *(arguments or DATA_ONLY)], step or Silent())
 

@@ -40,7 +40,7 @@ def dead_letters(client_id: str, source: str, count: int) -> Trouble:
         severity="notice",
         title=f"{source}: {rows} in dead letters",
         detail="They could not be read and are kept aside; all other rows were loaded.",
-        repair="`signalroom dead-letters list` names file, line and reason; mend the file, then "
+        repair="`signalroom dead-letters list` names file, line and reason; fix the file, then "
         "`signalroom dead-letters replay --all`.",
     )
 
@@ -94,7 +94,7 @@ def delivery_failed(
         severity="warning",
         title=f"{report} was not delivered to {recipient}",
         detail=f"{reason}. The other recipients have it, and the message is kept in the outbox.",
-        repair=f"Mend the recipient or the key, then `signalroom report {report} --send`: it goes "
+        repair=f"Fix the recipient or the key, then `signalroom report {report} --send`: it goes "
         "only to those who lack it.",
     )
 

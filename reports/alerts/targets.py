@@ -63,7 +63,7 @@ class Target:
 
 
 def targets_of(outbox: Outbox, incident: Incident) -> Iterator[Target]:
-    """Whoever is to hear of an incident, and what each has yet to hear."""
+    """Who is to hear of an incident, and what each has yet to hear."""
     client_id, now = addressee(incident.client_id), clock.now()
     held_until = alert_policy.policy(client_id).held_until(incident.severity, now)
     for channel in channels_of(incident):

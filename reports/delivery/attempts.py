@@ -1,7 +1,7 @@
 """Attempts: what is stored in the outbox is sent, exactly once as far as each channel allows.
 
 What a channel leaves open is looked up before anything is repeated. Recipients do not wait for each
-other: whoever must be asked again later is, after the others have had their turn.
+other: a service that must be asked again later is, after the others have had their turn.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ log = logging.getLogger(__name__)
 def work_off(
     outbox: Outbox, waiting: Sequence[Entry], patience_s: float | None = None
 ) -> list[Entry]:
-    """Give each message its turns, whoever is due first; nobody waits for another's pause.
+    """Give each message its turns, in the order they are due; nobody waits for another's pause.
 
     All pauses together last no longer than `patience_s`, or else than one request may wait. What
-    was not due to begin with, because it was put off or another process has it, is left alone; what
-    another process takes meanwhile comes back as `busy`.
+    was not due to begin with, because it was deferred or another process has it, is left alone;
+    what another process takes meanwhile comes back as `busy`.
     """
     longest = float(require("SIGNALROOM_HTTP_MAX_WAIT_S"))
     give_up_at = time.monotonic() + min(longest, patience_s or longest)

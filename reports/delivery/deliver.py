@@ -27,7 +27,7 @@ STATUSES = {
     "skipped": "skipped",
     "off": "off",
 }
-# How long a message that waits is still of use: a daily report is not sent late at night.
+# How long a message that waits is still useful: a daily report is not sent late at night.
 VALID_FOR = {
     "daily": timedelta(hours=12),
     "weekly": timedelta(hours=60),
@@ -91,7 +91,7 @@ def deliver(rendered: Rendered, again: bool = False) -> list[Delivery]:
 
 
 def deliver_pending() -> list[Delivery]:
-    """Send what earlier runs left open and is due; what is too old to be of use is skipped."""
+    """Send what earlier runs left open and is due; what is too old to be useful is skipped."""
     with Outbox() as outbox:
         return [delivery_of(entry) for entry in send_open(outbox)]
 
@@ -108,7 +108,7 @@ def send_open(
         if clock.instant() - entry.created_at < validity(entry.report):
             due += [entry] if is_due else []
         elif entry.status == "pending":
-            reason = f"too old to be of use: made {moment(entry.created_at)}"
+            reason = f"too old to be useful: made {moment(entry.created_at)}"
             skipped.append(outbox.settle(entry.dedupe_key, "skipped", reason=reason))
         elif is_due:
             reason = f"{entry.reason or 'no answer'}; too old to be tried again"

@@ -2,7 +2,7 @@
 
 What is rendered is stored first, and the stored bytes are sent. A row is `pending` (certainly not
 accepted yet), `unknown` (an attempt has begun whose end nobody saw), `sent`, `dead` (refused for
-good) or `skipped` (too late to be of use, or overtaken by a newer edition).
+good) or `skipped` (too late to be useful, or overtaken by a newer edition).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Failures of the gallery: what is wrong, and in which file and line to mend it."""
+"""Failures of the gallery: what is wrong, and in which file and line to fix it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gallery served on loopback, made anew on each save; browsers that look at it reload.
+"""The gallery served on loopback, made again on each save; browsers that look at it reload.
 
 Each gallery is made by a fresh process, so that a change of code counts as one of a template does,
 and no mistake in either ends the server.
@@ -44,7 +44,7 @@ class Gallery:
         self._reports = reports
 
     def make(self) -> None:
-        """Make it anew in a process of its own, and wake those who wait for it."""
+        """Make it again in a process of its own, and wake those who wait for it."""
         version = clock.instant().isoformat()
         command = [sys.executable, "-m", "reports.preview", str(self.folder), version]
         done = subprocess.run(
@@ -156,7 +156,7 @@ def stamps() -> Stamps:
 
 
 def watch(gallery: Gallery, seen: Stamps, stop: threading.Event) -> None:
-    """Make the gallery anew after each save, until told to stop."""
+    """Make the gallery again after each save, until told to stop."""
     while not stop.wait(LOOK_EVERY_S):
         now = stamps()
         if now != seen:

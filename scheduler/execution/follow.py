@@ -35,7 +35,7 @@ def follow(
     say: Callable[[str], None],
     start: Start = Child,
 ) -> Run:
-    """Wait for a run's end, or until it is put off; work it off here when no scheduler lives.
+    """Wait for a run's end, or until it is deferred; do the work here when no scheduler runs.
 
     `say` is told of each step that ends. What is interrupted is given back, to be resumed.
     """

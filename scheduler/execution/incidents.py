@@ -1,4 +1,4 @@
-"""Failures that stay, told to whoever sends alerts; trouble with telling stops no work."""
+"""Failures that stay, recorded for the alerts; an error while recording stops no work."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _told() -> Iterator[None]:
 
 
 class Troubles:
-    """What of our steps is wrong, as far as is known here; asked for anew every few minutes."""
+    """What of our steps is wrong, as far as is known here; asked for again every few minutes."""
 
     def __init__(self) -> None:
         self._open: set[tuple[str, str]] = set()  # client, step

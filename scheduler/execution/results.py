@@ -1,4 +1,4 @@
-"""What a child's answers mean for its steps: done, to be tried again, put off, failed."""
+"""What a child's answers mean for its steps: done, to be tried again, deferred, failed."""
 
 from __future__ import annotations
 

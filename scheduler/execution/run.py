@@ -22,7 +22,7 @@ from scheduler.schedule import Job
 from signalroom.logs import mask
 
 log = logging.getLogger("scheduler")
-# A step that takes the whole process with it each time is not begun for ever.
+# A step that takes the whole process with it each time is not started forever.
 MOST_STARTS = 30
 
 
@@ -55,9 +55,9 @@ class Work:
         return list(self._steps.values())
 
     def begin(self, now: datetime, deferred: dict[str, datetime], since: dict[str, date]) -> None:
-        """Take up a claimed run: what was put off and is due again is asked again.
+        """Take up a claimed run: what was deferred and is due again is asked again.
 
-        `deferred` are steps that a vendor asked to put off, told to another run; `since` are days
+        `deferred` are steps that a vendor asked to defer, handed to another run; `since` are days
         back to which pulls have to reach for one.
         """
         again = False
@@ -202,7 +202,7 @@ class Work:
             self._settle(step, outcome, now)
 
     def _settle(self, step: Step, outcome: Outcome, now: datetime) -> None:
-        """Write down one try of a step: done, again later, put off, or failed for good."""
+        """Write down one try of a step: done, again later, deferred, or failed for good."""
         about = {"run_id": self.run.run_id, "step": step.step}
         failed = int(step.details.get("tries", 0)) + 1
         allowed = max((retries.tries(kind, said) for _, kind, said in outcome.failures), default=0)
@@ -216,7 +216,7 @@ class Work:
         elif outcome.deferred_until and outcome.deferred_until > now:
             values |= {"status": "deferred", "next_at": outcome.deferred_until}
             values["error"] = mask(error or outcome.deferred or "")
-            log.warning("%s put off: %s", step.step, values["error"], extra=about)
+            log.warning("%s deferred: %s", step.step, values["error"], extra=about)
         elif outcome.failures:
             values["status"] = "failed"
             log.error("%s failed: %s", step.step, error, extra=about)

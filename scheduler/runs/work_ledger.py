@@ -1,7 +1,7 @@
 """The ledger for those who work on it: record, claim, renew, settle.
 
-Whoever holds a run is its `owner`, for as long as the lease lasts; every change names the owner,
-so that a process which was taken for dead changes nothing when it wakes.
+The process that holds a run is its `owner`, for as long as the lease lasts; every change names the
+owner, so that a process which was taken for dead changes nothing when it wakes.
 """
 
 from __future__ import annotations
@@ -209,13 +209,13 @@ class WorkLedger(Ledger):
             run_id, RUNS.c.status == "due", status="skipped", error=reason, finished_at=instant
         )
 
-    def hand_over(self, run: Run, steps: list[str], heir: str, instant: datetime) -> bool:
+    def hand_over(self, run: Run, steps: list[str], new_owner: str, instant: datetime) -> bool:
         """A newer run asks what a waiting one still wanted to ask; the older one is over."""
         over = self._change_run(
             run.run_id,
             RUNS.c.status == "waiting",
             status="done_with_errors",
-            error=f"{', '.join(steps)} put off; {heir} asks instead",
+            error=f"{', '.join(steps)} rate-limited; {new_owner} will retry",
             finished_at=instant,
             resume_at=None,
         )

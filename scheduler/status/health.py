@@ -27,7 +27,7 @@ class Pulse:
     """The process's signs of life: the scheduler writes them, /health and /ready read them.
 
     `last_tick` is when what is due was last recorded, `last_turn` when work was last moved on;
-    instants on the real clock, None before the first. Beginning is no illness: until then it
+    instants on the real clock, None before the first. Starting is not a fault: until then it
     counts from `began`.
     """
 

@@ -116,7 +116,7 @@ def is_own_origin(headers: Mapping[str, str]) -> bool:
 
 
 def session_cookie() -> str:
-    """What the browser keeps after signing in: no token, and of no use once it has expired."""
+    """What the browser keeps after signing in: no token, and worthless once it has expired."""
     expires = str(int(time.time()) + COOKIE_DAYS * 86400)
     return f"{expires}.{_signature(expires)}"
 

@@ -111,7 +111,7 @@ def _stack(frame: FrameType | None) -> list[FrameType]:
     return found
 
 
-def recorded(recorder: Recorder, *arguments: str) -> None:
+def recorded(recorder: Recorder | _AfterTick, *arguments: str) -> None:
     """Run one command of the product in this process, recorded."""
     from cli.main import main
 

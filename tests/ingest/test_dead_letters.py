@@ -13,7 +13,7 @@ from tests.support.warehouse import POSTGRES_FIRST, Warehouse
 KEY = "orders-create/report_2026-11-18T0601_ab12.csv"
 HEADER = "orders_id,order_date,order_status,total_amount\r\n"
 BROKEN = HEADER + "1,11/18/2026,NEW,10\r\n2,11/18/2026,NEW,20,too,many\r\n3,11/18/2026,NEW,30\r\n"
-MENDED = BROKEN.replace(",too,many", "")
+FIXED = BROKEN.replace(",too,many", "")
 
 
 pytestmark = [
@@ -23,7 +23,7 @@ pytestmark = [
 
 
 @pytest.mark.timeout(600)
-def test_a_mended_row_is_replayed_and_lands_exactly_once(warehouse: Warehouse) -> None:
+def test_a_fixed_row_is_replayed_and_lands_exactly_once(warehouse: Warehouse) -> None:
     def orders() -> list[tuple[object, ...]]:
         return warehouse.rows(
             "select orders_id, _row_id from s3_exports.orders_create order by _row_id"
@@ -44,14 +44,14 @@ def test_a_mended_row_is_replayed_and_lands_exactly_once(warehouse: Warehouse) -
         shown = signalroom_cli("dead-letters", "show", letter["dead_letter_id"], env=env)
         assert letter["reason"] in shown.stdout
 
-        # nothing is mended yet: the row is still rejected, the others are not doubled
+        # nothing is fixed yet: the row is still rejected, the others are not doubled
         again = signalroom_cli("dead-letters", "replay", "--all", env=env)
         assert "1 dead letters are waiting now" in again.stdout, again.stderr
         assert orders() == [("1", 0), ("3", 2)]
 
-        agency.s3.put("713", KEY, MENDED.encode())
-        mended = signalroom_cli("dead-letters", "replay", "--all", env=env)
-        assert "0 dead letters are waiting now" in mended.stdout, mended.stderr
+        agency.s3.put("713", KEY, FIXED.encode())
+        fixed = signalroom_cli("dead-letters", "replay", "--all", env=env)
+        assert "0 dead letters are waiting now" in fixed.stdout, fixed.stderr
         assert orders() == [("1", 0), ("2", 1), ("3", 2)]
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong with an answer that cannot be used: nobody can see it, or it is kept for ever."""
+"""What goes wrong with an answer that cannot be used: nobody can see it, or it is kept forever."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ def test_what_the_vendor_said_is_kept_redacted_and_replayed_exactly_once(
         assert len(dead_letters.waiting()) == 1
 
         vendor.spend = GOOD
-        (mended,) = pipeline.replay(dead_letters.waiting())
-        assert isinstance(mended, pipeline.Loaded)
+        (fixed,) = pipeline.replay(dead_letters.waiting())
+        assert isinstance(fixed, pipeline.Loaded)
         assert [(source, float(amount)) for source, amount in cost()] == [("a", 12.5)]
     assert dead_letters.waiting() == []
     assert warehouse.rows("select resolution from ops.dead_letters") == [("loaded",)]

@@ -76,7 +76,7 @@ def test_trouble_that_flaps_is_one_message_in_six_hours(alarm: Alarm) -> None:
         (message,) = alarm.slack()
         assert ":red_circle:" in slack_text(dict(message.payload))
     assert "It was over and came back 4 times." in slack_text(dict(message.payload))
-    # One alert and one word that it was over; whoever was told so hears after the calm that it
+    # One alert and one word that it was over; anyone who was told so hears after the calm that it
     # is not, and only then.
     assert alarm.received() == {SLACK: 1, **dict.fromkeys(EMAILS | PHONES, 2)}
     assert not work_waits()

@@ -1,4 +1,4 @@
-"""What could not be delivered at once: sent when it is due, given up when it is of no use."""
+"""What could not be delivered at once: sent when due, given up when no longer useful."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_message_is_worth_sending_as_long_as_its_report_is(
     (found,) = deliver_pending()
     assert (found.status, found.report, found.client_id) == (status, report, "713")
     if status == "skipped":
-        assert "skipped (too old to be of use: made Nov" in found.summary()
+        assert "skipped (too old to be useful: made Nov" in found.summary()
     assert sum(post.received().values()) == (status == "sent")
 
 

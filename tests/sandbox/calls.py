@@ -19,7 +19,7 @@ FIRST, LAST = date(2026, 10, 16), date(2026, 11, 19)
 NEW_YORK = 80
 DIMENSIONS = ("date", "affiliate", "advertiser")
 RECENT = date(2026, 11, 6)
-# one of each: making them anew would cost more than the calls
+# one of each: making them again would cost more than the calls
 HTTP = httpx.Client(timeout=30, trust_env=False)
 AWS = boto3.Session()
 TABLE = "/v1/networks/reporting/entity/table"

@@ -131,7 +131,7 @@ class Chaos:
                 yield pid, stage
 
     def _kill(self, pid: int, stage: str) -> None:
-        """Kill whoever is at the stage, or the scheduler above it, if it is still at it."""
+        """Kill the process at the stage, or the scheduler above it, if it is still at it."""
         try:
             still = (self._home / "stages" / str(pid)).read_text(encoding="utf-8") == stage
         except FileNotFoundError:

@@ -130,7 +130,7 @@ def test_a_vendor_that_asks_to_wait_is_asked_then_and_by_nobody_before(bench: Be
     second = bench.finish(bench.ask())
     assert second.status == "waiting"
     assert bench.run(first.run_id).status == "done_with_errors"
-    assert f"{second.run_id} asks instead" in str(bench.run(first.run_id).error)
+    assert f"{second.run_id} will retry" in str(bench.run(first.run_id).error)
     assert sum("everflow" in line for line in begun()) == 1
 
     bench.body("ingest", "")

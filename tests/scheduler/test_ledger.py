@@ -70,17 +70,17 @@ def test_one_who_lost_a_run_changes_nothing_of_it(ledger: WorkLedger) -> None:
     assert ledger.claim(run, "frozen", now)
     assert ledger.change_step(run.run_id, "frozen", "dbt", status="running")
     later = now + LEASE + timedelta(seconds=1)
-    assert not ledger.claim(run, "heir", now + LEASE - timedelta(seconds=1))
-    assert ledger.claim(run, "heir", later)
+    assert not ledger.claim(run, "new owner", now + LEASE - timedelta(seconds=1))
+    assert ledger.claim(run, "new owner", later)
     assert ledger.renew("frozen", later) == frozenset()
     assert not ledger.change_step(run.run_id, "frozen", "dbt", status="done")
     assert not ledger.settle(run.run_id, "frozen", "done")
     assert not ledger.release(run.run_id, "frozen", later)
     held = ledger.run(run.run_id)
     assert isinstance(held, Run)
-    assert (held.owner, held.attempt) == ("heir", 2)
+    assert (held.owner, held.attempt) == ("new owner", 2)
     assert {step.step: step.status for step in held.steps}["dbt"] == "pending"
-    assert ledger.settle(run.run_id, "heir", "done", finished_at=later)
+    assert ledger.settle(run.run_id, "new owner", "done", finished_at=later)
     assert ledger.open_runs() == []
     done = ledger.run(run.run_id)
     assert done is not None

@@ -36,7 +36,7 @@ while [ -f "$SIGNALROOM_HOME/hold" ]; do sleep 0.05; done
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Starts resident processes with bodies of ours; whoever is left is ended with the test."""
+    """Starts resident processes with bodies of ours; any that is left is ended with the test."""
     with ExitStack() as stack:
 
         def begin(env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:

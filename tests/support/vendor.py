@@ -43,7 +43,7 @@ class Vendor:
 
 
 def in_turn(*answers: Answer) -> Callable[[Request], Answer]:
-    """These answers, one after another; the last one for ever."""
+    """These answers, one after another; the last one forever."""
     left = list(answers)
 
     def give(_: Request) -> Answer:

@@ -1,4 +1,4 @@
-"""Who can read what on PostgreSQL, after builds that succeed, repeat, start anew and fail."""
+"""Who can read what on PostgreSQL, after builds that succeed, repeat, start again and fail."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 {#-
   A pre-hook of incremental models: rows go whose note in the control totals is another one now, or
-  is gone, or never was. What the model does not hold it reads anew, so that it ends in the rows of
+  is gone, or never was. What the model does not hold it reads again, so that it ends in the rows of
   a full refresh whatever happened: days restated, files uploaded again, shorter ones, lost runs.
 -#}
 {% macro forget_unless_noted(source, tables, partition_key) -%}

@@ -47,7 +47,7 @@
     {{ return(found.columns[0].values() | list) }}
 {%- endmacro %}
 
-{#- Row security of a mart: whoever is not its owner sees the rows of the client that the session
+{#- Row security of a mart: any role but its owner sees the rows of the client that the session
     names in `signalroom.client_id`, and none without it. Not forced: the owner builds. -#}
 {% macro separate_clients() -%}
     {{ return(adapter.dispatch('separate_clients')()) }}
@@ -131,7 +131,7 @@
     {%- if faults -%}
         {{ exceptions.raise_compiler_error(
             'Marts are not guarded: ' ~ faults | join(', ')
-            ~ '. A mart is a table built by dbt; drop what is none, and build the others anew.'
+            ~ '. A mart is a table built by dbt; drop what is none, and build the others again.'
         ) }}
     {%- endif -%}
 {%- endmacro %}

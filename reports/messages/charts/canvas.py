@@ -9,7 +9,7 @@ from typing import Any
 
 from signalroom.paths import home
 
-# The library keeps a list of fonts; where the person's folder is read-only it would make one anew
+# The library keeps a list of fonts; where the person's folder is read-only it would make a new one
 # each time, and say so.
 os.environ.setdefault("MPLCONFIGDIR", str(home() / "matplotlib"))
 

@@ -32,7 +32,7 @@ document.getElementById('theme')?.addEventListener('click', () => {
 addEventListener('hashchange', () => { show(); scrollTo(0, 0); });
 paint(remembered() || (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'));
 
-// Served: made anew on each save. The server says which version is the newest.
+// Served: made again on each save. The server says which version is the newest.
 if (root.dataset.live) {
   new EventSource('/events').onmessage = (event) => {
     if (event.data !== root.dataset.live) location.reload();

@@ -124,6 +124,6 @@ def test_clicks_land_once_and_a_failure_changes_nothing(
     with pytest.raises(AnswerError, match="refuses the request"):
         pipeline.load(SOURCE, pipeline.make_pull(SOURCE, "cti", window=day, resources=ONLY))
     assert plain(stored(warehouse, "everflow.clicks", columns), columns) == found
-    # clicks asked for once do not make the usual pull ask for their days for ever
+    # clicks asked for once do not make the usual pull ask for their days forever
     pull = pipeline.make_pull(SOURCE, "cti")
     assert "clicks" not in pull.resources

@@ -19,7 +19,7 @@ SOURCE = registry.source("mautic")
 
 
 def paged(*pages: Any, name: str = "contacts", total: Any = None) -> Callable[[Request], Answer]:
-    """These containers one after another, the last one for ever."""
+    """These containers one after another, the last one forever."""
     left = list(pages)
 
     def answer(_: Request) -> Answer:

@@ -1,4 +1,4 @@
--- by day, and only the days whose events were asked for anew: see forget_unless_noted
+-- by day, and only the days whose events were requested again: see forget_unless_noted
 {{ config(
     materialized='incremental',
     incremental_strategy='append',

@@ -61,7 +61,7 @@ final as (
         gaps.days,
         gaps.cost,
 
-        -- a hint for whoever keeps the file
+        -- a hint for the person who keeps the file
         suggestions.affiliate_label as suggested_affiliate_label,
         suggestions.advertiser_id as suggested_advertiser_id,
         suggestions.similarity

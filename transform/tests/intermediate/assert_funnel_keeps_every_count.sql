@@ -1,4 +1,4 @@
--- Fails when the funnel loses, doubles or moves what it counts: events counted anew from raw by
+-- Fails when the funnel loses, doubles or moves what it counts: events counted again from raw by
 -- another way, prospects, orders without tests, and Everflow's conversions, per client and day.
 with facts as (
 
