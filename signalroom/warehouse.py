@@ -24,10 +24,9 @@ from signalroom.settings import report_role, require, schema_prefix, target, var
 if TYPE_CHECKING:
     from dlt.common.destination.reference import Destination
 
-FOREIGN_WAIT_S = 60.0
+FOREIGN_WAIT_S = 60.0  # for a person's shell; writers of ours take turns by their lock
 BUILT_SCHEMAS = frozenset({"staging", "intermediate", "marts", "reference"})
 Row = dict[str, Any]
-
 
 # A server or network that goes silent is noticed within two minutes: no answer to a connect, to a
 # keep-alive, or to what was sent (milliseconds). What is asked has a limit in each transaction.
@@ -149,11 +148,7 @@ def postgres_connection(*, for_reports: bool = False) -> Iterator[Any]:
 
 @contextmanager
 def duckdb_connection(read_only: bool, wait_s: float | None = None) -> Iterator[Any]:
-    """A DuckDB connection; waits a little for another process, then names it.
-
-    Ours take turns by their lock: who still has the file when one wants to write is a person's
-    shell or another program, and is named after a minute at the most.
-    """
+    """A DuckDB connection; waits a little for another process, then names it."""
     import duckdb
 
     path = duckdb_path()
@@ -161,9 +156,7 @@ def duckdb_connection(read_only: bool, wait_s: float | None = None) -> Iterator[
         _create(path)
     elif not duckdb_exists():
         raise WarehouseError(f"There is no warehouse at {path} yet: `signalroom run` makes it.")
-    longest = float(require("SIGNALROOM_LOCK_WAIT_S"))
-    if not read_only:
-        longest = min(longest, FOREIGN_WAIT_S)
+    longest = min(float(require("SIGNALROOM_LOCK_WAIT_S")), 1e9 if read_only else FOREIGN_WAIT_S)
     give_up_at = time.monotonic() + (longest if wait_s is None else wait_s)
     while True:
         try:

@@ -22,7 +22,13 @@ DECORATORS = ["@dlt.source*", "@*.command*", "@*.group*", "@*command", "@*valida
 ALLOWED = {
     "by its name, from the ledger": ["DeliveryError"],
     "until there is one applier of the privacy policy": ["apply"],
-    "click": ["convert", "list_commands", "get_command", "format_commands"],
+    "click": [
+        "convert",
+        "list_commands",
+        "get_command",
+        "format_commands",
+        "get_invalid_choice_message",
+    ],
     "dbt-duckdb": ["Plugin", "initialize", "plugin_config"],
     "dlt": ["username", "password"],
     "http.server": ["daemon_threads", "handle_error", "client_address", "do_GET", "log_message"],
