@@ -10,10 +10,18 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from types import ModuleType
 
 from reports.delivery.channels import email, slack, sms
-from reports.delivery.channels.http import Ambiguous, Later, Outcome, Refused
+from reports.delivery.channels.http import (
+    Ambiguous,
+    Later,
+    NotOurs,
+    Outcome,
+    Refused,
+    one_attempt,
+)
 from reports.delivery.outbox import OPEN, Entry, Outbox
 from signalroom import clock
 from signalroom.logs import mask
@@ -71,39 +79,76 @@ def _is_worth_waiting(entry: Entry, give_up_at: float) -> bool:
 
 
 def _attempt(outbox: Outbox, entry: Entry) -> Entry | None:
-    """One turn of one message: look for it where an attempt was left open, then send.
+    """One turn of one message: look for it where it may have arrived, then send.
 
     None when another process has it or has settled it.
     """
-    if not outbox.claim(entry):
+    claim = outbox.claim(entry)
+    if claim is None:
         return None
     channel = CHANNELS[entry.channel]
-    key = entry.dedupe_key
+    settle = partial(outbox.settle, entry.dedupe_key, claim=claim)
+
+    def confirm() -> None:
+        """Just before anything reaches people: the message is still ours, and for long enough."""
+        if not outbox.renew(entry.dedupe_key, claim):
+            raise NotOurs("is being sent by another process")
+
     try:
-        if entry.status == "unknown":
-            known = outbox.provider_ids(entry.channel, entry.recipient)
-            arrived = channel.find(entry, known)
-            if arrived is not None:
-                return outbox.settle(key, "sent", provider_id=arrived, reason="found at provider")
-            if not channel.RESENDS_UNKNOWN:
-                return outbox.settle(
-                    key, "unknown", reason=entry.reason, wait_s=max(60.0, _pause_s(entry))
-                )
-        provider_id = channel.send(entry)
-        return outbox.settle(key, "sent", provider_id=provider_id)
+        with one_attempt():
+            found = _look_up(outbox, entry, channel)
+            if found and entry.status != "unknown" and not channel.RESENDS_UNKNOWN:
+                reason = f"an equal message is there already ({found}); --again sends it once more"
+                return settle("unknown", reason=reason, wait_s=LONGEST_PAUSE_S)
+            if found:
+                return settle("sent", provider_id=found, reason="found at provider")
+            if entry.status == "unknown" and not channel.RESENDS_UNKNOWN:
+                wait_s = max(60.0, _pause_s(entry))
+                return settle("unknown", reason=entry.reason, wait_s=wait_s)
+            return settle("sent", provider_id=channel.send(entry, confirm))
+    except NotOurs:
+        return None
+    except _Unseen as refusal:
+        status, wait_s, failure = "unknown", LONGEST_PAUSE_S, refusal.outcome
     except Refused as refusal:
-        status = "dead"
-        failure: Outcome = refusal
-        wait_s = 0.0
+        status, wait_s, failure = "dead", 0.0, refusal
     except Later as later:
         # A lookup that has to wait says nothing of the attempt before it.
-        status = entry.status
-        failure, wait_s = later, later.wait_s
+        status, wait_s, failure = entry.status, later.wait_s, later
     except Ambiguous as silence:
-        status, failure, wait_s = "unknown", silence, 1.0
+        status, wait_s, failure = "unknown", 1.0, silence
     reason = mask(f"{channel.NAME} {failure}")
     log.warning("%s to %s: %s", entry.report, entry.recipient, reason)
-    return outbox.settle(key, status, reason=reason, wait_s=max(wait_s, _pause_s(entry)))
+    return settle(status, reason=reason, wait_s=max(wait_s, _pause_s(entry)))
+
+
+class _Unseen(Exception):  # noqa: N818 - an ending, like an Outcome
+    """A message that may have arrived cannot be looked up: nobody may take it for undelivered."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(str(outcome))
+        self.outcome = outcome
+
+
+def _look_up(outbox: Outbox, entry: Entry, channel: ModuleType) -> str | None:
+    """The provider's id of the message, if it is there already.
+
+    A first send looks too: an outbox restored from a backup does not know what was sent since.
+    """
+    known = outbox.provider_ids(entry.channel, entry.recipient)
+    try:
+        found: str | None = channel.find(entry, known)
+    except Refused as refusal:
+        if entry.status == "unknown":
+            raise _Unseen(refusal) from refusal
+        log.info("%s cannot be looked up before it is sent: %s", entry.report, mask(str(refusal)))
+        return None
+    except Ambiguous as silence:
+        if entry.status == "unknown":
+            raise
+        log.info("%s cannot be looked up before it is sent: %s", entry.report, mask(str(silence)))
+        return None
+    return found
 
 
 def _pause_s(entry: Entry) -> float:

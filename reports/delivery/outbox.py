@@ -194,13 +194,13 @@ class Outbox:
             if keys.items() <= found.items()
         ]
 
-    def claim(self, entry: Entry) -> bool:
-        """Take a row for one attempt; False when another process has it or settled it.
+    def claim(self, entry: Entry) -> int | None:
+        """Take a row for one attempt; its number, or None when another process has the row.
 
         From here until `settle` its state is unknown, which is what a crash leaves behind.
         """
         now = clock.instant()
-        return self._update(
+        is_ours = self._update(
             entry.dedupe_key,
             TABLE.c.status == entry.status,
             TABLE.c.attempts == entry.attempts,
@@ -209,6 +209,13 @@ class Outbox:
             attempts=entry.attempts + 1,
             next_at=now + LEASE,
         )
+        return entry.attempts + 1 if is_ours else None
+
+    def renew(self, key: str, claim: int) -> bool:
+        """Hold a claimed row for its whole time again; False when the claim is not ours now."""
+        now = clock.instant()
+        ours = (TABLE.c.status == "unknown", TABLE.c.attempts == claim, TABLE.c.next_at > now)
+        return self._update(key, *ours, next_at=now + LEASE)
 
     def settle(
         self,
@@ -218,11 +225,18 @@ class Outbox:
         provider_id: str | None = None,
         reason: str | None = None,
         wait_s: float = 0.0,
+        claim: int | None = None,
     ) -> Entry:
-        """Write down how an attempt ended; `wait_s` is how long nobody should try again."""
+        """Write down how an attempt ended; `wait_s` is how long no one should try again.
+
+        With a `claim` that is not the row's any more nothing is written: the process that has the
+        row now looks the message up itself.
+        """
         now = clock.instant()
+        ours = () if claim is None else (TABLE.c.status == "unknown", TABLE.c.attempts == claim)
         self._update(
             key,
+            *ours,
             status=status,
             provider_id=provider_id,
             reason=reason,

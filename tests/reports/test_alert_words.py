@@ -71,9 +71,9 @@ def context(*incidents: Incident, client_id: str = "713") -> Alerts:
 
 def words(found: Alerts) -> dict[str, str]:
     """What each of the long channels says; markup aside."""
-    mail = render("email", "alert", found, found.client_id)
+    mail = render("email", "alerts", found, found.client_id)
     return {
-        "slack": slack_text(render("slack", "alert", found, found.client_id)).replace("*", ""),
+        "slack": slack_text(render("slack", "alerts", found, found.client_id)).replace("*", ""),
         "html": email_text(mail["html"]),
         "text": mail["text"],
     }
@@ -110,13 +110,13 @@ def test_sentence_is_said_when_it_is_true_and_only_then(
     ],
 )
 def test_sms_says_the_whole_of_it_in_one_segment(incident: Incident, said: str) -> None:
-    body = render("sms", "alert", context(incident), "713")["body"]
+    body = render("sms", "alerts", context(incident), "713")["body"]
     assert said.replace("\u2026", "...") in body
     assert septets(body) <= 160
 
 
 def test_subject_is_the_headline_with_the_client() -> None:
-    subject = render("email", "alert", context(OPEN), "713")["subject"]
+    subject = render("email", "alerts", context(OPEN), "713")["subject"]
     assert subject == "Critical: Everflow could not be loaded (713)"
 
 
@@ -124,19 +124,19 @@ def test_nothing_open_is_said_so() -> None:
     for said in words(context()).values():
         assert "No incident is open." in said
     assert "No incident is open." not in words(context(OPEN))["text"]
-    assert render("sms", "alert", context(), "713")["body"] == "No incident is open."
+    assert render("sms", "alerts", context(), "713")["body"] == "No incident is open."
 
 
 def test_many_incidents_are_listed_and_the_rest_counted() -> None:
     bulk = {"detail": "&" * 2000, "repair": "&" * 2000, "subject": "&" * 200}
     many = [replace(OPEN, title=f"Trouble {at} {'&' * 150}", **bulk) for at in range(30)]  # type: ignore[arg-type]
     found = context(*many)
-    assert_within_limits(render("slack", "alert", found, "713"))
+    assert_within_limits(render("slack", "alerts", found, "713"))
     for said in (words(found)["html"], words(found)["text"]):
         assert "Trouble 7" in said
         assert "Trouble 8" not in said
         assert "And 22 more" in said
-    assert "And 29 more." in render("sms", "alert", found, "713")["body"]
+    assert "And 29 more." in render("sms", "alerts", found, "713")["body"]
     assert "more" not in words(context(OPEN))["text"]
 
 
@@ -164,7 +164,7 @@ def hostile(request: pytest.FixtureRequest) -> dict[str, dict[str, Any]]:
     for at, text in enumerate(HOSTILE):
         found = context(replace(base, subject=text, title=text, detail=text, repair=text))
         for channel in ("slack", "email", "sms"):
-            messages[f"{channel} {at}"] = render(channel, "alert", found, "713")
+            messages[f"{channel} {at}"] = render(channel, "alerts", found, "713")
     return messages
 
 

@@ -11,7 +11,9 @@ from resend.exceptions import ResendError
 from reports.delivery.channels.http import (
     NOT_REACHED,
     Ambiguous,
+    Confirm,
     Later,
+    Outcome,
     Refused,
     ResendHttp,
     parse,
@@ -44,13 +46,14 @@ def payload(client_id: str, recipient: str, key: str, content: dict[str, Any]) -
     }
 
 
-def send(entry: Entry) -> str:
+def send(entry: Entry, confirm: Confirm) -> str:
     """Send a stored e-mail. Returns Resend's id; raises an Outcome."""
     # The SDK keeps its settings in the module; deliveries run one after the other.
     resend.api_key = require("RESEND_API_KEY", entry.client_id)
     resend.api_url = require("RESEND_API_URL", entry.client_id).rstrip("/")
     resend.default_http_client = ResendHttp()
     body: Any = parse(entry.payload)
+    confirm()
     try:
         answer = resend.Emails.send(body, {"idempotency_key": entry.idempotency_key})
     except ResendError as error:
@@ -66,6 +69,8 @@ def find(entry: Entry, known: frozenset[str]) -> str | None:
 
 
 def _outcome(error: ResendError) -> Exception:
+    if isinstance(error.__context__, Outcome):
+        return error.__context__  # a redirect
     status = int(error.code) if str(error.code).isdigit() else 500
     name = error.error_type
     if isinstance(error.__context__, NOT_REACHED):

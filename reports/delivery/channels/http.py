@@ -1,9 +1,12 @@
-"""HTTP for the clients of Resend and Twilio: bounded in time, no redirects, failures told apart."""
+"""HTTP of all channels: one limit on a whole attempt, no redirects, failures told apart."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import httpx
@@ -12,6 +15,8 @@ from twilio.http import HttpClient
 from twilio.http.response import Response as TwilioResponse
 
 from signalroom.settings import user_agent
+
+Confirm = Callable[[], None]  # raises NotOurs where another process has the message
 
 
 class Outcome(Exception):  # noqa: N818 - an ending, not always an error
@@ -30,11 +35,79 @@ class Later(Outcome):
         self.wait_s = wait_s
 
 
+class NotOurs(Outcome):
+    """The claim on the message was lost: another process has it now; nothing was sent."""
+
+
 class Ambiguous(Outcome):
     """No answer, or none that says: it may have been delivered."""
 
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 10.0  # without a byte
+ATTEMPT_S = 45.0  # of one attempt with all its requests; the claim on a message lasts far longer
+PART = 65_536
+DECODED = ("content-encoding", "content-length", "transfer-encoding")
+_ends_at: ContextVar[float] = ContextVar("ends_at")
+
+
+@contextmanager
+def one_attempt() -> Iterator[None]:
+    """Everything inside is one attempt: its requests together take no longer than ATTEMPT_S."""
+    token = _ends_at.set(time.monotonic() + ATTEMPT_S)
+    try:
+        yield
+    finally:
+        _ends_at.reset(token)
+
+
+def seconds_left() -> float:
+    """Seconds that the attempt has left."""
+    return _ends_at.get(time.monotonic() + ATTEMPT_S) - time.monotonic()
+
+
+def exchange(method: str, url: str | httpx.URL, **request: Any) -> httpx.Response:
+    """One request and its whole answer, within the attempt's time; no redirect is followed.
+
+    `content` is sent in parts. Raises httpx errors, of which NOT_REACHED say that nothing was
+    sent, and Refused or Ambiguous for a redirect: a token goes to the address that was configured
+    and to no other.
+    """
+    left = seconds_left()
+    if left <= 0:
+        raise httpx.ConnectTimeout("no time is left for this attempt")
+    auth = request.pop("auth", None)
+    if isinstance(request.get("content"), bytes):
+        body = request["content"]
+        request["headers"] = {**(request.get("headers") or {}), "Content-Length": str(len(body))}
+        request["content"] = _parts(body)
+    with (
+        httpx.Client(timeout=min(TIMEOUT_S, left), auth=auth, follow_redirects=False) as client,
+        client.stream(method, url, **request) as answer,
+    ):
+        parts = []
+        for part in answer.iter_bytes():
+            parts.append(part)
+            if seconds_left() <= 0:
+                raise httpx.ReadTimeout("the answer takes too long")
+        kept = [(name, value) for name, value in answer.headers.items() if name not in DECODED]
+        found = httpx.Response(answer.status_code, headers=kept, content=b"".join(parts))
+    if 300 <= found.status_code < 400:
+        where = found.headers.get("location", "nowhere")
+        host = httpx.URL(where).host if "://" in where else where
+        said = (
+            f"redirects to {host} ({found.status_code}), which is not followed: check its address"
+        )
+        raise Ambiguous(said) if found.status_code == 303 else Refused(said)
+    return found
+
+
+def _parts(body: bytes) -> Iterator[bytes]:
+    for at in range(0, len(body), PART):
+        if seconds_left() <= 0:
+            raise httpx.WriteTimeout("the file takes too long")
+        yield body[at : at + PART]
+
+
 NOT_REACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol)
 
 
@@ -89,8 +162,7 @@ class TwilioHttp(HttpClient):  # type: ignore[misc]
         url = httpx.URL(uri).copy_with(
             scheme=self._base.scheme, host=self._base.host, port=self._base.port
         )
-        with httpx.Client(timeout=timeout or TIMEOUT_S, auth=auth) as client:
-            answer = client.request(method, url, params=params, data=data, headers=headers)
+        answer = exchange(method, url, params=params, data=data, headers=headers, auth=auth)
         self.last_headers = dict(answer.headers)
         return TwilioResponse(answer.status_code, answer.text, answer.headers)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 from reports.delivery.channels import slack_api as slack_files
-from reports.delivery.channels.http import Ambiguous, parse
+from reports.delivery.channels.http import Ambiguous, Confirm, Refused, parse
 from reports.delivery.channels.slack_api import Declined, call
 from reports.delivery.outbox import Entry
 
@@ -16,7 +17,10 @@ RECIPIENTS = "SLACK_CHANNEL_ID"
 RESENDS_UNKNOWN = True
 EVENT = "signalroom_report"
 PAGES = 5
-BLOCK_TROUBLE = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"})
+BLOCK_TROUBLE = frozenset(
+    {"invalid_blocks", "invalid_blocks_format", "invalid_attachments", "msg_blocks_too_long"}
+)
+PICTURE, PICTURE_PAUSES_S = "slack file", (1.0, 2.0)
 log = logging.getLogger(__name__)
 
 
@@ -37,34 +41,52 @@ def payload(client_id: str, recipient: str, key: str, content: dict[str, Any]) -
     }
 
 
-def send(entry: Entry) -> str:
-    """Post a stored message, or make a stored edit. Returns the timestamp; raises an Outcome."""
+def send(entry: Entry, confirm: Confirm) -> str:
+    """Post a stored message, or make a stored edit. Returns the timestamp; raises an Outcome.
+
+    `confirm` is called just before a request that may reach people.
+    """
     arguments = parse(entry.payload)
     extras = arguments.pop("extras", {})
     if "ts" in arguments:
+        confirm()
         return str(call(entry.client_id, "chat.update", arguments)["ts"])
-    answer = _post(entry.client_id, arguments, extras)
+    answer = _post(entry.client_id, arguments, extras, confirm)
     ts = str(answer["ts"])
     channel = str(answer.get("channel") or entry.recipient)
     slack_files.attach(entry.client_id, channel, ts, extras.get("files", []))
     return ts
 
 
-def _post(client_id: str, arguments: dict[str, Any], extras: dict[str, Any]) -> dict[str, Any]:
-    """Post with pictures and tables, or with their text where Slack does not take them.
+def _post(
+    client_id: str, arguments: dict[str, Any], extras: dict[str, Any], confirm: Confirm
+) -> dict[str, Any]:
+    """Post with pictures and tables; without the pictures, then as text, where Slack refuses.
 
-    A refusal means that nothing was posted, so the second try doubles nothing.
+    A refusal means that nothing was posted, so another try doubles nothing.
     """
     blocks = arguments.get("blocks", [])
     shown = slack_files.with_pictures(client_id, blocks, extras.get("pictures", []))
     plain = _without_tables(blocks, extras.get("tables", []))
-    try:
-        return call(client_id, "chat.postMessage", {**arguments, "blocks": shown})
-    except Declined as refusal:
-        if refusal.code not in BLOCK_TROUBLE or plain == shown:
-            raise
-        log.info("Slack %s: sent as text", refusal)
-        return call(client_id, "chat.postMessage", {**arguments, "blocks": plain})
+    # A picture may be refused for a moment, until Slack has processed it.
+    forms = [(0.0, shown), *((pause, shown) for pause in PICTURE_PAUSES_S if shown != blocks)]
+    forms += [(0.0, form) for form in (blocks, plain)]
+    refusal: Declined | None = None
+    tried: list[Any] = []
+    for pause, form in forms:
+        if form in tried and not (pause and refusal and PICTURE in refusal.details):
+            continue
+        tried.append(form)
+        time.sleep(pause)
+        confirm()
+        try:
+            return call(client_id, "chat.postMessage", {**arguments, "blocks": form})
+        except Declined as declined:
+            if declined.code not in BLOCK_TROUBLE:
+                raise
+            refusal = declined
+            log.info("Slack %s: sent in a plainer form", declined)
+    raise refusal or Refused("refused: invalid_blocks")
 
 
 def _without_tables(blocks: list[Any], tables: list[dict[str, Any]]) -> list[Any]:
@@ -87,7 +109,7 @@ def find(entry: Entry, known: frozenset[str]) -> str | None:
             "conversations.history",
             {
                 "channel": entry.recipient,
-                "include_all_metadata": True,
+                "include_all_metadata": "true",
                 "limit": 200,
                 "cursor": cursor,
             },

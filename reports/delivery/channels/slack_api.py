@@ -5,15 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import logging
-import socket
-import urllib.error
+import time
 from collections.abc import Sequence
-from http.client import HTTPException
 from typing import Any
 
 import httpx
-from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError, SlackClientError
 
 from reports.delivery.channels import http
 from reports.delivery.channels.http import Ambiguous, Later, Outcome, Refused, wait_from
@@ -24,54 +20,57 @@ from signalroom.settings import require, variable
 UNSURE = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
 
 
+LOOKS, LOOK_PAUSE_S = 12, 0.5
+READS = frozenset({"conversations.history", "files.info"})  # take no JSON
+FORMS = frozenset({"files.getUploadURLExternal", "files.completeUploadExternal"})
+BASE_URL = "https://slack.com/api/"
+
+
 class Declined(Refused):
-    """Slack said `ok: false`; `code` is its name for the reason."""
+    """Slack said `ok: false`; `code` is its name for the reason, `details` what it adds."""
 
-    def __init__(self, code: str, reason: str) -> None:
+    def __init__(self, code: str, reason: str, details: str = "") -> None:
         super().__init__(reason)
-        self.code = code
+        self.code, self.details = code, details
 
 
-def call(
-    client_id: str, method: str, arguments: dict[str, Any], as_form: bool = False
-) -> dict[str, Any]:
-    """A method's answer; raises an Outcome. The methods for files take forms only."""
-    # No retry handlers: the SDK's own would post again after a lost connection.
-    client = WebClient(
-        token=require("SLACK_BOT_TOKEN", client_id),
-        base_url=variable("SLACK_BASE_URL", client_id) or WebClient.BASE_URL,
-        timeout=int(http.TIMEOUT_S),
-        retry_handlers=[],
-    )
+def call(client_id: str, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """A method's answer; raises an Outcome. Reading is a GET, the methods for files take forms."""
+    base = variable("SLACK_BASE_URL", client_id) or BASE_URL
+    token = require("SLACK_BOT_TOKEN", client_id)
+    url = f"{base.rstrip('/')}/{method}"
+    request: dict[str, Any] = {"headers": {"Authorization": f"Bearer {token}"}}
+    request["params" if method in READS else "data" if method in FORMS else "json"] = arguments
     try:
-        if as_form:
-            answer = client.api_call(method, data=arguments)
-        else:
-            answer = client.api_call(method, json=arguments)
-    except SlackApiError as error:
-        raise _outcome(error) from error
-    except urllib.error.URLError as error:
-        if isinstance(error.reason, (ConnectionRefusedError, socket.gaierror)):
-            raise Later(f"cannot be reached: {error.reason}", 1.0) from error
-        raise Ambiguous(f"did not answer: {error.reason}") from error
-    except (OSError, HTTPException, SlackClientError, ValueError) as error:
+        answer = http.exchange("GET" if method in READS else "POST", url, **request)
+        data = answer.json()
+    except (*http.NOT_REACHED, httpx.InvalidURL) as error:
+        raise Later(f"cannot be reached: {error}", 1.0) from error
+    except UnicodeEncodeError as error:
+        raise Refused("cannot be asked: SLACK_BOT_TOKEN has letters that no token has") from error
+    except httpx.HTTPError as error:
         raise Ambiguous(f"did not answer: {error or type(error).__name__}") from error
-    data = answer.data
+    except ValueError as error:
+        if answer.status_code == 429:
+            raise Later("asks to slow down (429)", wait_from(answer.headers)) from error
+        raise Ambiguous(f"failed ({answer.status_code}, no JSON)") from error
     if not isinstance(data, dict):
         raise Ambiguous("answered with something else than JSON")
-    return data
+    if answer.status_code == 200 and data.get("ok") is True:
+        return data
+    raise _outcome(answer, data)
 
 
-def _outcome(error: SlackApiError) -> Exception:
-    response: Any = error.response
-    status = getattr(response, "status_code", 0)
-    code = response.get("error") if isinstance(getattr(response, "data", None), dict) else None
+def _outcome(answer: httpx.Response, data: dict[str, Any]) -> Outcome:
+    status, code = answer.status_code, data.get("error")
     if status == 429 or code in ("ratelimited", "rate_limited"):
-        return Later("asks to slow down (429)", wait_from(getattr(response, "headers", None)))
-    if status >= 500 or code in UNSURE or code is None:
-        return Ambiguous(f"failed ({status or 'no JSON'})")
-    details = "; ".join((response.get("response_metadata") or {}).get("messages", []))
-    return Declined(code, f"refused: {code}{f' ({details})' if details else ''}")
+        return Later("asks to slow down (429)", wait_from(answer.headers))
+    if status >= 500 or code in UNSURE or not isinstance(code, str):
+        return Ambiguous(f"failed ({code or status})")
+    details = "; ".join((data.get("response_metadata") or {}).get("messages", []))
+    if code == "missing_scope" and data.get("needed"):
+        details = f"the token needs the scope {data['needed']}"
+    return Declined(code, f"refused: {code}{f' ({details})' if details else ''}", details)
 
 
 log = logging.getLogger(__name__)
@@ -88,6 +87,7 @@ def with_pictures(client_id: str, blocks: list[Any], pictures: Sequence[File]) -
         try:
             file_id = _upload(client_id, picture)
             _complete(client_id, file_id, picture["filename"])
+            _await_processing(client_id, file_id)
         except Outcome as failure:
             log.warning("%s is sent as text: Slack %s", picture["filename"], mask(str(failure)))
             return list(blocks)
@@ -115,13 +115,12 @@ def _upload(client_id: str, file: File) -> str:
     """Hand the bytes over; the id of the file. Raises an Outcome."""
     body = base64.b64decode(file["content"])
     asked = {"filename": file["filename"], "length": str(len(body))}
-    answer = call(client_id, "files.getUploadURLExternal", asked, as_form=True)
+    answer = call(client_id, "files.getUploadURLExternal", asked)
     address, file_id = answer.get("upload_url"), answer.get("file_id")
     if not address or not file_id:
         raise Refused("gave no address for the file")
     try:
-        with httpx.Client(timeout=http.TIMEOUT_S) as client:
-            taken = client.post(str(address), content=body)
+        taken = http.exchange("POST", str(address), content=body)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise Ambiguous(f"did not take the file: {error or type(error).__name__}") from error
     if taken.status_code != 200:
@@ -133,6 +132,19 @@ def _complete(
     client_id: str, file_id: str, title: str, thread: dict[str, str] | None = None
 ) -> None:
     files = json.dumps([{"id": file_id, "title": title}])
-    call(
-        client_id, "files.completeUploadExternal", {"files": files, **(thread or {})}, as_form=True
-    )
+    call(client_id, "files.completeUploadExternal", {"files": files, **(thread or {})})
+
+
+def _await_processing(client_id: str, file_id: str) -> None:
+    """Wait a little until Slack has processed a picture, before which no message may show it.
+
+    Where the token may not look, the message itself finds out.
+    """
+    for _ in range(LOOKS):
+        try:
+            file = call(client_id, "files.info", {"file": file_id}).get("file") or {}
+        except Declined:
+            return
+        if file.get("mimetype"):
+            return
+        time.sleep(LOOK_PAUSE_S)

@@ -14,6 +14,7 @@ from twilio.rest import Client
 from reports.delivery.channels.http import (
     NOT_REACHED,
     Ambiguous,
+    Confirm,
     Later,
     Refused,
     TwilioHttp,
@@ -39,9 +40,10 @@ def payload(client_id: str, recipient: str, key: str, content: dict[str, Any]) -
     }
 
 
-def send(entry: Entry) -> str:
+def send(entry: Entry, confirm: Confirm) -> str:
     """Send a stored SMS. Returns Twilio's sid; raises an Outcome."""
     client, http = _client(entry.client_id)
+    confirm()
     try:
         return str(client.messages.create(**parse(entry.payload)).sid)
     except _FAILURES as error:
