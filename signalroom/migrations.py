@@ -64,6 +64,13 @@ STEPS = (
             " group by _client_id, source on conflict do nothing",
         ),
     ),
+    Step(
+        3,
+        "Keep when a message was reported, in business time",
+        "runs",
+        adds=("outbox.reported_at",),
+        sql=("update {ops}outbox set reported_at = sent_at where sent_at is not null",),
+    ),
 )
 
 

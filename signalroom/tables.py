@@ -152,6 +152,7 @@ OUTBOX = sa.Table(
     _instant("created_at"),
     sa.Column("next_at", Instant),
     sa.Column("sent_at", Instant),
+    sa.Column("reported_at", Instant),  # sent_at in business time: another one in rehearsals
     sa.Index("outbox_by_period", "report", "_client_id", "period"),
 )
 

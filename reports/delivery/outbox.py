@@ -26,6 +26,7 @@ from signalroom.tables import REPORTED_FIGURES as FIGURES
 # Longer than any attempt can last: a row claimed this long ago belongs to a process that died.
 LEASE = timedelta(seconds=120)
 OPEN = ("pending", "unknown")
+REPORTED_AT = sa.func.coalesce(TABLE.c.reported_at, TABLE.c.sent_at).label("reported_at")
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Entry:
     created_at: datetime
     next_at: datetime | None
     sent_at: datetime | None
+    reported_at: datetime | None = None  # in business time
 
     @property
     def idempotency_key(self) -> str:
@@ -85,13 +87,13 @@ class Outbox:
     def told(self, report: str, client_id: str) -> Mapping[date, Told]:
         """What was last told of each day that a delivered message was about."""
         query = (
-            sa.select(TABLE.c.period, TABLE.c.edition, TABLE.c.told, TABLE.c.sent_at)
+            sa.select(TABLE.c.period, TABLE.c.edition, TABLE.c.told, REPORTED_AT)
             .where(
                 TABLE.c.report == report,
                 TABLE.c["_client_id"] == client_id,
                 TABLE.c.status == "sent",
             )
-            .order_by(TABLE.c.sent_at, TABLE.c.created_at)
+            .order_by(TABLE.c.sent_at)
         )
         found: dict[date, Told] = {}
         with self._engine.begin() as connection:
@@ -99,10 +101,10 @@ class Outbox:
                 for iso_day, figures in json.loads(row.told).items():
                     day = date.fromisoformat(iso_day)
                     if day == row.period:
-                        found[day] = Told(row.sent_at, row.edition, figures)
+                        found[day] = Told(row.reported_at, row.edition, figures)
                     elif day in found:
                         # A later report spoke of this day as changed: that is the last word.
-                        found[day] = Told(row.sent_at, found[day].edition, figures)
+                        found[day] = Told(row.reported_at, found[day].edition, figures)
         return found
 
     def entries(
@@ -171,7 +173,8 @@ class Outbox:
     def reported(self, client_id: str, metric: str, keys: Mapping[str, str]) -> list[Reported]:
         """What delivered messages gave as a figure of these keys and maybe more, oldest first."""
         columns: list[Any] = [
-            *(TABLE.c[name] for name in ("report", "channel", "recipient", "sent_at")),
+            *(TABLE.c[name] for name in ("report", "channel", "recipient")),
+            REPORTED_AT,
             *(FIGURES.c[name] for name in ("value", "keys", "as_of")),
         ]
         query = (
@@ -182,13 +185,13 @@ class Outbox:
                 FIGURES.c.metric == metric,
                 TABLE.c.status == "sent",
             )
-            .order_by(TABLE.c.sent_at, TABLE.c.created_at)
+            .order_by(TABLE.c.sent_at)
         )
         with self._engine.begin() as connection:
             rows = [(row, json.loads(row.keys)) for row in connection.execute(query)]
         return [
             Reported(
-                row.report, row.channel, row.recipient, row.sent_at, found, row.value, row.as_of
+                row.report, row.channel, row.recipient, row.reported_at, found, row.value, row.as_of
             )
             for row, found in rows
             if keys.items() <= found.items()
@@ -241,7 +244,8 @@ class Outbox:
             provider_id=provider_id,
             reason=reason,
             next_at=now + timedelta(seconds=wait_s) if status in OPEN else None,
-            sent_at=clock.now() if status == "sent" else None,
+            sent_at=now if status == "sent" else None,
+            reported_at=clock.now() if status == "sent" else None,
         )
         return self.entry(key)
 

@@ -81,7 +81,12 @@ def exchange(method: str, url: str | httpx.URL, **request: Any) -> httpx.Respons
         request["headers"] = {**(request.get("headers") or {}), "Content-Length": str(len(body))}
         request["content"] = _parts(body)
     with (
-        httpx.Client(timeout=min(TIMEOUT_S, left), auth=auth, follow_redirects=False) as client,
+        httpx.Client(
+            timeout=min(TIMEOUT_S, left),
+            auth=auth,
+            follow_redirects=False,
+            headers={"User-Agent": user_agent()},
+        ) as client,
         client.stream(method, url, **request) as answer,
     ):
         parts = []
@@ -135,8 +140,7 @@ class ResendHttp(HTTPClient):
         data: dict[str, str] | None = None,
     ) -> tuple[bytes, int, Mapping[str, str]]:
         """One request; raises httpx errors, which the SDK wraps."""
-        with httpx.Client(timeout=TIMEOUT_S, headers={"User-Agent": user_agent()}) as client:
-            answer = client.request(method, url, headers=headers, json=json, files=files, data=data)
+        answer = exchange(method, url, headers=headers, json=json, files=files, data=data)
         return answer.content, answer.status_code, dict(answer.headers)
 
 
