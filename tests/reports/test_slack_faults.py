@@ -1,4 +1,4 @@
-"""Slack as it really is: look-ups refused or read from forms only, pictures that take their time."""
+"""Slack as it really is: look-ups refused or read from forms only, pictures that take a while."""
 
 from __future__ import annotations
 
