@@ -23,14 +23,17 @@ def doctor(reference_only: bool, adopt: bool, yes: bool) -> None:
     if adopt:
         _adopt(yes)
         return
-    faults = reference.mistakes()
+    mistakes = reference.check()
+    faults = [str(mistake) for mistake in mistakes if mistake.spoils_file]
+    for warning in (str(mistake) for mistake in mistakes if not mistake.spoils_file):
+        click.echo(f"! {warning}", err=True)
     for check in () if reference_only else (_settings, _warehouse, _sources):
         try:
             check(_good)
         except SignalRoomError as error:
             faults.append(str(error))
     faults += [] if reference_only else _exposed()
-    if not faults:
+    if not mistakes:
         _good("the clients' files are in order")
     for fault in faults:
         click.echo(f"✗ {fault}", err=True)

@@ -148,6 +148,14 @@ def _answers(connection: Any) -> bool:
     return True
 
 
+def is_held(work: str) -> bool:
+    """Whether any process holds the lock of a piece of work right now (PostgreSQL)."""
+    key = zlib.crc32(f"signalroom {work}".encode())
+    with postgres_connection() as connection, connection.cursor() as cursor:
+        cursor.execute(HOLDER, [key])
+        return cursor.fetchone() is not None
+
+
 def _take(cursor: Any, key: int, work: str) -> bool:
     # the scheduler finds a run's connections by PGAPPNAME
     mine = os.environ.get("PGAPPNAME", "").strip() or "signalroom"

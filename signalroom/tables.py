@@ -450,3 +450,39 @@ for _raw, (_key, _others) in VERSIONED.items():
         _table.c["_client_id"],
         *([_table.c["date"]] if "date" in _key else []),
     )
+
+REPORTED_DAYS = sa.Table(  # each brand's day as messages last gave it; a build copies it here
+    "reported_days",
+    METADATA,
+    _text("_client_id"),
+    sa.Column("date", sa.Date, nullable=False),
+    sa.Column("advertiser_id", sa.BigInteger),
+    _instant("as_of"),
+    _instant("reported_at"),
+    **WAREHOUSE,
+)
+
+CLIENT_FILE_VERSIONS = sa.Table(  # each version of a client's file that a build read
+    "client_file_versions",
+    METADATA,
+    _text("_client_id"),
+    _text("file_name"),
+    _text("content_hash"),
+    sa.Column("content", sa.Text),
+    sa.Column("is_usable", sa.Boolean, nullable=False),
+    sa.Column("commit_id", sa.Text),
+    _instant("known_from"),  # business time
+    _instant("recorded_at"),  # real clock
+    **WAREHOUSE,
+)
+
+COMPARED_DAYS = sa.Table(  # the newest verdict of `signalroom compare` on each day
+    "compared_days",
+    METADATA,
+    _text("_client_id"),
+    sa.Column("date", sa.Date, nullable=False),
+    _text("verdict"),
+    sa.Column("gaps", sa.Integer, nullable=False),
+    _instant("compared_at"),
+    **WAREHOUSE,
+)

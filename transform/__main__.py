@@ -12,8 +12,7 @@ import click
 
 from signalroom import paths
 from signalroom.errors import SignalRoomError
-from transform import client_files as reference
-from transform.build import install_packages
+from transform import client_files
 from transform.compare import MartDiff, compare
 from transform.dev import branch
 
@@ -28,10 +27,10 @@ def analysts() -> None:
 @click.option("--limit", default=8, help="Rows to show of each mart.")
 def diff(base: str, limit: int) -> None:
     """Build the marts of BASE and of this folder on the same made-up data; show what differs."""
-    mistakes = reference.mistakes()
+    mistakes = [str(mistake) for mistake in client_files.check() if mistake.spoils_file]
     if mistakes:
         raise SignalRoomError("\n".join(mistakes))
-    install_packages()
+    branch.install_packages(paths.root())
     commit = branch.commit_of(base)
     tree = branch.tree_of(commit)
     click.echo("Loading the simulated agency's data, where that was not done yet ...", err=True)

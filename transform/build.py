@@ -1,4 +1,10 @@
-"""Runs dbt as a child process, under the warehouse's lock, and reads what it reports."""
+"""The one way in which the product builds: clients' files, dbt as a child process, its results.
+
+dbt runs under the warehouse's lock and in an environment of its own, so that nothing in a person's
+shell changes what is built. On PostgreSQL a load may end while a build runs; raw then differs from
+the tables built before, and the tests that compare them fail. Such a build is repeated for what
+the load moved, at most twice; the second time no load may begin before it is done.
+"""
 
 from __future__ import annotations
 
@@ -7,28 +13,65 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from signalroom import child_process, paths, secrets, settings
-from signalroom.errors import TransformError
-from signalroom.lock import hold
+from signalroom import child_process, clock, paths, secrets, settings
+from signalroom.errors import TransformError, WarehouseError
+from signalroom.lock import hold, is_held
 from signalroom.logs import mask
 from signalroom.progress import Silent, Step
-from signalroom.warehouse import duckdb_connection
+from signalroom.warehouse import duckdb_connection, read, schema
+from transform.client_files.packages import prepare
+from transform.publish import publish
 
 DATA_ONLY = ("--exclude-resource-type", "unit_test")
-RESULTS = frozenset({"LogModelResult", "LogTestResult", "LogSeedResult", "LogNodeNoOpResult"})
+SHOWN = frozenset({"LogModelResult", "LogTestResult", "LogSeedResult", "LogNodeNoOpResult"})
+FAILED = ("error", "fail", "runtime error", "partial success")
+REPEATS = 2
+UNKNOWN_LABELS = """
+select
+    ledger._client_id, mappings.line_number, ledger.affiliate_label, ledger.source_name,
+    sum(ledger.redtrack_cost) as cost
+from int_performance__ledger as ledger
+inner join {staging}.stg_clients__internal_affiliates as mappings
+    on
+        ledger._client_id = mappings._client_id
+        and ledger.source_id = mappings.source_id
+        and ledger.date between mappings.valid_from and mappings.valid_to
+where
+    ledger.source = 'redtrack' and not ledger.is_unmapped and ledger.affiliate_id is null
+    and ledger.redtrack_cost > 0
+    and ledger.date > (select max(date) from int_performance__ledger) - 7
+    and ledger._client_id in (
+        select _client_id from int_performance__ledger where source = 'everflow'
+    )
+    and not exists (
+        select 1 from {staging}.stg_everflow__affiliates as listed
+        where
+            listed._client_id = ledger._client_id
+            and lower(listed.affiliate_label) = lower(ledger.affiliate_label)
+    )
+group by 1, 2, 3, 4
+order by 1, 2, 3, 4
+"""
 
 
 @dataclass
 class BuildResult:
-    """What a build did: models built, tests passed, warnings and failures in one line each."""
+    """What a build did: nodes built, tests passed; warnings and failures in one line each.
+
+    `failures` name the clients' files that could not be used, too; `warnings` the lines of such
+    files that count as unmapped, and labels that Everflow does not know.
+    """
 
     models: int = 0
     tests: int = 0
     skipped: int = 0
+    repeats: int = 0
     seconds: float = 0.0
     warnings: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -41,61 +84,137 @@ def build(arguments: Sequence[str] = (), step: Step | None = None) -> BuildResul
     and take as long as all the rest. Plain `dbt build` and `make test` run them.
 
     Raises TransformError when dbt cannot even start its work, WarehouseError when another process
-    writes to the warehouse. Failed models and tests are in the result.
+    writes to the warehouse. Failed models, tests and files of clients are in the result.
     """
+    started = time.monotonic()
     with hold("dbt build"):
         if settings.target() == "postgres":
             settings.report_role()  # refused before it is given the marts
         else:
             with duckdb_connection(read_only=False):
                 pass  # who has the file open is named here; dbt would try again for minutes
-        install_packages()
-        return _run(["build", *(arguments or DATA_ONLY)], step or Silent())
+        files = prepare()
+        nodes = _settled(arguments or DATA_ONLY, files.folder, step or Silent())
+        result = _result(nodes)
+        if settings.target() == "duckdb" and result.models:
+            publish()
+    result.failures[:0] = [str(one) for one in files.mistakes if one.spoils_file]
+    result.warnings[:0] = [str(one) for one in files.mistakes if not one.spoils_file]
+    result.warnings += unknown_labels()
+    result.seconds = time.monotonic() - started
+    return result
 
 
-def install_packages() -> None:
-    """`dbt deps`, where the client packages are not linked yet or the links went stale."""
-    linked = paths.root() / "dbt_packages"
-    listed = paths.root() / "packages.yml"
-    names = [
-        f"client_{line.rsplit('/', 1)[1].strip()}"
-        for line in listed.read_text(encoding="utf-8").splitlines()
-        if line.strip().startswith("- local:")
+def unknown_labels() -> list[str]:
+    """Lines whose label Everflow does not know while their source spends: typos, renames.
+
+    One line of text each, of the last seven days; none before the first build.
+    """
+    try:
+        sql = UNKNOWN_LABELS.replace("{staging}", schema("staging"))
+        rows = read(sql, within="intermediate")
+    except WarehouseError:
+        return []
+    return [
+        f"data/clients/{row['_client_id']}/mappings/internal-affiliates.csv"
+        + (f":{row['line_number']}" if row["line_number"] else "")
+        + f": Everflow knows no affiliate '{row['affiliate_label']}', and {row['source_name']} "
+        f"spent ${row['cost']:,.2f} for it in the last 7 days; check the label's spelling."
+        for row in rows
     ]
-    if all((linked / name / "dbt_project.yml").exists() for name in names):
-        return
-    done = subprocess.run(
-        [_dbt(), "--log-format", "text", "deps", "--log-path", str(_folder("logs"))],
-        cwd=paths.root(),
-        env=_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise TransformError(f"dbt deps failed: {_last_line(done.stdout)}")
 
 
-def _run(arguments: Sequence[str], step: Step) -> BuildResult:
-    started = time.monotonic()
-    result = BuildResult()
-    command = [_dbt(), "--log-format", "json", *arguments]
-    folders = ["--target-path", str(_folder("target")), "--log-path", str(_folder("logs"))]
+@dataclass
+class _Nodes:
+    """How the nodes of one or more runs of dbt ended, by unique id; the latest run counts."""
+
+    results: dict[str, dict[str, Any]] = field(default_factory=dict)
+    paths: dict[str, str] = field(default_factory=dict)
+    repeats: int = 0
+
+    @property
+    def has_failed(self) -> bool:
+        return any(result["status"] in FAILED for result in self.results.values())
+
+
+def _settled(arguments: Sequence[str], packages: Path, step: Step) -> _Nodes:
+    """Build; while tests fail because loads moved raw under them, repeat what was moved."""
+    before = _load_times()
+    nodes = _run(["build", *arguments], packages, step)
+    moved: set[str] = set()
+    while nodes.has_failed and nodes.repeats < REPEATS:
+        moved |= _moved(before)
+        if not moved:
+            break
+        nodes.repeats += 1
+        before = _load_times()
+        selected = (*arguments, "--select", *(f"source:{source}+" for source in sorted(moved)))
+        again = arguments if "--select" in arguments or "-s" in arguments else selected
+        with ExitStack() as locks:
+            if nodes.repeats == REPEATS:
+                for source in sorted(moved):
+                    locks.enter_context(hold(f"ingest {source}"))
+            repeated = _run(["build", *again], packages, step)
+        nodes.results |= repeated.results
+        nodes.paths |= repeated.paths
+    return nodes
+
+
+def _load_times() -> dict[str, datetime]:
+    """When each source was last loaded; on DuckDB no load runs beside a build."""
+    if settings.target() == "duckdb":
+        return {}
+    rows = read("select source, max(loaded_at) as at from control_totals group by 1", within="ops")
+    return {row["source"]: row["at"] for row in rows}
+
+
+def _moved(before: Mapping[str, datetime]) -> set[str]:
+    """The sources that were loaded since, or are being loaded now."""
+    if settings.target() == "duckdb":
+        return set()
+    now = _load_times()
+    return {source for source in now if now[source] != before.get(source)} | {
+        source for source in now if is_held(f"ingest {source}")
+    }
+
+
+def run_scratch(arguments: Sequence[str], packages: Path, home: Path) -> BuildResult:
+    """dbt on a DuckDB file of its own, `home/warehouse.duckdb`; the warehouse is not touched."""
+    own = {
+        "SIGNALROOM_TARGET": "duckdb",
+        "SIGNALROOM_HOME": str(home),
+        "SIGNALROOM_SCHEMA_PREFIX": "",
+    }
+    return _result(_run(arguments, packages, Silent(), home, own))
+
+
+def _run(
+    arguments: Sequence[str],
+    packages: Path,
+    step: Step,
+    home: Path | None = None,
+    own: Mapping[str, str] | None = None,
+) -> _Nodes:
+    """Run dbt once; TransformError where it ends without having built anything."""
+    target = _folder("target", home)
+    (target / "run_results.json").unlink(missing_ok=True)
+    folders = ["--target-path", str(target), "--log-path", str(_folder("logs", home))]
+    command = [_dbt(), "--log-format", "json", *arguments, *folders]
     with subprocess.Popen(
-        child_process.ending_with_this_process([*command, *folders]),
+        child_process.ending_with_this_process(command),
         cwd=paths.root(),
-        env=_environment(),
+        env={**_environment(packages), **(own or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     ) as process:
         last_error = ""
         for event in _events(process):
-            last_error = _take(event, result, step) or last_error
-    result.seconds = time.monotonic() - started
-    if process.returncode and not result.failures:
+            last_error = _follow(event, step) or last_error
+    nodes = _read_results(target)
+    if process.returncode and not nodes.has_failed:
         raise TransformError(f"dbt {arguments[0]} failed: {last_error or 'it gave no reason'}")
-    return result
+    return nodes
 
 
 def _events(process: subprocess.Popen[str]) -> Iterator[Mapping[str, Any]]:
@@ -106,61 +225,78 @@ def _events(process: subprocess.Popen[str]) -> Iterator[Mapping[str, Any]]:
             continue  # a warning of some library, not an event
 
 
-def _take(event: Mapping[str, Any], result: BuildResult, step: Step) -> str:
-    """Count one event in; returns its text when it is an error."""
+def _follow(event: Mapping[str, Any], step: Step) -> str:
+    """Show what goes on; returns the event's text when it is an error."""
     info, data = event["info"], event["data"]
     if info["name"] == "LogStartLine":
         step.say(data["description"].removeprefix("sql "))
-    elif info["name"] in RESULTS:
-        if "total" in data:  # exposures, which dbt passes over, have none
-            step.advance(data["index"], data["total"])
-        _count(data, result)
-    elif info["name"] == "RunResultError":
-        if data["msg"].startswith("Got ") and result.failures:
-            result.failures[-1] += f": {data['msg'].split(',')[0].removeprefix('Got ')}"
-        else:
-            result.failures.append(_one_line(data["msg"]))
-    elif info["name"] == "RunResultFailure" and data["resource_type"] != "model":
-        result.failures.append(f"dbt test {data['node_name']} ({data['path']}) fails")
-    elif info["name"] == "RunResultWarning":
-        result.warnings.append(f"dbt test {data['node_name']} ({data['path']}) warns")
+    elif info["name"] in SHOWN and "total" in data:  # exposures, which dbt passes over, have none
+        step.advance(data["index"], data["total"])
     if info["level"] == "error" and info["name"] != "MainStackTrace":
         return _one_line(info["msg"].removeprefix("Encountered an error:"))
     return ""
 
 
-def _count(data: Mapping[str, Any], result: BuildResult) -> None:
-    node = data["node_info"]
-    status = str(data.get("status", "")).lower()
-    if status == "skipped":
-        result.skipped += 1
-    elif node["resource_type"] == "model" and not status.startswith("error"):
-        result.models += 1
-    elif node["resource_type"] in ("test", "unit_test") and status == "pass":
-        result.tests += 1
+def _read_results(target: Path) -> _Nodes:
+    """dbt's own account of a run; nothing where it did not come to run."""
+    nodes = _Nodes()
+    try:
+        results = json.loads((target / "run_results.json").read_text(encoding="utf-8"))["results"]
+    except FileNotFoundError:
+        return nodes
+    nodes.results = {result["unique_id"]: result for result in results}
+    if any(result["status"] in (*FAILED, "warn") for result in results):
+        manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
+        known = {**manifest["nodes"], **manifest["unit_tests"]}
+        nodes.paths = {
+            name: known[name]["original_file_path"] for name in nodes.results if name in known
+        }
+    return nodes
+
+
+def _result(nodes: _Nodes) -> BuildResult:
+    result = BuildResult(repeats=nodes.repeats)
+    for name, node in nodes.results.items():
+        kind, status = name.split(".", 1)[0], node["status"]
+        shown = f"dbt test {_test_name(name)} ({nodes.paths.get(name, '')})"
+        if status == "skipped":
+            result.skipped += 1
+        elif status == "warn":
+            result.warnings.append(f"{shown} warns")
+        elif status == "fail":
+            found = (node["message"] or "").split(",")[0].removeprefix("Got ")
+            result.failures.append(f"{shown} fails: {found}")
+        elif status in FAILED:
+            result.failures.append(_one_line(node["message"] or f"{name} failed"))
+        elif kind == "model":
+            result.models += 1
+        elif kind in ("test", "unit_test"):
+            result.tests += 1
+    return result
+
+
+def _test_name(unique_id: str) -> str:
+    """A generic test carries a hash after its name."""
+    parts = unique_id.split(".")
+    return parts[2] if parts[0] == "test" else parts[-1]
 
 
 def _one_line(text: str) -> str:
     return mask(" ".join(text.split()))[:300]
 
 
-def _last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip()]
-    return _one_line(lines[-1]) if lines else "it gave no reason"
-
-
 def _dbt() -> str:
     return str(Path(sys.executable).parent / "dbt")
 
 
-def _folder(name: str) -> Path:
+def _folder(name: str, home: Path | None = None) -> Path:
     """dbt's own folders for builds of the product, apart from an analyst's `target/`."""
-    path = paths.home() / "dbt" / name
+    path = (home or paths.home()) / "dbt" / name
     path.mkdir(parents=True, exist_ok=True)
     return path
 
 
-def _environment() -> dict[str, str]:
+def _environment(packages: Path) -> dict[str, str]:
     """The environment for dbt: the database's password and no other secret, no DBT_* of a shell.
 
     Defaults that profiles.yml does not know are spelled out.
@@ -178,6 +314,10 @@ def _environment() -> dict[str, str]:
         **{name: value for name, value in known.items() if value},
         "SIGNALROOM_TARGET": settings.target(),
         "SIGNALROOM_HOME": str(paths.home()),
+        "SIGNALROOM_CLIENT_PACKAGES": str(packages),
+        "SIGNALROOM_BUILD_AT": clock.now().isoformat(),
+        "DBT_PROFILES_DIR": str(paths.root()),
+        "DBT_PROJECT_DIR": str(paths.root()),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "NO_COLOR": "1",
     }

@@ -1,4 +1,4 @@
-"""The build as one step: the clients' files are checked, dbt builds, what looks wrong is noted."""
+"""The build as one step: clients' files, dbt, and what looks wrong afterwards."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from scheduler.status import brands, checks
 from signalroom.errors import SignalRoomError
 from signalroom.logs import mask
 from signalroom.progress import Progress
-from transform import client_files
 from transform.build import BuildResult, build
 
 
@@ -32,16 +31,12 @@ class BuildStepResult:
 
 
 def build_marts(progress: Progress, arguments: Sequence[str] = ()) -> BuildStepResult:
-    """Check the clients' files, run dbt build, record what looks wrong as incidents.
+    """Run dbt build, record what looks wrong as incidents.
 
-    Failures are collected, not raised. With mistakes in the clients' files dbt is not started.
+    Failures are collected, not raised. A client's file that cannot be used is one; its last good
+    version stays in use, and everything is built.
     """
     step = progress.step("dbt build")
-    mistakes = client_files.mistakes()
-    if mistakes:
-        noun = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-        step.fail(f"dbt was not started: {noun} in the clients' files; marts unchanged")
-        return BuildStepResult(failures=mistakes, error_class="ConfigurationError")
     try:
         built = build(arguments, step)
     except SignalRoomError as error:
@@ -52,6 +47,8 @@ def build_marts(progress: Progress, arguments: Sequence[str] = ()) -> BuildStepR
         step.fail(f"{said}, {len(built.failures)} failed; affected marts were not updated")
     else:
         step.finish(said)
+    for warning in built.warnings:
+        progress.note(warning)
     try:
         checks.check(built.warnings, is_whole=not arguments)
     except SignalRoomError as error:

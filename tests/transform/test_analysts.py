@@ -141,19 +141,19 @@ def test_the_way_from_the_source_leads_to_the_report(walk: Walk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "mistake"),
+    ("wrong", "mistake", "code"),
     [
         (
             "{0}\n{1}\nAgain,,{2},n/a,n/a,n/a,n/a\n",
             ":3: source {2} is mapped twice",
+            1,
         ),
-        ("{0}\nNew,,s-new,n/a,G2 - Meta,99,CCW\n", ":2: advertiser 99 is unknown"),
-        ("{0},notes\n{1},\n", ":1: the header has to be"),
+        ("{0}\nNew,,s-new,n/a,G2 - Meta,99,CCW\n", ":2: advertiser 99 is unknown", 0),
     ],
-    ids=["a duplicate source", "an unknown advertiser", "a stray column"],
+    ids=["a duplicate source", "an unknown advertiser"],
 )
-def test_a_bad_edit_of_a_clients_file_is_named_before_dbt_starts(
-    walk: Walk, wrong: str, mistake: str
+def test_a_bad_edit_of_a_clients_file_is_named_and_the_rest_is_built(
+    walk: Walk, wrong: str, mistake: str, code: int
 ) -> None:
     file = walk.folder / "data/clients/713/mappings/internal-affiliates.csv"
     good = file.read_text(encoding="utf-8-sig")
@@ -162,10 +162,10 @@ def test_a_bad_edit_of_a_clients_file_is_named_before_dbt_starts(
     file.write_text(wrong.format(header, first, source_id))
     done = bash(walk.folder, ".venv/bin/signalroom build", {})
     file.write_text(good)
-    assert done.returncode == 1
-    assert f"{file.relative_to(walk.folder)}{mistake.format('', '', source_id)}" in done.stderr
-    assert "dbt was not started" in done.stderr
-    assert "Traceback" not in done.stderr
+    said = done.stdout + done.stderr
+    assert done.returncode == code, said
+    assert f"{file.relative_to(walk.folder)}{mistake.format('', '', source_id)}" in said
+    assert "Traceback" not in said
 
 
 def descendants(manifest: Mapping[str, Any], start: str) -> set[str]:

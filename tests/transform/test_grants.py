@@ -175,7 +175,7 @@ def test_schemas_and_marts_that_were_opened_by_hand_are_named_and_closed(
         assert f"Schema {fault}" in doctor.stderr
     assert "marts.orders has no row security" in doctor.stderr
 
-    reason = build(*BUILT, "--select", "int_days__asked")
+    reason = build(*BUILT, "--select", "int_days__requested")
     assert "daily_summary is granted to anon" in reason
     assert "orders has no row security" in reason
     # its own marts dbt repairs by building them

@@ -7,9 +7,12 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.support.warehouse import Warehouse
 from tests.transform.dbt import Dbt
+from transform.client_files import files, reader
 
 CALLS = {
     "exact_ratio": "exact_ratio('n', 'd')",
@@ -19,6 +22,12 @@ CALLS = {
     "to_whole_number": "to_whole_number('v')",
     "trimmed": "trimmed('v')",
     "mapped_value": "mapped_value('v')",
+    "is_broken": "is_broken(mapped_value('v'))",
+    "identifier": "identifier(mapped_value('v'))",
+    "is_mangled": "is_mangled(identifier(mapped_value('v')))",
+    "label_key": "label_key(cleaned('v'))",
+    "to_month": "to_month(mapped_value('v'))",
+    "to_amount_of": "to_amount(mapped_value('v'))",
     "file_time": "file_time('v', \"cast('2025-10-02' as date)\")",
 }
 MARK = "-- @@"
@@ -250,3 +259,83 @@ def test_the_time_in_a_files_name_orders_files(
     }
     found = applied(module_warehouse, macros["file_time"], list(texts))
     assert dict(zip(texts, found, strict=True)) == texts
+
+
+# What spreadsheets, chats and web pages leave in a cell; hypothesis mixes it with any other text.
+ODD_CELLS = [
+    *(
+        "n/a",
+        " N/A\u00a0",
+        "null",
+        "#N/A",
+        "#REF!",
+        "#NAME?",
+        "#DIV/0!",
+        "#NV",
+        "#",
+        "###",
+        "#1 Leads",
+    ),
+    *(
+        "Loading...",
+        "Loading…",
+        "Zero\u200b Wide",
+        "\ufeffBom",
+        "Narrow\u202f",
+        "Cafe\u0301",
+        "CAFÉ",
+    ),
+    *("'Label", "''", "Partners'", "\u2019quoted", "a\tb", "a\nb", "wrong \ufffd", "65f0c1'"),
+    *("'65f0c1", "6.5E+23", "6,5e+23", "612345678901234567890e12", "1.0", "1.", "01", "1.00", "-1"),
+    *(
+        "2026-11",
+        "2026-1",
+        "2026-11-01",
+        "2026-11-02",
+        "Nov-26",
+        "nov 2026",
+        "11/1/2026",
+        "11/2026",
+    ),
+    *(
+        "2026-13",
+        "Nov-2",
+        "1,000",
+        "$5.00",
+        "(3)",
+        "1.049,95",
+        "\u2010",
+        "a\u00adb",
+        "⭐\ufe0f Star",
+    ),
+]
+CELL = st.one_of(
+    st.sampled_from(ODD_CELLS),
+    st.text(st.characters(codec="utf-8", exclude_characters="\x00", exclude_categories=["Cc"])),
+)
+
+
+@given(cells=st.lists(CELL, min_size=200, max_size=200))
+@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+def test_sql_reads_a_cell_of_a_clients_file_as_the_checker_does(
+    module_warehouse: Warehouse, macros: dict[str, str], cells: list[str]
+) -> None:
+    texts = [*ODD_CELLS, *cells]
+    found = {
+        name: applied(module_warehouse, macros[name], list(texts))
+        for name in ("mapped_value", "is_broken", "identifier", "is_mangled", "to_month")
+    }
+    for place, text in enumerate(texts):
+        value = reader.value_of(text)
+        identifier = reader.identifier(value)
+        read = {name: values[place] for name, values in found.items()}
+        assert (read["mapped_value"] or "") == value, ascii(text)
+        assert (read["identifier"] or "") == identifier, ascii(text)
+        assert bool(read["is_broken"]) == bool(value and reader.is_broken(value)), ascii(text)
+        assert bool(read["is_mangled"]) == bool(reader.MANGLED.fullmatch(identifier)), ascii(text)
+        is_month = bool(files.MONTH.fullmatch(value))
+        assert read["to_month"] == (files._month(value) if is_month else None), ascii(text)
+    amounts = applied(module_warehouse, macros["to_amount_of"], list(texts))
+    for text, amount in zip(texts, amounts, strict=True):
+        value = reader.value_of(text)
+        assert (amount is not None) == bool(value and files.AMOUNT.fullmatch(value)), ascii(text)

@@ -152,20 +152,24 @@ def test_each_change_of_raw_is_caught_and_the_marts_stay(built: Warehouse, modul
 
     assert outcome.exit_code == 1
     assert outcome.names("fail") >= {
-        "assert_raw_days_equal_their_control_totals",
-        "assert_raw_files_equal_their_control_totals",
+        "assert_everflow_daily_stats_hold_what_was_given",
+        "assert_redtrack_daily_spend_holds_what_was_given",
+        "assert_orders_create_hold_every_line_of_their_files",
         "assert_everflow_conversions_hold_what_was_given",
         "assert_posthog_events_hold_what_was_given",
         "assert_mautic_email_stats_hold_what_was_given",
         "assert_spreadsheets_hold_what_was_read",
     }
     assert outcome.names("skipped") >= {"int_performance__ledger", *MARTS}
-    caught = built.rows(
-        "select distinct source, date from intermediate.int_raw_days__reconciled"
-        " where not is_reconciled"
-    )
-    assert {day for source, day in caught if source == "everflow"} == days_after(0, 1, 2, 3, 4)
-    assert {day for source, day in caught if source == "redtrack"} == days_after(5, 6, 7, 8, 9)
+    caught = {
+        source: {row[1] for row in built.rows(module_dbt.compiled(test))}
+        for source, test in (
+            ("everflow", "assert_everflow_daily_stats_hold_what_was_given"),
+            ("redtrack", "assert_redtrack_daily_spend_holds_what_was_given"),
+        )
+    }
+    assert caught["everflow"] == set(map(str, days_after(0, 1, 2, 3, 4)))
+    assert caught["redtrack"] == set(map(str, days_after(5, 6, 7, 8, 9)))
     moved = built.rows(module_dbt.compiled("assert_mautic_email_stats_hold_what_was_given"))
     assert {row[1] for row in moved} == {str(further_days.DAY), str(DAYS[9])}
     assert contents(built) == before
@@ -223,7 +227,10 @@ def test_rows_and_mappings_that_stand_twice_keep_the_last_good_marts(
 
     assert outcome.exit_code == 1
     assert outcome.names("fail") == {
-        "unique_grain_stg_clients__internal_affiliates__client_id__source_id",
+        "assert_everflow_daily_stats_hold_what_was_given",
+        "assert_no_source_is_mapped_twice",
+        "assert_orders_create_hold_every_line_of_their_files",
+        "assert_redtrack_daily_spend_holds_what_was_given",
         "unique_grain_stg_everflow__daily_stats__client_id__date__affiliate_id__advertiser_id",
         "unique_grain_stg_redtrack__daily_spend__client_id__date__source_id",
         "unique_grain_stg_s3_exports__orders_create__client_id___file_name___row_id",

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+from dbt_common.clients import agate_helper
+from hypothesis import given
+from hypothesis import strategies as st
 
-from signalroom import clients
+from signalroom import clients, paths, settings, warehouse
 from transform import client_files as reference
+from transform.client_files.files import (
+    COLUMNS,
+    GOAL_COLUMNS,
+    PROJECT_COLUMNS,
+    Goals,
+    InternalAffiliates,
+    Projects,
+    Reading,
+    read,
+    read_text,
+)
+from transform.client_files.packages import prepare
+from transform.client_files.reader import Line, decoded, value_of
 
-HEADER = ",".join(reference.COLUMNS)
+HEADER = ",".join(COLUMNS)
 GOOD = "Facebook CCW,facebook,s1,11,G2 - Meta,1,CCW"
 
 
@@ -23,7 +43,7 @@ def found(
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     monkeypatch.setattr("signalroom.paths.root", lambda: tmp_path)
     shown = f"data/clients/{client_id}/mappings/internal-affiliates.csv:"
-    mistakes = reference.internal_affiliates(client)
+    mistakes = [str(mistake) for mistake in read(InternalAffiliates, client).mistakes]
     assert all(mistake.startswith(shown) for mistake in mistakes)
     return [mistake.removeprefix(shown) for mistake in mistakes]
 
@@ -86,11 +106,12 @@ def test_a_mistake_is_named_with_file_line_and_reason(
 def test_a_missing_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     client = clients.client("cti")
     monkeypatch.setattr("signalroom.paths.root", lambda: tmp_path)
-    (mistake,) = reference.internal_affiliates(client)
-    assert "data/clients/cti/mappings/internal-affiliates.csv: the file is missing" in mistake
+    (mistake,) = read(InternalAffiliates, client).mistakes
+    assert mistake.spoils_file
+    assert "data/clients/cti/mappings/internal-affiliates.csv: the file is missing" in str(mistake)
 
 
-PROJECT_HEADER = ",".join(reference.PROJECT_COLUMNS)
+PROJECT_HEADER = ",".join(PROJECT_COLUMNS)
 
 
 def found_in_projects(
@@ -102,7 +123,8 @@ def found_in_projects(
     path.write_text(f"{header}\n{lines}", encoding="utf-8")
     monkeypatch.setattr("signalroom.paths.root", lambda: tmp_path)
     shown = "data/clients/713/mappings/projects.csv:"
-    mistakes = reference.projects(clients.client("713"))
+    read_now = read(Projects, clients.client("713"))
+    mistakes = [str(mistake) for mistake in read_now.mistakes]
     assert all(mistake.startswith(shown) for mistake in mistakes)
     return [mistake.removeprefix(shown) for mistake in mistakes]
 
@@ -156,3 +178,190 @@ def test_a_stray_column_of_projects_is_named(
 ) -> None:
     (mistake,) = found_in_projects("", tmp_path, monkeypatch, PROJECT_HEADER + ",notes")
     assert mistake.startswith("1: the header has to be project,")
+
+
+@pytest.mark.parametrize(
+    ("lines", "line", "reason"),
+    [
+        pytest.param("A,,s1,,#N/A,1,\n", 2, "cannot be read (#N/A)", id="a failed look-up"),
+        pytest.param("A,,s1,,caf\ufffd,1,\n", 2, "cannot be read", id="read in a wrong encoding"),
+        pytest.param("A,,6.5E+23,,L,1,\nB,,6.5E+23,,M,1,\n", 2, "turned into a", id="mangled ids"),
+        pytest.param("A,,#REF!,,L,1,\n", 2, "a failed formula", id="an id that failed"),
+        pytest.param("A,,s1,,L,9,\n", 2, "advertiser 9 is unknown", id="an unknown advertiser"),
+        pytest.param("A,,s1,,L,1,,,,x\n", 2, "10 cells instead of 7", id="a stray cell"),
+    ],
+)
+def test_a_fault_of_a_line_spoils_no_other_line(lines: str, line: int, reason: str) -> None:
+    found = read_713(InternalAffiliates, f"{HEADER}\n{lines}Good,,good,,Label,1,CCW\n")
+    assert found.is_usable
+    assert (found.mistakes[0].line, reason in found.mistakes[0].reason) == (line, True)
+    assert found.lines[-1].values["redtrack.source_id"] == "good"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        pytest.param(
+            HEADER.replace(",", ";") + "\nA;;s1;;L;1;\n", "separated by ';'", id="semicolons"
+        ),
+        pytest.param(HEADER.replace(",", "\t") + "\nA\t\ts1\n", "separated by tabs", id="tabs"),
+        pytest.param(
+            HEADER.replace("source_id", "id") + "\n",
+            "column 'redtrack.id' is unknown",
+            id="renamed",
+        ),
+        pytest.param(
+            HEADER + ",valid_from\n", "column 'valid_to' is missing", id="half a validity"
+        ),
+        pytest.param("", "the file is empty", id="empty"),
+        pytest.param(
+            f'{HEADER}\n"A,,s1,,L,1,\nB,,s2,,M,1,"\n',
+            "a quote is open",
+            id="a quote around two lines",
+        ),
+    ],
+)
+def test_a_fault_of_a_file_names_the_repair(text: str, reason: str) -> None:
+    found = read_713(InternalAffiliates, text)
+    assert not found.is_usable
+    assert reason in str(found.mistakes[0])
+
+
+@pytest.mark.parametrize(
+    "content", [HEADER.encode("utf-16"), HEADER.encode("utf-16-be"), b"PK\x03\x04\x00\x00"]
+)
+def test_other_kinds_of_files_are_refused_by_name(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [mistake] = found(content, tmp_path, monkeypatch)
+    assert "UTF-16" in mistake or "Excel" in mistake
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["internal-afiliates.csv", "internal_affiliates.csv", "Internal-Affiliates (1).CSV"],
+)
+def test_a_misnamed_file_is_found(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = clients.client("713")
+    folder = tmp_path / "data" / "clients" / "713" / "mappings"
+    folder.mkdir(parents=True)
+    (folder / name).write_text(HEADER)
+    (folder / "projects.csv").write_text(PROJECT_HEADER)
+    monkeypatch.setattr("signalroom.paths.root", lambda: tmp_path)
+    [mistake] = read(InternalAffiliates, client).mistakes
+    assert f"the file is missing; found {name}: rename it." in str(mistake)
+    assert read(Goals, client).mistakes == []
+
+
+def read_713(kind: Any, text: str) -> Reading:
+    return read_text(kind, clients.client("713"), text)
+
+
+def test_a_source_may_be_mapped_to_one_after_the_other() -> None:
+    header = HEADER + ",valid_from,valid_to"
+    lines = "A,,s1,,L,1,,,2026-10-31\nA,,s1,,M,1,,2026-11-01,\n"
+    assert read_713(InternalAffiliates, f"{header}\n{lines}").mistakes == []
+    overlap = read_713(InternalAffiliates, f"{header}\n{lines.replace('11-01', '10-31')}")
+    assert not overlap.is_usable
+    assert "source s1 is mapped twice, first in line 2" in str(overlap.mistakes[0])
+
+
+def test_goals_as_people_keep_them() -> None:
+    header = ",".join(GOAL_COLUMNS)
+    good = "CCW,2026-11,$10,000.00,,\n".replace("$10,000.00", '"$10,000.00"')
+    assert read_713(Goals, f"{header}\n{good}exp,Nov-26,,21.50,300\n").mistakes == []
+    twice = read_713(Goals, f"{header}\n{good}ccw,11/1/2026,5,,\n")
+    assert not twice.is_usable
+    assert "two goals for 2026-11, first in line 2" in str(twice.mistakes[0])
+    bad = read_713(Goals, f"{header}\nXYZ,2026-11,1,,\nEXP,soon,1,,\nEXP,2026-12,x,,\n")
+    assert bad.is_usable
+    assert [mistake.line for mistake in bad.mistakes] == [2, 3, 4]
+
+
+TEXT = st.text(st.sampled_from(list("ab'\"; \t\u200b\u00e9")), max_size=6)
+
+
+@given(
+    rows=st.lists(st.lists(TEXT, min_size=7, max_size=7), max_size=8),
+    ends=st.sampled_from(["\n", "\r\n", "\r"]),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    mark=st.booleans(),
+    last_end=st.booleans(),
+)
+def test_dbt_and_the_checker_read_the_same_lines(
+    rows: list[list[str]],
+    ends: str,
+    quoting: Any,
+    mark: bool,
+    last_end: bool,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Against the reader that dbt reads seeds with, on every engine once `fast` is off."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator=ends, quoting=quoting).writerows([list(COLUMNS), *rows])
+    written = text.getvalue() if last_end else text.getvalue().removesuffix(ends)
+    path = tmp_path_factory.getbasetemp() / "seed.csv"
+    path.write_bytes(written.encode("utf-8-sig" if mark else "utf-8"))
+    seed = agate_helper.from_csv(str(path), text_columns=list(COLUMNS))
+    # a cell of blanks is null to dbt, as it is to the checker
+    by_dbt = [[value_of(cell or "") for cell in row] for row in seed.rows]
+    mine = read_713(InternalAffiliates, decoded(path.read_bytes()))
+    lines = mine.file.lines(decoded(path.read_bytes()))
+    by_checker = [list(map(value_of, line.cells[:7])) for line in lines if isinstance(line, Line)]
+    assert [row for row in by_dbt if any(row)] == by_checker
+
+
+def test_the_last_good_file_stays_in_use_and_other_clients_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "data" / "clients"
+    shutil.copytree(paths.root() / "data" / "clients", folder)
+    for name in ("dbt_project.yml", "packages.yml"):
+        shutil.copy(paths.root() / name, tmp_path)
+    config = settings._config()
+    monkeypatch.setattr("signalroom.settings._config", lambda: config)
+    monkeypatch.setattr("signalroom.paths.root", lambda: tmp_path)
+    monkeypatch.setenv("SIGNALROOM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SIGNALROOM_TARGET", "duckdb")
+
+    def mapped(client: str) -> list[str]:
+        package = tmp_path / "home" / "dbt" / "packages" / f"client_{client}" / "mappings"
+        text = (package / "internal-affiliates.csv").read_text(encoding="utf-8")
+        return [
+            row["everflow.affiliate_label"].strip() for row in csv.DictReader(io.StringIO(text))
+        ]
+
+    files = {
+        name: folder / name / "mappings" / "internal-affiliates.csv" for name in ("713", "cti")
+    }
+    assert prepare().mistakes == []
+    before = mapped("713")
+    files["713"].write_text(HEADER.replace(",", ";") + "\n")
+    files["cti"].write_text(f"{HEADER}\nA,,s9,,Newcomer,7,\n")
+    [mistake] = prepare().mistakes
+    assert "713/mappings/internal-affiliates.csv:1: separated by ';'" in str(mistake)
+    assert (mapped("713"), mapped("cti")) == (before, ["Newcomer"])
+    # the folder of packages is lost with the container; the warehouse keeps what was good
+    shutil.rmtree(tmp_path / "home" / "dbt")
+    files["713"].unlink()
+    [mistake] = prepare().mistakes
+    assert "the file is missing" in str(mistake)
+    assert mapped("713") == before
+    with warehouse.transaction() as execute:
+        versions = execute(
+            "select _client_id, is_usable from ops.client_file_versions"
+            " where file_name = 'internal-affiliates.csv' order by 1, recorded_at"
+        )
+        execute("delete from ops.client_file_versions")
+    assert [(row["_client_id"], row["is_usable"]) for row in versions] == [
+        ("713", True),
+        ("713", False),
+        ("713", False),
+        ("cti", True),
+        ("cti", True),
+    ]
+    # without a good one before, none of its spend is mapped
+    prepare()
+    assert (mapped("713"), mapped("cti")) == ([], ["Newcomer"])

@@ -72,6 +72,18 @@ def tree_of(commit: str) -> Path:
     return path
 
 
+def install_packages(tree: Path) -> None:
+    """`dbt deps`, where the client packages are not linked yet or the links went stale."""
+    listed = (tree / "packages.yml").read_text(encoding="utf-8").splitlines()
+    names = [
+        f"client_{line.rsplit('/', 1)[1].strip()}"
+        for line in listed
+        if line.strip().startswith("- local:")
+    ]
+    if not all((tree / "dbt_packages" / name / "dbt_project.yml").exists() for name in names):
+        dbt(tree, "deps")
+
+
 def loaded_data() -> Path:
     """A DuckDB file with the raw tables of the simulated agency.
 

@@ -28,3 +28,34 @@
     {%- endset -%}
     case when extract(month from {{ counted }}) = cast({{ month }} as integer) then {{ counted }} end
 {%- endmacro %}
+
+{#- The first day of a validity as clients write it: blank is open, what is no date is null. -#}
+{% macro first_day(value) -%}
+    case when {{ value }} is null then date '1900-01-01' else {{ to_date(value) }} end
+{%- endmacro %}
+
+{#- The last day of a validity, in the same way. -#}
+{% macro last_day(value) -%}
+    case when {{ value }} is null then date '2999-12-31' else {{ to_date(value) }} end
+{%- endmacro %}
+
+{#- A month as `2026-11`, of the forms that people and spreadsheets give it; null for any other text. -#}
+{% macro to_month(value) -%}
+    case
+        when {{ value }} ~ '^[12][0-9]{3}-(0?[1-9]|1[0-2])(-0?1)?( 00:00:00.*)?$'
+            then left({{ value }}, 4) || '-' || lpad(split_part({{ value }}, '-', 2), 2, '0')
+        when {{ value }} ~ '^(0?[1-9]|1[0-2])/(0?1/)?[12][0-9]{3}$'
+            then right({{ value }}, 4) || '-' || lpad(split_part({{ value }}, '/', 1), 2, '0')
+        when
+            lower({{ value }}) ~ '^(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[- ]([12][0-9])?[0-9]{2}$'
+            then
+                case when length({{ value }}) = 8 then '' else '20' end
+                || substr({{ value }}, 5)
+                || '-'
+                || case lower(left({{ value }}, 3))
+                    {%- for month in ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'] %}
+                    when '{{ month }}' then '{{ '%02d' % loop.index }}'
+                    {%- endfor %}
+                end
+    end
+{%- endmacro %}

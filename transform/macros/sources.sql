@@ -36,24 +36,51 @@
 {%- endmacro %}
 
 {#-
-  `loaded_at_query` of every source: when its stalest active client was last asked with
-  success, also when nothing new came. A source that was never loaded is not late: it is off.
+  `loaded_at_query` of every source: when its stalest active client was last pulled with success,
+  also when nothing new came. A source that is off or paused is not waited for; one that is on and
+  was never loaded counts from the moment it was turned on.
 -#}
-{% macro last_asked(source_name, table_name) -%}
+{% macro last_requested(source_name, table_name) -%}
     {%- set active = [] -%}
     {%- for id, client in var('clients').items() if client.active -%}
         {%- do active.append(id) -%}
     {%- endfor -%}
     {%- set loads = adapter.get_relation(target.database, 'ops', 'loads') if execute else none -%}
+    {%- set sources = adapter.get_relation(target.database, 'ops', 'sources') if execute else none -%}
     {%- if loads is none -%}
         select current_timestamp as loaded_at
-    {%- else -%}
+    {%- elif sources is none -%}
         select coalesce(min(loaded_at), current_timestamp) as loaded_at
         from {{ loads }}
         where
             source = '{{ source_name }}'
             and table_name = '{{ table_name }}'
             and _client_id in ({{ quoted(active) }})
+    {%- else -%}
+        select coalesce(min(loaded_at), current_timestamp) as loaded_at
+        from (
+            select loads.loaded_at
+            from {{ loads }} as loads
+            left join {{ sources }} as sources
+                on loads._client_id = sources._client_id and loads.source = sources.source
+            where
+                loads.source = '{{ source_name }}'
+                and loads.table_name = '{{ table_name }}'
+                and loads._client_id in ({{ quoted(active) }})
+                and coalesce(sources.state, 'on') = 'on'
+            union all
+            select sources.since as loaded_at
+            from {{ sources }} as sources
+            where
+                sources.source = '{{ source_name }}'
+                and sources._client_id in ({{ quoted(active) }})
+                and sources.state = 'on'
+                and not exists (
+                    select 1 from {{ loads }} as loads
+                    where
+                        loads._client_id = sources._client_id and loads.source = sources.source
+                )
+        ) as pulls
     {%- endif -%}
 {%- endmacro %}
 
@@ -73,4 +100,9 @@
         {%- endfor -%}
     {%- endif -%}
     {{ return(tables) }}
+{%- endmacro %}
+
+{#- A table of spreadsheets by its name; nothing where it was never read. -#}
+{% macro spreadsheet_table(name) -%}
+    {{ return(adapter.get_relation(target.database, 'google_sheets', name) if execute) }}
 {%- endmacro %}

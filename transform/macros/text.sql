@@ -3,6 +3,42 @@
     trim({{ value }}, ' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || chr(160))
 {%- endmacro %}
 
+{#-
+  Names as people read them: one form of accents, plain spaces and hyphens, no characters without a
+  width, nothing blank around. `clean` in `transform/client_files/reader.py` does the same.
+-#}
+{% macro cleaned(value) -%}
+    {%- set spaces = "\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000" -%}
+    {%- set hyphens = "\u2010\u2011" -%}
+    {%- set invisible = "\u00ad\u034f\u061c\u180b\u180c\u180d\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2061\u2062\u2063\u2064\u2065\u2066\u2067\u2068\u2069\u206a\u206b\u206c\u206d\u206e\u206f\ufe00\ufe01\ufe02\ufe03\ufe04\ufe05\ufe06\ufe07\ufe08\ufe09\ufe0a\ufe0b\ufe0c\ufe0d\ufe0e\ufe0f\ufeff" -%}
+    {%- set plain = ' ' * (spaces | length + 5) ~ '-' * (hyphens | length) -%}
+    trim(
+        translate(
+            {{ composed(value) }},
+            chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || '{{ spaces }}{{ hyphens }}{{ invisible }}',
+            '{{ plain }}'
+        )
+    )
+{%- endmacro %}
+
+{#- Text in one form of accents (Unicode's NFC). -#}
+{% macro composed(value) -%}
+    {{ return(adapter.dispatch('composed')(value)) }}
+{%- endmacro %}
+
+{% macro default__composed(value) -%}
+    normalize({{ value }}, nfc)
+{%- endmacro %}
+
+{% macro duckdb__composed(value) -%}
+    nfc_normalize({{ value }})
+{%- endmacro %}
+
+{#- A clean name; null when nothing is left. -#}
+{% macro name_or_null(value) -%}
+    nullif({{ cleaned(value) }}, '')
+{%- endmacro %}
+
 {% macro blank_to_null(value) -%}
     nullif({{ trimmed(value) }}, '')
 {%- endmacro %}

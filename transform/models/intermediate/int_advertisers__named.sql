@@ -19,7 +19,7 @@ spellings as (
         row_number() over (
             partition by _client_id, advertiser_id
             order by date desc, affiliate_id asc
-        ) as age
+        ) as recency
     from daily_stats
     where advertiser_id is not null and advertiser_label is not null
 
@@ -32,7 +32,7 @@ labels_in_everflow as (
         advertiser_id,
         advertiser_label
     from spellings
-    where age = 1
+    where recency = 1
 
 ),
 
@@ -46,23 +46,17 @@ labels_in_file as (
     where advertiser_id is not null
     group by 1, 2
 
-),
-
--- the file speaks only for advertisers that Everflow has never shown
-advertisers as (
-
-    select
-        coalesce(labels_in_everflow._client_id, labels_in_file._client_id) as _client_id,
-        coalesce(labels_in_everflow.advertiser_id, labels_in_file.advertiser_id) as advertiser_id,
-        coalesce(
-            labels_in_everflow.advertiser_label, labels_in_file.advertiser_label
-        ) as advertiser_label
-    from labels_in_everflow
-    full outer join labels_in_file
-        on
-            labels_in_everflow._client_id = labels_in_file._client_id
-            and labels_in_everflow.advertiser_id = labels_in_file.advertiser_id
-
 )
 
-select * from advertisers
+-- the file speaks only for advertisers that Everflow has never shown
+select
+    coalesce(labels_in_everflow._client_id, labels_in_file._client_id) as _client_id,
+    coalesce(labels_in_everflow.advertiser_id, labels_in_file.advertiser_id) as advertiser_id,
+    coalesce(
+        labels_in_everflow.advertiser_label, labels_in_file.advertiser_label
+    ) as advertiser_label
+from labels_in_everflow
+full outer join labels_in_file
+    on
+        labels_in_everflow._client_id = labels_in_file._client_id
+        and labels_in_everflow.advertiser_id = labels_in_file.advertiser_id

@@ -53,7 +53,8 @@ summed as (
         advertiser_label,
         affiliate_id,
         affiliate_label,
-        is_internal,
+        -- a mapping may begin or end within the period
+        bool_or(is_current and is_internal) as is_internal,
         bool_or(is_current and has_spend) as has_spend,
         bool_or(not is_current and has_spend) as had_spend,
         sum(
@@ -70,35 +71,29 @@ summed as (
         sum(case when is_current then 0 else cost end) as previous_cost,
         bool_or(is_current) as is_current
     from affiliate_days
-    group by 1, 2, 3, 4, 5, 6, 7, 8, 9
-
-),
-
-typed as (
-
-    select
-        _client_id,
-        period,
-        period_start,
-        period_end,
-        advertiser_id,
-        advertiser_label,
-        affiliate_id,
-        affiliate_label,
-        is_internal,
-        has_spend,
-        had_spend,
-        cast(missing_spend_days as bigint) as missing_spend_days,
-        cast(conversions as bigint) as conversions,
-        cast(everflow_revenue as decimal(38, 18)) as everflow_revenue,
-        cast(cost as decimal(38, 18)) as cost,
-        cast(everflow_revenue - cost as decimal(38, 18)) as profit,
-        cast(previous_conversions as bigint) as previous_conversions,
-        cast(previous_cost as decimal(38, 18)) as previous_cost,
-        cast(previous_revenue - previous_cost as decimal(38, 18)) as previous_profit
-    from summed
-    where is_current
+    group by 1, 2, 3, 4, 5, 6, 7, 8
 
 )
 
-select * from typed
+select
+    _client_id,
+    period,
+    period_start,
+    period_end,
+    advertiser_id,
+    advertiser_label,
+    affiliate_id,
+    affiliate_label,
+    is_internal,
+    has_spend,
+    had_spend,
+    cast(missing_spend_days as bigint) as missing_spend_days,
+    cast(conversions as bigint) as conversions,
+    cast(everflow_revenue as decimal(38, 18)) as everflow_revenue,
+    cast(cost as decimal(38, 18)) as cost,
+    cast(everflow_revenue - cost as decimal(38, 18)) as profit,
+    cast(previous_conversions as bigint) as previous_conversions,
+    cast(previous_cost as decimal(38, 18)) as previous_cost,
+    cast(previous_revenue - previous_cost as decimal(38, 18)) as previous_profit
+from summed
+where is_current

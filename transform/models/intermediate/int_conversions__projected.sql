@@ -68,22 +68,16 @@ labelled as (
             and approved.date between advertiser_projects.valid_from
             and advertiser_projects.valid_to
 
-),
-
-counted as (
-
-    select
-        _client_id,
-        date,
-        advertiser_id,
-        affiliate_label,
-        project,
-        cast(sum(conversions) as bigint) as conversions,
-        cast(sum(payout) as decimal(38, 18)) as payout,
-        cast(sum(revenue) as decimal(38, 18)) as revenue
-    from labelled
-    group by 1, 2, 3, 4, 5
-
 )
 
-select * from counted
+select
+    _client_id,
+    date,
+    advertiser_id,
+    affiliate_label,
+    project,
+    cast(sum(conversions) as bigint) as conversions,
+    cast(sum(payout) as decimal(38, 18)) as payout,
+    cast(sum(revenue) as decimal(38, 18)) as revenue
+from labelled
+group by 1, 2, 3, 4, 5

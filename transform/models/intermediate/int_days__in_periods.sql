@@ -1,7 +1,7 @@
 -- the day itself, the 7 days to it and its month so far, each with the period it is compared with
 with days as (
 
-    select * from {{ ref('int_days__asked') }}
+    select * from {{ ref('int_days__requested') }}
 
 ),
 
@@ -14,40 +14,34 @@ months as (
         cast(date_trunc('month', date) - interval '1 month' as date) as previous_month_start
     from days
 
-),
-
-periods as (
-
-    select
-        _client_id,
-        'day' as period,
-        date as period_start,
-        date as period_end,
-        date - 1 as previous_start,
-        date - 1 as previous_end
-    from days
-    union all
-    select
-        _client_id,
-        'last_7_days' as period,
-        date - 6 as period_start,
-        date as period_end,
-        date - 13 as previous_start,
-        date - 7 as previous_end
-    from days
-    union all
-    -- as many days of the month before, which may be shorter
-    select
-        _client_id,
-        'month_to_date' as period,
-        month_start as period_start,
-        date as period_end,
-        previous_month_start as previous_start,
-        least(
-            previous_month_start + cast(date - month_start as integer), month_start - 1
-        ) as previous_end
-    from months
-
 )
 
-select * from periods
+select
+    _client_id,
+    'day' as period,
+    date as period_start,
+    date as period_end,
+    date - 1 as previous_start,
+    date - 1 as previous_end
+from days
+union all
+select
+    _client_id,
+    'last_7_days' as period,
+    date - 6 as period_start,
+    date as period_end,
+    date - 13 as previous_start,
+    date - 7 as previous_end
+from days
+union all
+-- as many days of the month before, which may be shorter
+select
+    _client_id,
+    'month_to_date' as period,
+    month_start as period_start,
+    date as period_end,
+    previous_month_start as previous_start,
+    least(
+        previous_month_start + cast(date - month_start as integer), month_start - 1
+    ) as previous_end
+from months

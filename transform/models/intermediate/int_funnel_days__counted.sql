@@ -1,162 +1,111 @@
--- Each source counted by itself and stacked; where a source says nothing of a day the sum is null,
--- not zero. Exports speak of the days from the first to the last that their rows name, the other
--- sources of the days that they were asked for.
+-- Each source is counted by itself, then joined on the day; where a source says nothing of a day
+-- the count is null, not zero. Exports speak of the days from the first to the last that their rows
+-- name, the other sources of the days that they were pulled for.
 with visits as (
 
     select * from {{ ref('int_visits__counted') }}
 
 ),
 
+requested_days as (
+
+    select * from {{ ref('int_days__requested') }}
+
+),
+
 prospects as (
 
-    select * from {{ ref('int_prospects__dated') }}
+    select
+        _client_id,
+        date,
+        count(*) as prospects
+    from {{ ref('int_prospects__dated') }}
+    where date is not null
+    group by 1, 2
 
 ),
 
 orders as (
 
-    select * from {{ ref('int_orders__projected') }}
-
-),
-
-asked_days as (
-
-    select * from {{ ref('int_days__asked') }}
-
-),
-
-ledger as (
-
-    select * from {{ ref('int_performance__ledger') }}
-
-),
-
-facts as (
-
-    select
-        _client_id,
-        date,
-        sessions,
-        visitors,
-        pageviews,
-        cast(null as integer) as prospects,
-        cast(null as integer) as orders,
-        cast(null as integer) as initial_orders,
-        cast(null as integer) as approved_initial_orders,
-        cast(null as bigint) as conversions
-    from visits
-    union all
-    select
-        _client_id,
-        date,
-        null as sessions,
-        null as visitors,
-        null as pageviews,
-        1 as prospects,
-        null as orders,
-        null as initial_orders,
-        null as approved_initial_orders,
-        null as conversions
-    from prospects
-    where date is not null
-    union all
     select
         _client_id,
         order_date as date,
-        null as sessions,
-        null as visitors,
-        null as pageviews,
-        null as prospects,
-        case when is_test then 0 else 1 end as orders,
-        case when not is_test and is_initial then 1 else 0 end as initial_orders,
+        count(case when not is_test then 1 end) as orders,
+        count(case when not is_test and is_initial then 1 end) as initial_orders,
         -- a void or a refund was approved first
-        case
-            when not is_test and is_initial and order_status in ('NEW', 'VOID/REFUNDED') then 1
-            else 0
-        end as approved_initial_orders,
-        null as conversions
-    from orders
+        count(
+            case
+                when not is_test and is_initial and order_status in ('NEW', 'VOID/REFUNDED') then 1
+            end
+        ) as approved_initial_orders
+    from {{ ref('int_orders__projected') }}
     where order_date is not null
-    union all
-    select
-        _client_id,
-        date,
-        null as sessions,
-        null as visitors,
-        null as pageviews,
-        null as prospects,
-        null as orders,
-        null as initial_orders,
-        null as approved_initial_orders,
-        case when everflow_loaded_at is not null then 0 end as conversions
-    from asked_days
-    union all
-    select
-        _client_id,
-        date,
-        null as sessions,
-        null as visitors,
-        null as pageviews,
-        null as prospects,
-        null as orders,
-        null as initial_orders,
-        null as approved_initial_orders,
-        conversions
-    from ledger
-    where source = 'everflow'
-
-),
-
-summed as (
-
-    select
-        _client_id,
-        date,
-        cast(sum(sessions) as bigint) as sessions,
-        cast(sum(visitors) as bigint) as visitors,
-        cast(sum(pageviews) as bigint) as pageviews,
-        cast(sum(prospects) as bigint) as prospects,
-        cast(sum(orders) as bigint) as orders,
-        cast(sum(initial_orders) as bigint) as initial_orders,
-        cast(sum(approved_initial_orders) as bigint) as approved_initial_orders,
-        cast(sum(conversions) as bigint) as conversions
-    from facts
     group by 1, 2
 
 ),
 
-spanned as (
-
-    select
-        *,
-        date between
-        min(case when prospects is not null then date end) over (partition by _client_id)
-        and max(case when prospects is not null then date end) over (partition by _client_id)
-            as has_prospects,
-        date between
-        min(case when orders is not null then date end) over (partition by _client_id)
-        and max(case when orders is not null then date end) over (partition by _client_id)
-            as has_orders
-    from summed
-
-),
-
-counted as (
+conversions as (
 
     select
         _client_id,
         date,
-        sessions,
-        visitors,
-        pageviews,
-        case when has_prospects then coalesce(prospects, 0) end as prospects,
-        case when has_orders then coalesce(orders, 0) end as orders,
-        case when has_orders then coalesce(initial_orders, 0) end as initial_orders,
-        case when has_orders then coalesce(approved_initial_orders, 0) end
-            as approved_initial_orders,
-        conversions
-    from spanned
+        cast(sum(conversions) as bigint) as conversions
+    from {{ ref('int_performance__ledger') }}
+    where source = 'everflow'
+    group by 1, 2
+
+),
+
+days as (
+
+    {% for counts in ['visits', 'requested_days', 'prospects', 'orders', 'conversions'] %}
+    select
+        _client_id,
+        date
+    from {{ counts }}
+    {{ 'union' if not loop.last }}
+    {% endfor %}
+
+),
+
+spans as (
+
+    select
+        days._client_id,
+        min(prospects.date) as first_prospects,
+        max(prospects.date) as last_prospects,
+        min(orders.date) as first_orders,
+        max(orders.date) as last_orders
+    from days
+    left join prospects on days._client_id = prospects._client_id and days.date = prospects.date
+    left join orders on days._client_id = orders._client_id and days.date = orders.date
+    group by 1
 
 )
 
-select * from counted
+select
+    days._client_id,
+    days.date,
+    visits.sessions,
+    visits.visitors,
+    visits.pageviews,
+    case
+        when days.date between spans.first_prospects and spans.last_prospects
+            then coalesce(prospects.prospects, 0)
+    end as prospects,
+    {% for count in ['orders', 'initial_orders', 'approved_initial_orders'] %}
+    case
+        when days.date between spans.first_orders and spans.last_orders
+            then coalesce(orders.{{ count }}, 0)
+    end as {{ count }},
+    {% endfor %}
+    coalesce(
+        conversions.conversions,
+        case when requested_days.everflow_loaded_at is not null then 0 end
+    ) as conversions
+from days
+inner join spans on days._client_id = spans._client_id
+{% for counts in ['visits', 'requested_days', 'prospects', 'orders', 'conversions'] %}
+left join {{ counts }}
+    on days._client_id = {{ counts }}._client_id and days.date = {{ counts }}.date
+{% endfor %}

@@ -1,3 +1,4 @@
+-- Over 120 lines: each step from names to words to shared words is one statement of its own.
 -- Words that an unmapped source's name shares with what is mapped already: the names of mapped
 -- sources, and Everflow's labels with their brand. Similarity is shared words / all words.
 with ledger as (
@@ -21,7 +22,7 @@ sources as (
         row_number() over (
             partition by _client_id, source_id
             order by date desc
-        ) as age
+        ) as recency
     from ledger
     where is_unmapped
 
@@ -55,7 +56,7 @@ source_words as (
         source_id,
         unnest({{ words('source_name') }}) as word
     from sources
-    where age = 1
+    where recency = 1
 
 ),
 
@@ -166,7 +167,7 @@ ranked as (
                 advertiser_id asc,
                 affiliate_label collate "C" asc,
                 candidate_name collate "C" asc
-        ) as place
+        ) as rank_number
     from rated
 
 )
@@ -178,4 +179,4 @@ select
     advertiser_id,
     similarity
 from ranked
-where place = 1 and similarity >= {{ var('suggested_similarity') }}
+where rank_number = 1 and similarity >= {{ var('suggested_similarity') }}

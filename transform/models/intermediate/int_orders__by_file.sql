@@ -1,12 +1,12 @@
+-- Over 120 lines: every column of an order, and what makes it incremental.
 -- Reading and typing every line of every file is what the orders cost: a file is read again when it
--- was loaded again, and no other. See forget_unless_noted.
--- depends_on: {{ ref('int_raw_files__reconciled') }}
+-- was loaded again, and no other. See forget_unless_recorded.
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
     pre_hook=[
-        "{{ forget_unless_noted(
+        "{{ forget_unless_recorded(
             's3_exports', ['orders_create', 'orders_update'], this ~ '._file_name'
         ) }}",
     ]
@@ -44,13 +44,13 @@ order_lines as (
 
 ),
 
-noted_files as (
+recorded_files as (
 
     select
         _client_id,
         table_name = 'orders_update' as is_update,
         partition_key as _file_name,
-        loaded_at as noted_at
+        loaded_at as recorded_at
     from control_totals
     where
         source = 's3_exports'
@@ -108,20 +108,14 @@ orders as (
     from missing_lines
     group by 1, 2, 3, 4
 
-),
-
-noted as (
-
-    select
-        orders.*,
-        noted_files.noted_at
-    from orders
-    left join noted_files
-        on
-            orders._client_id = noted_files._client_id
-            and orders._file_name = noted_files._file_name
-            and orders.is_update = noted_files.is_update
-
 )
 
-select * from noted
+select
+    orders.*,
+    recorded_files.recorded_at
+from orders
+left join recorded_files
+    on
+        orders._client_id = recorded_files._client_id
+        and orders._file_name = recorded_files._file_name
+        and orders.is_update = recorded_files.is_update

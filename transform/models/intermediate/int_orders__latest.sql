@@ -6,42 +6,36 @@ with orders_by_file as (
 
 ),
 
-aged as (
+versioned as (
 
     select
         *,
         row_number() over (
             partition by _client_id, order_id
             order by coalesce(file_time, 0) desc, is_update desc, _file_name collate "C" desc
-        ) as age
+        ) as recency
     from orders_by_file
-
-),
-
-latest as (
-
-    select
-        _client_id,
-        order_id,
-        parent_order_id,
-        affiliate_id,
-        order_status,
-        product_category,
-        billing_state,
-        order_date,
-        is_test,
-        is_voided,
-        is_refunded,
-        is_chargeback,
-        rebill_depth,
-        total_amount,
-        refund_amount,
-        line_count,
-        _file_name,
-        file_time
-    from aged
-    where age = 1
 
 )
 
-select * from latest
+select
+    _client_id,
+    order_id,
+    parent_order_id,
+    affiliate_id,
+    order_status,
+    product_category,
+    billing_state,
+    order_date,
+    is_test,
+    is_voided,
+    is_refunded,
+    is_chargeback,
+    rebill_depth,
+    total_amount,
+    refund_amount,
+    line_count,
+    _file_name,
+    file_time
+from versioned
+where recency = 1

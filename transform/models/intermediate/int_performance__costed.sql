@@ -28,33 +28,9 @@ affiliate_days as (
     from ledger
     group by 1, 2, 3, 4, 5, 6, 7, 8
 
-),
-
-costed as (
-
-    select
-        _client_id,
-        date,
-        advertiser_id,
-        advertiser_label,
-        affiliate_id,
-        affiliate_label,
-        is_internal,
-        is_unmapped,
-        has_spend,
-        clicks,
-        conversions,
-        everflow_payout,
-        everflow_revenue,
-        redtrack_clicks,
-        redtrack_conversions,
-        redtrack_cost,
-        cast(
-            case when is_internal or is_unmapped then redtrack_cost else everflow_payout end
-            as decimal(38, 18)
-        ) as cost
-    from affiliate_days
-
 )
 
-select * from costed
+select
+    *,
+    case when is_internal or is_unmapped then redtrack_cost else everflow_payout end as cost
+from affiliate_days

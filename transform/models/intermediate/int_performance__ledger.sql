@@ -1,9 +1,13 @@
+-- Over 120 lines: two sources stacked, every column of each written out.
 -- Everflow's facts and RedTrack's facts stacked, never joined: a join would double conversions
 -- where several sources feed one affiliate, and lose spend that nothing converted.
--- depends_on: {{ ref('int_raw_days__reconciled') }}
+-- depends_on: {{ ref('stg_ops__control_totals') }}
 with daily_stats as (
 
-    select * from {{ ref('stg_everflow__daily_stats') }}
+    select
+        *,
+        {{ label_key('affiliate_label') }} as affiliate_key
+    from {{ ref('stg_everflow__daily_stats') }}
 
 ),
 
@@ -31,18 +35,28 @@ advertisers as (
 
 ),
 
-internal_affiliates as (
+-- several sources may pay for one affiliate: once is enough
+internal_days as (
 
-    select distinct
-        _client_id,
-        advertiser_id,
-        affiliate_key
-    from mappings
-    where is_mapped
+    select
+        daily_stats._client_id,
+        daily_stats.date,
+        daily_stats.advertiser_id,
+        daily_stats.affiliate_key,
+        min(mappings.line_number) as mapping_line
+    from daily_stats
+    inner join mappings
+        on
+            daily_stats._client_id = mappings._client_id
+            and daily_stats.advertiser_id = mappings.advertiser_id
+            and daily_stats.affiliate_key = mappings.affiliate_key
+            and daily_stats.date between mappings.valid_from and mappings.valid_to
+    where mappings.is_mapped
+    group by 1, 2, 3, 4
 
 ),
 
-everflow_facts as (
+facts as (
 
     select
         daily_stats._client_id,
@@ -51,7 +65,7 @@ everflow_facts as (
         daily_stats.advertiser_id,
         affiliates.affiliate_id,
         affiliates.affiliate_label,
-        internal_affiliates.affiliate_key is not null as is_internal,
+        internal_days.affiliate_key is not null as is_internal,
         false as is_unmapped,
         daily_stats.affiliate_id as everflow_affiliate_id,
         cast(null as text) as source_id,
@@ -62,22 +76,22 @@ everflow_facts as (
         daily_stats.revenue as everflow_revenue,
         cast(null as bigint) as redtrack_clicks,
         cast(null as bigint) as redtrack_conversions,
-        cast(null as decimal(38, 18)) as redtrack_cost
+        cast(null as decimal(38, 18)) as redtrack_cost,
+        case when internal_days.affiliate_key is not null then 'csv' end as mapping_rule,
+        internal_days.mapping_line,
+        daily_stats.load_id
     from daily_stats
     left join affiliates
         on
             daily_stats._client_id = affiliates._client_id
-            and {{ folded('daily_stats.affiliate_label') }} = affiliates.affiliate_key
-    left join internal_affiliates
+            and daily_stats.affiliate_key = affiliates.affiliate_key
+    left join internal_days
         on
-            daily_stats._client_id = internal_affiliates._client_id
-            and daily_stats.advertiser_id = internal_affiliates.advertiser_id
-            and {{ folded('daily_stats.affiliate_label') }} = internal_affiliates.affiliate_key
-
-),
-
-redtrack_facts as (
-
+            daily_stats._client_id = internal_days._client_id
+            and daily_stats.date = internal_days.date
+            and daily_stats.advertiser_id = internal_days.advertiser_id
+            and daily_stats.affiliate_key = internal_days.affiliate_key
+    union all
     select
         _client_id,
         date,
@@ -96,47 +110,19 @@ redtrack_facts as (
         cast(null as decimal(38, 18)) as everflow_revenue,
         clicks as redtrack_clicks,
         conversions as redtrack_conversions,
-        cost as redtrack_cost
+        cost as redtrack_cost,
+        mapping_rule,
+        mapping_line,
+        load_id
     from spend
-
-),
-
-facts as (
-
-    select * from everflow_facts
-    union all
-    select * from redtrack_facts
-
-),
-
-labelled as (
-
-    select
-        facts._client_id,
-        facts.date,
-        facts.source,
-        facts.advertiser_id,
-        advertisers.advertiser_label,
-        facts.affiliate_id,
-        facts.affiliate_label,
-        facts.is_internal,
-        facts.is_unmapped,
-        facts.everflow_affiliate_id,
-        facts.source_id,
-        facts.source_name,
-        facts.clicks,
-        facts.conversions,
-        facts.everflow_payout,
-        facts.everflow_revenue,
-        facts.redtrack_clicks,
-        facts.redtrack_conversions,
-        facts.redtrack_cost
-    from facts
-    left join advertisers
-        on
-            facts._client_id = advertisers._client_id
-            and facts.advertiser_id = advertisers.advertiser_id
 
 )
 
-select * from labelled
+select
+    facts.*,
+    advertisers.advertiser_label
+from facts
+left join advertisers
+    on
+        facts._client_id = advertisers._client_id
+        and facts.advertiser_id = advertisers.advertiser_id

@@ -1,3 +1,4 @@
+-- Over 120 lines: four amounts are shared in the same way, each with its exact remainder.
 -- The costed ledger shared among projects. A part is the difference of two running totals, the last
 -- of which is the amount itself: so parts always add up to it, to the last digit. What single
 -- conversions account for in full (their count, their payout, their revenue) is taken from them.
@@ -40,7 +41,7 @@ weighted as (
         sum(conversions.payout) over affiliate_day as known_payouts,
         sum(conversions.revenue) over affiliate_day as known_revenues,
         cast(sum(shares.weight) over affiliate_day as bigint) as weights,
-        row_number() over running_projects as place,
+        row_number() over running_projects as rank_number,
         cast(sum(shares.weight) over running_projects as bigint) as running_weight
     from costed
     inner join shares
@@ -139,21 +140,15 @@ parts as (
     from running
     window
         before as (
-            partition by _client_id, date, advertiser_id, affiliate_label order by place
+            partition by _client_id, date, advertiser_id, affiliate_label order by rank_number
         )
-
-),
-
-costed_parts as (
-
-    select
-        *,
-        case when is_internal or is_unmapped then redtrack_cost else everflow_payout end as cost,
-        -- spend is known by affiliate, payout by conversion
-        share_basis in ('affiliate', 'advertiser')
-        and (is_internal or is_unmapped or not has_known_payout) as is_cost_allocated
-    from parts
 
 )
 
-select * from costed_parts
+select
+    *,
+    case when is_internal or is_unmapped then redtrack_cost else everflow_payout end as cost,
+    -- spend is known by affiliate, payout by conversion
+    share_basis in ('affiliate', 'advertiser')
+    and (is_internal or is_unmapped or not has_known_payout) as is_cost_allocated
+from parts

@@ -1,3 +1,4 @@
+-- Over 120 lines: three ways to share, tried in order, each with its own source of weights.
 -- Which projects each row of the costed ledger belongs to, and with what weight. An advertiser
 -- whose offers are one project has one share. One whose offers differ is shared out by the
 -- conversions of the affiliate that day; where it has none (spend before conversions), by those of
@@ -66,7 +67,7 @@ advertiser_conversions as (
 
 ),
 
-judged as (
+checked as (
 
     select
         affiliate_days._client_id,
@@ -87,56 +88,50 @@ judged as (
             and affiliate_days.advertiser_id = converting_affiliates.advertiser_id
             and affiliate_days.affiliate_label = converting_affiliates.affiliate_label
 
-),
-
-shares as (
-
-    select
-        judged._client_id,
-        judged.date,
-        judged.advertiser_id,
-        judged.affiliate_label,
-        judged.project,
-        judged.share_basis,
-        cast(1 as bigint) as weight
-    from judged
-    where judged.share_basis = 'whole'
-    union all
-    select
-        judged._client_id,
-        judged.date,
-        judged.advertiser_id,
-        judged.affiliate_label,
-        conversions.project,
-        judged.share_basis,
-        conversions.conversions as weight
-    from judged
-    inner join conversions
-        on
-            judged._client_id = conversions._client_id
-            and judged.date = conversions.date
-            and judged.advertiser_id = conversions.advertiser_id
-            and judged.affiliate_label = conversions.affiliate_label
-    where judged.share_basis = 'affiliate'
-    union all
-    select
-        judged._client_id,
-        judged.date,
-        judged.advertiser_id,
-        judged.affiliate_label,
-        advertiser_conversions.project,
-        case
-            when advertiser_conversions.conversions is null then 'unknown' else judged.share_basis
-        end as share_basis,
-        coalesce(advertiser_conversions.conversions, 1) as weight
-    from judged
-    left join advertiser_conversions
-        on
-            judged._client_id = advertiser_conversions._client_id
-            and judged.date = advertiser_conversions.date
-            and judged.advertiser_id = advertiser_conversions.advertiser_id
-    where judged.share_basis = 'advertiser'
-
 )
 
-select * from shares
+select
+    checked._client_id,
+    checked.date,
+    checked.advertiser_id,
+    checked.affiliate_label,
+    checked.project,
+    checked.share_basis,
+    cast(1 as bigint) as weight
+from checked
+where checked.share_basis = 'whole'
+union all
+select
+    checked._client_id,
+    checked.date,
+    checked.advertiser_id,
+    checked.affiliate_label,
+    conversions.project,
+    checked.share_basis,
+    conversions.conversions as weight
+from checked
+inner join conversions
+    on
+        checked._client_id = conversions._client_id
+        and checked.date = conversions.date
+        and checked.advertiser_id = conversions.advertiser_id
+        and checked.affiliate_label = conversions.affiliate_label
+where checked.share_basis = 'affiliate'
+union all
+select
+    checked._client_id,
+    checked.date,
+    checked.advertiser_id,
+    checked.affiliate_label,
+    advertiser_conversions.project,
+    case
+        when advertiser_conversions.conversions is null then 'unknown' else checked.share_basis
+    end as share_basis,
+    coalesce(advertiser_conversions.conversions, 1) as weight
+from checked
+left join advertiser_conversions
+    on
+        checked._client_id = advertiser_conversions._client_id
+        and checked.date = advertiser_conversions.date
+        and checked.advertiser_id = advertiser_conversions.advertiser_id
+where checked.share_basis = 'advertiser'

@@ -1,12 +1,12 @@
 -- a file that is delivered again repeats its prospects: the first file that names one dates it
--- depends_on: {{ ref('int_raw_files__reconciled') }}
+-- depends_on: {{ ref('stg_ops__control_totals') }}
 with prospects as (
 
     select * from {{ ref('stg_s3_exports__prospects_create') }}
 
 ),
 
-aged as (
+versioned as (
 
     select
         _client_id,
@@ -17,23 +17,17 @@ aged as (
         row_number() over (
             partition by _client_id, prospect_id
             order by coalesce(file_time, 0), _file_name collate "C", _row_id
-        ) as age
+        ) as recency
     from prospects
     where prospect_id is not null
 
-),
-
-dated as (
-
-    select
-        _client_id,
-        prospect_id,
-        date,
-        affiliate_id,
-        state
-    from aged
-    where age = 1
-
 )
 
-select * from dated
+select
+    _client_id,
+    prospect_id,
+    date,
+    affiliate_id,
+    state
+from versioned
+where recency = 1

@@ -1,10 +1,10 @@
--- by day, and only the days whose events were requested again: see forget_unless_noted
+-- by day, and only the days whose events were requested again: see forget_unless_recorded
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
     pre_hook=[
-        "{{ forget_unless_noted('posthog', ['events'], 'cast(' ~ this ~ '.date as text)') }}",
+        "{{ forget_unless_recorded('posthog', ['events'], 'cast(' ~ this ~ '.date as text)') }}",
     ]
 ) }}
 
@@ -20,29 +20,29 @@ control_totals as (
 
 ),
 
--- a day that came back empty was asked for all the same
+-- a day that came back empty was requested all the same
 days as (
 
     select
         _client_id,
         date,
-        loaded_at as noted_at
+        loaded_at as recorded_at
     from control_totals
     where source = 'posthog' and table_name = 'events' and measure = 'rows'
     union
     select
         events._client_id,
         events.date,
-        cast(null as timestamptz) as noted_at
+        cast(null as timestamptz) as recorded_at
     from events
-    left join control_totals as noted
+    left join control_totals as recorded
         on
-            events._client_id = noted._client_id
-            and events.date = noted.date
-            and noted.source = 'posthog'
-            and noted.table_name = 'events'
-            and noted.measure = 'rows'
-    where noted._client_id is null
+            events._client_id = recorded._client_id
+            and events.date = recorded.date
+            and recorded.source = 'posthog'
+            and recorded.table_name = 'events'
+            and recorded.measure = 'rows'
+    where recorded._client_id is null
 
 ),
 
@@ -51,7 +51,7 @@ missing_days as (
     select
         days._client_id,
         days.date,
-        days.noted_at
+        days.recorded_at
     from days
     {% if is_incremental() %}
     left join {{ this }} as known
@@ -68,7 +68,7 @@ visits as (
     select
         missing_days._client_id,
         missing_days.date,
-        missing_days.noted_at,
+        missing_days.recorded_at,
         events.event_id,
         events.event_name,
         events.distinct_id,
@@ -81,21 +81,15 @@ visits as (
             missing_days._client_id = events._client_id
             and missing_days.date = events.date
 
-),
-
-counted as (
-
-    select
-        _client_id,
-        date,
-        count(distinct session_id) as sessions,
-        count(distinct distinct_id) as visitors,
-        count(case when event_name = '$pageview' then 1 end) as pageviews,
-        count(event_id) as events,
-        max(noted_at) as noted_at
-    from visits
-    group by 1, 2
-
 )
 
-select * from counted
+select
+    _client_id,
+    date,
+    count(distinct session_id) as sessions,
+    count(distinct distinct_id) as visitors,
+    count(case when event_name = '$pageview' then 1 end) as pageviews,
+    count(event_id) as events,
+    max(recorded_at) as recorded_at
+from visits
+group by 1, 2

@@ -3,7 +3,7 @@
 -- a whole one.
 with days as (
 
-    select * from {{ ref('int_days__asked') }}
+    select * from {{ ref('int_days__requested') }}
 
 ),
 
@@ -69,51 +69,45 @@ sums_by_day as (
     from costed
     group by 1, 2, 3
 
-),
-
-weeks as (
-
-    select
-        brand_days._client_id,
-        brand_days.advertiser_id,
-        brand_days.advertiser_label,
-        brand_days.week_start,
-        cast(count(*) as bigint) as days,
-        bool_and(brand_days.is_comparable) as is_comparable,
-        cast(coalesce(sum(this_week.conversions), 0) as bigint) as conversions,
-        cast(coalesce(sum(this_week.everflow_payout), 0) as decimal(38, 18)) as everflow_payout,
-        cast(coalesce(sum(this_week.everflow_revenue), 0) as decimal(38, 18)) as everflow_revenue,
-        cast(coalesce(sum(this_week.redtrack_cost), 0) as decimal(38, 18)) as redtrack_cost,
-        cast(coalesce(sum(this_week.unmapped_cost), 0) as decimal(38, 18)) as unmapped_cost,
-        cast(coalesce(sum(this_week.cost), 0) as decimal(38, 18)) as cost,
-
-        cast(coalesce(sum(week_before.conversions), 0) as bigint) as previous_conversions,
-        cast(
-            coalesce(sum(week_before.everflow_payout), 0) as decimal(38, 18)
-        ) as previous_everflow_payout,
-        cast(
-            coalesce(sum(week_before.everflow_revenue), 0) as decimal(38, 18)
-        ) as previous_everflow_revenue,
-        cast(
-            coalesce(sum(week_before.redtrack_cost), 0) as decimal(38, 18)
-        ) as previous_redtrack_cost,
-        cast(
-            coalesce(sum(week_before.unmapped_cost), 0) as decimal(38, 18)
-        ) as previous_unmapped_cost,
-        cast(coalesce(sum(week_before.cost), 0) as decimal(38, 18)) as previous_cost
-    from brand_days
-    left join sums_by_day as this_week
-        on
-            brand_days._client_id = this_week._client_id
-            and brand_days.date = this_week.date
-            and coalesce(brand_days.advertiser_id, -1) = this_week.advertiser_key
-    left join sums_by_day as week_before
-        on
-            brand_days._client_id = week_before._client_id
-            and brand_days.date - 7 = week_before.date
-            and coalesce(brand_days.advertiser_id, -1) = week_before.advertiser_key
-    group by 1, 2, 3, 4
-
 )
 
-select * from weeks
+select
+    brand_days._client_id,
+    brand_days.advertiser_id,
+    brand_days.advertiser_label,
+    brand_days.week_start,
+    cast(count(*) as bigint) as days,
+    bool_and(brand_days.is_comparable) as is_comparable,
+    cast(coalesce(sum(this_week.conversions), 0) as bigint) as conversions,
+    cast(coalesce(sum(this_week.everflow_payout), 0) as decimal(38, 18)) as everflow_payout,
+    cast(coalesce(sum(this_week.everflow_revenue), 0) as decimal(38, 18)) as everflow_revenue,
+    cast(coalesce(sum(this_week.redtrack_cost), 0) as decimal(38, 18)) as redtrack_cost,
+    cast(coalesce(sum(this_week.unmapped_cost), 0) as decimal(38, 18)) as unmapped_cost,
+    cast(coalesce(sum(this_week.cost), 0) as decimal(38, 18)) as cost,
+
+    cast(coalesce(sum(week_before.conversions), 0) as bigint) as previous_conversions,
+    cast(
+        coalesce(sum(week_before.everflow_payout), 0) as decimal(38, 18)
+    ) as previous_everflow_payout,
+    cast(
+        coalesce(sum(week_before.everflow_revenue), 0) as decimal(38, 18)
+    ) as previous_everflow_revenue,
+    cast(
+        coalesce(sum(week_before.redtrack_cost), 0) as decimal(38, 18)
+    ) as previous_redtrack_cost,
+    cast(
+        coalesce(sum(week_before.unmapped_cost), 0) as decimal(38, 18)
+    ) as previous_unmapped_cost,
+    cast(coalesce(sum(week_before.cost), 0) as decimal(38, 18)) as previous_cost
+from brand_days
+left join sums_by_day as this_week
+    on
+        brand_days._client_id = this_week._client_id
+        and brand_days.date = this_week.date
+        and coalesce(brand_days.advertiser_id, -1) = this_week.advertiser_key
+left join sums_by_day as week_before
+    on
+        brand_days._client_id = week_before._client_id
+        and brand_days.date - 7 = week_before.date
+        and coalesce(brand_days.advertiser_id, -1) = week_before.advertiser_key
+group by 1, 2, 3, 4

@@ -4,17 +4,12 @@ with affiliates as (
 
 ),
 
-judged as (
+checked as (
 
     select
         *,
         conversions < {{ var('low_volume_conversions') }} as is_low_volume,
-        case
-            when conversions = 0 then 'no_conversions'
-            when is_internal and not has_spend then 'missing_spend'
-            when cost = 0 then 'zero_cost'
-            else 'ok'
-        end as cpa_state,
+        {{ cpa_state(has_unmapped=false) }} as cpa_state,
         sum(conversions) over (
             partition by _client_id, advertiser_id, period, period_end
         ) as brand_conversions
@@ -26,11 +21,7 @@ rated as (
 
     select
         *,
-        cast(
-            case
-                when cpa_state in ('ok', 'zero_cost') then {{ exact_ratio('cost', 'conversions') }}
-            end as decimal(18, 6)
-        ) as cpa,
+        {{ cpa() }} as cpa,
         cast(
             case
                 when had_spend or not is_internal
@@ -38,7 +29,7 @@ rated as (
             end as decimal(18, 6)
         ) as previous_cpa,
         {{ exact_ratio('conversions', 'brand_conversions') }} as conversions_share
-    from judged
+    from checked
 
 ),
 
@@ -67,53 +58,47 @@ ranked as (
         rank() over (
             partition by _client_id, advertiser_id, period, period_end, is_rankable
             order by cpa asc
-        ) as cpa_place
+        ) as cpa_order
     from rankable
-
-),
-
-final as (
-
-    select
-        -- ids
-        _client_id,
-        advertiser_id,
-        advertiser_label,
-        period,
-        period_start,
-        period_end,
-        affiliate_id,
-        affiliate_label,
-
-        -- truth
-        is_internal,
-        is_low_volume,
-
-        -- measures
-        conversions,
-        conversions_share,
-        everflow_revenue,
-        cost,
-        cpa,
-        cpa_state,
-        missing_spend_days,
-        profit,
-
-        -- ranks
-        profit_rank,
-        conversions_rank,
-        case when is_rankable then cpa_place end as cpa_rank,
-
-        -- the period before
-        previous_conversions,
-        previous_cost,
-        previous_cpa,
-        previous_profit,
-        conversions - previous_conversions as conversions_change,
-        cast(cpa - previous_cpa as decimal(18, 6)) as cpa_change,
-        cast(profit - previous_profit as decimal(38, 18)) as profit_change
-    from ranked
 
 )
 
-select * from final
+select
+    -- ids
+    _client_id,
+    advertiser_id,
+    advertiser_label,
+    period,
+    period_start,
+    period_end,
+    affiliate_id,
+    affiliate_label,
+
+    -- truth
+    is_internal,
+    is_low_volume,
+
+    -- measures
+    conversions,
+    conversions_share,
+    everflow_revenue,
+    cost,
+    cpa,
+    cpa_state,
+    missing_spend_days,
+    profit,
+
+    -- ranks
+    profit_rank,
+    conversions_rank,
+    case when is_rankable then cpa_order end as cpa_rank,
+
+    -- the period before
+    previous_conversions,
+    previous_cost,
+    previous_cpa,
+    previous_profit,
+    conversions - previous_conversions as conversions_change,
+    cast(cpa - previous_cpa as decimal(18, 6)) as cpa_change,
+    cast(profit - previous_profit as decimal(38, 18)) as profit_change
+from ranked

@@ -1,6 +1,6 @@
 with days as (
 
-    select * from {{ ref('int_days__asked') }}
+    select * from {{ ref('int_days__requested') }}
 
 ),
 
@@ -78,33 +78,27 @@ daily as (
             and project_days.date = summed.date
             and coalesce(project_days.project, '') = coalesce(summed.project, '')
 
-),
-
-final as (
-
-    select
-        -- ids
-        _client_id,
-        date,
-        project,
-
-        -- measures
-        conversions,
-        everflow_payout,
-        everflow_revenue,
-        redtrack_cost,
-        unmapped_cost,
-        allocated_cost,
-        cost,
-        case when allocated_cost <> 0 then 'allocated' else 'direct' end as cost_basis,
-        {{ exact_ratio('cost', 'conversions') }} as blended_cpa,
-        {{ exact_ratio('mapped_cost', 'conversions') }} as mapped_cpa,
-        cast(everflow_revenue - cost as decimal(38, 18)) as profit,
-
-        -- truth
-        has_missing_spend
-    from daily
-
 )
 
-select * from final
+select
+    -- ids
+    _client_id,
+    date,
+    project,
+
+    -- measures
+    conversions,
+    everflow_payout,
+    everflow_revenue,
+    redtrack_cost,
+    unmapped_cost,
+    allocated_cost,
+    cost,
+    case when allocated_cost <> 0 then 'allocated' else 'direct' end as cost_basis,
+    {{ exact_ratio('cost', 'conversions') }} as blended_cpa,
+    {{ exact_ratio('mapped_cost', 'conversions') }} as mapped_cpa,
+    cast(everflow_revenue - cost as decimal(38, 18)) as profit,
+
+    -- truth
+    has_missing_spend
+from daily

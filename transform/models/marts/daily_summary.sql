@@ -1,6 +1,6 @@
 with days as (
 
-    select * from {{ ref('int_days__asked') }}
+    select * from {{ ref('int_days__requested') }}
 
 ),
 
@@ -59,44 +59,38 @@ daily as (
             days._client_id = summed._client_id
             and days.date = summed.date
 
-),
-
-final as (
-
-    select
-        -- ids
-        _client_id,
-        date,
-
-        -- measures
-        conversions,
-        everflow_payout,
-        everflow_revenue,
-        redtrack_cost,
-        unmapped_cost,
-        cost,
-        {{ exact_ratio('cost', 'conversions') }} as blended_cpa,
-        {{ exact_ratio('mapped_cost', 'conversions') }} as mapped_cpa,
-        cast(everflow_revenue - cost as decimal(38, 18)) as profit,
-
-        -- health of the tracking
-        internal_conversions,
-        redtrack_conversions,
-        tracking_gap,
-        {{ exact_ratio('tracking_gap', 'internal_conversions') }} as tracking_gap_rate,
-
-        -- truth
-        is_complete,
-        everflow_is_complete,
-        redtrack_is_complete,
-
-        -- load
-        everflow_loaded_at,
-        redtrack_loaded_at,
-        posthog_loaded_at,
-        mautic_loaded_at
-    from daily
-
 )
 
-select * from final
+select
+    -- ids
+    _client_id,
+    date,
+
+    -- measures
+    conversions,
+    everflow_payout,
+    everflow_revenue,
+    redtrack_cost,
+    unmapped_cost,
+    cost,
+    {{ exact_ratio('cost', 'conversions') }} as blended_cpa,
+    {{ exact_ratio('mapped_cost', 'conversions') }} as mapped_cpa,
+    cast(everflow_revenue - cost as decimal(38, 18)) as profit,
+
+    -- health of the tracking
+    internal_conversions,
+    redtrack_conversions,
+    tracking_gap,
+    {{ exact_ratio('tracking_gap', 'internal_conversions') }} as tracking_gap_rate,
+
+    -- truth
+    is_complete,
+    everflow_is_complete,
+    redtrack_is_complete,
+
+    -- load
+    everflow_loaded_at,
+    redtrack_loaded_at,
+    posthog_loaded_at,
+    mautic_loaded_at
+from daily

@@ -18,38 +18,32 @@ delivered as (
         sends - failures as deliveries
     from engaged
 
-),
-
-final as (
-
-    select
-        -- ids
-        delivered._client_id,
-        delivered.date,
-        delivered.email_id,
-
-        -- text
-        emails.email_name,
-        emails.subject,
-        emails.email_type,
-
-        -- measures
-        delivered.sends,
-        delivered.failures,
-        delivered.deliveries,
-        delivered.opens,
-        delivered.total_opens,
-        {{ exact_ratio('delivered.opens', 'delivered.deliveries') }} as open_rate,
-        {{ exact_ratio('delivered.failures', 'delivered.sends') }} as failure_rate,
-
-        -- dates
-        delivered.last_opened_at
-    from delivered
-    left join emails
-        on
-            delivered._client_id = emails._client_id
-            and delivered.email_id = emails.email_id
-
 )
 
-select * from final
+select
+    -- ids
+    delivered._client_id,
+    delivered.date,
+    delivered.email_id,
+
+    -- text
+    emails.email_name,
+    emails.subject,
+    emails.email_type,
+
+    -- measures
+    delivered.sends,
+    delivered.failures,
+    delivered.deliveries,
+    delivered.opens,
+    delivered.total_opens,
+    {{ exact_ratio('delivered.opens', 'delivered.deliveries') }} as open_rate,
+    {{ exact_ratio('delivered.failures', 'delivered.sends') }} as failure_rate,
+
+    -- dates
+    delivered.last_opened_at
+from delivered
+left join emails
+    on
+        delivered._client_id = emails._client_id
+        and delivered.email_id = emails.email_id

@@ -2,26 +2,20 @@ with counted as (
 
     select * from {{ ref('int_funnel_days__counted') }}
 
-),
-
-final as (
-
-    select
-        -- ids
-        _client_id,
-        date,
-
-        -- measures
-        sessions,
-        visitors,
-        pageviews,
-        prospects,
-        orders,
-        initial_orders,
-        approved_initial_orders,
-        conversions
-    from counted
-
 )
 
-select * from final
+select
+    -- ids
+    _client_id,
+    date,
+
+    -- measures
+    sessions,
+    visitors,
+    pageviews,
+    prospects,
+    orders,
+    initial_orders,
+    approved_initial_orders,
+    conversions
+from counted

@@ -32,25 +32,19 @@ files as (
     where file_date is not null
     group by 1, 2
 
-),
-
-final as (
-
-    select
-        -- ids
-        files._client_id,
-
-        -- dates
-        files.file_date,
-
-        -- measures
-        files.files,
-
-        -- load
-        asked.loaded_at
-    from files
-    left join asked on files._client_id = asked._client_id
-
 )
 
-select * from final
+select
+    -- ids
+    files._client_id,
+
+    -- dates
+    files.file_date,
+
+    -- measures
+    files.files,
+
+    -- load
+    asked.loaded_at
+from files
+left join asked on files._client_id = asked._client_id

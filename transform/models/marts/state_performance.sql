@@ -22,32 +22,26 @@ attempted as (
     from orders
     where not is_test
 
-),
-
-final as (
-
-    select
-        -- ids
-        _client_id,
-        order_date,
-        project,
-        state,
-
-        -- measures
-        count(*) as attempts,
-        count(case when is_approved then 1 end) as approved,
-        count(case when is_declined then 1 end) as declined,
-        -- money that was voided never came
-        cast(
-            coalesce(sum(case when is_approved and not is_voided then total_amount end), 0)
-            as decimal(38, 18)
-        ) as revenue,
-        count(case when is_refunded then 1 end) as refunds,
-        cast(coalesce(sum(refund_amount), 0) as decimal(38, 18)) as refund_amount,
-        count(case when is_chargeback then 1 end) as chargebacks
-    from attempted
-    group by 1, 2, 3, 4
-
 )
 
-select * from final
+select
+    -- ids
+    _client_id,
+    order_date,
+    project,
+    state,
+
+    -- measures
+    count(*) as attempts,
+    count(case when is_approved then 1 end) as approved,
+    count(case when is_declined then 1 end) as declined,
+    -- money that was voided never came
+    cast(
+        coalesce(sum(case when is_approved and not is_voided then total_amount end), 0)
+        as decimal(38, 18)
+    ) as revenue,
+    count(case when is_refunded then 1 end) as refunds,
+    cast(coalesce(sum(refund_amount), 0) as decimal(38, 18)) as refund_amount,
+    count(case when is_chargeback then 1 end) as chargebacks
+from attempted
+group by 1, 2, 3, 4

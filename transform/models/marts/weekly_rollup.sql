@@ -58,58 +58,52 @@ derived as (
         cast(profit - previous_profit as decimal(38, 18)) as profit_change
     from changed
 
-),
-
-final as (
-
-    select
-        -- ids
-        _client_id,
-        advertiser_id,
-        advertiser_label,
-        week_start,
-        cast(extract(isoyear from week_start) as bigint) as iso_year,
-        cast(extract(week from week_start) as bigint) as iso_week,
-
-        -- truth
-        is_complete,
-
-        -- measures
-        days,
-        conversions,
-        everflow_payout,
-        everflow_revenue,
-        redtrack_cost,
-        unmapped_cost,
-        cost,
-        blended_cpa,
-        mapped_cpa,
-        profit,
-
-        -- against the same days of the week before
-        previous_conversions,
-        previous_revenue,
-        previous_cost,
-        previous_unmapped_cost,
-        previous_mapped_cpa,
-        previous_profit,
-        conversions_change,
-        {{ exact_ratio('conversions_change', 'previous_conversions') }} as conversions_change_rate,
-        revenue_change,
-        {{ exact_ratio('revenue_change', 'previous_revenue') }} as revenue_change_rate,
-        cost_change,
-        {{ exact_ratio('cost_change', 'previous_cost') }} as cost_change_rate,
-        mapped_cpa_change,
-        {{ exact_ratio('mapped_cpa_change', 'previous_mapped_cpa') }} as mapped_cpa_change_rate,
-        profit_change,
-        -- what a loss grew by has no meaning as a part of it
-        cast(
-            case
-                when previous_profit > 0 then {{ exact_ratio('profit_change', 'previous_profit') }}
-            end as decimal(18, 6)
-        ) as profit_change_rate
-    from derived
-
 )
 
-select * from final
+select
+    -- ids
+    _client_id,
+    advertiser_id,
+    advertiser_label,
+    week_start,
+    cast(extract(isoyear from week_start) as bigint) as iso_year,
+    cast(extract(week from week_start) as bigint) as iso_week,
+
+    -- truth
+    is_complete,
+
+    -- measures
+    days,
+    conversions,
+    everflow_payout,
+    everflow_revenue,
+    redtrack_cost,
+    unmapped_cost,
+    cost,
+    blended_cpa,
+    mapped_cpa,
+    profit,
+
+    -- against the same days of the week before
+    previous_conversions,
+    previous_revenue,
+    previous_cost,
+    previous_unmapped_cost,
+    previous_mapped_cpa,
+    previous_profit,
+    conversions_change,
+    {{ exact_ratio('conversions_change', 'previous_conversions') }} as conversions_change_rate,
+    revenue_change,
+    {{ exact_ratio('revenue_change', 'previous_revenue') }} as revenue_change_rate,
+    cost_change,
+    {{ exact_ratio('cost_change', 'previous_cost') }} as cost_change_rate,
+    mapped_cpa_change,
+    {{ exact_ratio('mapped_cpa_change', 'previous_mapped_cpa') }} as mapped_cpa_change_rate,
+    profit_change,
+    -- what a loss grew by has no meaning as a part of it
+    cast(
+        case
+            when previous_profit > 0 then {{ exact_ratio('profit_change', 'previous_profit') }}
+        end as decimal(18, 6)
+    ) as profit_change_rate
+from derived

@@ -11,7 +11,7 @@ with projects as (
         row_number() over (
             partition by _client_id
             order by advertiser_id, offer_id, valid_from, valid_to, project
-        ) as place
+        ) as line_rank
     from {{ ref('stg_clients__projects') }}
 
 )
@@ -28,6 +28,6 @@ inner join projects as second_lines
         first_lines._client_id = second_lines._client_id
         and first_lines.advertiser_id = second_lines.advertiser_id
         and coalesce(first_lines.offer_id, -1) = coalesce(second_lines.offer_id, -1)
-        and first_lines.place < second_lines.place
+        and first_lines.line_rank < second_lines.line_rank
         and first_lines.valid_from <= second_lines.valid_to
         and first_lines.valid_to >= second_lines.valid_from

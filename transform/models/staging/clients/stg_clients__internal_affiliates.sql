@@ -1,31 +1,32 @@
--- a table, unlike the rest of staging: a full refresh drops seeds, and a view on them with them
+-- a table, unlike the rest of staging: a build makes seeds again, and would drop a view on them
 {{ config(materialized='table') }}
 
 with source as (
 
-    {% for id in var('clients') %}
-    select
-        '{{ id }}' as _client_id,
-        "redtrack.source" as source_name,
-        "redtrack.source_id" as source_id,
-        "everflow.affiliate_label" as affiliate_label,
-        "everflow.advertiser_id" as advertiser_id,
-        "everflow.advertiser_label" as advertiser_label
-    from {{ ref('client_' ~ id, 'internal-affiliates') }}
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+    {{ client_rows('internal-affiliates', {
+        'redtrack.source': 'source_name',
+        'redtrack.source_id': 'source_id',
+        'everflow.affiliate_label': 'affiliate_label',
+        'everflow.advertiser_id': 'advertiser_id',
+        'everflow.advertiser_label': 'advertiser_label',
+        'valid_from': 'valid_from',
+        'valid_to': 'valid_to',
+    }) }}
 
 ),
 
-without_blanks as (
+cleaned as (
 
     select
-        cast(_client_id as text) as _client_id,
-        {{ blank_to_null('source_name') }} as source_name,
-        {{ blank_to_null('source_id') }} as source_id,
+        _client_id,
+        line_number,
+        {{ mapped_value('source_name') }} as source_name,
+        {{ identifier(mapped_value('source_id')) }} as source_id,
         {{ mapped_value('affiliate_label') }} as affiliate_label,
-        {{ mapped_value('advertiser_id') }} as advertiser_id,
-        {{ mapped_value('advertiser_label') }} as advertiser_label
+        {{ identifier(mapped_value('advertiser_id')) }} as advertiser_id,
+        {{ mapped_value('advertiser_label') }} as advertiser_label,
+        {{ mapped_value('valid_from') }} as valid_from,
+        {{ mapped_value('valid_to') }} as valid_to
     from source
 
 ),
@@ -39,19 +40,43 @@ typed as (
         {{ to_whole_number('advertiser_id') }} as advertiser_id,
 
         -- text
-        source_name,
-        affiliate_label,
-        {{ folded('affiliate_label') }} as affiliate_key,
-        advertiser_label,
+        {{ readable('source_name') }} as source_name,
+        ltrim({{ readable('affiliate_label') }}, '''') as affiliate_label,
+        {{ readable('advertiser_label') }} as advertiser_label,
 
-        -- truth
-        affiliate_label is not null
-        and {{ to_whole_number('advertiser_id') }} is not null as is_mapped
+        -- dates: a blank is open, what is no date is never valid
+        {{ first_day('valid_from') }} as valid_from,
+        {{ last_day('valid_to') }} as valid_to,
+
+        -- place in the file
+        line_number
 
         -- everflow.affiliate_id omitted: clients do not keep it up to date, it joins to nothing
-    from without_blanks
-    where source_id is not null
+    from cleaned
+    where
+        source_id <> ''
+        and not ({{ is_broken('source_id') }})
+        and not ({{ is_mangled('source_id') }})
 
 )
 
-select * from typed
+-- an advertiser that the registry does not list maps nothing
+select
+    _client_id,
+    source_id,
+    source_name,
+    affiliate_label,
+    {{ label_key('affiliate_label') }} as affiliate_key,
+    case when {{ is_known_advertiser('_client_id', 'advertiser_id') }} then advertiser_id end
+        as advertiser_id,
+    advertiser_label,
+    coalesce(
+        affiliate_label <> ''
+        and advertiser_id is not null
+        and {{ is_known_advertiser('_client_id', 'advertiser_id') }},
+        false
+    ) as is_mapped,
+    valid_from,
+    valid_to,
+    line_number
+from typed

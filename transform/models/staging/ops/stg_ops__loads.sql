@@ -2,26 +2,20 @@ with source as (
 
     {{ source_or_empty('ops', 'loads') }}
 
-),
-
-renamed as (
-
-    select
-        -- ids
-        _client_id,
-        source,
-        table_name,
-
-        -- dates
-        loaded_at,
-        as_of,
-
-        -- measures
-        row_count
-
-        -- load_id and the window asked for omitted
-    from source
-
 )
 
-select * from renamed
+select
+    -- ids
+    _client_id,
+    source,
+    table_name,
+
+    -- dates
+    loaded_at,
+    as_of,
+
+    -- measures
+    row_count
+
+    -- load_id and the window asked for omitted
+from source

@@ -2,37 +2,31 @@ with source as (
 
     {{ source_or_empty('posthog', 'experiments') }}
 
-),
-
-renamed as (
-
-    select
-        -- ids
-        _client_id,
-        id as experiment_id,
-        feature_flag_id,
-        feature_flag_key,
-
-        -- text
-        {{ blank_to_null('name') }} as experiment_name,
-        {{ blank_to_null('description') }} as description,
-        type as experiment_type,
-        conclusion,
-        metrics,
-
-        -- dates
-        start_date as started_at,
-        end_date as ended_at,
-        created_at,
-        updated_at,
-
-        -- truth
-        archived as is_archived,
-        deleted as is_deleted
-
-        -- how it is measured omitted, but for the metrics
-    from source
-
 )
 
-select * from renamed
+select
+    -- ids
+    _client_id,
+    id as experiment_id,
+    feature_flag_id,
+    feature_flag_key,
+
+    -- text
+    {{ blank_to_null('name') }} as experiment_name,
+    {{ blank_to_null('description') }} as description,
+    type as experiment_type,
+    conclusion,
+    metrics,
+
+    -- dates
+    start_date as started_at,
+    end_date as ended_at,
+    created_at,
+    updated_at,
+
+    -- truth
+    archived as is_archived,
+    deleted as is_deleted
+
+    -- how it is measured omitted, but for the metrics
+from source

@@ -2,35 +2,32 @@ with source as (
 
     {{ source_or_empty('redtrack', 'daily_spend') }}
 
-),
-
-renamed as (
-
-    select
-        -- ids
-        _client_id,
-        {{ blank_to_null('source_id') }} as source_id,
-
-        -- text
-        coalesce(
-            {{ blank_to_null('source_name') }},
-            {{ blank_to_null('source_alias') }},
-            {{ blank_to_null('source_id') }},
-            'no source'
-        ) as source_name,
-        {{ blank_to_null('source_alias') }} as source_alias,
-
-        -- dates
-        date,
-
-        -- measures
-        clicks,
-        conversions,
-        cost
-
-        -- landing page counts, conversion states and revenue omitted: Everflow is their truth
-    from source
-
 )
 
-select * from renamed
+select
+    -- ids
+    _client_id,
+    {{ name_or_null('source_id') }} as source_id,
+
+    -- text
+    coalesce(
+        {{ name_or_null('source_name') }},
+        {{ name_or_null('source_alias') }},
+        {{ name_or_null('source_id') }},
+        'no source'
+    ) as source_name,
+    {{ name_or_null('source_alias') }} as source_alias,
+
+    -- dates
+    date,
+
+    -- measures
+    clicks,
+    conversions,
+    cost,
+
+    -- load
+    _dlt_load_id as load_id
+
+    -- landing page counts, conversion states and revenue omitted: Everflow is their truth
+from source

@@ -14,12 +14,6 @@ trimmed as (
         {{ without_blanks(order_columns()) }}
     from source
 
-),
-
-renamed as (
-
-    {{ order_lines('trimmed') }}
-
 )
 
-select * from renamed
+{{ order_lines('trimmed') }}

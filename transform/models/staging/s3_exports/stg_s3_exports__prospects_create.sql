@@ -16,32 +16,26 @@ trimmed as (
         ]) }}
     from source
 
-),
-
-renamed as (
-
-    select
-        -- ids
-        _client_id,
-        prospects_id as prospect_id,
-        campaign_id,
-        {{ to_whole_number('affid') }} as affiliate_id,
-        click_id,
-
-        -- text
-        upper(state) as state,
-
-        -- dates
-        {{ to_date('prospect_date') }} as date,
-
-        -- load
-        _file_name,
-        _row_id,
-        {{ file_time('_file_name', '_file_date') }} as file_time
-
-        -- names, addresses and the other affiliate parameters omitted
-    from trimmed
-
 )
 
-select * from renamed
+select
+    -- ids
+    _client_id,
+    prospects_id as prospect_id,
+    campaign_id,
+    {{ to_whole_number('affid') }} as affiliate_id,
+    click_id,
+
+    -- text
+    upper(state) as state,
+
+    -- dates
+    {{ to_date('prospect_date') }} as date,
+
+    -- load
+    _file_name,
+    _row_id,
+    {{ file_time('_file_name', '_file_date') }} as file_time
+
+    -- names, addresses and the other affiliate parameters omitted
+from trimmed

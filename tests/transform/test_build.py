@@ -1,0 +1,119 @@
+"""The product's own builds: what moves under them, and what a person's shell says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from decimal import Decimal
+
+import duckdb
+import pytest
+
+from signalroom.lock import hold
+from tests.support.postgres import PostgresServer
+from tests.support.warehouse import Warehouse, empty_warehouse
+from tests.transform import worked_example
+from transform.build import build
+from transform.publish import published
+
+pytestmark = pytest.mark.slow
+
+# What a load does while the ledger has just been built from the rows before: one payout more, with
+# its control totals. In the transaction of the ledger itself, so that it comes never too late.
+LOAD = """
+create function load_once() returns event_trigger language plpgsql security definer as $$
+begin
+    if exists (
+        select from pg_event_trigger_ddl_commands()
+        where object_identity like 'intermediate.int_performance__ledger%'
+    ) and (select count(*) from public.loads_done) < {times} then
+        insert into public.loads_done values (1);
+        update everflow.daily_stats set payout = payout + 1 where affiliate_id = 21;
+        update ops.control_totals set total = total + 1, loaded_at = clock_timestamp()
+        where source = 'everflow' and measure = 'payout' and total > 0;
+    end if;
+end $$;
+create table public.loads_done (done int);
+create event trigger load_once on ddl_command_end when tag in ('CREATE TABLE AS')
+    execute function load_once();
+"""
+COST = (
+    "select cost from marts.daily_performance"
+    " where affiliate_label = 'Blue Bench' and date = '2026-11-18'"
+)
+
+
+@pytest.fixture
+def on_postgres(
+    postgres: PostgresServer,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Warehouse]:
+    with empty_warehouse("postgres", tmp_path_factory.mktemp("home"), postgres) as warehouse:
+        warehouse.activate(monkeypatch)
+        yield warehouse
+
+
+def loads_come(postgres: PostgresServer, warehouse: Warehouse, times: int) -> None:
+    """So many builds of the ledger each meet a load."""
+    name = warehouse.environment["SUPABASE_DB_NAME"]
+    with closing(postgres.connect(name)) as connection, connection.cursor() as cursor:
+        cursor.execute(LOAD.format(times=times))
+
+
+def test_a_load_during_a_build_is_built_in_and_fails_nothing(
+    postgres: PostgresServer, on_postgres: Warehouse
+) -> None:
+    worked_example.load(on_postgres)
+    loads_come(postgres, on_postgres, 2)
+    result = build()
+    assert (result.failures, result.repeats) == ([], 2)
+    assert on_postgres.rows(COST) == [(Decimal(362),)]
+    # the third time loads waited: their lock was held, and is free again
+    with hold("ingest everflow"):
+        pass
+
+
+def test_raw_that_no_load_moved_fails_at_once(
+    postgres: PostgresServer, on_postgres: Warehouse
+) -> None:
+    worked_example.load(on_postgres)
+    assert build().failures == []
+    on_postgres.execute("update everflow.daily_stats set payout = payout + 1")
+    result = build()
+    assert result.repeats == 0  # nothing was loaded: raw itself is wrong
+    assert any("assert_everflow_daily_stats_hold" in failure for failure in result.failures)
+    assert on_postgres.rows(COST) == [(Decimal(360),)]
+
+
+def test_a_persons_dbt_variables_change_nothing_and_the_marts_are_published(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path_factory.mktemp("home")
+    with empty_warehouse("duckdb", home, None) as warehouse:
+        warehouse.activate(monkeypatch)
+        worked_example.load(warehouse)
+        for name, value in {
+            "DBT_TARGET": "lint",
+            "DBT_EMPTY": "1",
+            "DBT_PROFILES_DIR": os.devnull,
+            "DBT_FAVOR_STATE": "1",
+            "DBT_EXCLUDE_RESOURCE_TYPES": "model",
+        }.items():
+            monkeypatch.setenv(name, value)
+        result = build()
+        assert result.failures == []
+        assert warehouse.rows(COST) == [(Decimal(360),)]
+        # readers have the marts while somebody writes to the warehouse
+        with (
+            duckdb.connect(str(home / "warehouse.duckdb")),
+            duckdb.connect(str(published()), read_only=True) as copy,
+        ):
+            assert copy.execute(COST).fetchall() == [(Decimal(360),)]
+            tables = {
+                name
+                for (name,) in copy.execute("select table_name from duckdb_tables()").fetchall()
+            }
+        assert {"daily_summary", "goal_pace", "loads", "sources"} <= tables
+        assert "client_file_versions" not in tables

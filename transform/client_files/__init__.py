@@ -1,0 +1,39 @@
+"""The files that clients keep by hand: read once, in one way, for doctor, lint and the build."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from signalroom import clients, paths
+from transform.client_files.files import KINDS, read
+from transform.client_files.reader import Mistake
+
+
+def check() -> list[Mistake]:
+    """Every mistake in the client data, in the files' order."""
+    found = list(_packages())
+    for client in clients.registry().values():
+        for kind in KINDS:
+            found += read(kind, client).mistakes
+    return found
+
+
+def mistakes() -> list[str]:
+    """The same, one line of text each: file, line, reason, repair."""
+    return [str(mistake) for mistake in check()]
+
+
+def _packages() -> Iterator[Mistake]:
+    """Each client of the registry is a dbt package, and no other folder is."""
+    listed = yaml.safe_load((paths.root() / "packages.yml").read_text(encoding="utf-8"))
+    given = {Path(package["local"]).as_posix() for package in listed["packages"]}
+    wanted = {f"data/clients/{client_id}" for client_id in clients.registry()}
+    file = Path("packages.yml")
+    for path in sorted(wanted - given):
+        yield Mistake(file, 0, f"the line `- local: {path}` is missing.", spoils_file=True)
+    for path in sorted(given - wanted):
+        reason = f"{path} is listed, but dbt_project.yml has no such client."
+        yield Mistake(file, 0, reason, spoils_file=True)

@@ -1,0 +1,240 @@
+"""The one reader of the files that clients keep by hand in a spreadsheet.
+
+It reads the rows that dbt reads: UTF-8 with or without a byte-order mark, any line ends, commas,
+and `"` as the only quote. The macros of `transform/macros/mapping.sql` clean a cell as `clean`.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from signalroom import paths
+from signalroom.clients import Client
+
+# Every kind of space that a spreadsheet, a web page or a chat leaves in a cell.
+SPACES = (
+    "\t\n\v\f\r\u0085\u00a0\u1680"
+    + "".join(map(chr, range(0x2000, 0x200B)))
+    + ("\u2028\u2029\u202f\u205f\u3000")
+)
+HYPHENS = "\u2010\u2011"
+# Characters without a width: joiners, marks of direction, byte-order marks, variation selectors.
+INVISIBLE = "\u00ad\u034f\u061c\u180b\u180c\u180d\u180e\ufeff" + "".join(
+    chr(number)
+    for first, last in ((0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0xFE00, 0xFE0F))
+    for number in range(first, last + 1)
+)
+_TRANSLATION = str.maketrans(SPACES + HYPHENS, " " * len(SPACES) + "-" * len(HYPHENS), INVISIBLE)
+# What a spreadsheet shows where a formula failed, in several of its languages.
+BROKEN = re.compile(
+    r"#([A-ZÄÖÜ0-9/_.]+[!?]|N/A|N/D|NV|NA|GETTING_DATA|#*)|LOADING(\.\.\.|…)|.*\ufffd.*"
+)
+# `6.5E+23`: an id that a spreadsheet took for a number. A hexadecimal id has no sign.
+MANGLED = re.compile(r"[0-9]+([.,][0-9]+)?[eE][+][0-9]+")
+SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What is wrong with a file, or with one line of it; `line` 0 is the file as a whole.
+
+    A mistake that `spoils_file` keeps the whole file out; any other, its own line alone.
+    """
+
+    path: Path
+    line: int
+    reason: str
+    spoils_file: bool
+
+    def __str__(self) -> str:
+        where = f"{self.path}:{self.line}" if self.line else f"{self.path}"
+        return f"{where}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a file: its number, its cells as they were typed, and its values by column.
+
+    A value is clean; blank, `n/a` and `null` are the empty text.
+    """
+
+    number: int
+    cells: tuple[str, ...]
+    values: dict[str, str]
+
+
+class Unusable(Exception):  # noqa: N818 - a fault of a file, never an error of the program
+    """Why a file cannot be read as a whole: the line, and the reason with its repair."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(reason)
+        self.line, self.reason = line, reason
+
+
+@dataclass(frozen=True)
+class ClientFile:
+    """One file below a client's folder `mappings`; `further` columns may stand at its end."""
+
+    client: Client
+    name: str
+    columns: tuple[str, ...]
+    further: tuple[str, ...] = ()
+    is_optional: bool = False
+
+    @property
+    def path(self) -> Path:
+        return paths.root() / "data" / "clients" / self.client.id / "mappings" / self.name
+
+    @property
+    def shown(self) -> Path:
+        """The path as people know it."""
+        return self.path.relative_to(paths.root())
+
+    @property
+    def all_columns(self) -> tuple[str, ...]:
+        """Every column that the file may have, in order."""
+        return (*self.columns, *self.further)
+
+    def content(self) -> str | None:
+        """The file's text; None where an optional file is not there. Raises Unusable."""
+        try:
+            return decoded(self.path.read_bytes())
+        except FileNotFoundError:
+            near = self._misnamed()
+            if near:
+                raise Unusable(0, f"the file is missing; found {near}: rename it.") from None
+            if self.is_optional:
+                return None
+            raise Unusable(
+                0,
+                "the file is missing; bring it back from the last commit. Only a client without "
+                f"any has the header alone: {','.join(self.columns)}",
+            ) from None
+        except OSError as error:
+            raise Unusable(0, f"cannot be read: {error.strerror}.") from error
+
+    def _misnamed(self) -> str:
+        """A file beside it whose name is nearly this one's."""
+        folder = self.path.parent
+        names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        others = {name: _plain_name(name) for name in names if name not in FILE_NAMES}
+        wanted = _plain_name(self.name)
+        near = difflib.get_close_matches(wanted, others.values(), n=1, cutoff=0.8)
+        return next((name for name, plain in others.items() if plain in near), "")
+
+    def lines(self, text: str) -> Iterator[Line | tuple[int, str]]:
+        """Lines, and faults of single lines (number, reason); Unusable where the file is at fault.
+
+        Blank lines are passed over. Cells that are missing at the end of a line are blank.
+        """
+        reader = csv.reader(io.StringIO(text), strict=True)
+        try:
+            columns = self._header(next(reader, []), text)
+            for cells in reader:
+                yield from self._line(cells, columns, reader.line_num)
+        except csv.Error as error:
+            raise Unusable(reader.line_num, f"{error}; check the quotes of this line.") from error
+
+    def _line(
+        self, cells: list[str], columns: tuple[str, ...], number: int
+    ) -> Iterator[Line | tuple[int, str]]:
+        values = [value_of(cell) for cell in cells]
+        if not any(values):
+            return
+        if any("\n" in cell for cell in cells):
+            raise Unusable(
+                number, "a quote is open, so that lines run together; check the quotes before it."
+            )
+        if any(values[len(columns) :]):
+            count = len(cells)
+            yield number, f"{count} cells instead of {len(columns)}; a comma too many."
+            return
+        missing = len(self.all_columns) - len(cells)
+        padded = (*cells[: len(columns)], *[""] * missing)
+        texts = (*values[: len(columns)], *[""] * missing)
+        yield Line(number, padded, dict(zip(self.all_columns, texts, strict=True)))
+
+    def _header(self, cells: list[str], text: str) -> tuple[str, ...]:
+        header = [clean(cell).lower() for cell in cells]
+        while header and not header[-1]:
+            header.pop()
+        found = tuple(header)
+        if found in (self.columns, self.all_columns):
+            return found
+        first = text.split("\n", 1)[0]
+        for separator, shown in SEPARATORS.items():
+            if len(cells) < len(self.columns) and first.count(separator) >= len(self.columns) - 1:
+                raise Unusable(
+                    1, f"separated by {shown}: save the sheet as comma CSV ('CSV UTF-8')."
+                )
+        raise Unusable(1, self._odd_header(found))
+
+    def _odd_header(self, found: tuple[str, ...]) -> str:
+        optional = f", and at its end may be {','.join(self.further)}" if self.further else ""
+        wanted = f"the header has to be {','.join(self.columns)}{optional}"
+        if not found:
+            return f"the file is empty; {wanted}."
+        # one more column is a wish for what it brings; both columns of a pair belong together
+        expected = self.all_columns if set(found) & set(self.further) else self.columns
+        missing = [column for column in expected if column not in found]
+        odd = [column for column in found if column not in expected]
+        said = [f"column {_named(missing)} is missing"] if missing else []
+        said += [f"column {_named(odd)} is unknown"] if odd else []
+        return f"{wanted}; {', '.join(said) or 'its columns are in another order'}."
+
+
+FILE_NAMES: set[str] = set()  # of every kind of client file; files.py fills it
+
+
+def decoded(content: bytes) -> str:
+    """The text of a file, its line ends as `\\n`; Unusable where it is not UTF-8."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in content[:2000]:
+        if content.startswith(b"PK\x03\x04"):
+            raise Unusable(1, "an Excel workbook; save the sheet as 'CSV UTF-8'.")
+        raise Unusable(1, "not UTF-8 but UTF-16; save the sheet as 'CSV UTF-8'.")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise Unusable(line, "not UTF-8; save the sheet as 'CSV UTF-8'.") from error
+    if "\x00" in text:
+        raise Unusable(1, "holds a NUL character; save the sheet as 'CSV UTF-8'.")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def clean(cell: str) -> str:
+    """A cell without what nobody sees: one form of accents, plain spaces, none at the ends."""
+    return unicodedata.normalize("NFC", cell).translate(_TRANSLATION).strip(" ")
+
+
+def value_of(cell: str) -> str:
+    """A clean cell; `n/a` and `null` in any case are blank."""
+    text = clean(cell)
+    return "" if text.lower() in ("n/a", "null") else text
+
+
+def identifier(value: str) -> str:
+    """An id without a spreadsheet's apostrophe before it, or the `.0` after a number."""
+    text = value.lstrip("'").strip(" ")
+    return re.sub(r"^([0-9]+)\.0+$", r"\1", text)
+
+
+def is_broken(value: str) -> bool:
+    """Whether a value is a failed formula of a spreadsheet, or text that was read wrongly."""
+    return bool(BROKEN.fullmatch(value.upper()))
+
+
+def _plain_name(name: str) -> str:
+    text = re.sub(r"( ?\([0-9]+\)| copy)?(\.csv)+(\.txt)?$", "", name.lower())
+    return text.replace("_", "-").replace(" ", "-")
+
+
+def _named(columns: Iterable[str]) -> str:
+    return ", ".join(f"'{column}'" for column in columns)

@@ -1,0 +1,85 @@
+{#- The columns of daily_performance, of a relation like int_performance__costed with `cpa_state`. -#}
+{% macro performance_columns(is_final=false) -%}
+        -- ids
+        _client_id,
+        date,
+        advertiser_id,
+        advertiser_label,
+        affiliate_id,
+        affiliate_label,
+
+        -- truth
+        is_internal,
+        is_unmapped,
+
+        -- measures
+        clicks,
+        conversions,
+        everflow_payout,
+        everflow_revenue,
+        redtrack_cost,
+        redtrack_clicks,
+        cost,
+        {{ 'cpa' if is_final else cpa() ~ ' as cpa' }},
+        cpa_state,
+        {{ 'profit' if is_final else 'cast(everflow_revenue - cost as decimal(38, 18)) as profit' }}
+{%- endmacro %}
+
+{#- The rows of daily_performance as they are now. -#}
+{% macro performance_rows() -%}
+    select
+        {{ performance_columns() }}
+    from (
+        select
+            *,
+            {{ cpa_state() }} as cpa_state
+        from {{ ref('int_performance__costed') }}
+    ) as stated
+{%- endmacro %}
+
+{#-
+  A pre-hook of int_performance__versions: a version ends with the build that finds another one, or
+  none, in its place.
+-#}
+{% macro end_versions() -%}
+    {%- if is_incremental() -%}
+        update {{ this }}
+        set known_to = {{ build_instant() }}
+        where
+            known_to is null
+            and not exists (
+                select 1
+                from ({{ performance_rows() }}) as latest
+                where {{ same_performance(this, 'latest') }}
+            )
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Whether two rows of daily_performance say the same. -#}
+{% macro same_performance(one, other) -%}
+    {{ one }}._client_id = {{ other }}._client_id
+    and {{ one }}.date = {{ other }}.date
+    and {{ one }}.affiliate_label = {{ other }}.affiliate_label
+    {%- for column in [
+        'advertiser_id', 'advertiser_label', 'affiliate_id', 'is_internal', 'is_unmapped', 'clicks',
+        'conversions', 'everflow_payout', 'everflow_revenue', 'redtrack_cost', 'redtrack_clicks',
+        'cost', 'cpa', 'cpa_state', 'profit',
+    ] %}
+    and {{ one }}.{{ column }} is not distinct from {{ other }}.{{ column }}
+    {%- endfor -%}
+{%- endmacro %}
+
+{#-
+  The business instant of this build: as the product gives it, else the frozen time of a rehearsal,
+  else now. Read while it runs only, so that a new instant parses nothing again.
+-#}
+{% macro build_instant() -%}
+    {%- set given = (env_var('SIGNALROOM_BUILD_AT', '') or env_var('SIGNALROOM_NOW', '')) if execute -%}
+    {%- if not given -%}
+        current_timestamp
+    {%- elif modules.re.search('(Z|[+-][0-9]{2}:?[0-9]{2})$', given) -%}
+        cast('{{ given }}' as timestamptz)
+    {%- else -%}
+        (cast('{{ given }}' as timestamp) at time zone '{{ env_var('SIGNALROOM_TIMEZONE', '') or 'America/New_York' }}')
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,50 @@
+-- The rows of raw that a day's figures are made of, one for each amount that is not zero.
+{% set amounts = [
+    ('everflow', 'clicks', 'clicks', 'clicks', 'false'),
+    ('everflow', 'conversions', 'conversions', 'conversions', 'false'),
+    ('everflow', 'everflow_payout', 'payout', 'everflow_payout', 'not ledger.is_internal'),
+    ('everflow', 'everflow_revenue', 'revenue', 'everflow_revenue', 'false'),
+    ('redtrack', 'redtrack_clicks', 'clicks', 'redtrack_clicks', 'false'),
+    ('redtrack', 'redtrack_cost', 'cost', 'redtrack_cost', 'true'),
+] %}
+{% set tables = {'everflow': 'everflow.daily_stats', 'redtrack': 'redtrack.daily_spend'} %}
+
+with ledger as (
+
+    select * from {{ ref('int_performance__ledger') }}
+
+),
+
+days as (
+
+    select * from {{ ref('int_days__requested') }}
+
+)
+
+{% for source, measure, column, amount, is_cost in amounts %}
+select
+    ledger._client_id,
+    ledger.date,
+    ledger.advertiser_id,
+    ledger.advertiser_label,
+    ledger.affiliate_id,
+    ledger.affiliate_label,
+    ledger.is_internal,
+    ledger.is_unmapped,
+    '{{ measure }}' as measure,
+    '{{ tables[source] }}' as source_table,
+    '{{ column }}' as source_column,
+    ledger.everflow_affiliate_id,
+    ledger.source_id,
+    ledger.source_name,
+    cast(ledger.{{ amount }} as decimal(38, 18)) as amount,
+    {{ is_cost }} as is_cost,
+    ledger.mapping_rule,
+    ledger.mapping_line,
+    ledger.load_id,
+    days.{{ source }}_loaded_at as loaded_at
+from ledger
+left join days on ledger._client_id = days._client_id and ledger.date = days.date
+where ledger.source = '{{ source }}' and ledger.{{ amount }} <> 0
+{{ 'union all' if not loop.last }}
+{% endfor %}

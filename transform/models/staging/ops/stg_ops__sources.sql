@@ -1,0 +1,19 @@
+with source as (
+
+    {{ source_or_empty('ops', 'sources') }}
+
+)
+
+select
+    -- ids
+    _client_id,
+    source,
+
+    -- text
+    state,
+    reason,
+
+    -- dates
+    since,
+    until
+from source

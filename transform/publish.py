@@ -1,0 +1,73 @@
+"""A copy of the marts that readers open while a build or a load writes the embedded warehouse.
+
+DuckDB lets one process write and nobody read beside it. `marts.duckdb` is replaced as a whole after
+each build: a reader that has it open keeps the marts that it began with. The marts lie in its main
+schema: opened by itself, `marts.daily_summary` then means catalog and table, and is not ambiguous.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from signalroom import paths
+from signalroom.warehouse import duckdb_connection, schema
+
+# What of `ops` is documented, and may be seen: no payloads, no clients' files.
+OPS = {
+    "loads": "*",
+    "control_totals": "* exclude (digest)",
+    "sources": "*",
+    "file_ledger": "* exclude (header)",
+    "dead_letters": "* exclude (payload)",
+}
+
+
+def published() -> Path:
+    """The file that readers open."""
+    return paths.home() / "marts.duckdb"
+
+
+def publish() -> Path:
+    """Write the marts as they are now beside the warehouse; the caller holds its lock."""
+    new = published().with_suffix(".duckdb.new")
+    new.unlink(missing_ok=True)
+    with duckdb_connection(read_only=False) as connection:
+        connection.execute(f"attach '{_quoted(new)}' as copy")
+        try:
+            for table in _tables(connection, schema("marts")):
+                _copy(connection, schema("marts"), "main", table, "*")
+            for table in sorted(set(OPS) & set(_tables(connection, "ops"))):
+                _copy(connection, "ops", "ops", table, OPS[table])
+        finally:
+            connection.execute("detach copy")
+    return new.replace(published())
+
+
+def _tables(connection: Any, name: str) -> list[str]:
+    rows = connection.execute(
+        "select table_name from duckdb_tables()"
+        " where database_name = current_database() and schema_name = ? order by 1",
+        [name],
+    ).fetchall()
+    return [table for (table,) in rows]
+
+
+def _copy(connection: Any, source: str, target: str, table: str, columns: str) -> None:
+    connection.execute(f"create schema if not exists copy.{target}")
+    connection.execute(
+        f'create table copy.{target}."{table}" as select {columns} from {source}."{table}"'  # noqa: S608
+    )
+    rows = connection.execute(
+        "select column_name, comment from duckdb_columns() where database_name = current_database()"
+        " and schema_name = ? and table_name = ? and comment is not null",
+        [source, table],
+    ).fetchall()
+    for column, comment in rows:
+        connection.execute(
+            f"""comment on column copy.{target}."{table}"."{column}" is '{_quoted(comment)}'"""
+        )
+
+
+def _quoted(text: object) -> str:
+    return str(text).replace("'", "''")

@@ -1,0 +1,70 @@
+"""Copies what messages last said of each brand's day from the run database into the warehouse.
+
+The marts compare it with what is known now (`performance_changes`), and on the embedded engine the
+run database is a file of its own that dbt cannot read.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from signalroom.run_database import prepared_engine
+from signalroom.tables import METADATA, OUTBOX
+from signalroom.warehouse import Execute
+
+METRICS = ("conversions", "cost")  # every message about a day has them
+ROWS_PER_INSERT = 500
+Key = tuple[str, date, int | None]
+
+
+def copy_reported_days(execute: Execute) -> None:
+    """Replace `ops.reported_days` by the newest delivered message of each client, day and brand."""
+    newest: dict[Key, tuple[datetime, datetime]] = {}
+    for client_id, keys, as_of, sent_at in _delivered():
+        known = json.loads(keys)
+        if "date" not in known:
+            continue
+        advertiser = known.get("advertiser_id")
+        key = (
+            client_id,
+            date.fromisoformat(known["date"]),
+            int(advertiser) if advertiser else None,
+        )
+        if key not in newest or newest[key][0] <= sent_at:
+            newest[key] = (sent_at, as_of)
+    execute("delete from ops.reported_days")
+    rows = [
+        {"client_id": key[0], "day": key[1], "brand": key[2], "as_of": as_of, "sent_at": sent_at}
+        for key, (sent_at, as_of) in sorted(newest.items(), key=repr)
+    ]
+    for start in range(0, len(rows), ROWS_PER_INSERT):
+        part = rows[start : start + ROWS_PER_INSERT]
+        values = ", ".join(
+            f"(:client_id_{n}, :day_{n}, :brand_{n}, :as_of_{n}, :sent_at_{n})"
+            for n in range(len(part))
+        )
+        execute(
+            "insert into ops.reported_days"  # noqa: S608 - names and numbers of our own
+            f" (_client_id, date, advertiser_id, as_of, reported_at) values {values}",
+            {f"{name}_{n}": value for n, row in enumerate(part) for name, value in row.items()},
+        )
+
+
+def _delivered() -> list[Any]:
+    figures = METADATA.tables["reported_figures"]
+    query = (
+        sa.select(figures.c["_client_id"], figures.c["keys"], figures.c.as_of, OUTBOX.c.sent_at)
+        .join(OUTBOX, OUTBOX.c.dedupe_key == figures.c.dedupe_key)
+        .where(
+            OUTBOX.c.status == "sent",
+            OUTBOX.c.sent_at.is_not(None),
+            figures.c.metric.in_(METRICS),
+        )
+        .distinct()
+    )
+    with prepared_engine().begin() as connection:
+        return list(connection.execute(query))

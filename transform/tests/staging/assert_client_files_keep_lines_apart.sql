@@ -1,0 +1,28 @@
+-- Fails when a quote that is not closed makes several lines of a client's file one cell: its other
+-- lines are lost. `signalroom doctor` names the line.
+{% set affiliates = {
+    'redtrack.source': 'a',
+    'redtrack.source_alias': 'b',
+    'redtrack.source_id': 'c',
+    'everflow.affiliate_label': 'd',
+    'everflow.advertiser_id': 'e',
+} %}
+{% set projects = {
+    'project': 'a',
+    'everflow.advertiser_id': 'b',
+    'everflow.offer_id': 'c',
+    'valid_from': 'd',
+    'valid_to': 'e',
+} %}
+
+with cells as (
+
+    {{ client_rows('internal-affiliates', affiliates) }}
+    union all
+    {{ client_rows('projects', projects) }}
+
+)
+
+select *
+from cells
+where concat(a, b, c, d, e) like '%' || chr(10) || '%'

@@ -1,0 +1,185 @@
+"""How the figures of the last days would move with another mapping file, before anyone commits it.
+
+The product's own models run on a scratch DuckDB with the raw rows of those days; the warehouse is
+only read. Totals are the same on both sides, for a mapping moves amounts and makes none.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+from typing import Any
+
+from signalroom import paths, warehouse
+from signalroom.clients import Client
+from signalroom.errors import TransformError
+from transform.build import run_scratch
+from transform.client_files.files import InternalAffiliates, read_text
+from transform.client_files.packages import write_packages
+from transform.client_files.reader import Unusable, decoded
+
+RAW = {
+    ("everflow", "daily_stats"): (
+        "_client_id, date, affiliate_id, affiliate_label, advertiser_id, advertiser_label, clicks,"
+        " conversions, revenue, payout"
+    ),
+    ("redtrack", "daily_spend"): (
+        "_client_id, date, source_id, source_name, source_alias, clicks, conversions, cost"
+    ),
+}
+COLUMNS = (
+    "_client_id, date, advertiser_id, advertiser_label, affiliate_label, is_internal, is_unmapped,"
+    " conversions, everflow_payout, everflow_revenue, redtrack_cost, cost"
+)
+CONSERVED = ("conversions", "everflow_payout", "everflow_revenue", "redtrack_cost")
+NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+CENT = Decimal("0.01")
+Row = Mapping[str, Any]
+
+
+def what_if_mapping(file: Path, client: Client, days: int) -> dict[str, Any]:
+    """CPA by brand and affiliate of the last days as it is, and as it would be with the file.
+
+    Money is decimal text. Raises TransformError where the file cannot be used, or where raw is
+    newer than the marts.
+    """
+    try:
+        reading = read_text(InternalAffiliates, client, decoded(file.read_bytes()))
+    except OSError as error:
+        raise TransformError(f"{file} cannot be read: {error.strerror}.") from error
+    except Unusable as fault:
+        raise TransformError(f"{file}:{fault.line}: {fault.reason}") from fault
+    found = [f"{file}:{one.line}: {one.reason}" for one in reading.mistakes]
+    if not reading.is_usable:
+        raise TransformError("\n".join(found))
+    last = warehouse.read(
+        "select max(date) as day from daily_summary where _client_id = :client_id",
+        {"client_id": client.id},
+    )[0]["day"]
+    if last is None:
+        raise TransformError(f"The marts have no day of client {client.id}: build them first.")
+    first = last - timedelta(days=days - 1)
+    home = paths.home() / "what-if"
+    _load(home, client, first, last)
+    packages = home / "dbt" / "packages"
+    write_packages(packages, {(client.id, InternalAffiliates.name): reading})
+    built = run_scratch(["build", "--select", "+daily_performance", *NO_TESTS], packages, home)
+    if built.failures:
+        raise TransformError(f"The scratch build failed: {built.failures[0]}")
+    scope = {"client_id": client.id, "first": first, "last": last}
+    sql = (
+        f"select {COLUMNS} from daily_performance"  # noqa: S608 - names of our own
+        " where _client_id = :client_id and date between :first and :last"
+    )
+    before = warehouse.read(sql, scope)
+    after = _scratch_rows(home)
+    for column in CONSERVED:
+        if _sum(before, column) != _sum(after, column):
+            raise TransformError(
+                f"Raw has other {column} than the marts: run `signalroom build`, then ask again."
+            )
+    return {
+        "client": client.id,
+        "from": first.isoformat(),
+        "to": last.isoformat(),
+        "mistakes": found,
+        "totals": {column: _text(_sum(after, column)) for column in (*CONSERVED, "cost")},
+        "brands": _compared(before, after, _brand),
+        "affiliates": [
+            one for one in _compared(before, after, _affiliate) if one["before"] != one["after"]
+        ],
+    }
+
+
+def _load(home: Path, client: Client, first: date, last: date) -> None:
+    """A new scratch warehouse with the raw rows of the days."""
+    import duckdb
+    import pyarrow as pa
+
+    home.mkdir(parents=True, exist_ok=True)
+    file = home / "warehouse.duckdb"
+    file.unlink(missing_ok=True)
+    types = {
+        "_client_id": pa.string(), "date": pa.date32(), "affiliate_id": pa.int64(),
+        "affiliate_label": pa.string(), "advertiser_id": pa.int64(),
+        "advertiser_label": pa.string(), "clicks": pa.int64(), "conversions": pa.int64(),
+        "revenue": pa.decimal128(38, 18), "payout": pa.decimal128(38, 18),
+        "source_id": pa.string(), "source_name": pa.string(), "source_alias": pa.string(),
+        "cost": pa.decimal128(38, 18),
+    }  # fmt: skip
+    with duckdb.connect(str(file)) as connection:
+        for (source, table), columns in RAW.items():
+            rows = warehouse.read(
+                f"select {columns} from {table}"  # noqa: S608 - names of our own
+                " where _client_id = :client_id and date between :first and :last",
+                {"client_id": client.id, "first": first, "last": last},
+                within=source,
+            )
+            names = [name.strip() for name in columns.split(",")]
+            schema = pa.schema([(name, types[name]) for name in names])
+            connection.register("loaded", pa.Table.from_pylist(rows, schema))
+            connection.execute(f"create schema {source}")
+            connection.execute(f"create table {source}.{table} as select * from loaded")  # noqa: S608
+            connection.unregister("loaded")
+
+
+def _scratch_rows(home: Path) -> list[dict[str, Any]]:
+    import duckdb
+
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        cursor = connection.execute(f"select {COLUMNS} from marts.daily_performance")  # noqa: S608
+        names = [column[0] for column in cursor.description or []]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _brand(row: Row) -> tuple[str, ...]:
+    return (row["advertiser_label"] or "no brand", "unmapped" if row["is_unmapped"] else "mapped")
+
+
+def _affiliate(row: Row) -> tuple[str, ...]:
+    return (row["advertiser_label"] or "no brand", row["affiliate_label"])
+
+
+def _compared(before: Iterable[Row], after: Iterable[Row], key: Any) -> list[dict[str, Any]]:
+    """Both sides summed by a key; labels that differ in case only are one."""
+    sides: dict[tuple[str, ...], dict[str, list[Row]]] = defaultdict(lambda: {"b": [], "a": []})
+    names: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for side, rows in (("b", before), ("a", after)):
+        for row in rows:
+            folded = tuple(part.casefold() for part in key(row))
+            names.setdefault(folded, key(row))
+            sides[folded][side].append(row)
+    return [
+        {
+            "brand": names[folded][0],
+            "affiliate": names[folded][1],
+            "before": _figures(both["b"]),
+            "after": _figures(both["a"]),
+        }
+        for folded, both in sorted(sides.items())
+    ]
+
+
+def _figures(rows: list[Row]) -> dict[str, Any]:
+    cost, conversions = _sum(rows, "cost"), int(_sum(rows, "conversions"))
+    kinds = {
+        "unmapped" if row["is_unmapped"] else "internal" if row["is_internal"] else "external"
+        for row in rows
+    }
+    return {
+        "conversions": conversions,
+        "cost": _text(cost),
+        "cpa": _text((cost / conversions).quantize(CENT, ROUND_HALF_UP)) if conversions else None,
+        "kind": " and ".join(sorted(kinds)) or None,
+    }
+
+
+def _sum(rows: Iterable[Row], column: str) -> Decimal:
+    return sum((Decimal(row[column]) for row in rows), Decimal(0))
+
+
+def _text(value: Decimal) -> str:
+    return f"{value.normalize():f}"
