@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ingest.sources.s3_exports.settings import ORDER_COLUMNS
+from ingest.sources.s3_exports.limits import ORDER_COLUMNS
 from tests.bench.measure import Result, Rounds, number, process, say
 from tests.support.postgres import PostgresServer
 from tests.support.processes import BIN
