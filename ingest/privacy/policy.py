@@ -113,7 +113,7 @@ class Hasher:
     _known: dict[str, str | None] = field(default_factory=dict)
 
     def digest(self, value: str) -> str:
-        """The hash of one value, whoever it is of."""
+        """The hash of one value, also of a person who asked to be forgotten."""
         return hashlib.sha256(self.salt + value.strip().lower().encode()).hexdigest()
 
     def hash(self, value: str) -> str | None:

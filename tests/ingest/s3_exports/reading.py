@@ -1,0 +1,48 @@
+"""Reads bytes as a file of orders, as the source does; also what `make fuzz` calls."""
+
+from __future__ import annotations
+
+from ingest.privacy.policy import Policy
+from ingest.sources.s3_exports.checks import Checks
+from ingest.sources.s3_exports.download import stored
+from ingest.sources.s3_exports.fast_csv import fast_batches
+from ingest.sources.s3_exports.header import read_header
+from ingest.sources.s3_exports.limits import AbnormalError, NotLoadedError
+from ingest.sources.s3_exports.tolerant_csv import TolerantReader
+
+POLICY = Policy("713", (), (), ())
+
+
+def read_bytes(data: bytes, table: str = "prospects_create") -> list[list[str | None]]:
+    """The rows of a file; none for one that waits or is refused, which it says in one line.
+
+    Raises AssertionError where the two readers differ, and whatever a reader should not raise.
+    """
+    try:
+        with stored([data]) as content:
+            header = read_header(content, table)
+            slow_checks = Checks(table, header)
+            reader = TolerantReader(content, header, "x.csv", POLICY, slow_checks)
+            slow = [one for batch in reader.batches() for one in _rows(batch, slow_checks)]
+            checks = Checks(table, header)
+            try:
+                fast: list[list[str | None]] = []
+                for batch in fast_batches(content, header):
+                    checks.look(batch.columns, len(batch.row_ids), is_sifted=False)
+                    fast += _rows(batch, None)
+            except AbnormalError:
+                return slow
+            assert fast == slow
+            return fast
+    except NotLoadedError as reason:
+        if not str(reason) or "\n" in str(reason):
+            raise AssertionError("a reason is one line") from reason
+        return []
+
+
+def _rows(batch: object, checks: Checks | None) -> list[list[str | None]]:
+    columns = batch.columns  # type: ignore[attr-defined]
+    if checks is not None:
+        checks.look(columns, len(batch.row_ids), is_sifted=True)  # type: ignore[attr-defined]
+    cells = [column.to_pylist() for column in columns.values()]
+    return [list(row) for row in zip(*cells, strict=True)]

@@ -1,0 +1,60 @@
+"""Files wider than a table can hold: refused by name, while all others load."""
+
+from __future__ import annotations
+
+import pytest
+
+from ingest import pull as pipeline
+from ingest import registry
+from ingest.sources.s3_exports import header as header_module
+from ingest.sources.s3_exports.limits import TABLE_COLUMNS
+from tests.ingest.s3_exports.conftest import CREATE, HEADER, Bench, export, order, orders
+from tests.support.warehouse import Warehouse
+
+
+@pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
+@pytest.mark.parametrize(
+    ("extra", "text", "reason"),
+    [
+        pytest.param(1_571, "", "the table would have", id="columns"),
+        pytest.param(780, "abcdefghijkl", "larger than PostgreSQL can hold", id="row"),
+        pytest.param(9_900, "", "columns, more than", id="ten thousand"),
+    ],
+)
+def test_a_file_that_is_too_wide_stops_no_other(
+    bench: Bench,
+    warehouse: Warehouse,
+    monkeypatch: pytest.MonkeyPatch,
+    extra: int,
+    text: str,
+    reason: str,
+) -> None:
+    warehouse.activate(monkeypatch)
+    wide = [f"extra_{number}" for number in range(extra)]
+    bench.put(export(orders([1, 2])))
+    bench.put(
+        export([order(3, **dict.fromkeys(wide, text))], [*HEADER, *wide]), "orders-create/wide.csv"
+    )
+    bench.put(export(orders([9])), "orders-update/a.csv")
+    bench.put(b"prospect_id,state\n7,TX\n", "prospects-create/a.csv")
+    source = registry.source("s3_exports")
+    loaded = pipeline.load(source, pipeline.make_pull(source, "713"))
+    (failure,) = loaded.failures
+    assert "orders-create/wide.csv is refused" in failure
+    assert reason in failure
+    assert loaded.rows == {"orders_create": 2, "orders_update": 1, "prospects_create": 1}
+    names = "select distinct _file_name from s3_exports.orders_create"
+    assert warehouse.rows(names) == [(CREATE,)]
+
+
+def test_the_columns_of_several_files_are_counted_together(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(header_module, "MAX_COLUMNS", TABLE_COLUMNS)
+    for part in range(2):
+        more = [f"extra_{part}_{number}" for number in range(900)]
+        bench.put(export(orders([part]), [*HEADER, *more]), f"orders-create/{part}.csv")
+    taken = bench.take()
+    assert [row["orders_id"] for row in taken.rows()] == ["0"]
+    (failure,) = taken.failures
+    assert "orders-create/1.csv is refused: with its" in failure
