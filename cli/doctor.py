@@ -48,7 +48,7 @@ def _settings(good: Callable[[str], None]) -> None:
     from reports.alerts import policy as alert_policy
     from signalroom import clients, clock, paths
 
-    good(f"local state in {paths.home()}")
+    good(f"local state in {paths.checked_home()}")
     good(f"business time {clock.now().astimezone(clock.zone()):%Y-%m-%d %H:%M %Z}")
     good(f"clients {', '.join(client.id for client in clients.active_clients())}")
     alert_policy.check()

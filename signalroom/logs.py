@@ -8,7 +8,6 @@ record is made, whatever library writes it.
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import re
@@ -27,7 +26,6 @@ from signalroom.secrets import MASK, learn, mask, secret_values
 from signalroom.settings import require
 
 __all__ = ["MASK", "explained", "learn", "mask", "secret_values"]
-STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 FORMATS = ("text", "json")
 OURS = ("signalroom", "ingest", "transform", "reports", "scheduler", "cli")
 # What every record has by itself; the rest are fields that somebody gave it.
@@ -154,7 +152,7 @@ def explained(error: Exception) -> str:
     """
     if isinstance(error, SignalRoomError):
         return mask(str(error))
-    if isinstance(error, OSError) and error.errno in STORAGE:
+    if isinstance(error, OSError) and paths.is_storage_problem(error):
         return mask(paths.storage_problem(error))
     text = mask("".join(traceback.format_exception(error)))
     summary = mask(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 from signalroom.errors import ConfigurationError
+
+LEAST_MB = 200
 
 
 def root() -> Path:
@@ -28,8 +32,38 @@ def home() -> Path:
     return path
 
 
+def checked_home() -> str:
+    """The folder of local state with what is left there, after a file was written to it.
+
+    Raises ConfigurationError where it is full or cannot be written.
+    """
+    path = home()
+    try:
+        with tempfile.TemporaryFile(dir=path) as file:
+            file.write(b"\0" * 65_536)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise ConfigurationError(storage_problem(error)) from error
+    left = shutil.disk_usage(path).free / 1e6
+    if left < LEAST_MB:
+        raise ConfigurationError(
+            f"SIGNALROOM_HOME {path} is nearly full: {left:,.0f} MB are left, and a load with its "
+            f"build needs {LEAST_MB} MB at the least. Make room or give it another folder."
+        )
+    return f"{path}, {left / 1000:,.1f} GB left"
+
+
 def _home() -> Path:
     return root() / (os.environ.get("SIGNALROOM_HOME", "").strip() or ".signalroom")
+
+
+def is_storage_problem(error: OSError) -> bool:
+    """Whether a disk is full or read-only, or a file of ours may not be written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        return True
+    ours = str(error.filename or "").startswith(str(_home()))
+    return ours and error.errno in (errno.EACCES, errno.EPERM)
 
 
 def storage_problem(error: OSError) -> str:

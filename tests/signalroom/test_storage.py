@@ -63,6 +63,17 @@ def test_a_home_that_duckdb_cannot_open_is_refused(
         paths.home()
 
 
+def test_a_full_disk_is_found_before_the_work(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SIGNALROOM_HOME", str(tmp_path))
+    assert paths.checked_home().startswith(f"{tmp_path}, ")
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(paths, "LEAST_MB", 10**12)
+    with pytest.raises(ConfigurationError, match="is nearly full"):
+        paths.checked_home()
+
+
 def test_a_home_below_a_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("SIGNALROOM_HOME", str(tmp_path / "file" / "home"))

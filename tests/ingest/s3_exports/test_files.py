@@ -156,6 +156,14 @@ def test_the_old_name_of_the_prefix_still_works(
     assert list(bench.take().landings) == ["orders_create"]
 
 
+def test_the_old_name_of_the_prefix_works_in_a_copied_example_too(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("S3_PREFIXES", "orders-create,orders-update,prospects-create")
+    monkeypatch.setenv("S3_PREFIX", "orders-update/")
+    assert list(bench.take().landings) == ["orders_update"]
+
+
 @pytest.mark.parametrize("given", ["a/orders-create,b/orders_create", "a,a/b", " , ", "///"])
 def test_prefixes_that_would_mix_tables_or_load_twice_are_refused(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, given: str
