@@ -15,9 +15,8 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import timedelta
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -27,10 +26,15 @@ from ingest.model import Pull
 from signalroom import clock, errors
 from signalroom.logs import mask
 from signalroom.settings import require, user_agent
+from signalroom.waits import requested_wait_s
 
-MAX_ANSWER_BYTES = 256 * 1024 * 1024
 MAX_ATTEMPTS = 8
-TIMEOUT = httpx.Timeout(60.0, connect=15.0)
+READ_S, CONNECT_S = 60.0, 15.0
+SHORTEST_LIMIT_S = 15.0  # for one answer, however short the wait that is allowed
+# What parsing makes of an answer, in bytes: a list, an object, a value beside its text.
+LIST_BYTES, OBJECT_BYTES, VALUE_BYTES = 80, 240, 60
+MEMORY_FACTOR = 6  # an answer may take so many times its own limit once it is parsed
+LONGEST_INTEGER = 4_000  # digits; Python reads no longer ones as int
 
 Params = Mapping[str, str | int | Sequence[str]]
 Token = Callable[[bool], str]  # a bearer token; given True, a new one
@@ -83,7 +87,8 @@ class VendorClient:
     `source` and `client_id` name the caller in errors. Floats come as Decimal. Raises
     CredentialsError (401, 403), DeferredError (a wait beyond SIGNALROOM_HTTP_MAX_WAIT_S),
     AnswerError (anything else unusable), SourceError (not reachable). With a `token` each request
-    carries one as its bearer; a 401 is asked again once, with a new one.
+    carries one as its bearer; a 401 is asked again once, with a new one. `address` is the variable
+    that holds the base URL, for ConfigurationError where it is none.
     """
 
     def __init__(
@@ -96,18 +101,21 @@ class VendorClient:
         params: Mapping[str, str] | None = None,
         limit: RateLimit | None = None,
         token: Token | None = None,
+        address: str = "",
     ) -> None:
         self._who = f"{source} for client {client_id}"
-        self._base = base_url.rstrip("/")
+        self._base = _checked(base_url, self._who, address)
         self._params = dict(params or {})
         self._token = token
         self._pace = (
             _paces.setdefault((self._base, client_id), _Pace(limit)) if limit is not None else None
         )
         self._max_wait = float(require("SIGNALROOM_HTTP_MAX_WAIT_S"))
+        self._limit_s = max(self._max_wait, SHORTEST_LIMIT_S)
+        self._max_bytes = int(float(require("SIGNALROOM_HTTP_MAX_ANSWER_MB")) * 2**20)
         self._http = httpx.Client(
             headers={"User-Agent": user_agent(), **(headers or {})},
-            timeout=TIMEOUT,
+            timeout=httpx.Timeout(min(READ_S, self._limit_s), connect=CONNECT_S),
             follow_redirects=False,
         )
 
@@ -162,10 +170,15 @@ class VendorClient:
         answer, content = self._send(method, path, options)
         if answer.status_code == 401 and self._token is not None:
             answer, content = self._send(method, path, options, renewed=True)
-        text = content.decode("utf-8", errors="replace")
+        text = content.decode("utf-8-sig", errors="replace")
         absent = answer.status_code in _ABSENT
         if answer.status_code == 429 or (answer.status_code >= 500 and not absent):
             raise self._try_again(answer, path, text)
+        if answer.status_code == 403 and 403 in refusals:
+            raise errors.ForbiddenError(
+                f"{self._who}: the key may not read {path} (HTTP 403, {_short(text)}); nothing of "
+                "it was loaded. Give the key that permission, or check the key in .env."
+            )
         if answer.status_code in refusals:
             raise errors.CredentialsError(
                 f"{self._who}: the vendor refuses the key (HTTP {answer.status_code}, "
@@ -179,11 +192,18 @@ class VendorClient:
                 "nothing was loaded.",
                 text,
             )
+        self._refuse_large(content, path)
         try:
             # Everflow is known to leave control characters inside strings.
-            return json.loads(text, parse_float=Decimal, strict=False)
+            return json.loads(text, parse_float=Decimal, parse_int=_integer, strict=False)
         except json.JSONDecodeError as error:
             raise _RetryableError(f"no JSON: {error}") from None
+        except RecursionError:
+            raise errors.AnswerError(
+                f"{self._who}: {path} answers with JSON that is nested too deep; nothing was "
+                "loaded.",
+                text[:LONGEST_INTEGER],
+            ) from None
 
     def _send(
         self, method: str, path: str, options: Mapping[str, Any], *, renewed: bool = False
@@ -198,20 +218,35 @@ class VendorClient:
             raise _RetryableError(mask(f"{type(error).__name__}: {error}")) from None
 
     def _read(self, answer: httpx.Response, path: str) -> bytes:
+        """The whole answer, within the limits on its size and on the time that it takes."""
         content = bytearray()
+        started = time.monotonic()
         for chunk in answer.iter_bytes():
             content += chunk
-            if len(content) > MAX_ANSWER_BYTES:
-                raise errors.AnswerError(
-                    f"{self._who}: {path} answers more than {MAX_ANSWER_BYTES // 2**20} MB; "
-                    "nothing was loaded. Ask for fewer days."
-                )
+            if len(content) > self._max_bytes:
+                raise self._too_large(path)
+            if time.monotonic() - started > self._limit_s:
+                raise _RetryableError(f"its answer was not complete after {self._limit_s:.0f} s")
         return bytes(content)
 
+    def _refuse_large(self, content: bytes, path: str) -> None:
+        """Raise TooLargeError for an answer that would take far more memory once it is parsed."""
+        lists, objects, values = (content.count(mark) for mark in (b"[", b"{", b","))
+        parsed = lists * LIST_BYTES + objects * OBJECT_BYTES + values * VALUE_BYTES
+        if parsed > MEMORY_FACTOR * self._max_bytes:
+            raise self._too_large(path)
+
+    def _too_large(self, path: str) -> errors.TooLargeError:
+        return errors.TooLargeError(
+            f"{self._who}: {path} answers more than {self._max_bytes / 2**20:g} MB, or more than "
+            "that many bytes can hold once parsed (SIGNALROOM_HTTP_MAX_ANSWER_MB); nothing was "
+            "loaded."
+        )
+
     def _try_again(self, answer: httpx.Response, path: str, text: str) -> Exception:
-        wait_s = _retry_after(answer.headers.get("retry-after", ""))
-        if wait_s is None and (told := _WAIT_IN_TEXT.search(text)):
-            wait_s = float(told[1])
+        wait_s = requested_wait_s(answer.headers.get("retry-after", ""))
+        if wait_s is None and (stated := _WAIT_IN_TEXT.search(text)):
+            wait_s = requested_wait_s(stated[1])
         if wait_s is not None and wait_s > self._max_wait:
             until = clock.instant() + timedelta(seconds=wait_s)
             return errors.DeferredError(
@@ -252,20 +287,23 @@ class Connection:
         raise NotImplementedError
 
 
-def _retry_after(value: str) -> float | None:
-    if not value:
-        return None
+def _checked(base_url: str, who: str, address: str) -> str:
+    """The base URL without its last slash; ConfigurationError where it is no address."""
     try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - clock.instant()).total_seconds())
+        url = httpx.URL(base_url)
+        is_address = url.scheme in ("http", "https") and bool(url.host)
+    except httpx.InvalidURL:
+        is_address = False
+    if not is_address:
+        raise errors.ConfigurationError(
+            f"{who}: {address or 'the address'} is {base_url!r}, which is no address: begin it "
+            "with https://."
+        )
+    return base_url.rstrip("/")
+
+
+def _integer(digits: str) -> int | Decimal:
+    return int(digits) if len(digits) <= LONGEST_INTEGER else Decimal(digits)
 
 
 _backoff = tenacity.wait_exponential_jitter(initial=1, max=60, jitter=1)

@@ -189,6 +189,10 @@ def _record_files(entry: _Entry) -> None:
             if file.status != "gone"
         ),
     )
+    for letter in entry.metrics.dead_letters:
+        if letter.line_number is None:  # it comes again with each pull of its day
+            condition = "partition_key = :part and reason = :reason"
+            entry.delete("dead_letters", condition, part=letter.partition_key, reason=letter.reason)
     entry.insert(
         "dead_letters",
         (

@@ -309,8 +309,8 @@ def _load(extracted: Extracted) -> Loaded:
             raise extracted.error
         with _writing(pull.source):
             load_id = _normalize_and_load(extracted)
-            changed = ledger.record(pull, tables, load_id)
             dead_letters.resolve(pull, tables, extracted.source.by_day)
+            changed = ledger.record(pull, tables, load_id)
             dead_letters.keep(pull, unusable)
     return Loaded(
         source=pull.source,

@@ -107,13 +107,15 @@ def daily(
     documents: Sequence[str] = (),
     days_kept: int | None = None,
     limit: str = "",
+    is_spared: bool = False,
 ) -> Callable[[Read], Make]:
     """A table by business day: its function returns every row of the pull's window.
 
     `measures` are the columns whose sums are kept as control totals; without a column of
     `required` in any row the pull fails. Days older than `days_kept` are neither requested nor
     emptied. `documents` are columns of JSON, which becomes text.
-    `limit` names the vendor's limit where it has several.
+    `limit` names the vendor's limit where it has several. `is_spared`: a key that may not read it
+    is only noted.
     """
 
     def decorate(read: Read) -> Make:
@@ -125,7 +127,9 @@ def daily(
             pull.metrics.totals += totals_by_day(kept, covered, measures)
             yield _batch([*_emptied(pull, covered), *kept], further)
 
-        return _maker(read, parts, columns, ("_client_id", "date"), days_kept, limit)
+        return _maker(
+            read, parts, columns, ("_client_id", "date"), days_kept, limit, is_spared=is_spared
+        )
 
     return decorate
 
@@ -168,7 +172,7 @@ def whole_list(
             pull.metrics.totals.append(ControlTotal("all", None, totals, digest(kept)))
             yield _batch([{"_client_id": pull.client_id, "_deleted": True}, *kept], further)
 
-        return _maker(read, parts, columns, ("_client_id",), None, limit, is_list=True)
+        return _maker(read, parts, columns, ("_client_id",), None, limit, is_spared=True)
 
     return decorate
 
@@ -196,7 +200,7 @@ def _maker(
     merge_key: tuple[str, ...],
     days_kept: int | None,
     limit: str,
-    is_list: bool = False,
+    is_spared: bool = False,
 ) -> Make:
     """A function that makes the resource for one pull; `name` is for tables named by settings."""
 
@@ -216,7 +220,7 @@ def _maker(
                     if pull.tables is not None:
                         pull.tables.read.append(name)
                 except SourceError as error:
-                    if not _keep_failure(part, name, error, limit, is_list):
+                    if not _keep_failure(part, name, error, limit, is_spared):
                         return
                 dlt.current.resource_metrics().update(part.metrics.as_metrics())
 
@@ -239,7 +243,7 @@ def _maker(
     return make
 
 
-def _keep_failure(pull: Pull, table: str, error: SourceError, limit: str, is_list: bool) -> bool:
+def _keep_failure(pull: Pull, table: str, error: SourceError, limit: str, is_spared: bool) -> bool:
     """Whether the table's error is a failure of it alone, then kept in its metrics.
 
     A further table that the vendor does not have, or a further list that the key may not read, is
@@ -251,7 +255,7 @@ def _keep_failure(pull: Pull, table: str, error: SourceError, limit: str, is_lis
     if is_further and isinstance(error, AbsentError):
         pull.notice(f"{table}: the vendor has none for this account")
         return False
-    if is_further and is_list and isinstance(error, ForbiddenError):
+    if is_further and is_spared and isinstance(error, ForbiddenError):
         pull.notice(f"{table} keeps what it had: the key may not read it ({error})")
         return False
     payload = None

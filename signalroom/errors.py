@@ -8,6 +8,7 @@ SignalRoomError           one readable line: what happened, to whom, what was ke
   |   + DeferredError     the vendor asks to wait longer than one request may
   |   + AnswerError       the answer is incomplete or not what it should be; nothing was loaded
   |       + AbsentError   the vendor does not have what was asked for
+  |       + TooLargeError more than may be held at once; a smaller part may be asked for
   + WarehouseError        the warehouse is away, locked or unreadable
   + TransformError        dbt failed
   + ReportError           a report could not be made
@@ -50,6 +51,10 @@ class AnswerError(SourceError):
 
 class AbsentError(AnswerError):
     """The vendor does not have what was asked for, as with a list that an account lacks."""
+
+
+class TooLargeError(AnswerError):
+    """An answer beyond SIGNALROOM_HTTP_MAX_ANSWER_MB, or one that would be when it is parsed."""
 
 
 class ForbiddenError(CredentialsError):

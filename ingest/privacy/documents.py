@@ -13,6 +13,7 @@ from signalroom.errors import AnswerError
 
 _EMAIL = re.compile(r"[\w.%+-]+(?:@|%40)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _IN_ADDRESS = re.compile(r"(?<=[?&#;])([^=&#;\s]+)=([^&#;\s]*)")
+_EXACT = re.compile(r'"\\u0000([-+0-9.eE]+)"')
 _STRICTNESS = {"keep": 0, "hash": 1, "drop": 2}
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _OTHER = re.compile(r"[^A-Za-z0-9]+")
@@ -44,9 +45,10 @@ class Payload:
             value = self._parsed(value)
         if value is None:
             return None
-        return json.dumps(
+        text = json.dumps(
             self._cleaned(value), ensure_ascii=False, sort_keys=True, separators=(",", ":")
         )
+        return _EXACT.sub(r"\1", text)
 
     def plain(self, value: str | None, name: str = "") -> str | None:
         """The text under that name without what the policy removes from web addresses.
@@ -75,8 +77,10 @@ class Payload:
         if not text.strip():
             return None
         try:
-            return json.loads(text, strict=False, parse_constant=lambda _: None)
-        except json.JSONDecodeError:
+            return json.loads(
+                text, strict=False, parse_constant=lambda _: None, parse_float=Decimal
+            )
+        except (ValueError, RecursionError):
             raise AnswerError(
                 f"{self._where}: a value that should be JSON is none; nothing was loaded."
             ) from None
@@ -103,7 +107,8 @@ class Payload:
             return [self._cleaned(inner, path, name) for inner in value]
         if isinstance(value, str):
             return self.plain(value, name)
-        return float(value) if isinstance(value, Decimal) else value
+        # marked by a NUL, which no text has: written as the number that it is, with every digit
+        return f"\x00{value}" if isinstance(value, Decimal) else value
 
     def _hashed(self, value: Any) -> Any:
         if isinstance(value, dict):

@@ -133,7 +133,7 @@ class Acceptance:
         """Every raw table holds exactly the truth, row by row, client by client."""
         for client_id in clients or self.clients:
             for table, expected in self.truth(agency, client_id).items():
-                columns = list(expected[0])
+                columns = list(expected[0]) if expected else ["_client_id"]
                 found = stored(
                     warehouse, f"{self.source}.{table}", columns, f"_client_id = '{client_id}'"
                 )

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from collections.abc import Callable
+from contextlib import closing, suppress
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import tenacity
 
 from ingest import http
 from ingest.http import RateLimit, VendorClient
 from signalroom import clock
-from signalroom.errors import AnswerError, CredentialsError, DeferredError, SourceError
+from signalroom.errors import (
+    AnswerError,
+    ConfigurationError,
+    CredentialsError,
+    DeferredError,
+    SourceError,
+    TooLargeError,
+)
 from tests.support.vendor import Answer, Request, Vendor, in_turn, scripted_vendor
 
 KEY = "canary-key-713"
@@ -130,9 +142,73 @@ def test_an_unreachable_vendor_is_one_readable_line() -> None:
 
 
 def test_an_endless_answer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "MAX_ANSWER_BYTES", 1000)
-    with pytest.raises(AnswerError, match="nothing was loaded"):
+    monkeypatch.setenv("SIGNALROOM_HTTP_MAX_ANSWER_MB", "0.001")
+    with pytest.raises(TooLargeError, match="nothing was loaded"):
         ask(in_turn(Answer("[" + "1," * 5000 + "1]")))
+
+
+def test_an_answer_that_is_small_and_takes_gigabytes_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Lists within lists take twenty times their text once they are parsed."""
+    monkeypatch.setenv("SIGNALROOM_HTTP_MAX_ANSWER_MB", "0.1")
+    with pytest.raises(TooLargeError, match="redtrack for client 713: /report answers more than"):
+        ask(in_turn(Answer("[" + "[]," * 20_000 + "[]]")))
+
+
+def test_an_answer_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "SHORTEST_LIMIT_S", 0.5)
+    monkeypatch.setenv("SIGNALROOM_HTTP_MAX_WAIT_S", "0.5")
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with suppress(OSError), connection:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+                for _ in range(100):
+                    connection.sendall(b" ")
+                    time.sleep(0.1)
+
+        threading.Thread(target=drip, daemon=True).start()
+        started = time.monotonic()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(SourceError, match="not complete after"):
+            VendorClient("redtrack", "713", url).get("/report")
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("value", ["31536000", "inf", "999999999999", "1e400"])
+def test_a_wait_of_a_year_is_a_day_at_most(value: str) -> None:
+    with pytest.raises(DeferredError) as caught:
+        ask(in_turn(Answer({}, 429, {"Retry-After": value})))
+    assert caught.value.until - clock.instant() <= timedelta(days=1)
+
+
+def test_a_wait_of_nothing_is_no_reason_to_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[int] = []
+
+    def backoff(state: tenacity.RetryCallState) -> float:
+        pauses.append(state.attempt_number)
+        return 0.0
+
+    monkeypatch.setattr(http, "_backoff", backoff)
+    assert ask(in_turn(Answer({}, 429, {"Retry-After": "0"}), Answer([1])))[0] == [1]
+    assert pauses == [1]
+
+
+@pytest.mark.parametrize("address", ["api.redtrack.io", "ftp://api.redtrack.io", "http://[::1", ""])
+def test_what_is_no_address_is_named_at_once(address: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"REDTRACK_BASE_URL is .* begin it with https"):
+        VendorClient("redtrack", "713", address, address="REDTRACK_BASE_URL")
+
+
+def test_a_byte_order_mark_before_json_is_read_over() -> None:
+    assert ask(in_turn(Answer("\ufeff[1]")))[0] == [1]
+
+
+def test_a_number_of_5000_digits_ends_nothing() -> None:
+    found, _ = ask(in_turn(Answer("[" + "9" * 5000 + "]")))
+    assert str(found[0]) == "9" * 5000
 
 
 def test_the_vendors_limit_is_kept_before_it_is_hit() -> None:

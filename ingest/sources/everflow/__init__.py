@@ -3,6 +3,7 @@
 Data flow: POST /v1/networks/reporting/entity/table  -> everflow.daily_stats
            POST /v1/networks/reporting/conversions   -> everflow.conversions
            POST /v1/networks/reporting/clicks/stream -> everflow.clicks (off unless switched on)
+           GET  /v1/networks/reportingadjustments    -> everflow.adjustments
            GET  /v1/networks/{affiliates,advertisers,offers} -> the tables of the same names
 Everflow changes past days for months (scrubs, late conversions), so every pull replaces whole days:
 what vanished there vanishes here, and a day that came back empty is emptied. dlt's `incremental`
@@ -18,10 +19,11 @@ import dlt
 
 from ingest.model import Plan, Pull
 from ingest.resources import SOURCE, plain_pull
-from ingest.sources.everflow import clicks, conversions, daily_stats
+from ingest.sources.everflow import adjustments, clicks, conversions, daily_stats
 from ingest.sources.everflow.client import Network
 from ingest.sources.everflow.lists import advertisers, affiliates, offers
 from ingest.sources.everflow.settings import (
+    ADJUSTMENT_SLICE_DAYS,
     CLICK_DAYS_KEPT,
     CLICK_SLICE_DAYS,
     CONVERSION_DAYS_KEPT,
@@ -55,6 +57,7 @@ def everflow(
     return (
         daily_stats.daily_stats(pull, network),
         conversions.conversions(pull, network),
+        adjustments.adjustments(pull, network),
         affiliates(pull, network),
         advertisers(pull, network),
         offers(pull, network),
@@ -66,6 +69,7 @@ def everflow(
 _REQUESTS = {
     "daily_stats": (SLICE_DAYS, None),
     "conversions": (1, CONVERSION_DAYS_KEPT),
+    "adjustments": (ADJUSTMENT_SLICE_DAYS, None),
     "clicks": (CLICK_SLICE_DAYS, CLICK_DAYS_KEPT),
 }
 
@@ -81,4 +85,5 @@ def plan(pull: Pull) -> Plan:
             tables.append(table)
             requests += len(list(slices(part.window, length))) if length else 1
             covered |= set(days(part.window)) if length else set()
-    return Plan(tuple(tables), len(covered), requests + (1 if covered else 0), 0)
+    needs_zone = {"daily_stats", "conversions", "clicks"} & set(tables)
+    return Plan(tuple(tables), len(covered), requests + (1 if needs_zone else 0), 0)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ingest.http import Connection, RateLimit, VendorClient
 from ingest.model import Pull
+from ingest.paging import Entry, Page, whole
 from ingest.sources.everflow.settings import KNOWN_TIMEZONES, PAGE_CAP, RATE_LIMIT
 from signalroom import clock
 from signalroom.errors import AnswerError
@@ -33,6 +34,7 @@ class Network(Connection):
             f"{base}/v1",
             headers={"X-Eflow-API-Key": self.pull.require("EVERFLOW_API_KEY")},
             limit=RateLimit(*RATE_LIMIT),
+            address="EVERFLOW_BASE_URL",
         )
 
     def zone_id(self, name: str) -> int:
@@ -67,13 +69,25 @@ class Network(Connection):
         return ids
 
 
+def every(
+    pull: Pull, key: str, size: int, ask: Callable[[dict[str, str | int]], Any], name: str
+) -> list[Entry]:
+    """Every entry under `key`, each once by its id `name`; `ask` gets the paging."""
+    return whole(
+        lambda wanted: pages(pull, key, wanted, ask),
+        sizes=(size, size * 3 // 4, size // 2),
+        key=lambda entry: entry.get(name),
+        where=f"{pull}, {key}",
+    )
+
+
 def pages(
     pull: Pull, key: str, size: int, ask: Callable[[dict[str, str | int]], Any]
-) -> Iterator[list[dict[str, Any]]]:
-    """The entries under `key`, page by page; `ask` gets the paging for the query string.
+) -> Iterator[Page]:
+    """The entries under `key` page by page, with the count of all that the vendor states.
 
-    The vendor's `total_count` is not reliable: a page that is full has another one behind it,
-    and one that is short ends the list only where the count agrees, or where the next is empty.
+    That `total_count` is not reliable: a page that is full has another one behind it, and one that
+    is short ends the list only where the count agrees, or where the next is empty.
     """
     seen = 0
     for page in range(1, PAGE_CAP + 1):
@@ -90,9 +104,9 @@ def pages(
             )
         if not entries:
             return
-        yield entries
-        seen += len(entries)
         paging = answer.get("paging") or {}
+        yield entries, int(paging.get("total_count") or 0)
+        seen += len(entries)
         given = int(paging.get("page_size") or size)  # the vendor may give smaller pages
         if len(entries) < min(given, size) and seen >= int(paging.get("total_count") or 0):
             return

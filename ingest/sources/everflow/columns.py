@@ -106,6 +106,24 @@ CLICK_FIELDS = {
 CLICK_COLUMNS = {**CLIENT_COLUMN, "date": DATE_TYPE, **columns_of(CLICK_FIELDS)}
 CLICK_CONTROLLED = ("payout", "revenue")
 
+ADJUSTMENT_FIELDS = {
+    "network_reporting_adjustment_id": Field("network_reporting_adjustment_id", COUNT_TYPE),
+    "affiliate_id": Field("network_affiliate_id", COUNT_TYPE),
+    "offer_id": Field("network_offer_id", COUNT_TYPE),
+    "clicks": Field("total_clicks", COUNT_TYPE),
+    **{name: Field(name, COUNT_TYPE) for name in ("unique_clicks", "conversions", "impressions")},
+    **{
+        name: Field(name, MONEY_TYPE)
+        for name in ("payout", "revenue", "gross_sales", "media_buying_cost")
+    },
+    "notes": Field("notes", TEXT_TYPE),
+    "time_created": Field("time_created", INSTANT_TYPE),
+    "time_saved": Field("time_saved", INSTANT_TYPE),
+    "deleted": Field("deleted", FLAG_TYPE),
+}
+ADJUSTMENT_COLUMNS = {**CLIENT_COLUMN, "date": DATE_TYPE, **columns_of(ADJUSTMENT_FIELDS)}
+ADJUSTMENT_CONTROLLED = ("conversions", "payout", "revenue")
+
 _TIMES = {name: Field(name, INSTANT_TYPE) for name in ("time_created", "time_saved")}
 # table -> its fields, the first being the id; the vendor's own names
 LISTS = {

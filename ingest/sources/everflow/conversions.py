@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from ingest.columns import by_key, read_fields, unknown_fields
+from ingest.columns import read_fields, unknown_fields
 from ingest.http import VendorClient
 from ingest.model import Pull, Row
 from ingest.resources import daily
-from ingest.sources.everflow.client import Network, pages
+from ingest.sources.everflow.client import Network, every
 from ingest.sources.everflow.columns import (
     CONVERSION_COLUMNS,
     CONVERSION_CONTROLLED,
@@ -45,14 +45,15 @@ def _of_day(http: VendorClient, pull: Pull, day: date, zone_id: int) -> list[Row
         "show_events": False,
         "query": {"filters": [], "search_terms": []},
     }
-    found = pages(
+    found = every(
         pull,
         "conversions",
         CONVERSION_PAGE_ROWS,
         # in the body the paging would be ignored
         lambda paging: http.post("/networks/reporting/conversions", asked, paging),
+        "conversion_id",
     )
-    return by_key([_row(pull, day, entry) for page in found for entry in page], "conversion_id")
+    return [_row(pull, day, entry) for entry in found]
 
 
 def _row(pull: Pull, day: date, entry: dict[str, Any]) -> Row:

@@ -14,9 +14,9 @@ from ingest.sources.everflow.client import Network, report_date
 from ingest.sources.everflow.columns import COLUMNS, CONTROLLED, DERIVED, METRICS
 from ingest.sources.everflow.lists import list_entries
 from ingest.sources.everflow.settings import CURRENCY, ROW_CAP, SLICE_DAYS
-from ingest.values import COUNT_TYPE, EXACT, total
+from ingest.values import COUNT_TYPE, EXACT, count, total
 from ingest.windows import slices
-from signalroom.errors import AnswerError
+from signalroom.errors import AnswerError, TooLargeError
 
 Entry = dict[str, Any]
 COLUMNS_ASKED = ("date", "affiliate", "advertiser")
@@ -63,16 +63,20 @@ def ask_table(
         },
     }
     answer = http.post("/networks/reporting/entity/table", asked)
-    table = answer.get("table") if isinstance(answer, dict) else None
+    table = answer.get("table", ()) if isinstance(answer, dict) else ()
     if isinstance(table, dict):  # the partner portal nests one level deeper
-        table = table.get("rows")
+        table = table.get("rows", ())
+    if table is None:  # Go writes an empty list so
+        table = []
     if not isinstance(table, list):
         raise AnswerError(
             f"everflow for client {pull.client_id}, {window}: the answer has no table; "
             "nothing was loaded.",
             answer,
         )
-    return table, bool(answer.get("incomplete_results")) or len(table) >= ROW_CAP
+    stated = count((answer.get("paging") or {}).get("total_count")) or 0
+    is_cut = bool(answer.get("incomplete_results")) or stated > len(table)
+    return table, is_cut or len(table) >= ROW_CAP
 
 
 def daily_row(pull: Pull, window: Window, entry: Entry) -> Row:
@@ -223,8 +227,13 @@ def daily_rows(http: VendorClient, pull: Pull, window: Window, zone_id: int) -> 
     An answer cut off at 10,000 rows is asked for again in smaller windows, a single day by
     advertiser. Raises AnswerError where that does not give all of it.
     """
-    table, is_cut = ask_table(http, pull, window, zone_id)
     days = (window.end - window.start).days + 1
+    try:
+        table, is_cut = ask_table(http, pull, window, zone_id)
+    except TooLargeError:
+        if days == 1:
+            raise
+        table, is_cut = [], True
     if not is_cut:
         yield from (daily_row(pull, window, entry) for entry in table)
     elif days == 1:

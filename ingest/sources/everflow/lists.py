@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 from ingest.columns import by_key, columns_of, read_fields, unknown_fields
 from ingest.http import VendorClient
 from ingest.model import Pull, Row
+from ingest.paging import Entry
 from ingest.resources import whole_list
-from ingest.sources.everflow.client import Network, pages
+from ingest.sources.everflow.client import Network, every
 from ingest.sources.everflow.columns import CLIENT_COLUMN, LISTS
 from ingest.sources.everflow.settings import LIST_PAGE_ROWS
 from signalroom.errors import AnswerError
@@ -46,9 +44,12 @@ def _rows(pull: Pull, network: Network, table: str) -> list[Row]:
     return by_key(rows, key)
 
 
-def list_entries(http: VendorClient, pull: Pull, table: str) -> Iterator[dict[str, Any]]:
-    """The entries of the list, all pages."""
-    for page in pages(
-        pull, table, LIST_PAGE_ROWS, lambda paging: http.get(f"/networks/{table}", paging)
-    ):
-        yield from page
+def list_entries(http: VendorClient, pull: Pull, table: str) -> list[Entry]:
+    """The entries of the list, all pages, each once."""
+    return every(
+        pull,
+        table,
+        LIST_PAGE_ROWS,
+        lambda paging: http.get(f"/networks/{table}", paging),
+        next(iter(LISTS[table])),
+    )

@@ -13,6 +13,7 @@ REQUIRED = ("EVERFLOW_API_KEY",)
 TABLES = {
     "daily_stats": "day",
     "conversions": "day",
+    "adjustments": "day",
     "affiliates": "whole",
     "advertisers": "whole",
     "offers": "whole",
@@ -22,6 +23,7 @@ OPTIONAL = {"clicks": "EVERFLOW_CLICKS"}
 
 RATE_LIMIT = (20, 1.0)  # calls, seconds; documented as 30/s, on an older page as 20/s
 CURRENCY = "USD"
+ADJUSTMENT_SLICE_DAYS = 365
 SLICE_DAYS = 40  # the initial history in one request
 ROW_CAP = 10_000
 UTC_ZONE = "UTC"

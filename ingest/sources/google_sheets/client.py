@@ -150,6 +150,7 @@ class Spreadsheets(Connection):
             self.pull.client_id,
             self.pull.require("GOOGLE_SHEETS_BASE_URL"),
             limit=RateLimit(*RATE_LIMIT),
+            address="GOOGLE_SHEETS_BASE_URL",
             token=tokens,
         )
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ingest.http import Connection, VendorClient
-from ingest.model import Pull
+from ingest.model import Pull, Row
+from ingest.paging import Entry, Page, whole
 from ingest.sources.mautic.settings import PAGE_CAP, PAGE_ROWS
 from ingest.values import count
 from signalroom import logs
@@ -41,7 +42,9 @@ class Tokens:
             "client_id": self._pull.require("MAUTIC_CLIENT_ID"),
             "client_secret": self._pull.require("MAUTIC_CLIENT_SECRET"),
         }
-        with VendorClient("mautic", self._pull.client_id, self._base_url) as http:
+        with VendorClient(
+            "mautic", self._pull.client_id, self._base_url, address="MAUTIC_BASE_URL"
+        ) as http:
             answer = http.post_form(PATH, form)
         token = answer.get("access_token") if isinstance(answer, dict) else None
         if not isinstance(token, str) or not token:
@@ -53,9 +56,6 @@ class Tokens:
         self._good_until = asked_at + GOOD_SHARE * (count(answer.get("expires_in")) or 0)
 
 
-Entry = dict[str, Any]
-
-
 class Instance(Connection):
     """The client's Mautic."""
 
@@ -64,39 +64,52 @@ class Instance(Connection):
         base = self.pull.require("MAUTIC_BASE_URL").rstrip("/").removesuffix("/api")
         tokens = Tokens(self.pull, base)
         tokens(False)
-        return VendorClient("mautic", self.pull.client_id, base, token=tokens)
+        return VendorClient(
+            "mautic", self.pull.client_id, base, token=tokens, address="MAUTIC_BASE_URL"
+        )
 
 
-def pages(
-    http: VendorClient, pull: Pull, path: str, asked: Mapping[str, str | int]
-) -> Iterator[list[Entry]]:
-    """The entries of each page, until a page is empty or the total is reached.
+def every(
+    http: VendorClient,
+    pull: Pull,
+    path: str,
+    asked: Mapping[str, str | int],
+    take: Callable[[Entry], Row],
+) -> list[Row]:
+    """Every row of a list, each once by its id; `take` makes it of an entry.
 
-    Entries that stand on two pages come once. AnswerError where a list is said to hold entries and
-    none comes, and where a page repeats what came before.
+    AnswerError where a list is said to hold entries and none comes, and where a page repeats what
+    came before.
     """
     name = path.rsplit("/", 1)[-1]
     container = "stats" if "/stats/" in path else name
     who = f"{pull}, {name}"
-    seen: set[str] = set()
-    start = 0
-    for _ in range(PAGE_CAP):
-        answer = http.get(path, {**asked, "start": start, "limit": PAGE_ROWS})
-        found = entries_of(answer, container, who)
-        total = total_of(answer)
-        if start == 0 and not found and total:
-            raise AnswerError(
-                f"{who}: {total} are said to be there, none came; nothing was loaded."
-            )
-        fresh = [entry for entry in found if str(entry.get("id")) not in seen]
-        if found and not fresh:
-            raise AnswerError(f"{who}: the pages repeat themselves; nothing was loaded.")
-        seen |= {str(entry.get("id")) for entry in fresh}
-        yield fresh
-        start += len(found)
-        if not found or (total is not None and start >= total):
-            return
-    raise AnswerError(f"{who}: more than {PAGE_CAP} pages; nothing was loaded.")
+
+    def read(size: int) -> Iterator[Page]:
+        seen: set[object] = set()
+        start = 0
+        for _ in range(PAGE_CAP):
+            answer = http.get(path, {**asked, "start": start, "limit": size})
+            found = entries_of(answer, container, who)
+            total = total_of(answer)
+            if start == 0 and not found and total:
+                raise AnswerError(
+                    f"{who}: {total} are said to be there, none came; nothing was loaded."
+                )
+            ids = {str(entry.get("id")) for entry in found}
+            if found and ids <= seen:
+                raise AnswerError(f"{who}: the pages repeat themselves; nothing was loaded.")
+            seen |= ids
+            if found:
+                pull.say(f"{name}: {len(seen):,} rows")
+                yield [take(entry) for entry in found], total
+            start += len(found)
+            if not found or (total is not None and start >= total):
+                return
+        raise AnswerError(f"{who}: more than {PAGE_CAP} pages; nothing was loaded.")
+
+    sizes = (PAGE_ROWS, PAGE_ROWS * 3 // 4, PAGE_ROWS // 2)
+    return whole(read, sizes, lambda row: row.get("id"), who)
 
 
 def entries_of(answer: Any, container: str, who: str) -> list[Entry]:

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from ingest.columns import Entries
 from ingest.model import Pull, Row, Window
+from ingest.paging import Entry
 from ingest.resources import daily, whole_list
-from ingest.sources.mautic.client import Entry, Instance, pages, total_of
+from ingest.sources.mautic.client import Instance, every, total_of
 from ingest.sources.mautic.columns import (
     CONTACT_TEXTS,
     DAY_COLUMN,
@@ -50,18 +51,17 @@ def campaigns(pull: Pull, instance: Instance) -> list[Row]:
 def email_stats(pull: Pull, instance: Instance) -> list[Row]:
     """Every e-mail sent in the window."""
     entries = Entries("email_stats", pull, EMAIL_STATS)
-    rows: list[Row] = []
-    for page in pages(instance.http, pull, PATH, question(pull.window)):
-        for entry in page:
-            row = entries.row(entry)
-            if row["id"] is None or row["date_sent"] is None:
-                raise entries.error("an e-mail has no id or no time of sending")
-            row["date"] = clock.local_date(row["date_sent"])
-            if not pull.window.start <= row["date"] <= pull.window.end:
-                raise entries.error(f"asked for {pull.window}, answered for {row['date']}")
-            rows.append(row)
-        pull.say(f"email_stats {pull.window}: {len(rows):,} rows")
-    return rows
+
+    def take(entry: Entry) -> Row:
+        row = entries.row(entry)
+        if row["id"] is None or row["date_sent"] is None:
+            raise entries.error("an e-mail has no id or no time of sending")
+        row["date"] = clock.local_date(row["date_sent"])
+        if not pull.window.start <= row["date"] <= pull.window.end:
+            raise entries.error(f"asked for {pull.window}, answered for {row['date']}")
+        return row
+
+    return every(instance.http, pull, PATH, question(pull.window), take)
 
 
 def requests_for(pull: Pull, instance: Instance, table: str) -> int:
@@ -95,13 +95,14 @@ def _utc(moment: datetime) -> str:
 
 def _list(pull: Pull, instance: Instance, table: str) -> list[Row]:
     entries = Entries(table, pull, LISTS[table])
-    rows = []
-    for page in pages(instance.http, pull, f"/api/{table}", ORDER):
-        rows += [entries.row(with_custom_fields(entry)) for entry in page]
-        pull.say(f"{len(rows):,} {table}")
-    if any(row["id"] is None for row in rows):
-        raise entries.error("an entry has no id")
-    return rows
+
+    def take(entry: Entry) -> Row:
+        row = entries.row(with_custom_fields(entry))
+        if row["id"] is None:
+            raise entries.error("an entry has no id")
+        return row
+
+    return every(instance.http, pull, f"/api/{table}", ORDER, take)
 
 
 def with_custom_fields(entry: Entry) -> Entry:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote, urljoin, urlsplit
 
@@ -12,6 +12,8 @@ from ingest.sources.posthog.settings import LIST_PAGE_ROWS, PAGE_CAP
 from signalroom.errors import AnswerError
 
 RATE_LIMIT = RateLimit(*settings.RATE_LIMIT)
+# without `archived` the archived ones are left out, with it they alone are given
+LISTS_OF: Mapping[str, tuple[dict[str, str], ...]] = {"experiments": ({}, {"archived": "true"})}
 
 
 class Project(Connection):
@@ -30,6 +32,7 @@ class Project(Connection):
             self.host,
             headers={"Authorization": f"Bearer {self.pull.require('POSTHOG_API_KEY')}"},
             limit=RATE_LIMIT,
+            address="POSTHOG_HOST",
         )
 
     def path(self, what: str) -> str:
@@ -39,10 +42,18 @@ class Project(Connection):
 
 
 def list_entries(project: Project, table: str) -> Iterator[dict[str, Any]]:
-    """The entries of all pages; AnswerError where the pages do not hold what the count says."""
+    """The entries of all pages; AnswerError where the pages do not hold what the count says.
+
+    Archived experiments stand in a list of their own.
+    """
+    for further in LISTS_OF.get(table, ({},)):
+        yield from _one_list(project, table, further)
+
+
+def _one_list(project: Project, table: str, further: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     who = f"{project.pull}, {table}"
     path = project.path(table)
-    asked: dict[str, str | int] = {"limit": LIST_PAGE_ROWS}
+    asked: dict[str, str | int] = {**further, "limit": LIST_PAGE_ROWS}
     seen = [asked]
     found = 0
     for _ in range(PAGE_CAP):
@@ -66,9 +77,12 @@ def list_entries(project: Project, table: str) -> Iterator[dict[str, Any]]:
 
 def list_requests(project: Project, table: str) -> int:
     """How many pages a list takes."""
-    answer = project.http.get(project.path(table), {"limit": 1})
-    total = answer.get("count") if isinstance(answer, dict) else None
-    return max(1, -(-total // LIST_PAGE_ROWS)) if isinstance(total, int) else 1
+    pages = 0
+    for further in LISTS_OF.get(table, ({},)):
+        answer = project.http.get(project.path(table), {**further, "limit": 1})
+        total = answer.get("count") if isinstance(answer, dict) else None
+        pages += max(1, -(-total // LIST_PAGE_ROWS)) if isinstance(total, int) else 1
+    return pages
 
 
 def follow(project: Project, path: str, link: object) -> dict[str, str | int]:

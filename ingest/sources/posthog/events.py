@@ -6,6 +6,8 @@ without a word.
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +17,9 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ingest.columns import Entries
-from ingest.model import Pull, Row, Window
+from ingest.dead_letters import redacted
+from ingest.model import DeadLetter, Pull, Row, Window
+from ingest.paging import SMALLEST_PAGE
 from ingest.resources import daily
 from ingest.sources.posthog.client import Project
 from ingest.sources.posthog.columns import DAY_COLUMN, EVENT_COLUMNS, EVENTS
@@ -23,6 +27,13 @@ from ingest.sources.posthog.settings import PAGE_CAP, PAGE_ROWS, SLICE_DAYS
 from ingest.values import count
 from ingest.windows import slices
 from signalroom import clock
+from signalroom.errors import TooLargeError
+
+DEEPEST = 100  # brackets within each other
+LONGEST_NUMBER = 300  # characters; more is no number to any engine
+_TEXTS = re.compile(r'"(?:[^"\\]|\\.)*"')
+_BRACKETS = re.compile(r"[\[\]{}]")
+_NUMBERS = re.compile(r"-?\d[\d.]*(?:[eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -39,13 +50,65 @@ def events(pull: Pull, project: Project) -> list[Row]:
     entries = Entries("events", pull, EVENTS)
     rows: dict[str, Row] = {}
     for part in slices(pull.window, SLICE_DAYS):
-        for row in _rows(project, part, entries):
+        for row in _halved(project, part, entries):
             known = rows.get(row["uuid"])
             # an event that was sent twice is there twice until PostHog merges it
             if known is None or _known_at(known) < _known_at(row):
                 rows[row["uuid"]] = row
         pull.say(f"events {part}: {len(rows):,} rows")
-    return list(rows.values())
+    return [row for row in rows.values() if not _is_rejected(pull, row)]
+
+
+def _is_rejected(pull: Pull, row: Row) -> bool:
+    """Whether no engine could read the event's properties; it is kept as a dead letter then."""
+    reason = _unreadable(row["properties"])
+    if reason:
+        scope = {"client_id": pull.client_id, "source": pull.source, "table_name": "events"}
+        said = {name: str(row[name]) for name in ("uuid", "event", "timestamp")}
+        pull.metrics.dead_letters.append(
+            DeadLetter(
+                str(row["date"]), f"event {row['uuid']}: {reason}", redacted(said, scope) or ""
+            )
+        )
+    return bool(reason)
+
+
+def _unreadable(properties: object) -> str:
+    """Why JSON cannot be stored and read again; empty where it can."""
+    if not isinstance(properties, str):
+        return ""
+    bare = _TEXTS.sub("", properties)
+    depth = deepest = 0
+    for mark in _BRACKETS.findall(bare):
+        depth += 1 if mark in "[{" else -1
+        deepest = max(deepest, depth)
+    if deepest > DEEPEST:
+        return f"its properties are nested {deepest} deep"
+    for digits in _NUMBERS.findall(bare):
+        if len(digits) > LONGEST_NUMBER:
+            return f"its properties hold a number of {len(digits):,} characters"
+        if math.isinf(float(digits)):
+            return f"its properties hold the number {digits}"
+    return ""
+
+
+def _halved(project: Project, window: Window, entries: Entries) -> list[Row]:
+    """The window's rows, in parts where one answer would be too large."""
+    days = (window.end - window.start).days + 1
+    size = PAGE_ROWS
+    while True:
+        try:
+            return list(_rows(project, window, entries, size))
+        except TooLargeError:
+            if days > 1:
+                return [
+                    row
+                    for half in slices(window, (days + 1) // 2)
+                    for row in _halved(project, half, entries)
+                ]
+            if size <= SMALLEST_PAGE:
+                raise
+            size = max(SMALLEST_PAGE, size // 4)
 
 
 def event_requests(pull: Pull, project: Project) -> int:
@@ -63,18 +126,18 @@ def event_requests(pull: Pull, project: Project) -> int:
     return pages
 
 
-def _rows(project: Project, window: Window, entries: Entries) -> Iterator[Row]:
+def _rows(project: Project, window: Window, entries: Entries, size: int) -> Iterator[Row]:
     last: _Place | None = None
     for _ in range(PAGE_CAP):
         question = (
             f"SELECT {', '.join(EVENT_COLUMNS)} FROM events WHERE {_within(window, last)} "  # noqa: S608
-            f"ORDER BY timestamp, uuid LIMIT {PAGE_ROWS}"
+            f"ORDER BY timestamp, uuid LIMIT {size}"
         )
         answer = _ask(project, question, entries)
         page = _page(answer, window, entries)
         yield from page
-        cap = count(answer.get("limit")) or PAGE_ROWS  # the instance may allow less
-        if len(page) < min(cap, PAGE_ROWS) and not answer.get("hasMore"):
+        cap = count(answer.get("limit")) or size  # the instance may allow less
+        if len(page) < min(cap, size) and not answer.get("hasMore"):
             return
         reached = _Place(page[-1]["timestamp"], page[-1]["uuid"]) if page else last
         if reached == last or (last and reached and reached.at < last.at):

@@ -1,7 +1,9 @@
 """RedTrack: what the ads cost.
 
-Data flow: GET /report, grouped by date and source -> redtrack.daily_spend
-           GET /campaigns, GET /sources            -> the tables of the same names
+Data flow: GET /report by date and source                  -> redtrack.daily_spend
+           GET /report by date, source, campaign and offer -> redtrack.campaign_spend
+           GET /conversions                                -> redtrack.conversions
+           GET /campaigns, /sources, /offers               -> the tables of the same names
 Costs are rewritten for any past day, so every pull replaces whole days; lists are replaced whole.
 """
 
@@ -16,7 +18,14 @@ from ingest.model import Plan, Pull
 from ingest.resources import SOURCE, plain_pull
 from ingest.sources.redtrack.client import Account
 from ingest.sources.redtrack.settings import SLICE_DAYS
-from ingest.sources.redtrack.tables import campaigns, daily_spend, sources
+from ingest.sources.redtrack.tables import (
+    campaign_spend,
+    campaigns,
+    conversions,
+    daily_spend,
+    offers,
+    sources,
+)
 from ingest.windows import days, slices
 
 
@@ -37,16 +46,23 @@ def redtrack(
         "redtrack", client_id, start, end, REDTRACK_API_KEY=api_key, REDTRACK_BASE_URL=base_url
     )
     account = Account(pull)
-    return daily_spend(pull, account), campaigns(pull, account), sources(pull, account)
+    return (
+        daily_spend(pull, account),
+        campaign_spend(pull, account),
+        conversions(pull, account),
+        campaigns(pull, account),
+        sources(pull, account),
+        offers(pull, account),
+    )
 
 
 def plan(pull: Pull) -> Plan:
-    """One request for each slice and each list, as long as no page is full."""
-    by_day = [table for table in pull.resources if table == "daily_spend"]
-    requests = len(by_day) * len(list(slices(pull.window, SLICE_DAYS)))
+    """One request for each slice and two for each list, as long as no page is full."""
+    parts = len(list(slices(pull.window, SLICE_DAYS)))
+    requests = {"daily_spend": parts, "campaign_spend": parts, "conversions": 1}
     return Plan(
         tables=pull.resources,
-        days=len(list(days(pull.window))) if by_day else 0,
-        requests=requests + len(pull.resources) - len(by_day),
+        days=len(list(days(pull.window))) if requests.keys() & set(pull.resources) else 0,
+        requests=sum(requests.get(table, 2) for table in pull.resources),
         files=0,
     )

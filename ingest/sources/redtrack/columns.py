@@ -1,6 +1,6 @@
 """RedTrack: its tables' columns, with the vendor's field and the type of each."""
 
-from ingest.columns import INSTANT_TYPE, Field, columns_of
+from ingest.columns import FLAG_TYPE, INSTANT_TYPE, Field, columns_of
 from ingest.values import COUNT_TYPE, DATE_TYPE, MONEY_TYPE, TEXT_TYPE
 
 # column of redtrack.daily_spend -> its type; RedTrack's metrics have the same names
@@ -39,6 +39,38 @@ COLUMNS = {
 }
 CONTROLLED = ("clicks", "conversions", "cost")
 
+_WORDS = (
+    *("source_id", "source_name", "source_alias"),
+    *("campaign_id", "campaign_name", "offer_id", "offer_name"),
+)
+CAMPAIGN_SPEND_COLUMNS = {
+    **CLIENT_COLUMN,
+    "date": DATE_TYPE,
+    **dict.fromkeys(_WORDS, TEXT_TYPE),
+    **columns_of(METRICS),
+}
+
+CONVERSION_FIELDS = {
+    "id": Field("id", TEXT_TYPE),
+    "clickid": Field("clickid", TEXT_TYPE),
+    **{name: Field(name, INSTANT_TYPE) for name in ("conv_time", "track_time", "created_at")},
+    **{
+        name: Field(name, TEXT_TYPE)
+        for name in (
+            *("campaign_id", "campaign", "source_id", "source", "offer_id", "offer"),
+            *("network", "landing", "type", "event", "status", "currency", "order"),
+        )
+    },
+    "is_default_type": Field("default_type", FLAG_TYPE),
+    "is_transaction": Field("is_transaction", FLAG_TYPE),
+    "duplicate_status": Field("duplicate_status", TEXT_TYPE),
+    **{name: Field(name, MONEY_TYPE) for name in ("payout", "cost", "pub_revenue")},
+}
+CONVERSION_COLUMNS = {**CLIENT_COLUMN, "date": DATE_TYPE, **columns_of(CONVERSION_FIELDS)}
+CONVERSION_CONTROLLED = ("payout", "cost")
+# what a visitor is known by
+CONVERSION_SKIPPED = frozenset({"ip", "user_agent", "fingerprint", "referer"})
+
 _TIMES = {name: Field(name, INSTANT_TYPE) for name in ("created_at", "updated_at")}
 # table -> its fields, the first being the id. A status is a number here and a word there: text.
 LISTS = {
@@ -52,6 +84,18 @@ LISTS = {
         "type": Field("type", TEXT_TYPE),
         "cost_model": Field("cost_model", TEXT_TYPE),
         "cpc": Field("cpc", MONEY_TYPE),
+        "tags": Field("tags", TEXT_TYPE),
+        **_TIMES,
+    },
+    "offers": {
+        "id": Field("id", TEXT_TYPE),
+        "title": Field("title", TEXT_TYPE),
+        "url": Field("url", TEXT_TYPE),  # so named by third-party clients; unconfirmed
+        "network_id": Field("network_id", TEXT_TYPE),
+        "network_title": Field("network_title", TEXT_TYPE),
+        "status": Field("status", TEXT_TYPE),
+        "payout": Field("payout", MONEY_TYPE),
+        "currency": Field("currency", TEXT_TYPE),
         "tags": Field("tags", TEXT_TYPE),
         **_TIMES,
     },

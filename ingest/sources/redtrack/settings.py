@@ -9,11 +9,21 @@ VARIABLES = {
 }
 REQUIRED = ("REDTRACK_API_KEY",)
 # table -> what is replaced together
-TABLES = {"daily_spend": "day", "campaigns": "whole", "sources": "whole"}
+TABLES = {
+    "daily_spend": "day",
+    "campaign_spend": "day",
+    "conversions": "day",
+    "campaigns": "whole",
+    "sources": "whole",
+    "offers": "whole",
+}
 
 RATE_LIMIT = (20, 60.0)  # calls, seconds
 PAGE_ROWS = 1000
+PAGE_SIZES = (PAGE_ROWS, 700, 530)  # of a list that is read again
+CONVERSION_PAGE_SIZES = (5000, 3300, 2100)  # at most 10,000 are answered
 PAGE_CAP = 200
+CURRENCY = "USD"
 SLICE_DAYS = 40  # the initial history in one request
 
 

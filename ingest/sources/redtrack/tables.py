@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from ingest.columns import by_key, columns_of, read_fields, text, unknown_fields
-from ingest.http import VendorClient
 from ingest.model import Pull, Row, Window
 from ingest.resources import daily, whole_list
-from ingest.sources.redtrack.client import Account, entries
+from ingest.sources.redtrack.client import Account, listed, refuse_other_currencies, report, tracked
 from ingest.sources.redtrack.columns import (
+    CAMPAIGN_SPEND_COLUMNS,
     CLIENT_COLUMN,
     COLUMNS,
     CONTROLLED,
+    CONVERSION_COLUMNS,
+    CONVERSION_CONTROLLED,
+    CONVERSION_FIELDS,
+    CONVERSION_SKIPPED,
     DERIVED,
     LISTS,
     METRICS,
@@ -24,14 +28,61 @@ from ingest.windows import slices
 from signalroom import clock
 from signalroom.errors import AnswerError
 
+ONE_DAY = timedelta(days=1)
+
 
 @daily(columns=COLUMNS, measures=CONTROLLED, required=("cost",))
 def daily_spend(pull: Pull, account: Account) -> list[Row]:
     """Rows by date and source of the window."""
     rows: list[Row] = []
     for part in slices(pull.window, SLICE_DAYS):
-        rows.extend(_spend(account.http, pull, part))
+        rows.extend(_spend(account, part))
         pull.say(f"{part}: {len(rows):,} rows")
+    return rows
+
+
+@daily(columns=CAMPAIGN_SPEND_COLUMNS, measures=CONTROLLED, required=("cost",))
+def campaign_spend(pull: Pull, account: Account) -> list[Row]:
+    """Rows by date, source, campaign and offer; they need not add up to the source's cost."""
+    rows: list[Row] = []
+    for part in slices(pull.window, SLICE_DAYS):
+        for entry in report(account, part, "date,source,campaign,offer"):
+            row = _row(pull.client_id, entry, part)
+            row |= {
+                "campaign_id": text(entry.get("campaign_id")),
+                "campaign_name": text(entry.get("campaign")),
+                "offer_id": text(entry.get("offer_id")),
+                "offer_name": text(entry.get("offer")),
+            }
+            rows.append({name: row[name] for name in row if name not in ("campaign", "offer")})
+        pull.say(f"campaign_spend {part}: {len(rows):,} rows")
+    return rows
+
+
+@daily(columns=CONVERSION_COLUMNS, measures=CONVERSION_CONTROLLED)
+def conversions(pull: Pull, account: Account) -> list[Row]:
+    """Every conversion of the window, by the time at which it happened."""
+    # a day more at both ends: the vendor may read the days in the account's own zone
+    start, end = pull.window.start - ONE_DAY, pull.window.end + ONE_DAY
+    rows = []
+    for entry in tracked(account, start, end):
+        row = read_fields(entry, CONVERSION_FIELDS, f"{pull}, conversions")
+        if row["id"] is None or row["conv_time"] is None:
+            raise AnswerError(
+                f"{pull}: a conversion has no id or no time; nothing was loaded.", entry
+            )
+        day = clock.local_date(row["conv_time"])
+        if pull.window.start <= day <= pull.window.end:
+            further = {name: entry[name] for name in entry.keys() - CONVERSION_SKIPPED}
+            rows.append(
+                {
+                    "_client_id": pull.client_id,
+                    "date": day,
+                    **row,
+                    **unknown_fields(further, CONVERSION_FIELDS),
+                }
+            )
+    pull.say(f"conversions {pull.window}: {len(rows):,} rows")
     return rows
 
 
@@ -41,32 +92,28 @@ def campaigns(pull: Pull, account: Account) -> list[Row]:
     return _list(pull, account, "campaigns")
 
 
+@whole_list(columns={**CLIENT_COLUMN, **columns_of(LISTS["offers"])})
+def offers(pull: Pull, account: Account) -> list[Row]:
+    """Every offer, with the address to which it sends clicks."""
+    return _list(pull, account, "offers")
+
+
 @whole_list(columns={**CLIENT_COLUMN, **columns_of(LISTS["sources"])})
 def sources(pull: Pull, account: Account) -> list[Row]:
     """Every traffic source."""
     return _list(pull, account, "sources")
 
 
-def _spend(http: VendorClient, pull: Pull, window: Window) -> Iterator[Row]:
-    """Rows by date and source of the window."""
-    found = list(_report(http, pull, window))
+def _spend(account: Account, window: Window) -> Iterator[Row]:
+    found = report(account, window, "date,source")
+    refuse_other_currencies(account, found)
     if window.start != window.end and any(not entry.get("date") for entry in found):
         # an account that groups by source alone: only single days can be told apart
         for day in slices(window, 1):
-            yield from _spend(http, pull, day)
+            yield from _spend(account, day)
         return
     for entry in found:
-        yield _row(pull.client_id, entry, window)
-
-
-def _report(http: VendorClient, pull: Pull, window: Window) -> Iterator[dict[str, Any]]:
-    asked: dict[str, str | int] = {
-        "group": "date,source",
-        "date_from": window.start.isoformat(),
-        "date_to": window.end.isoformat(),
-        "timezone": clock.zone().key,  # `tz` would be ignored without a word
-    }
-    return entries(http, pull, "/report", asked, str(window))
+        yield _row(account.pull.client_id, entry, window)
 
 
 def _row(client_id: str, entry: dict[str, Any], window: Window) -> Row:
@@ -98,7 +145,7 @@ def _row(client_id: str, entry: dict[str, Any], window: Window) -> Row:
 def _list(pull: Pull, account: Account, table: str) -> list[Row]:
     fields = LISTS[table]
     rows: list[Row] = []
-    for entry in entries(account.http, pull, f"/{table}", {}, table):
+    for entry in listed(account, f"/{table}"):
         row = {"_client_id": pull.client_id, **read_fields(entry, fields, f"{pull}, {table}")}
         if row["id"] is None:
             raise AnswerError(f"{pull}: one of the {table} has no id; nothing was loaded.")

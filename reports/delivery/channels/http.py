@@ -15,6 +15,7 @@ from twilio.http import HttpClient
 from twilio.http.response import Response as TwilioResponse
 
 from signalroom.settings import user_agent
+from signalroom.waits import requested_wait_s
 
 Confirm = Callable[[], None]  # raises NotOurs where another process has the message
 
@@ -121,10 +122,7 @@ def wait_from(headers: Mapping[str, str] | None, default: float = 1.0) -> float:
     value = next(
         (text for name, text in (headers or {}).items() if name.lower() == "retry-after"), ""
     )
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        return default
+    return requested_wait_s(value) or default
 
 
 class ResendHttp(HTTPClient):

@@ -28,7 +28,14 @@ class TestEverflow(Acceptance):
 
     def truth(self, agency: Agency, client_id: str) -> dict[str, Table]:
         found = agency.truth(client_id, self.window.start, self.window.end)
-        tables = ("daily_stats", "conversions", "affiliates", "advertisers", "offers")
+        tables = (
+            "daily_stats",
+            "conversions",
+            "adjustments",
+            "affiliates",
+            "advertisers",
+            "offers",
+        )
         return {table: getattr(found, table) for table in tables}
 
     def test_the_moments_hold_every_kind_of_restatement(self, agency: Agency) -> None:

@@ -20,6 +20,9 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingest.sources.redtrack.client.RATE_LIMIT", limit)
 
 
+OFFER = ("_client_id", "id", "title")  # what the address says of Everflow is read in the models
+
+
 class TestRedTrack(Acceptance):
     source = vendor = "redtrack"
     window = Window(date(2026, 11, 8), date(2026, 11, 10))
@@ -35,7 +38,10 @@ class TestRedTrack(Acceptance):
 
     def truth(self, agency: Agency, client_id: str) -> dict[str, Table]:
         found = agency.truth(client_id, self.window.start, self.window.end)
-        return {table: getattr(found, table) for table in ("daily_spend", "campaigns", "sources")}
+        tables = ("daily_spend", "campaign_spend", "campaigns", "sources")
+        known = {table: getattr(found, table) for table in tables}
+        offers = [{name: row[name] for name in OFFER} for row in found.redtrack_offers]
+        return {**known, "conversions": found.redtrack_conversions, "offers": offers}
 
     def test_the_moments_hold_every_kind_of_restatement(self, agency: Agency) -> None:
         """Otherwise the test of restatement would prove less than it says."""
