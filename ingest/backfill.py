@@ -15,8 +15,8 @@ from ingest.pull import Loaded
 from ingest.registry import SourceSettings
 from ingest.windows import slices
 from signalroom import clock
-from signalroom.errors import ConfigurationError
-from signalroom.warehouse import transaction
+from signalroom.errors import ConfigurationError, WarehouseError
+from signalroom.warehouse import read, transaction
 
 SLICE_DAYS = 30
 SCOPE = (
@@ -25,22 +25,27 @@ SCOPE = (
 )
 
 
-def left(source: SourceSettings, client_id: str, window: Window) -> list[Window]:
-    """The slices of a backfill that are still to be done, newest first."""
+def left(
+    source: SourceSettings, client_id: str, window: Window, is_plan: bool = False
+) -> list[Window]:
+    """The slices of a backfill that are still to be done, newest first; a plan writes nothing."""
     if not source.daily:
         raise ConfigurationError(
             f"{source.name} has no history by day: `signalroom ingest {source.name}` reads "
             "everything that is unread."
         )
-    ledger.prepare()
-    with transaction() as execute:
-        done = {
-            (row["slice_start"], row["slice_end"])
-            for row in execute(
-                f"select slice_start, slice_end from ops.backfill_slices where {SCOPE}",  # noqa: S608
-                _scope(source, client_id, window),
-            )
-        }
+    query = f"select slice_start, slice_end from ops.backfill_slices where {SCOPE}"  # noqa: S608
+    scope = _scope(source, client_id, window)
+    if is_plan:
+        try:
+            rows = read(query, scope, within="ops", wait_s=0)
+        except WarehouseError:  # none there yet, or another process has it
+            rows = []
+    else:
+        ledger.prepare()
+        with transaction() as execute:
+            rows = execute(query, scope)
+    done = {(row["slice_start"], row["slice_end"]) for row in rows}
     parts = [part for part in slices(window, SLICE_DAYS) if (part.start, part.end) not in done]
     return parts[::-1]
 

@@ -17,9 +17,9 @@ from ingest import versions
 from ingest.model import ControlTotal, KnownFile, Pull, Row, TableMetrics, Window
 from ingest.privacy import forgotten
 from signalroom import clock
-from signalroom.errors import ConfigurationError
+from signalroom.errors import ConfigurationError, WarehouseError
 from signalroom.migrations import prepare_warehouse
-from signalroom.warehouse import Execute, transaction
+from signalroom.warehouse import Execute, read, transaction
 
 ROWS_PER_INSERT = 200
 WHERE = "_client_id = :_client_id and source = :source and table_name = :table_name"
@@ -45,14 +45,47 @@ def prepare() -> None:
             )
 
 
+COVERAGE = (
+    "select table_name, window_start, window_end from ops.loads"
+    " where _client_id = :client_id and source = :source"
+)
+FILES = (
+    "select table_name, file_name, etag, size_bytes, status, header from ops.file_ledger"
+    " where _client_id = :client_id and source = :source"
+)
+
+
 def coverage(client_id: str, source: str, tables: Iterable[str]) -> Window | None:
     """The days without a gap that pulls covered in all of these tables; None when never."""
     with transaction() as execute:
-        rows = execute(
-            "select table_name, window_start, window_end from ops.loads"
-            " where _client_id = :client_id and source = :source",
-            {"client_id": client_id, "source": source},
-        )
+        rows = execute(COVERAGE, {"client_id": client_id, "source": source})
+    return _common(rows, tables)
+
+
+def known_files(client_id: str, source: str) -> dict[tuple[str, str], KnownFile]:
+    """The files already read, by table and file name."""
+    with transaction() as execute:
+        rows = execute(FILES, {"client_id": client_id, "source": source})
+    return _by_name(rows)
+
+
+def peek(
+    client_id: str, source: str, tables: Iterable[str]
+) -> tuple[Window | None, dict[tuple[str, str], KnownFile]]:
+    """Coverage and known files for a plan: nothing is written or waited for.
+
+    Where the ledger cannot be read at once, nothing is known.
+    """
+    scope = {"client_id": client_id, "source": source}
+    try:
+        loads = read(COVERAGE, scope, within="ops", wait_s=0)
+        files = read(FILES, scope, within="ops", wait_s=0)
+    except WarehouseError:
+        return None, {}
+    return _common(loads, tables), _by_name(files)
+
+
+def _common(rows: Iterable[Row], tables: Iterable[str]) -> Window | None:
     known = {row["table_name"]: row for row in rows}
     asked = set(tables)
     if not asked or not asked <= set(known):
@@ -63,33 +96,13 @@ def coverage(client_id: str, source: str, tables: Iterable[str]) -> Window | Non
     )
 
 
-def known_files(client_id: str, source: str) -> dict[tuple[str, str], KnownFile]:
-    """The files already read, by table and file name."""
-    with transaction() as execute:
-        rows = execute(
-            "select table_name, file_name, etag, size_bytes, status, header from ops.file_ledger"
-            " where _client_id = :client_id and source = :source",
-            {"client_id": client_id, "source": source},
-        )
+def _by_name(rows: Iterable[Row]) -> dict[tuple[str, str], KnownFile]:
     return {
         (row["table_name"], row["file_name"]): KnownFile(
             row["etag"], row["size_bytes"], row["status"], row["header"] or ""
         )
         for row in rows
     }
-
-
-def file_problems() -> list[dict[str, Any]]:
-    """Files that are not loaded, or loaded with values that cannot be read, until replaced.
-
-    Each with `client_id, source, table_name, file_name, status, reason, loaded_at`.
-    """
-    with transaction() as execute:
-        return execute(
-            "select _client_id as client_id, source, table_name, file_name, status, reason,"
-            " loaded_at from ops.file_ledger where status in ('refused', 'waiting', 'unreadable')"
-            " or (status = 'loaded' and reason <> '') order by 1, 2, 3, 4"
-        )
 
 
 @dataclass(frozen=True)

@@ -126,11 +126,19 @@ def make_pull(
     resources: tuple[str, ...] = (),
     say: Say = lambda _: None,
     notice: Say = lambda _: None,
+    is_plan: bool = False,
 ) -> Pull:
-    """A pull of the given days, or of the days that are due (`asked` included)."""
-    ledger.prepare()
+    """A pull of the given days, or of the days that are due (`asked` included).
+
+    One that is only planned writes nothing, needs no warehouse and waits for no lock.
+    """
     tables = source.chosen(client_id, resources)
-    covered = ledger.coverage(client_id, source.name, tables)
+    if is_plan:
+        covered, known = ledger.peek(client_id, source.name, tables)
+    else:
+        ledger.prepare()
+        covered = ledger.coverage(client_id, source.name, tables)
+        known = ledger.known_files(client_id, source.name)
     first = clock.today() - timedelta(days=settings.window_days("initial", source.name) - 1)
     is_deep = covered is not None and covered.start <= first
     return Pull(
@@ -140,7 +148,7 @@ def make_pull(
         as_of=clock.now(),
         resources=tables,
         say=say,
-        known_files=ledger.known_files(client_id, source.name),
+        known_files=known,
         notice=notice,
         source=source.name,
     )

@@ -152,8 +152,12 @@ def plans(
         states = source_states.read_states(wait_s=0)
     except WarehouseError:  # another process writes to it, and a plan does not wait
         states = {}
-    for source, pull in _prepared(request, states, progress, heard):
-        yield source, pull, source.plan(pull)
+    for source, pull in _prepared(request, states, progress, heard, is_plan=True):
+        try:
+            yield source, pull, source.plan(pull)
+        except SignalRoomError as error:
+            progress.step(f"{source.title} {pull.client_id}").fail(str(error))
+            heard(_failed(source.name, pull.client_id, error, [str(error)]))
 
 
 def _prepared(
@@ -161,6 +165,7 @@ def _prepared(
     states: source_states.States,
     progress: Progress,
     heard: Callable[[PullResult], None],
+    is_plan: bool = False,
 ) -> Iterator[tuple[SourceSettings, Pull]]:
     """The pulls, one source and client after another; what is off or wrong goes to `heard`."""
     window = explicit_window(request.start, request.end) if request.start or request.end else None
@@ -177,6 +182,7 @@ def _prepared(
                     window=window,
                     asked=request.since.get(name),
                     resources=request.resources,
+                    is_plan=is_plan,
                 )
             except SignalRoomError as error:
                 progress.step(f"{source.title} {client}").fail(str(error))
@@ -270,7 +276,7 @@ def backfill_plans(
     name: str, start: date, end: date, clients: tuple[str, ...], progress: Progress
 ) -> Iterator[BackfillPlan]:
     """What `backfill` would do; no vendor is asked."""
-    for source, pull, parts in _backfills(name, start, end, clients, progress):
+    for source, pull, parts in _backfills(name, start, end, clients, progress, is_plan=True):
         found = [source.plan(replace(pull, window=part)) for part in parts]
         yield BackfillPlan(
             client=pull.client_id,
@@ -323,7 +329,12 @@ def backfill(
 
 
 def _backfills(
-    name: str, start: date, end: date, clients: tuple[str, ...], progress: Progress
+    name: str,
+    start: date,
+    end: date,
+    clients: tuple[str, ...],
+    progress: Progress,
+    is_plan: bool = False,
 ) -> Iterator[tuple[SourceSettings, Pull, list[Any]]]:
     source = registry.source(name)
     window = explicit_window(start, end)
@@ -332,9 +343,8 @@ def _backfills(
     missing = {one: pulling.missing_variables(source, one) for one in working_for}
     _say_off(source, {client: found for client, found in missing.items() if found}, progress)
     for client in (one for one in working_for if not missing[one]):
-        parts = slices.left(source, client, window)
-        yield (
-            source,
-            pulling.make_pull(source, client, window=window, resources=source.daily),
-            parts,
+        parts = slices.left(source, client, window, is_plan)
+        pull = pulling.make_pull(
+            source, client, window=window, resources=source.daily, is_plan=is_plan
         )
+        yield source, pull, parts

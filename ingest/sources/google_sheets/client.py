@@ -23,7 +23,7 @@ from ingest.sources.google_sheets.settings import (
 )
 from ingest.values import count
 from signalroom import clock, logs
-from signalroom.errors import AnswerError, ConfigurationError, CredentialsError
+from signalroom.errors import AbsentError, AnswerError, ConfigurationError, ForbiddenError
 from signalroom.paths import root
 
 NEEDED = ("client_email", "private_key", "token_uri")
@@ -179,12 +179,20 @@ class Spreadsheets(Connection):
         names = [one.name for one in together]
         try:
             answer = self.http.get(path, {"ranges": names, **RENDER})
-        except CredentialsError as error:
-            if "HTTP 403" not in str(error):
-                raise
+        except AbsentError as error:
+            tables = ", ".join(one.table for one in together)
+            raise AnswerError(
+                f"{self.pull}: spreadsheet {spreadsheet_id} of {tables} is not there: it was "
+                "deleted, or GOOGLE_SHEETS_RANGES has a typing error. Its tables keep what they "
+                f"had. ({error})"
+            ) from None
+        except ForbiddenError as error:
+            repair = f"share it with {self._account.email} as a viewer"
+            if "SERVICE_DISABLED" in str(error) or "has not been used in project" in str(error):
+                repair = "switch the Google Sheets API on in the service account's project"
             raise AnswerError(
                 f"{self.pull}: spreadsheet {spreadsheet_id} is "
-                f"not shared with {self._account.email}: share it with that address as a viewer. "
+                f"not shared with {self._account.email}, or the API is off: {repair}. "
                 f"Its tables keep what they had. ({error})"
             ) from None
         found = answer.get("valueRanges") if isinstance(answer, dict) else None

@@ -87,6 +87,11 @@ def table_of(grid: Sequence[Cells], where: str) -> Table:
                 f"{where}: row {number + 2} of the range has cells beyond the header's "
                 f"{len(columns)} columns; the table keeps what it had. Give every column a header."
             )
+        if any(is_loading(value) for value in cells):
+            raise AnswerError(
+                f"{where}: row {number + 2} of the range is still loading (IMPORTRANGE); the table "
+                "keeps what it had, and the next pull reads it."
+            )
         errors += sum(
             value is None and is_error(raw) for value, raw in zip(values, cells, strict=True)
         )
@@ -133,6 +138,11 @@ def cell(value: object) -> str | None:
     if isinstance(value, str):
         return value.replace("\x00", "")  # PostgreSQL's text cannot hold a NUL
     return text(value)
+
+
+def is_loading(value: object) -> bool:
+    """Whether a cell waits for another spreadsheet."""
+    return isinstance(value, str) and value.strip().lower() in ("loading...", "loading\u2026")
 
 
 def is_error(value: object) -> bool:
