@@ -47,6 +47,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "Develop": {
         "demo": "A day at a simulated agency, faster than life.",
+        "new": "Write the first files of a new source.",
         "preview": "Every report, channel and scenario on one local page.",
         "sandbox": "The simulated agency: local servers like every vendor.",
     },

@@ -7,6 +7,7 @@ vendors, who still have the history.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ingest.registry import NAMES
@@ -50,6 +51,40 @@ def claim(source: str) -> None:
             )
         _mark(execute, source)
         _close(execute, source)
+
+
+def notice_dropped(source: str, tables: Iterable[str]) -> list[str]:
+    """The tables that were loaded and are gone: the next load makes and fills them again.
+
+    Their days and files count as never read, for every client, from the first day that any pull
+    gave; dlt, which believes that they are there, is made to look.
+    """
+    with transaction() as execute:
+        there = set(_tables(execute, source, hidden=True))
+        known = execute(
+            "select distinct table_name from ops.loads where source = :source", {"source": source}
+        )
+        gone = sorted({row["table_name"] for row in known} & set(tables) - there)
+        for table in gone:
+            scope = {"source": source, "table_name": table}
+            execute(
+                "update ops.loads set window_start = first.day, window_end = first.day from ("
+                " select _client_id, min(day) as day from ops.control_totals"
+                " where source = :source and table_name = :table_name and day is not null"
+                " group by _client_id) as first"
+                " where loads.source = :source and loads.table_name = :table_name"
+                " and loads._client_id = first._client_id",
+                scope,
+            )
+            execute(
+                "delete from ops.file_ledger where source = :source and table_name = :table_name",
+                scope,
+            )
+        if gone and "_dlt_version" in there:
+            execute(
+                f"update {source}._dlt_version set version_hash = version_hash || '-'"  # noqa: S608
+            )
+    return gone
 
 
 def _close(execute: Execute, source: str) -> None:

@@ -21,6 +21,27 @@ Every table is shared by all clients, each row with its `_client_id`. Rows are w
 is harmless, what vanished at the vendor vanishes here, and a failed answer changes nothing. There
 is no cursor in dlt's state: which days are due follows from `ops.loads`, which files are unread
 from `ops.file_ledger`, both in the warehouse.
+
+## With dlt alone
+
+Each source is a `@dlt.source` named as its schema, with the same variables and no other
+preparation. It knows no ledger: without dates it covers the window of the first time, and every
+file. A table that fails raises.
+
+```python
+import dlt
+from ingest.sources.everflow import everflow
+
+pipeline = dlt.pipeline(
+    "mine", destination=dlt.destinations.duckdb("mine.duckdb"), dataset_name="everflow"
+)
+pipeline.run(everflow(client_id="713", start="2026-03-01", end="2026-03-07"))
+pipeline.run(everflow(client_id="713").with_resources("affiliates"))
+```
+
+Then dlt's own commands show it: `dlt pipeline mine info`, `dlt pipeline mine schema`,
+`dlt pipeline mine load-package`. Beside the rows that `signalroom ingest` loads, dlt keeps what it
+always keeps: `_dlt_loads`, `_dlt_version` and `_dlt_pipeline_state` in the source's schema.
 """
 REPLACED = {
     "day": ("`_client_id, date`", "the business day"),

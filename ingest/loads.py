@@ -105,6 +105,19 @@ def _by_name(rows: Iterable[Row]) -> dict[tuple[str, str], KnownFile]:
     }
 
 
+def file_problems() -> list[dict[str, Any]]:
+    """Files that are not loaded, or loaded with values that cannot be read, until replaced.
+
+    Each with `client_id, source, table_name, file_name, status, reason, loaded_at`.
+    """
+    with transaction() as execute:
+        return execute(
+            "select _client_id as client_id, source, table_name, file_name, status, reason,"
+            " loaded_at from ops.file_ledger where status in ('refused', 'waiting', 'unreadable')"
+            " or (status = 'loaded' and reason <> '') order by 1, 2, 3, 4"
+        )
+
+
 @dataclass(frozen=True)
 class _Entry:
     """The scope of one table's rows in the ledger, and the statements about it."""
@@ -234,8 +247,13 @@ def _record_load(entry: _Entry) -> None:
     covered = window
     if known:
         start, end = known[0]["window_start"], known[0]["window_end"]
-        if window.end < end:
-            return  # a pull of old days says nothing about the newest ones
+        if window.end < end:  # a pull of old days says nothing about the newest ones
+            if window.start < start <= window.end + timedelta(days=1):
+                entry.execute(
+                    f"update ops.loads set window_start = :start where {WHERE}",  # noqa: S608
+                    {**entry.scope, "start": window.start},
+                )
+            return
         is_gap = window.start > end + timedelta(days=1)
         covered = Window(start, end) if is_gap else Window(min(start, window.start), window.end)
     entry.delete("loads")

@@ -137,6 +137,8 @@ def make_pull(
         covered, known = ledger.peek(client_id, source.name, tables)
     else:
         ledger.prepare()
+        for table in adoption.notice_dropped(source.name, tables):
+            notice(f"{source.name}.{table} was dropped; it is made again and filled by this pull")
         covered = ledger.coverage(client_id, source.name, tables)
         known = ledger.known_files(client_id, source.name)
     first = clock.today() - timedelta(days=settings.window_days("initial", source.name) - 1)

@@ -19,7 +19,7 @@ from ingest.model import Pull, Row, Window
 from ingest.registry import SourceSettings
 from ingest.resources import SOURCE, daily, daily_in_parts
 from ingest.sources.everflow.columns import COLUMNS, CONTROLLED
-from signalroom.errors import ConfigurationError, SourceError, WarehouseError
+from signalroom.errors import AnswerError, ConfigurationError, SourceError, WarehouseError
 from tests.support.warehouse import Warehouse
 
 FIRST, SECOND = date(2026, 11, 17), date(2026, 11, 18)
@@ -236,3 +236,46 @@ def test_a_new_column_is_kept_and_announced_once(warehouse: Warehouse) -> None:
         pull([row(FIRST, 1, "10", mood="fine")])
     assert said == ["new columns in daily_stats: mood"]
     assert warehouse.rows("select mood from everflow.daily_stats") == [("fine",)]
+
+
+def test_a_raw_table_that_was_dropped_is_made_and_filled_again(warehouse: Warehouse) -> None:
+    """Also for the other client, and for the days before those of a usual pull."""
+    long_ago = date(2026, 9, 1)
+    rows = [row(long_ago, 1, "5"), row(FIRST, 1, "10"), row(SECOND, 1, "30")]
+    for client_id in ("713", "cti"):
+        pull_rows(rows, client_id, window=Window(long_ago, NOW.date()))
+    before = stored(warehouse)
+    warehouse.execute("drop table everflow.daily_stats")
+    one = source(rows)
+    for client_id in ("713", "cti"):
+        pull = pipeline.make_pull(one, client_id)
+        assert pull.window == Window(long_ago, NOW.date())
+        pipeline.load(one, pull)
+    assert stored(warehouse) == before
+
+
+def test_a_pull_of_some_days_alone_skips_none_of_those_before(warehouse: Warehouse) -> None:
+    """On an empty warehouse, and after an outage."""
+    one = source([])
+    first_time = pipeline.make_pull(one, "713").window
+    pull_rows([], window=Window(SECOND, SECOND))
+    assert pipeline.make_pull(one, "713").window == first_time
+    pull_rows([], window=Window(first_time.start, FIRST))
+    assert ledger.coverage("713", "everflow", ["daily_stats"]) == Window(first_time.start, SECOND)
+    warehouse.execute("update ops.loads set window_end = date '2026-11-09'")  # a week's outage
+    pull_rows([], window=Window(SECOND, SECOND))
+    assert pipeline.make_pull(one, "713").window.start == date(2026, 11, 9)
+
+
+def test_a_measure_that_the_vendor_renamed_is_no_zero(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @daily(columns=COLUMNS, measures=CONTROLLED, required=("payout",))
+    def daily_stats(pull: Pull) -> list[Row]:
+        return [row(FIRST, 1, "10", _client_id=pull.client_id, payout=None, pay_out="10")]
+
+    pull_rows([row(FIRST, 1, "10")])
+    renamed = source_of(daily_stats)
+    with pytest.raises(AnswerError, match="none of 1 rows has payout; the vendor renamed"):
+        pipeline.load(renamed, pipeline.make_pull(renamed, "713", window=BOTH_DAYS))
+    assert stored(warehouse) == [("713", FIRST, 1, Decimal("10"))]
