@@ -9,12 +9,11 @@ destination alone, so that an unfinished load cannot poison the next one.
 from __future__ import annotations
 
 import queue
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ingest import adoption, dead_letters
@@ -23,6 +22,7 @@ from ingest.dead_letters import Letter
 from ingest.model import Pull, Say, TableMetrics, Tables, Window
 from ingest.registry import SourceSettings, source
 from ingest.windows import default_window
+from ingest.working_folder import working_folder
 from signalroom import clients, clock, logs, settings
 from signalroom.errors import (
     AnswerError,
@@ -53,6 +53,7 @@ class Loaded:
     changed: int
     rejected_rows: int
     failures: tuple[str, ...]
+    deferred_until: datetime | None = None  # when the vendor may be asked for the rest
 
     def summary(self) -> str:
         """What came, in one line."""
@@ -272,7 +273,7 @@ def _run_extract(extracted: Extracted) -> None:
     from dlt.pipeline.exceptions import PipelineStepFailed
 
     name, pull = extracted.source.name, extracted.pull
-    folder = extracted.folder.enter_context(tempfile.TemporaryDirectory(prefix="signalroom-dlt-"))
+    folder = extracted.folder.enter_context(working_folder())
     pipeline = extracted.pipeline = dlt.pipeline(
         pipeline_name=f"{name}_{pull.client_id}",
         destination=dlt_destination(),
@@ -334,6 +335,10 @@ def _load(extracted: Extracted) -> Loaded:
         changed=changed,
         rejected_rows=sum(len(one.dead_letters) for one in tables.values()),
         failures=tuple(_failures(tables)),
+        deferred_until=max(
+            (one.failure.until for one in tables.values() if one.failure and one.failure.until),
+            default=None,
+        ),
     )
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ingest import backfill as slices
@@ -133,6 +133,7 @@ def ingest(
                     changed=pulled.loaded.changed,
                     rejected_rows=pulled.loaded.rejected_rows,
                     failures=tuple(pulled.loaded.failures),
+                    deferred_until=_iso(pulled.loaded.deferred_until),
                 )
             )
         elif pulled.error:
@@ -250,7 +251,7 @@ def _say_off(
 
 
 def _failed(source: str, client: str, error: Exception, failures: Sequence[str]) -> PullResult:
-    until = error.until.isoformat() if isinstance(error, DeferredError) else None
+    until = _iso(error.until) if isinstance(error, DeferredError) else None
     return PullResult(
         source,
         client,
@@ -258,6 +259,10 @@ def _failed(source: str, client: str, error: Exception, failures: Sequence[str])
         error_class=type(error).__name__,
         deferred_until=until,
     )
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
 
 
 @dataclass(frozen=True)

@@ -187,12 +187,12 @@ class Spreadsheets(Connection):
                 f"had. ({error})"
             ) from None
         except ForbiddenError as error:
-            repair = f"share it with {self._account.email} as a viewer"
+            repair = "share it with that address as a viewer"
             if "SERVICE_DISABLED" in str(error) or "has not been used in project" in str(error):
-                repair = "switch the Google Sheets API on in the service account's project"
+                repair = "the Google Sheets API is off in its project, switch it on"
             raise AnswerError(
                 f"{self.pull}: spreadsheet {spreadsheet_id} is "
-                f"not shared with {self._account.email}, or the API is off: {repair}. "
+                f"not shared with {self._account.email}: {repair}. "
                 f"Its tables keep what they had. ({error})"
             ) from None
         found = answer.get("valueRanges") if isinstance(answer, dict) else None
