@@ -30,7 +30,7 @@ class Vendor:
 
     def answer(self, request: Request) -> Answer:
         if request.path == "/report":
-            return Answer([self.spend])
+            return Answer([self.spend] if request.query["group"] == "date,source" else [])
         return Answer(self.campaigns if request.path == "/campaigns" else [])
 
 
