@@ -27,7 +27,6 @@ class MartDiff:
     """What changed in one mart. `added` and `removed` are keys; `cells` are in their order."""
 
     name: str
-    rows_before: int
     rows_after: int
     keys: tuple[str, ...] = ()
     added: tuple[tuple[str, ...], ...] = ()
@@ -70,10 +69,9 @@ def _columns(connection: Any, database: str) -> dict[str, dict[str, str]]:
 
 
 def _mart(connection: Any, name: str, old: dict[str, str], new: dict[str, str]) -> MartDiff:
-    before = _count(connection, f"base.marts.{name}") if old else 0
     after = _count(connection, f"branch.marts.{name}") if new else 0
     if not old or not new:
-        return MartDiff(name, before, after, shape=("new mart" if new else "mart is gone",))
+        return MartDiff(name, after, shape=("new mart" if new else "mart is gone",))
     both = [column for column in old if column in new]
     keys = _keys(connection, name, {column: old[column] for column in both})
     for side in ("base", "branch"):
@@ -85,7 +83,6 @@ def _mart(connection: Any, name: str, old: dict[str, str], new: dict[str, str]) 
         )
     return MartDiff(
         name,
-        before,
         after,
         keys,
         added=_alone(connection, keys, "branch_rows", "base_rows"),

@@ -21,13 +21,12 @@ DECORATORS = ["@dlt.source*", "@*.command*", "@*.group*", "@*command", "@*valida
 # Names that a library calls or reads; each with the library.
 ALLOWED = {
     "by its name, from the ledger": ["DeliveryError"],
-    "until there is one applier of the privacy policy": ["apply"],
     "click": [
         "convert",
+        "get_invalid_choice_message",
         "list_commands",
         "get_command",
         "format_commands",
-        "get_invalid_choice_message",
     ],
     "dbt-duckdb": ["Plugin", "initialize", "plugin_config"],
     "dlt": ["username", "password"],
