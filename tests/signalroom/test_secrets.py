@@ -90,8 +90,9 @@ def test_a_private_key_is_masked_line_by_line_wherever_it_was_pasted(
 ) -> None:
     lines = [f"lineCANARY{number}abcdefghijklmnop" for number in range(3)]
     key = "\n".join(
+        # pragma: allowlist nextline secret
         ["-----BEGIN PRIVATE KEY-----", *lines, "-----END PRIVATE KEY-----", ""]
-    )  # pragma: allowlist secret
+    )
     pasted = json.dumps({"type": "service_account", "client_email": "a@b.c", "private_key": key})
     monkeypatch.setenv(f"GOOGLE_SHEETS_CREDENTIALS_{kind}", pasted)
     for text in (pasted, key, *lines, repr(key), pasted.replace("\\n", "\\\\n")):

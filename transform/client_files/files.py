@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -41,7 +41,6 @@ AMOUNT = re.compile(
     r"([$]?-?|-[$]?|[(][$]?)([0-9]{1,19}|[0-9]{1,3}(,[0-9]{3}){1,5})([.][0-9]{0,18})?[)]?"
 )
 Fault = tuple[int, str]  # line, reason with its repair
-Check = Callable[[Line], Iterator[Fault]]
 
 
 @dataclass
