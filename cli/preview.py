@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+MOST = 5  # failures that are named
+
 
 @click.command()
 @click.option(
@@ -33,6 +35,7 @@ def preview(
       signalroom preview --serve --report daily_ccw
     """
     from reports import registry
+    from signalroom.errors import ReportError
     from signalroom.paths import home
 
     reports = [registry.find(name) for name in names or registry.reports()]
@@ -45,10 +48,19 @@ def preview(
     from reports.preview.gallery import gallery
     from reports.preview.page import write_page
 
-    page = write_page(gallery(reports), folder)
+    cells = gallery(reports)
+    page = write_page(cells, folder)
     click.echo(str(page))
+    failed = [
+        f"{cell.report.name}, {cell.scenario.name}, {channel}: {one.place}: {one.text}"
+        for cell in cells
+        for channel, one in cell.failures.items()
+    ]
     if is_opened:
         click.launch(page.as_uri())
+    if failed:
+        said = f"{len(cells)} views, {len(failed)} messages failed"
+        raise ReportError("; ".join([said, *dict.fromkeys(failed[:MOST])]))
 
 
 def _serve(folder: Path, names: list[str], port: int, is_opened: bool) -> None:

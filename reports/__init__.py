@@ -28,7 +28,6 @@ __all__ = [
     "Rendered",
     "compose",
     "deliver",
-    "deliver_pending",
     "render_report",
     "write",
 ]
@@ -54,10 +53,3 @@ def deliver(rendered: Rendered, again: bool = False) -> list[Delivery]:
     if rendered.report == "alert":
         return alerting.deliver_due(rendered.client_id).deliveries
     return delivery.deliver(rendered, again)
-
-
-def deliver_pending() -> list[Delivery]:
-    """Send what earlier runs left open (see reports.delivery.deliver_pending)."""
-    from reports.delivery import deliver as delivery
-
-    return delivery.deliver_pending()

@@ -90,18 +90,12 @@ def deliver(rendered: Rendered, again: bool = False) -> list[Delivery]:
         return done + [delivery_of(entry) for entry in work_off(outbox, waiting)]
 
 
-def deliver_pending() -> list[Delivery]:
-    """Send what earlier runs left open and is due; what is too old to be useful is skipped."""
-    with Outbox() as outbox:
-        return [delivery_of(entry) for entry in send_open(outbox)]
-
-
 def send_open(
     outbox: Outbox,
     is_wanted: Callable[[Entry], bool] = lambda _: True,
     patience_s: float | None = None,
 ) -> list[Entry]:
-    """The same, in an outbox that is open, for the messages that are wanted (see work_off)."""
+    """Send what earlier runs left open, is due and wanted; what is too old is skipped."""
     due, skipped = [], []
     for entry in filter(is_wanted, outbox.open_entries()):
         is_due = seconds_left(entry) <= 0

@@ -16,7 +16,7 @@ import jinja2
 from markupsafe import Markup
 from mjml import mjml_to_html
 
-from reports.messages import table, text
+from reports.messages import mjml, table, text
 from reports.messages.attachments import Inline
 from reports.messages.slack_blocks import Blocks
 from reports.model import FOLDER, Content, refuse_foreign_parts
@@ -57,10 +57,8 @@ def _email(folder: str, context: Any) -> Content:
     source = _fill(folder, "email.mjml.j2", None, context, inline=inline)
     if re.search(r"<\s*mj-include", source, re.IGNORECASE):
         raise ReportError(f"{folder}/templates/email.mjml.j2 includes a file: that is not allowed.")
-    result = mjml_to_html(source)
-    if result.errors:
-        raise ReportError(f"{folder}/templates/email.mjml.j2 is no MJML: {result.errors[0]}")
-    html = str(result.html)
+    mjml.check(source, f"{folder}/templates/email.mjml.j2")
+    html = str(mjml_to_html(source).html)
     size = len(html.encode())
     if size > EMAIL_LIMIT:
         raise ReportError(f"The email of {folder} has {size} bytes: too long to show.")

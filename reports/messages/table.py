@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from reports.messages.text import columns, pad_left, pad_right
@@ -52,18 +52,24 @@ class GridLine:
     mark: str = ""
 
 
-def grid(lines: Sequence[GridLine]) -> str:
-    """The lines as text, numbers right-aligned in columns as wide as the longest needs."""
+def grid(lines: Sequence[GridLine], is_wide: bool = False) -> str:
+    """The lines as text, numbers right-aligned in columns as wide as the longest needs.
+
+    Names are cut at the width of a phone unless there is room for all of each (`is_wide`).
+    """
+    named = [line for line in lines if line.figures is not None]
+    longest = max((columns(line.mark + line.name) for line in named), default=0)
+    room = max(NAME_WIDTH, longest) if is_wide else NAME_WIDTH
     cells = [_cells(line.figures) for line in lines if line.figures is not None]
     widths = [
         max([least, *(columns(row[at]) + 2 for row in cells)]) for at, least in enumerate(LEAST)
     ]
-    text = [" " * NAME_WIDTH + _row(TITLES, widths)]
+    text = [" " * room + _row(TITLES, widths)]
     for line in lines:
         if line.figures is None:
             text.append(line.name)
             continue
-        name = line.mark + pad_right(line.name, NAME_WIDTH - columns(line.mark))
+        name = line.mark + pad_right(line.name, room - columns(line.mark))
         text.append(name + _row(_cells(line.figures), widths))
     return "\n".join(text)
 
@@ -98,7 +104,15 @@ class Table:
 
     @property
     def lines(self) -> str:
-        """As text, numbers right-aligned in columns as wide as the longest needs."""
+        """As text for the width of a phone: names are cut, numbers right-aligned."""
+        return self._text(is_wide=False)
+
+    @property
+    def wide_lines(self) -> str:
+        """As text with room for the whole of each name."""
+        return self._text(is_wide=True)
+
+    def _text(self, is_wide: bool) -> str:
         kept = [at for at, column in enumerate(self.columns) if column.in_text]
         titles = tuple(column.title for column in self.columns)
         body = [row for row in (titles, *self.rows) if len(row) > 1]
@@ -106,12 +120,18 @@ class Table:
             at: max([self.columns[at].width, *(columns(row[at]) + 2 for row in body)])
             for at in kept
         }
+        shown = {
+            at: replace(self.columns[at], width=max(self.columns[at].width, widths[at] - 2))
+            if is_wide and self.columns[at].is_name
+            else self.columns[at]
+            for at in kept
+        }
         text = []
         for row in (titles, *self.rows):
             if len(row) == 1:
                 text.append(row[0])
             else:
-                cells = [_cell(row[at], self.columns[at], widths[at], at > 0) for at in kept]
+                cells = [_cell(row[at], shown[at], widths[at], at > 0) for at in kept]
                 text.append("".join(cells).rstrip())
         return "\n".join(text)
 

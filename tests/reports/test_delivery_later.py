@@ -6,11 +6,17 @@ from datetime import timedelta
 
 import pytest
 
-from reports import deliver, deliver_pending
+from reports import deliver
 from reports.alerts.incidents import work_waits
+from reports.delivery.deliver import Delivery, delivery_of, send_open
 from reports.delivery.outbox import Outbox
 from signalroom import clock
 from tests.reports.post import Post, rows, statuses
+
+
+def sent_later() -> list[Delivery]:
+    with Outbox() as box:
+        return [delivery_of(entry) for entry in send_open(box)]
 
 
 def test_open_messages_are_sent_later_but_not_when_too_old(
@@ -23,9 +29,9 @@ def test_open_messages_are_sent_later_but_not_when_too_old(
     with Outbox() as box:
         box._update(first.dedupe_key, next_at=None)
         box._update(second.dedupe_key, created_at=clock.instant() - timedelta(hours=13))
-    found = statuses(deliver_pending())
+    found = statuses(sent_later())
     assert found == {("sms", first.recipient): "sent", ("sms", second.recipient): "skipped"}
-    assert deliver_pending() == []
+    assert sent_later() == []
 
 
 def test_wait_beyond_the_limit_is_left_for_later_and_holds_nobody(
@@ -71,7 +77,7 @@ def test_message_is_worth_sending_as_long_as_its_report_is(
     post.agency.faults.plan("slack", "status_429", times=1, match="postMessage", retry_after=30)
     deliver(post.only("slack"))
     made_ago(hours, report)
-    (found,) = deliver_pending()
+    (found,) = sent_later()
     assert (found.status, found.report, found.client_id) == (status, report, "713")
     if status == "skipped":
         assert "skipped (too old to be useful: made Nov" in found.summary()
@@ -83,7 +89,7 @@ def test_message_that_may_have_arrived_is_left_alone_once_it_is_too_old(post: Po
     deliver(post.only("sms"))
     made_ago(13)
     assert work_waits()
-    assert deliver_pending() == []
+    assert sent_later() == []
     assert not work_waits(), "no process is started for it again and again"
     assert {entry.status for entry in rows()} == {"unknown"}
 
@@ -97,7 +103,7 @@ def test_pauses_between_attempts_grow(post: Post, monkeypatch: pytest.MonkeyPatc
         with Outbox() as box:
             for entry in box.open_entries():
                 box._update(entry.dedupe_key, next_at=None)
-        deliver_pending()
+        sent_later()
         assert rows()[0].next_at is not None
         pauses.append((rows()[0].next_at - clock.instant()).total_seconds())  # type: ignore[operator]
     assert pauses == sorted(pauses)

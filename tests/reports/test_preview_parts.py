@@ -9,13 +9,16 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from cli.preview import preview
 from reports.preview import limits, stage
 from reports.preview.gallery import Cell, gallery
 from reports.preview.mrkdwn import mrkdwn_html
 from reports.preview.page import Shown, write_page
 from reports.preview.scenarios import SCENARIOS
 from reports.registry import reports
+from signalroom.errors import ReportError
 from tests.support.processes import signalroom_cli
 
 ALERT = reports()["alert"]
@@ -153,3 +156,16 @@ def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
     assert called.returncode == 1
     assert f"Error: Port {port} cannot be used: Address already in use." in called.stderr
     assert "Traceback" not in called.stderr
+
+
+def test_views_that_fail_are_named_and_the_command_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = replace(ALERT, folder="none")
+    monkeypatch.setattr("reports.registry.find", lambda _: broken)
+    monkeypatch.setenv("SIGNALROOM_HOME", str(tmp_path))
+    called = CliRunner().invoke(preview, ["--report", "alert"])
+    assert isinstance(called.exception, ReportError)
+    assert "messages failed" in str(called.exception)
+    assert "none/templates/sms.j2" in str(called.exception)
+    assert "\n" not in str(called.exception)
