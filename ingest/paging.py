@@ -33,7 +33,7 @@ def whole(
             if total:
                 stated = max(total, stated or 0)
             pages += 1
-            # one without a key is an entry of its own: whoever reads it says what is wrong
+            # one without a key is an entry of its own: its reader says what is wrong
             found |= {(key(entry) or object()): entry for entry in entries}
         is_proven = pages <= 1 if stated is None else len(found) >= stated
         if (attempt == 0 and is_proven) or (attempt and len(found) == before):
