@@ -30,6 +30,7 @@ ALLOWED = {
     ],
     "dbt-duckdb": ["Plugin", "initialize", "plugin_config"],
     "dlt": ["username", "password"],
+    "html.parser": ["handle_starttag", "handle_startendtag", "handle_endtag", "handle_data"],
     "http.server": ["daemon_threads", "handle_error", "client_address", "do_GET", "log_message"],
     "io": ["readinto"],
     "prometheus-client": ["collect"],

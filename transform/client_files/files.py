@@ -40,7 +40,6 @@ MONTH = re.compile(
 AMOUNT = re.compile(
     r"([$]?-?|-[$]?|[(][$]?)([0-9]{1,19}|[0-9]{1,3}(,[0-9]{3}){1,5})([.][0-9]{0,18})?[)]?"
 )
-Fault = tuple[int, str]  # line, reason with its repair
 
 
 @dataclass
