@@ -202,14 +202,12 @@ def _ratio(
         }
         if states <= {"missing_spend", "no_conversions", "unmapped_spend"}:
             return None
-    with localcontext() as context:
-        context.prec = 60
+    with localcontext(prec=60):
         return (cost / conversions).quantize(CPA_DIGITS, ROUND_HALF_UP)
 
 
 def _sum(rows: Iterable[Mapping[str, Any]]) -> Decimal:
-    with localcontext() as context:
-        context.prec = 60
+    with localcontext(prec=60):
         return sum((row["amount"] for row in rows), Decimal(0))
 
 
