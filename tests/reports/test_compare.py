@@ -125,7 +125,7 @@ def test_seven_clean_days_in_a_row_let_the_old_system_go(
 
 
 def test_what_cannot_be_read_is_named(warehouse: Warehouse, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"no CSV with the header .* patterns.txt"):
+    with pytest.raises(ConfigurationError, match=r"no CSV with the header .*patterns.txt"):
         judged(tmp_path, "Daily report\n")
     with pytest.raises(ConfigurationError, match=r"figures.txt:2: cannot be read"):
         judged(tmp_path, HEADER + "yesterday,CCW,,1,1,1\n")
