@@ -62,7 +62,8 @@ class History:
 def history(module_warehouse: Warehouse, module_dbt: Dbt) -> History:
     worked_example.load(module_warehouse)
     found = History(module_warehouse)
-    chosen = ("+daily_performance_versions", "+figure_parts", "+daily_summary")
+    marts = ("daily_performance", "daily_performance_versions", "figure_parts", "daily_summary")
+    chosen = tuple(f"+{mart}" for mart in marts)
     for instant, change in zip(INSTANTS, ["", *CHANGES], strict=True):
         if change:
             module_warehouse.execute(change)
