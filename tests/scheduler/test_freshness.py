@@ -75,7 +75,7 @@ def test_letters_that_were_replayed_or_discarded_are_gone_after_the_next_look(
 def test_a_look_that_fails_loses_nothing(told: Warehouse) -> None:
     path = told.home / "warehouse.duckdb"
     path.rename(path.with_suffix(".aside"))
-    path.write_bytes(b"nothing that DuckDB can open")
+    path.write_bytes(b"nothing that DuckDB can open" * 1000)
     with pytest.raises(WarehouseError):
         freshness.refresh()
     found = freshness.current_freshness(read_schedule())

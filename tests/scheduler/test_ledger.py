@@ -109,16 +109,21 @@ def test_a_frozen_workers_connections_end_when_its_run_is_taken_over(
     assert ledger.claim(run, "frozen", now)
     monkeypatch.setenv("SIGNALROOM_LOCK_WAIT_S", "0.2")
     monkeypatch.setenv("PGAPPNAME", owner.connection_name(run.run_id))
-    with hold("ingest everflow"), postgres_connection() as frozen, frozen.cursor() as cursor:
-        cursor.execute("create table public.half_loaded (i int)")
-        monkeypatch.setenv("PGAPPNAME", owner.connection_name(other.run_id))
-        with postgres_connection() as bystander:
-            assert ledger.end_connections(run.run_id) == 2
-            time.sleep(0.2)
-            with hold("ingest everflow"):  # the lock is free
-                bystander.cursor().execute("select 1")
-        with pytest.raises(psycopg2.Error):
-            frozen.commit()
+
+    def load() -> None:
+        with hold("ingest everflow"), postgres_connection() as frozen:
+            frozen.cursor().execute("create table public.half_loaded (i int)")
+            monkeypatch.setenv("PGAPPNAME", owner.connection_name(other.run_id))
+            with postgres_connection() as bystander:
+                assert ledger.end_connections(run.run_id) == 2
+                time.sleep(0.2)
+                with hold("ingest everflow"):  # the lock is free
+                    bystander.cursor().execute("select 1")
+            with pytest.raises(psycopg2.Error):
+                frozen.commit()
+
+    with pytest.raises(WarehouseError, match="its lock was lost"):
+        load()
     assert ledger.end_connections(run.run_id) == 0
 
 
