@@ -162,6 +162,8 @@ def _needed(order: Order) -> set[str]:
             needed |= {"SIGNALROOM_HASH_SALT", *sources.variables(name)}
         elif kind in ("report", "deliver"):
             needed |= {"SUPABASE_DB_REPORT_PASSWORD", *CHANNEL_SECRETS}
+        else:
+            needed.add("SUPABASE_DB_REPORT_PASSWORD")  # what a build found is read from the marts
     return needed
 
 

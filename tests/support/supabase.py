@@ -11,7 +11,7 @@ from typing import Any
 from tests.support.postgres import ROLE, PostgresServer
 from tests.support.warehouse import Warehouse, empty_warehouse
 
-WEB = ("anon", "authenticated")
+WEB = ("anon", "authenticated", "service_role")
 READER = "signalroom_report"
 DEFAULTS = """
 alter default privileges for role {role} grant all on tables to anon, authenticated, service_role;
@@ -84,7 +84,7 @@ class Supabase:
 @contextmanager
 def supabase_database(server: PostgresServer, home: Path) -> Iterator[Supabase]:
     """An empty database with Supabase's roles and default privileges, and a reader for reports."""
-    roles = [*WEB, "service_role", READER]
+    roles = [*WEB, READER]
     for role in roles:
         server.command(f"create role {role}")
     server.command(f"grant {READER} to {ROLE}")

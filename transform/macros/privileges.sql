@@ -110,7 +110,7 @@
     left join pg_roles on held.grantee = pg_roles.oid
     where
         pg_namespace.nspname in ({{ quoted(schemas | unique) }})
-        and (held.grantee = 0 or pg_roles.rolname in ('anon', 'authenticated'))
+        and (held.grantee = 0 or pg_roles.rolname in ('anon', 'authenticated', 'service_role'))
 {%- endmacro %}
 
 {#- After the last model: a mart that shows too much fails the build. -#}
@@ -160,5 +160,5 @@
     left join pg_roles on held.grantee = pg_roles.oid
     where
         pg_namespace.nspname = '{{ schema }}'
-        and (held.grantee = 0 or pg_roles.rolname in ('anon', 'authenticated'))
+        and (held.grantee = 0 or pg_roles.rolname in ('anon', 'authenticated', 'service_role'))
 {%- endmacro %}
