@@ -11,7 +11,8 @@ from collections.abc import Mapping
 
 from ingest.model import Pull, TableMetrics
 from signalroom import clock
-from signalroom.tables import METADATA, VERSIONED, versions_name
+from signalroom.tables import METADATA
+from signalroom.versioned import VERSIONED, versions_name
 from signalroom.warehouse import Execute
 
 RAW_COLUMNS = (
