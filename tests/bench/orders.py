@@ -27,7 +27,7 @@ ADDED = ("_client_id", "_file_name", "_row_id", "_file_date")
 # Times the command alone, in a process that has imported what it uses.
 WARM = """
 import sys, time
-import duckdb, dlt, pandas, psycopg2, pyarrow, pyarrow.csv, s3fs, sqlalchemy
+import duckdb, dlt, psycopg2, pyarrow, pyarrow.csv, s3fs, sqlalchemy
 import cli.ingest, ingest.pull, ingest.sources.s3_exports, scheduler.steps.ingest
 from cli.main import main
 sys.argv = ["signalroom", "ingest", "s3_exports", "--client", "713"]
