@@ -110,7 +110,7 @@ SOURCES = """sources:
     loader: dlt
     description: {title}, loaded by `ingest/sources/{name}`.
     config:
-      loaded_at_query: "{{{{ {macro}(model.source_name, model.name) }}}}"
+      loaded_at_query: "{{{{ last_requested(model.source_name, model.name) }}}}"
       freshness:
         warn_after: {{count: 26, period: hour}}
         error_after: {{count: 50, period: hour}}
@@ -150,9 +150,7 @@ FILES = {
 def contents(name: str) -> dict[str, str]:
     """The files of a new source by their path below the root."""
     said = {"name": name, "upper": name.upper(), "title": name.replace("_", " ").capitalize()}
-    return {
-        path.format(**said): text.format(**said, macro=_macro()) for path, text in FILES.items()
-    }
+    return {path.format(**said): text.format(**said) for path, text in FILES.items()}
 
 
 def write(name: str) -> list[Path]:
@@ -172,8 +170,3 @@ def write(name: str) -> list[Path]:
         target.write_text(text, encoding="utf-8")
         written.append(target)
     return written
-
-
-def _macro() -> str:
-    macros = (root() / "transform" / "macros" / "sources.sql").read_text(encoding="utf-8")
-    return "last_requested" if "macro last_requested" in macros else "last_asked"
