@@ -10,6 +10,7 @@ from signalroom.errors import AbsentError
 from tests.ingest.reading import Landed, extract, pull_of
 from tests.support.vendor import Answer, Request, scripted_vendor
 
+TABLES = ("daily_spend", "campaigns", "sources")
 SPEND = [{"date": "2026-11-19", "source": "A", "source_id": "a", "cost": 1}]
 
 
@@ -23,7 +24,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> None:
 def read(answer: Callable[[Request], Answer], monkeypatch: pytest.MonkeyPatch) -> dict[str, Landed]:
     with scripted_vendor(answer) as vendor:
         monkeypatch.setenv("REDTRACK_BASE_URL", vendor.url)
-        return extract(pull_of("redtrack"), "redtrack")
+        return extract(pull_of("redtrack", resources=TABLES), "redtrack")
 
 
 @pytest.mark.parametrize("status", [404, 405, 410, 501])
