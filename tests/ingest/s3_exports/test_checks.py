@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 
+from ingest.sources.s3_exports.checks import AMOUNT, ISO_DATE, US_DATE
+from signalroom.paths import root
 from tests.ingest.s3_exports.conftest import (
     CREATE,
     HEADER,
@@ -179,3 +182,31 @@ def test_a_table_of_ones_own_with_a_missed_separator_is_refused(
     taken = bench.take()
     assert len(taken.failures) == 2
     assert "Garcia" not in taken.everything
+
+
+def macro_patterns(path: str, values: dict[str, str]) -> dict[str, str]:
+    """The patterns that a macro sets, by name."""
+    text = (root() / "transform" / "macros" / path).read_text()
+    found = dict(re.findall(r"{%- set (\w+) = '(.+)' -%}", text))
+    used = re.search(r"~ '(\^\(\[\$\].+)'\n", text)
+    if used:
+        found["amount"] = used[1]
+    for name, pattern in found.items():
+        for inner, value in {**found, **values}.items():
+            found[name] = found[name].replace("{{ " + inner + " }}", value)
+        assert pattern
+    return found
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["03/10/2026", "3/1/2026 x", "2026-03-10T1", "13/03/2026", "2026-3-1", "3/10/26", "2026/03/10",
+     "10-Mar-2026", "0001-01-01", "1049.95", "$1,049.95", "($5.00)", "-$5", "$-5", "1,04", "5.", "x",
+     "12345678901234567890",
+     "1.049,95", "USD 5", "1,049,950.10"],
+)  # fmt: skip
+def test_what_counts_as_readable_is_what_the_models_read(text: str) -> None:
+    dates, amounts = macro_patterns("dates.sql", {}), macro_patterns("text.sql", {})
+    is_date = any(re.search(dates[name], text) for name in ("us_date", "iso_date"))
+    assert is_date == bool(re.fullmatch(f"{US_DATE}|{ISO_DATE}", text))
+    assert bool(re.search(amounts["amount"], text)) == bool(re.fullmatch(AMOUNT, text))

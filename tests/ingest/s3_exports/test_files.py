@@ -10,7 +10,7 @@ from moto.s3.models import s3_backends
 
 from ingest.sources.s3_exports.bucket import StoredFile
 from ingest.sources.s3_exports.file import file_date
-from ingest.sources.s3_exports.settings import account
+from ingest.sources.s3_exports.settings import account, client_tables
 from signalroom.errors import ConfigurationError
 from tests.ingest.s3_exports.conftest import CREATE, Bench, export, orders
 
@@ -216,3 +216,18 @@ def test_the_day_of_a_file_is_its_names_else_the_business_day_of_its_upload(
 ) -> None:
     uploaded = datetime(2026, 11, 19, 3, 0, tzinfo=UTC)  # the evening before in New York
     assert file_date(StoredFile(key, "etag", 1, uploaded)) == expected
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["orders-create", "orders", "a1-b2_c3", "in/713/Orders-Create", "a--b", "x" * 70, "1st", "a-1"],
+)
+def test_the_table_of_a_prefix_is_named_as_dlt_names_it(
+    monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    from dlt.common.normalizers.naming.snake_case import NamingConvention
+
+    monkeypatch.setenv("S3_PREFIXES", path)
+    assert client_tables("713") == (
+        NamingConvention(63).normalize_identifier(path.rsplit("/", 1)[-1]),
+    )

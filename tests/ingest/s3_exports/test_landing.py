@@ -77,6 +77,7 @@ def test_text_is_stored_as_it_stands_in_the_file(
         "product_name": "NULL",
         "c1": "\\N",
         "c2": "a\tb\\",
+        "sid": "the end of a COPY:\n\\.\nand more",
         "c3": "é\U0001f600",
         "total_amount": "$1,049.95",
         "product_sku": "'single'",
