@@ -12,6 +12,7 @@ import re
 import threading
 import time
 import weakref
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -257,7 +258,7 @@ class VendorClient:
         return _RetryableError(f"HTTP {answer.status_code}", wait_s)
 
 
-class Connection:
+class Connection(ABC):
     """A connection for one pull, opened when it is first used.
 
     What denies it (a refused key, no token) denies it to every table of the pull, asked only once.
@@ -282,9 +283,9 @@ class Connection:
             weakref.finalize(self, self._client.__exit__)
         return self._client
 
+    @abstractmethod
     def open(self) -> VendorClient:
         """A client for the pull's account."""
-        raise NotImplementedError
 
 
 def _checked(base_url: str, who: str, address: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -73,7 +74,7 @@ class _Claim:
         return self.key == other.key and self.first <= other.last and other.first <= self.last
 
 
-class _Rules:
+class _Rules(ABC):
     """What holds in a kind of file: `faults` of a line, and what no two lines may `claim`."""
 
     name: str
@@ -85,17 +86,17 @@ class _Rules:
         self.client = client
         self.file = ClientFile(client, self.name, self.columns, self.further, self.is_optional)
 
+    @abstractmethod
     def faults(self, line: Line) -> Iterator[str]:
         """Why the line says nothing that can be used."""
-        raise NotImplementedError
 
+    @abstractmethod
     def claim(self, line: Line) -> _Claim | None:
         """What the line alone may say; raises ValueError where its days are none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def clash(self, claim: _Claim, earlier: _Claim) -> str:
         """Why two lines cannot both hold."""
-        raise NotImplementedError
 
     def is_given(self, line: Line, faults: list[str]) -> bool:
         """Whether dbt is given the line: a line with a fault only where it maps nothing then."""
