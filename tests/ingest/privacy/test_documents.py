@@ -92,9 +92,10 @@ def test_the_parameters_of_a_web_address_are_keys_too(payload: Payload) -> None:
 
 
 def test_the_text_is_one_whatever_the_order_of_the_keys(payload: Payload) -> None:
-    one = payload.json('{"b": [1, 2.50, true, null], "a": {"y": "é", "x": 412.37000000000006}}')
+    one = payload.json('{"b": [1, 2.5, true, null], "a": {"y": "é", "x": 412.37000000000006}}')
     two = payload.json({"a": {"x": 412.37000000000006, "y": "é"}, "b": [1, 2.5, True, None]})
     assert one == two == '{"a":{"x":412.37000000000006,"y":"é"},"b":[1,2.5,true,null]}'
+    assert payload.json('{"b": 2.50}') == '{"b":2.50}', "digits stay as the vendor gave them"
 
 
 def test_what_an_engine_cannot_store_does_not_reach_it(payload: Payload) -> None:
