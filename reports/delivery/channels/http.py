@@ -148,6 +148,7 @@ class TwilioHttp(HttpClient):  # type: ignore[misc]
     def __init__(self, base_url: str) -> None:
         self._base = httpx.URL(base_url)
         self.last_headers: dict[str, str] = {}
+        self.last_status = 0  # the SDK drops it where a list cannot be read
 
     def request(
         self,
@@ -165,7 +166,7 @@ class TwilioHttp(HttpClient):  # type: ignore[misc]
             scheme=self._base.scheme, host=self._base.host, port=self._base.port
         )
         answer = exchange(method, url, params=params, data=data, headers=headers, auth=auth)
-        self.last_headers = dict(answer.headers)
+        self.last_headers, self.last_status = dict(answer.headers), answer.status_code
         return TwilioResponse(answer.status_code, answer.text, answer.headers)
 
 

@@ -81,10 +81,12 @@ def _client(client_id: str) -> tuple[Client, TwilioHttp]:
 def _outcome(error: Exception, http: TwilioHttp) -> Exception:
     if isinstance(error, NOT_REACHED):
         return Later(f"cannot be reached: {error}", 1.0)
-    if not isinstance(error, TwilioRestException):
+    if isinstance(error, httpx.HTTPError) or http.last_status < 400:
         return Ambiguous(f"did not answer: {error or type(error).__name__}")
-    if error.status == 429:
+    if http.last_status == 429:
         return Later("asks to slow down (429)", wait_from(http.last_headers))
-    if error.status >= 500:
-        return Ambiguous(f"failed ({error.status})")
-    return Refused(f"refused: {error.msg} ({error.code})")
+    if http.last_status >= 500:
+        return Ambiguous(f"failed ({http.last_status})")
+    if isinstance(error, TwilioRestException):
+        return Refused(f"refused: {error.msg} ({error.code})")
+    return Refused(f"refused: {error}")
