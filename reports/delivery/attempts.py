@@ -134,7 +134,10 @@ def _look_up(outbox: Outbox, entry: Entry, channel: ModuleType) -> str | None:
     """The provider's id of the message, if it is there already.
 
     A first send looks too: an outbox restored from a backup does not know what was sent since.
+    Not that of an alert, whose incident would have another id, and so another key.
     """
+    if entry.status != "unknown" and entry.report == "alert":
+        return None
     known = outbox.provider_ids(entry.channel, entry.recipient)
     try:
         found: str | None = channel.find(entry, known)
