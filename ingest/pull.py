@@ -21,6 +21,7 @@ from ingest import loads as ledger
 from ingest.dead_letters import Letter
 from ingest.model import Pull, Say, TableMetrics, Tables, Window
 from ingest.registry import SourceSettings, source
+from ingest.step_errors import explained_step
 from ingest.windows import default_window
 from ingest.working_folder import working_folder
 from signalroom import clients, clock, logs, settings
@@ -28,10 +29,9 @@ from signalroom.errors import (
     AnswerError,
     ConfigurationError,
     SignalRoomError,
-    WarehouseError,
 )
 from signalroom.lock import hold
-from signalroom.logs import explained, mask
+from signalroom.logs import explained
 from signalroom.progress import Progress, Step
 from signalroom.warehouse import dlt_destination, transaction
 
@@ -288,7 +288,7 @@ def _run_extract(extracted: Extracted) -> None:
         data = extracted.source.dlt_source(pull)
         info = pipeline.extract(data)
     except PipelineStepFailed as error:
-        raise _plain(pull, error, str(error.step)) from None
+        raise explained_step(pull, error, str(error.step)) from None
     for parts in info.metrics.values():
         for part in parts:
             for table, found in part["resource_metrics"].items():
@@ -362,7 +362,7 @@ def _normalize_and_load(extracted: Extracted) -> str | None:
         info = pipeline.load()
         info.raise_on_failed_jobs()
     except PipelineStepFailed as error:
-        raise _plain(pull, error, str(error.step)) from None
+        raise explained_step(pull, error, str(error.step)) from None
     for package in info.load_packages:
         for table, update in package.schema_update.items():
             new = [name for name in update["columns"] if not name.startswith("_dlt")]
@@ -371,24 +371,6 @@ def _normalize_and_load(extracted: Extracted) -> str | None:
             if is_known and new and "_client_id" not in new:
                 pull.notice(f"new columns in {table}: {', '.join(new)}")
     return info.loads_ids[-1] if info.loads_ids else None
-
-
-def _plain(pull: Pull, error: BaseException, step: str) -> Exception:
-    """The cause in one readable line: our own errors as they are, others without dlt's wrapping."""
-    from dlt.common.exceptions import DltException
-
-    cause: BaseException = error
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
-        if isinstance(cause, SignalRoomError):
-            return cause
-    if step == "extract" and isinstance(cause, Exception) and not isinstance(cause, DltException):
-        return cause  # a fault of our own
-    reason = mask(" ".join(str(cause).split()))[:400]
-    return WarehouseError(
-        f"{pull}, {pull.window}: the load failed in {step}: {reason}. Repeat it: a repeated load "
-        "replaces whatever was written."
-    )
 
 
 def _load_step(extracted: Extracted, step: Step) -> Pulled:

@@ -1,0 +1,25 @@
+"""What went wrong in a step of dlt, in one readable line."""
+
+from __future__ import annotations
+
+from ingest.model import Pull
+from signalroom.errors import SignalRoomError, WarehouseError
+from signalroom.logs import mask
+
+
+def explained_step(pull: Pull, error: BaseException, step: str) -> Exception:
+    """The cause in one readable line: our own errors as they are, others without dlt's wrapping."""
+    from dlt.common.exceptions import DltException
+
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+        if isinstance(cause, SignalRoomError):
+            return cause
+    if step == "extract" and isinstance(cause, Exception) and not isinstance(cause, DltException):
+        return cause  # a fault of our own
+    reason = mask(" ".join(str(cause).split()))[:400]
+    return WarehouseError(
+        f"{pull}, {pull.window}: the load failed in {step}: {reason}. Repeat it: a repeated load "
+        "replaces whatever was written."
+    )
