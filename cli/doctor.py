@@ -1,104 +1,287 @@
-"""`signalroom doctor`: what is set up, what is not, and how to repair it."""
+"""`signalroom doctor`: what is set up, what answers, what does not, and how to repair it."""
 
 from __future__ import annotations
 
+import json
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
 
 import click
+
+from signalroom.checks import Check
+
+SHOWN = {"ok": "connected", "off": "off", "warning": "limited", "fault": "refused"}
+MARKS = {"warning": "!", "fault": "✗"}
 
 
 @click.command()
 @click.option("--reference-only", is_flag=True, help="Check the clients' files alone.")
+@click.option("--offline", is_flag=True, help="Ask no vendor and no channel.")
+@click.option("--json", "as_json", is_flag=True, help="Every check, for programs.")
 @click.option("--adopt", is_flag=True, help="Show what an earlier system left, and the plan.")
 @click.option("--yes", is_flag=True, help="With --adopt: carry the plan out.")
-def doctor(reference_only: bool, adopt: bool, yes: bool) -> None:
+def doctor(reference_only: bool, offline: bool, as_json: bool, adopt: bool, yes: bool) -> None:
     """Check configuration, connections and client data; name each repair.
 
-    Exits 1 when something would stop the main job or give wrong numbers.
+    Each source and channel is asked once, by a call that only reads. Exits 1 when something would
+    stop the main job or give wrong numbers, 0 when there are warnings alone.
     """
-    from signalroom.errors import SignalRoomError
-    from transform import client_files as reference
-
     if adopt:
         _adopt(yes)
         return
-    mistakes = reference.check()
-    faults = [str(mistake) for mistake in mistakes if mistake.spoils_file]
-    for warning in (str(mistake) for mistake in mistakes if not mistake.spoils_file):
-        click.echo(f"! {warning}", err=True)
-    for check in () if reference_only else (_settings, _warehouse, _sources):
-        try:
-            check(_good)
-        except SignalRoomError as error:
-            faults.append(str(error))
-    faults += [] if reference_only else _exposed()
+    found = _client_files()
+    grid: list[Check] = []
+    if not reference_only:
+        found += _general()
+        grid = _connections(offline)
+    everything = [*found, *grid]
+    is_faulty = any(check.state == "fault" for check in everything)
+    if as_json:
+        ready = not is_faulty and (reference_only or bool(_ready(grid, "source")[0]))
+        click.echo(json.dumps({"ready": ready, "checks": [_plain(one) for one in everything]}))
+    else:
+        _show(found, grid, offline)
+    sys.exit(1 if is_faulty else 0)
+
+
+def _client_files() -> list[Check]:
+    from transform import client_files
+
+    mistakes = client_files.check()
     if not mistakes:
-        _good("the clients' files are in order")
-    for fault in faults:
-        click.echo(f"✗ {fault}", err=True)
-    sys.exit(1 if faults else 0)
+        return [Check("client_files", "ok", "the clients' files are in order")]
+    return [
+        Check("client_files", "fault" if one.spoils_file else "warning", str(one))
+        for one in mistakes
+    ]
 
 
-def _good(text: str) -> None:
-    click.echo(f"✓ {text}")
+def _general() -> list[Check]:
+    from ingest import probes as sources
+    from reports.delivery import probes as channels
+    from signalroom import variables
+    from signalroom.errors import SignalRoomError
+
+    found: list[Check] = []
+    for name, look in _LOOKS.items():
+        try:
+            found += look(name)
+        except SignalRoomError as error:
+            found.append(Check(name, "fault", str(error)))
+    needed = {*sources.needed_variables(), *channels.needed_variables()}
+    return [*found, *variables.check(needed)]
 
 
-def _settings(good: Callable[[str], None]) -> None:
-    from reports.alerts import policy as alert_policy
-    from signalroom import clients, clock, paths
+def _connections(offline: bool) -> list[Check]:
+    from ingest import probes as sources
+    from reports.delivery import probes as channels
+    from signalroom.errors import SignalRoomError
 
-    good(f"local state in {paths.checked_home()}")
-    good(f"business time {clock.now().astimezone(clock.zone()):%Y-%m-%d %H:%M %Z}")
-    good(f"clients {', '.join(client.id for client in clients.active_clients())}")
-    alert_policy.check()
-    good("alerts.yml is in order")
+    found: list[Check] = []
+    try:
+        found += sources.check_sources(_states(), offline=offline)
+        found += channels.check_channels(offline=offline)
+    except SignalRoomError as error:  # the clients or the time zone, which is named above too
+        found.append(Check("connections", "fault", str(error)))
+    return found
 
 
-def _warehouse(good: Callable[[str], None]) -> None:
+def _states() -> Any:
+    """What the warehouse says is on; the demo's says nothing about real sources."""
+    from ingest import probes
+    from signalroom import demo_home
+    from signalroom.errors import SignalRoomError
+
+    try:
+        is_demo = demo_home.holds_demo() and not os.environ.get("SIGNALROOM_SANDBOX")
+        return {} if is_demo else probes.recorded_states()
+    except SignalRoomError:
+        return {}  # the warehouse is away, which is named above
+
+
+def _home(name: str) -> list[Check]:
+    from signalroom import paths
+
+    return [Check(name, "ok", f"local state in {paths.checked_home()}")]
+
+
+def _time(name: str) -> list[Check]:
+    from signalroom import clock
+
+    now = clock.now().astimezone(clock.zone())
+    return [Check(name, "ok", f"business time {now:%Y-%m-%d %H:%M %Z}")]
+
+
+def _clients(name: str) -> list[Check]:
+    from signalroom import clients
+
+    names = ", ".join(client.id for client in clients.active_clients())
+    return [Check(name, "ok", f"clients {names}")]
+
+
+def _alert_policy(name: str) -> list[Check]:
+    from reports.alerts import policy
+
+    policy.check()
+    return [Check(name, "ok", "alerts.yml is in order")]
+
+
+def _proxy(name: str) -> list[Check]:
+    """httpx cannot read every NO_PROXY; every request of ours would end with that."""
+    import httpx
+
+    try:
+        httpx.Client().close()
+    except (httpx.InvalidURL, ValueError) as error:
+        said = f"the proxy settings cannot be read ({error})"
+        repair = "Check NO_PROXY, HTTP_PROXY and HTTPS_PROXY; an IPv6 address stands in brackets."
+        return [Check(name, "fault", said, repair)]
+    return []
+
+
+def _warehouse(name: str) -> list[Check]:
     from signalroom import settings
     from signalroom.warehouse import duckdb_connection, duckdb_path, postgres_connection, read
 
     if settings.target() == "postgres":
         settings.require("SIGNALROOM_HASH_SALT")
         with postgres_connection() as connection, connection.cursor() as cursor:
-            cursor.execute("show server_version")
-            good(f"PostgreSQL {cursor.fetchone()[0]} answers")
+            cursor.execute(
+                "select current_setting('server_version'),"
+                " current_setting('default_transaction_read_only'), pg_is_in_recovery()"
+            )
+            version, read_only, is_replica = cursor.fetchone()
+        if read_only == "on" or is_replica:
+            repair = "Make room there, or give SUPABASE_DB_HOST the server that takes writes."
+            return [Check(name, "fault", f"PostgreSQL {version} is in read-only mode", repair)]
         [reader] = read("select current_user as role", client_id="*")
-        good(f"reports read as {reader['role']}")
-        return
-    if duckdb_path().exists():
-        with duckdb_connection(read_only=True):
-            good(f"DuckDB file {duckdb_path()} opens")
-    else:
-        good(f"DuckDB file {duckdb_path()} will be made by the first run")
+        return [
+            Check(name, "ok", f"PostgreSQL {version} answers"),
+            Check(name, "ok", f"reports read as {reader['role']}"),
+        ]
+    if not duckdb_path().exists():
+        said = f"DuckDB file {duckdb_path()} will be made by the first run"
+        return [Check(name, "ok", said)]
+    with duckdb_connection(read_only=True):
+        return [Check(name, "ok", f"DuckDB file {duckdb_path()} opens")]
 
 
-def _exposed() -> list[str]:
+def _demo(name: str) -> list[Check]:
+    from signalroom import demo_home, settings
+
+    if os.environ.get("SIGNALROOM_SANDBOX") or not demo_home.holds_demo():
+        return []
+    if settings.target() == "duckdb":
+        said = "the warehouse holds the demo; the first real load moves it aside"
+        return [Check(name, "warning", said, "`make reset` deletes it now.")]
+    said = "the warehouse holds the demo, and no real data can be loaded beside it"
+    return [Check(name, "fault", said, "Use another database, or drop the demo's schemas.")]
+
+
+def _exposure(name: str) -> list[Check]:
     from ingest import registry
     from signalroom import access
     from signalroom.errors import SignalRoomError
 
     try:
-        return access.exposed(registry.NAMES)
+        return [Check(name, "fault", one) for one in access.exposed(registry.NAMES)]
     except SignalRoomError:
         return []  # PostgreSQL is away, which is named above
 
 
-def _sources(good: Callable[[str], None]) -> None:
-    from ingest import pull as pipeline
-    from ingest import registry
-    from signalroom import clients
+_LOOKS: dict[str, Callable[[str], list[Check]]] = {
+    "home": _home,
+    "time": _time,
+    "clients": _clients,
+    "alert_policy": _alert_policy,
+    "proxy": _proxy,
+    "warehouse": _warehouse,
+    "demo": _demo,
+    "exposure": _exposure,
+}
 
-    for name in registry.NAMES:
-        source = registry.source(name)
-        pipeline.refuse_shared_accounts(source)
-        for client in clients.active_clients():
-            missing = pipeline.missing_variables(source, client.id)
-            if missing:
-                click.echo(f"• {name} is off for {client.id}: {', '.join(missing)} not set")
-            else:
-                good(f"{name} is set up for {client.id}")
+
+def _show(found: Sequence[Check], grid: Sequence[Check], offline: bool) -> None:
+    for check in found:
+        if check.state == "ok":
+            _good(check.line)
+    told = [check for check in (*found, *grid) if check.state in MARKS]
+    for line in dict.fromkeys(f"{MARKS[check.state]} {check.line}" for check in told):
+        _complain(line)
+    if grid:
+        _show_grid(grid, offline)
+        click.echo(_verdict([*found, *grid], grid))
+
+
+def _show_grid(grid: Sequence[Check], offline: bool) -> None:
+    """Sources and channels by client; what is off or refused is in the lines above."""
+    ids = list(dict.fromkeys(check.client for check in grid if check.client))
+    cells = {(check.source or check.channel, check.client): check for check in grid}
+    rows = list(dict.fromkeys(name for name, client in cells if client))
+    wide = max(len(str(name)) for name in rows) + 2 if rows else 0
+    click.echo("".join([" " * wide, *(f"{client:<11}" for client in ids)]).rstrip())
+    for name in rows:
+        shown = [_word(cells.get((name, client)), offline) for client in ids]
+        click.echo("".join([f"{name:<{wide}}", *(f"{word:<11}" for word in shown)]).rstrip())
+
+
+def _word(check: Check | None, offline: bool) -> str:
+    if check is None:
+        return ""
+    if check.state == "warning" and " is off: " in check.message:
+        return "off"
+    return "set up" if offline and check.state == "ok" else SHOWN[check.state]
+
+
+def _ready(grid: Sequence[Check], kind: str) -> tuple[int, int]:
+    """How many sources or channels work for a client and fail for none, and of how many."""
+    states: dict[str, set[str]] = {}
+    for check in grid:
+        if name := getattr(check, kind):
+            states.setdefault(name, set()).add(_word(check, offline=False))
+    good = [one for one in states.values() if one & {"connected", "limited"}]
+    return sum("refused" not in one for one in good), len(states)
+
+
+def _verdict(everything: Sequence[Check], grid: Sequence[Check]) -> str:
+    """The last line: "Ready: 4 of 6 sources, 2 of 3 channels. Next: …"."""
+    sources, channels = _ready(grid, "source"), _ready(grid, "channel")
+    faults = [check for check in everything if check.state == "fault"]
+    off = [check for check in grid if check.state == "off" and check.repair]
+    if faults:
+        following = faults[0].line
+    elif not sources[0] or not channels[0]:
+        kind = "channel" if sources[0] else "source"
+        lacking = next((check for check in off if getattr(check, kind)), None)
+        following = lacking.repair if lacking else "set up a source or channel."
+    else:
+        following = "`signalroom run`."
+    from signalroom.logs import mask
+
+    said = f"{sources[0]} of {sources[1]} sources, {channels[0]} of {channels[1]} channels"
+    return mask(f"Ready: {said}. Next: {following}")
+
+
+def _plain(check: Check) -> dict[str, Any]:
+    from signalroom.logs import mask
+
+    return {
+        name: mask(value) if isinstance(value, str) else value
+        for name, value in asdict(check).items()
+    }
+
+
+def _complain(text: str) -> None:
+    from signalroom.logs import mask
+
+    click.echo(mask(text), err=True)
+
+
+def _good(text: str) -> None:
+    click.echo(f"✓ {text}")
 
 
 def _adopt(carry_out: bool) -> None:

@@ -8,13 +8,16 @@ the key to another host), secrets masked in every error.
 from __future__ import annotations
 
 import json
+import math
 import re
 import threading
 import time
 import weakref
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -26,7 +29,7 @@ import tenacity
 from ingest.model import Pull
 from signalroom import clock, errors
 from signalroom.logs import mask
-from signalroom.settings import require, user_agent
+from signalroom.settings import number, user_agent
 from signalroom.waits import requested_wait_s
 
 MAX_ATTEMPTS = 8
@@ -43,6 +46,19 @@ _REFUSALS = (401, 403)
 _ABSENT = (404, 405, 410, 501)  # asking again cannot help
 # how Django REST framework, PostHog's base, tells the wait where a header is lost on the way
 _WAIT_IN_TEXT = re.compile(r"available in (\d+) seconds?")
+
+
+_patience: ContextVar[float] = ContextVar("patience")
+
+
+@contextmanager
+def no_longer_than(seconds: float) -> Iterator[None]:
+    """Clients that are made inside wait no longer than that for a request and its repetitions."""
+    token = _patience.set(seconds)
+    try:
+        yield
+    finally:
+        _patience.reset(token)
 
 
 class _RetryableError(Exception):
@@ -111,9 +127,9 @@ class VendorClient:
         self._pace = (
             _paces.setdefault((self._base, client_id), _Pace(limit)) if limit is not None else None
         )
-        self._max_wait = float(require("SIGNALROOM_HTTP_MAX_WAIT_S"))
+        self._max_wait = min(number("SIGNALROOM_HTTP_MAX_WAIT_S"), _patience.get(math.inf))
         self._limit_s = max(self._max_wait, SHORTEST_LIMIT_S)
-        self._max_bytes = int(float(require("SIGNALROOM_HTTP_MAX_ANSWER_MB")) * 2**20)
+        self._max_bytes = int(number("SIGNALROOM_HTTP_MAX_ANSWER_MB") * 2**20)
         self._http = httpx.Client(
             headers={"User-Agent": user_agent(), **(headers or {})},
             timeout=httpx.Timeout(min(READ_S, self._limit_s), connect=CONNECT_S),

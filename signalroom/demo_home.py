@@ -41,7 +41,25 @@ def move_aside() -> Path | None:
     return aside
 
 
+def holds_demo() -> bool:
+    """Whether the warehouse, on either engine, holds simulated data; it is only read."""
+    if target() == "duckdb":
+        return _is_simulated(home() / WAREHOUSE)
+    from signalroom.warehouse import read
+
+    there = (
+        "select 1 as there from information_schema.tables"
+        " where table_schema = 'ops' and table_name = 'origin'"
+    )
+    if not read(there, within="information_schema"):
+        return False
+    found = read("select origin from ops.origin", within="ops")
+    return [row["origin"] for row in found] == ["simulated"]
+
+
 def _is_simulated(warehouse: Path) -> bool:
+    if not warehouse.exists():
+        return False
     import duckdb
 
     try:

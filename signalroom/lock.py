@@ -24,7 +24,7 @@ from typing import Any
 from signalroom import clock
 from signalroom.errors import WarehouseError
 from signalroom.paths import home
-from signalroom.settings import require, target
+from signalroom.settings import number, target
 from signalroom.warehouse import postgres_connection
 
 WATCH_EVERY_S = 5.0
@@ -44,7 +44,7 @@ def hold(work: str) -> Iterator[None]:
     is and since when.
     """
     if target() == "duckdb":
-        wait_s = float(require("SIGNALROOM_LOCK_WAIT_S"))
+        wait_s = number("SIGNALROOM_LOCK_WAIT_S")
         refusal = (
             f"{work} cannot start: {{holder}} writes to the warehouse. Wait for it, or stop it."
         )
@@ -90,7 +90,7 @@ def _holder(note: Path) -> str:
 @contextmanager
 def _hold_transaction(work: str) -> Iterator[None]:
     key = zlib.crc32(f"signalroom {work}".encode())
-    give_up_at = time.monotonic() + float(require("SIGNALROOM_LOCK_WAIT_S"))
+    give_up_at = time.monotonic() + number("SIGNALROOM_LOCK_WAIT_S")
     with postgres_connection() as connection, connection.cursor() as cursor:
         while not _take(cursor, key, work):
             if time.monotonic() > give_up_at:

@@ -68,8 +68,8 @@ def load_env_file() -> None:
     """
     path = root() / ".env"
     try:
-        load_dotenv(path, override=False)
-    except UnicodeDecodeError:
+        load_dotenv(path, override=False, encoding="utf-8-sig")
+    except ValueError:  # another encoding: no such text, or with zero bytes between the letters
         raise ConfigurationError(
             f"{path} is not UTF-8 text: save it again with that encoding."
         ) from None
@@ -115,14 +115,18 @@ def variable(name: str, client_id: str | None = None) -> str | None:
     Without a client, the plain name and its default. A client's own `NAME__CLIENT` wins.
     """
     if client_id is not None:
-        own_name = f"{name}__{re.sub('[^A-Z0-9]', '_', client_id.upper())}"
-        own = _read(own_name)
+        own = exactly(f"{name}__{suffix(client_id)}")
         if own:
             return own
         if not is_shared(name) and client_id != default_client_id():
             return None
     default: str | None = declared().get(name, {}).get("default")
-    return _read(name) or _config()["defaults"].get(name) or default
+    return exactly(name) or _config()["defaults"].get(name) or default
+
+
+def suffix(client_id: str) -> str:
+    """What stands behind `__` in the names of a client's own variables."""
+    return re.sub("[^A-Z0-9]", "_", client_id.upper())
 
 
 # What a secret store or a spreadsheet adds by mistake; the text of a key as JSON may have lines.
@@ -130,7 +134,7 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 PLAIN_TEXT = ("_KEY", "_TOKEN", "_SECRET", "_ID", "_SID", "_URL", "_HOST")
 
 
-def _read(name: str) -> str:
+def exactly(name: str) -> str:
     """The value of exactly that variable without blanks around it, checked for what cannot be.
 
     Raises ConfigurationError that names the variable and never shows its value.
@@ -163,6 +167,15 @@ def require(name: str, client_id: str | None = None) -> str:
             f"{name} is not set{whose}: put it into .env or the environment (see .env.example)."
         )
     return value
+
+
+def number(name: str) -> float:
+    """The value of a variable that holds a number; ConfigurationError for any other."""
+    value = require(name)
+    try:
+        return float(value)
+    except ValueError:
+        raise ConfigurationError(f"{name} is {value!r}: write it as a number.") from None
 
 
 def window_days(name: str, source: str = "") -> int:

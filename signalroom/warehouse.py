@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from signalroom.errors import WarehouseError
 from signalroom.paths import home, storage_problem
-from signalroom.settings import report_role, require, schema_prefix, target, variable
+from signalroom.settings import number, report_role, require, schema_prefix, target, variable
 
 if TYPE_CHECKING:
     from dlt.common.destination.reference import Destination
@@ -156,7 +156,7 @@ def duckdb_connection(read_only: bool, wait_s: float | None = None) -> Iterator[
         _create(path)
     elif not duckdb_exists():
         raise WarehouseError(f"There is no warehouse at {path} yet: `signalroom run` makes it.")
-    longest = min(float(require("SIGNALROOM_LOCK_WAIT_S")), 1e9 if read_only else FOREIGN_WAIT_S)
+    longest = min(number("SIGNALROOM_LOCK_WAIT_S"), 1e9 if read_only else FOREIGN_WAIT_S)
     give_up_at = time.monotonic() + (longest if wait_s is None else wait_s)
     while True:
         try:

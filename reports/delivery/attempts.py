@@ -25,7 +25,7 @@ from reports.delivery.channels.http import (
 from reports.delivery.outbox import OPEN, Entry, Outbox
 from signalroom import clock
 from signalroom.logs import mask
-from signalroom.settings import require
+from signalroom.settings import number
 
 CHANNELS: dict[str, ModuleType] = {"slack": slack, "email": email, "sms": sms}
 TRIES = 3  # in one go; later ones wait longer each time
@@ -42,7 +42,7 @@ def work_off(
     was not due to begin with, because it was deferred or another process has it, is left alone;
     what another process takes meanwhile comes back as `busy`.
     """
-    longest = float(require("SIGNALROOM_HTTP_MAX_WAIT_S"))
+    longest = number("SIGNALROOM_HTTP_MAX_WAIT_S")
     give_up_at = time.monotonic() + min(longest, patience_s or longest)
     latest = {entry.dedupe_key: entry for entry in waiting}
     queue = [(entry, TRIES - 1) for entry in waiting if seconds_left(entry) <= 0]

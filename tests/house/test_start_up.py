@@ -45,7 +45,8 @@ def imported(stderr: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "command", ["--help", "status", "status --week", "schedule", "runs list", "doctor"]
+    "command",
+    ["--help", "status", "status --week", "schedule", "runs list", "doctor", "doctor --offline"],
 )
 def test_a_command_that_only_reads_imports_nothing_heavy(tmp_path: Path, command: str) -> None:
     with started(tmp_path, *command.split()) as process:

@@ -95,6 +95,11 @@ class Bucket:
             f"{self.place} does not end. Nothing was read; check the endpoint."
         )
 
+    def has_any(self, prefix: Prefix) -> bool:
+        """Whether anything lies below the prefix; raises as `files` does."""
+        query = {"Bucket": self.place.bucket, "Prefix": f"{prefix.path}/", "MaxKeys": 1}
+        return bool(self._page(query).get("Contents"))
+
     def _page(self, query: dict[str, Any]) -> dict[str, Any]:
         """One page of the listing; a page of somebody else's, of a proxy say, is asked for again.
 

@@ -48,10 +48,7 @@ def payload(client_id: str, recipient: str, key: str, content: dict[str, Any]) -
 
 def send(entry: Entry, confirm: Confirm) -> str:
     """Send a stored e-mail. Returns Resend's id; raises an Outcome."""
-    # The SDK keeps its settings in the module; deliveries run one after the other.
-    resend.api_key = require("RESEND_API_KEY", entry.client_id)
-    resend.api_url = require("RESEND_API_URL", entry.client_id).rstrip("/")
-    resend.default_http_client = ResendHttp()
+    _set_up(entry.client_id)
     body: Any = parse(entry.payload)
     confirm()
     try:
@@ -66,6 +63,33 @@ def find(entry: Entry, known: frozenset[str]) -> str | None:
     if clock.instant() - entry.created_at > KEY_LIFETIME:
         raise Ambiguous("its idempotency key is too old to be used again")
     return None
+
+
+def probe(client_id: str) -> list[str]:
+    """What is limited, in a line each; raises an Outcome where the key cannot be used.
+
+    A key that may only send cannot list the domains: it is valid.
+    """
+    _set_up(client_id)
+    try:
+        answer: Any = resend.Domains.list()
+    except ResendError as error:
+        if error.error_type == "restricted_api_key":
+            return []
+        raise _outcome(error) from error
+    domains = answer.get("data") or [] if isinstance(answer, dict) else []
+    verified = {one["name"] for one in domains if one.get("status") == "verified"}
+    domain = require("RESEND_FROM_EMAIL", client_id).rpartition("@")[2].rstrip("> ").lower()
+    if domain not in verified:
+        raise Refused(f"has not verified {domain}, the domain of RESEND_FROM_EMAIL")
+    return []
+
+
+def _set_up(client_id: str) -> None:
+    """The SDK keeps its settings in the module; deliveries run one after the other."""
+    resend.api_key = require("RESEND_API_KEY", client_id)
+    resend.api_url = require("RESEND_API_URL", client_id).rstrip("/")
+    resend.default_http_client = ResendHttp()
 
 
 def _outcome(error: ResendError) -> Exception:

@@ -8,8 +8,9 @@ from typing import Any
 
 from reports.delivery.channels import slack_api as slack_files
 from reports.delivery.channels.http import Ambiguous, Confirm, Refused, parse
-from reports.delivery.channels.slack_api import Declined, call
+from reports.delivery.channels.slack_api import Declined, call, call_for_headers
 from reports.delivery.outbox import Entry
+from signalroom.settings import variable
 
 NAME = "Slack"
 REQUIRED = ("SLACK_BOT_TOKEN", "SLACK_CHANNEL_ID")
@@ -20,6 +21,11 @@ PAGES = 5
 BLOCK_TROUBLE = frozenset(
     {"invalid_blocks", "invalid_blocks_format", "invalid_attachments", "msg_blocks_too_long"}
 )
+SCOPES = {  # beside that of the history, which is asked for in each channel
+    "chat:write": "no message can be posted",
+    "files:write": "pictures are sent as text, files are not attached",
+    "files:read": "a picture may be shown too early",
+}
 PICTURE, PICTURE_PAUSES_S = "slack file", (1.0, 2.0)
 log = logging.getLogger(__name__)
 
@@ -122,3 +128,24 @@ def find(entry: Entry, known: frozenset[str]) -> str | None:
         if not cursor:
             return None
     raise Ambiguous(f"the last {PAGES * 200} messages of {entry.recipient} do not tell")
+
+
+def probe(client_id: str) -> list[str]:
+    """What the token may not do, in a line each; raises an Outcome where it cannot be used.
+
+    It must be good, may post, and reads every channel, where a retry looks for its message.
+    """
+    _, headers = call_for_headers(client_id, "auth.test", {})
+    given = headers.get("x-oauth-scopes")
+    scopes = [one.strip() for one in given.split(",")] if given else list(SCOPES)
+    if "chat:write" not in scopes:
+        raise Refused("lets the token post nothing: add the scope chat:write and reinstall the app")
+    written = [variable(name, client_id) or "" for name in (RECIPIENTS, "SLACK_ALERT_CHANNEL_ID")]
+    channels = (part.strip() for text in written for part in text.split(",") if part.strip())
+    for channel in dict.fromkeys(channels):
+        try:
+            call(client_id, "conversations.history", {"channel": channel, "limit": 1})
+        except Declined as declined:
+            joined = ": invite the bot there" if declined.code == "not_in_channel" else ""
+            raise Refused(f"channel {channel} {declined}{joined}") from None
+    return [f"the token lacks {name}: {so}" for name, so in SCOPES.items() if name not in scopes]

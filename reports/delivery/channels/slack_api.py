@@ -36,6 +36,13 @@ class Declined(Refused):
 
 def call(client_id: str, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """A method's answer; raises an Outcome. Reading is a GET, the methods for files take forms."""
+    return call_for_headers(client_id, method, arguments)[0]
+
+
+def call_for_headers(
+    client_id: str, method: str, arguments: dict[str, Any]
+) -> tuple[dict[str, Any], httpx.Headers]:
+    """As `call`, with the headers of the answer, which list the token's scopes."""
     base = variable("SLACK_BASE_URL", client_id) or BASE_URL
     token = require("SLACK_BOT_TOKEN", client_id)
     url = f"{base.rstrip('/')}/{method}"
@@ -57,7 +64,7 @@ def call(client_id: str, method: str, arguments: dict[str, Any]) -> dict[str, An
     if not isinstance(data, dict):
         raise Ambiguous("answered with something else than JSON")
     if answer.status_code == 200 and data.get("ok") is True:
-        return data
+        return data, answer.headers
     raise _outcome(answer, data)
 
 

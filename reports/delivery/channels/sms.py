@@ -63,6 +63,20 @@ def find(entry: Entry, known: frozenset[str]) -> str | None:
     )
 
 
+def probe(client_id: str) -> list[str]:
+    """What is limited, in a line each; raises an Outcome where the account cannot be used."""
+    client, http = _client(client_id)
+    try:
+        account = client.api.v2010.accounts(require("TWILIO_ACCOUNT_SID", client_id)).fetch()
+    except _FAILURES as error:
+        raise _outcome(error, http) from error
+    if str(account.status) != "active":
+        raise Refused(f"says that the account is {account.status}")
+    if str(account.type) == "Trial":
+        return ["it is a trial account, which reaches verified numbers only and adds a sentence"]
+    return []
+
+
 _FAILURES = (TwilioException, httpx.HTTPError, json.JSONDecodeError)
 
 

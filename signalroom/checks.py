@@ -1,0 +1,38 @@
+"""What `signalroom doctor` found: one line for each thing that it looked at."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["ok", "off", "warning", "fault"]
+# How a vendor's refusal goes on for a pull; here nothing was to be loaded.
+_UNLOADED = re.compile(r"; (?:nothing was loaded|nothing of (?:it|this pull) was loaded)\.\s*")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding: of everything, of one client, or of a source or channel of one client.
+
+    `message` says what is, `repair` what to do about it; both are shown, so neither has a secret.
+    """
+
+    name: str
+    state: State
+    message: str
+    repair: str = ""
+    client: str | None = None
+    source: str | None = None
+    channel: str | None = None
+
+    @property
+    def line(self) -> str:
+        """Message and repair in one line."""
+        return f"{self.message}. {self.repair}" if self.repair else self.message
+
+
+def split(error: Exception) -> tuple[str, str]:
+    """The message of an error and the repair that it names, where it names one."""
+    message, *repair = _UNLOADED.split(str(error), maxsplit=1)
+    return message.rstrip("."), "".join(repair)

@@ -1,0 +1,201 @@
+"""What is wrong with the variables themselves, without asking anybody: `signalroom doctor`.
+
+A name that is nearly one of ours, an address without https://, a number that is none, recipients
+that are none, quotes around a key.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import re
+from collections.abc import Callable, Collection, Iterator
+from functools import cache
+
+from dotenv import dotenv_values
+
+from signalroom import clients, settings
+from signalroom.checks import Check
+from signalroom.errors import ConfigurationError
+from signalroom.paths import root
+from signalroom.secrets import is_secret
+
+# Set by SignalRoom for its own child processes.
+INTERNAL = ("SIGNALROOM_SANDBOX", "SIGNALROOM_RUN_ID", "SIGNALROOM_STEP", "SIGNALROOM_RUN_OWNER")
+CLOSE = 0.8  # of difflib's ratio, beside the same first word
+NUMBERS = (
+    "PORT",
+    "SIGNALROOM_CLOCK_FACTOR",
+    "SIGNALROOM_HTTP_MAX_ANSWER_MB",
+    "SIGNALROOM_HTTP_MAX_WAIT_S",
+    "SIGNALROOM_LOCK_WAIT_S",
+    "SUPABASE_DB_PORT",
+)
+ADDRESS = re.compile(r"https?://[^\s/]+\S*")
+MAILBOX = re.compile(r"(?:[^<>;,]*<)?[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>.]+>?")
+PHONE = re.compile(r"\+[1-9]\d{6,14}")
+SENDER = re.compile(r"\+[1-9]\d{6,14}|\d{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}")
+CHANNEL_ID = re.compile(r"[A-Z][A-Z0-9]{5,}")
+
+
+def check(needed: Collection[str]) -> list[Check]:
+    """The faults of all variables that are set.
+
+    `needed` are those without which a source or channel is off: a name close to one of these is a
+    fault while that one is unset, and a warning otherwise.
+    """
+    found: list[Check] = []
+    for name in sorted(os.environ):
+        if not os.environ[name].strip() or name in INTERNAL:
+            continue
+        plain, _, owner = name.partition("__")
+        if plain not in known():
+            found += _near_miss(name, needed)
+        elif owner and owner not in _suffixes():
+            found.append(
+                Check(
+                    name,
+                    "warning",
+                    f"{name} belongs to no client of dbt_project.yml",
+                    f"The suffixes are {', '.join(_suffixes())}.",
+                )
+            )
+        elif reason := wrong(name):
+            found.append(Check(name, "fault", *reason))
+    return found
+
+
+@cache
+def known() -> frozenset[str]:
+    """The plain names of all variables that SignalRoom reads."""
+    listed = root() / ".env.example"  # an image does not have it
+    names = set(dotenv_values(listed)) if listed.exists() else set()
+    return frozenset({*names, *settings.declared(), *settings.SHARED, *settings.SECRETS, *NUMBERS})
+
+
+def broken(names: Collection[str], client_id: str) -> list[str]:
+    """Those variables, as the client has them, whose value cannot be right."""
+    suffix = f"__{settings.suffix(client_id)}"
+    is_default = client_id == clients.default_client_id()
+    candidates = [
+        own if os.environ.get(own := f"{name}{suffix}", "").strip() else name
+        for name in names
+        if is_default or settings.is_shared(name) or os.environ.get(f"{name}{suffix}")
+    ]
+    return [name for name in candidates if os.environ.get(name, "").strip() and wrong(name)]
+
+
+def wrong(name: str) -> tuple[str, str] | None:
+    """What is wrong with the value of a variable that is set, and the repair; None if nothing is.
+
+    A secret's value is never part of it.
+    """
+    try:
+        value = settings.exactly(name)
+    except ConfigurationError as error:
+        return str(error).rstrip("."), ""
+    plain = name.partition("__")[0]
+    if value[0] == value[-1] and value[0] in "\"'" and len(value) > 1:
+        return f"{name} has quotes around its value", "Write the value without them."
+    for applies, judge in _KINDS:
+        if applies(plain) and (reason := judge(value)):
+            shown = "" if is_secret(name) or plain == "HEARTBEAT_URL" else f" ({value!r})"
+            what, repair = reason
+            return f"{name} {what}{shown}", repair
+    return None
+
+
+def _address(value: str) -> tuple[str, str] | None:
+    if ADDRESS.fullmatch(value):
+        return None
+    return "is no address", "Begin it with https://."
+
+
+def _number(value: str) -> tuple[str, str] | None:
+    try:
+        if math.isfinite(float(value)) and float(value) >= 0:
+            return None
+    except ValueError:
+        pass
+    return "is no number", "Write digits alone, such as 300."
+
+
+def _listed(
+    one: re.Pattern[str], what: str, example: str
+) -> Callable[[str], tuple[str, str] | None]:
+    def judge(value: str) -> tuple[str, str] | None:
+        if ";" in value:
+            return "has a semicolon", "Separate recipients by commas."
+        parts = [part.strip() for part in value.split(",") if part.strip()]
+        if parts and all(one.fullmatch(part) for part in parts):
+            return None
+        return f"is no {what}", f"Write it like {example}; several are separated by commas."
+
+    return judge
+
+
+def _is_address(name: str) -> bool:
+    default = str(settings.declared().get(name, {}).get("default", ""))
+    return name.endswith(("_URL", "_ENDPOINT")) or default.startswith("https://")
+
+
+_KINDS: tuple[tuple[Callable[[str], bool], Callable[[str], tuple[str, str] | None]], ...] = (
+    (_is_address, _address),
+    (lambda name: name in NUMBERS, _number),
+    (
+        lambda name: name.endswith(("_EMAIL", "_EMAILS")),
+        _listed(MAILBOX, "e-mail address", "ann@example.org"),
+    ),
+    (
+        lambda name: name.endswith("_FROM_NUMBER"),
+        _listed(SENDER, "sender that Twilio takes", "+15550100199"),
+    ),
+    (
+        lambda name: name.endswith("_NUMBERS"),
+        _listed(PHONE, "phone number with its country", "+15550100199"),
+    ),
+    (
+        lambda name: name.endswith("_CHANNEL_ID"),
+        _listed(CHANNEL_ID, "id of a Slack channel", "C0123456789"),
+    ),
+)
+
+
+@cache
+def _suffixes() -> tuple[str, ...]:
+    return tuple(settings.suffix(client_id) for client_id in clients.registry())
+
+
+def _near_miss(name: str, needed: Collection[str]) -> Iterator[Check]:
+    meant = _meant(name)
+    if meant is None:
+        return
+    is_fault = meant.partition("__")[0] in needed and not os.environ.get(meant, "").strip()
+    yield Check(
+        name,
+        "fault" if is_fault else "warning",
+        f"{name} is set, and nothing reads it",
+        f"Rename it to {meant}.",
+    )
+
+
+def _meant(name: str) -> str | None:
+    """The variable that a name was probably meant to be; None for somebody else's."""
+    plain, _, owner = name.upper().partition("__")
+    for suffix in _suffixes():  # one underscore before the client where two belong
+        if plain.endswith(f"_{suffix}") and plain.removesuffix(f"_{suffix}") in known():
+            return f"{plain.removesuffix(f'_{suffix}')}__{suffix}"
+    first = plain.partition("_")[0]
+    for one in known():
+        if _letters(one) == _letters(plain):
+            return f"{one}__{owner}" if owner else one
+    alike = sorted(one for one in known() if one.partition("_")[0] == first and "_" in one)
+    close = difflib.get_close_matches(plain, alike, n=1, cutoff=CLOSE)
+    if not close:
+        return None
+    return f"{close[0]}__{owner}" if owner else close[0]
+
+
+def _letters(name: str) -> str:
+    return re.sub("[^A-Z0-9]", "", name)
