@@ -16,7 +16,7 @@ from ingest.pull import missing_variables, refuse_shared_accounts
 from ingest.registry import NAMES, SourceSettings, source
 from signalroom import clients, clock, settings, sources, variables
 from signalroom.checks import Check, split
-from signalroom.errors import DeferredError, SignalRoomError, WarehouseError
+from signalroom.errors import CredentialsError, DeferredError, SignalRoomError, WarehouseError
 from signalroom.logs import explained
 from signalroom.paths import root
 from signalroom.source_states import States, read_states
@@ -132,7 +132,11 @@ def _ask(one: SourceSettings, client_id: str, probe: Probe | None) -> Check:
     except DeferredError as error:
         return Check(one.name, "warning", split(error)[0], "Ask again later.", **scope)
     except SignalRoomError as error:
-        return Check(one.name, "fault", *split(error), **scope)
+        message, repair = split(error)
+        names = [name for either in one.required for name in either.split(" or ")]
+        if isinstance(error, CredentialsError) and not any(name in repair for name in names):
+            repair = f"Check {', '.join(names)} in .env."
+        return Check(one.name, "fault", message, repair, **scope)
     except Exception as error:
         return Check(one.name, "fault", f"{whose}: {explained(error)}", **scope)
     if limits:

@@ -15,7 +15,8 @@ from click.testing import CliRunner, Result
 from cli.main import signalroom
 from signalroom import settings, source_states
 from signalroom.errors import ConfigurationError
-from signalroom.warehouse import duckdb_path
+from signalroom.warehouse import duckdb_path, postgres_connection
+from tests.support.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from sandbox import Agency
@@ -193,6 +194,35 @@ def test_the_demos_warehouse_is_a_notice_where_it_is_moved_aside() -> None:
     done = run("--offline")
     assert done.exit_code == 0, done.output
     assert "! the warehouse holds the demo; the first real load moves it aside" in done.stderr
+
+
+@pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
+def test_postgres_that_takes_no_writes_or_holds_the_demo_is_a_fault(warehouse: Warehouse) -> None:
+    os.environ.update({**warehouse.environment, "SIGNALROOM_HASH_SALT": "salt-0123456789"})
+    with postgres_connection() as connection, connection.cursor() as cursor:
+        cursor.execute("create schema if not exists ops")
+        cursor.execute("create table if not exists ops.origin (origin text)")
+        cursor.execute("insert into ops.origin values ('simulated')")
+        connection.commit()
+    assert "✗ the warehouse holds the demo" in run("--offline").stderr
+    with postgres_connection() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            f"alter role {settings.require('SUPABASE_DB_USER')} in database "
+            f"{settings.require('SUPABASE_DB_NAME')} "
+            "set default_transaction_read_only = on"
+        )
+        connection.commit()
+    try:
+        assert "is in read-only mode" in run("--offline").stderr
+    finally:
+        with postgres_connection() as connection, connection.cursor() as cursor:
+            cursor.execute("set transaction read write")
+            cursor.execute(
+                f"alter role {settings.require('SUPABASE_DB_USER')} in database "
+                f"{settings.require('SUPABASE_DB_NAME')} "
+                "reset default_transaction_read_only"
+            )
+            connection.commit()
 
 
 def test_an_address_where_nobody_answers_ends_soon_and_is_a_fault() -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from signalroom.sources import declared
+from signalroom.sources import names as names_of_sources
 from tests.support.processes import ROOT, own_environment
 
 HEAVY = {"dlt", "dbt", "pyarrow", "pandas", "matplotlib", "numpy"}
@@ -52,6 +54,18 @@ def test_a_command_that_only_reads_imports_nothing_heavy(tmp_path: Path, command
     with started(tmp_path, *command.split()) as process:
         _, stderr = process.communicate(timeout=60)
     assert process.returncode in (0, 1), stderr
+    assert imported(stderr) == []
+
+
+def test_doctor_offline_imports_nothing_heavy_with_every_source_set_up(tmp_path: Path) -> None:
+    """Only asking a vendor needs its client."""
+    names = {name for source in names_of_sources() for name in declared(source).VARIABLES}
+    given = {name: "abc-0123456" for name in names if not name.endswith(("_URL", "_HOST"))}
+    given |= {"GOOGLE_SHEETS_RANGES": "plans=abc!Tab!A1:Z", "EVERFLOW_CLICKS": "off"}
+    given |= {"MAUTIC_BASE_URL": "https://mautic.example.org"}
+    with started(tmp_path, "doctor", "--offline", **given) as process:
+        stdout, stderr = process.communicate(timeout=60)
+    assert "6 of 6 sources" in stdout, stderr
     assert imported(stderr) == []
 
 
