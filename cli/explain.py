@@ -29,8 +29,9 @@ def explain(
     """Show the rows that a figure is made of, their loads, and the mapping behind them.
 
     \b
-    Metrics: conversions, clicks, cost, profit, everflow_payout, everflow_revenue, redtrack_cost,
-    unmapped_cost, cpa, mapped_cpa, blended_cpa.
+    Metrics: conversions, clicks, cost, profit, everflow_payout,
+    everflow_revenue, redtrack_cost, unmapped_cost, cpa, mapped_cpa,
+    blended_cpa.
 
     \b
       signalroom explain 713 2026-11-18 cpa --brand CCW
