@@ -90,8 +90,9 @@ spend as (
         known_spend.source_id,
         coalesce(latest.source_name, known_spend.source_name) as source_name,
         known_spend.cost,
-        coalesce({{ folded('latest.source_name') }} <> {{ folded('known_spend.source_name') }}, false)
-            as is_renamed
+        coalesce(
+            {{ folded('latest.source_name') }} <> {{ folded('known_spend.source_name') }}, false
+        ) as is_renamed
     from known_spend
     left join {{ ref('stg_redtrack__daily_spend') }} as latest
         on

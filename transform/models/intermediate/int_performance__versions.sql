@@ -1,4 +1,5 @@
--- Each build appends the rows that differ from the versions it finds, and ends those (end_versions).
+-- Each build appends the rows that differ from the versions it finds, and ends those
+-- (end_versions).
 -- Never made again from nothing: what was known at an instant cannot be read from raw later.
 -- depends_on: {{ ref('int_performance__costed') }}
 {{ config(

@@ -1,7 +1,7 @@
 -- Over 120 lines: three states of a line, five measures, eight causes.
--- Each difference between a day as it was reported and as it is now, split into its causes. The mart
--- of then and raw of then as mapped now differ by edits of ours; raw of then and of now by what the
--- vendors changed. What no cause accounts for is a part of its own.
+-- Each difference between a day as it was reported and as it is now, split into its causes. The
+-- mart of then and raw of then as mapped now differ by edits of ours; raw of then and of now by
+-- what the vendors changed. What no cause accounts for is a part of its own.
 {% set measures = ['conversions', 'everflow_payout', 'everflow_revenue', 'redtrack_cost', 'cost'] %}
 {% set causes = ['late_conversion', 'reversed_conversion', 'payout_change', 'adjustment'] %}
 
@@ -40,10 +40,10 @@ states as (
         reported.reported_at,
         'reported' as state,
         versions.is_internal or versions.is_unmapped as is_paid_by_spend,
-        false as is_renamed,
         {% for measure in measures %}
-        cast(versions.{{ measure }} as decimal(38, 18)) as {{ measure }}{{ ',' if not loop.last }}
+        cast(versions.{{ measure }} as decimal(38, 18)) as {{ measure }},
         {% endfor %}
+        false as is_renamed
     from {{ ref('int_performance__versions') }} as versions
     inner join reported
         on
@@ -64,10 +64,10 @@ states as (
         reported.reported_at,
         'remapped' as state,
         cast(null as boolean) as is_paid_by_spend,
-        remapped.is_renamed,
         {% for measure in measures %}
-        remapped.{{ measure }}{{ ',' if not loop.last }}
+        remapped.{{ measure }},
         {% endfor %}
+        remapped.is_renamed
     from {{ ref('int_performance__as_reported') }} as remapped
     inner join reported
         on
@@ -87,10 +87,10 @@ states as (
         reported.reported_at,
         'latest' as state,
         costed.is_internal or costed.is_unmapped as is_paid_by_spend,
-        false as is_renamed,
         {% for measure in measures %}
-        cast(costed.{{ measure }} as decimal(38, 18)) as {{ measure }}{{ ',' if not loop.last }}
+        cast(costed.{{ measure }} as decimal(38, 18)) as {{ measure }},
         {% endfor %}
+        false as is_renamed
     from {{ ref('int_performance__costed') }} as costed
     inner join reported
         on
@@ -147,7 +147,7 @@ edited as (
     select
         lines.*,
         renamed_days.date is not null
-        or exists(
+        or exists (
             select 1
             from file_versions
             where
@@ -210,7 +210,7 @@ measured as (
         is_edited,
         '{{ measure }}' as measure,
         reported_{{ measure }} as reported_value,
-        latest_{{ measure }} as value,
+        latest_{{ measure }} as value,  -- noqa: RF04
         remapped_{{ measure }} - reported_{{ measure }} as edits,
         latest_{{ measure }} - remapped_{{ measure }} as vendors,
         {% for cause in causes %}
@@ -222,13 +222,13 @@ measured as (
         {{ cause }}_{{ of_everflow }} as {{ cause }},
         {% endif %}
         {% endfor %}
-        {% if measure == 'redtrack_cost' %}
-        latest_redtrack_cost - remapped_redtrack_cost as spend_rewrite
-        {% elif measure == 'cost' %}
-        case when is_paid_by_spend then latest_cost - remapped_cost else 0 end as spend_rewrite
-        {% else %}
-        0 as spend_rewrite
-        {% endif %}
+    {% if measure == 'redtrack_cost' %}
+    latest_redtrack_cost - remapped_redtrack_cost as spend_rewrite
+    {% elif measure == 'cost' %}
+    case when is_paid_by_spend then latest_cost - remapped_cost else 0 end as spend_rewrite
+    {% else %}
+    0 as spend_rewrite
+    {% endif %}
     from explained
     where reported_{{ measure }} <> latest_{{ measure }}
     {{ 'union all' if not loop.last }}
@@ -270,7 +270,7 @@ select
 
     -- measures
     cast(reported_value as decimal(38, 18)) as reported_value,
-    cast(value as decimal(38, 18)) as value,
+    cast(value as decimal(38, 18)) as value,  -- noqa: RF04
     cause,
     cast(amount as decimal(38, 18)) as amount,
 

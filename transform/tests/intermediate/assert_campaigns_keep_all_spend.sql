@@ -1,4 +1,5 @@
--- Fails when spend by campaign, with the remainder, is not the spend of its source, to the last digit.
+-- Fails when spend by campaign, with the remainder, is not the spend of its source, to the
+-- last digit.
 with facts as (
 
     select
