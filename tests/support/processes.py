@@ -25,6 +25,10 @@ FAMILIES = (
     "SLACK_",
     "RESEND_",
     "TWILIO_",
+    "ALERT_",
+    "HEARTBEAT_",
+    "OTEL_",
+    "TEMPORAL_",
     "DBT_",
     "PG",
     # What `make test-file FILE=...` hands down would have another make do the same again.

@@ -187,6 +187,8 @@ class Spreadsheets(Connection):
                 f"had. ({error})"
             ) from None
         except ForbiddenError as error:
+            if path not in str(error):  # the token was refused, not the spreadsheet
+                raise
             repair = "share it with that address as a viewer"
             if "SERVICE_DISABLED" in str(error) or "has not been used in project" in str(error):
                 repair = "the Google Sheets API is off in its project, switch it on"
