@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
+import dlt
 import pytest
 
 from ingest.model import Window
 from ingest.sources.everflow.daily_stats import daily_row
+from ingest.sources.redtrack import redtrack
 from signalroom.errors import AnswerError
 from tests.ingest.reading import Landed, extract, pull_of, rows_of
 from tests.support.vendor import Answer, scripted_vendor
@@ -29,8 +32,21 @@ def spend(monkeypatch: pytest.MonkeyPatch, *rows: dict[str, Any]) -> Landed:
 def test_redtrack_s_new_measure_is_kept_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
     found = spend(monkeypatch, {**SPEND, "convtype1": 120}, {**SPEND, "convtype1": 120.5})
     assert [row["convtype1"] for row in rows_of(found)] == ["120", "120.5"]
-    assert found.columns["convtype1"]["data_type"] == "text"
-    assert "roi" not in found.columns  # a rate can be recomputed
+    assert "roi" not in rows_of(found)[0]  # a rate can be recomputed
+
+
+def test_a_new_measure_that_looks_like_a_date_stays_text(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SIGNALROOM_NOW", "2026-11-19T09:30:00-05:00")
+    monkeypatch.setenv("SIGNALROOM_HOME", str(tmp_path))
+    with scripted_vendor(lambda _: Answer([{**SPEND, "convtype1": "2026-11-18"}])) as vendor:
+        source = redtrack("713", DAY, DAY, api_key="key", base_url=vendor.url)
+        destination = dlt.destinations.duckdb(str(tmp_path / "scratch.duckdb"))
+        pipeline = dlt.pipeline("measures", str(tmp_path), destination=destination)
+        pipeline.run(source.with_resources("daily_spend"))
+    columns = pipeline.default_schema.tables["daily_spend"]["columns"]
+    assert columns["convtype1"]["data_type"] == "text"
 
 
 def entry(**reporting: object) -> dict[str, Any]:
