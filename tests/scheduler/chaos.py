@@ -100,6 +100,10 @@ class Chaos:
 
     def _keep_alive(self) -> None:
         if self._scheduler is None or self._scheduler.poll() is not None:
+            ended = self._scheduler.returncode if self._scheduler else None
+            if ended is not None and ended >= 0:
+                log = (self._home / "scheduler.log").read_text(encoding="utf-8")
+                raise AssertionError(f"the scheduler ended by itself ({ended}): {log[-2000:]}")
             log = (self._home / "scheduler.log").open("ab")
             with log:
                 self._scheduler = subprocess.Popen(

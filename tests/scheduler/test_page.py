@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from signalroom import paths
 from tests.scheduler import story
@@ -169,7 +169,7 @@ def test_the_page_comes_up_to_date_and_leaves_open_what_is_open(visit: Visit) ->
     page.evaluate("document.querySelector('#now h2').textContent = 'stale'")
     with page.expect_response("**/"):
         page.clock.run_for(31_000)
-    page.wait_for_function("document.querySelector('#now h2').textContent === 'Running now'")
+    expect(page.locator("#now h2")).to_have_text("Running now")
     assert page.locator("#runs details").first.evaluate("one => one.open")
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 # module -> function -> stage that begins with it
 STAGES = {
-    "ingest.pull": {"make_pull": "extract", "land": "load"},
+    "ingest.pull": {"_run_extract": "extract", "_normalize_and_load": "load"},
     "dlt.destinations.job_client_impl": {"SqlLoadJob.run": "merge"},
     "transform.build": {"_run": "dbt"},
     "scheduler.steps.report": {"render_report": "render"},
