@@ -20,6 +20,8 @@ VENV := .venv/.ready
 READY := dbt_packages/.ready
 # uv and dbt change nothing of a person's own: no other virtual environment, no usage statistics.
 unexport VIRTUAL_ENV
+# Where it is set, every start of a command compiles all of Python again: seconds each time.
+unexport PYTHONDONTWRITEBYTECODE
 # The machine's certificates, as Python and git use them: a company may have its own authority.
 export UV_SYSTEM_CERTS := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,6 +30,7 @@ def pytest_configure() -> None:
         del os.environ[name]
     os.environ.update(own_environment())
     del os.environ["PYTHONPATH"]
+    sys.dont_write_bytecode = False
     importlib.import_module("tests.support.offline.sitecustomize")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A shell's background job ignores Ctrl-C, and so would every command that a test starts.

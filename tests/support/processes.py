@@ -35,11 +35,13 @@ FAMILIES = (
     "MAKE",
 )
 HANDED_DOWN = {"PORT", "DLT_DATA_DIR", "MFLAGS", "FILE", "ARGS", "WORKERS"}
+# With it each of the hundreds of commands would compile all that it imports.
+NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 
 
 def is_ours(name: str) -> bool:
     """Whether a variable could change what SignalRoom, dbt, dlt or libpq does."""
-    return name.startswith(FAMILIES) or name in HANDED_DOWN or "__" in name
+    return name.startswith(FAMILIES) or name in {*HANDED_DOWN, NO_BYTECODE} or "__" in name
 
 
 def own_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
