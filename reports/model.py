@@ -205,7 +205,8 @@ class Report:
         """Values for the query; it uses those it needs. ReportError for a client not its own.
 
         `report_date` is the last day of the period, `first_date` the first that is looked at,
-        `next_date` the day after, `asked_date` the day that was asked for.
+        `next_date` the day after, `asked_date` the day that was asked for; `month` (2026-11) is
+        the last day's, `month_start` its first day.
         """
         brand = self.brand_of(client)
         if self.brand is not None and brand is None:
@@ -226,4 +227,6 @@ class Report:
             "report_date": last,
             "first_date": last - timedelta(days=self.days - 1),
             "next_date": last + timedelta(days=1),
+            "month": f"{last:%Y-%m}",
+            "month_start": last.replace(day=1),
         }

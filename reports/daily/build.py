@@ -10,17 +10,30 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
-from reports.daily.context import Daily, Delta, Deltas, Line, TrendDay
+from reports.daily.context import Comparison, Daily, Delta, Deltas, Line, TrendDay
 from reports.model import Report, Row, Rows, Subject, Told, own_rows
 from reports.shared.completeness import EVERFLOW, REDTRACK, Completeness, by_day, completeness
-from reports.shared.figures import Figures, add, apportion, count, money, percent_change
+from reports.shared.figures import (
+    EXACT,
+    Figures,
+    add,
+    apportion,
+    count,
+    money,
+    percent_change,
+    ratio,
+    rounded,
+)
+from reports.shared.goals import QUERIES, goals
 from reports.shared.restatement import restatements, snapshot
-from reports.shared.words import clean, listed
+from reports.shared.words import clean, day_name, listed
 
 TREND_DAYS = 14
+WEEK = 7
 TOP = 10
 MOST_SOURCES = 5
 NAME_LIMIT = 60
+TENTH = Decimal("0.1")
 
 
 def build(subject: Subject, rows: Rows, history: Mapping[date, Told]) -> Daily:
@@ -51,11 +64,12 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, Told]) -> Daily:
     }
     changes = restatements(subject.day, whole.state, told, history)
     numbers = {name: number for number, name in subject.brands.items()}
+    number = numbers.get(subject.brand)
     return Daily(
         client_id=subject.client_id,
         title=subject.title,
         brand=subject.brand,
-        advertiser_id=numbers.get(subject.brand),
+        advertiser_id=number,
         day=subject.day,
         completeness=whole,
         total=total,
@@ -66,6 +80,8 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, Told]) -> Daily:
         unmapped=Figures(None, add(line.figures.cost or Decimal(0) for line in unmapped)),
         unmapped_sources=unmapped,
         deltas=_deltas(total, trend[-2], whole.state),
+        comparisons=_comparisons(total, trend, whole.state),
+        goals=() if whole.missing or number is None else goals(subject, rows, {number: total.cpa}),
         notes=tuple(_notes(internal, whole.missing)),
         changes=changes.lines,
         changed_days=changes.days,
@@ -178,14 +194,47 @@ def _deltas(total: Figures, day_before: TrendDay, state: str) -> Deltas:
     )
 
 
+def _comparisons(total: Figures, trend: Sequence[TrendDay], state: str) -> tuple[Comparison, ...]:
+    """Against the same weekday of the week before, and a day of the seven before on average.
+
+    With a day that is not whole there is nothing to compare.
+    """
+    if state != "complete":
+        return ()
+    week = trend[-1 - WEEK : -1]
+    found: list[tuple[str, Decimal | None, Decimal | int | None, Decimal | None, str]] = []
+    if week[0].is_complete and week[0].figures.conversions is not None:
+        before = week[0].figures
+        name = f"{day_name(week[0].day)}, a week before"
+        found.append((name, before.cpa, before.conversions, before.cents, ""))
+    if all(one.is_complete and one.figures.conversions is not None for one in week):
+        sold = sum(one.figures.conversions or 0 for one in week)
+        spent = add(one.figures.cost or Decimal(0) for one in week)
+        daily = EXACT.divide(Decimal(sold), Decimal(WEEK))
+        mean = (ratio(spent, sold), daily, EXACT.divide(spent, Decimal(WEEK)))
+        found.append(("the mean of the 7 days before", *mean, f"{rounded(daily, TENTH):,f}"))
+    return tuple(
+        Comparison(
+            name,
+            _delta(total.cpa, cpa, less_is_good=True),
+            _delta(total.conversions, conversions, less_is_good=False, mean=mean),
+            _delta(total.cents, cost, less_is_good=None),
+        )
+        for name, cpa, conversions, cost, mean in found
+    )
+
+
 def _delta(
-    now: Decimal | int | None, before: Decimal | int | None, less_is_good: bool | None
+    now: Decimal | int | None,
+    before: Decimal | int | None,
+    less_is_good: bool | None,
+    mean: str = "",
 ) -> Delta | None:
     change = percent_change(now, before)
     if change is None:
         return None
     arrow = "▲" if change > 0 else "▼" if change < 0 else "="
-    written = count(before) if isinstance(before, int) else money(before)
+    written = mean or (count(before) if isinstance(before, int) else money(before))
     is_good = None if change == 0 or less_is_good is None else (change < 0) == less_is_good
     share = f"{abs(change)}%" if abs(change) < 1000 else "over 999%"
     return Delta(f"{arrow} {share} from {written}", is_good)
@@ -215,7 +264,7 @@ REPORT = Report(
     name="daily",
     title="{brand} daily",
     folder="daily",
-    queries=("days", "query"),
+    queries=("days", "query", *QUERIES),
     build=build,
     days=TREND_DAYS,
     period="daily",

@@ -12,6 +12,7 @@ from reports.messages.table import GridLine
 from reports.model import Figure, figure
 from reports.shared.completeness import Completeness
 from reports.shared.figures import Figures, count, money
+from reports.shared.goals import Goal
 from reports.shared.words import day_name, short_day
 
 
@@ -56,6 +57,22 @@ class Deltas:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """The three numbers against those of another day, or of a mean of days, called `name`."""
+
+    name: str
+    cpa: Delta | None
+    conversions: Delta | None
+    cost: Delta | None
+
+    @property
+    def words(self) -> str:
+        """All three in one line."""
+        named = (("CPA", self.cpa), ("conversions", self.conversions), ("cost", self.cost))
+        return ", ".join(f"{name} {moved.text}" for name, moved in named if moved)
+
+
+@dataclass(frozen=True)
 class Daily:
     """Everything a daily report says. `told` is kept for the next report to compare with."""
 
@@ -73,6 +90,8 @@ class Daily:
     unmapped: Figures
     unmapped_sources: tuple[Line, ...]
     deltas: Deltas
+    comparisons: tuple[Comparison, ...]
+    goals: tuple[Goal, ...]
     notes: tuple[str, ...]
     changes: tuple[str, ...]
     changed_days: tuple[date, ...]
@@ -95,6 +114,7 @@ class Daily:
         for line in self.unmapped_sources:
             of = {"affiliate": line.label} if line.label else {"others": line.name}
             found += figure("unmapped_cost", line.figures.cost, **own, group="unmapped", **of)
+        found += [one for goal in self.goals for one in goal.figures]
         for one in self.trend:
             if one.day in self.changed_days and one.day != self.day:
                 found += _measures(one.figures, date=one.day, **brand, shown="changed")

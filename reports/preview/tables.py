@@ -28,6 +28,7 @@ def marts(world: World, client: Client) -> dict[str, Rows]:
     tables = {
         "daily_performance": [_performance(one) for one in found if one.day > detailed],
         "daily_summary": _days(world),
+        "goal_pace": _goals(world, tuple(brands.values())),
         "weekly_rollup": _weeks(world, found),
         "affiliate_leaderboard": _leaderboard(found),
         **order_rows(world, tuple(brands.values())),
@@ -50,6 +51,21 @@ def _performance(fact: Fact) -> dict[str, Any]:
         "cost": fact.cost,
         "cpa_state": fact.state,
     }
+
+
+def _goals(world: World, brands: tuple[str, ...]) -> Rows:
+    """Goals of the first brand for the month of the last day: one missed, one open, one met."""
+    return [
+        {
+            "brand": brand,
+            "month": f"{world.until:%Y-%m}",
+            "measure": measure,
+            "goal": Decimal(goal) * (1 if measure == "cpa" else world.factor),
+            "days_in_month": 30,
+        }
+        for brand in brands[:1]
+        for measure, goal in (("cpa", 25), ("spend", 82_000), ("conversions", 2_500))
+    ]
 
 
 def _days(world: World) -> Rows:

@@ -15,6 +15,7 @@ from reports.shared.brands import NAME_LIMIT, NO_BRAND, brand_name
 from reports.shared.change import Movement
 from reports.shared.completeness import by_day
 from reports.shared.figures import EXACT, Figures, add, apportion, ratio
+from reports.shared.goals import QUERIES, Goal, goals
 from reports.shared.restatement import MAIN, WHY, measure
 from reports.shared.weeks import (
     DAYS,
@@ -160,12 +161,23 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, Told]) -> Rollup:
         total=total_week(subject, weeks[week.last_day]) if brands else None,
         brands=brands,
         running=_running(subject, weeks),
+        goals=_goals(subject, rows, weeks.get(week.last_day, [])) if brands else (),
         notes=tuple(_notes(week, whole.state, days, brands)),
         changes=week_changes(week, whole.state, told, history),
         trend=tuple(_trend_week(one, weeks.get(one.last_day, [])) for one in trend),
         told=told,
         sheet=_sheet(weeks, week),
     )
+
+
+def _goals(subject: Subject, rows: Rows, week: Sequence[Row]) -> tuple[Goal, ...]:
+    """Goals of the month of the week's Sunday, beside the week's CPA of each brand."""
+    recent = {
+        row["advertiser_id"]: ratio(mapped_cost([row]), int(row["conversions"]))
+        for row in week
+        if row["advertiser_id"] is not None
+    }
+    return goals(subject, rows, recent)
 
 
 def _running(subject: Subject, weeks: Mapping[date, list[Row]]) -> RunningWeek | None:
@@ -241,7 +253,7 @@ REPORT = Report(
     name="weekly_rollup",
     title="Weekly rollup",
     folder="weekly_rollup",
-    queries=("days", "query"),
+    queries=("days", "query", *QUERIES),
     build=build,
     days=DAYS_BACK,
     period="weekly",

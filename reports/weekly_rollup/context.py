@@ -14,6 +14,7 @@ from reports.model import Figure, figure
 from reports.shared.change import Movement
 from reports.shared.completeness import Completeness
 from reports.shared.figures import Figures
+from reports.shared.goals import Goal
 from reports.shared.weeks import DAYS, Week
 from reports.shared.words import short_day
 
@@ -101,6 +102,7 @@ class Rollup:
     total: BrandWeek | None
     brands: tuple[BrandWeek, ...]
     running: RunningWeek | None
+    goals: tuple[Goal, ...]
     notes: tuple[str, ...]
     changes: tuple[str, ...]
     trend: tuple[TrendWeek, ...]
@@ -119,6 +121,7 @@ class Rollup:
             running = Week(self.week.last_day + timedelta(days=DAYS))
             for part in (*self.running.brands, self.running.total):
                 found += part.figures(running, shown="running")
+        found += [one for goal in self.goals for one in goal.figures]
         for trend in self.trend:
             if trend.week != self.week:
                 of = {"week": trend.week.first_day, "shown": "trend"}

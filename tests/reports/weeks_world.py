@@ -22,7 +22,7 @@ NOW = "2026-11-23T07:35:00-05:00"
 LOADED_AT = datetime(2026, 11, 23, 12, 1, tzinfo=UTC)
 MARTS = (
     *("daily_summary", "weekly_rollup", "affiliate_leaderboard", "state_performance"),
-    "order_files",
+    *("order_files", "daily_performance", "goal_pace"),
 )
 MODELS = "transform/models/marts/_marts__models.yml"
 Row = dict[str, Any]

@@ -30,6 +30,11 @@ create table marts.daily_summary (
     mapped_cpa decimal(18, 6), profit decimal(38, 18), is_complete boolean,
     everflow_loaded_at timestamptz, redtrack_loaded_at timestamptz
 );
+create table marts.goal_pace (
+    _client_id text, brand text, month text, measure text, goal decimal(38, 18),
+    actual_to_date decimal(38, 18), expected_to_date decimal(38, 18), days_elapsed bigint,
+    days_in_month bigint
+);
 """
 
 
@@ -137,6 +142,12 @@ class Marts:
                 for one in day.affiliates
             ),
         )
+
+    def goals(self, brand: str = "CCW", **goals: str) -> None:
+        """Goals of client 713 for November 2026, by their measure."""
+        columns = ("_client_id", "brand", "month", "measure", "goal", "days_in_month")
+        rows = [("713", brand, "2026-11", name, Decimal(goal), 30) for name, goal in goals.items()]
+        self._insert("goal_pace", columns, rows)
 
     def _insert(
         self, table: str, columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]

@@ -1,0 +1,150 @@
+"""Goals: what a month has come to beside what the client wants of it, up to a report's day.
+
+The same sums as `marts.goal_pace` has for the last day; here for the day that a report is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from reports.model import Figure, Row, Rows, Subject, figure, own_rows
+from reports.shared.figures import (
+    EXACT,
+    add,
+    count,
+    money,
+    percent_change,
+    ratio,
+    whole_percent,
+)
+
+QUERIES = ("goals", "month")
+ORDER = ("cpa", "spend", "conversions")
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A brand's goal of a month for one measure: cpa, spend or conversions.
+
+    `actual` is the month's up to the report's day (None: no CPA), `recent` the CPA of the report's
+    own day or week. Money in US dollars.
+    """
+
+    client_id: str
+    brand: str
+    advertiser_id: int | None
+    month: str
+    measure: str
+    goal: Decimal
+    actual: Decimal | None
+    elapsed: int
+    days: int
+    recent: Decimal | None = None
+
+    @property
+    def words(self) -> str:
+        """One line: how it stands, in words that need no color."""
+        if self.measure == "cpa":
+            so_far = (
+                "no CPA this month yet"
+                if self.actual is None
+                else f"{money(self.actual)} this month, {self._against(self.actual)}"
+            )
+            if self.recent is None:
+                return f"CPA target {money(self.goal)}: {so_far}"
+            return f"CPA {self._against(self.recent)} of {money(self.goal)}; {so_far}"
+        share = ratio(self.actual, self.goal)
+        if share is None:
+            return f"{self._written(self.actual)} {self.measure}, goal 0"
+        noun = "budget" if self.measure == "spend" else "goal"
+        name = "Spend" if self.measure == "spend" else "Conversions"
+        pace = whole_percent(EXACT.divide(Decimal(self.elapsed), Decimal(self.days)))
+        return (
+            f"{name} {self._written(self.actual)} of {self._written(self.goal)}: "
+            f"{whole_percent(share)} of {noun} on {pace} of the month"
+        )
+
+    @property
+    def is_good(self) -> bool | None:
+        """Whether it is where it should be; None where that says nothing.
+
+        Spend within the month's budget is neither good nor bad: a pace is no limit.
+        """
+        if self.measure == "cpa":
+            shown = self.recent if self.recent is not None else self.actual
+            return None if shown is None else shown <= self.goal
+        actual = self.actual or Decimal(0)
+        if self.measure == "spend":
+            return False if actual > self.goal else None
+        return EXACT.multiply(actual, self.days) >= EXACT.multiply(self.goal, self.elapsed)
+
+    @property
+    def figures(self) -> list[Figure]:
+        """Goal and actual amount."""
+        of = {"advertiser_id": self.advertiser_id, "brand": self.brand, "month": self.month}
+        return [
+            *figure(f"{self.measure}_goal", self.goal, **of),
+            *figure(f"{self.measure}_to_date", self.actual, **of),
+        ]
+
+    def _against(self, cpa: Decimal) -> str:
+        share = percent_change(cpa, self.goal)
+        if not share:
+            return "on target"
+        return f"{abs(share)}% {'over' if share > 0 else 'under'} target"
+
+    def _written(self, amount: Decimal | None) -> str:
+        if self.measure == "spend":
+            return money(amount)
+        return count(None if amount is None else int(amount))
+
+
+def goals(
+    subject: Subject, rows: Rows, recent: dict[int, Decimal | None] | None = None
+) -> tuple[Goal, ...]:
+    """The goals of the report's brand, of all brands where it has none, in a fixed order.
+
+    `recent` has the CPA of the report's day or week by advertiser. Without a goal, nothing.
+    """
+    sums = own_rows(rows.get("month", ()), subject.client_id)
+    wanted = own_rows(rows.get("goals", ()), subject.client_id)
+    found = []
+    for advertiser_id, brand in sorted(subject.brands.items()):
+        if subject.brand and brand != subject.brand:
+            continue
+        of_brand = [row for row in sums if row["advertiser_id"] == advertiser_id]
+        own = {row["measure"]: row for row in wanted if row["brand"] == brand}
+        for measure in (one for one in ORDER if one in own):
+            found.append(
+                Goal(
+                    client_id=subject.client_id,
+                    brand=brand,
+                    advertiser_id=advertiser_id,
+                    month=month_of(subject.day),
+                    measure=measure,
+                    goal=Decimal(own[measure]["goal"]),
+                    actual=_actual(measure, of_brand),
+                    elapsed=subject.day.day,
+                    days=int(own[measure]["days_in_month"]),
+                    recent=(recent or {}).get(advertiser_id) if measure == "cpa" else None,
+                )
+            )
+    return tuple(found)
+
+
+def month_of(day: date) -> str:
+    """The month of a day as goals name it: `2026-11`."""
+    return f"{day:%Y-%m}"
+
+
+def _actual(measure: str, rows: Sequence[Row]) -> Decimal | None:
+    sold = sum(int(row["conversions"] or 0) for row in rows)
+    if measure == "conversions":
+        return Decimal(sold)
+    if measure == "spend":
+        return add(Decimal(row["cost"] or 0) for row in rows)
+    mapped = add(Decimal(row["cost"] or 0) for row in rows if not row["is_unmapped"])
+    return ratio(mapped, sold)

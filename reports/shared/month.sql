@@ -1,0 +1,13 @@
+-- The month up to the report's day, by brand: its spend that maps to nobody stands apart.
+select
+    _client_id,
+    advertiser_id,
+    is_unmapped,
+    sum(conversions) as conversions,
+    sum(cost) as cost
+from daily_performance
+where
+    _client_id = :client_id
+    and date between :month_start and :report_date
+    and advertiser_id is not null
+group by 1, 2, 3
