@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.support import parsed
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 OFFLINE = Path(__file__).parent / "offline"
@@ -77,7 +79,13 @@ def run(
 
 def signalroom_cli(*args: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """`signalroom ARGS`, from the virtual environment that runs the tests."""
-    return run([str(BIN / "signalroom"), *args], env)
+    builds = bool(args) and args[0] in ("run", "build")
+    if builds:
+        parsed.before_product(env)
+    done = run([str(BIN / "signalroom"), *args], env)
+    if builds:
+        parsed.after_product(env)
+    return done
 
 
 def dbt(*args: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support import parsed
 from tests.support.processes import BIN, TIMEOUT_S, own_environment
 
 # Unit tests read no table: once per engine is enough (test_marts).
@@ -58,6 +59,7 @@ class Dbt:
         """Run one dbt command to its end, whatever that is."""
         for name in ("run_results.json", "sources.json"):
             (self.target_path / name).unlink(missing_ok=True)
+        parsed.lay_out(self.project, self.target_path, self.environment)
         done = subprocess.run(
             [str(BIN / "dbt"), "--no-use-colors", *arguments],
             cwd=self.project,
@@ -67,6 +69,9 @@ class Dbt:
             check=False,
             timeout=TIMEOUT_S,
         )
+        parsed.keep(self.project, self.target_path, self.environment)
+        if "SIGNALROOM_HOME" in self.environment:
+            assert parsed.REFUSED not in done.stdout, "tests/support/parsed.py is out of date"
         return Outcome(done.returncode, done.stdout + done.stderr, self._statuses())
 
     def succeeds(self, *arguments: str) -> Outcome:
@@ -78,6 +83,7 @@ class Dbt:
     @contextmanager
     def session(self) -> Iterator[Callable[..., str]]:
         """Runs commands in one process of dbt; each call gives what failed, or nothing."""
+        parsed.lay_out(self.project, self.target_path, self.environment)
         with subprocess.Popen(
             [sys.executable, "-u", "-c", SESSION],
             cwd=self.project,
@@ -99,6 +105,7 @@ class Dbt:
 
             yield command
             process.stdin.close()
+        parsed.keep(self.project, self.target_path, self.environment)
 
     def compiled(self, test: str) -> str:
         """The SQL of a test as dbt last compiled it."""

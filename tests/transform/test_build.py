@@ -11,6 +11,7 @@ import duckdb
 import pytest
 
 from signalroom.lock import hold
+from tests.support import parsed
 from tests.support.postgres import PostgresServer
 from tests.support.warehouse import Warehouse, empty_warehouse
 from tests.transform import worked_example
@@ -52,7 +53,16 @@ def on_postgres(
 ) -> Iterator[Warehouse]:
     with empty_warehouse("postgres", tmp_path_factory.mktemp("home"), postgres) as warehouse:
         warehouse.activate(monkeypatch)
+        parsed.before_product(warehouse.environment)
         yield warehouse
+        parsed.after_product(warehouse.environment)
+
+
+def parsed_all_again(warehouse: Warehouse) -> list[str]:
+    """Why dbt could not use in its last command what it had parsed before."""
+    log = (warehouse.home / "dbt" / "logs" / "dbt.log").read_text(encoding="utf-8")
+    last = log.rpartition("Running with dbt=")[2]
+    return [line for line in last.splitlines() if "Unable to do partial parsing" in line]
 
 
 def loads_come(postgres: PostgresServer, warehouse: Warehouse, times: int) -> None:
@@ -75,13 +85,16 @@ def test_a_load_during_a_build_is_built_in_and_fails_nothing(
         pass
 
 
-def test_raw_that_no_load_moved_fails_at_once(
-    postgres: PostgresServer, on_postgres: Warehouse
+def test_raw_that_no_load_moved_fails_at_once_and_another_run_parses_only_what_differs(
+    on_postgres: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worked_example.load(on_postgres)
     assert build().failures == []
     on_postgres.execute("update everflow.daily_stats set payout = payout + 1")
+    # as the scheduler names the connections of each run
+    monkeypatch.setenv("PGAPPNAME", "signalroom run 2")
     result = build()
+    assert parsed_all_again(on_postgres) == []
     assert result.repeats == 0  # nothing was loaded: raw itself is wrong
     assert any("assert_everflow_daily_stats_hold" in failure for failure in result.failures)
     assert on_postgres.rows(COST) == [(Decimal(360),)]
@@ -93,6 +106,7 @@ def test_a_persons_dbt_variables_change_nothing_and_the_marts_are_published(
     home = tmp_path_factory.mktemp("home")
     with empty_warehouse("duckdb", home, None) as warehouse:
         warehouse.activate(monkeypatch)
+        parsed.before_product(warehouse.environment)
         worked_example.load(warehouse)
         for name, value in {
             "DBT_TARGET": "lint",

@@ -1,0 +1,143 @@
+"""Spares dbt the parse of the whole project in each new home: an earlier one moves there.
+
+dbt parses every file again when the connection or a variable of dbt_project.yml has another value,
+for SQL may ask for them; a home that is new has nothing parsed at all. Among tests only the names
+of home and database differ: what a first command parsed serves the next ones under their names.
+dbt goes on comparing every file, and parses again what was changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pprint
+from argparse import Namespace
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import yaml
+
+FILE = "partial_parse.msgpack"
+HOME, DATABASE, PACKAGES, ROLE = (
+    "SIGNALROOM_HOME",
+    "SUPABASE_DB_NAME",
+    "SIGNALROOM_CLIENT_PACKAGES",
+    "SIGNALROOM_REPORT_ROLE",
+)
+# What dbt says where it takes the connection for another one.
+REFUSED = "Unable to do partial parsing because profile has changed"
+NOT_SET = "DBT_DEFAULT_PLACEHOLDER"
+ROOT = Path(__file__).resolve().parents[2]
+Names = tuple[str, str]
+_first: dict[tuple[Path, str], tuple[bytes, Names]] = {}
+# For which names the file in a folder of artefacts was last parsed.
+_parsed_for: dict[Path, Names] = {}
+
+
+def before_product(environment: Mapping[str, str]) -> None:
+    """The same for a build of the product in the home of `environment`, where there is one."""
+    if Path(environment.get(HOME) or NOT_SET).is_dir():
+        lay_out(ROOT, *_of_product(environment))
+
+
+def after_product(environment: Mapping[str, str]) -> None:
+    """The same for a build of the product in the home of `environment`."""
+    if environment.get(HOME):
+        keep(ROOT, *_of_product(environment))
+
+
+def lay_out(project: Path, target: Path, environment: Mapping[str, str]) -> None:
+    """Before dbt runs in `project`: what an earlier command parsed, for the names of this one.
+
+    `target` is the folder of dbt's artefacts; `environment` is dbt's own.
+    """
+    known = _first.get((project, _engine(environment)))
+    if known is None or not environment.get(HOME):
+        return
+    content, there = known
+    here = _names(environment)
+    if _parsed_for.get(target) == here and (target / FILE).exists():
+        return
+    parsed = msgpack.unpackb(content, strict_map_key=False)
+    for old, new in zip(there, here, strict=True):
+        parsed = _renamed(parsed, old, new) if old and new else parsed
+    state = parsed["state_check"]
+    state["profile_hash"]["checksum"] = _digest(_connection(project, environment))
+    state["project_env_vars_hash"]["checksum"] = _digest(_variables(environment))
+    target.mkdir(parents=True, exist_ok=True)
+    (target / FILE).write_bytes(msgpack.packb(parsed))
+    _parsed_for[target] = here
+
+
+def keep(project: Path, target: Path, environment: Mapping[str, str]) -> None:
+    """After dbt ran: remember what the first command of an engine parsed."""
+    path = target / FILE
+    _parsed_for.pop(target, None)
+    if environment.get(HOME) and path.exists():
+        _parsed_for[target] = _names(environment)
+        key = project, _engine(environment)
+        if key not in _first:
+            _first[key] = path.read_bytes(), _names(environment)
+
+
+def _of_product(environment: Mapping[str, str]) -> tuple[Path, dict[str, str]]:
+    folder = Path(environment[HOME]) / "dbt"
+    role = environment.get(ROLE) or "signalroom_report"
+    return folder / "target", {**environment, PACKAGES: str(folder / "packages"), ROLE: role}
+
+
+def _engine(environment: Mapping[str, str]) -> str:
+    return environment.get("SIGNALROOM_TARGET") or "duckdb"
+
+
+def _names(environment: Mapping[str, str]) -> tuple[str, str]:
+    return environment[HOME], environment.get(DATABASE, "")
+
+
+def _renamed(value: Any, old: str, new: str) -> Any:
+    if isinstance(value, str):
+        return value.replace(old, new)
+    if isinstance(value, list):
+        return [_renamed(one, old, new) for one in value]
+    if isinstance(value, dict):
+        return {key: _renamed(one, old, new) for key, one in value.items()}
+    return value
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _variables(environment: Mapping[str, str]) -> str:
+    """What dbt takes the hash of for dbt_project.yml."""
+    return "".join(f"{name}:{environment.get(name, NOT_SET)}|" for name in (PACKAGES, ROLE))
+
+
+def _connection(project: Path, environment: Mapping[str, str]) -> str:
+    """What dbt takes the hash of for the connection that profiles.yml gives."""
+    names = ("SIGNALROOM_TARGET", HOME)
+    used = {
+        name: value
+        for name, value in environment.items()
+        if name in names or name.startswith(("SUPABASE_DB_", "PGAPPNAME"))
+    }
+    return _rendered(project / "profiles.yml", json.dumps(used))
+
+
+@lru_cache
+def _rendered(profiles: Path, variables: str) -> str:
+    from dbt.config.profile import Profile
+    from dbt.config.renderer import ProfileRenderer
+    from dbt.flags import set_from_args
+    from dbt_common.context import set_invocation_context
+
+    set_from_args(Namespace(), {})
+    set_invocation_context(json.loads(variables))
+    profile = yaml.safe_load(profiles.read_text(encoding="utf-8"))["signalroom"]
+    name, data = Profile.render_profile(profile, "signalroom", None, ProfileRenderer({}))
+    del data["threads"]
+    credentials = Profile._credentials_from_profile(data, "signalroom", name)
+    return pprint.pformat(sorted(credentials.connection_info()))
