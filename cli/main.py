@@ -23,6 +23,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "report": "Render one report, and with --send deliver it.",
         "deliver": "Send what is due: alerts, and messages not delivered before.",
         "scheduler": "Run the scheduler: every job by itself, with its page.",
+        "temporal": "The same jobs on Temporal: workers, schedules.",
         "trigger": "Run a job of the schedule, or pull a source, now.",
         "pause": "Pause a job or a source.",
         "resume": "End a pause.",

@@ -20,9 +20,12 @@ def scheduler(host: str) -> None:
     Beyond loopback the page and the metrics need SIGNALROOM_WEB_TOKEN; the trigger always needs
     SIGNALROOM_TRIGGER_TOKEN. Ends on SIGTERM or Ctrl-C, together with the work in progress, which
     the next start resumes.
+
+    With TEMPORAL_ADDRESS it serves these and schedules nothing: `signalroom temporal` does.
     """
     from cli.sandbox import move_demo_aside
     from scheduler.process import Resident
+    from scheduler.temporal.links import address
     from signalroom import logs
     from signalroom.errors import ConfigurationError
     from signalroom.settings import target
@@ -36,7 +39,15 @@ def scheduler(host: str) -> None:
     if not port.isdecimal():
         raise ConfigurationError(f"PORT is {port!r}: use a number.")
     try:
-        code = Resident().run(int(port), host)
+        if address():
+            from cli.temporal import need_extra
+
+            need_extra()
+            from scheduler.temporal.page import serve
+
+            code = serve(int(port), host)
+        else:
+            code = Resident().run(int(port), host)
     except OSError as error:
         raise ConfigurationError(
             f"Port {port} cannot be used: {error.strerror}. Set PORT to a free one."

@@ -16,7 +16,8 @@ def trigger(name: str, wait: bool) -> None:
     """Run a job of the schedule now, or pull one source and send what is due.
 
     A running scheduler picks it up within seconds. Without one, --wait runs it here. Nothing runs
-    twice: a job waits for another that pulls the same sources.
+    twice: a job waits for another that pulls the same sources. With TEMPORAL_ADDRESS it becomes a
+    workflow, which a worker does.
 
     \b
       signalroom trigger hourly
@@ -30,6 +31,7 @@ def trigger(name: str, wait: bool) -> None:
     from scheduler.runs.work_ledger import WorkLedger
     from scheduler.schedule import read_schedule
     from scheduler.status.text import when
+    from scheduler.temporal.links import address
     from signalroom import clock
     from signalroom.errors import ConfigurationError
     from signalroom.logs import mask
@@ -40,19 +42,30 @@ def trigger(name: str, wait: bool) -> None:
     if chosen is None:
         raise no_such("job or source", name, [*(one.name for one in jobs), *NAMES])
     with WorkLedger() as ledger:
-        if not wait and not scheduler_lives(ledger):
+        if not address() and not wait and not scheduler_lives(ledger):
             raise ConfigurationError(
                 f"No scheduler is running that could pick up {name}: start `signalroom "
                 "scheduler`, or add --wait to run it here and now."
             )
         run = asked(chosen, "manual", now, clock.instant())
         ledger.record(run)
+        if address():
+            from scheduler.temporal.connection import trigger as start
+
+            start(chosen.name, run.run_id)
         click.echo(f"{run.run_id} is queued")
         if not wait:
-            click.echo(f"The scheduler begins it; see `signalroom runs show {run.run_id}`.")
+            by = "A worker" if address() else "The scheduler"
+            click.echo(f"{by} begins it; see `signalroom runs show {run.run_id}`.")
             return
         signal.signal(signal.SIGTERM, _interrupt)
-        ended = follow(ledger, [*jobs, chosen], run.run_id, lambda line: click.echo(mask(line)))
+        ended = follow(
+            ledger,
+            [*jobs, chosen],
+            run.run_id,
+            lambda line: click.echo(mask(line)),
+            is_watched_only=bool(address()),
+        )
     if ended.status == "waiting":
         click.echo(f"rate-limited by a vendor until {when(ended.resume_at)}", err=True)
     click.echo(f"{ended.run_id}: {ended.state.replace('_', ' ')}")

@@ -116,7 +116,7 @@ class Resident:
 
     def _remove_old(self, instant: datetime) -> None:
         """Once a day: logs and records older than data/retention.yml keeps them."""
-        _forget_old_logs(instant)
+        forget_old_logs(instant)
         if self._pruned_on != instant.date():
             engine = prepared_engine()
             try:
@@ -149,7 +149,7 @@ class Resident:
             return
         with suppress(queue.Empty):
             arguments = self._errands.get_nowait()
-            self._deliverer = Child(Order("errands", _steps_of(arguments), arguments, ERRAND_S))
+            self._deliverer = Child(Order("errands", steps_of(arguments), arguments, ERRAND_S))
             return
         if self._has_mail.is_set():
             self._has_mail.clear()
@@ -168,7 +168,7 @@ class Resident:
         self._stopping.set()
 
 
-def _steps_of(arguments: tuple[str, ...]) -> tuple[str, ...]:
+def steps_of(arguments: tuple[str, ...]) -> tuple[str, ...]:
     """What an errand's secrets and its log are named after: a replay pulls from any source."""
     if arguments[:2] == ("dead-letters", "replay"):
         return tuple(f"ingest:{name}" for name in NAMES)
@@ -204,7 +204,8 @@ def _only_scheduler() -> AbstractContextManager[None]:
     return hold_file("scheduler", "signalroom scheduler", 0, refusal)
 
 
-def _forget_old_logs(instant: datetime) -> None:
+def forget_old_logs(instant: datetime) -> None:
+    """Remove the logs of runs that are older than is kept."""
     oldest = (instant - KEEP_LOGS).timestamp()
     folder = paths.home() / LOGS
     for old in folder.iterdir() if folder.exists() else ():

@@ -38,7 +38,8 @@ class Job:
     """One job; `days` before today that its pulls cover (None: what is due), `limit` in minutes.
 
     Of the runs that were missed no longer ago than `within`, `catch_up` says which are made up
-    for. `on_success` and `on_failure` are the channels that hear how a run ended.
+    for. `on_success` and `on_failure` are the channels that hear how a run ended. `clients`,
+    `resources`, `channels` and `is_sent` narrow what somebody asks for by hand; empty: all.
     """
 
     name: str
@@ -51,6 +52,10 @@ class Job:
     within: timedelta = timedelta(hours=24)
     on_success: tuple[str, ...] = ()
     on_failure: tuple[str, ...] = ()
+    clients: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    is_sent: bool = True
 
     def trigger(self) -> CronTrigger:
         """When it is due, in business time, on days of a clock change too."""

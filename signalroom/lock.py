@@ -180,7 +180,15 @@ def _refuse_the_replaced(cursor: Any, work: str) -> None:
         return
     cursor.execute("select owner from ops.runs where run_id = %s", [run_id])
     found = cursor.fetchone()
-    if found and found[0] != owner:
+    is_lost = bool(found and found[0] != owner)
+    step, of_try = os.environ.get("SIGNALROOM_STEP", ""), os.environ.get("SIGNALROOM_STEP_TRY", "")
+    if of_try:
+        cursor.execute(
+            "select attempt from ops.steps where run_id = %s and step = %s", [run_id, step]
+        )
+        found = cursor.fetchone()
+        is_lost = is_lost or bool(found and found[0] != int(of_try))
+    if is_lost:
         raise WarehouseError(f"{work} cannot start: {run_id} was taken over by another process.")
 
 

@@ -22,7 +22,13 @@ from signalroom.paths import root
 from signalroom.secrets import is_secret
 
 # Set by SignalRoom for its own child processes.
-INTERNAL = ("SIGNALROOM_SANDBOX", "SIGNALROOM_RUN_ID", "SIGNALROOM_STEP", "SIGNALROOM_RUN_OWNER")
+INTERNAL = (
+    "SIGNALROOM_SANDBOX",
+    "SIGNALROOM_RUN_ID",
+    "SIGNALROOM_STEP",
+    "SIGNALROOM_STEP_TRY",
+    "SIGNALROOM_RUN_OWNER",
+)
 CLOSE = 0.8  # of difflib's ratio, beside the same first word
 NUMBERS = (
     "PORT",

@@ -30,13 +30,23 @@ LOGS = Path("logs", "runs")
 
 @dataclass(frozen=True)
 class Order:
-    """What a child is to do: arguments of `signalroom`, for which steps of whose run."""
+    """What a child is to do: arguments of `signalroom`, for which steps of whose run.
+
+    `of_try` numbers the try of its step where a later one makes this one lose its right to load.
+    """
 
     run_id: str
     steps: tuple[str, ...]
     arguments: tuple[str, ...]
     limit_s: float
     owner: str = ""
+    of_try: int = 0
+
+    @property
+    def connections(self) -> str:
+        """What its connections to PostgreSQL are called there (`application_name`)."""
+        step = self.steps[0] if self.of_try else ""
+        return owner.connection_name(self.run_id, step)
 
     @property
     def log(self) -> str:
@@ -173,7 +183,8 @@ def _environment(order: Order) -> Mapping[str, str]:
         "SIGNALROOM_RUN_ID": order.run_id,
         "SIGNALROOM_STEP": ",".join(order.steps),
         "SIGNALROOM_RUN_OWNER": order.owner,
-        "PGAPPNAME": owner.connection_name(order.run_id),
+        "SIGNALROOM_STEP_TRY": str(order.of_try or ""),
+        "PGAPPNAME": order.connections,
         # a build waits for another's end, and still has time to say who is in the way
         "SIGNALROOM_LOCK_WAIT_S": str(max(order.limit_s - WORDS_S, order.limit_s / 2)),
     }

@@ -8,15 +8,16 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from scheduler.execution import claims
 from scheduler.execution.child import Child, Start
 from scheduler.execution.incidents import Troubles
 from scheduler.execution.run import LostError, Work
 from scheduler.runs import owner as owners
-from scheduler.runs.model import COMMAND, SUPERSEDED, Run
+from scheduler.runs.model import Run
 from scheduler.runs.work_ledger import RENEW_EVERY, WorkLedger
 from scheduler.schedule import Job
 from signalroom import clock
@@ -122,87 +123,30 @@ class Executor:
         if _is_ahead(self._look_at, now, LOOK_EVERY):
             return
         self._look_at = now + LOOK_EVERY
-        open_runs = [self._freed(run, now) for run in self._ledger.open_runs()]
+        open_runs = [
+            run if run.run_id in self.works else claims.freed(self._ledger, run, now)
+            for run in self._ledger.open_runs()
+        ]
         busy = [run for run in open_runs if run.status == "running"]
         # what people wait for goes before what only loads
-        for run in sorted(open_runs, key=lambda one: (not _has_reports(one), one.scheduled_for)):
+        for run in sorted(open_runs, key=claims.urgency):
             if run.status not in ("due", "waiting") or (run.resume_at and run.resume_at > now):
                 continue
-            if self._only not in (None, run.run_id) or self._superseded(run, open_runs, now):
+            if self._only not in (None, run.run_id) or claims.is_superseded(
+                self._ledger, run, self._jobs.get(run.job), open_runs, now
+            ):
                 continue
-            if len(self.works) >= PARALLEL or any(_collide(run, other) for other in busy):
+            if len(self.works) >= PARALLEL or any(claims.collide(run, other) for other in busy):
                 continue
             if self._ledger.claim(run, self.owner, now):
                 self._begin(run, open_runs, now)
                 busy.append(run)
 
-    def _freed(self, run: Run, now: datetime) -> Run:
-        """The run as it is now; one whose owner has died is given back at once."""
-        if run.status != "running" or run.run_id in self.works or not run.owner:
-            return run
-        if run.trigger == COMMAND:
-            return self._ended_command(run, now)
-        expired = run.leased_until is not None and run.leased_until < now
-        if (expired or owners.has_died(run.owner)) and self._ledger.release(
-            run.run_id, run.owner, now
-        ):
-            ended = self._ledger.end_connections(run.run_id)
-            said = f", {ended} database connections ended" if ended else ""
-            log.warning("%s was interrupted; resuming%s", run.run_id, said)
-            return self._ledger.run(run.run_id) or run
-        return run
-
-    def _ended_command(self, run: Run, now: datetime) -> Run:
-        """A run that a command did itself is over when the command is; nobody resumes it."""
-        expired = run.leased_until is not None and run.leased_until < now
-        if not run.owner or not (expired or owners.has_died(run.owner)):
-            return run
-        self._ledger.settle(run.run_id, run.owner, "failed", error="interrupted", finished_at=now)
-        return self._ledger.run(run.run_id) or run
-
-    def _superseded(self, run: Run, open_runs: Sequence[Run], now: datetime) -> bool:
-        """Whether a newer run of the same job makes one needless that has not begun."""
-        job = self._jobs.get(run.job)
-        if run.status != "due" or run.trigger != "schedule" or not job or job.catch_up == "all":
-            return False
-        newer = [
-            other
-            for other in open_runs
-            if other.job == run.job
-            and other.status == "due"
-            and other.trigger == "schedule"
-            and other.scheduled_for > run.scheduled_for
-        ]
-        if not newer:
-            return False
-        reason = f"{SUPERSEDED}{newer[-1].run_id}"
-        if self._ledger.skip(run.run_id, reason, now):
-            log.info("%s skipped: %s", run.run_id, reason, extra={"run_id": run.run_id})
-        return True
-
     def _begin(self, run: Run, open_runs: Sequence[Run], now: datetime) -> None:
         """Start on a claimed run, and take over what waits in older ones for the same source."""
         job = self._jobs.get(run.job) or _unknown(run.job)
         claimed = self._ledger.run(run.run_id) or run
-        deferred: dict[str, datetime] = {}
-        since: dict[str, date] = {}
-        for other in open_runs:
-            if other.run_id == run.run_id or other.status != "waiting":
-                continue
-            put_off = {
-                step.step: step
-                for step in other.steps
-                if step.status == "deferred" and step.next_at
-            }
-            shared = put_off.keys() & {step.step for step in claimed.steps}
-            for name in shared:
-                next_at = put_off[name].next_at
-                if next_at and next_at > now:
-                    deferred[name] = max(next_at, deferred.get(name, next_at))
-            if shared == put_off.keys() and _reports(other) <= _reports(claimed):
-                names = sorted(shared)
-                if shared and self._ledger.hand_over(other, names, run.run_id, now):
-                    since |= _earliest(since, other)
+        deferred, since = claims.inherited(self._ledger, claimed, open_runs, now)
         work = Work(claimed, job, self.owner, self._ledger, self._start, self._troubles)
         self.works[run.run_id] = work
         work.begin(now, deferred, since)
@@ -211,26 +155,6 @@ class Executor:
 def _is_ahead(then: datetime, now: datetime, pause: timedelta) -> bool:
     """Whether a moment has yet to come; one further off than the pause is of a clock set back."""
     return now < then <= now + pause
-
-
-def _collide(run: Run, other: Run) -> bool:
-    return run.job == other.job or bool(run.sources & other.sources)
-
-
-def _reports(run: Run) -> frozenset[str]:
-    return frozenset(step.subject for step in run.steps if step.kind == "report")
-
-
-def _has_reports(run: Run) -> bool:
-    return bool(_reports(run))
-
-
-def _earliest(since: dict[str, date], run: Run) -> dict[str, date]:
-    return {
-        step.step: min(step.since, since.get(step.step, step.since))
-        for step in run.steps
-        if step.since
-    }
 
 
 def _unknown(name: str) -> Job:

@@ -34,16 +34,19 @@ def follow(
     run_id: str,
     say: Callable[[str], None],
     start: Start = Child,
+    *,
+    is_watched_only: bool = False,
 ) -> Run:
     """Wait for a run's end, or until it is deferred; do the work here when no scheduler runs.
 
-    `say` is told of each step that ends. What is interrupted is given back, to be resumed.
+    `is_watched_only` leaves the work to others in any case. `say` is told of each step that ends.
+    What is interrupted is given back, to be resumed.
     """
     executor = Executor(ledger, jobs, only=run_id, start=start)
     told: set[tuple[str, str, int]] = set()
     try:
         while True:
-            if executor.works or not scheduler_lives(ledger):
+            if not is_watched_only and (executor.works or not scheduler_lives(ledger)):
                 executor.turn()
             run = ledger.run(run_id)
             if run is None:

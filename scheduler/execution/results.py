@@ -15,8 +15,10 @@ FINAL = frozenset(
     {
         "ConfigurationError",
         "CredentialsError",
+        "ForbiddenError",
         "AnswerError",  # the vendor changed the form of its answers: it will say the same again
         "AbsentError",
+        "TooLargeError",
         "DeliveryError",
         "TestsFailed",
     }

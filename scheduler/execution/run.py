@@ -27,7 +27,11 @@ MOST_STARTS = 30
 
 
 class Work:
-    """A claimed run. `now` is the real instant, in each call."""
+    """A claimed run. `now` is the real instant, in each call.
+
+    Where several processes work for one owner, each on a step of its own, `is_fenced` lets a try
+    of a step change nothing after a later one has begun.
+    """
 
     def __init__(
         self,
@@ -37,8 +41,11 @@ class Work:
         ledger: WorkLedger,
         start: Start,
         troubles: Troubles,
+        *,
+        is_fenced: bool = False,
     ) -> None:
         self.run = run
+        self._is_fenced = is_fenced
         self._job = job
         self._owner = owner
         self._ledger = ledger
@@ -48,6 +55,7 @@ class Work:
         self._order: Order | None = None
         self.child: Worker | None = None
         self._answers: list[Answer] = []
+        self.failures: list[tuple[str, str, str]] = []  # of the last try: client, class, what
 
     @property
     def steps(self) -> list[Step]:
@@ -136,8 +144,10 @@ class Work:
 
     def _order_for(self, kind: str, steps: list[Step]) -> Order:
         arguments = ["build", "--json"]
+        only = [part for client in self._job.clients for part in ("--client", client)]
         if kind == "ingest":
-            arguments = ["ingest", *(step.subject for step in steps), "--json"]
+            arguments = ["ingest", *(step.subject for step in steps), "--json", *only]
+            arguments += [part for name in self._job.resources for part in ("--resource", name)]
             for step in steps:
                 if step.since and step.subject != "s3_exports":
                     arguments += ["--since", f"{step.subject}:{step.since}"]
@@ -146,11 +156,14 @@ class Work:
                         arguments += ["--skip", f"{step.subject}:{client}"]
         elif kind == "report":
             day = self.run.day - timedelta(days=1)
-            arguments = ["report", steps[0].subject, "--date", day.isoformat(), "--send"]
-            arguments += ["--when-complete", "--json"]
+            arguments = ["report", steps[0].subject, "--date", day.isoformat(), *only]
+            arguments += [part for name in self._job.channels for part in ("--channel", name)]
+            arguments += ["--send", "--when-complete"] if self._job.is_sent else []
+            arguments += ["--json"]
         names = tuple(step.step for step in steps)
         limit_s = self._job.limit * 60.0
-        return Order(self.run.run_id, names, tuple(arguments), limit_s, self._owner)
+        started = steps[0].attempt + 1 if self._is_fenced else 0
+        return Order(self.run.run_id, names, tuple(arguments), limit_s, self._owner, started)
 
     def _begin(self, order: Order, now: datetime) -> None:
         for name in order.steps:
@@ -204,6 +217,7 @@ class Work:
     def _settle(self, step: Step, outcome: Outcome, now: datetime) -> None:
         """Write down one try of a step: done, again later, deferred, or failed for good."""
         about = {"run_id": self.run.run_id, "step": step.step}
+        self.failures = outcome.failures
         failed = int(step.details.get("tries", 0)) + 1
         allowed = max((retries.tries(kind, said) for _, kind, said in outcome.failures), default=0)
         error = mask(outcome.error) if outcome.error else None
@@ -233,7 +247,10 @@ class Work:
             self._troubles.step_done(step, frozenset(outcome.clients))
 
     def _change(self, step: Step, **values: Any) -> None:
-        if self._ledger.change_step(self.run.run_id, self._owner, step.step, **values):
+        current = self._steps[step.step].attempt if self._is_fenced else None
+        if self._ledger.change_step(
+            self.run.run_id, self._owner, step.step, of_try=current, **values
+        ):
             self._steps[step.step] = replace(self._steps[step.step], **values)
         else:
             raise LostError(self.run.run_id)

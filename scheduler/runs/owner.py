@@ -12,7 +12,12 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 def me() -> str:
     """This process, as the ledger names it: `host/boot/namespace:pid:start`."""
-    return f"{here()}:{os.getpid()}:{_started(os.getpid())}"
+    return process(os.getpid())
+
+
+def process(pid: int) -> str:
+    """A process of this machine, as the ledger names it."""
+    return f"{here()}:{pid}:{_started(pid)}"
 
 
 def here() -> str:
@@ -40,9 +45,13 @@ def has_died(owner: str) -> bool:
     return _started(number) != started
 
 
-def connection_name(run_id: str) -> str:
-    """What connections to PostgreSQL that work for a run are called there (`application_name`)."""
-    return f"signalroom {zlib.crc32(run_id.encode()):08x}"
+def connection_name(run_id: str, step: str = "") -> str:
+    """What connections to PostgreSQL that work for a run are called there (`application_name`).
+
+    With a step, the name of those of that step alone; it begins with the run's.
+    """
+    found = f"signalroom {zlib.crc32(run_id.encode()):08x}"
+    return f"{found} {zlib.crc32(step.encode()):08x}" if step else found
 
 
 def _started(pid: int) -> str:

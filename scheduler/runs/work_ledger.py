@@ -109,8 +109,10 @@ class WorkLedger(Ledger):
             connection.execute(BEATS.update().where(mark_of).values(at=since))
         return since, [row["run_id"] for row in rows]
 
-    def end_connections(self, run_id: str) -> int:
-        """End the database connections of those who worked on a run and lost it; how many.
+    def end_connections(self, run_id: str, step: str = "") -> int:
+        """End the database connections of those who worked on a run, or on a step, and lost it.
+
+        Gives how many.
 
         On PostgreSQL a frozen process keeps its locks and its open transaction until then.
         """
@@ -121,7 +123,7 @@ class WorkLedger(Ledger):
             " and datname = current_database() and application_name like :name"
         )
         with self._engine.begin() as connection:
-            found = connection.execute(query, {"name": f"{connection_name(run_id)}%"})
+            found = connection.execute(query, {"name": f"{connection_name(run_id, step)}%"})
             return len(found.all())
 
     def advance(self, job: str, at: datetime) -> None:
@@ -130,7 +132,7 @@ class WorkLedger(Ledger):
         with self._engine.begin() as connection:
             connection.execute(change.values(at=at))
 
-    def claim(self, run: Run, owner: str, instant: datetime) -> bool:
+    def claim(self, run: Run, owner: str, instant: datetime, lease: timedelta = LEASE) -> bool:
         """Take a run that is due, whose waiting is over, or whose owner let the lease run out."""
         ready = sa.or_(
             RUNS.c.status == "due",
@@ -141,7 +143,7 @@ class WorkLedger(Ledger):
         values = {
             "status": "running",
             "owner": owner,
-            "leased_until": instant + LEASE,
+            "leased_until": instant + lease,
             "attempt": RUNS.c.attempt + 1,
             "started_at": sa.func.coalesce(RUNS.c.started_at, began),
             "resume_at": None,
@@ -162,10 +164,17 @@ class WorkLedger(Ledger):
             connection.execute(RUNS.update().where(mine).values(leased_until=instant + LEASE))
             return frozenset(connection.execute(sa.select(RUNS.c.run_id).where(mine)).scalars())
 
-    def change_step(self, run_id: str, owner: str, step: str, **values: object) -> bool:
-        """Write down how a step stands; False when the run is no longer the owner's."""
-        change = _step_change(tuple(values))
-        keys = {"_run_id": run_id, "_owner": owner, "_step": step}
+    def change_step(
+        self, run_id: str, owner: str, step: str, *, of_try: int | None = None, **values: object
+    ) -> bool:
+        """Write down how a step stands; False when the run is no longer the owner's.
+
+        With `of_try` also when another try of the step has begun meanwhile.
+        """
+        change = _step_change(tuple(values), of_try is not None)
+        keys: dict[str, object] = {"_run_id": run_id, "_owner": owner, "_step": step}
+        if of_try is not None:
+            keys["_of_try"] = of_try
         with self._engine.begin() as connection:
             return bool(connection.execute(change, {**keys, **values}).rowcount)
 
@@ -251,7 +260,7 @@ def _cut(run_id: str) -> sa.Update:
 
 
 @cache
-def _step_change(names: tuple[str, ...]) -> sa.Update:
+def _step_change(names: tuple[str, ...], is_fenced: bool) -> sa.Update:
     """Changes these columns of a step, as long as its run is the owner's; the busiest statement."""
     mine = sa.exists().where(
         RUNS.c.run_id == sa.bindparam("_run_id"),
@@ -259,5 +268,7 @@ def _step_change(names: tuple[str, ...]) -> sa.Update:
         RUNS.c.status == "running",
     )
     this = sa.and_(STEPS.c.run_id == sa.bindparam("_run_id"), STEPS.c.step == sa.bindparam("_step"))
+    if is_fenced:
+        this = sa.and_(this, STEPS.c.attempt == sa.bindparam("_of_try"))
     values = {name: sa.bindparam(name, type_=STEPS.c[name].type) for name in names}
     return STEPS.update().where(this, mine).values(values)

@@ -28,13 +28,14 @@ class Pulse:
 
     `last_tick` is when what is due was last recorded, `last_turn` when work was last moved on;
     instants on the real clock, None before the first. Starting is not a fault: until then it
-    counts from `began`.
+    counts from `began`. `thread` is the thread that has to live; empty: Temporal schedules.
     """
 
     began: datetime = field(default_factory=clock.instant)
     last_tick: datetime | None = None
     last_turn: datetime | None = None
     is_stopping: bool = False
+    thread: str = THREAD
 
 
 def is_ready(pulse: Pulse) -> bool:
@@ -52,7 +53,8 @@ def complaint(pulse: Pulse, jobs: Sequence[Job]) -> str | None:
     signs = (pulse.last_tick, pulse.last_turn)
     if any(instant - (sign or pulse.began) > STALE_AFTER for sign in signs):
         return "tick"
-    if pulse.last_turn and not any(thread.name == THREAD for thread in threading.enumerate()):
+    names = [thread.name for thread in threading.enumerate()]
+    if pulse.thread and pulse.last_turn and pulse.thread not in names:
         return "thread"
     if target() == "duckdb" and not _is_usable():
         return "warehouse"

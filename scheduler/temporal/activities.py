@@ -1,0 +1,305 @@
+"""The activities: each runs one step as a child process, and tells the server that it lives.
+
+Thin and synchronous, on a pool with a thread for each slot. An activity runs at least once; that
+nothing is loaded or sent twice is the work of the ledger, the outbox and its keys. A child is asked
+to end and given time, so that a cancellation cuts no commit.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from typing import Any, NoReturn
+
+from sqlalchemy.exc import SQLAlchemyError
+from temporalio import activity
+from temporalio.exceptions import ApplicationError, CancelledError
+
+from scheduler.execution.child import GRACE_S, Child, Order, Worker
+from scheduler.execution.incidents import Troubles
+from scheduler.execution.results import FINAL
+from scheduler.execution.run import LostError, Work
+from scheduler.process import DELIVER
+from scheduler.runs import owner as owners
+from scheduler.runs.work_ledger import WorkLedger
+from scheduler.temporal import bookkeeping
+from scheduler.temporal.backfill import backfill_order, slices_done
+from scheduler.temporal.model import (
+    BUSY,
+    DEFERRED,
+    LEDGER_AWAY,
+    STOPPED,
+    Backfill,
+    Finished,
+    Finishing,
+    Lease,
+    Loaded,
+    Opened,
+    Opening,
+    Sent,
+    StepInput,
+    StepResult,
+)
+from signalroom import clock
+from signalroom.errors import ConfigurationError, SignalRoomError
+
+BEAT_S = 5.0
+LOOK_S = 0.2
+BUSY_S = 5
+AWAY_S = 10
+defined = activity.defn(no_thread_cancel_exception=True)
+
+
+class Activities:
+    """The activities of one worker."""
+
+    def __init__(self, namespace: str) -> None:
+        self._namespace = namespace
+        self._troubles = Troubles()
+
+    def all(self) -> list[Callable[..., Any]]:
+        """Every activity; a worker of one queue is asked for those of that queue only."""
+        return [
+            self.open_run_activity,
+            self.finish_run_activity,
+            self.run_pipeline_activity,
+            self.run_dbt_activity,
+            self.run_report_activity,
+            self.run_backfill_activity,
+            self.send_notification_activity,
+        ]
+
+    @defined
+    def open_run_activity(self, opening: Opening) -> Opened:
+        """Record what is due and take up a run."""
+        info = activity.info()
+        workflow_id, execution = str(info.workflow_id), str(info.workflow_run_id)
+        owner = bookkeeping.owner_of(self._namespace, workflow_id, execution)
+        _rehearse(opening.at)
+        with _ledger() as ledger:
+            try:
+                return bookkeeping.open_run(ledger, opening, owner, workflow_id)
+            except bookkeeping.BusyError as busy:
+                raise ApplicationError(
+                    f"{busy} has the same sources",
+                    type=BUSY,
+                    next_retry_delay=timedelta(seconds=BUSY_S),
+                ) from None
+
+    @defined
+    def finish_run_activity(self, finishing: Finishing) -> Finished:
+        """Close a run in the ledger."""
+        _rehearse(finishing.at)
+        with _ledger() as ledger:
+            return bookkeeping.finish_run(ledger, finishing)
+
+    @defined
+    def run_pipeline_activity(self, given: StepInput) -> StepResult:
+        """Pull one source."""
+        return self._step(given)
+
+    @defined
+    def run_dbt_activity(self, given: StepInput) -> StepResult:
+        """Build the marts."""
+        return self._step(given)
+
+    @defined
+    def run_report_activity(self, given: StepInput) -> StepResult:
+        """Render and deliver one report."""
+        return self._step(given)
+
+    @defined
+    def run_backfill_activity(self, asked: Backfill) -> Loaded:
+        """Load a long range; a later try does only what is left."""
+        order = backfill_order(asked, str(activity.info().workflow_id))
+        code = _to_the_end(order, lambda: slices_done(order))
+        if code:
+            raise ApplicationError(
+                f"the backfill of {asked.source} exits {code}; its log is {order.log}",
+                type="SourceError",
+            )
+        return Loaded(slices_done(order), code)
+
+    @defined
+    def send_notification_activity(self) -> Sent:
+        """Send what is open: alerts, and messages that could not be delivered before."""
+        return Sent(_to_the_end(DELIVER))
+
+    def _step(self, given: StepInput) -> StepResult:
+        """One try of a step, in a child process; the ledger says how it ended."""
+        _rehearse(given.at)
+        with _ledger() as ledger:
+            _end_orphan(ledger, given)
+            try:
+                work = bookkeeping.work_of(ledger, given, self._troubles)
+                before = work.steps[0]
+                work.advance(clock.instant())
+                lease = Lease(_process(work.child), work.steps[0].attempt)
+                with _beating(lambda: lease):
+                    _move(work, ledger)
+            except LostError:
+                raise ApplicationError(
+                    f"{given.step} of {given.run_id} was taken over",
+                    type="LostError",
+                    non_retryable=True,
+                ) from None
+        step = work.steps[0]
+        if step.status == before.status and step.status in ("done", "off"):
+            return StepResult(step.step, step.status, step.rows or 0)
+        _judge(work, given)
+        return StepResult(step.step, step.status, step.rows or 0)
+
+
+def _move(work: Work, ledger: WorkLedger) -> None:
+    """Look at the child until it has ended and its end is written down."""
+    while work.child:
+        if activity.is_cancelled():
+            _end(work, ledger)
+        time.sleep(LOOK_S)
+        try:
+            work.advance(clock.instant())
+        except SQLAlchemyError:
+            time.sleep(AWAY_S / 10)  # what runs goes on, and is written down when it is back
+
+
+def _end(work: Work, ledger: WorkLedger) -> NoReturn:
+    """End the child; the step is to be done again unless a person has canceled it."""
+    child, step = work.child, work.steps[0]
+    if child:
+        child.end(GRACE_S)
+        while child.poll() is None:
+            time.sleep(0.05)
+        child.kill()
+        child.close()
+        work.child = None
+    details = activity.cancellation_details()
+    if details and (details.not_found or details.timed_out):
+        raise LostError(work.run.run_id)
+    with suppress(SQLAlchemyError):
+        ledger.change_step(
+            work.run.run_id, work.run.owner or "", step.step, of_try=step.attempt, status="pending"
+        )
+    if details and details.cancel_requested:
+        raise CancelledError("canceled; its process was ended")
+    raise _stopped()
+
+
+def _judge(work: Work, given: StepInput) -> None:
+    """Raise what Temporal is to try again, when, or not any more."""
+    step = work.steps[0]
+    see = f"`signalroom runs show {given.run_id}` has the details"
+    classes = sorted({kind for _, kind, _ in work.failures})
+    kind = next((one for one in classes if one not in FINAL), classes[0] if classes else "Unknown")
+    left = (step.next_at - clock.instant()) if step.next_at else timedelta()
+    if step.status == "failed":
+        # the ledger has counted its tries: it is over, whatever the class
+        raise ApplicationError(f"{step.step} failed: {see}", type=kind, non_retryable=True)
+    if step.status == "deferred" and left.total_seconds() <= given.wait_s:
+        raise ApplicationError(
+            f"{step.step}: the vendor asks to wait; {see}",
+            type=DEFERRED,
+            next_retry_delay=max(left, timedelta(seconds=1)),
+        )
+    if step.status == "waiting" and step.next_at:
+        raise ApplicationError(
+            f"{step.step} is tried again: {see}",
+            type=kind,
+            next_retry_delay=max(left, timedelta(milliseconds=100)),
+        )
+
+
+def _to_the_end(order: Order, progress: Callable[[], int] = lambda: 0) -> int:
+    """Run a child that is no step of a run; its exit code."""
+    child = Child(order)
+    try:
+        with _beating(lambda: Lease(owners.process(child.pid), 0, progress())):
+            while (code := child.poll()) is None:
+                if activity.is_cancelled():
+                    child.end(GRACE_S)
+                    while child.poll() is None:
+                        time.sleep(0.05)
+                    details = activity.cancellation_details()
+                    if details and details.cancel_requested:
+                        raise CancelledError("canceled; its process was ended")
+                    raise _stopped()
+                time.sleep(LOOK_S)
+            return code
+    finally:
+        child.kill()
+        child.close()
+
+
+def _stopped() -> ApplicationError:
+    return ApplicationError(
+        "this worker stops; another one goes on",
+        type=STOPPED,
+        next_retry_delay=timedelta(seconds=1),
+    )
+
+
+@contextmanager
+def _beating(lease: Callable[[], Lease]) -> Iterator[None]:
+    """Heartbeats from a thread of their own: a database that hangs is no dead worker."""
+    over = threading.Event()
+    context = contextvars.copy_context()
+
+    def beat() -> None:
+        while True:
+            activity.heartbeat(lease())
+            if over.wait(BEAT_S):
+                return
+
+    thread = threading.Thread(target=context.run, args=(beat,), name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _end_orphan(ledger: WorkLedger, given: StepInput) -> None:
+    """What an earlier try left running: end its process here, elsewhere its connections."""
+    if activity.info().attempt == 1 and not activity.info().heartbeat_details:
+        return
+    for found in activity.info().heartbeat_details:
+        process = found.get("process", "") if isinstance(found, dict) else ""
+        place, _, rest = process.rpartition(":")
+        place, _, pid = place.rpartition(":")
+        if rest and place == owners.here() and not owners.has_died(process):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(int(pid), signal.SIGKILL)
+    ledger.end_connections(given.run_id, given.step)
+
+
+def _process(child: Worker | None) -> str:
+    return owners.process(child.pid) if isinstance(child, Child) else ""
+
+
+@contextmanager
+def _ledger() -> Iterator[WorkLedger]:
+    """The ledger; when it is away, that is no failed try of a step."""
+    try:
+        with WorkLedger() as ledger:
+            yield ledger
+    except ConfigurationError as error:
+        raise ApplicationError(str(error), type="ConfigurationError", non_retryable=True) from None
+    except (SQLAlchemyError, SignalRoomError) as error:
+        raise ApplicationError(
+            f"the ledger is away: {type(error).__name__}",
+            type=LEDGER_AWAY,
+            next_retry_delay=timedelta(seconds=AWAY_S),
+        ) from None
+
+
+def _rehearse(at: str) -> None:
+    """In a rehearsal, whose clock stands still, business time is the instant of the input."""
+    frozen = os.environ.get("SIGNALROOM_NOW", "").strip()
+    if frozen and not clock.factor() and at:
+        os.environ["SIGNALROOM_NOW"] = at

@@ -1,0 +1,274 @@
+"""Runs of the ledger as Temporal's workers take them up and close them; nothing of Temporal here.
+
+The ledger judges, so that both engines at once do nothing twice: an instant of a job is recorded
+first, a run has one owner, and two runs with a source in common wait for one another. The owner is
+the workflow. Its lease is as long as a workflow may run; a worker frees what an ended one left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from reports.alerts import incidents
+from scheduler.execution import claims
+from scheduler.execution.child import Child
+from scheduler.execution.incidents import Troubles
+from scheduler.execution.run import LostError, Work
+from scheduler.planning import asked, chosen_job, record_due
+from scheduler.runs.model import COMMAND, Run, Step
+from scheduler.runs.work_ledger import WorkLedger
+from scheduler.schedule import Job, read_schedule
+from scheduler.temporal.model import (
+    LONGEST_RUN_H,
+    PREFIX,
+    Finished,
+    Finishing,
+    Opened,
+    Opening,
+    StepInput,
+)
+from signalroom import clock, lock
+from signalroom.errors import ConfigurationError
+from signalroom.settings import number, target
+
+OWNER = "temporal/"
+LEASE = timedelta(hours=LONGEST_RUN_H, minutes=15)
+NOT_PULLED = "no worker brought this step to its end"
+CANCELED = "canceled by a person"
+
+
+class BusyError(Exception):
+    """Another run has the same sources: this one waits for its end. Its text names that run."""
+
+
+def owner_of(namespace: str, workflow_id: str, execution: str) -> str:
+    """A workflow's execution, as the ledger names an owner."""
+    return f"{OWNER}{namespace}/{workflow_id}/{execution}"
+
+
+def workflow_of(owner: str | None) -> tuple[str, str] | None:
+    """Workflow and execution of an owner; None for one that is no workflow."""
+    if not (owner or "").startswith(OWNER):
+        return None
+    _, _, workflow_id, execution = str(owner).split("/", 3)
+    return workflow_id, execution
+
+
+def open_run(ledger: WorkLedger, opening: Opening, owner: str, workflow_id: str) -> Opened:
+    """Take up the run that is asked for; what is left to do of it, or nothing.
+
+    Called again by the same workflow it gives the same run. Raises BusyError.
+    """
+    at = datetime.fromisoformat(opening.at)
+    now, instant = max(clock.now(), at), clock.instant()
+    jobs = read_schedule()
+    if opening.source or opening.report:
+        run_id = _record_alone(ledger, opening, workflow_id, at)
+    elif opening.run_id:
+        run_id = opening.run_id
+    else:
+        run_id = ""
+        job = next((one for one in jobs if one.name == opening.job), None)
+        if job is None:
+            raise ConfigurationError(
+                f"schedule.yml has no job {opening.job!r}; `signalroom temporal apply` removes it."
+            )
+        # a job that was never recorded is known from just before this instant on
+        ledger.recorded_until([job.name], at - timedelta(seconds=1), owner)
+        record_due(ledger, [job], owner, now, instant)
+    with _one_at_a_time():
+        return _take_up(ledger, jobs, opening, run_id, owner)
+
+
+def _take_up(
+    ledger: WorkLedger, jobs: list[Job], opening: Opening, run_id: str, owner: str
+) -> Opened:
+    instant = clock.instant()
+    open_runs = [
+        run if run.owner == owner else claims.freed(ledger, run, instant)
+        for run in ledger.open_runs()
+    ]
+    mine = [run for run in open_runs if run.owner == owner]
+    if mine:  # an earlier try of this call took it
+        return _opened(mine[0], jobs, opening, owner)
+    by_name = {job.name: job for job in jobs}
+    busy = [run for run in open_runs if run.status == "running"]
+    for run in sorted(open_runs, key=claims.urgency):
+        is_meant = run.run_id == run_id if run_id else run.job == opening.job
+        if not is_meant or run.status == "running":
+            continue
+        if run.resume_at and run.resume_at > instant:
+            continue
+        if claims.is_superseded(ledger, run, by_name.get(run.job), open_runs, instant):
+            continue
+        for other in busy:
+            if claims.collide(run, other):
+                raise BusyError(other.run_id)
+        if ledger.claim(run, owner, instant, LEASE):
+            claimed = ledger.run(run.run_id) or run
+            deferred, since = claims.inherited(ledger, claimed, open_runs, instant)
+            work = Work(claimed, _job(run.job, 60), owner, ledger, Child, Troubles())
+            work.begin(instant, deferred, since)
+            return _opened(ledger.run(run.run_id) or run, jobs, opening, owner)
+    return Opened()
+
+
+def _opened(run: Run, jobs: list[Job], opening: Opening, owner: str) -> Opened:
+    left = [step for step in run.steps if step.status == "pending" or _retries(step)]
+    job = chosen_job(run.job, jobs, run.scheduled_for) or _job(run.job, 60)
+    return Opened(
+        run_id=run.run_id,
+        job=run.job,
+        owner=owner,
+        at=run.scheduled_for.isoformat(),
+        limit_min=job.limit,
+        pulls=[step.subject for step in left if step.kind == "ingest"],
+        has_dbt=any(step.kind == "dbt" for step in left),
+        reports=[step.subject for step in left if step.kind == "report"],
+        notify_success=opening.notify_success or list(job.on_success),
+        notify_failure=opening.notify_failure or list(job.on_failure),
+    )
+
+
+def _record_alone(ledger: WorkLedger, opening: Opening, workflow_id: str, at: datetime) -> str:
+    """A run of one pull or one report; the workflow's id is its key."""
+    run_id = workflow_id.removeprefix(PREFIX)
+    sources = (opening.source,) if opening.source else ()
+    reports = (opening.report,) if opening.report else ()
+    name = opening.source or opening.report
+    if opening.client:
+        name = f"{name}{claims.OF_ONE_CLIENT}{opening.client}"
+    job = Job(name, "0 0 * * *", sources, None, reports, 60)
+    run = asked(job, "webhook", at, clock.instant())
+    steps = tuple(replace(step, run_id=run_id) for step in run.steps if step.kind != "dbt")
+    ledger.record(replace(run, run_id=run_id, dedupe_key=run_id, steps=steps))
+    return run_id
+
+
+def work_of(ledger: WorkLedger, given: StepInput, troubles: Troubles) -> Work:
+    """One step of a run, to be tried once. Raises LostError when the run has another owner."""
+    run = ledger.run(given.run_id)
+    if run is None or run.owner != given.owner:
+        raise LostError(given.run_id)
+    job = Job(
+        name=given.job,
+        cron="0 0 * * *",
+        sources=(),
+        days=None,
+        reports=(),
+        limit=given.limit_min,
+        clients=(given.client,) if given.client else (),
+        resources=tuple(given.resources),
+        channels=tuple(given.channels),
+        is_sent=given.send,
+    )
+    steps = tuple(_to_be_tried(step) for step in run.steps if step.step == given.step)
+    return Work(
+        replace(run, steps=steps), job, given.owner, ledger, Child, troubles, is_fenced=True
+    )
+
+
+def _to_be_tried(step: Step) -> Step:
+    """The step, to be begun now: Temporal has waited, or found that its worker is gone."""
+    ended = step.status in ("done", "off", "skipped")
+    return step if ended else replace(step, status="pending", next_at=None)
+
+
+def finish_run(ledger: WorkLedger, given: Finishing) -> Finished:
+    """Close a run whose steps are over, or let it wait for a vendor; asked again, the same."""
+    run = ledger.run(given.run_id)
+    if run is None:
+        raise LostError(given.run_id)
+    status = run.status
+    if run.owner == given.owner and run.status == "running":
+        status = _settle(ledger, run, given)
+    again = ledger.run(given.run_id)
+    resume_at = again.resume_at.isoformat() if again and again.resume_at else ""
+    return Finished(status, resume_at if status == "waiting" else "", incidents.work_waits())
+
+
+def _settle(ledger: WorkLedger, run: Run, given: Finishing) -> str:
+    now = clock.instant()
+    job = _job(given.job, given.limit_min)
+    job = replace(
+        job, on_success=tuple(given.notify_success), on_failure=tuple(given.notify_failure)
+    )
+    pulls = [step for step in run.steps if step.kind == "ingest"]
+    nothing_on = bool(pulls) and all(step.status == "off" for step in pulls)
+    for step in run.steps:
+        is_open = step.status in ("pending", "running") or _retries(step)
+        if not (is_open or (given.canceled and step.status == "deferred")):
+            continue
+        if nothing_on and not given.canceled:
+            ledger.change_step(run.run_id, given.owner, step.step, status="off", next_at=None)
+            continue
+        said = CANCELED if given.canceled else NOT_PULLED
+        ledger.change_step(
+            run.run_id,
+            given.owner,
+            step.step,
+            status="failed",
+            error=step.error or said,
+            finished_at=now,
+            next_at=None,
+        )
+        if not given.canceled:
+            Troubles().step_failed(run, step, "*", step.error or said, max(step.attempt, 1))
+    current = ledger.run(run.run_id) or run
+    return Work(current, job, given.owner, ledger, Child, Troubles()).finish(now)
+
+
+def left_behind(ledger: WorkLedger) -> Iterator[tuple[Run, str, str]]:
+    """Runs that a workflow has, with its id and execution: to be asked whether it still goes on."""
+    for run in ledger.running():
+        found = workflow_of(run.owner)
+        if found:
+            yield run, *found
+
+
+def free(ledger: WorkLedger, run: Run) -> bool:
+    """Close a run whose workflow has ended without doing so: terminated, or out of time."""
+    return ledger.settle(
+        run.run_id,
+        run.owner or "",
+        "failed",
+        error="its workflow was ended before the run was over",
+        finished_at=clock.instant(),
+    )
+
+
+def waiting_for_a_worker(ledger: WorkLedger) -> list[Run]:
+    """Runs that nobody has begun: asked for by hand without a workflow, or left when one ended."""
+    instant = clock.instant()
+    return [
+        run
+        for run in ledger.open_runs()
+        if run.status in ("due", "waiting")
+        and run.trigger != COMMAND
+        and (run.resume_at is None or run.resume_at <= instant)
+        and instant - max(run.created_at, run.resume_at or run.created_at) > timedelta(minutes=1)
+    ]
+
+
+def _job(name: str, limit: int) -> Job:
+    return Job(name=name, cron="0 0 * * *", sources=(), days=None, reports=(), limit=limit)
+
+
+def _retries(step: Step) -> bool:
+    return step.status == "waiting" and step.next_at is not None
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Two workers that take up runs at once would both find that nothing collides."""
+    work = "taking up a run"
+    if target() == "postgres":
+        with lock.hold(work):
+            yield
+    else:
+        refusal = f"{work}: {{holder}} does the same."
+        with lock.hold_file("claim", work, number("SIGNALROOM_LOCK_WAIT_S"), refusal):
+            yield

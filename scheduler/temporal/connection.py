@@ -1,0 +1,135 @@
+"""The connection to Temporal: Cloud with a key or certificates, self-hosted, or the dev server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Coroutine
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, TLSConfig
+
+from scheduler.temporal.links import CLOUD, address, namespace
+from scheduler.temporal.model import (
+    API_TASKS,
+    DELIVER,
+    DELIVERY,
+    LONGEST_RUN_H,
+    SCHEDULED_SYNC,
+    ScheduledSync,
+    workflow_of_run,
+)
+from signalroom.errors import ConfigurationError
+
+CONNECT_S = 10.0
+LONGEST_RUN = timedelta(hours=LONGEST_RUN_H)
+ASKED_FOR = Priority(priority_key=1)  # somebody waits for it
+T = TypeVar("T")
+
+
+async def connect(lazy: bool = False) -> Client:
+    """A client of TEMPORAL_ADDRESS. Raises ConfigurationError when it cannot be reached."""
+    if not address():
+        raise ConfigurationError(
+            "TEMPORAL_ADDRESS is not set: give the host and port of Temporal, such as "
+            "127.0.0.1:7233. `make temporal` starts one here."
+        )
+    key = os.environ.get("TEMPORAL_API_KEY", "").strip() or None
+    try:
+        return await asyncio.wait_for(
+            Client.connect(
+                address(),
+                namespace=namespace(),
+                api_key=key,
+                tls=_tls(bool(key)),
+                lazy=lazy,
+            ),
+            CONNECT_S,
+        )
+    except (RuntimeError, RPCError, TimeoutError) as error:
+        raise ConfigurationError(
+            f"Temporal at {address()} cannot be reached ({_reason(error)}). Check TEMPORAL_ADDRESS "
+            "and TEMPORAL_NAMESPACE, and whether the server runs. Nothing was started."
+        ) from None
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).split("\n", 1)[0].strip()
+    return text[:200] or type(error).__name__
+
+
+def _tls(has_key: bool) -> bool | TLSConfig:
+    """TLS: with certificates where they are given, plain where the address is no Cloud's."""
+    cert, key = _pem("TEMPORAL_TLS_CERT"), _pem("TEMPORAL_TLS_KEY")
+    if bool(cert) != bool(key):
+        raise ConfigurationError("TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY go together: set both.")
+    if cert:
+        return TLSConfig(client_cert=cert, client_private_key=key)
+    return has_key or address().rpartition(":")[0].endswith(CLOUD)
+
+
+def _pem(name: str) -> bytes | None:
+    """A certificate or key: the text itself, or the path of a file."""
+    value = os.environ.get(name, "").strip()
+    if not value:
+        return None
+    if value.startswith("-----BEGIN"):
+        return value.replace("\\n", "\n").encode()
+    try:
+        return Path(value).read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"{name}: {value} cannot be read: {error.strerror}.") from None
+
+
+async def start_run(client: Client, job: str, run_id: str) -> str:
+    """Start the workflow of a run that the ledger has; its id. One that goes on stays alone."""
+    workflow_id = workflow_of_run(run_id)
+    try:
+        await client.start_workflow(
+            SCHEDULED_SYNC,
+            ScheduledSync(job=job, run_id=run_id),
+            id=workflow_id,
+            task_queue=API_TASKS,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            execution_timeout=LONGEST_RUN,
+            priority=ASKED_FOR,
+        )
+    except WorkflowAlreadyStartedError:
+        return workflow_id
+    except RPCError as error:
+        raise ConfigurationError(
+            f"Temporal at {address()} did not take {run_id} ({_reason(error)}); a worker begins it "
+            "within two minutes once it answers."
+        ) from None
+    return workflow_id
+
+
+async def start_delivery(client: Client) -> WorkflowHandle[Any, Any]:
+    """Have everything sent that is open; one such workflow at a time."""
+    return await client.start_workflow(
+        DELIVER,
+        id=DELIVERY,
+        task_queue=API_TASKS,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        execution_timeout=LONGEST_RUN,
+    )
+
+
+def wait_for(work: Coroutine[Any, Any, T]) -> T:
+    """Do something with Temporal from code that is not asynchronous."""
+    return asyncio.run(work)
+
+
+def trigger(job: str, run_id: str) -> str:
+    """Start the workflow of a run that the ledger has; its id."""
+
+    async def start() -> str:
+        return await start_run(await connect(), job, run_id)
+
+    return wait_for(start())

@@ -1,0 +1,128 @@
+"""Temporal's schedules, made of scheduler/schedule.yml: one for each job, and none besides.
+
+Times are those of the business time zone. A job does not overlap itself; one that could not start
+in time is caught up no longer than the job's `within`, and the ledger decides what of it still
+runs. A pause is the ledger's, so that it holds under both engines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+)
+from temporalio.service import RPCError, RPCStatusCode
+
+from scheduler.schedule import Job
+from scheduler.temporal.connection import LONGEST_RUN
+from scheduler.temporal.model import (
+    API_TASKS,
+    PREFIX,
+    SCHEDULED_SYNC,
+    ScheduledSync,
+    workflow_of_schedule,
+)
+from signalroom import clock
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A schedule as Temporal has it; `next_at` are the instants of its next starts."""
+
+    job: str
+    next_at: tuple[datetime, ...]
+    is_paused: bool
+
+
+def schedule_of(job: Job) -> Schedule:
+    """The schedule of a job."""
+    caught_up_one_by_one = job.catch_up == "all"
+    return Schedule(
+        action=ScheduleActionStartWorkflow(
+            SCHEDULED_SYNC,
+            ScheduledSync(job=job.name),
+            id=workflow_of_schedule(job.name),
+            task_queue=API_TASKS,
+            execution_timeout=LONGEST_RUN,
+        ),
+        spec=ScheduleSpec(cron_expressions=[job.cron], time_zone_name=str(clock.zone())),
+        policy=SchedulePolicy(
+            overlap=(
+                ScheduleOverlapPolicy.BUFFER_ALL
+                if caught_up_one_by_one
+                else ScheduleOverlapPolicy.SKIP
+            ),
+            catchup_window=job.within,
+        ),
+    )
+
+
+async def apply(client: Client, jobs: Sequence[Job]) -> list[str]:
+    """Make Temporal's schedules what the file says; what was done, one line for each."""
+    said = []
+    known = {one.job for one in await listed(client)}
+    for job in jobs:
+        if job.name in known:
+            await _update(client, job)
+            said.append(f"{job.name} is up to date: {job.cron}")
+        else:
+            await _create(client, job)
+            said.append(f"{job.name} is scheduled: {job.cron}")
+    for name in sorted(known - {job.name for job in jobs}):
+        await client.get_schedule_handle(workflow_of_schedule(name)).delete()
+        said.append(f"{name} is removed: schedule.yml no longer has it")
+    return said
+
+
+async def _create(client: Client, job: Job) -> None:
+    try:
+        await client.create_schedule(workflow_of_schedule(job.name), schedule_of(job))
+    except ScheduleAlreadyRunningError:  # lists lag behind
+        await _update(client, job)
+
+
+async def _update(client: Client, job: Job) -> None:
+    wanted = schedule_of(job)
+
+    def change(found: ScheduleUpdateInput) -> ScheduleUpdate:
+        wanted.state = found.description.schedule.state  # what was paused at Temporal stays paused
+        return ScheduleUpdate(wanted)
+
+    await client.get_schedule_handle(workflow_of_schedule(job.name)).update(change)
+
+
+async def listed(client: Client) -> list[Listed]:
+    """Our schedules at Temporal, by name."""
+    found = []
+    async for one in await client.list_schedules():
+        if not one.id.startswith(PREFIX):
+            continue
+        times = tuple(one.info.next_action_times) if one.info else ()
+        paused = bool(one.schedule and one.schedule.state.paused)
+        found.append(Listed(one.id.removeprefix(PREFIX), times, paused))
+    return sorted(found, key=lambda one: one.job)
+
+
+async def delete(client: Client, names: Sequence[str]) -> list[str]:
+    """Remove schedules, all of them without names; which were there."""
+    gone = []
+    for name in names or [one.job for one in await listed(client)]:
+        try:
+            await client.get_schedule_handle(workflow_of_schedule(name)).delete()
+        except RPCError as error:
+            if error.status != RPCStatusCode.NOT_FOUND:
+                raise
+        else:
+            gone.append(name)
+    return gone

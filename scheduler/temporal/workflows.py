@@ -1,0 +1,306 @@
+"""The workflows: which step follows which, and what is tried again. Nothing else happens here.
+
+What is changed here changes the histories that run: guard it with `workflow.patched` and record a
+new history (docs/scaling.md), or the replay of the released ones fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy, SearchAttributeKey
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+from scheduler.temporal.model import (
+    API_TASKS,
+    BACKFILL,
+    DELIVER,
+    NON_RETRYABLE,
+    PATIENT,
+    RUN_REPORT,
+    SCHEDULED_SYNC,
+    SYNC_SOURCE,
+    WAREHOUSE_TASKS,
+    Backfill,
+    Finished,
+    Finishing,
+    Loaded,
+    Opened,
+    Opening,
+    RunReport,
+    ScheduledSync,
+    Sent,
+    StepInput,
+    StepResult,
+    SyncResult,
+    SyncSource,
+)
+
+FIRST = timedelta(seconds=1)
+LONGEST = timedelta(minutes=5)
+HEARTBEAT = timedelta(seconds=30)
+# A step ends itself at its limit; this is for one whose worker does not.
+BEYOND_LIMIT = timedelta(minutes=5)
+DAY_S = 24 * 3600
+DUE = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
+STEP_RETRIES = RetryPolicy(
+    initial_interval=FIRST,
+    backoff_coefficient=2,
+    maximum_interval=LONGEST,
+    maximum_attempts=5,
+    non_retryable_error_types=NON_RETRYABLE,
+)
+# What only the ledger's absence can stop goes on until it is back.
+RECORD_RETRIES = RetryPolicy(
+    initial_interval=FIRST,
+    backoff_coefficient=2,
+    maximum_interval=timedelta(seconds=30),
+    non_retryable_error_types=("ConfigurationError",),
+)
+# A cancellation waits until the child has ended.
+WHOLE: dict[str, Any] = {
+    "cancellation_type": workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+}
+
+
+async def _record(activity: str, given: Any, result: type) -> Any:
+    return await workflow.execute_activity(
+        activity,
+        given,
+        task_queue=API_TASKS,
+        result_type=result,
+        start_to_close_timeout=timedelta(minutes=2),
+        retry_policy=RECORD_RETRIES,
+    )
+
+
+async def _open(opening: Opening) -> Opened:
+    opened: Opened = await _record("open_run_activity", opening, Opened)
+    return opened
+
+
+async def _finish(opened: Opened, canceled: bool = False) -> Finished:
+    finishing = Finishing(
+        run_id=opened.run_id,
+        job=opened.job,
+        owner=opened.owner,
+        at=opened.at,
+        limit_min=opened.limit_min,
+        notify_success=opened.notify_success,
+        notify_failure=opened.notify_failure,
+        canceled=canceled,
+    )
+    finished: Finished = await _record("finish_run_activity", finishing, Finished)
+    if finished.has_mail:
+        await _deliver()
+    return finished
+
+
+async def _deliver() -> Sent:
+    sent: Sent = await workflow.execute_activity(
+        "send_notification_activity",
+        task_queue=API_TASKS,
+        result_type=Sent,
+        start_to_close_timeout=timedelta(minutes=15),
+        heartbeat_timeout=HEARTBEAT,
+        retry_policy=STEP_RETRIES,
+        **WHOLE,
+    )
+    return sent
+
+
+async def _step(activity: str, queue: str, given: StepInput) -> StepResult:
+    """One step to its end; one that failed is in the ledger, and stops nothing else."""
+    give_up_at = workflow.now() + timedelta(days=1)
+    while True:
+        try:
+            found: StepResult = await workflow.execute_activity(
+                activity,
+                given,
+                task_queue=queue,
+                result_type=StepResult,
+                start_to_close_timeout=timedelta(minutes=given.limit_min) + BEYOND_LIMIT,
+                heartbeat_timeout=HEARTBEAT,
+                retry_policy=STEP_RETRIES,
+                **WHOLE,
+            )
+            return found
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            cause = error.cause
+            patient = isinstance(cause, ApplicationError) and cause.type in PATIENT
+            if not patient or workflow.now() > give_up_at:
+                return StepResult(given.step, "failed")
+            # none of these was a failed try, so that they do not use up the five
+
+
+def _input(opened: Opened, step: str, **more: Any) -> StepInput:
+    return StepInput(
+        run_id=opened.run_id,
+        job=opened.job,
+        owner=opened.owner,
+        at=opened.at,
+        step=step,
+        limit_min=opened.limit_min,
+        **more,
+    )
+
+
+async def _steps(opened: Opened, **more: Any) -> dict[str, StepResult]:
+    """All sources at the same time, then dbt once, then one report after the other."""
+    pulls = await asyncio.gather(
+        *(
+            _step("run_pipeline_activity", API_TASKS, _input(opened, f"ingest:{source}", **more))
+            for source in opened.pulls
+        )
+    )
+    found = {one.step: one for one in pulls}
+    if pulls and all(one.status == "off" for one in pulls):
+        return found  # no client has any of them: there is nothing to build or to send
+    if opened.has_dbt:
+        found["dbt"] = await _step(
+            "run_dbt_activity", WAREHOUSE_TASKS, _input(opened, "dbt", **more)
+        )
+    for report in opened.reports:
+        step = f"report:{report}"
+        found[step] = await _step("run_report_activity", API_TASKS, _input(opened, step, **more))
+    return found
+
+
+async def _work_off(opened: Opened, **more: Any) -> tuple[Finished, dict[str, StepResult]]:
+    """A run that was taken up, to its end; one that is canceled is closed in the ledger first."""
+    try:
+        found = await _steps(opened, **more)
+    except BaseException as error:
+        if is_cancelled_exception(error):
+            await asyncio.shield(asyncio.ensure_future(_finish(opened, canceled=True)))
+        raise
+    return await _finish(opened), found
+
+
+@workflow.defn(name=SCHEDULED_SYNC)
+class ScheduledSyncWorkflow:
+    """A job of the schedule: several sources, then dbt once, then the reports that are due.
+
+    Works off every run of the job that the ledger has open; the ledger says which, so that what
+    another engine does is not done again.
+    """
+
+    @workflow.run
+    async def run(self, sync: ScheduledSync) -> SyncResult:
+        result = SyncResult()
+        if sync.not_before:
+            wait = datetime.fromisoformat(sync.not_before) - workflow.now()
+            await asyncio.sleep(max(wait.total_seconds(), 0))
+        due = workflow.info().typed_search_attributes.get(DUE)
+        at = sync.at or (due or workflow.info().start_time).isoformat()
+        opening = Opening(job=sync.job, at=at, run_id=sync.run_id)
+        while True:
+            opened = await _open(opening)
+            if not opened.run_id:
+                return result
+            finished, steps = await _work_off(opened)
+            result.runs.append(opened.run_id)
+            result.status = finished.status
+            result.steps.update(steps)
+            if finished.resume_at:
+                await self._resume_later(opened, finished)
+            if sync.run_id:
+                return result
+
+    async def _resume_later(self, opened: Opened, finished: Finished) -> None:
+        """What a vendor deferred has a workflow of its own, so that the schedule goes on."""
+        moment = datetime.fromisoformat(finished.resume_at)
+        await workflow.start_child_workflow(
+            SCHEDULED_SYNC,
+            ScheduledSync(
+                job=opened.job, at=opened.at, run_id=opened.run_id, not_before=finished.resume_at
+            ),
+            id=f"signalroom-{opened.run_id}-resumed-{moment:%Y%m%dT%H%M%SZ}",
+            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+        )
+
+
+@workflow.defn(name=SYNC_SOURCE)
+class SyncSourceWorkflow:
+    """One source, for one client or all."""
+
+    @workflow.run
+    async def run(self, sync: SyncSource) -> SyncResult:
+        opened = await _open(
+            Opening(
+                source=sync.source,
+                client=sync.client,
+                at=sync.at or workflow.info().start_time.isoformat(),
+                notify_success=sync.notify_success,
+                notify_failure=sync.notify_failure,
+            )
+        )
+        if not opened.run_id:
+            return SyncResult()
+        finished, steps = await _work_off(
+            opened, client=sync.client, resources=sync.resources, wait_s=DAY_S
+        )
+        return SyncResult([opened.run_id], finished.status, steps)
+
+
+@workflow.defn(name=RUN_REPORT)
+class RunReportWorkflow:
+    """One report; a failure becomes an alert, which is sent at once."""
+
+    @workflow.run
+    async def run(self, asked: RunReport) -> SyncResult:
+        opened = await _open(
+            Opening(
+                report=asked.report,
+                client=asked.client,
+                at=asked.at or workflow.info().start_time.isoformat(),
+            )
+        )
+        if not opened.run_id:
+            return SyncResult()
+        finished, steps = await _work_off(
+            opened, client=asked.client, channels=asked.channels, send=asked.send
+        )
+        return SyncResult([opened.run_id], finished.status, steps)
+
+
+@workflow.defn(name=BACKFILL)
+class BackfillWorkflow:
+    """A long range of one source: one activity, which continues where an earlier try ended."""
+
+    @workflow.run
+    async def run(self, asked: Backfill) -> Loaded:
+        loaded: Loaded = await workflow.execute_activity(
+            "run_backfill_activity",
+            asked,
+            task_queue=API_TASKS,
+            result_type=Loaded,
+            start_to_close_timeout=timedelta(hours=24),
+            heartbeat_timeout=HEARTBEAT,
+            retry_policy=STEP_RETRIES,
+            **WHOLE,
+        )
+        return loaded
+
+
+@workflow.defn(name=DELIVER)
+class DeliverWorkflow:
+    """Alerts, and messages that could not be delivered before."""
+
+    @workflow.run
+    async def run(self) -> Sent:
+        return await _deliver()
+
+
+ALL = (
+    ScheduledSyncWorkflow,
+    SyncSourceWorkflow,
+    RunReportWorkflow,
+    BackfillWorkflow,
+    DeliverWorkflow,
+)
