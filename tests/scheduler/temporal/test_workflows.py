@@ -1,0 +1,260 @@
+"""What the workflows do in which order, with time that skips and answers that were recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from temporalio import workflow
+from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Replayer
+
+from scheduler.execution.results import FINAL
+from scheduler.schedule import Job, read_schedule
+from scheduler.temporal.model import (
+    API_TASKS,
+    DEFERRED,
+    NON_RETRYABLE,
+    RUN_REPORT,
+    SCHEDULED_SYNC,
+    SYNC_SOURCE,
+    Opening,
+    RunReport,
+    ScheduledSync,
+    SyncResult,
+    SyncSource,
+)
+from scheduler.temporal.workflows import ALL, _input, _open, _step
+from tests.scheduler.temporal.recorded import AT, HISTORIES, Recorded, failing, with_workers
+from tests.scheduler.temporal.server import SKIPPING
+from tests.support.processes import ROOT, own_environment
+
+JOBS = read_schedule()
+DAILY = next(job for job in JOBS if job.name == "daily_reports")
+
+
+@dataclass
+class Skipping:
+    """A server that skips time, with workers whose activities are recorded."""
+
+    client: Client
+    now: Callable[[], Awaitable[datetime]]
+
+    async def run(self, kind: str, given: Any, name: str) -> SyncResult:
+        result: SyncResult = await self.client.execute_workflow(
+            kind, given, id=name, task_queue=API_TASKS, result_type=SyncResult
+        )
+        return result
+
+    async def took(self, name: str) -> timedelta:
+        """How long a workflow took that is over."""
+        found = await self.client.get_workflow_handle(name).describe()
+        assert found.close_time is not None
+        return found.close_time - found.start_time
+
+
+@asynccontextmanager
+async def skipping(recorded: Recorded) -> AsyncIterator[Skipping]:
+    async with AsyncExitStack() as stack:
+        environment = await stack.enter_async_context(
+            await WorkflowEnvironment.start_time_skipping(test_server_existing_path=str(SKIPPING))
+        )
+        await with_workers(stack, environment.client, recorded)
+        yield Skipping(environment.client, environment.get_current_time)
+
+
+def steps_of(job: Job) -> list[str]:
+    found = [f"ingest:{source} on api-tasks" for source in job.sources]
+    found += ["dbt on warehouse-tasks"] if job.sources else []
+    return found + [f"report:{report} on api-tasks" for report in job.reports]
+
+
+def test_every_job_of_the_schedule_pulls_then_builds_once_then_reports() -> None:
+    async def run() -> None:
+        for job in JOBS:
+            recorded = Recorded(job)
+            async with skipping(recorded) as server:
+                result = await server.run(SCHEDULED_SYNC, ScheduledSync(job.name, AT), job.name)
+            wanted = steps_of(job)
+            pulls = len(job.sources)
+            assert sorted(recorded.asked[:pulls]) == sorted(wanted[:pulls])
+            assert recorded.asked[pulls:] == wanted[pulls:]
+            assert result.status == "done"
+            assert {name: one.rows for name, one in result.steps.items()} == {
+                one.split(" on ")[0]: 42 for one in wanted
+            }
+            assert [one.run_id for one in recorded.finishes] == [f"{job.name}-1"]
+
+    asyncio.run(run())
+
+
+def test_a_step_is_tried_five_times_with_growing_pauses_and_stops_nothing_else() -> None:
+    async def run() -> None:
+        recorded = Recorded(DAILY, {"ingest:everflow": [failing("SourceError")] * 9})
+        async with skipping(recorded) as server:
+            result = await server.run(SCHEDULED_SYNC, ScheduledSync("daily_reports", AT), "a")
+            waited = await server.took("a")
+        assert recorded.asked.count("ingest:everflow on api-tasks") == 5
+        assert timedelta(seconds=15) <= waited < timedelta(seconds=60)  # 1 + 2 + 4 + 8
+        assert result.steps["ingest:everflow"].status == "failed"
+        assert result.steps["dbt"].status == result.steps["report:daily"].status == "done"
+        assert len(recorded.finishes) == 1
+
+    asyncio.run(run())
+
+
+def test_what_trying_again_cannot_mend_is_tried_once() -> None:
+    assert set(NON_RETRYABLE) == FINAL
+
+    async def run() -> None:
+        answers = {"ingest:everflow": [failing("CredentialsError")] * 5}
+        recorded = Recorded(DAILY, answers)
+        async with skipping(recorded) as server:
+            await server.run(SCHEDULED_SYNC, ScheduledSync("daily_reports", AT), "a")
+        assert recorded.asked.count("ingest:everflow on api-tasks") == 1
+
+    asyncio.run(run())
+
+
+def test_a_vendors_wait_is_kept_to_and_is_no_failed_try() -> None:
+    """Six times an hour: more than the five tries that a failing step has."""
+
+    async def run() -> None:
+        wait = failing(DEFERRED, again_in=timedelta(hours=1))
+        recorded = Recorded(answers={"ingest:everflow": [wait] * 6})
+        async with skipping(recorded) as server:
+            result = await server.run(SYNC_SOURCE, SyncSource("everflow", "cti", at=AT), "a")
+            waited = await server.took("a")
+        assert result.steps["ingest:everflow"].status == "done"
+        assert timedelta(hours=5) <= waited < timedelta(hours=7)
+
+    asyncio.run(run())
+
+
+def test_what_was_deferred_is_asked_for_later_without_holding_up_the_schedule() -> None:
+    async def run() -> None:
+        recorded = Recorded(DAILY, runs=2)
+        async with skipping(recorded) as server:
+            moment = await server.now() + timedelta(hours=6)
+            recorded.resume_at = moment.isoformat()
+            given = ScheduledSync("daily_reports", AT, run_id="r")
+            assert (await server.run(SCHEDULED_SYNC, given, "a")).status == "waiting"
+            ended_at = (await server.client.get_workflow_handle("a").describe()).close_time
+            assert ended_at is not None
+            assert ended_at < moment
+            later = server.client.get_workflow_handle(
+                f"signalroom-r-resumed-{moment:%Y%m%dT%H%M%SZ}", result_type=SyncResult
+            )
+            assert (await later.result()).status == "done"
+            assert await server.now() >= moment
+        assert recorded.asked.count("dbt on warehouse-tasks") == 2
+
+    asyncio.run(run())
+
+
+def test_nothing_is_built_or_sent_where_no_client_has_the_sources() -> None:
+    async def run() -> None:
+        recorded = Recorded(DAILY, {f"ingest:{one}": ["off"] for one in DAILY.sources})
+        async with skipping(recorded) as server:
+            await server.run(SCHEDULED_SYNC, ScheduledSync("daily_reports", AT), "a")
+        assert len(recorded.asked) == len(DAILY.sources)
+        assert len(recorded.finishes) == 1
+
+    asyncio.run(run())
+
+
+def test_a_canceled_run_is_closed_in_the_ledger_and_its_alert_sent() -> None:
+    async def run() -> None:
+        recorded = Recorded(DAILY, {"dbt": ["hang"]})
+        async with skipping(recorded) as server:
+            handle = await server.client.start_workflow(
+                SCHEDULED_SYNC, ScheduledSync("daily_reports", AT), id="a", task_queue=API_TASKS
+            )
+            while "dbt on warehouse-tasks" not in recorded.asked:
+                await asyncio.sleep(0.05)
+            await handle.cancel()
+            with pytest.raises(WorkflowFailureError):
+                await handle.result()
+        assert [one.canceled for one in recorded.finishes] == [True]
+        assert recorded.asked[-1] == "deliver"
+
+    asyncio.run(run())
+
+
+def test_a_report_of_its_own_is_one_step() -> None:
+    async def run() -> None:
+        recorded = Recorded()
+        async with skipping(recorded) as server:
+            await server.run(RUN_REPORT, RunReport("daily_ccw", "713", ["slack"], True, AT), "a")
+        assert recorded.asked == ["report:daily_ccw on api-tasks"]
+
+    asyncio.run(run())
+
+
+RELEASED = sorted(HISTORIES.glob("*/*.json"))
+
+
+def test_histories_of_every_released_version_replay() -> None:
+    assert {path.stem for path in RELEASED} >= {job.name for job in JOBS} | {"canceled", "deferred"}
+
+    async def run() -> None:
+        replayer = Replayer(workflows=list(ALL))
+        for path in RELEASED:
+            history = WorkflowHistory.from_json(path.stem, path.read_text(encoding="utf-8"))
+            replayed = await replayer.replay_workflow(history, raise_on_replay_failure=False)
+            assert replayed.replay_failure is None, f"{path}: {replayed.replay_failure}"
+
+    asyncio.run(run())
+
+
+@workflow.defn(name=SCHEDULED_SYNC, sandboxed=False)
+class Edited:
+    """The report before the pulls."""
+
+    @workflow.run
+    async def run(self, sync: ScheduledSync) -> SyncResult:
+        opened = await _open(Opening(job=sync.job, at=sync.at))
+        await _step("run_report_activity", API_TASKS, _input(opened, "report:daily"))
+        return SyncResult()
+
+
+def test_a_workflow_edited_without_a_new_version_does_not_replay() -> None:
+    """Else the replay of the released histories would prove nothing."""
+
+    path = next(one for one in RELEASED if one.stem == "daily_reports")
+
+    async def run() -> None:
+        history = WorkflowHistory.from_json("daily", path.read_text(encoding="utf-8"))
+        replayed = await Replayer(workflows=[Edited]).replay_workflow(
+            history, raise_on_replay_failure=False
+        )
+        assert replayed.replay_failure is not None
+
+    asyncio.run(run())
+
+
+def test_workflow_modules_import_nothing_of_the_product_but_names() -> None:
+    """They are loaded anew for each replay; what they import could make them differ."""
+    code = (
+        "import sys, scheduler.temporal.workflows\n"
+        "ours = ('scheduler', 'ingest', 'reports', 'transform', 'signalroom', 'cli')\n"
+        "print(*sorted(n for n in sys.modules if n.split('.')[0] in ours))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=own_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    names = ["scheduler", "scheduler.temporal", "scheduler.temporal.model"]
+    assert found.stdout.split() == [*names, "scheduler.temporal.workflows"]
