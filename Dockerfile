@@ -8,6 +8,8 @@ ENV UV_COMPILE_BYTECODE=1 \
     UV_LINK_MODE=copy \
     UV_PYTHON_DOWNLOADS=never \
     UV_SYSTEM_CERTS=1
+# Extras of pyproject.toml; a worker of Temporal needs: --build-arg EXTRAS="--extra temporal"
+ARG EXTRAS=
 WORKDIR /build
 COPY bootstrap.py uv.lock ./
 RUN python bootstrap.py
@@ -15,11 +17,11 @@ RUN python bootstrap.py
 WORKDIR /app
 # Packages change seldom: they have a layer of their own.
 COPY pyproject.toml uv.lock ./
-RUN /build/.tools/uv sync --frozen --no-default-groups --no-install-project
+RUN /build/.tools/uv sync --frozen --no-default-groups ${EXTRAS:-} --no-install-project
 COPY . .
 # The client packages are linked here, for a read-only container cannot do it later. The simulated
 # agency is only needed to install the project.
-RUN /build/.tools/uv sync --frozen --no-default-groups \
+RUN /build/.tools/uv sync --frozen --no-default-groups ${EXTRAS:-} \
     && .venv/bin/dbt --quiet deps \
     && .venv/bin/python -m compileall -q cli ingest reports scheduler signalroom transform \
     && rm -rf sandbox target logs

@@ -43,7 +43,7 @@ CHANGED = $(shell git diff --name-only --diff-filter=d $(BASE); git ls-files --o
 CHANGED_MODELS = $(filter $(MODELS),$(CHANGED))
 CHANGED_PYTHON = $(filter-out tests/%,$(filter %.py,$(CHANGED)))
 
-.PHONY: help install-dev run test test-deep test-quick test-file chaos lint lint-changed lint-sql lint-secrets format typecheck bench journeys audit sbom image-test ci chaos-readers build diff state preview docs docs-serve dev up down logs reset clean
+.PHONY: help install-dev run test test-deep test-quick test-file chaos lint lint-changed lint-sql lint-secrets format typecheck bench journeys audit sbom image-test ci chaos-readers build diff state preview docs docs-serve dev temporal temporal-ui logs-worker restart-worker test-temporal up down logs reset clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,7 +58,7 @@ test: lint ## Check everything: lint, then the tests
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not deep" $(ARGS)
 
 test-deep: $(READY) ## Run the tests for which make test has no time
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m deep $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m deep --ignore tests/scheduler/temporal $(ARGS)
 
 test-quick: $(READY) ## Run the tests that take less than ten seconds each
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow and not deep" $(ARGS)
@@ -166,6 +166,21 @@ docs-serve: docs ## The same, to look at in a browser until Ctrl-C
 dev: $(READY) ## Run the scheduler here, in the foreground
 	@$(BIN)/signalroom scheduler
 
+temporal: $(READY) ## Run the agency on Temporal here: server, page, one worker
+	@$(BIN)/python -m tests.scheduler.temporal.laptop
+
+temporal-ui: ## Open Temporal's page in the browser
+	@$(PYTHON) -m webbrowser "$${TEMPORAL_UI_URL:-http://127.0.0.1:8233}"
+
+logs-worker: ## Follow the logs of the workers
+	docker compose -f docker-compose.temporal.yml logs --follow --tail 200 worker
+
+restart-worker: ## Restart the workers; each ends its steps first
+	docker compose -f docker-compose.temporal.yml restart worker
+
+test-temporal: $(READY) ## Kill, freeze, stop and measure workers on a real server
+	@$(BIN)/pytest tests/scheduler/temporal -m deep --timeout 3600 -s $(ARGS)
+
 up: ## Start scheduler and PostgreSQL in containers
 	docker compose up --build --detach --wait
 
@@ -176,7 +191,7 @@ logs: ## Follow the logs of the containers
 	docker compose logs --follow --tail 200
 
 reset: ## Remove local warehouse and outbox, as after the demo
-	rm -rf .signalroom .signalroom-demo .signalroom-demo-*
+	rm -rf .signalroom .signalroom-demo .signalroom-demo-* .signalroom-temporal
 
 clean: ## Remove what can be made again; warehouse and outbox stay
 	rm -rf .venv .tools target logs dbt_packages .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

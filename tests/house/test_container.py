@@ -142,7 +142,7 @@ def test_no_secret_is_baked_in() -> None:
         for instruction in stage:
             assert instruction.word != "ADD"
             if instruction.word == "ARG":
-                assert instruction.text.partition("=")[0] in {"BASE", "SIGNALROOM_COMMIT"}
+                assert instruction.text.partition("=")[0] in {"BASE", "EXTRAS", "SIGNALROOM_COMMIT"}
             if instruction.word == "ENV":
                 assert set(instruction.assignments()) & set(SECRETS) == set()
     assert set(fly()["env"]) & set(SECRETS) == set()

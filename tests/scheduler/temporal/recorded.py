@@ -1,6 +1,6 @@
 """Activities that answer what the real ones once answered: for the order of steps alone.
 
-`python -m tests.scheduler.temporal.recorded` records the histories of a version anew, on the dev
+`python -m tests.scheduler.temporal.recorded` records the histories of a version again, on the dev
 server. Do that for a new version only: what is released has to replay as it was recorded.
 """
 
@@ -64,7 +64,8 @@ class Recorded:
     asked: list[str] = field(default_factory=list)
     finishes: list[Finishing] = field(default_factory=list)
     opened: int = 0
-    resume_at: str = ""
+    resume_in_s: float = 0.0  # of the first run that ends: a vendor defers it
+    resume_at: datetime | None = None
     runs: int = 1
 
     def all(self) -> list[Callable[..., Any]]:
@@ -95,9 +96,10 @@ class Recorded:
     @activity.defn
     async def finish_run_activity(self, finishing: Finishing) -> Finished:
         self.finishes.append(finishing)
-        status = "canceled" if finishing.canceled else "waiting" if self.resume_at else "done"
-        resume_at, self.resume_at = self.resume_at, ""
-        return Finished(status, resume_at, has_mail=finishing.canceled)
+        if self.resume_in_s and self.resume_at is None:
+            self.resume_at = clock.instant() + timedelta(seconds=self.resume_in_s)
+            return Finished("waiting", self.resume_at.isoformat())
+        return Finished("canceled" if finishing.canceled else "done", "", finishing.canceled)
 
     @activity.defn
     async def run_pipeline_activity(self, given: StepInput) -> StepResult:
@@ -163,11 +165,10 @@ def _cases() -> Iterator[tuple[str, Recorded, str, Any]]:
     for job in jobs:
         yield job.name, Recorded(job), SCHEDULED_SYNC, ScheduledSync(job.name, AT)
     daily = next(job for job in jobs if job.name == "daily_reports")
-    soon = (clock.instant() + timedelta(seconds=2)).isoformat()
     again = [failing("SourceError", again_in=timedelta(milliseconds=10)), "done"]
     refused = [failing("CredentialsError", is_over=True)]
     of_daily = {
-        "deferred": Recorded(daily, resume_at=soon),
+        "deferred": Recorded(daily, resume_in_s=2),
         "tried_again": Recorded(daily, {"ingest:everflow": again}),
         "source_refused": Recorded(daily, {"ingest:redtrack": refused}),
         "nothing_on": Recorded(daily, {f"ingest:{one}": ["off"] for one in daily.sources}),

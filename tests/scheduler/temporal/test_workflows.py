@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -33,8 +33,9 @@ from scheduler.temporal.model import (
     SyncSource,
 )
 from scheduler.temporal.workflows import ALL, _input, _open, _step
+from signalroom import clock
 from tests.scheduler.temporal.recorded import AT, HISTORIES, Recorded, failing, with_workers
-from tests.scheduler.temporal.server import SKIPPING
+from tests.scheduler.temporal.server import SKIPPING, dev_server
 from tests.support.processes import ROOT, own_environment
 
 JOBS = read_schedule()
@@ -46,7 +47,6 @@ class Skipping:
     """A server that skips time, with workers whose activities are recorded."""
 
     client: Client
-    now: Callable[[], Awaitable[datetime]]
 
     async def run(self, kind: str, given: Any, name: str) -> SyncResult:
         result: SyncResult = await self.client.execute_workflow(
@@ -68,7 +68,7 @@ async def skipping(recorded: Recorded) -> AsyncIterator[Skipping]:
             await WorkflowEnvironment.start_time_skipping(test_server_existing_path=str(SKIPPING))
         )
         await with_workers(stack, environment.client, recorded)
-        yield Skipping(environment.client, environment.get_current_time)
+        yield Skipping(environment.client)
 
 
 def steps_of(job: Job) -> list[str]:
@@ -105,7 +105,7 @@ def test_a_step_is_tried_five_times_with_growing_pauses_and_stops_nothing_else()
         assert recorded.asked.count("ingest:everflow on api-tasks") == 5
         assert timedelta(seconds=15) <= waited < timedelta(seconds=60)  # 1 + 2 + 4 + 8
         assert result.steps["ingest:everflow"].status == "failed"
-        assert result.steps["dbt"].status == result.steps["report:daily"].status == "done"
+        assert result.steps["dbt"].status == result.steps["report:daily_ccw"].status == "done"
         assert len(recorded.finishes) == 1
 
     asyncio.run(run())
@@ -140,24 +140,27 @@ def test_a_vendors_wait_is_kept_to_and_is_no_failed_try() -> None:
 
 
 def test_what_was_deferred_is_asked_for_later_without_holding_up_the_schedule() -> None:
-    async def run() -> None:
-        recorded = Recorded(DAILY, runs=2)
-        async with skipping(recorded) as server:
-            moment = await server.now() + timedelta(hours=6)
-            recorded.resume_at = moment.isoformat()
+    """On the dev server: the one that skips time does not go on with abandoned children."""
+
+    async def run(address: str) -> None:
+        recorded = Recorded(DAILY, resume_in_s=3, runs=2)
+        async with AsyncExitStack() as stack:
+            client = await Client.connect(address)
+            await with_workers(stack, client, recorded)
             given = ScheduledSync("daily_reports", AT, run_id="r")
-            assert (await server.run(SCHEDULED_SYNC, given, "a")).status == "waiting"
-            ended_at = (await server.client.get_workflow_handle("a").describe()).close_time
-            assert ended_at is not None
-            assert ended_at < moment
-            later = server.client.get_workflow_handle(
-                f"signalroom-r-resumed-{moment:%Y%m%dT%H%M%SZ}", result_type=SyncResult
-            )
-            assert (await later.result()).status == "done"
-            assert await server.now() >= moment
+            result = await Skipping(client).run(SCHEDULED_SYNC, given, "a")
+            moment = recorded.resume_at
+            assert moment is not None
+            assert (result.status, clock.instant() < moment) == ("waiting", True)
+            assert len(recorded.finishes) == 1
+            later = client.get_workflow_handle(f"signalroom-r-resumed-{moment:%Y%m%dT%H%M%SZ}")
+            await later.result()
+        assert clock.instant() >= moment
+        assert [one.run_id for one in recorded.finishes] == ["r", "r"]
         assert recorded.asked.count("dbt on warehouse-tasks") == 2
 
-    asyncio.run(run())
+    with dev_server() as server:
+        asyncio.run(run(server.address))
 
 
 def test_nothing_is_built_or_sent_where_no_client_has_the_sources() -> None:
@@ -242,7 +245,7 @@ def test_a_workflow_edited_without_a_new_version_does_not_replay() -> None:
 
 
 def test_workflow_modules_import_nothing_of_the_product_but_names() -> None:
-    """They are loaded anew for each replay; what they import could make them differ."""
+    """They are loaded again for each replay; what they import could make them differ."""
     code = (
         "import sys, scheduler.temporal.workflows\n"
         "ours = ('scheduler', 'ingest', 'reports', 'transform', 'signalroom', 'cli')\n"
