@@ -33,6 +33,8 @@ STYLES = {
 
 def run_record(run: Run, instant: datetime, *, with_steps: bool = False) -> dict[str, Any]:
     """A run as JSON has it; times with their offset, durations in seconds."""
+    from scheduler.temporal.links import run_page
+
     record: dict[str, Any] = {
         "run_id": run.run_id,
         "job": run.job,
@@ -45,6 +47,7 @@ def run_record(run: Run, instant: datetime, *, with_steps: bool = False) -> dict
         **_instants(run, "scheduled_for", "started_at", "finished_at", "resume_at"),
         "duration_s": seconds(duration(run, instant)),
         "error": mask(run.error) if run.error else None,
+        "workflow": run_page(run) or None,
     }
     if with_steps:
         record["steps"] = [_step_record(step, instant) for step in run.steps]
@@ -152,6 +155,7 @@ def show(run_id: str, as_json: bool) -> None:
     from scheduler.runs.ledger import Ledger
     from scheduler.status.status import duration
     from scheduler.status.text import span, when
+    from scheduler.temporal.links import run_page
     from signalroom import clock, paths
     from signalroom.errors import ConfigurationError
     from signalroom.logs import mask
@@ -173,6 +177,8 @@ def show(run_id: str, as_json: bool) -> None:
     console.print(f"  began {began}, ended {ended}, took {span(duration(run, instant))}")
     if run.resume_at:
         console.print(f"  resumes {when(run.resume_at)}")
+    if workflow := run_page(run):
+        console.print(f"  workflow {workflow}")
     if run.error:
         console.print(f"  {escape(mask(run.error))}")
     for step in run.steps:

@@ -59,6 +59,7 @@ def status(is_week: bool, as_json: bool) -> None:
 
 def _record(found: Status, judged: Verdict) -> dict[str, Any]:
     from cli.runs import local_iso, run_record
+    from scheduler.temporal.links import address, overview
 
     beat, fresh = found.beat, found.freshness
     return {
@@ -70,6 +71,7 @@ def _record(found: Status, judged: Verdict) -> dict[str, Any]:
             "last_beat": local_iso(beat.at) if beat else None,
             "started_at": local_iso(beat.started_at) if beat else None,
         },
+        "temporal": {"address": address(), "workflows": overview() or None} if address() else None,
         "jobs": [
             {
                 "job": one.job.name,
@@ -120,8 +122,11 @@ def _show(console: Console, found: Status, judged: Verdict) -> None:
     from rich.markup import escape
 
     from scheduler.status.text import when
+    from scheduler.temporal.links import address, overview
 
     console.print(_headline(found))
+    if address():
+        console.print(f"Scheduled by Temporal at {escape(address())}  {escape(overview())}")
     console.print(f"[{COLORS[judged.level]}]{escape(judged.line)}[/]")
     for line in found.unreadable:
         console.print(f"[yellow]Unavailable[/]  {escape(line)}")
@@ -170,14 +175,21 @@ def _headline(found: Status) -> str:
     if not found.is_ledger_read:
         said = "[yellow]Scheduler state unknown[/]"
     elif found.beat is None:
-        said = "Scheduler never started. Start it: `signalroom scheduler`"
+        said = f"Scheduler never started. Start it: {_starter()}"
     elif found.is_alive:
         said = f"[green]Scheduler running[/] since {when(found.beat.started_at)}"
     else:
         ago = span(found.instant - found.beat.at)
-        said = f"[red]No heartbeat for {ago}[/]; start `signalroom scheduler`"
+        said = f"[red]No heartbeat for {ago}[/]; start {_starter()}"
     badge = "  [yellow]SIMULATED[/]" if found.freshness and found.freshness.is_simulated else ""
     return f"[bold]{now}[/]  {said}{badge}"
+
+
+def _starter() -> str:
+    """The command of the process that does the work."""
+    from scheduler.temporal.links import address
+
+    return "`signalroom temporal worker`" if address() else "`signalroom scheduler`"
 
 
 def _grid(*names: str) -> Table:

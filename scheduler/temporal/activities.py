@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, CancelledError
 
-from scheduler.execution.child import GRACE_S, Child, Order, Worker
+from scheduler.execution.child import GRACE_S, Child, Order, Start, Worker
 from scheduler.execution.incidents import Troubles
 from scheduler.execution.results import FINAL
 from scheduler.execution.run import LostError, Work
@@ -59,8 +59,8 @@ defined = activity.defn(no_thread_cancel_exception=True)
 class Activities:
     """The activities of one worker."""
 
-    def __init__(self, namespace: str) -> None:
-        self._namespace = namespace
+    def __init__(self, namespace: str, start: Start = Child) -> None:
+        self._namespace, self._start = namespace, start
         self._troubles = Troubles()
 
     def all(self) -> list[Callable[..., Any]]:
@@ -81,7 +81,7 @@ class Activities:
         info = activity.info()
         workflow_id, execution = str(info.workflow_id), str(info.workflow_run_id)
         owner = bookkeeping.owner_of(self._namespace, workflow_id, execution)
-        _rehearse(opening.at)
+        _rehearse("" if opening.run_id else opening.at)
         with _ledger() as ledger:
             try:
                 return bookkeeping.open_run(ledger, opening, owner, workflow_id)
@@ -137,7 +137,7 @@ class Activities:
         with _ledger() as ledger:
             _end_orphan(ledger, given)
             try:
-                work = bookkeeping.work_of(ledger, given, self._troubles)
+                work = bookkeeping.work_of(ledger, given, self._troubles, self._start)
                 before = work.steps[0]
                 work.advance(clock.instant())
                 lease = Lease(_process(work.child), work.steps[0].attempt)

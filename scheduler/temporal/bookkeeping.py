@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from reports.alerts import incidents
 from scheduler.execution import claims
-from scheduler.execution.child import Child
+from scheduler.execution.child import Child, Start
 from scheduler.execution.incidents import Troubles
 from scheduler.execution.run import LostError, Work
 from scheduler.planning import asked, chosen_job, record_due
@@ -148,7 +148,7 @@ def _record_alone(ledger: WorkLedger, opening: Opening, workflow_id: str, at: da
     return run_id
 
 
-def work_of(ledger: WorkLedger, given: StepInput, troubles: Troubles) -> Work:
+def work_of(ledger: WorkLedger, given: StepInput, troubles: Troubles, start: Start = Child) -> Work:
     """One step of a run, to be tried once. Raises LostError when the run has another owner."""
     run = ledger.run(given.run_id)
     if run is None or run.owner != given.owner:
@@ -167,7 +167,7 @@ def work_of(ledger: WorkLedger, given: StepInput, troubles: Troubles) -> Work:
     )
     steps = tuple(_to_be_tried(step) for step in run.steps if step.step == given.step)
     return Work(
-        replace(run, steps=steps), job, given.owner, ledger, Child, troubles, is_fenced=True
+        replace(run, steps=steps), job, given.owner, ledger, start, troubles, is_fenced=True
     )
 
 

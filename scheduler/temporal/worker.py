@@ -22,6 +22,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
 from reports.alerts import incidents
+from scheduler.execution.child import Child, Start
 from scheduler.planning import asked, chosen_job
 from scheduler.process import forget_old_logs
 from scheduler.runs import owner
@@ -61,7 +62,8 @@ OVER = (
 class WorkerProcess:
     """The process of `signalroom temporal worker`."""
 
-    def __init__(self, queues: tuple[str, ...], slots: int | None) -> None:
+    def __init__(self, queues: tuple[str, ...], slots: int | None, start: Start = Child) -> None:
+        self._start = start
         self._queues = queues
         self._slots = slots
         self._pulse = Pulse(thread="")
@@ -113,7 +115,7 @@ class WorkerProcess:
         log.info("stopped")
 
     def _workers(self, client: Client) -> list[Worker]:
-        activities = Activities(namespace())
+        activities = Activities(namespace(), self._start)
         found = []
         for queue in self._queues:
             slots = self._slots or SLOTS.get(queue, 1)

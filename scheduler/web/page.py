@@ -25,6 +25,7 @@ from scheduler.status.grid import source_grid
 from scheduler.status.status import duration, read_status
 from scheduler.status.text import clock_time, span, when
 from scheduler.status.verdict import verdict
+from scheduler.temporal import links
 from scheduler.web.access import page_token
 from scheduler.web.actions import PAUSES
 from scheduler.web.messages import archive, message
@@ -242,5 +243,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["masked"] = lambda text: mask(str(text))
     environment.globals["duration"] = duration
+    environment.globals["workflow_page"] = links.run_page
+    environment.globals["workflows"] = links.overview
     environment.globals["zone"] = lambda: clock.zone().key
     return environment

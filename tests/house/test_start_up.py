@@ -17,7 +17,7 @@ from signalroom.sources import declared
 from signalroom.sources import names as names_of_sources
 from tests.support.processes import ROOT, own_environment
 
-HEAVY = {"dlt", "dbt", "pyarrow", "pandas", "matplotlib", "numpy"}
+HEAVY = {"dlt", "dbt", "pyarrow", "pandas", "matplotlib", "numpy", "temporalio"}
 # Written when the process ends by itself: the heavy ones among what was imported.
 WATCHED = """
 import atexit, sys

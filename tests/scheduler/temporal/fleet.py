@@ -1,0 +1,147 @@
+"""A fleet for tests: the dev server, real worker processes, and a client that starts jobs.
+
+`python -m tests.scheduler.temporal.fleet PORT` is a worker whose steps have the bodies of steps.sh.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import WorkflowIDReusePolicy
+
+from scheduler.execution.child import Child
+from scheduler.temporal.model import API_TASKS, QUEUES, SCHEDULED_SYNC, ScheduledSync, SyncResult
+from scheduler.temporal.worker import WorkerProcess
+from signalroom import child_process
+from signalroom.logs import speak
+from tests.scheduler.bench import STEPS
+from tests.scheduler.temporal.server import DevServer, free_port
+from tests.support.processes import BIN, ROOT, own_environment
+
+T = TypeVar("T")
+REAL = (str(BIN / "signalroom"), "temporal", "worker")
+WITH_BODIES = (sys.executable, "-m", "tests.scheduler.temporal.fleet")
+
+
+@dataclass
+class Fleet:
+    """Workers of one server, on one environment; ended with `close`."""
+
+    server: DevServer
+    env: Mapping[str, str]
+    command: tuple[str, ...] = REAL
+    workers: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def start_worker(self, **env: str) -> int:
+        """Start a worker and wait until it is ready; its port is its name."""
+        port = free_port()
+        log = Path(self.env["SIGNALROOM_HOME"], f"worker-{port}.log")
+        with log.open("ab") as out:
+            self.workers[port] = subprocess.Popen(
+                self.command,
+                cwd=ROOT,
+                env=own_environment(
+                    {
+                        **self.env,
+                        "TEMPORAL_ADDRESS": self.server.address,
+                        "PORT": str(port),
+                        **env,
+                    }
+                ),
+                stdout=out,
+                stderr=out,
+            )
+        give_up_at = time.monotonic() + 90
+        while not self.is_healthy(port):
+            assert self.workers[port].poll() is None, log.read_text()
+            assert time.monotonic() < give_up_at, log.read_text()
+            time.sleep(0.2)
+        return port
+
+    def is_healthy(self, port: int) -> bool:
+        with suppress(httpx.TransportError):
+            return httpx.get(f"http://127.0.0.1:{port}/ready", timeout=5).status_code == 200
+        return False
+
+    def signal(self, port: int, number: signal.Signals) -> None:
+        os.kill(self.workers[port].pid, number)
+        if number == signal.SIGKILL:
+            self.workers.pop(port).wait()
+
+    def stop(self, port: int) -> int:
+        """End a worker as a deploy does; its exit code."""
+        worker = self.workers.pop(port)
+        worker.terminate()
+        return worker.wait(120)
+
+    def close(self) -> None:
+        for worker in self.workers.values():
+            with suppress(ProcessLookupError):
+                worker.send_signal(signal.SIGCONT)
+            worker.kill()
+            worker.wait()
+        self.workers.clear()
+
+    def ask(self, work: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
+        """Do something with a client."""
+
+        async def run() -> T:
+            return await work(await Client.connect(self.server.address))
+
+        return asyncio.run(run())
+
+    def begin(self, job: str, at: datetime, name: str = "") -> str:
+        """Start a job's workflow as its schedule would; its id."""
+        workflow_id = name or f"signalroom-{job}-{at:%Y-%m-%dT%H:%M:%SZ}"
+
+        async def start(client: Client) -> WorkflowHandle[Any, Any]:
+            return await client.start_workflow(
+                SCHEDULED_SYNC,
+                ScheduledSync(job, at.isoformat()),
+                id=workflow_id,
+                task_queue=API_TASKS,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            )
+
+        self.ask(start)
+        return workflow_id
+
+    def result(self, workflow_id: str) -> SyncResult:
+        """What a workflow gave, once it has ended."""
+
+        async def wait(client: Client) -> SyncResult:
+            handle = client.get_workflow_handle(workflow_id, result_type=SyncResult)
+            return await handle.result()
+
+        return self.ask(wait)
+
+    def run(self, job: str, at: datetime) -> SyncResult:
+        return self.result(self.begin(job, at))
+
+
+def main() -> None:
+    """A worker with bodies of ours, tied to it as real steps are."""
+
+    def start(order: Any) -> Child:
+        tied = child_process.ending_with_this_process(["sh", str(STEPS)])
+        return Child(order, tuple(tied))
+
+    speak()
+    asyncio.run(WorkerProcess(QUEUES, None, start).run(int(os.environ["PORT"]), "127.0.0.1"))
+
+
+if __name__ == "__main__":
+    main()

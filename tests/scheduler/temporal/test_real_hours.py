@@ -1,0 +1,88 @@
+"""One real hour and one real morning on the dev server: real steps, the simulated agency."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+
+import pytest
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from sandbox import Agency
+from sandbox.clock import BUSINESS_ZONE
+from scheduler.runs.ledger import Ledger
+from scheduler.temporal import links
+from tests.scheduler.temporal.fleet import Fleet
+from tests.scheduler.temporal.server import dev_server
+from tests.scheduler.test_chaos import wrong_marts
+from tests.support.processes import signalroom_cli
+from tests.support.warehouse import Warehouse
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as found:
+        yield found
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
+def test_an_hour_and_a_morning_load_the_truth_and_send_each_report_once(
+    warehouse: Warehouse,
+    start_agency: Callable[..., Agency],
+    stack: ExitStack,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    agency = start_agency()
+    hour = datetime(2026, 11, 18, 23, tzinfo=BUSINESS_ZONE).astimezone(UTC)
+    morning = datetime(2026, 11, 19, 7, tzinfo=BUSINESS_ZONE).astimezone(UTC)
+    agency.set_now(hour)
+    server = stack.enter_context(dev_server())
+    env = {**agency.environment(), **warehouse.environment, "SIGNALROOM_CLIENTS": "713"}
+    fleet = Fleet(server, env)
+    stack.callback(fleet.close)
+    worker = fleet.start_worker()
+
+    loaded = fleet.run("hourly", hour)
+    assert (loaded.status, loaded.steps["dbt"].status) == ("done", "done")
+    assert loaded.steps["ingest:everflow"].rows > 0
+    agency.set_now(morning)
+    sent = fleet.run("daily_reports", morning)
+    assert sent.status == "done"
+    assert {name: one.status for name, one in sent.steps.items()} == {
+        "ingest:everflow": "done",
+        "ingest:redtrack": "done",
+        "dbt": "done",
+        "report:daily_ccw": "done",
+        "report:daily_exp": "done",
+        "report:daily_cti": "done",
+    }
+    messages = Counter((told.channel, told.recipients, told.text) for told in agency.messages)
+    assert {channel for channel, _, _ in messages} >= {"slack", "resend"}
+    assert set(messages.values()) == {1}
+    assert [one for one in wrong_marts(warehouse, agency) if "orders" not in one] == []
+
+    # the same instant again, whoever starts it: another engine, or a person
+    with pytest.raises(WorkflowAlreadyStartedError):
+        fleet.begin("daily_reports", morning)
+    again = fleet.result(fleet.begin("daily_reports", morning, "signalroom-again"))
+    assert again.runs == []
+    assert sum(messages.values()) == len(agency.messages)
+
+    warehouse.activate(monkeypatch)
+    monkeypatch.setenv("TEMPORAL_ADDRESS", server.address)
+    with Ledger() as ledger:
+        run = ledger.run("daily_reports-20261119T1200Z")
+    assert run is not None
+    page = links.run_page(run)
+    assert page.endswith(
+        "/namespaces/default/workflows/signalroom-daily_reports-2026-11-19T12%3A00%3A00Z"
+    )
+    assert fleet.stop(worker) == 0
+    shown = signalroom_cli(
+        "runs", "show", run.run_id, env={**env, "TEMPORAL_ADDRESS": server.address}
+    )
+    assert page in shown.stdout
