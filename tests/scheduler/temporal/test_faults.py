@@ -207,7 +207,7 @@ def test_the_server_may_be_away_in_the_middle_of_a_run(fleet: Fleet, server: Dev
 
 
 def test_both_engines_at_once_run_a_job_once(fleet: Fleet) -> None:
-    """Both know the schedule; each instant has one owner, whoever is first."""
+    """Both know the schedule; each instant has one owner, the first to ask."""
     for _ in range(2):
         fleet.start_worker()
     bench = Bench(HOURLY)

@@ -65,7 +65,7 @@ def test_an_hour_and_a_morning_load_the_truth_and_send_each_report_once(
     assert set(messages.values()) == {1}
     assert [one for one in wrong_marts(warehouse, agency) if "orders" not in one] == []
 
-    # the same instant again, whoever starts it: another engine, or a person
+    # the same instant again, from another engine or a person
     with pytest.raises(WorkflowAlreadyStartedError):
         fleet.begin("daily_reports", morning)
     again = fleet.result(fleet.begin("daily_reports", morning, "signalroom-again"))
