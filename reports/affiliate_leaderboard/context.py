@@ -123,12 +123,12 @@ class Board:
 
 COLUMNS = (
     Column("#", 2),
-    Column("Affiliate", 18, is_name=True),
+    Column("Affiliate", 11, is_name=True),
     Column("Conv.", 6),
     Column("Share", 6, in_text=False),
-    Column("CPA", 8),
-    Column("Profit", 11),
-    Column("Change", 10, in_text=False),
+    Column("CPA", 7),
+    Column("Profit", 8, is_amount=True),
+    Column("Change", 10, in_text=False, is_amount=True),
 )
 
 
@@ -209,4 +209,4 @@ class Leaderboard:
         for board in self.boards:
             rows += [("", board.brand, "", "", "", "", "")] if len(self.boards) > 1 else []
             rows += board.lines.rows
-        return Table(COLUMNS, tuple(rows))
+        return Table(COLUMNS, tuple(rows), "Affiliates by profit")

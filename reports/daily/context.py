@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from reports.messages.charts import Picture, Point, trend_picture
+from reports.charts import Picture, Point, trend_picture
 from reports.messages.table import GridLine
 from reports.model import Figure, figure
 from reports.shared.completeness import Completeness

@@ -19,7 +19,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from reports.messages.charts import Picture
+from reports.charts import Picture
 from reports.shared.words import clean
 
 DANGEROUS = frozenset("=+-@\t\r")

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from math import isfinite
 from typing import Any
 
-from reports.messages.charts import Picture
+from reports.charts import Picture
 from reports.messages.table import Table, raw_text_rows
+from reports.shared.figures import MINUS
 from reports.shared.words import ELLIPSIS
 
 Block = dict[str, Any]
@@ -40,6 +42,7 @@ class Blocks:
         self._fallback = ""
         self._pictures: dict[int, dict[str, str]] = {}
         self._tables: dict[int, list[Block]] = {}
+        self._native: dict[int, list[Block]] = {}
 
     def fallback(self, caller: Caller) -> str:
         """The text of notifications and screen readers."""
@@ -73,9 +76,10 @@ class Blocks:
         return ""
 
     def table(self, table: Table, caller: Caller) -> str:
-        """A table; what is called is its text in a fixed-width font, for where it is refused.
+        """A table that people can sort; a plain table, then text, where Slack refuses the better.
 
-        A message may have one table, so a second one, and one too large, is text from the start.
+        What is called is the text. A message may have one table, so a second one, and one too
+        large, is text from the start.
         """
         code, rows = _code_blocks(caller()), raw_text_rows(table)
         length = sum(len(one["text"]) for row in rows for one in row)
@@ -84,12 +88,16 @@ class Blocks:
             return ""
         settings = [{"align": "left" if one.is_name else "right"} for one in table.columns]
         self._tables[len(self._blocks)] = code
+        if (data := data_table(table, rows)) is not None:
+            self._native[len(self._blocks)] = [data]
         self._blocks.append({"type": "table", "rows": rows, "column_settings": settings})
         return ""
 
     def picture(self, picture: Picture, caller: Caller) -> str:
-        """A picture; what is called is the same as text, for where files are not allowed."""
+        """Charts that Slack draws; else a picture, else what is called: the same as text."""
         code = _code_blocks(caller())
+        if len(code) == 1 and picture.native:
+            self._native[len(self._blocks)] = [dict(one) for one in picture.native]
         if len(code) == 1 and picture.png:
             self._pictures[len(self._blocks)] = {
                 "filename": picture.filename,
@@ -129,15 +137,40 @@ class Blocks:
             kept = [*kept, {"type": "context", "elements": [notice]}]
         pictures = [{"at": at, **one} for at, one in self._pictures.items() if at < whole]
         tables = [{"at": at, "blocks": one} for at, one in self._tables.items() if at < whole]
-        extras = {
-            name: value for name, value in (("pictures", pictures), ("tables", tables)) if value
-        }
+        native = [{"at": at, "blocks": one} for at, one in self._native.items() if at < whole]
+        if sum(len(one["blocks"]) for one in native) + len(kept) > MOST_BLOCKS:
+            native = []
+        given = (("pictures", pictures), ("tables", tables), ("native", native))
+        extras = {name: value for name, value in given if value}
         payload = {"text": self._fallback, "blocks": kept}
         return {**payload, "extras": extras} if extras else payload
 
     def _add_text(self, kind: str, text: str) -> None:
         if text:
             self._blocks.append({"type": kind, "text": _mrkdwn(text)})
+
+
+def data_table(table: Table, rows: list[list[dict[str, str]]]) -> Block | None:
+    """The table as people can sort it; None where it has no row."""
+    if len(rows) < 2:
+        return None
+    title, *body = rows
+    return {
+        "type": "data_table",
+        "caption": table.caption or "Figures",
+        "page_size": max(1, min(len(body), MOST_ROWS)),
+        "rows": [title, *([_number(one) for one in row] for row in body)],
+    }
+
+
+def _number(cell: dict[str, str]) -> dict[str, Any]:
+    """A cell by which people can sort, where its text is a number."""
+    plain = cell["text"].replace(MINUS, "-").replace("$", "").replace(",", "").removesuffix("%")
+    try:
+        value = float(plain)
+    except ValueError:
+        return dict(cell)
+    return {"type": "raw_number", "value": value, "text": cell["text"]} if isfinite(value) else cell
 
 
 def _code_blocks(text: str) -> list[Block]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from reports.messages.text import columns, pad_left, pad_right
-from reports.shared.figures import Figures, count, money
+from reports.shared.figures import MINUS, Figures, count, money, rounded
 
 Value = Decimal | int | None
 LEVELS = "▁▂▃▄▅▆▇█"
@@ -38,9 +39,11 @@ def extremes(values: Sequence[Value]) -> tuple[Value, Value]:
     return (min(known), max(known)) if known else (None, None)
 
 
-NAME_WIDTH = 20
+PHONE = 36  # letters of a fixed-width line that a phone shows before it breaks it
+NAME_WIDTH = 13
 TITLES = ("Conv.", "Cost", "CPA")
-LEAST = (7, 11, 9)  # so that days of ordinary size look alike
+LEAST = (6, 8, 9)  # so that days of ordinary size look alike
+LEAST_WIDE = (7, 11, 9)
 
 
 @dataclass(frozen=True)
@@ -55,14 +58,33 @@ class GridLine:
 def grid(lines: Sequence[GridLine], is_wide: bool = False) -> str:
     """The lines as text, numbers right-aligned in columns as wide as the longest needs.
 
-    Names are cut at the width of a phone unless there is room for all of each (`is_wide`).
+    Unless there is room for all (`is_wide`), names are cut and costs are whole dollars, so that a
+    phone does not break a line.
     """
     named = [line for line in lines if line.figures is not None]
-    longest = max((columns(line.mark + line.name) for line in named), default=0)
-    room = max(NAME_WIDTH, longest) if is_wide else NAME_WIDTH
-    cells = [_cells(line.figures) for line in lines if line.figures is not None]
+    whole = max([*(columns(line.mark + line.name) for line in named), NAME_WIDTH])
+    room = whole if is_wide else NAME_WIDTH
+    for shorter in (exact,) if is_wide else (dollars, short_text):
+        text = _grid(lines, room, LEAST_WIDE if is_wide else LEAST, shorter)
+        if is_wide or max(map(columns, text)) <= PHONE:
+            break
+    return "\n".join(text)
+
+
+def _grid(
+    lines: Sequence[GridLine], room: int, least: Sequence[int], shorter: Callable[[str], str]
+) -> list[str]:
+    """The lines; `shorter` writes what would be too wide."""
+
+    def cells(figures: Figures) -> tuple[str, str, str]:
+        cpa = money(figures.cpa)
+        sold, cost = shorter(count(figures.conversions)), shorter(money(figures.cents))
+        return sold, cost, short_text(cpa) if shorter is short_text else cpa
+
+    found = [cells(line.figures) for line in lines if line.figures is not None]
     widths = [
-        max([least, *(columns(row[at]) + 2 for row in cells)]) for at, least in enumerate(LEAST)
+        max([width, *(columns(row[at]) + 2 - (width < 9) for row in found)])
+        for at, width in enumerate(least)
     ]
     text = [" " * room + _row(TITLES, widths)]
     for line in lines:
@@ -70,12 +92,39 @@ def grid(lines: Sequence[GridLine], is_wide: bool = False) -> str:
             text.append(line.name)
             continue
         name = line.mark + pad_right(line.name, room - columns(line.mark))
-        text.append(name + _row(_cells(line.figures), widths))
-    return "\n".join(text)
+        text.append(name + _row(cells(line.figures), widths))
+    return text
 
 
-def _cells(figures: Figures) -> tuple[str, str, str]:
-    return count(figures.conversions), money(figures.cents), money(figures.cpa)
+def exact(text: str) -> str:
+    """A number as it is."""
+    return text
+
+
+def dollars(text: str) -> str:
+    """An amount without its cents, rounded half up; any other text as it is."""
+    amount = _amount(text)
+    if amount is None or "." not in text:
+        return text
+    sign = MINUS if amount < 0 else ""
+    return f"{sign}${abs(rounded(amount, Decimal(1)) or Decimal(0)):,}"
+
+
+def short_text(text: str) -> str:
+    """An amount or a count of more than five digits in thousands, millions or billions."""
+    amount = _amount(text)
+    if amount is None or abs(amount) < 100_000:
+        return dollars(text) if amount is not None and abs(amount) >= 1000 else text
+    sign, unit = MINUS if amount < 0 else "", "$" if "$" in text else ""
+    for least, letter in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
+        if abs(amount) >= least:
+            return f"{sign}{unit}{abs(amount) / least:,.1f}{letter}"
+    return text
+
+
+def _amount(text: str) -> Decimal | None:
+    plain = text.replace(MINUS, "-").replace("$", "").replace(",", "")
+    return Decimal(plain) if re.fullmatch(r"-?\d+(\.\d+)?", plain) else None
 
 
 def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -86,21 +135,24 @@ def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
 class Column:
     """A column; `width` is the least number of cells, and of a column of names also the most.
 
-    What is not `in_text` is left out where the font is fixed and the room is short.
+    What is not `in_text` is left out where the font is fixed and the room is short; there an
+    `is_amount` loses its cents before a line gets too long for a phone.
     """
 
     title: str
     width: int = 0
     is_name: bool = False
     in_text: bool = True
+    is_amount: bool = False
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of texts under columns; a row of one text is a heading."""
+    """Rows of texts under columns; a row of one text is a heading. `caption` says what it is."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
+    caption: str = ""
 
     @property
     def lines(self) -> str:
@@ -113,27 +165,42 @@ class Table:
         return self._text(is_wide=True)
 
     def _text(self, is_wide: bool) -> str:
-        kept = [at for at, column in enumerate(self.columns) if column.in_text]
+        for shorter in (exact, dollars, short_text):
+            lines = self._lines(is_wide, shorter)
+            if is_wide or max(map(columns, lines), default=0) <= PHONE:
+                break
+        return "\n".join(lines)
+
+    def _lines(self, is_wide: bool, shorter: Callable[[str], str]) -> list[str]:
+        kept = [at for at, column in enumerate(self.columns) if is_wide or column.in_text]
         titles = tuple(column.title for column in self.columns)
-        body = [row for row in (titles, *self.rows) if len(row) > 1]
+        rows = [
+            row if len(row) == 1 else tuple(
+                shorter(text) if column.is_amount or shorter is short_text else text
+                for text, column in zip(row, self.columns, strict=True)
+            )
+            for row in self.rows
+        ]  # fmt: skip
+        body = [row for row in (titles, *rows) if len(row) > 1]
+        room = 2 if is_wide else 1
         widths = {
-            at: max([self.columns[at].width, *(columns(row[at]) + 2 for row in body)])
+            at: max([self.columns[at].width, *(columns(row[at]) + room for row in body)])
             for at in kept
         }
         shown = {
-            at: replace(self.columns[at], width=max(self.columns[at].width, widths[at] - 2))
+            at: replace(self.columns[at], width=max(self.columns[at].width, widths[at] - room))
             if is_wide and self.columns[at].is_name
             else self.columns[at]
             for at in kept
         }
         text = []
-        for row in (titles, *self.rows):
+        for row in (titles, *rows):
             if len(row) == 1:
                 text.append(row[0])
             else:
                 cells = [_cell(row[at], shown[at], widths[at], at > 0) for at in kept]
                 text.append("".join(cells).rstrip())
-        return "\n".join(text)
+        return text
 
 
 def _cell(text: str, column: Column, width: int, follows: bool) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 from reports.messages import slack_blocks as slack
 from reports.messages.render import EMAIL_LIMIT, SUBJECT_LIMIT
-from reports.messages.text import GSM_BASIC, GSM_EXTENDED, septets
+from reports.messages.table import PHONE
+from reports.messages.text import GSM_BASIC, GSM_EXTENDED, columns, septets
 
 Content = Mapping[str, Any]
 GSM_ONE, GSM_EACH = 160, 153  # a message of several gives seven of each segment to its number
@@ -102,6 +103,15 @@ def _slack(content: Content) -> list[Measure]:
             "characters",
         ),
     ]
+    widths = [
+        columns(line)
+        for block in blocks
+        for text in _texts([block], "section")
+        if text.startswith(slack.FENCE)
+        for line in text.split("\n")
+    ]
+    if widths:
+        found.append(Measure("widest line", max(widths), PHONE, "letters"))
     rows = [len(block["rows"]) for block in blocks if block["type"] == "table"]
     if rows:
         found.append(Measure("tables", len(rows), 1))

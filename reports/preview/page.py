@@ -23,6 +23,7 @@ from reports.preview import limits
 from reports.preview.failure import Failure
 from reports.preview.gallery import Cell
 from reports.preview.mrkdwn import mrkdwn_html, plain
+from reports.preview.native import chart_svg
 from signalroom.errors import ReportError
 from signalroom.logs import mask
 
@@ -61,22 +62,32 @@ class Shown:
 
     @property
     def slack_blocks(self) -> list[Mapping[str, Any]]:
-        """The blocks as posted where files are allowed: pictures in the place of their text."""
-        content = self.cell.messages["slack"]
-        blocks: list[Mapping[str, Any]] = list(content["blocks"])
-        for one in content.get("extras", {}).get("pictures", []):
-            shown = {"alt_text": one["alt_text"], "data": one["content"]}
-            blocks[one["at"]] = {"type": "image", **shown}
-        return blocks
+        """The blocks as posted where Slack takes the newest kinds."""
+        extras = self._extras
+        instead = {one["at"]: [_image(one)] for one in extras.get("pictures", [])}
+        instead |= {one["at"]: one["blocks"] for one in extras.get("native", [])}
+        blocks = self.cell.messages["slack"]["blocks"]
+        return [one for at, block in enumerate(blocks) for one in instead.get(at, [block])]
 
     @property
     def slack_fallbacks(self) -> list[Mapping[str, Any]]:
-        """The blocks that stand in for pictures and tables where Slack refuses them."""
-        content = self.cell.messages["slack"]
-        extras = content.get("extras", {})
-        places = {one["at"]: [content["blocks"][one["at"]]] for one in extras.get("pictures", [])}
-        places |= {one["at"]: one["blocks"] for one in extras.get("tables", [])}
-        return [block for at in sorted(places) for block in places[at]]
+        """The blocks that stand in for the newest kinds, for pictures and tables, in that order."""
+        blocks, extras = self.cell.messages["slack"]["blocks"], self._extras
+        pictures = {one["at"]: one for one in extras.get("pictures", [])}
+        texts = {one["at"]: one["blocks"] for one in extras.get("tables", [])}
+        native = {one["at"] for one in extras.get("native", [])}
+        found: list[Mapping[str, Any]] = []
+        for at in sorted({*pictures, *texts, *native}):
+            if at in native and at in pictures:
+                found.append(_image(pictures[at]))
+            found += [blocks[at]] if at in native or at in pictures else []
+            found += texts.get(at, [])
+        return found
+
+    @property
+    def _extras(self) -> Mapping[str, Any]:
+        extras: Mapping[str, Any] = self.cell.messages["slack"].get("extras", {})
+        return extras
 
     @property
     def files(self) -> list[tuple[str, int]]:
@@ -87,6 +98,11 @@ class Shown:
             for one in content.get("attachments", [])
             if one["content_type"] == CSV_TYPE
         ]
+
+
+def _image(picture: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A picture as a block of the gallery."""
+    return {"type": "image", "alt_text": picture["alt_text"], "data": picture["content"]}
 
 
 def write_page(cells: Sequence[Cell], folder: Path, live: str = "") -> Path:
@@ -153,7 +169,9 @@ def _page(template: str, live: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(mrkdwn=mrkdwn_html, plain=plain, masked=mask)
+    environment.filters.update(
+        mrkdwn=mrkdwn_html, plain=plain, masked=mask, chart_svg=chart_svg
+    )
     return environment.get_template(template).render(
         style=style,
         script=script,

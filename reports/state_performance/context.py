@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reports.messages.attachments import Sheet
-from reports.messages.charts import Picture
+from reports.charts import Picture
 from reports.messages.table import Column, Table
 from reports.model import Figure, figure
 from reports.shared.change import Movement
@@ -122,7 +122,7 @@ class States:
         rows += [("",)]
         rows += [_row(state_name(one.name), one) for one in self.top]
         rows += [_row(self.rest.name, self.rest)] if self.rest else []
-        return Table(TITLES, tuple(rows))
+        return Table(TITLES, tuple(rows), "Orders by brand and state")
 
     @property
     def picture(self) -> Picture:
@@ -136,11 +136,11 @@ class States:
 
 
 TITLES = (
-    Column("", 15, is_name=True),
-    Column("Orders", 8),
-    Column("Appr.", 7),
-    Column("Decl.", 7),
-    Column("Revenue", 13),
+    Column("", 11, is_name=True),
+    Column("Attempts", 9),
+    Column("Approved", 9, in_text=False),
+    Column("Decl.", 6),
+    Column("Revenue", 9, is_amount=True),
     Column("Refunds", 8, in_text=False),
     Column("Chargeb.", 8, in_text=False),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from reports.messages.charts import Panel, Picture, Tile, tile_picture
+from reports.charts import Panel, Picture, Tile, tile_picture
 from reports.shared.figures import ABSENT, count, percent, ratio, whole_percent
 from reports.state_performance.orders import LEAST_ATTEMPTS, Orders
 

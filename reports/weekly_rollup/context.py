@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from reports.messages.attachments import Sheet
-from reports.messages.charts import Picture, Point, trend_picture
+from reports.charts import Picture, Point, trend_picture
 from reports.messages.table import Column, Table
 from reports.model import Figure, figure
 from reports.shared.change import Movement
@@ -18,7 +18,7 @@ from reports.shared.goals import Goal
 from reports.shared.weeks import DAYS, Week
 from reports.shared.words import short_day
 
-LABEL = 15
+LABEL = 12
 TOTAL = "Total"
 
 
@@ -156,8 +156,8 @@ class Rollup:
             Table(
                 (
                     Column(one.name, LABEL, is_name=True),
-                    Column("This week", 12),
-                    Column("Change", 12),
+                    Column("This week", 12, is_amount=True),
+                    Column("Change", 12, in_text=False, is_amount=True),
                     Column("", 8),
                 ),
                 tuple(_row(name, moved) for name, moved in one.measures),
@@ -177,10 +177,10 @@ class Rollup:
                 )
         columns = (
             Column("", LABEL, is_name=True),
-            Column("Conv.", 7),
-            Column("", 8),
+            Column("Conv.", 6),
+            Column("", 7, in_text=False),
             Column("CPA", 9),
-            Column("Cost", 12),
+            Column("Cost", 9, is_amount=True),
         )
         return Table(columns, tuple(rows))
 

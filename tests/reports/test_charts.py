@@ -11,10 +11,10 @@ from decimal import Decimal
 import pytest
 from PIL import Image
 
-from reports.messages import charts
-from reports.messages.charts import Panel, Picture, Point, Tile, tile_picture, trend_picture
-from reports.messages.charts.tiles import draw_tiles
-from reports.messages.charts.trend import draw_trend
+from reports import charts
+from reports.charts import Panel, Picture, Point, Tile, tile_picture, trend_picture
+from reports.charts.tiles import draw_tiles
+from reports.charts.trend import draw_trend
 from signalroom.paths import root
 
 VERMILION, BLUE = (213, 94, 0), (0, 114, 178)
@@ -118,4 +118,4 @@ def test_the_library_is_not_imported_before_a_picture_is_drawn() -> None:
         [sys.executable, "-c", code], cwd=root(), check=False, capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert charts.__name__ == "reports.messages.charts"
+    assert charts.__name__ == "reports.charts"

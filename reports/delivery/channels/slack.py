@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from reports.delivery.channels import slack_api as slack_files
-from reports.delivery.channels.http import Ambiguous, Confirm, Refused, parse
-from reports.delivery.channels.slack_api import Declined, call, call_for_headers
+from reports.delivery.channels.http import Ambiguous, Confirm, Outcome, Refused, parse
+from reports.delivery.channels.slack_api import Declined, Unsure, call, call_for_headers
 from reports.delivery.outbox import Entry
 from signalroom.settings import variable
 
@@ -26,6 +27,8 @@ SCOPES = {  # beside that of the history, which is asked for in each channel
     "files:write": "pictures are sent as text, files are not attached",
     "files:read": "a picture may be shown too early",
 }
+RICH = frozenset({"data_table", "data_visualization", "table", "image"})
+LOOK_UP_PAUSE_S = 1.0  # until a message that was posted shows in the channel's history
 PICTURE, PICTURE_PAUSES_S = "slack file", (1.0, 2.0)
 log = logging.getLogger(__name__)
 
@@ -57,47 +60,84 @@ def send(entry: Entry, confirm: Confirm) -> str:
     if "ts" in arguments:
         confirm()
         return str(call(entry.client_id, "chat.update", arguments)["ts"])
-    answer = _post(entry.client_id, arguments, extras, confirm)
-    ts = str(answer["ts"])
-    channel = str(answer.get("channel") or entry.recipient)
+    channel, ts = _post(entry, arguments, extras, confirm)
     slack_files.attach(entry.client_id, channel, ts, extras.get("files", []))
     return ts
 
 
 def _post(
-    client_id: str, arguments: dict[str, Any], extras: dict[str, Any], confirm: Confirm
-) -> dict[str, Any]:
-    """Post with pictures and tables; without the pictures, then as text, where Slack refuses.
+    entry: Entry, arguments: dict[str, Any], extras: dict[str, Any], confirm: Confirm
+) -> tuple[str, str]:
+    """Post in the best form that Slack takes; the channel and the timestamp.
 
-    A refusal means that nothing was posted, so another try doubles nothing.
+    A refusal means that nothing was posted, so another try doubles nothing. After trouble of
+    Slack's own with a form nobody knows: the message is looked up before a plainer form is tried.
     """
-    blocks = arguments.get("blocks", [])
-    shown = slack_files.with_pictures(client_id, blocks, extras.get("pictures", []))
-    plain = _without_tables(blocks, extras.get("tables", []))
-    # A picture may be refused for a moment, until Slack has processed it.
-    forms = [(0.0, shown), *((pause, shown) for pause in PICTURE_PAUSES_S if shown != blocks)]
-    forms += [(0.0, form) for form in (blocks, plain)]
-    refusal: Declined | None = None
+    refusal: Outcome | None = None
     tried: list[Any] = []
-    for pause, form in forms:
-        if form in tried and not (pause and refusal and PICTURE in refusal.details):
+    for pause, form in _forms(entry.client_id, arguments.get("blocks", []), extras):
+        refused_picture = isinstance(refusal, Declined) and PICTURE in refusal.details
+        if form in tried and not (pause and refused_picture):
             continue
         tried.append(form)
         time.sleep(pause)
         confirm()
         try:
-            return call(client_id, "chat.postMessage", {**arguments, "blocks": form})
+            answer = call(entry.client_id, "chat.postMessage", {**arguments, "blocks": form})
+            return str(answer.get("channel") or entry.recipient), str(answer["ts"])
         except Declined as declined:
             if declined.code not in BLOCK_TROUBLE:
                 raise
             refusal = declined
-            log.info("Slack %s: sent in a plainer form", declined)
+        except Unsure as trouble:
+            if not _is_rich(form):
+                raise
+            time.sleep(LOOK_UP_PAUSE_S)
+            found = _looked_up(entry, trouble)
+            if found:
+                return entry.recipient, found
+            refusal = trouble
+        log.info("Slack %s: sent in a plainer form", refusal)
     raise refusal or Refused("refused: invalid_blocks")
 
 
-def _without_tables(blocks: list[Any], tables: list[dict[str, Any]]) -> list[Any]:
-    """The blocks with the text of each table in its place."""
-    instead = {table["at"]: table["blocks"] for table in tables}
+def _forms(
+    client_id: str, blocks: list[Any], extras: dict[str, Any]
+) -> Iterator[tuple[float, list[Any]]]:
+    """The forms of a message, the best first, each with the seconds to wait before it.
+
+    Tables that people can sort and charts that Slack draws; then pictures and plain tables; then
+    the same without pictures; then text. Files are uploaded only where they are needed.
+    """
+    native, pictures = extras.get("native", []), extras.get("pictures", [])
+    drawn = {one["at"] for one in native}
+    if native:
+        rest = [one for one in pictures if one["at"] not in drawn]
+        yield 0.0, _replaced(slack_files.with_pictures(client_id, blocks, rest), native)
+    shown = slack_files.with_pictures(client_id, blocks, pictures)
+    yield 0.0, shown
+    if shown != blocks:  # a picture may be refused for a moment, until Slack has processed it
+        yield from ((pause, shown) for pause in PICTURE_PAUSES_S)
+    yield 0.0, blocks
+    yield 0.0, _replaced(blocks, extras.get("tables", []))
+
+
+def _is_rich(form: list[Any]) -> bool:
+    """Whether a plainer form is left, should Slack have trouble with this one."""
+    return any(block["type"] in RICH for block in form)
+
+
+def _looked_up(entry: Entry, trouble: Outcome) -> str | None:
+    """The timestamp of the message, if it was posted after all; raises where nobody can tell."""
+    try:
+        return find(entry, frozenset())
+    except Outcome:
+        raise trouble from None
+
+
+def _replaced(blocks: list[Any], others: list[dict[str, Any]]) -> list[Any]:
+    """The blocks with others in the place of those that they stand for."""
+    instead = {one["at"]: one["blocks"] for one in others}
     return [one for at, block in enumerate(blocks) for one in instead.get(at, [block])]
 
 

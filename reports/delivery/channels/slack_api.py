@@ -34,6 +34,10 @@ class Declined(Refused):
         self.code, self.details = code, details
 
 
+class Unsure(Ambiguous):
+    """Slack answered that it had trouble of its own; it may have done what it was asked."""
+
+
 def call(client_id: str, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """A method's answer; raises an Outcome. Reading is a GET, the methods for files take forms."""
     return call_for_headers(client_id, method, arguments)[0]
@@ -72,7 +76,9 @@ def _outcome(answer: httpx.Response, data: dict[str, Any]) -> Outcome:
     status, code = answer.status_code, data.get("error")
     if status == 429 or code in ("ratelimited", "rate_limited"):
         return Later("asks to slow down (429)", wait_from(answer.headers))
-    if status >= 500 or code in UNSURE or not isinstance(code, str):
+    if status < 500 and code in UNSURE:
+        return Unsure(f"failed ({code})")
+    if status >= 500 or not isinstance(code, str):
         return Ambiguous(f"failed ({code or status})")
     details = "; ".join((data.get("response_metadata") or {}).get("messages", []))
     if code == "missing_scope" and data.get("needed"):

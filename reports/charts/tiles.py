@@ -1,4 +1,4 @@
-"""Maps of tiles: a state a tile, its number written in it, so that colour is never alone."""
+"""Maps of tiles: a state a tile, its number written in it, so that color is never alone."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
-from reports.messages.charts import Panel
-from reports.messages.charts.canvas import INK, QUIET, STYLE, WIDTH, canvas, png
+from reports.charts import Panel
+from reports.charts.canvas import LIGHT, STYLE, WIDTH, Look, canvas, png
 
-EMPTY = "#eef0f4"
 GAP = 0.06
 TITLE = 0.32  # inches
 MARGIN = 0.012  # of the width
 EVEN = 0.21  # the luminance on which white and dark letters can be read equally well
-LIGHTEST, DARKEST = 0.12, 0.92  # the part of the colour map that is used
+LIGHTEST, DARKEST = 0.12, 0.92  # the part of the color map that is used
 
 
-def draw_tiles(panels: Sequence[Panel], rows: int, columns: int) -> bytes:
+def draw_tiles(panels: Sequence[Panel], rows: int, columns: int, look: Look = LIGHT) -> bytes:
     """The maps as PNG, one below the other."""
     side = WIDTH * (1 - 2 * MARGIN) / columns
     height = len(panels) * (rows * side + TITLE) + WIDTH * MARGIN
     with mpl.rc_context(STYLE):
-        figure, axes = canvas(height, len(panels))
+        figure, axes = canvas(height, len(panels), look)
         figure.subplots_adjust(
             left=MARGIN,
             right=1 - MARGIN,
@@ -33,23 +32,23 @@ def draw_tiles(panels: Sequence[Panel], rows: int, columns: int) -> bytes:
             hspace=TITLE / (rows * side),
         )
         for one, panel in zip(axes, panels, strict=True):
-            _panel(one, panel, rows, columns)
+            _panel(one, panel, rows, columns, look)
         return png(figure)
 
 
-def _panel(axes: Axes, panel: Panel, rows: int, columns: int) -> None:
+def _panel(axes: Axes, panel: Panel, rows: int, columns: int, look: Look) -> None:
     axes.set_xlim(0, columns)
     axes.set_ylim(rows, 0)
     axes.set_aspect("equal")
     axes.axis("off")
-    axes.set_title(panel.title, loc="left", fontsize=10.5, fontweight="bold", color=INK, pad=4)
-    colours = mpl.colormaps[panel.colours]
+    axes.set_title(panel.title, loc="left", fontsize=12, fontweight="bold", color=look.ink, pad=4)
+    colors = mpl.colormaps[panel.colors]
     for tile in panel.tiles:
         if tile.weight is None:
-            face, ink = mpl.colors.to_rgba(EMPTY), QUIET
+            face, ink = mpl.colors.to_rgba(look.line, 0.5), look.quiet
         else:
-            face = colours(LIGHTEST + (DARKEST - LIGHTEST) * min(max(float(tile.weight), 0.0), 1.0))
-            ink = "#ffffff" if _light(face) < EVEN else INK
+            face = colors(LIGHTEST + (DARKEST - LIGHTEST) * min(max(float(tile.weight), 0.0), 1.0))
+            ink = "#ffffff" if _light(face) < EVEN else LIGHT.ink
         axes.add_patch(
             FancyBboxPatch(
                 (tile.column + GAP, tile.row + GAP),
@@ -62,17 +61,17 @@ def _panel(axes: Axes, panel: Panel, rows: int, columns: int) -> None:
         )
         middle = tile.column + 0.5
         axes.text(
-            middle, tile.row + 0.36, tile.code, ha="center", va="center", fontsize=9,
+            middle, tile.row + 0.36, tile.code, ha="center", va="center", fontsize=10.5,
             fontweight="bold", color=ink,
         )  # fmt: skip
         axes.text(
-            middle, tile.row + 0.7, tile.text, ha="center", va="center", fontsize=8.5, color=ink
+            middle, tile.row + 0.7, tile.text, ha="center", va="center", fontsize=10, color=ink
         )
 
 
-def _light(colour: tuple[float, float, float, float]) -> float:
+def _light(color: tuple[float, float, float, float]) -> float:
     """Relative luminance after WCAG."""
     parts = [
-        one / 12.92 if one <= 0.03928 else ((one + 0.055) / 1.055) ** 2.4 for one in colour[:3]
+        one / 12.92 if one <= 0.03928 else ((one + 0.055) / 1.055) ** 2.4 for one in color[:3]
     ]
     return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]

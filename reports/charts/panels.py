@@ -1,0 +1,173 @@
+"""Panels: a line or bars over days, with gridlines, a target and the last value written out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from reports.charts.canvas import Look
+
+Value = Decimal | int | None
+Written = Callable[[float], str]
+LEAST_SPAN = 0.2  # of the level: a change of a few percent must not look like a fall
+TITLE, SMALL = 12.0, 11.0
+
+
+@dataclass(frozen=True)
+class Series:
+    """Values over the labels, None where unknown; `color` is a name of Look."""
+
+    name: str
+    values: Sequence[Value]
+    color: str
+
+
+def line_panel(
+    axes: Axes,
+    look: Look,
+    series: Sequence[Series],
+    written: Written,
+    is_open: Sequence[bool],
+    target: Decimal | None = None,
+    with_dots: bool = True,
+) -> None:
+    """Lines with a gap wherever a value is unknown; a day that is not complete is hollow."""
+    count = len(is_open)
+    for one in series:
+        color = getattr(look, one.color)
+        values = _floats(one.values)
+        axes.plot(range(count), values, color=color, linewidth=2, zorder=3, label=one.name)
+        for at, value in enumerate(values):
+            alone = (at == 0 or values[at - 1] != values[at - 1]) and (
+                at == count - 1 or values[at + 1] != values[at + 1]
+            )
+            if not (with_dots or is_open[at] or alone):
+                continue
+            face = look.paper if is_open[at] else color
+            axes.plot([at], [value], "o", color=color, markerfacecolor=face, markersize=5, zorder=4)
+    if target is not None:
+        axes.axhline(float(target), color=look.second, linewidth=1.4, linestyle=(0, (5, 3)), zorder=2)
+    known = [v for one in series for v in _floats(one.values) if v == v]
+    known += [float(target)] if target is not None else []
+    _range(axes, known)
+    _grid(axes, look, written)
+    _end_labels(axes, look, series, written, count)
+    if target is not None:
+        _beside(axes, f"target\n{written(float(target))}", float(target), look.second, series)
+    _sides(axes, count)
+
+
+def bar_panel(
+    axes: Axes,
+    look: Look,
+    series: Sequence[Series],
+    written: Written,
+    is_open: Sequence[bool],
+    target: Decimal | None = None,
+    with_last: bool = True,
+) -> None:
+    """Bars, several series stacked; a day that is not complete is hatched."""
+    count = len(is_open)
+    below = [0.0] * count
+    for one in series:
+        color = getattr(look, one.color)
+        heights = [0.0 if value is None else float(value) for value in one.values]
+        for at, height in enumerate(heights):
+            axes.bar(
+                [at], [height], width=0.7, bottom=below[at], linewidth=0.8, edgecolor=color, zorder=2,
+                color=look.paper if is_open[at] else color, hatch="////" if is_open[at] else None,
+            )  # fmt: skip
+        below = [a + b for a, b in zip(below, heights, strict=True)]
+    if target is not None:
+        axes.axhline(float(target), color=look.second, linewidth=1.4, linestyle=(0, (5, 3)), zorder=3)
+    top = max([*below, 1.0, float(target or 0)])
+    low = min([*below, 0.0])
+    axes.set_ylim(low * 1.15, top * 1.15)
+    _grid(axes, look, written)
+    last = [one.values[-1] for one in series]
+    if with_last and count and None not in last:
+        total = float(sum(value for value in last if value is not None))
+        axes.text(
+            1.01, max(total, 0.0), f" {written(total)}", transform=axes.get_yaxis_transform(),
+            ha="left", va="center", color=look.ink, fontsize=SMALL, fontweight="bold",
+        )  # fmt: skip
+    _sides(axes, count)
+
+
+def days_below(axes: Axes, look: Look, labels: Sequence[str], most: int = 3) -> None:
+    """Names of a few days under the panel, the first and the last among them."""
+    last = len(labels) - 1
+    steps = max(1, min(most, len(labels)) - 1)
+    shown = sorted({round(last * step / steps) for step in range(steps + 1)})
+    axes.set_xticks(shown, [labels[at] for at in shown], color=look.quiet, fontsize=SMALL)
+    for text, at in zip(axes.get_xticklabels(), shown, strict=True):
+        text.set_horizontalalignment("left" if at == 0 else "right" if at == last else "center")
+
+
+def titled(axes: Axes, look: Look, title: str, note: str = "") -> None:
+    """The panel's name, and what else a reader must know of it."""
+    axes.set_title(title, loc="left", fontsize=TITLE, fontweight="bold", color=look.ink, pad=7)
+    if note:
+        axes.set_title(note, loc="right", fontsize=SMALL, color=look.quiet, pad=7)
+
+
+def _floats(values: Sequence[Value]) -> list[float]:
+    return [float("nan") if value is None else float(value) for value in values]
+
+
+def _range(axes: Axes, known: Sequence[float]) -> None:
+    """From least to most with some room, and never so close that little looks like much."""
+    low, high = min(known, default=0.0), max(known, default=1.0)
+    middle = (low + high) / 2
+    span = max(high - low, abs(middle) * LEAST_SPAN, 0.01) * 1.25
+    axes.set_ylim(middle - span / 2, middle + span / 2)
+
+
+def _grid(axes: Axes, look: Look, written: Written) -> None:
+    low, high = axes.get_ylim()
+    ticks = [
+        tick for tick in MaxNLocator(nbins=3, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+        if low <= tick <= high
+    ]  # fmt: skip
+    axes.set_yticks(ticks, [written(tick) for tick in ticks], color=look.quiet, fontsize=SMALL)
+    axes.grid(axis="y", color=look.line, linewidth=0.8, zorder=0)
+    axes.set_axisbelow(True)
+    for side in axes.spines.values():
+        side.set_visible(False)
+    axes.tick_params(length=0, pad=4)
+    axes.set_xticks([])
+
+
+def _sides(axes: Axes, count: int) -> None:
+    axes.set_xlim(-0.6, count - 0.4)
+
+
+def _end_labels(
+    axes: Axes, look: Look, series: Sequence[Series], written: Written, count: int
+) -> None:
+    """The newest value beside the end of its line; the upper one of two is written higher."""
+    ends = [(float(one.values[-1]), one) for one in series if count and one.values[-1] is not None]
+    for at, (value, one) in enumerate(sorted(ends, key=lambda end: -end[0])):
+        text = f" {written(value)}" if len(series) == 1 else f" {one.name}\n {written(value)}"
+        axes.text(
+            1.01, value, text, transform=axes.get_yaxis_transform(), ha="left",
+            va="center" if len(ends) == 1 else "bottom" if at == 0 else "top",
+            color=getattr(look, one.color) if len(series) > 1 else look.ink, fontsize=SMALL,
+            fontweight="bold",
+        )  # fmt: skip
+
+
+def _beside(
+    axes: Axes, text: str, value: float, color: str, series: Sequence[Series]
+) -> None:
+    """The target's name at the left end of its line, out of the way of the newest value."""
+    low, high = axes.get_ylim()
+    is_upper = value > (low + high) / 2
+    axes.text(
+        0.005, value, text.replace("\n", " "), transform=axes.get_yaxis_transform(), ha="left",
+        va="bottom" if is_upper else "top", color=color, fontsize=SMALL - 1,
+    )  # fmt: skip
