@@ -32,6 +32,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "status": "What ran, what runs, what is late, what is due next.",
         "runs": "Recent runs: list them, look at one step by step.",
         "schedule": "What is due in the next 24 hours.",
+        "pages": "Write each client's page of 90 days.",
         "explain": "The rows and loads that a figure is made of.",
         "compare": "The old system's figures against ours, gap by gap.",
         "what-if": "What an edit of a mapping file would change.",

@@ -11,6 +11,7 @@ import queue
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from datetime import date, datetime, timedelta
@@ -23,6 +24,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from ingest.registry import NAMES
 from reports.alerts import incidents
 from reports.alerts import policy as alert_policy
+from reports.pages import files as pages
 from scheduler.execution.child import LOGS, Child, Order, Start
 from scheduler.execution.executor import Executor
 from scheduler.planning import asked, chosen_job, record_due
@@ -43,6 +45,8 @@ STOP_WITHIN_S = 20.0  # the containers wait longer
 KEEP_LOGS = timedelta(days=60)
 ERRAND_S = 1800.0
 DELIVER = Order("deliver", ("deliver",), ("deliver",), 600.0)
+PAGES = Order("pages", ("pages",), ("pages",), 600.0)
+PAGES_EVERY_S = 60.0
 
 
 class Resident:
@@ -59,6 +63,7 @@ class Resident:
         self._stopping = threading.Event()
         self._has_mail = threading.Event()
         self._deliverer: Child | None = None
+        self._are_pages_due, self._pages_at = False, -PAGES_EVERY_S
         self._errands: queue.SimpleQueue[tuple[str, ...]] = queue.SimpleQueue()
         self._clock = BackgroundScheduler(timezone=clock.zone())
 
@@ -78,6 +83,7 @@ class Resident:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self._stop)
             self.tick()
+            self._are_pages_due = pages.are_missing()  # where no volume keeps them
             # late is better than never, and one at a time
             options = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
             self._clock.add_job(self.tick, _each_minute(), **options)
@@ -129,6 +135,7 @@ class Resident:
         while not self._stopping.wait(TURN_S):
             try:
                 self._executor.turn()
+                self._are_pages_due |= self._executor.has_built()
                 self._deliver()
                 self._pulse.last_turn = clock.instant()
             except Exception:
@@ -154,6 +161,14 @@ class Resident:
         if self._has_mail.is_set():
             self._has_mail.clear()
             self._deliverer = Child(DELIVER)
+        elif self._may_make_pages():
+            self._are_pages_due, self._pages_at = False, time.monotonic()
+            self._deliverer = Child(PAGES)
+
+    def _may_make_pages(self) -> bool:
+        """Pages are made when nothing else is to be done, so that no message waits for them."""
+        rests = time.monotonic() - self._pages_at >= PAGES_EVERY_S
+        return self._are_pages_due and rests and not self._executor.works
 
     def _start_by_webhook(self, job: str) -> str:
         now = clock.now()

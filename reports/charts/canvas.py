@@ -89,8 +89,12 @@ def svg(figure: Figure, prefix: str) -> str:
         text = text.replace(color, f"var(--{name})")
     text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.DOTALL)
     text = re.sub(r'(id="|url\(#|xlink:href="#)', rf"\g<1>{prefix}-", text)
-    text = re.sub(r'^<svg [^>]*viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" aria-hidden="true">', text)
+    text = re.sub(
+        r'^<svg [^>]*viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" aria-hidden="true">', text
+    )
     text = text.replace("xlink:href", "href")
     text = re.sub(r"font: ([\d.]+)px 'DejaVu Sans'[^;\"]*", r"font-size: \1px", text)
-    text = re.sub(r"font: bold ([\d.]+)px 'DejaVu Sans'[^;\"]*", r"font-size: \1px; font-weight: 600", text)
+    text = re.sub(
+        r"font: bold ([\d.]+)px 'DejaVu Sans'[^;\"]*", r"font-size: \1px; font-weight: 600", text
+    )
     return re.sub(r"\s*\n\s*", " ", text)

@@ -50,7 +50,9 @@ def line_panel(
             face = look.paper if is_open[at] else color
             axes.plot([at], [value], "o", color=color, markerfacecolor=face, markersize=5, zorder=4)
     if target is not None:
-        axes.axhline(float(target), color=look.second, linewidth=1.4, linestyle=(0, (5, 3)), zorder=2)
+        axes.axhline(
+            float(target), color=look.second, linewidth=1.4, linestyle=(0, (5, 3)), zorder=2
+        )
     known = [v for one in series for v in _floats(one.values) if v == v]
     known += [float(target)] if target is not None else []
     _range(axes, known)
@@ -76,14 +78,18 @@ def bar_panel(
     for one in series:
         color = getattr(look, one.color)
         heights = [0.0 if value is None else float(value) for value in one.values]
-        for at, height in enumerate(heights):
+        for kind in (False, True):
+            places = [at for at in range(count) if is_open[at] is kind]
             axes.bar(
-                [at], [height], width=0.7, bottom=below[at], linewidth=0.8, edgecolor=color, zorder=2,
-                color=look.paper if is_open[at] else color, hatch="////" if is_open[at] else None,
+                places, [heights[at] for at in places], bottom=[below[at] for at in places],
+                width=0.7, linewidth=0.8, edgecolor=color, zorder=2,
+                color=look.paper if kind else color, hatch="////" if kind else None,
             )  # fmt: skip
         below = [a + b for a, b in zip(below, heights, strict=True)]
     if target is not None:
-        axes.axhline(float(target), color=look.second, linewidth=1.4, linestyle=(0, (5, 3)), zorder=3)
+        axes.axhline(
+            float(target), color=look.second, linewidth=1.4, linestyle=(0, (5, 3)), zorder=3
+        )
     top = max([*below, 1.0, float(target or 0)])
     low = min([*below, 0.0])
     axes.set_ylim(low * 1.15, top * 1.15)
@@ -152,7 +158,7 @@ def _end_labels(
     """The newest value beside the end of its line; the upper one of two is written higher."""
     ends = [(float(one.values[-1]), one) for one in series if count and one.values[-1] is not None]
     for at, (value, one) in enumerate(sorted(ends, key=lambda end: -end[0])):
-        text = f" {written(value)}" if len(series) == 1 else f" {one.name}\n {written(value)}"
+        text = f" {written(value)}"
         axes.text(
             1.01, value, text, transform=axes.get_yaxis_transform(), ha="left",
             va="center" if len(ends) == 1 else "bottom" if at == 0 else "top",
@@ -161,9 +167,7 @@ def _end_labels(
         )  # fmt: skip
 
 
-def _beside(
-    axes: Axes, text: str, value: float, color: str, series: Sequence[Series]
-) -> None:
+def _beside(axes: Axes, text: str, value: float, color: str, series: Sequence[Series]) -> None:
     """The target's name at the left end of its line, out of the way of the newest value."""
     low, high = axes.get_ylim()
     is_upper = value > (low + high) / 2

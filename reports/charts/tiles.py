@@ -71,7 +71,5 @@ def _panel(axes: Axes, panel: Panel, rows: int, columns: int, look: Look) -> Non
 
 def _light(color: tuple[float, float, float, float]) -> float:
     """Relative luminance after WCAG."""
-    parts = [
-        one / 12.92 if one <= 0.03928 else ((one + 0.055) / 1.055) ** 2.4 for one in color[:3]
-    ]
+    parts = [one / 12.92 if one <= 0.03928 else ((one + 0.055) / 1.055) ** 2.4 for one in color[:3]]
     return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]

@@ -16,9 +16,7 @@ HEIGHT = 3.7  # inches
 LETTER = 0.0195  # of the width, of the number at the line's end
 
 
-def draw_trend(
-    points: Sequence[Point], target: Decimal | None = None, look: Look = LIGHT
-) -> bytes:
+def draw_trend(points: Sequence[Point], target: Decimal | None = None, look: Look = LIGHT) -> bytes:
     """The trend as PNG, of at least one point. A gap stays a gap; what is still open is hollow."""
     is_open = [one.is_open for one in points]
     note = "hollow: not complete" if any(is_open) else ""

@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 WIDTH, HEIGHT, EDGE = 520, 150, 14
+BAR = Markup('<rect class="bar {}" x="{}" y="{}" width="{}" height="{}"/>')
 CLASSES = ("one", "two", "three", "four", "five", "six")
 
 
@@ -28,7 +29,9 @@ def chart_svg(block: Mapping[str, Any]) -> Markup:
 
     drawn: list[Markup] = []
     for number, one in enumerate(series):
-        places = [(*point(at, one[label]), one[label]) for at, label in enumerate(labels) if label in one]
+        places = [
+            (*point(at, one[label]), one[label]) for at, label in enumerate(labels) if label in one
+        ]
         name = CLASSES[number % len(CLASSES)]
         if chart["type"] == "line":
             line = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in places)
@@ -37,12 +40,11 @@ def chart_svg(block: Mapping[str, Any]) -> Markup:
         width = step * 0.7 / len(series)
         for x, y, _ in places:
             left, height = x - step * 0.35 + number * width, HEIGHT - EDGE - y
-            bar = '<rect class="bar {}" x="{}" y="{}" width="{}" height="{}"/>'
             sizes = (f"{size:.1f}" for size in (left, y, width, max(0.0, height)))
-            drawn.append(Markup(bar).format(name, *sizes))
-    ends = Markup('<text x="{}" y="{}">{}</text><text x="{}" y="{}" text-anchor="end">{}</text>').format(
-        EDGE, HEIGHT, labels[0], WIDTH - EDGE, HEIGHT, labels[-1]
-    )
+            drawn.append(BAR.format(name, *sizes))
+    ends = Markup(
+        '<text x="{}" y="{}">{}</text><text x="{}" y="{}" text-anchor="end">{}</text>'
+    ).format(EDGE, HEIGHT, labels[0], WIDTH - EDGE, HEIGHT, labels[-1])
     names = ", ".join(str(one["name"]) for one in chart["series"])
     return Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}</svg>').format(
         WIDTH, HEIGHT + 4, escape(f"{block['title']}: {names}"), Markup("").join(drawn), ends

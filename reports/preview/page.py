@@ -169,9 +169,7 @@ def _page(template: str, live: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
-        mrkdwn=mrkdwn_html, plain=plain, masked=mask, chart_svg=chart_svg
-    )
+    environment.filters.update(mrkdwn=mrkdwn_html, plain=plain, masked=mask, chart_svg=chart_svg)
     return environment.get_template(template).render(
         style=style,
         script=script,

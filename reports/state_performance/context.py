@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reports.messages.attachments import Sheet
 from reports.charts import Picture
+from reports.messages.attachments import Sheet
 from reports.messages.table import Column, Table
 from reports.model import Figure, figure
 from reports.shared.change import Movement

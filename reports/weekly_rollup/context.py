@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
-from reports.messages.attachments import Sheet
 from reports.charts import Picture, Point, trend_picture
+from reports.messages.attachments import Sheet
 from reports.messages.table import Column, Table
 from reports.model import Figure, figure
 from reports.shared.change import Movement

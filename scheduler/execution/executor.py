@@ -53,6 +53,7 @@ class Executor:
         self._start = start
         self._renew_at = self._look_at = instant()
         self._troubles = Troubles()
+        self._has_built = False
 
     def turn(self) -> None:
         """One round: keep the leases, take up what can be, move everything on.
@@ -67,6 +68,11 @@ class Executor:
             log.warning("run database unavailable: %s", first_line(error))
         for run_id, work in list(self.works.items()):
             self._move(run_id, work)
+
+    def has_built(self) -> bool:
+        """Whether a run that built the marts has ended since this was last asked."""
+        built, self._has_built = self._has_built, False
+        return built
 
     def stop(self, within_s: float) -> None:
         """End all children and give the runs back, to be resumed at the step that was cut."""
@@ -95,6 +101,9 @@ class Executor:
             if work.advance(self._instant()):
                 status = work.finish(self._instant())
                 del self.works[run_id]
+                self._has_built |= any(
+                    step.kind == "dbt" and step.status == "done" for step in work.steps
+                )
                 self._look_at = self._instant()
                 log.info("%s %s", run_id, status, extra={"run_id": run_id})
         except LostError:

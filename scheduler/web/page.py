@@ -16,6 +16,7 @@ from typing import Any
 import jinja2
 from sqlalchemy.exc import SQLAlchemyError
 
+from reports.pages import files as client_pages
 from reports.shared.figures import money, rounded
 from scheduler.runs.ledger import Ledger
 from scheduler.runs.model import Run, Step
@@ -57,6 +58,13 @@ MAIL_HEADERS = {
     "Content-Security-Policy": (
         "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    ),
+}
+# Charts have their colors in style attributes; nothing else may be in such a page.
+CLIENT_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
     ),
 }
 RUNS_SHOWN = 25
@@ -162,6 +170,7 @@ def _brands() -> list[dict[str, Any]]:
             {
                 "client": client_id,
                 "brand": brand,
+                "has_page": client_pages.file_of(client_id) is not None,
                 "day": last.day,
                 "cpa": money(rounded(last.cpa)) if last.cpa is not None else None,
                 "cost": money(rounded(last.cost)),

@@ -22,6 +22,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from ingest.registry import NAMES
+from reports.pages import files as client_pages
 from scheduler.schedule import Job
 from scheduler.status.health import Pulse, complaint, is_ready
 from scheduler.web import access, page
@@ -89,6 +90,9 @@ class WebServer(Listener):
             ("/", self._overview, "GET"),
             ("/reports/{key:path}", self._mail, "GET"),
             ("/runs/{run_id}", self._run, "GET"),
+            ("/clients/{client}/", self._client, "GET"),
+            ("/clients/{client}/index.html", self._client, "GET"),
+            ("/clients/{client}/days/{day}.html", self._client, "GET"),
             ("/login", self._login, "POST"),
             ("/act", self._act, "POST"),
             ("/trigger/{job}", self._trigger, "POST"),
@@ -131,6 +135,17 @@ class WebServer(Listener):
         if html is None:
             raise Refusal(404, "There is no such run.", html=page.notice("There is no such run."))
         return _html(html)
+
+    async def _client(self, request: Request) -> Response:
+        """A client's page, or the rows of one of its days, as they were made last."""
+        self._admit(request)
+        names = request.path_params
+        path = await self._made(client_pages.file_of, names["client"], names.get("day", ""))
+        if path is None:
+            line = "This page was not made yet: it is after the next build."
+            raise Refusal(404, line, html=page.notice(line))
+        headers = {**ALWAYS, **page.CLIENT_HEADERS, "Content-Type": "text/html; charset=utf-8"}
+        return Response(await self._made(path.read_bytes), headers=headers)
 
     async def _act(self, request: Request) -> Response:
         """Do what a person who has signed in asks for in a form of the page."""
@@ -205,7 +220,7 @@ class WebServer(Listener):
 
     def _admit(self, request: Request) -> None:
         """Let only those look who may; a person without a token is asked for it."""
-        is_page = request.url.path == "/"
+        is_page = request.url.path == "/" or request.url.path.startswith(("/clients/", "/runs/"))
         headers = request.headers
         if self.access.is_closed:
             line = "Others can reach this port: set SIGNALROOM_WEB_TOKEN to see page and metrics."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,3 +58,15 @@ def find_chromium() -> Path:
     pytest.fail(
         "This test looks at a page and needs Chromium: sudo apt-get install chromium", pytrace=False
     )
+
+
+def axe(page: Any, but: tuple[str, ...] = ()) -> list[str]:
+    """What axe-core finds wrong on a page, a line for each rule; `but` are rules left out."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{one['id']} ({one['impact']}): {one['nodes'][0]['html'][:150]}"
+        for one in found
+        if one["id"] not in but
+    ]

@@ -1,0 +1,1 @@
+"""Pages: what the marts say of a client's last 90 days, as files that need no server."""

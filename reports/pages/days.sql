@@ -1,0 +1,10 @@
+select
+    _client_id,
+    date,
+    unmapped_cost,
+    is_complete,
+    everflow_loaded_at,
+    redtrack_loaded_at
+from daily_summary
+where _client_id = :client_id and date between :first_date and :last_date
+order by date

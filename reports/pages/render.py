@@ -1,0 +1,246 @@
+"""A client's page as HTML: charts, a table behind each, definitions; and the rows of each day."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from reports.model import Row
+from reports.pages.content import PERIODS, Brand, Content, Day, Part
+from reports.shared import figures, words
+from reports.shared.change import Movement
+from reports.state_performance.map import COLUMNS, TILES, state_name
+from signalroom import clock
+
+TEMPLATES = Path(__file__).parent / "templates"
+PAID, AFFILIATES, UNMAPPED = "Paid media", "Affiliates", "Unmapped"
+# Each cell of the map, row by row; an empty one has no code.
+TILES_IN_ORDER = [
+    (row, column, next((code for code, place in TILES.items() if place == (row, column)), ""))
+    for row in range(8)
+    for column in range(COLUMNS)
+]
+MEASURES = {
+    "conversions": "conversions",
+    "everflow_payout": "payout",
+    "everflow_revenue": "revenue",
+    "redtrack_cost": "RedTrack spend",
+    "cost": "cost",
+}
+DEFINITIONS = (
+    ("Conversions", "What Everflow counts as approved, by the day of the conversion."),
+    ("Cost", "Paid media: what RedTrack says was spent. Affiliates: what Everflow pays out."),
+    ("CPA", "Cost per conversion: the cost of the days shown by their conversions, without "
+     "unmapped spend. A day without conversions has none."),
+    ("Paid media", "Affiliates that internal-affiliates.csv maps to a RedTrack source."),
+    ("Unmapped spend", "RedTrack spend that is not mapped to an affiliate: listed separately, in "
+     "no CPA."),
+    ("Revenue, profit", "What Everflow says the advertiser pays; profit is revenue less cost."),
+    ("Goal", "The client's goals.csv, of the month. The line of a chart is the goal of a day: the "
+     "month's by its days."),
+    ("Attempts, approved", "Orders of the export, declined ones included; those that went "
+     "through. Test orders are left out."),
+    ("Refunds, chargebacks", "Of approved orders, by the day of the order; they keep arriving for "
+     "months."),
+    ("Not complete", "A source was not pulled since that day ended: hatched, and numbers may still "
+     "change."),
+    ("Changed since reported", "A figure that a delivered report gave and that is another now, by "
+     "cause."),
+)  # fmt: skip
+
+
+def page(content: Content) -> str:
+    """The page; its only script is none, its charts are inside."""
+    return _environment().get_template("client.html.j2").render(
+        page=content,
+        periods=PERIODS,
+        definitions=DEFINITIONS,
+        measures=MEASURES,
+        style=_style(),
+        tiles=TILES_IN_ORDER,
+        charts=[
+            (brand, period, _charts(brand, period))
+            for brand in content.brands
+            for period in PERIODS
+        ],
+    )  # fmt: skip
+
+
+def day_page(content: Content, rows: Sequence[Row]) -> str:
+    """The rows of raw that a day's figures are made of."""
+    return _environment().get_template("day.html.j2").render(
+        client=content.client, day=rows[0]["date"], rows=rows, style=_style()
+    )  # fmt: skip
+
+
+def digest(rows: Sequence[Row]) -> str:
+    """What tells whether a day changed: its rows, exact."""
+    text = "\n".join(repr(sorted(row.items())) for row in rows)
+    return hashlib.sha256(f"{_style()}\n{text}".encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart with its key (name and color of each series), and the same as a table by day."""
+
+    title: str
+    key: tuple[tuple[str, str], ...]
+    goal: Decimal | None
+    drawing: str
+    words: str
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[Day, list[str]]]
+
+    @property
+    def svg(self) -> Markup:
+        """The picture, drawn by ourselves from numbers and days."""
+        return Markup(self.drawing)  # noqa: S704 - no text of a client is in it
+
+
+def _charts(brand: Brand, period: int) -> list[Chart]:
+    """CPA, conversions and cost of a brand in a period, each with its table."""
+    from reports.charts import pages as drawn
+    from reports.charts.panels import Series
+
+    part = brand.periods[period]
+    days = part.days
+    labels = [words.short_day(one.day) for one in days]
+    is_open = [one.is_loaded and not one.is_complete for one in days]
+    name = f"{brand.slug}-{period}"
+    paid, others = "curve", "bars"
+    cpa = [
+        Series(PAID, [one.paid.cpa for one in days], paid),
+        Series(AFFILIATES, [one.affiliates.cpa for one in days], others),
+    ]
+    sold = [
+        Series(PAID, [one.paid.conversions for one in days], paid),
+        Series(AFFILIATES, [one.affiliates.conversions for one in days], others),
+    ]
+    spent = [
+        Series(PAID, [one.paid.cost for one in days], paid),
+        Series(AFFILIATES, [one.affiliates.cost for one in days], others),
+        Series(UNMAPPED, [one.unmapped for one in days], "quiet"),
+    ]
+    earned = [Series("Profit", [one.total.profit for one in days], "second")]
+    sold_goal, spend_goal = _daily(brand, "conversions"), _daily(brand, "spend")
+    total = part.total
+    return [
+        Chart(
+            "Cost per conversion",
+            tuple((one.name, one.color) for one in cpa),
+            brand.cpa_goal,
+            drawn.lines(f"{name}-cpa", labels, cpa, is_open, brand.cpa_goal),
+            _cpa_words(part),
+            ("CPA", PAID, AFFILIATES),
+            [(day, _monies(day.total.cpa, day.paid.cpa, day.affiliates.cpa)) for day in days],
+        ),
+        Chart(
+            "Conversions",
+            tuple((one.name, one.color) for one in sold),
+            None,
+            drawn.bars(f"{name}-sold", labels, sold, is_open, sold_goal),
+            f"{figures.count(total.conversions)} conversions in {period} days.",
+            ("Conversions", PAID, AFFILIATES),
+            [(day, _counts(day)) for day in days],
+        ),
+        Chart(
+            "Cost",
+            tuple((one.name, one.color) for one in spent),
+            None,
+            drawn.bars(f"{name}-cost", labels, spent, is_open, spend_goal, True),
+            f"{figures.money(total.cost)} in {period} days, unmapped spend beside it.",
+            ("Cost", PAID, AFFILIATES, UNMAPPED),
+            [
+                (day, _monies(day.total.cost, day.paid.cost, day.affiliates.cost, day.unmapped))
+                for day in days
+            ],
+        ),
+        Chart(
+            "Profit",
+            (),
+            None,
+            drawn.bars(f"{name}-profit", labels, earned, is_open, None, True),
+            f"{figures.money(total.profit)} in {period} days, without unmapped spend.",
+            ("Profit", "Revenue"),
+            [(day, _monies(day.total.profit, day.total.revenue)) for day in days],
+        ),
+    ]
+
+
+def _daily(brand: Brand, measure: str) -> Decimal | None:
+    """A day's part of the month's goal."""
+    found = next((one for one in brand.goals if one["measure"] == measure), None)
+    return found and figures.ratio(found["goal"], int(found["days_in_month"]))
+
+
+def _cpa_words(part: Part) -> str:
+    paid, others = figures.money(part.paid.cpa), figures.money(part.affiliates.cpa)
+    return f"Paid media {paid}, affiliates {others}, together {figures.money(part.total.cpa)}."
+
+
+def _monies(*values: Decimal | None) -> list[str]:
+    return [figures.money(value) for value in values]
+
+
+def _counts(day: Day) -> list[str]:
+    sold = (day.total.conversions, day.paid.conversions, day.affiliates.conversions)
+    return [figures.count(one) for one in sold]
+
+
+def exact(amount: Decimal) -> str:
+    """All digits that the vendor gave."""
+    text = format(Decimal(amount), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def sparkline(values: Sequence[Decimal | None]) -> str:
+    """Points of a polyline in a box of 100 by 22; days without a value are left out."""
+    known = [(at, float(value)) for at, value in enumerate(values) if value is not None]
+    if len(known) < 2:
+        return ""
+    low, high = min(value for _, value in known), max(value for _, value in known)
+    # at least a fifth of the level, so that small changes look small
+    room = max(high - low, 0.2 * abs(high)) or 1.0
+    middle, step = (low + high) / 2, 98 / max(1, len(values) - 1)
+    return " ".join(
+        f"{1 + at * step:.1f},{11 - (value - middle) / room * 18:.1f}" for at, value in known
+    )
+
+
+def moved(movement: Movement) -> str:
+    """A change with its arrow, or nothing where there is none."""
+    share = movement.percent_text
+    if movement.change is None or not share.endswith("%"):
+        return ""
+    arrow = "▲" if movement.change > 0 else "▼" if movement.change < 0 else "="
+    return f"{arrow} {share.lstrip('+' + figures.MINUS)} from {movement.before_text}"
+
+
+@cache
+def _style() -> str:
+    return (TEMPLATES / "client.css").read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        money=figures.money, count=figures.count, percent=figures.percent, rate=figures.ratio,
+        day_name=words.day_name, short_day=words.short_day, moment=words.moment, moved=moved,
+        state=state_name, sparkline=sparkline, clean=words.clean,
+    )  # fmt: skip
+    environment.globals.update(zone=lambda: clock.zone().key, exact=exact)
+    return environment

@@ -1,0 +1,186 @@
+"""The clients' pages: nobody else's data, the marts' numbers, small, readable, rarely rewritten."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from reports.model import Row
+from reports.pages import files
+from reports.pages.content import content, read
+from reports.pages.files import Made
+from reports.preview.stage import fill, stage
+from reports.preview.tables import marts
+from reports.preview.world import SUNDAY, USUAL, World
+from signalroom import clock, warehouse
+from signalroom.clients import client
+from tests.support.browser import FLAGS, axe
+
+SENTINEL = "Sentinel of {}"
+NOW = "2026-11-16T09:30:00"
+PART: Row = {
+    "date": SUNDAY,
+    "advertiser_id": 1,
+    "affiliate_label": "Blue Bench",
+    "measure": "conversions",
+    "source_table": "everflow.daily_stats",
+    "source_column": "conversions",
+    "everflow_affiliate_id": 12,
+    "amount": Decimal(12),
+    "is_cost": False,
+    "load_id": "1764400000.1",
+}
+
+
+def world(name: str) -> World:
+    """The usual world, with an affiliate and a source that no other client has."""
+    sentinel = SENTINEL.format(name)
+    renamed = replace(USUAL[0], name=f"{sentinel} affiliate")
+    return World((renamed, *USUAL[1:]), unmapped=(f"{sentinel} source",))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home with the marts of two clients, and a part of a day's figures for each."""
+    folder = tmp_path_factory.mktemp("pages")
+    with stage(folder, NOW):
+        tables: dict[str, list[Row]] = {}
+        for name in ("713", "cti"):
+            for table, rows in marts(world(name), client(name)).items():
+                tables.setdefault(table, []).extend(rows)
+        fill(tables)  # type: ignore[arg-type]
+        for name in ("713", "cti"):
+            add_part(name, SENTINEL.format(name), SUNDAY)
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def at_home(home: Path) -> Iterator[None]:
+    """Each test stands in that home, at that time."""
+    with stage(home, NOW):
+        yield
+
+
+def add_part(name: str, label: str, day: date) -> None:
+    row = {**PART, "_client_id": name, "affiliate_label": label, "date": day}
+    with warehouse.duckdb_connection(read_only=False) as connection:
+        columns = ", ".join(row)
+        marks = ", ".join("?" for _ in row)
+        connection.execute(
+            f"insert into marts.figure_parts ({columns}) values ({marks})", list(row.values())
+        )
+
+
+@pytest.fixture(scope="module")
+def made(home: Path) -> list[Made]:
+    return files.make(["713", "cti"])
+
+
+def test_page_and_days_of_a_client_hold_nothing_of_another(made: list[Made]) -> None:
+    for one, other in (("713", "cti"), ("cti", "713")):
+        for path in (files.folder() / one).rglob("*.html"):
+            text = path.read_text("utf-8")
+            assert SENTINEL.format(one) in text, path
+            assert SENTINEL.format(other) not in text, path
+    assert len(list(files.folder().rglob("*.html"))) == 4
+
+
+def test_page_is_small_on_the_way_and_fetches_nothing(made: list[Made]) -> None:
+    body = made[0].page.read_bytes()
+    assert len(gzip.compress(body)) <= 300_000
+    assert re.findall(rb'(?:src|href)="(?!#|days/)[^"]*"', body) == []
+    assert b"<script" not in body
+
+
+def test_numbers_are_the_marts_numbers_and_every_chart_has_its_table(made: list[Made]) -> None:
+    shown = content(client("713"), SUNDAY, clock.now(), read(client("713"), SUNDAY))
+    rows = warehouse.read(
+        "select sum(conversions) as sold, sum(cost) as cost from daily_performance "
+        "where _client_id = '713' and advertiser_id = 1 and not is_unmapped and date > :day",
+        {"day": SUNDAY - timedelta(days=7)},
+    )
+    week = shown.brands[0].periods[7]
+    assert (week.total.conversions, week.total.cost) == (rows[0]["sold"], rows[0]["cost"])
+    assert sum(one.now.cost for one in week.places) == week.total.cost
+    text = made[0].page.read_text("utf-8")
+    assert f"{week.total.conversions:,} conversions in 7 days" in text
+    charts = len(re.findall(r'<svg viewBox="[^"]*" aria-hidden="true">', text))
+    assert charts == 2 * 3 * 4, "two brands, three periods, four charts"
+    assert (
+        len(re.findall(r"(?:conversion|Conversions|Cost|Profit) as a table</summary>", text))
+        == charts
+    )
+
+
+def test_day_is_written_again_only_when_its_rows_changed(made: list[Made]) -> None:
+    assert [path.name for path in made[0].days] == ["2026-11-15.html"]
+    (again,) = files.make(["713"])
+    assert again.days == ()
+    add_part("713", "Sentinel of 713, late", SUNDAY)
+    (changed,) = files.make(["713"])
+    assert [path.name for path in changed.days] == ["2026-11-15.html"]
+    assert "late" in changed.days[0].read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", ["713", "../713", "cti/../713", "nobody", ""])
+@pytest.mark.parametrize("day", ["", "2026-11-15", "../index", "2026-11-15.html/..", "1999-01-01"])
+def test_only_files_of_the_pages_are_served(made: list[Made], name: str, day: str) -> None:
+    found = files.file_of(name, day)
+    if name == "713" and day in ("", "2026-11-15"):
+        assert found is not None
+    else:
+        assert found is None
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Path) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=str(chromium), args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (1280, "dark")])
+def test_page_fits_its_window_and_axe_finds_nothing(
+    made: list[Made], browser: Browser, width: int, scheme: Any
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    for path in (made[0].page, files.file_of("713", "2026-11-15")):
+        assert path is not None
+        page = context.new_page()
+        page.goto(path.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert axe(page) == []
+    context.close()
+
+
+def test_period_switch_works_without_script(made: list[Made], browser: Browser) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(made[0].page.as_uri())
+    week, month = (page.locator(f".p{days} h3").first for days in (7, 30))
+    assert (week.is_visible(), month.is_visible()) == (False, True)
+    page.locator("label[for='p7']").click()
+    assert (week.is_visible(), month.is_visible()) == (True, False)
+    context.close()
+
+
+def test_printed_page_shows_the_chosen_period_without_what_is_for_screens(
+    made: list[Made], browser: Browser
+) -> None:
+    page = browser.new_page()
+    page.goto(made[0].page.as_uri())
+    page.emulate_media(media="print", color_scheme="dark")
+    assert not page.locator(".switch").is_visible()
+    assert page.locator(".p30 h3").first.is_visible()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    page.close()
