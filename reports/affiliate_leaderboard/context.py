@@ -125,10 +125,10 @@ COLUMNS = (
     Column("#", 2),
     Column("Affiliate", 11, is_name=True),
     Column("Conv.", 6),
-    Column("Share", 6, in_text=False),
+    Column("Share", 6, shown="table"),
     Column("CPA", 7),
     Column("Profit", 8, is_amount=True),
-    Column("Change", 10, in_text=False, is_amount=True),
+    Column("Change", 10, shown="table", is_amount=True),
 )
 
 

@@ -8,12 +8,19 @@ from datetime import date
 from decimal import Decimal
 
 from reports.charts import Picture, Point, trend_picture
-from reports.messages.table import GridLine
+from reports.messages.table import Column, GridLine, Table, texts
 from reports.model import Figure, figure
 from reports.shared.completeness import Completeness
 from reports.shared.figures import Figures, count, money
 from reports.shared.goals import Goal
 from reports.shared.words import day_name, short_day
+
+COLUMNS = (
+    Column("", 13, is_name=True),
+    Column("Conv.", 6),
+    Column("Cost", 8, is_amount=True),
+    Column("CPA", 9),
+)
 
 
 @dataclass(frozen=True)
@@ -161,6 +168,16 @@ class Daily:
         ]
         title = f"Conversions and CPA of the last {len(points)} days"
         return trend_picture("trend", points, f"{title}. {words}.")
+
+    @property
+    def table(self) -> Table:
+        """The same as a table of Slack's, to the cent."""
+        rows = [
+            (line.mark + line.name, *texts(line.figures)) if line.figures else (line.name,)
+            for line in self.grid
+            if line.name
+        ]
+        return Table(COLUMNS, tuple(rows), "CPA by channel and affiliate")
 
     @property
     def grid(self) -> list[GridLine]:

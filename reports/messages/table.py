@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Literal
 
 from reports.messages.text import columns, pad_left, pad_right
 from reports.shared.figures import MINUS, Figures, count, money, rounded
@@ -77,9 +78,8 @@ def _grid(
     """The lines; `shorter` writes what would be too wide."""
 
     def cells(figures: Figures) -> tuple[str, str, str]:
-        cpa = money(figures.cpa)
-        sold, cost = shorter(count(figures.conversions)), shorter(money(figures.cents))
-        return sold, cost, short_text(cpa) if shorter is short_text else cpa
+        sold, cost, cpa = texts(figures)
+        return shorter(sold), shorter(cost), short_text(cpa) if shorter is short_text else cpa
 
     found = [cells(line.figures) for line in lines if line.figures is not None]
     widths = [
@@ -94,6 +94,11 @@ def _grid(
         name = line.mark + pad_right(line.name, room - columns(line.mark))
         text.append(name + _row(cells(line.figures), widths))
     return text
+
+
+def texts(figures: Figures) -> tuple[str, str, str]:
+    """Conversions, cost and CPA as they are shown."""
+    return count(figures.conversions), money(figures.cents), money(figures.cpa)
 
 
 def exact(text: str) -> str:
@@ -135,14 +140,14 @@ def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
 class Column:
     """A column; `width` is the least number of cells, and of a column of names also the most.
 
-    What is not `in_text` is left out where the font is fixed and the room is short; there an
-    `is_amount` loses its cents before a line gets too long for a phone.
+    It is `shown` always, in `wide` text and in tables, or in a `table` alone. Where the room is
+    short an `is_amount` loses its cents before a line gets too long for a phone.
     """
 
     title: str
     width: int = 0
     is_name: bool = False
-    in_text: bool = True
+    shown: Literal["always", "wide", "table"] = "always"
     is_amount: bool = False
 
 
@@ -172,7 +177,8 @@ class Table:
         return "\n".join(lines)
 
     def _lines(self, is_wide: bool, shorter: Callable[[str], str]) -> list[str]:
-        kept = [at for at, column in enumerate(self.columns) if is_wide or column.in_text]
+        hidden = ("table",) if is_wide else ("table", "wide")
+        kept = [at for at, column in enumerate(self.columns) if column.shown not in hidden]
         titles = tuple(column.title for column in self.columns)
         rows = [
             row if len(row) == 1 else tuple(

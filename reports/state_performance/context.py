@@ -119,7 +119,7 @@ class States:
         """Brands, then states."""
         rows: list[tuple[str, ...]] = [_row(one.name, one) for one in self.brands]
         rows += [_row("Total", self.total)] if self.total else []
-        rows += [("",)]
+        rows += [("By state",)]
         rows += [_row(state_name(one.name), one) for one in self.top]
         rows += [_row(self.rest.name, self.rest)] if self.rest else []
         return Table(TITLES, tuple(rows), "Orders by brand and state")
@@ -138,11 +138,11 @@ class States:
 TITLES = (
     Column("", 11, is_name=True),
     Column("Attempts", 9),
-    Column("Approved", 9, in_text=False),
+    Column("Approved", 9, shown="wide"),
     Column("Decl.", 6),
     Column("Revenue", 9, is_amount=True),
-    Column("Refunds", 8, in_text=False),
-    Column("Chargeb.", 8, in_text=False),
+    Column("Refunds", 8, shown="table"),
+    Column("Chargeb.", 8, shown="table"),
 )
 
 

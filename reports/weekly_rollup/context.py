@@ -157,13 +157,30 @@ class Rollup:
                 (
                     Column(one.name, LABEL, is_name=True),
                     Column("This week", 12, is_amount=True),
-                    Column("Change", 12, in_text=False, is_amount=True),
+                    Column("Change", 12, shown="wide", is_amount=True),
                     Column("", 8),
                 ),
                 tuple(_row(name, moved) for name, moved in one.measures),
             )
             for one in shown
         ]
+
+    @property
+    def table(self) -> Table:
+        """All of them in one, for a Slack message has room for one."""
+        tables = self.tables
+        rows = [row for one in tables for row in ([c.title for c in one.columns], *one.rows)]
+        for brand in (*self.running.brands, self.running.total) if self.running else ():
+            measures = [
+                ("Conversions", brand.conversions),
+                ("CPA", brand.cpa),
+                ("Cost", brand.cost),
+            ]
+            rows.append((f"{brand.name}, so far", "This week", "Change", ""))
+            rows += [
+                _row(name, moved) for name, moved in measures if brand.is_brand or name == "Cost"
+            ]
+        return Table(tables[0].columns, tuple(map(tuple, rows[1:])), "The week by brand")
 
     @property
     def running_lines(self) -> Table:
@@ -178,7 +195,7 @@ class Rollup:
         columns = (
             Column("", LABEL, is_name=True),
             Column("Conv.", 6),
-            Column("", 7, in_text=False),
+            Column("", 7, shown="wide"),
             Column("CPA", 9),
             Column("Cost", 9, is_amount=True),
         )

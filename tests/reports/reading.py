@@ -26,6 +26,8 @@ def slack_text(payload: dict[str, Any]) -> str:
     for block in payload["blocks"]:
         texts = [block.get("text"), *block.get("fields", []), *block.get("elements", [])]
         found += [html.unescape(text["text"]) for text in texts if text]
+        for row in block.get("rows", []):
+            found.append("  ".join(cell["text"].strip() for cell in row).rstrip())
     return "\n".join(found)
 
 

@@ -48,7 +48,7 @@ def test_same_data_makes_the_same_bytes_in_any_process() -> None:
 def test_picture_is_sharp_and_small() -> None:
     png = draw_trend(POINTS)
     with Image.open(io.BytesIO(png)) as image:
-        assert image.size == (1104, 550)
+        assert image.size == (1104, 740)
         assert image.convert("RGB").getpixel((2, 2)) == (255, 255, 255)  # also in dark mail
     assert len(png) < 80_000
 
@@ -57,16 +57,16 @@ def test_unknown_cpa_is_a_gap_and_not_a_zero() -> None:
     gap = [*POINTS[:5], *(Point("x", None, None, False) for _ in range(4)), *POINTS[9:]]
     png = draw_trend(gap)
     # the strip between the days around the gap
-    assert pixels(draw_trend(POINTS), VERMILION, 0.42, 0.6) > 0
-    assert pixels(png, VERMILION, 0.42, 0.6) == 0
-    assert pixels(png, BLUE, 0.42, 0.6) == 0
+    assert pixels(draw_trend(POINTS), VERMILION, 0.45, 0.56) > 0
+    assert pixels(png, VERMILION, 0.45, 0.56) == 0
+    assert pixels(png, BLUE, 0.45, 0.56) == 0
     assert pixels(png, VERMILION, 0.0, 0.3) > 0
 
 
 def test_day_that_is_not_complete_is_hollow() -> None:
     hollow = [*POINTS[:-1], Point("Nov 14", Decimal(24), 44, True)]
-    full = pixels(draw_trend(POINTS), BLUE, 0.9, 1.0)
-    assert 0 < pixels(draw_trend(hollow), BLUE, 0.9, 1.0) < full / 2
+    full = pixels(draw_trend(POINTS), BLUE, 0.8, 1.0)
+    assert 0 < pixels(draw_trend(hollow), BLUE, 0.8, 1.0) < full * 0.7
 
 
 @pytest.mark.parametrize(
@@ -81,6 +81,39 @@ def test_day_that_is_not_complete_is_hollow() -> None:
 )
 def test_any_numbers_can_be_drawn(points: list[Point]) -> None:
     assert draw_trend(points).startswith(b"\x89PNG")
+
+
+def test_few_percent_of_change_do_not_fill_the_height() -> None:
+    """A line from $28.02 to $29.51 looked like a fall from top to bottom."""
+    calm = [Point(f"Nov {day}", Decimal("28.02") + day % 2, 30, False) for day in range(1, 15)]
+    wild = [Point(f"Nov {day}", Decimal("20.02") + day % 2 * 20, 30, False) for day in range(1, 15)]
+
+    def height(points: list[Point]) -> int:
+        with Image.open(io.BytesIO(draw_trend(points))) as opened:
+            image = opened.convert("RGB")
+        box = image.crop((200, 90, 700, 450))
+        rows = [
+            y
+            for y in range(box.height)
+            if any(box.getpixel((x, y)) == VERMILION for x in range(0, box.width, 2))
+        ]
+        return max(rows) - min(rows)
+
+    assert height(calm) < height(wild) * 0.4
+
+
+def test_target_is_drawn_and_written() -> None:
+    assert draw_trend(POINTS, Decimal(25)) != draw_trend(POINTS)
+    native = trend_picture("trend", POINTS, "words", Decimal(25)).native
+    assert [one["name"] for one in native[0]["chart"]["series"]] == ["CPA", "Target"]
+
+
+def test_dark_form_is_dark_and_says_the_same() -> None:
+    dark = trend_picture("trend", POINTS, "words").dark
+    assert dark is not None
+    with Image.open(io.BytesIO(dark.png)) as image:
+        assert sum(image.convert("RGB").getpixel((2, 2))) < 150  # type: ignore[arg-type]
+    assert (dark.name, dark.alt) == ("trend-dark", "words")
 
 
 def test_tiles_are_as_dark_as_their_numbers() -> None:

@@ -49,6 +49,16 @@ def in_text(text: str) -> dict[str, Line]:
     }
 
 
+def in_slack(message: Any) -> dict[str, Line]:
+    found = {}
+    (table,) = (block for block in message["blocks"] if block["type"] == "table")
+    for row in table["rows"][1:]:
+        name, *cells = (cell["text"].strip() for cell in row)
+        if cells[0]:
+            found[name] = (number(cells[0]), cells[1], cells[2], number(cells[3]))
+    return found
+
+
 def in_html(source: str) -> dict[str, Line]:
     found = {}
     for row in BeautifulSoup(source, "html.parser").find_all("tr", class_="line"):
@@ -60,7 +70,7 @@ def in_html(source: str) -> dict[str, Line]:
 def test_numbers_of_every_channel_are_sums_of_the_mart(weeks: WeekMarts) -> None:
     messages: Any = normal(weeks).messages
     for found in (
-        in_text(slack_text(messages["slack"])),
+        in_slack(messages["slack"]),
         in_text(messages["email"]["text"]),
         in_html(messages["email"]["html"]),
     ):
