@@ -52,6 +52,7 @@ def place(
     subject: Subject,
     row: Row,
     before: Mapping[tuple[int, str], Row] | None,
+    ranks: Mapping[tuple[int, str], int],
     cost: Decimal | None = None,
     profit: Decimal | None = None,
 ) -> Place:
@@ -68,7 +69,7 @@ def place(
         is_new=compared and was is None,
         missing_spend_days=int(row["missing_spend_days"]),
         profit_rank=int(row["profit_rank"]),
-        cpa_rank=None if row["cpa_rank"] is None else int(row["cpa_rank"]),
+        cpa_rank=ranks.get(key(row)),
         climbed=climbed,
         share=row["conversions_share"],
         conversions=Movement(sold_by(row), int(row["previous_conversions"]) if compared else None),
@@ -76,6 +77,14 @@ def place(
         cpa=Movement(row["cpa"], row["previous_cpa"] if compared else None, less_is_good=True),
         profit=Movement(row["profit"], row["previous_profit"] if compared else None, False, profit),
     )
+
+
+def cpa_ranks(rows: Sequence[Row]) -> dict[tuple[int, str], int]:
+    """Ranks by CPA among those who cost something; who is free has none, and takes none."""
+    ranked = [row for row in rows if row["cpa_rank"] is not None and row["cpa"]]
+    ranked.sort(key=lambda row: (int(row["cpa_rank"]), str(row["affiliate_label"])))
+    free = len([row for row in rows if row["cpa_rank"] is not None and not row["cpa"]])
+    return {key(row): int(row["cpa_rank"]) - free for row in ranked}
 
 
 def others(
@@ -191,15 +200,16 @@ def _board(
     first, rest = rows[:most], rows[most:]
     costs = apportion([*(row["cost"] for row in first), add(row["cost"] for row in rest)])
     profits = apportion([*(row["profit"] for row in first), add(row["profit"] for row in rest)])
+    ranks = cpa_ranks(rows)
     places = tuple(
-        place(subject, row, before, cost, profit)
+        place(subject, row, before, ranks, cost, profit)
         for row, cost, profit in zip(first, costs, profits, strict=False)
     )
     present = {key(row) for row in rows}
     gone = [] if earlier is None else [row for row in earlier if key(row) not in present]
     sold = sum(int(row["conversions"]) for row in rows)
     cost = add(row["cost"] for row in rows)
-    everyone = [place(subject, row, before) for row in rows]
+    everyone = [place(subject, row, before, ranks) for row in rows]
     return Board(
         client_id=subject.client_id,
         brand=brand_name(subject, rows[0]),
@@ -232,7 +242,7 @@ def _notes(
         notes.append(f"{what} is not complete: who rises or falls is not said.")
     brands = len({row["advertiser_id"] for row in rows})
     if brands > MOST_BOARDS:
-        notes.append(f"{brands - MOST_BOARDS} more brands are in the attached table only.")
+        notes.append(f"{brands - MOST_BOARDS} more brands are in the attachment only.")
     unpaid = sorted((row for row in rows if row["missing_spend_days"]), key=sold_by, reverse=True)
     if unpaid:
         names = listed(list(dict.fromkeys(name(row) for row in unpaid)))

@@ -53,6 +53,16 @@ class Place:
         return f"{'▲' if self.climbed > 0 else '▼'}{abs(self.climbed)}"
 
     @property
+    def climbed_look(self) -> str:
+        """Whether that is good or bad."""
+        return "good" if (self.climbed or 0) > 0 else "bad" if (self.climbed or 0) < 0 else "quiet"
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it sold and cost nothing: it has no rank by CPA."""
+        return bool(self.conversions.now) and self.cost.now == 0
+
+    @property
     def share_text(self) -> str:
         """Its part of the brand's conversions, in per cent."""
         if self.share is None:
@@ -185,6 +195,15 @@ class Leaderboard:
         return found
 
     @property
+    def caution(self) -> str:
+        """Why a CPA of it cannot be trusted; empty where all can."""
+        unpaid = {
+            one.name for board in self.boards for one in board.places if one.missing_spend_days
+        }
+        noun = "affiliate" if len(unpaid) == 1 else "affiliates"
+        return f"Spend missing for {len(unpaid)} {noun}" if unpaid else ""
+
+    @property
     def is_absent(self) -> bool:
         """Whether there is nothing to show."""
         return not self.boards
@@ -197,10 +216,19 @@ class Leaderboard:
                 return f"No data for the week {self.week.short} yet: no source was loaded for it."
             return f"No affiliate had anything in the week {self.week.short}."
         leads = [
-            f"{board.brand}: {board.places[0].name} (profit {board.places[0].profit.text})"
+            f"{board.brand}: {board.places[0].name}, {board.places[0].profit.text}"
             for board in self.boards[:3]
         ]
-        return f"First in {', '.join(leads)}"
+        return f"Top by profit: {'; '.join(leads)}"
+
+    @property
+    def brief(self) -> str:
+        """The most profit and whose it is, for a subject; or that there is nobody."""
+        if not self.boards:
+            return self.headline
+        board = self.boards[0]
+        first = board.places[0]
+        return f"Top profit {first.profit.text}: {first.name} ({board.brand})"
 
     @property
     def table(self) -> Table:

@@ -16,12 +16,11 @@ import jinja2
 from markupsafe import Markup
 from mjml import mjml_to_html
 
-from reports.messages import mjml, table, text
+from reports.messages import links, mjml, table, text
 from reports.messages.attachments import Inline
 from reports.messages.slack_blocks import Blocks
 from reports.model import FOLDER, Content, refuse_foreign_parts
 from reports.shared import figures, words
-from signalroom import clock
 from signalroom.errors import ReportError
 
 SHARED = Path(__file__).parent / "templates"
@@ -117,5 +116,7 @@ def _environment(escape: Callable[[str], str] | None) -> jinja2.Environment:
         sparkline=table.sparkline,
         extremes=table.extremes,
     )
-    environment.globals["zone"] = lambda: clock.zone().key
+    environment.globals.update(
+        zone=words.zone_name, page_link=links.page_link, slack_link=links.slack_link
+    )
     return environment

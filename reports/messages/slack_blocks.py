@@ -133,7 +133,7 @@ class Blocks:
             whole += 1
         kept = self._blocks[:whole]
         if whole < len(self._blocks):
-            notice = _mrkdwn("Shortened: the e-mail has it all.")
+            notice = _mrkdwn("Truncated; see the email.")
             kept = [*kept, {"type": "context", "elements": [notice]}]
         pictures = [{"at": at, **one} for at, one in self._pictures.items() if at < whole]
         tables = [{"at": at, "blocks": one} for at, one in self._tables.items() if at < whole]

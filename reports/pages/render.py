@@ -17,7 +17,6 @@ from reports.pages.content import PERIODS, Brand, Content, Day, Part
 from reports.shared import figures, words
 from reports.shared.change import Movement
 from reports.state_performance.map import COLUMNS, TILES, state_name
-from signalroom import clock
 
 TEMPLATES = Path(__file__).parent / "templates"
 PAID, AFFILIATES, UNMAPPED = "Paid media", "Affiliates", "Unmapped"
@@ -242,5 +241,5 @@ def _environment() -> jinja2.Environment:
         day_name=words.day_name, short_day=words.short_day, moment=words.moment, moved=moved,
         state=state_name, sparkline=sparkline, clean=words.clean,
     )  # fmt: skip
-    environment.globals.update(zone=lambda: clock.zone().key, exact=exact)
+    environment.globals.update(zone=words.zone_name, exact=exact)
     return environment

@@ -37,6 +37,7 @@ def stage(folder: Path, now: str) -> Iterator[None]:
         "SIGNALROOM_TARGET": "duckdb",
         "SIGNALROOM_NOW": now,
         "MPLCONFIGDIR": fonts,
+        "SIGNALROOM_PUBLIC_URL": "https://signalroom.example.org",
     }
     try:
         yield

@@ -17,7 +17,7 @@ from reports.shared.figures import (
 )
 
 Value = Decimal | int | None
-NO_BASE = "no base"
+NO_BASE = "n/a (was 0)"
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,14 @@ class Movement:
         if abs(share) >= 1000:
             return f"{'+' if share > 0 else MINUS}>999%"
         return f"{'+' if share > 0 else MINUS if share < 0 else ''}{abs(share)}%"
+
+    @property
+    def arrow_text(self) -> str:
+        """The change in per cent with an arrow, as the daily report has it."""
+        text = self.percent_text
+        if not text.endswith("%") or not self.change:
+            return text
+        return f"{'▲' if self.change > 0 else '▼'} {text.lstrip('+' + MINUS)}"
 
     @property
     def is_good(self) -> bool | None:

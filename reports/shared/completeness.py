@@ -32,7 +32,7 @@ class Freshness:
             return f"{self.source} not loaded"
         words = f"{self.source} as of {moment(self.loaded_at)}"
         if self.oldest is not None and moment(self.oldest) != moment(self.loaded_at):
-            words += f", its oldest day as of {moment(self.oldest)}"
+            words += f", oldest data {moment(self.oldest)}"
         return words
 
 

@@ -96,7 +96,7 @@ def restatements(
 
     `now` has the snapshots by ISO day, of a longer period by its last; `difference` words what
     two of them differ in, `named` one period and `unit` several. A first complete message after
-    an INCOMPLETE one of the same day says what it corrects even when the numbers stand.
+    an INCOMPLETE one of the same day says what it corrects even when numbers unchanged.
     """
     lines, days = [], []
     for told_day in sorted(history, reverse=True):
@@ -105,11 +105,12 @@ def restatements(
             continue
         changed = (difference or _difference)(told.figures, current)
         if told_day == day and told.edition == "incomplete" and state == "complete":
-            what = changed or "the numbers stand."
-            lines.append(f"Corrects the INCOMPLETE message of {moment(told.at)}: {what}")
+            what = changed or "numbers unchanged."
+            lines.append(f"Replaces the incomplete report of {moment(told.at)}: {what}")
         elif changed:
             lines.append(
-                f"{named(told_day)} has changed since it was told on {moment(told.at)}: {changed}"
+                f"{named(told_day)} has changed since we reported it on {moment(told.at)}: "
+                f"{changed}"
             )
         else:
             continue
@@ -175,10 +176,13 @@ def _sum(values: Sequence[Decimal | None]) -> Decimal | None:
 def _causes(old: _Sums, new: _Sums) -> list[str]:
     """What moved by how much, where both sides are known."""
     causes = []
-    for kind, name in (("internal", "paid media"), ("external", "affiliates")):
+    for kind, name in (("internal", "paid-media"), ("external", "affiliate")):
         before, after = old.sold[kind], new.sold[kind]
         if before is not None and after is not None and before != after:
-            causes.append(f"Everflow counts {signed(int(after - before))} for {name}")
+            change = int(after - before)
+            verb = "added" if change > 0 else "removed"
+            noun = "conversion" if abs(change) == 1 else "conversions"
+            causes.append(f"Everflow {verb} {count(abs(change))} {name} {noun}")
     for kind, name in (
         ("internal", "RedTrack spend"),
         ("external", "Everflow payout"),
@@ -188,5 +192,6 @@ def _causes(old: _Sums, new: _Sums) -> list[str]:
         if paid is not None and due is not None:
             difference = rounded(EXACT.subtract(due, paid))
             if difference:
-                causes.append(f"{name} is {signed(difference)}")
+                verb = "rose" if difference > 0 else "fell"
+                causes.append(f"{name} {verb} {money(abs(difference))}")
     return causes

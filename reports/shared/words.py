@@ -45,6 +45,12 @@ def short_day(day: date) -> str:
 
 
 def moment(at: datetime) -> str:
-    """An instant as people of the business zone say it: `Nov 19, 07:00 EST`."""
+    """An instant as people of the business zone say it: `Nov 19, 7:00 AM EST`."""
     local = at.astimezone(clock.zone())
-    return f"{short_day(local.date())}, {local:%H:%M %Z}"
+    return f"{short_day(local.date())}, {(local.hour - 1) % 12 + 1}:{local:%M %p %Z}"
+
+
+def zone_name() -> str:
+    """The business zone in a sentence about all times of a message."""
+    zone = clock.zone().key
+    return {"America/New_York": "Eastern"}.get(zone, zone)

@@ -160,7 +160,7 @@ def _snapshot(rows: Sequence[Row]) -> dict[str, str]:
     if not rows:
         return {}
     return {
-        **measure(MAIN, "orders", _sum(rows, "attempts")),
+        **measure(MAIN, "attempts", _sum(rows, "attempts")),
         **measure(MAIN, "approved", _sum(rows, "approved")),
         **measure(MAIN, "revenue", _revenue(rows)),
         **measure(WHY, "declines", _sum(rows, "declined")),

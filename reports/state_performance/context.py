@@ -56,19 +56,30 @@ class States:
 
     @property
     def headline(self) -> str:
-        """How many orders, how many declined, and where most."""
+        """How many attempts were declined and how many approved, and where most are declined."""
         if self.total is None:
             if self.completeness.state == "absent":
                 return f"No data for the week {self.week.short} yet: no file of orders reaches it."
             return f"No orders in the week {self.week.short}."
-        noun = "order" if self.total.attempts == 1 else "orders"
-        words = f"{count(self.total.attempts)} {noun}"
+        noun = "attempt" if self.total.attempts == 1 else "attempts"
+        words = f"{count(self.total.attempts)} {noun} → {count(self.total.approved)} approved"
         if self.total.decline is not None:
-            words += f", {percent(self.total.decline)} declined"
+            words = f"{percent(self.total.decline)} declined, {words}"
         worst = self.worst
         if worst is not None:
             words += f", most in {state_name(worst.name)} ({percent(worst.decline)})"
         return words
+
+    @property
+    def brief(self) -> str:
+        """The rate of declines, for a subject; or that there is none."""
+        if self.total is None:
+            return self.headline
+        noun = "attempt" if self.total.attempts == 1 else "attempts"
+        words = f"{count(self.total.attempts)} {noun}"
+        if self.total.decline is None:
+            return words
+        return f"{percent(self.total.decline)} declined of {words}"
 
     def state_name(self, code: str) -> str:
         """A state as people call it."""

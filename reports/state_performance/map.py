@@ -7,10 +7,11 @@ from decimal import Decimal
 
 from reports.charts import Panel, Picture, Tile, tile_picture
 from reports.shared.figures import ABSENT, count, percent, ratio, whole_percent
-from reports.state_performance.orders import LEAST_ATTEMPTS, Orders
+from reports.state_performance.orders import LEAST_ATTEMPTS, Orders, together
 
 ELSEWHERE = "ZZ"
 ROWS, COLUMNS = 9, 12
+BEYOND = (7, 11)  # the tile of all that is not a state
 # fmt: off
 TILES = {
     "AK": (0, 0), "ME": (0, 11),
@@ -42,7 +43,7 @@ NAMES = {
     "VT": "Vermont", "WA": "Washington", "WI": "Wisconsin", "WV": "West Virginia",
     "WY": "Wyoming", "AS": "American Samoa", "GU": "Guam", "MP": "Northern Marianas",
     "PR": "Puerto Rico", "VI": "Virgin Islands", "AA": "Military, Americas",
-    "AE": "Military, Europe", "AP": "Military, Pacific", ELSEWHERE: "Elsewhere",
+    "AE": "Military, Europe", "AP": "Military, Pacific", ELSEWHERE: "Other/unknown",
 }
 # fmt: on
 
@@ -71,8 +72,8 @@ def map_picture(states: Sequence[Orders], period: str) -> Picture:
     orders, declines = [], []
     for code, (row, column) in TILES.items():
         one = known.get(code)
-        if row == ROWS - 1 and one is None:
-            continue  # territories are drawn where something came from there
+        if row == ROWS - 1:
+            continue  # territories and unknown places stand together, in one tile
         sold = one.attempts if one else 0
         share = ratio(Decimal(sold), most) if sold else None
         orders.append(Tile(tile_code(code), row, column, short_count(sold) if sold else "", share))
@@ -80,6 +81,17 @@ def map_picture(states: Sequence[Orders], period: str) -> Picture:
         text = "" if one is None else ABSENT if rate is None else whole_percent(rate)
         weight = None if rate is None else ratio(rate, highest)
         declines.append(Tile(tile_code(code), row, column, text, weight))
+    rest = _beyond(states)
+    if rest is not None:
+        share = ratio(Decimal(rest.attempts), most)
+        orders.append(Tile("other", *BEYOND, short_count(rest.attempts), share))
+        text = ABSENT if rest.decline is None else whole_percent(rest.decline)
+        weight = (
+            None if rest.decline is None else min(ratio(rest.decline, highest) or 0, Decimal(1))
+        )
+        declines.append(
+            Tile("other", *BEYOND, text, Decimal(weight) if weight is not None else None)
+        )
     panels = (
         Panel("Where orders come from: attempts", tuple(orders), "Blues"),
         Panel(
@@ -90,10 +102,16 @@ def map_picture(states: Sequence[Orders], period: str) -> Picture:
     )
     rows = max((tile.row for tile in orders), default=0) + 1
     words = "; ".join(
-        f"{state_name(one.name)} {count(one.attempts)} orders, {percent(one.decline)} declined"
+        f"{state_name(one.name)} {count(one.attempts)} attempts, {percent(one.decline)} declined"
         for one in states[:SPOKEN]
     )
     return tile_picture("states", panels, rows, COLUMNS, f"Map of the states, {period}. {words}.")
+
+
+def _beyond(states: Sequence[Orders]) -> Orders | None:
+    """Territories, the military and what is no state, together."""
+    found = [one for one in states if TILES[one.name][0] == ROWS - 1]
+    return together(found[0].client_id, found) if found else None
 
 
 def short_count(value: int) -> str:

@@ -52,7 +52,7 @@ class BrandWeek:
             ("Profit", self.profit),
         ]
         if self.unmapped.now or self.unmapped.before:
-            lines.insert(3, ("  unmapped", self.unmapped))
+            lines.insert(3, ("Unmapped", self.unmapped))
         return lines
 
     def figures(self, week: Week, **keys: object) -> list[Figure]:
@@ -147,6 +147,16 @@ class Rollup:
         sold = self.total.conversions
         more = f" ({sold.percent_text})" if sold.change is not None else ""
         return f"{cpa}, {sold.text} {noun}{more}, profit {self.total.profit.text}"
+
+    @property
+    def brief(self) -> str:
+        """The one number, for a subject; or that there is none."""
+        if self.total is None:
+            return self.headline
+        if self.total.cpa.now is None:
+            return "No CPA"
+        moved = self.total.cpa.arrow_text if self.total.cpa.change is not None else ""
+        return f"CPA {self.total.cpa.text} {moved}".strip()
 
     @property
     def tables(self) -> list[Table]:

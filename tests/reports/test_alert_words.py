@@ -55,9 +55,9 @@ SENTENCES = [
     ("Look at 'signalroom status'.", OPEN, SETTLED),
     ("Critical Ads 713, ingest:everflow.", OPEN, NOTICE),
     ("All clients, ingest:everflow.", replace(OPEN, client_id="*"), OPEN),
-    ("Since Nov 19, 09:30 EST.", OPEN, SETTLED),
-    ("From Nov 19, 09:30 EST to Nov 19, 10:10 EST.", SETTLED, OPEN),
-    ("Seen 1,205 times, last Nov 19, 09:40 EST.", replace(OPEN, count=1205), OPEN),
+    ("Since Nov 19, 9:30 AM EST.", OPEN, SETTLED),
+    ("From Nov 19, 9:30 AM EST to Nov 19, 10:10 AM EST.", SETTLED, OPEN),
+    ("Seen 1,205 times, last Nov 19, 9:40 AM EST.", replace(OPEN, count=1205), OPEN),
     ("It was over and came back once.", replace(OPEN, rounds=2), OPEN),
     ("It was over and came back 3 times.", replace(OPEN, rounds=4), replace(OPEN, rounds=2)),
     ("Resolved, lasted 40 min", SETTLED, OPEN),
@@ -100,13 +100,13 @@ def test_sentence_is_said_when_it_is_true_and_only_then(
     [
         (
             OPEN,
-            "CRITICAL: Everflow could not be loaded (713). Since Nov 19, 09:30 EST. "
+            "CRITICAL: Everflow could not be loaded (713). Since Nov 19, 9:30 AM EST. "
             "Look at 'signalroom status'.",
         ),
-        (replace(OPEN, client_id="*", repair=""), "(all clients). Since Nov 19, 09:30 EST."),
+        (replace(OPEN, client_id="*", repair=""), "(all clients). Since Nov 19, 9:30 AM EST."),
         (SETTLED, "Resolved, lasted 40 min: Everflow could not be loaded (713). From Nov 19"),
-        (NOTICE, "Everflow could not be loaded (713). Nov 19, 09:30 EST."),
-        (replace(OPEN, title="T" * 200), "T\u2026 (713). Since Nov 19, 09:30 EST."),
+        (NOTICE, "Everflow could not be loaded (713). Nov 19, 9:30 AM EST."),
+        (replace(OPEN, title="T" * 200), "T\u2026 (713). Since Nov 19, 9:30 AM EST."),
     ],
 )
 def test_sms_says_the_whole_of_it_in_one_segment(incident: Incident, said: str) -> None:

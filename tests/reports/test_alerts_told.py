@@ -62,7 +62,7 @@ def test_number_of_repeats_is_brought_up_to_date_hourly(alarm: Alarm) -> None:
     alarm.at(minutes=10).report("warning").deliver()
     assert "Seen" not in slack_text(dict(alarm.slack()[0].payload))
     alarm.at(minutes=61).deliver()
-    assert "Seen 2 times, last Nov 19, 09:40 EST." in slack_text(dict(alarm.slack()[0].payload))
+    assert "Seen 2 times, last Nov 19, 9:40 AM EST." in slack_text(dict(alarm.slack()[0].payload))
     assert set(alarm.received().values()) == {1}
     alarm.at(hours=5).deliver()
     assert not work_waits()
@@ -125,7 +125,7 @@ def test_night_is_quiet_and_the_morning_brings_what_is_still_wrong(
     assert work_waits()
     alarm.deliver()
     (message,) = alarm.slack()
-    assert "Since Nov 18, 23:00 EST. Seen 2 times" in slack_text(dict(message.payload))
+    assert "Since Nov 18, 11:00 PM EST. Seen 2 times" in slack_text(dict(message.payload))
 
 
 def test_critical_alert_and_the_end_of_an_earlier_one_pass_at_night(alarm: Alarm) -> None:

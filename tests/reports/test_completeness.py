@@ -157,7 +157,7 @@ def test_freshness_is_told_in_the_business_zone(report: Compose) -> None:
     summer = datetime(2026, 11, 20, 4, 59, tzinfo=UTC)
     rendered = report(everflow=LOADED_AT, redtrack=summer)
     for text in (rendered.messages["email"]["text"], slack_text(rendered.messages["slack"])):
-        assert "Everflow as of Nov 19, 07:01 EST" in text
-        assert "RedTrack as of Nov 19, 23:59 EST" in text
+        assert "Everflow as of Nov 19, 7:01 AM EST" in text
+        assert "RedTrack as of Nov 19, 11:59 PM EST" in text
         assert "America/New_York" in text
     assert "RedTrack not loaded" in report(redtrack=None).messages["email"]["text"]

@@ -54,7 +54,7 @@ def test_unmapped_spend_stands_alone_and_of_another_brand_not_at_all(report: Com
     ccw, exp = report(), report(name="daily_exp")
     for rendered, total in ((ccw, "$342.25"), (exp, "$330.25")):
         text = rendered.messages["email"]["text"]
-        assert f"Unmapped spend {total}, in none of the figures above" in text
+        assert f"Unmapped spend {total}, not included above" in text
         assert f"*Unmapped spend {total}*" in slack_text(rendered.messages["slack"])
     assert "Google Accounts" in ccw.messages["email"]["html"]
     assert "Google Accounts" not in exp.messages["email"]["html"]

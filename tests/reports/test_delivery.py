@@ -69,7 +69,7 @@ def test_incomplete_message_is_followed_by_one_correction_and_no_more(post: Post
     assert set(statuses(deliver(compose("daily_ccw", "713", DAY))).values()) == {"already"}
     post.marts.load(Day())
     whole = compose("daily_ccw", "713", DAY)
-    assert whole.context.changes[0].startswith("Corrects the INCOMPLETE message of ")
+    assert whole.context.changes[0].startswith("Replaces the incomplete report of ")
     assert "cost unknown \u2192 $1,260.00" in whole.context.changes[0]
     assert set(statuses(deliver(whole)).values()) == {"sent"}
     assert set(post.received().values()) == {2}
@@ -102,7 +102,7 @@ def test_changed_day_is_told_in_the_next_report_and_then_no_more(post: Post) -> 
     )
     told = compose("daily_ccw", "713", next_day)
     assert len(told.context.changes) == 1
-    assert told.context.changes[0].startswith("Wed, Nov 18 has changed since it was told on ")
+    assert told.context.changes[0].startswith("Wed, Nov 18 has changed since we reported it on ")
     deliver(told)
     third = DAY + timedelta(days=2)
     post.marts.load(Day((Affiliate("Blue Bench", 1, "30.00"),), third))

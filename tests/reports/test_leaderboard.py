@@ -70,7 +70,8 @@ def html_rows(source: str) -> list[list[str]]:
     found = []
     for row in BeautifulSoup(source, "html.parser").find_all("tr", class_="line"):
         cells = row.find_all("td", recursive=False)
-        found.append([next(iter(cell.stripped_strings), "") for cell in cells[1:]])
+        name = cells[0].select_one(".label").get_text()
+        found.append([name, *(next(iter(cell.stripped_strings), "") for cell in cells[1:])])
     return found
 
 
@@ -123,7 +124,7 @@ def test_who_rises_falls_and_is_gone_is_said(weeks: WeekMarts) -> None:
     text = slack_text({"blocks": [b for b in messages["slack"]["blocks"] if b["type"] != "table"]})
     assert "\u25b2 Climber: profit +$4,500.00, conversions 10 \u2192 40" in text
     assert "\u25bc G2 - Meta: profit \u2212$1,427.18, conversions 244 \u2192 240" in text
-    assert "Not seen this week: Vanished (25 the week before)" in text
+    assert "Inactive this week: Vanished (25 the week before)" in text
     # a profit without its spend says nothing
     assert "HS - TikTok: profit" not in text
     assert "Spend is missing on some days of HS - TikTok and G2 - Google" in text
@@ -144,7 +145,9 @@ def test_late_source_and_no_data_are_said(weeks: WeekMarts) -> None:
     weeks.board(SUNDAY, *SELLERS)
     late: Any = compose("affiliate_leaderboard", "713", SUNDAY)
     assert late.edition == "incomplete"
-    assert late.messages["email"]["subject"].startswith("INCOMPLETE: RedTrack is late | ")
+    assert late.messages["email"]["subject"].startswith(
+        "INCOMPLETE \u00b7 Top profit $14,992.95: G2"
+    )
     absent: Any = compose("affiliate_leaderboard", "713", BEFORE).messages
     assert "No data for the week Nov 9 to Nov 15 yet" in absent["slack"]["text"]
     assert "$" not in absent["email"]["text"]
@@ -166,7 +169,7 @@ def test_changed_week_is_told_in_one_line(weeks: WeekMarts) -> None:
     weeks.clear("affiliate_leaderboard")
     weeks.board(SUNDAY, Seller("G2 - Meta", 230, "7759.555", "14000", is_internal=True))
     (line,) = restated("affiliate_leaderboard", first).context.changes
-    assert line.startswith("The week Nov 16 to Nov 22 has changed since it was told on Nov 23")
+    assert line.startswith("The week Nov 16 to Nov 22 has changed since we reported it on Nov 23")
     assert "conversions 495 \u2192 230" in line
     assert "Everflow's conversions of paid media \u221289" in line
 
@@ -214,4 +217,4 @@ def test_any_number_of_brands_and_names_keeps_within_limits(weeks: WeekMarts, br
     assert_within_limits(messages["slack"])
     assert len(messages["email"]["html"].encode()) < 90_000
     if brands > 4:
-        assert "8 more brands are in the attached table only" in messages["email"]["text"]
+        assert "8 more brands are in the attachment only" in messages["email"]["text"]

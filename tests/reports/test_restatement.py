@@ -44,41 +44,43 @@ def test_nothing_is_said_when_nothing_changed() -> None:
         (
             {"external_conversions": "13", "external_cost": "300"},
             "CPA $26.81 \u2192 $26.67, conversions 47 \u2192 45, cost $1,260.00 \u2192 $1,200.00; "
-            "Everflow counts \u22122 for affiliates and Everflow payout is \u2212$60.00.",
+            "Everflow removed 2 affiliate conversions and Everflow payout fell $60.00.",
         ),
         (
             {"internal_cost": "920.50"},
-            "CPA $26.81 \u2192 $27.24, cost $1,260.00 \u2192 $1,280.50; RedTrack spend is +$20.50.",
+            "CPA $26.81 \u2192 $27.24, cost $1,260.00 \u2192 $1,280.50; RedTrack spend rose $20.50.",
         ),
         (
             {"internal_cost": "912", "unmapped_cost": "330.25"},
-            "CPA $26.81 \u2192 $27.06, cost $1,260.00 \u2192 $1,272.00; RedTrack spend is +$12.00 "
-            "and unmapped spend is \u2212$12.00.",
+            "CPA $26.81 \u2192 $27.06, cost $1,260.00 \u2192 $1,272.00; RedTrack spend rose $12.00 "
+            "and unmapped spend fell $12.00.",
         ),
         (
             {"internal_conversions": "31", "external_conversions": "16"},
-            "the total stands, but Everflow counts \u22121 for paid media and Everflow counts +1 "
-            "for affiliates.",
+            "the total stands, but Everflow removed 1 paid-media conversion and Everflow added 1 "
+            "affiliate conversion.",
         ),
     ],
 )
 def test_change_is_told_from_what_to_what_because_of_what(now: dict[str, str], line: str) -> None:
     told = said(now, day=YESTERDAY)
-    assert told == [f"Tue, Nov 17 has changed since it was told on Nov 18, 07:00 EST: {line}"]
+    assert told == [f"Tue, Nov 17 has changed since we reported it on Nov 18, 7:00 AM EST: {line}"]
 
 
 def test_first_whole_message_says_which_incomplete_one_it_corrects() -> None:
     stands = said({}, edition="incomplete")
-    assert stands == ["Corrects the INCOMPLETE message of Nov 18, 07:00 EST: the numbers stand."]
+    assert stands == ["Replaces the incomplete report of Nov 18, 7:00 AM EST: numbers unchanged."]
     changed = said({"internal_cost": "920.50"}, edition="incomplete")
-    assert changed[0].startswith("Corrects the INCOMPLETE message of Nov 18, 07:00 EST: CPA $26.81")
+    assert changed[0].startswith(
+        "Replaces the incomplete report of Nov 18, 7:00 AM EST: CPA $26.81"
+    )
 
 
 def test_number_that_was_unknown_is_not_said_to_have_been_told() -> None:
     known = {name: value for name, value in BEFORE.items() if name == "external_cost"}
     history = {DAY: Told(AT, "incomplete", known)}
     assert list(restatements(DAY, "complete", {DAY.isoformat(): BEFORE}, history).lines) == [
-        "Corrects the INCOMPLETE message of Nov 18, 07:00 EST: CPA unknown \u2192 $26.81, "
+        "Replaces the incomplete report of Nov 18, 7:00 AM EST: CPA unknown \u2192 $26.81, "
         "conversions unknown \u2192 47, cost unknown \u2192 $1,260.00."
     ]
 

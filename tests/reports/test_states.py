@@ -62,8 +62,12 @@ def in_slack(message: Any) -> dict[str, Line]:
 def in_html(source: str) -> dict[str, Line]:
     found = {}
     for row in BeautifulSoup(source, "html.parser").find_all("tr", class_="line"):
-        name, *cells = (cell.get_text().strip() for cell in row.find_all("td", recursive=False))
-        found[name] = (number(cells[0]), cells[1], cells[2], number(cells[3]))
+        label, *cells = row.find_all("td", recursive=False)
+        texts = [cell.get_text().strip() for cell in cells]
+        rate = re.search(r"approved \((.*?)\)", label.get_text())
+        approval = rate[1] if rate else "\u2013"
+        name = label.select_one(".label").get_text()
+        found[name] = (number(texts[0]), approval, texts[1], number(texts[2]))
     return found
 
 
@@ -79,14 +83,14 @@ def test_numbers_of_every_channel_are_sums_of_the_mart(weeks: WeekMarts) -> None
         # 19 attempts are chance; 20 of another brand are counted with those of the state
         assert found["Washington"] == (19, "\u2013", "\u2013", Decimal("842.10"))
         assert found["Puerto Rico"] == (14, "\u2013", "\u2013", Decimal("746.70"))
-        assert found["Elsewhere"] == (30, "66.7%", "30.0%", Decimal("0.01"))
+        assert found["Other/unknown"] == (30, "66.7%", "30.0%", Decimal("0.01"))
         assert found["EXP"] == (20, "75.0%", "25.0%", Decimal("100.00"))
         assert found["No brand"][0] == 14
         total = found["Total"]
         assert total[0] == sum(one.attempts for one in WEEK) == 330
         assert total[3] == Decimal("16444.62")
         brands = [found[name][3] or 0 for name in ("CCW", "EXP", "No brand")]
-        states = ("Texas", "Florida", "Washington", "Puerto Rico", "Elsewhere")
+        states = ("Texas", "Florida", "Washington", "Puerto Rico", "Other/unknown")
         assert sum(brands) == sum(found[name][3] or 0 for name in states) == total[3]
 
 
@@ -112,13 +116,13 @@ def test_any_number_of_brands_keeps_within_limits_and_adds_up(weeks: WeekMarts) 
 def test_headline_words_and_week_before(weeks: WeekMarts) -> None:
     messages: Any = normal(weeks).messages
     assert messages["slack"]["text"].endswith(
-        "330 orders, 27.0% declined, most in Elsewhere (30.0%)"
+        "27.0% declined, 330 attempts \u2192 240 approved, most in Other/unknown (30.0%)"
     )
     text = messages["email"]["text"]
-    assert "330 (+10.0% against 300 the week before)" in text
+    assert "330, 240 approved (+10.0% against 300 the week before)" in text
     assert "27.0% (the week before 16.7%)" in text
     assert "Mon, Nov 16 to Sun, Nov 22, 2026 (ISO week 47 of 2026)" in text
-    assert "S3 export as of Nov 23, 07:01 EST" in email_text(messages["email"]["html"])
+    assert "S3 export as of Nov 23, 7:01 AM EST" in email_text(messages["email"]["html"])
 
 
 def test_map_in_letters_has_a_tile_for_every_state_and_none_over_another(weeks: WeekMarts) -> None:
@@ -136,10 +140,10 @@ def test_map_in_letters_has_a_tile_for_every_state_and_none_over_another(weeks: 
 
 def test_picture_says_in_words_what_it_shows(weeks: WeekMarts) -> None:
     messages: Any = normal(weeks).messages
-    (picture,) = BeautifulSoup(messages["email"]["html"], "html.parser").find_all("img")
-    assert picture["src"] == "cid:states"
-    assert "Texas 155 orders, 27.1% declined; Florida 112 orders" in picture["alt"]
-    assert "Washington 19 orders, \u2013 declined" in picture["alt"]
+    picture, dark = BeautifulSoup(messages["email"]["html"], "html.parser").find_all("img")
+    assert (picture["src"], dark["src"]) == ("cid:states", "cid:states-dark")
+    assert "Texas 155 attempts, 27.1% declined; Florida 112 attempts" in picture["alt"]
+    assert "Washington 19 attempts, \u2013 declined" in picture["alt"]
 
 
 def test_attached_table_has_every_state_and_brand(weeks: WeekMarts) -> None:
@@ -158,7 +162,7 @@ def test_late_file_is_named_and_a_missing_day_as_well(weeks: WeekMarts) -> None:
     rendered = compose("state_performance", "713", SUNDAY)
     messages: Any = rendered.messages
     assert rendered.edition == "incomplete"
-    assert messages["email"]["subject"].startswith("INCOMPLETE: S3 export is late | States")
+    assert messages["email"]["subject"].startswith("INCOMPLETE \u00b7 27.0% declined of 330")
     note = "No file with orders came on Thu, Nov 19: orders of the day before may be missing."
     assert note in slack_text(messages["slack"])
     assert "the week before" not in messages["email"]["text"]
@@ -180,7 +184,7 @@ def test_week_that_changed_is_told_in_one_line(weeks: WeekMarts) -> None:
     weeks.orders(SUNDAY, State("GA", 10, 9, 1, "50.00", refunds=4))
     (line,) = restated("state_performance", first).context.changes
     assert line == (
-        "The week Nov 16 to Nov 22 has changed since it was told on Nov 23, 07:01 EST: orders "
+        "The week Nov 16 to Nov 22 has changed since we reported it on Nov 23, 7:01 AM EST: attempts "
         "330 \u2192 340, approved 240 \u2192 249, revenue $16,444.62 \u2192 $16,494.62; declines "
         "+1 and refunds +4."
     )

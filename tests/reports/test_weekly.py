@@ -21,7 +21,9 @@ MONDAY = SUNDAY - timedelta(days=6)
 CCW = (Sold(1013, "96128.13", "29448.89", "351.58"), Sold(955, "90535.00", "27870.08", "503.69"))
 EXP = (Sold(342, "22059.00", "9047.90"), Sold(0, "0", "0"))
 NOBODY = (Sold(0, "0", "1239.78", "1239.78"), Sold(0, "0", "1285.22", "1285.22"))
-LINE = re.compile(r"^ *(?P<name>\S+) +(?P<now>\S+) +(?P<change>\S+) +(?P<percent>no base|\S+)$")
+LINE = re.compile(
+    r"^ *(?P<name>\S+) +(?P<now>\S+) +(?P<change>\S+) +(?P<percent>n/a \(was 0\)|\S+)$"
+)
 Numbers = dict[tuple[str, str], tuple[Decimal | None, Decimal | None, str]]
 
 
@@ -49,18 +51,25 @@ def in_html(source: str) -> Numbers:
     found: Numbers = {}
     for table in BeautifulSoup(source, "html.parser").find_all("table"):
         rows = table.find_all("tr", class_="line")
-        titles = [one.get_text() for one in table.find_all("td") if "This week" in one.get_text()]
+        titles = [one.get_text() for one in table.find_all("th") if "This week" in one.get_text()]
         if not rows or titles != ["This week"]:
             continue
-        brand = table.find("td").get_text()
+        brand = table.find("th").get_text()
         for row in rows:
-            name, now, before, change = (cell for cell in row.find_all("td", recursive=False))
+            name, now, change = (cell for cell in row.find_all("td", recursive=False))
+            shown, before = now.stripped_strings
             moved, share = change.stripped_strings
-            value, step = number(now.get_text()), number(moved.replace("+", ""))
-            found[brand, name.get_text().strip()] = (value, step, share)
+            value, step = number(shown), number(moved.replace("+", ""))
+            sign = {"\u25b2 ": "+", "\u25bc ": "\u2212"}.get(share[:2], "")
+            found[brand, name.get_text().strip()] = (
+                value,
+                step,
+                sign + share.lstrip("\u25b2\u25bc "),
+            )
             if value is not None and step is not None:
                 # changes are taken before rounding
-                assert abs((number(before.get_text()) or 0) - (value - step)) <= Decimal("0.01")
+                was = number(before.removesuffix(" before"))
+                assert abs((was or 0) - (value - step)) <= Decimal("0.01")
     return found
 
 
@@ -81,7 +90,7 @@ def test_every_number_of_every_channel_is_that_of_the_mart(weeks: WeekMarts) -> 
 def assert_as_the_mart(found: Numbers) -> None:
     assert found["CCW", "Conversions"] == (1013, 58, "+6.1%")
     assert found["CCW", "Cost"] == (Decimal("29448.89"), Decimal("1578.81"), "+5.7%")
-    assert found["CCW", "unmapped"] == (Decimal("351.58"), Decimal("-152.11"), "\u221230.2%")
+    assert found["CCW", "Unmapped"] == (Decimal("351.58"), Decimal("-152.11"), "\u221230.2%")
     assert found["CCW", "Revenue"] == (Decimal("96128.13"), Decimal("5593.13"), "+6.2%")
     assert found["CCW", "Profit"] == (Decimal("66679.24"), Decimal("4014.32"), "+6.4%")
     cpa = (Decimal("29448.89") - Decimal("351.58")) / 1013
@@ -90,7 +99,7 @@ def assert_as_the_mart(found: Numbers) -> None:
     step = (cpa - was).quantize(cent)
     assert found["CCW", "CPA"] == (cpa.quantize(cent), step, "+0.2%")
     assert found["No brand", "Unmapped"][0] == Decimal("1239.78")
-    assert found["EXP", "Conversions"] == (342, 342, "no base")
+    assert found["EXP", "Conversions"] == (342, 342, "n/a (was 0)")
     for measure in ("Conversions", "Cost", "Revenue", "Profit"):
         parts = [found[brand, measure][0] or 0 for brand in ("CCW", "EXP")]
         nobody = {"Cost": Decimal("1239.78"), "Profit": Decimal("-1239.78")}.get(measure, 0)
@@ -133,9 +142,9 @@ def test_each_message_says_which_days_in_whose_zone_and_as_of_when(weeks: WeekMa
         email_text(messages["email"]["html"]),
     ):
         assert "Mon, Nov 16 to Sun, Nov 22, 2026 (ISO week 47 of 2026)" in text
-        assert "America/New_York" in text
-        assert "Everflow as of Nov 23, 07:01 EST" in text
-        assert "RedTrack as of Nov 23, 07:01 EST" in text
+        assert "all times Eastern" in text
+        assert "Everflow as of Nov 23, 7:01 AM EST" in text
+        assert "RedTrack as of Nov 23, 7:01 AM EST" in text
         assert "Complete" in text
         assert "INCOMPLETE" not in text
         assert "final" not in text.lower()
@@ -161,9 +170,11 @@ def test_late_source_is_named_in_the_headline_and_the_days_are(weeks: WeekMarts)
     for headline in (
         messages["slack"]["text"],
         slack_text(messages["slack"]).splitlines()[0],
-        messages["email"]["subject"],
     ):
         assert headline.startswith("INCOMPLETE: RedTrack is late")
+    subject = messages["email"]["subject"]
+    assert subject.startswith("INCOMPLETE \u00b7 CPA $28.72")
+    assert subject.endswith("RedTrack is late")
     note = "Sun, Nov 22 is not complete: not counted here, on either side."
     assert note in slack_text(messages["slack"])
     assert note in messages["email"]["text"]
@@ -218,13 +229,13 @@ def test_week_that_changed_says_from_what_to_what_because_of_what(weeks: WeekMar
     weeks.week(SUNDAY, {1: (changed, CCW[1]), 2: EXP, None: NOBODY})
     (line,) = restated("weekly_rollup", first).context.changes
     assert line == (
-        "The week Nov 16 to Nov 22 has changed since it was told on Nov 23, 07:01 EST: conversions "
-        "1,355 \u2192 1,352, cost $39,736.57 \u2192 $39,688.57, profit $78,450.56 \u2192 "
+        "The week Nov 16 to Nov 22 has changed since we reported it on Nov 23, 7:01 AM EST: "
+        "conversions 1,355 \u2192 1,352, cost $39,736.57 \u2192 $39,688.57, profit $78,450.56 \u2192 "
         "$78,198.56; Everflow's conversions of CCW \u22123, Everflow's revenue \u2212$300.00 and "
         "RedTrack's spend \u2212$48.00."
     )
     (line,) = restated("weekly_rollup", first, "incomplete").context.changes
-    assert line.startswith("Corrects the INCOMPLETE message of Nov 23, 07:01 EST: conversions")
+    assert line.startswith("Replaces the incomplete report of Nov 23, 7:01 AM EST: conversions")
 
 
 @pytest.mark.parametrize(
