@@ -7,10 +7,12 @@ templates of all channels show. It has no side effects.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
 from reports.daily.context import Comparison, Daily, Delta, Deltas, Line, TrendDay
+from reports.daily.moved import Beside, what_moved
 from reports.model import Report, Row, Rows, Subject, Told, own_rows
 from reports.shared.completeness import EVERFLOW, REDTRACK, Completeness, by_day, completeness
 from reports.shared.figures import (
@@ -53,9 +55,12 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, Told]) -> Daily:
     external = [row for row in mapped if not row["is_internal"]]
     internal_cents, external_cents = apportion([_spent(internal), _spent(external)])
     total = _figures(mapped, whole.missing)
-    top, others = _ranked(subject.client_id, mapped, whole.missing)
-    unmapped = _unmapped(subject.client_id, today)
+    unpaid = {row["affiliate_label"] for row in internal if row["cpa_state"] == "missing_spend"}
     window = [subject.day - timedelta(days=back) for back in reversed(range(TREND_DAYS))]
+    past = [_by_label(_mapped(sold.get(day, [])), completeness(day, days)) for day in window]
+    top, others = _ranked(subject.client_id, mapped, whole.missing)
+    top = tuple(replace(line, cpas=tuple(_cpa(day, line.label) for day in past)) for line in top)
+    unmapped = _unmapped(subject.client_id, today)
     trend = tuple(_trend_day(day, sold.get(day, []), completeness(day, days)) for day in window)
     told = {
         day.isoformat(): snapshot(sold.get(day, []), completeness(day, days).missing)
@@ -79,8 +84,10 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, Told]) -> Daily:
         others=others,
         unmapped=Figures(None, add(line.figures.cost or Decimal(0) for line in unmapped)),
         unmapped_sources=unmapped,
-        deltas=_deltas(total, trend[-2], whole.state),
-        comparisons=_comparisons(total, trend, whole.state),
+        unpaid=len(unpaid),
+        moved=() if unpaid else _moved(past, trend, whole.state, _channels(sold, window[-2:])),
+        deltas=_deltas(total, trend[-2], whole.state) if not unpaid else Deltas(),
+        comparisons=_comparisons(total, trend, whole.state) if not unpaid else (),
         goals=() if whole.missing or number is None else goals(subject, rows, {number: total.cpa}),
         notes=tuple(_notes(internal, whole.missing)),
         changes=changes.lines,
@@ -180,6 +187,61 @@ def _unmapped(client_id: str, rows: Sequence[Row]) -> tuple[Line, ...]:
 
 def _others(rows: Sequence[Row]) -> str:
     return "1 other" if len(rows) == 1 else f"{len(rows)} others"
+
+
+def _by_label(rows: Sequence[Row], whole: Completeness) -> dict[str, Beside]:
+    """Each affiliate's figures of a day, by its label; `before` is the same."""
+    labels: dict[str, list[Row]] = {}
+    for row in rows:
+        labels.setdefault(str(row["affiliate_label"]), []).append(row)
+    found = {}
+    for label, part in labels.items():
+        source = REDTRACK if part[0]["is_internal"] else EVERFLOW
+        is_unpaid = any(row["cpa_state"] == "missing_spend" for row in part)
+        unknown = [*whole.missing, REDTRACK] if is_unpaid else whole.missing
+        figures = _figures(part, unknown, source)
+        found[label] = Beside(_name(part[0]), figures, figures)
+    return found
+
+
+def _cpa(day: Mapping[str, Beside], label: str) -> Decimal | None:
+    return day[label].now.cpa if label in day else None
+
+
+def _channels(sold: Mapping[date, Sequence[Row]], days: Sequence[date]) -> list[Beside]:
+    """Paid media and affiliates, on the day and the day before."""
+    before, now = (_mapped(sold.get(day, [])) for day in days)
+    return [
+        Beside(
+            name,
+            _figures([row for row in now if bool(row["is_internal"]) == kind], ()),
+            _figures([row for row in before if bool(row["is_internal"]) == kind], ()),
+        )
+        for name, kind in (("paid media", True), ("affiliates", False))
+    ]
+
+
+def _moved(
+    past: Sequence[Mapping[str, Beside]],
+    trend: Sequence[TrendDay],
+    state: str,
+    channels: Sequence[Beside],
+) -> tuple[str, ...]:
+    """What moved against the day before, where both days are whole."""
+    if state != "complete" or not trend[-2].is_complete:
+        return ()
+    none = Figures(0, Decimal(0))
+    now, before = past[-1], past[-2]
+    affiliates = {
+        label: Beside(
+            (now.get(label) or before[label]).name,
+            now[label].now if label in now else none,
+            before[label].now if label in before else none,
+        )
+        for label in {**now, **before}
+    }
+    total = Beside("", trend[-1].figures, trend[-2].figures)
+    return what_moved(total, channels, affiliates)
 
 
 def _deltas(total: Figures, day_before: TrendDay, state: str) -> Deltas:

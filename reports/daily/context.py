@@ -11,7 +11,7 @@ from reports.charts import Picture, Point, trend_picture
 from reports.messages.table import Column, GridLine, Table, texts
 from reports.model import Figure, figure
 from reports.shared.completeness import Completeness
-from reports.shared.figures import Figures, count, money
+from reports.shared.figures import Figures, count, money, percent_change
 from reports.shared.goals import Goal
 from reports.shared.words import day_name, short_day
 
@@ -35,6 +35,7 @@ class Line:
     is_internal: bool
     figures: Figures
     label: str = ""
+    cpas: tuple[Decimal | None, ...] = ()  # of the days of the trend, the report's own last
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,8 @@ class Daily:
     others: Line | None
     unmapped: Figures
     unmapped_sources: tuple[Line, ...]
+    unpaid: int
+    moved: tuple[str, ...]
     deltas: Deltas
     comparisons: tuple[Comparison, ...]
     goals: tuple[Goal, ...]
@@ -133,6 +136,29 @@ class Daily:
         return found
 
     @property
+    def caution(self) -> str:
+        """Why the CPA cannot be trusted although the day is whole; empty where it can."""
+        noun = "affiliate" if self.unpaid == 1 else "affiliates"
+        return f"Spend missing for {self.unpaid} {noun}" if self.unpaid else ""
+
+    @property
+    def cpa_goal(self) -> Decimal | None:
+        """What a conversion is to cost this month."""
+        return next((one.goal for one in self.goals if one.measure == "cpa"), None)
+
+    def against(self, figures: Figures) -> Delta | None:
+        """A CPA against the goal; None without either."""
+        share = percent_change(figures.cpa, self.cpa_goal)
+        if share is None or not figures.cents:
+            return None
+        if not share:
+            return Delta("on target", None)
+        size = f"{abs(share)}%" if abs(share) < 1000 else ">999%"
+        return Delta(
+            f"{'▲' if share > 0 else '▼'} {size} {'over' if share > 0 else 'under'}", share < 0
+        )
+
+    @property
     def cpa_phrase(self) -> str:
         """The one number, or why there is none."""
         if self.total.cpa is not None:
@@ -167,7 +193,7 @@ class Daily:
             for one in self.trend
         ]
         title = f"Conversions and CPA of the last {len(points)} days"
-        return trend_picture("trend", points, f"{title}. {words}.")
+        return trend_picture("trend", points, f"{title}. {words}.", self.cpa_goal)
 
     @property
     def table(self) -> Table:

@@ -58,13 +58,13 @@ def email_lines(source: str) -> Lines:
         cells = row.find_all("td", recursive=False)
         if len(cells) != 4 or "line" not in (row.get("class") or []):
             continue
-        for tag in cells[0].select(".tag"):
+        for tag in cells[0].select(".tag, .spark"):
             tag.decompose()
         conversions = number(cells[1].get_text())
         found[cells[0].get_text().strip()] = (
             None if conversions is None else int(conversions),
             number(cells[2].get_text()),
-            number(cells[3].get_text()),
+            number(next(cells[3].stripped_strings)),
         )
     return found
 

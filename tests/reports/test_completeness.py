@@ -59,7 +59,9 @@ def test_late_source_is_named_in_every_headline(
         assert names in text, place
     header = rendered.messages["slack"]["blocks"][0]["text"]["text"]
     assert header.startswith(f"INCOMPLETE: {names}")
-    assert rendered.messages["email"]["subject"].startswith(f"INCOMPLETE: {names}")
+    subject = rendered.messages["email"]["subject"]
+    assert subject.startswith("INCOMPLETE \u00b7 CCW: ")
+    assert subject.endswith(names)
 
 
 def test_day_after_lends_its_loads_but_none_of_its_numbers(marts: Marts, report: Compose) -> None:
@@ -120,7 +122,9 @@ def test_loaded_day_of_nothing_is_a_true_zero(report: Compose, marts: Marts) -> 
     marts.load(Day(()))
     rendered = compose("daily_ccw", "713", DAY)
     assert rendered.edition == "complete"
-    assert rendered.messages["email"]["subject"].endswith("No CPA, 0 conversions, cost $0.00")
+    assert rendered.messages["email"]["subject"].startswith(
+        "CCW: No CPA, 0 conversions, cost $0.00"
+    )
     assert rendered.messages["sms"]["body"].startswith("No CPA, CCW Nov 18. 0 conv, cost $0.00.")
 
 

@@ -58,7 +58,7 @@ def test_unmapped_spend_stands_alone_and_of_another_brand_not_at_all(report: Com
         assert f"*Unmapped spend {total}*" in slack_text(rendered.messages["slack"])
     assert "Google Accounts" in ccw.messages["email"]["html"]
     assert "Google Accounts" not in exp.messages["email"]["html"]
-    assert exp.messages["email"]["subject"].endswith("No CPA, 0 conversions, cost $75.00")
+    assert exp.messages["email"]["subject"].startswith("EXP: No CPA, 0 conversions, cost $75.00")
 
 
 def test_paid_media_is_told_from_affiliates(report: Compose) -> None:

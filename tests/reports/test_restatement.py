@@ -48,7 +48,8 @@ def test_nothing_is_said_when_nothing_changed() -> None:
         ),
         (
             {"internal_cost": "920.50"},
-            "CPA $26.81 \u2192 $27.24, cost $1,260.00 \u2192 $1,280.50; RedTrack spend rose $20.50.",
+            "CPA $26.81 \u2192 $27.24, cost $1,260.00 \u2192 $1,280.50; "
+            "RedTrack spend rose $20.50.",
         ),
         (
             {"internal_cost": "912", "unmapped_cost": "330.25"},

@@ -184,9 +184,9 @@ def test_week_that_changed_is_told_in_one_line(weeks: WeekMarts) -> None:
     weeks.orders(SUNDAY, State("GA", 10, 9, 1, "50.00", refunds=4))
     (line,) = restated("state_performance", first).context.changes
     assert line == (
-        "The week Nov 16 to Nov 22 has changed since we reported it on Nov 23, 7:01 AM EST: attempts "
-        "330 \u2192 340, approved 240 \u2192 249, revenue $16,444.62 \u2192 $16,494.62; declines "
-        "+1 and refunds +4."
+        "The week Nov 16 to Nov 22 has changed since we reported it on Nov 23, 7:01 AM EST: "
+        "attempts 330 \u2192 340, approved 240 \u2192 249, revenue $16,444.62 \u2192 $16,494.62; "
+        "declines +1 and refunds +4."
     )
 
 

@@ -1,0 +1,93 @@
+"""What moved: three sentences on a day beside the day before, from its figures alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from reports.shared.figures import EXACT, Figures, count, money, rounded
+
+
+@dataclass(frozen=True)
+class Beside:
+    """The figures of a part of the brand on the day and on the day before."""
+
+    name: str
+    now: Figures
+    before: Figures
+
+
+def what_moved(
+    total: Beside, channels: Sequence[Beside], affiliates: Mapping[str, Beside]
+) -> tuple[str, ...]:
+    """At most three sentences; none where a CPA is unknown on either side."""
+    if total.now.cpa is None or total.before.cpa is None:
+        return ()
+    sentences = [_whole(total), _driver(total, affiliates), _channels(channels)]
+    return tuple(sentence for sentence in sentences if sentence)
+
+
+def _whole(total: Beside) -> str:
+    now, before = total.now.cpa, total.before.cpa
+    if now is None or before is None:
+        return ""
+    change = _cents(now, before)
+    moved = f"{'rose' if change > 0 else 'fell'} {money(abs(change))} to" if change else "stayed at"
+    sold = (total.now.conversions or 0) - (total.before.conversions or 0)
+    spent = _cents(total.now.cost or Decimal(0), total.before.cost or Decimal(0))
+    parts = []
+    if sold:
+        noun = "conversion" if abs(sold) == 1 else "conversions"
+        parts.append(f"{count(abs(sold))} {'more' if sold > 0 else 'fewer'} {noun}")
+    if spent:
+        parts.append(f"{money(abs(spent))} {'more' if spent > 0 else 'less'} cost")
+    because = f", on {' and '.join(parts)}" if parts else ""
+    return f"CPA {moved} {money(now)}{because}."
+
+
+def _driver(total: Beside, affiliates: Mapping[str, Beside]) -> str:
+    """Who moved the CPA most: by what it costs beyond the day before's CPA, then and now."""
+    base, now = total.before.cpa, total.now.cpa
+    if base is None or now is None or not _cents(now, base):
+        return ""
+    pushes = {
+        label: EXACT.subtract(_beyond(one.now, base), _beyond(one.before, base))
+        for label, one in affiliates.items()
+    }
+    is_up = now > base
+    label = max(pushes, key=lambda one: (pushes[one] if is_up else -pushes[one], one), default=None)
+    if label is None or not pushes[label] or (pushes[label] > 0) != is_up:
+        return ""
+    one = affiliates[label]
+    return (
+        f"Mostly {one.name}: {count(one.now.conversions)} "
+        f"{'conversion' if one.now.conversions == 1 else 'conversions'} at {_at(one.now)} "
+        f"(from {count(one.before.conversions)} at {_at(one.before)})."
+    )
+
+
+def _channels(channels: Sequence[Beside]) -> str:
+    parts = []
+    for one in channels:
+        if one.now.cpa is None or one.before.cpa is None:
+            continue
+        change = _cents(one.now.cpa, one.before.cpa)
+        moved = f"{'up' if change > 0 else 'down'} {money(abs(change))}" if change else "unchanged"
+        parts.append(f"{one.name} {moved} to {money(one.now.cpa)}")
+    text = ", ".join(parts)
+    return f"{text[0].upper()}{text[1:]} per conversion." if text else ""
+
+
+def _beyond(figures: Figures, base: Decimal) -> Decimal:
+    """What a part costs beyond the base for each of its conversions."""
+    fair = EXACT.multiply(base, Decimal(figures.conversions or 0))
+    return EXACT.subtract(figures.cost or Decimal(0), fair)
+
+
+def _at(figures: Figures) -> str:
+    return "no cost" if figures.conversions and not figures.cost else money(figures.cpa)
+
+
+def _cents(now: Decimal, before: Decimal) -> Decimal:
+    return rounded(EXACT.subtract(now, before)) or Decimal(0)
