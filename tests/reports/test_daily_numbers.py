@@ -43,7 +43,7 @@ def test_worked_example_reads_the_same_in_every_channel_to_the_cent(marts_on_bot
     rendered = compose("daily_ccw", "713", DAY)
     for channel, lines in lines_of(rendered).items():
         assert lines == EXPECTED, channel
-    assert rendered.messages["sms"]["body"].startswith("CPA $26.81, CCW Nov 18. 47 conv")
+    assert rendered.messages["sms"]["body"].startswith("CPA $26.81, CCW Nov 18. Spend missing")
     for text in ("$1,260.00", "$28.13", "$24.00", "$342.25"):
         assert text in rendered.messages["sms"]["body"]
     assert "CPA $26.81, 47 conversions, cost $1,260.00" in rendered.messages["email"]["subject"]
