@@ -36,6 +36,11 @@ class Look:
     curve: str
     second: str  # another series beside either
 
+    def of(self, series: str) -> str:
+        """The color of a series: `bars`, `curve`, `second`, or `quiet`."""
+        named = {"bars": self.bars, "curve": self.curve, "second": self.second}
+        return named.get(series, self.quiet)
+
 
 LIGHT = Look("#ffffff", "#1a2230", "#5a667d", "#d5dae4", "#0072b2", "#d55e00", "#00795a")
 DARK = Look("#161c26", "#e8ecf4", "#94a0b4", "#2f394a", "#56b4e9", "#f08c42", "#35c79f")

@@ -38,7 +38,7 @@ def line_panel(
     """Lines with a gap wherever a value is unknown; a day that is not complete is hollow."""
     count = len(is_open)
     for one in series:
-        color = getattr(look, one.color)
+        color = look.of(one.color)
         values = _floats(one.values)
         axes.plot(range(count), values, color=color, linewidth=2, zorder=3, label=one.name)
         for at, value in enumerate(values):
@@ -76,7 +76,7 @@ def bar_panel(
     count = len(is_open)
     below = [0.0] * count
     for one in series:
-        color = getattr(look, one.color)
+        color = look.of(one.color)
         heights = [0.0 if value is None else float(value) for value in one.values]
         for kind in (False, True):
             places = [at for at in range(count) if is_open[at] is kind]
@@ -162,7 +162,7 @@ def _end_labels(
         axes.text(
             1.01, value, text, transform=axes.get_yaxis_transform(), ha="left",
             va="center" if len(ends) == 1 else "bottom" if at == 0 else "top",
-            color=getattr(look, one.color) if len(series) > 1 else look.ink, fontsize=SMALL,
+            color=look.of(one.color) if len(series) > 1 else look.ink, fontsize=SMALL,
             fontweight="bold",
         )  # fmt: skip
 
