@@ -6,10 +6,11 @@ templates of all channels show. It has no side effects.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import TypeVar
 
 from reports.daily.context import Comparison, Daily, Delta, Deltas, Line, TrendDay
 from reports.daily.moved import Beside, what_moved
@@ -86,8 +87,8 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, Told]) -> Daily:
         unmapped_sources=unmapped,
         unpaid=len(unpaid),
         moved=() if unpaid else _moved(past, trend, whole.state, _channels(sold, window[-2:])),
-        deltas=_deltas(total, trend[-2], whole.state) if not unpaid else Deltas(),
-        comparisons=_comparisons(total, trend, whole.state) if not unpaid else (),
+        deltas=_trusted(_deltas(total, trend[-2], whole.state), unpaid),
+        comparisons=tuple(_trusted(one, unpaid) for one in _comparisons(total, trend, whole.state)),
         goals=() if whole.missing or number is None else goals(subject, rows, {number: total.cpa}),
         notes=tuple(_notes(internal, whole.missing)),
         changes=changes.lines,
@@ -254,6 +255,14 @@ def _deltas(total: Figures, day_before: TrendDay, state: str) -> Deltas:
         conversions=_delta(total.conversions, before.conversions, less_is_good=False),
         cost=_delta(total.cents, before.cents, less_is_good=None),
     )
+
+
+Moves = TypeVar("Moves", Deltas, Comparison)
+
+
+def _trusted(moves: Moves, unpaid: Collection[str]) -> Moves:
+    """Without CPA and cost where spend is missing: they would be compared too low."""
+    return replace(moves, cpa=None, cost=None) if unpaid else moves
 
 
 def _comparisons(total: Figures, trend: Sequence[TrendDay], state: str) -> tuple[Comparison, ...]:

@@ -13,7 +13,7 @@ from reports import Rendered, compose
 from reports.shared.figures import apportion, money, percent_change, ratio, rounded
 from tests.reports.conftest import Compose
 from tests.reports.reading import Lines, email_lines, fixed_width_lines, slack_text
-from tests.reports.world import DAY, EXAMPLE, Affiliate, Day, Marts, trend
+from tests.reports.world import DAY, EXAMPLE, PAID_EXAMPLE, Affiliate, Day, Marts, trend
 
 CENT = Decimal("0.01")
 EXPECTED: Lines = {
@@ -140,14 +140,14 @@ def test_comparison_is_with_the_day_before_and_not_an_older_one(
 ) -> None:
     older = Day((Affiliate("Blue Bench", 10, "500.00"),), DAY - timedelta(days=2))
     marts.load(older)
-    rendered = report()
+    rendered = report(*PAID_EXAMPLE)
     assert rendered.context.deltas.cpa is None
     assert "%" not in rendered.messages["email"]["text"]
     marts.load(Day((Affiliate("Blue Bench", 10, "300.00"),), DAY - timedelta(days=1)))
     rendered = compose("daily_ccw", "713", DAY)
-    assert rendered.context.deltas.cpa.text == "\u25bc 10.6% from $30.00"
+    assert rendered.context.deltas.cpa.text == "\u25bc 6.7% from $30.00"
     assert rendered.context.deltas.cpa.is_good is True
-    assert rendered.context.deltas.conversions.text == "\u25b2 370.0% from 10"
+    assert rendered.context.deltas.conversions.text == "\u25b2 350.0% from 10"
     assert rendered.context.deltas.cost.text == "\u25b2 320.0% from $300.00"
 
 

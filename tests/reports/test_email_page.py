@@ -114,7 +114,13 @@ def test_every_text_can_be_read_in_light_and_dark(
 def test_trend_is_shown_as_a_picture_inside_the_page(marts: Marts, look: Any) -> None:
     marts.load(Day(), *trend())
     page = look(390)
-    picture = page.locator(".chart img")
+    picture = page.locator(".light-shot img")
     assert picture.evaluate("node => [node.naturalWidth, node.complete]") == [1104, True]
     assert picture.evaluate("node => node.getBoundingClientRect().width") <= 390
     assert "Nov 18: 47 conversions, CPA $26.81" in picture.get_attribute("alt")
+    shown = {
+        scheme: look(390, scheme).locator(".chart img:visible") for scheme in ("light", "dark")
+    }
+    assert [one.count() for one in shown.values()] == [1, 1]
+    first, second = (one.get_attribute("src") for one in shown.values())
+    assert first != second, "a white box in dark mail"

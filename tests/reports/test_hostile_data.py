@@ -59,7 +59,7 @@ def test_html_has_no_element_from_data(hostile: Rendered) -> None:
     source = hostile.messages["email"]["html"]
     page = BeautifulSoup(source, "html.parser")
     assert not page.find_all(["script", "a", "iframe", "b"])
-    assert [one["src"] for one in page.find_all("img")] == ["cid:trend"]
+    assert [one["src"] for one in page.find_all("img")] == ["cid:trend", "cid:trend-dark"]
     assert not [tag for tag in page.find_all() if tag.name.startswith("mj-")]
     assert len(source.encode()) < 90_000
 
@@ -81,14 +81,18 @@ def test_plain_text_and_sms_carry_no_entities_and_no_control_characters(
 
 def test_slack_shows_no_mention_link_or_formatting_from_data(hostile: Rendered) -> None:
     payload = hostile.messages["slack"]
-    text = json.dumps(payload, ensure_ascii=False)
+    # cells of a table are raw text: Slack reads no markup in them
+    read = [block for block in payload["blocks"] if block["type"] != "table"]
+    text = json.dumps([payload["text"], read], ensure_ascii=False)
     assert not re.search(r"<[!@#h]", text)
     for block in payload["blocks"]:
         for part in [block.get("text"), *block.get("fields", []), *block.get("elements", [])]:
             if part and part["type"] == "mrkdwn":
                 assert part["text"].count("```") in (0, 2)
                 assert part["verbatim"] is True
-    shown = slack_text(payload)
+    for block in payload["blocks"]:
+        assert {cell["type"] for row in block.get("rows", []) for cell in row} <= {"raw_text"}
+    shown = slack_text({"blocks": read})
     assert "*bold*" not in shown
     assert "~gone~" not in shown
 

@@ -53,13 +53,13 @@ def fill(write: Callable[[Blocks], object]) -> dict[str, Any]:
 def test_too_many_blocks_are_cut_and_said_so() -> None:
     payload = fill(lambda blocks: [blocks.section(lambda: "one") for _ in range(80)])
     assert_within_limits(payload)
-    assert "Shortened" in json.dumps(payload["blocks"][-1])
+    assert "Truncated" in json.dumps(payload["blocks"][-1])
 
 
 def test_too_much_text_is_cut_and_said_so() -> None:
     payload = fill(lambda blocks: [blocks.section(lambda: "x" * 2900) for _ in range(10)])
     assert_within_limits(payload)
-    assert "Shortened" in json.dumps(payload["blocks"][-1])
+    assert "Truncated" in json.dumps(payload["blocks"][-1])
 
 
 def test_long_texts_are_cut_where_they_stand() -> None:

@@ -64,6 +64,9 @@ EXAMPLE = (
     Affiliate("Unmapped: New Source", 0, "20.00", "unmapped", None, "unmapped_spend"),
 )
 
+# The same with all its spend: what a CPA is compared for.
+PAID_EXAMPLE = tuple(one for one in EXAMPLE if one.state != "missing_spend")
+
 
 @dataclass(frozen=True)
 class Day:
