@@ -138,7 +138,7 @@ class Blocks:
         pictures = [{"at": at, **one} for at, one in self._pictures.items() if at < whole]
         tables = [{"at": at, "blocks": one} for at, one in self._tables.items() if at < whole]
         native = [{"at": at, "blocks": one} for at, one in self._native.items() if at < whole]
-        if sum(len(one["blocks"]) for one in native) + len(kept) > MOST_BLOCKS:
+        if sum(len(one) for one in self._native.values()) + len(kept) > MOST_BLOCKS:
             native = []
         given = (("pictures", pictures), ("tables", tables), ("native", native))
         extras = {name: value for name, value in given if value}

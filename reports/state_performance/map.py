@@ -86,12 +86,8 @@ def map_picture(states: Sequence[Orders], period: str) -> Picture:
         share = ratio(Decimal(rest.attempts), most)
         orders.append(Tile("other", *BEYOND, short_count(rest.attempts), share))
         text = ABSENT if rest.decline is None else whole_percent(rest.decline)
-        weight = (
-            None if rest.decline is None else min(ratio(rest.decline, highest) or 0, Decimal(1))
-        )
-        declines.append(
-            Tile("other", *BEYOND, text, Decimal(weight) if weight is not None else None)
-        )
+        weight = None if rest.decline is None else ratio(rest.decline, highest)
+        declines.append(Tile("other", *BEYOND, text, weight))
     panels = (
         Panel("Where orders come from: attempts", tuple(orders), "Blues"),
         Panel(
