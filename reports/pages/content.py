@@ -101,22 +101,24 @@ class Part:
     @property
     def cpa(self) -> Movement:
         """The CPA beside that of the period before."""
-        return Movement(self.total.cpa, self.before and self.before.cpa, less_is_good=True)
+        return Movement(self.total.cpa, self.before.cpa if self.before else None, less_is_good=True)
 
     @property
     def conversions(self) -> Movement:
         """Conversions beside those of the period before."""
-        return Movement(self.total.conversions, self.before and self.before.conversions)
+        return Movement(self.total.conversions, self.before.conversions if self.before else None)
 
     @property
     def cost(self) -> Movement:
         """Cost beside that of the period before."""
-        return Movement(self.total.cost, self.before and self.before.cost, less_is_good=None)
+        return Movement(
+            self.total.cost, self.before.cost if self.before else None, less_is_good=None
+        )
 
     @property
     def profit(self) -> Movement:
         """Profit beside that of the period before."""
-        return Movement(self.total.profit, self.before and self.before.profit)
+        return Movement(self.total.profit, self.before.profit if self.before else None)
 
 
 @dataclass(frozen=True)

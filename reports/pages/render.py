@@ -176,7 +176,7 @@ def _charts(brand: Brand, period: int) -> list[Chart]:
 def _daily(brand: Brand, measure: str) -> Decimal | None:
     """A day's part of the month's goal."""
     found = next((one for one in brand.goals if one["measure"] == measure), None)
-    return found and figures.ratio(found["goal"], int(found["days_in_month"]))
+    return figures.ratio(found["goal"], int(found["days_in_month"])) if found else None
 
 
 def _cpa_words(part: Part) -> str:
