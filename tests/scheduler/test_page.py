@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from signalroom import paths
 from tests.scheduler import story
 from tests.scheduler.conftest import Serve
-from tests.support.browser import CONTRAST, FLAGS
+from tests.support.browser import CONTRAST, FLAGS, axe
 
 TOKEN = "a-long-token-of-the-page"
 
@@ -220,6 +220,7 @@ def test_page_fits_a_phone_and_a_desk_and_can_be_read(
         found.open_everything()
         assert found.page.evaluate("document.documentElement.scrollWidth") <= width
         assert found.page.evaluate(CONTRAST) == []
+        assert width != 390 or axe(found.page) == []
         grounds.add(found.page.evaluate("getComputedStyle(document.body).backgroundColor"))
         size = found.page.locator("#fresh li").first.evaluate(
             "one => parseFloat(getComputedStyle(one).fontSize)"

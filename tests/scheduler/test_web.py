@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from reports.pages import files
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import read_schedule
 from scheduler.status import health
@@ -147,6 +148,29 @@ def test_the_page_needs_its_token_once_one_is_set(
             assert allowed.status_code == 200
         forged = client.get("/", headers={"Cookie": f"signalroom={TOKEN}"})
         assert forged.status_code == 401
+
+
+def test_a_clients_page_is_shown_to_those_who_may_look_and_can_do_nothing(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SIGNALROOM_WEB_TOKEN", TOKEN)
+    monkeypatch.setattr(files, "folder", lambda: tmp_path)
+    (tmp_path / "713" / "days").mkdir(parents=True)
+    (tmp_path / "713" / "index.html").write_text("the page of 713")
+    (tmp_path / "713" / "days" / "2026-11-18.html").write_text("the rows of a day")
+    (tmp_path / "secret.html").write_text("not a page")
+    client = serve()
+    asked = client.get("/clients/713/")
+    assert (asked.status_code, "Sign in" in asked.text) == (401, True)
+    client.headers["Authorization"] = f"Bearer {TOKEN}"
+    shown = client.get("/clients/713/")
+    assert shown.text == "the page of 713"
+    assert "script-src" not in shown.headers["content-security-policy"]
+    assert shown.headers["content-security-policy"].startswith("default-src 'none'")
+    assert client.get("/clients/713/days/2026-11-18.html").text == "the rows of a day"
+    for path in ("cti/", "nobody/", "713/days/2026-11-19.html", "713/days/..%2findex.html",
+                 "%2e%2e/", "..%2fsecret.html"):  # fmt: skip
+        assert client.get(f"/clients/{path}").status_code == 404
 
 
 def test_the_token_is_sent_in_a_form_and_becomes_a_cookie(
