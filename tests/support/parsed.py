@@ -33,8 +33,8 @@ NOT_SET = "DBT_DEFAULT_PLACEHOLDER"
 ROOT = Path(__file__).resolve().parents[2]
 Names = tuple[str, str]
 _first: dict[tuple[Path, str], tuple[bytes, Names]] = {}
-# For which names the file in a folder of artefacts was last parsed.
-_parsed_for: dict[Path, Names] = {}
+# For which connection and variables the file in a folder of artefacts was last parsed.
+_parsed_for: dict[Path, tuple[str, str]] = {}
 
 
 def before_product(environment: Mapping[str, str]) -> None:
@@ -59,17 +59,18 @@ def lay_out(project: Path, target: Path, environment: Mapping[str, str]) -> None
         return
     content, there = known
     here = _names(environment)
-    if _parsed_for.get(target) == here and (target / FILE).exists():
+    compared = _compared(project, environment)
+    if _parsed_for.get(target) == compared and (target / FILE).exists():
         return
     parsed = msgpack.unpackb(content, strict_map_key=False)
     for old, new in zip(there, here, strict=True):
         parsed = _renamed(parsed, old, new) if old and new else parsed
     state = parsed["state_check"]
-    state["profile_hash"]["checksum"] = _digest(_connection(project, environment))
-    state["project_env_vars_hash"]["checksum"] = _digest(_variables(environment))
+    state["profile_hash"]["checksum"] = _digest(compared[0])
+    state["project_env_vars_hash"]["checksum"] = _digest(compared[1])
     target.mkdir(parents=True, exist_ok=True)
     (target / FILE).write_bytes(msgpack.packb(parsed))
-    _parsed_for[target] = here
+    _parsed_for[target] = compared
 
 
 def keep(project: Path, target: Path, environment: Mapping[str, str]) -> None:
@@ -77,7 +78,7 @@ def keep(project: Path, target: Path, environment: Mapping[str, str]) -> None:
     path = target / FILE
     _parsed_for.pop(target, None)
     if environment.get(HOME) and path.exists():
-        _parsed_for[target] = _names(environment)
+        _parsed_for[target] = _compared(project, environment)
         key = project, _engine(environment)
         if key not in _first:
             _first[key] = path.read_bytes(), _names(environment)
@@ -111,20 +112,15 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _variables(environment: Mapping[str, str]) -> str:
-    """What dbt takes the hash of for dbt_project.yml."""
-    return "".join(f"{name}:{environment.get(name, NOT_SET)}|" for name in (PACKAGES, ROLE))
-
-
-def _connection(project: Path, environment: Mapping[str, str]) -> str:
-    """What dbt takes the hash of for the connection that profiles.yml gives."""
-    names = ("SIGNALROOM_TARGET", HOME)
+def _compared(project: Path, environment: Mapping[str, str]) -> tuple[str, str]:
+    """What dbt takes the hashes of: the connection, and the variables of dbt_project.yml."""
     used = {
         name: value
         for name, value in environment.items()
-        if name in names or name.startswith(("SUPABASE_DB_", "PGAPPNAME"))
+        if name in ("SIGNALROOM_TARGET", HOME) or name.startswith("SUPABASE_DB_")
     }
-    return _rendered(project / "profiles.yml", json.dumps(used))
+    variables = "".join(f"{name}:{environment.get(name, NOT_SET)}|" for name in (PACKAGES, ROLE))
+    return _rendered(project / "profiles.yml", json.dumps(used)), variables
 
 
 @lru_cache
