@@ -28,6 +28,9 @@ from signalroom.warehouse import duckdb_connection, read, schema
 from transform.client_files.packages import prepare
 from transform.publish import publish
 
+# Events for the live bar. dbt's file says what was built, why not, and what was parsed; with every
+# statement it would be megabytes for each build, and a seventh of its time.
+LOG = ("--log-format", "json", "--log-format-file", "text", "--log-level-file", "info")
 DATA_ONLY = ("--exclude-resource-type", "unit_test")
 SHOWN = frozenset({"LogModelResult", "LogTestResult", "LogSeedResult", "LogNodeNoOpResult"})
 FAILED = ("error", "fail", "runtime error", "partial success")
@@ -199,7 +202,7 @@ def _run(
     target = _folder("target", home)
     (target / "run_results.json").unlink(missing_ok=True)
     folders = ["--target-path", str(target), "--log-path", str(_folder("logs", home))]
-    command = [_dbt(), "--log-format", "json", *arguments, *folders]
+    command = [_dbt(), *LOG, *arguments, *folders]
     with subprocess.Popen(
         child_process.ending_with_this_process(command),
         cwd=paths.root(),
