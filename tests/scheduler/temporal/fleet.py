@@ -1,6 +1,7 @@
 """A fleet for tests: the dev server, real worker processes, and a client that starts jobs.
 
-`python -m tests.scheduler.temporal.fleet PORT` is a worker whose steps have the bodies of steps.sh.
+`python -m tests.scheduler.temporal.fleet` is a worker whose steps have the bodies of steps.sh, with
+`pulls` those of pull.py.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from tests.support.processes import BIN, ROOT, own_environment
 
 T = TypeVar("T")
 REAL = (str(BIN / "signalroom"), "temporal", "worker")
+WITH_PULLS = (sys.executable, "-m", "tests.scheduler.temporal.fleet", "pulls")
 WITH_BODIES = (sys.executable, "-m", "tests.scheduler.temporal.fleet")
 
 
@@ -49,6 +51,7 @@ class Fleet:
         """Start a worker and wait until it is ready; its port is its name."""
         port = free_port()
         log = Path(self.env["SIGNALROOM_HOME"], f"worker-{port}.log")
+        log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:
             self.workers[port] = subprocess.Popen(
                 self.command,
@@ -135,12 +138,16 @@ class Fleet:
 def main() -> None:
     """A worker with bodies of ours, tied to it as real steps are."""
 
+    body = child_process.ending_with_this_process(["sh", str(STEPS)])
+    if "pulls" in sys.argv:
+        body = [sys.executable, "-m", "tests.scheduler.temporal.pull"]
+
     def start(order: Any) -> Child:
-        tied = child_process.ending_with_this_process(["sh", str(STEPS)])
-        return Child(order, tuple(tied))
+        return Child(order, tuple(body))
 
     speak()
-    asyncio.run(WorkerProcess(QUEUES, None, start).run(int(os.environ["PORT"]), "127.0.0.1"))
+    slots = int(os.environ.get("SLOTS", "0")) or None
+    asyncio.run(WorkerProcess(QUEUES, slots, start).run(int(os.environ["PORT"]), "127.0.0.1"))
 
 
 if __name__ == "__main__":
