@@ -14,6 +14,7 @@ from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReus
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, TLSConfig
 
+from scheduler.runs.work_ledger import WorkLedger
 from scheduler.temporal.links import CLOUD, address, namespace
 from scheduler.temporal.model import (
     API_TASKS,
@@ -24,6 +25,7 @@ from scheduler.temporal.model import (
     ScheduledSync,
     workflow_of_run,
 )
+from signalroom import clock
 from signalroom.errors import ConfigurationError
 
 CONNECT_S = 10.0
@@ -104,8 +106,7 @@ async def start_run(client: Client, job: str, run_id: str) -> str:
         return workflow_id
     except RPCError as error:
         raise ConfigurationError(
-            f"Temporal at {address()} did not take {run_id} ({_reason(error)}); a worker begins it "
-            "within two minutes once it answers."
+            f"Temporal at {address()} did not take {run_id} ({_reason(error)}). Nothing was started."
         ) from None
     return workflow_id
 
@@ -127,9 +128,17 @@ def wait_for(work: Coroutine[Any, Any, T]) -> T:
 
 
 def trigger(job: str, run_id: str) -> str:
-    """Start the workflow of a run that the ledger has; its id."""
+    """Start the workflow of a run that the ledger has; its id.
+
+    Raises ConfigurationError when Temporal does not answer; the run is then skipped.
+    """
 
     async def start() -> str:
         return await start_run(await connect(), job, run_id)
 
-    return wait_for(start())
+    try:
+        return wait_for(start())
+    except ConfigurationError as error:
+        with WorkLedger() as ledger:
+            ledger.skip(run_id, f"not started: {error}", clock.instant())
+        raise

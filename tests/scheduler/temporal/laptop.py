@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from types import FrameType
 
 from sandbox import Agency
+from signalroom import clock
 from signalroom.child_process import ending_with_this_process
 from tests.scheduler.temporal.server import SERVER
 from tests.support.processes import BIN, ROOT, own_environment
@@ -28,7 +29,7 @@ def main() -> int:
     home = ROOT / ".signalroom-temporal"
     home.mkdir(exist_ok=True)
     with ExitStack() as stack:
-        agency = stack.enter_context(Agency(speed=1.0))
+        agency = stack.enter_context(Agency(now=clock.instant(), speed=1.0))
         env = own_environment(
             {
                 **agency.environment(),

@@ -58,7 +58,6 @@ def test_an_hour_and_a_morning_load_the_truth_and_send_each_report_once(
         "dbt": "done",
         "report:daily_ccw": "done",
         "report:daily_exp": "done",
-        "report:daily_cti": "done",
     }
     messages = Counter((told.channel, told.recipients, told.text) for told in agency.messages)
     assert {channel for channel, _, _ in messages} >= {"slack", "resend"}
