@@ -80,13 +80,39 @@ def _connections(offline: bool) -> list[Check]:
     from reports.delivery import probes as channels
     from signalroom.errors import SignalRoomError
 
-    found: list[Check] = []
+    found: list[Check] = [] if offline else _temporal()
     try:
         found += sources.check_sources(_states(), offline=offline)
         found += channels.check_channels(offline=offline)
     except SignalRoomError as error:  # the clients or the time zone, which is named above too
         found.append(Check("connections", "fault", str(error)))
     return found
+
+
+def _temporal() -> list[Check]:
+    """Temporal's server, where it is to schedule: whether it answers, and has the schedules."""
+    from cli.temporal import need_extra
+    from scheduler.temporal.links import address
+    from signalroom.errors import SignalRoomError
+
+    if not address():
+        return []
+    try:
+        need_extra()
+        from scheduler.schedule import read_schedule
+        from scheduler.temporal import schedules
+        from scheduler.temporal.connection import connect, wait_for
+
+        async def names() -> set[str]:
+            return {one.job for one in await schedules.listed(await connect())}
+
+        missing = sorted({job.name for job in read_schedule()} - wait_for(names()))
+    except SignalRoomError as error:
+        return [Check("Temporal", "fault", str(error))]
+    if missing:
+        said = f"Temporal at {address()} does not schedule {', '.join(missing)}"
+        return [Check("Temporal", "warning", said, "`signalroom temporal apply` schedules them.")]
+    return [Check("Temporal", "ok", f"{address()} answers and has every schedule")]
 
 
 def _states() -> Any:

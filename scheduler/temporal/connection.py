@@ -106,7 +106,8 @@ async def start_run(client: Client, job: str, run_id: str) -> str:
         return workflow_id
     except RPCError as error:
         raise ConfigurationError(
-            f"Temporal at {address()} did not take {run_id} ({_reason(error)}). Nothing was started."
+            f"Temporal at {address()} did not take {run_id} ({_reason(error)}). Trigger it again "
+            "once it answers."
         ) from None
     return workflow_id
 
