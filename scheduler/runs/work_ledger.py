@@ -157,11 +157,11 @@ class WorkLedger(Ledger):
             connection.execute(_cut(run.run_id))
         return True
 
-    def renew(self, owner: str, instant: datetime) -> frozenset[str]:
+    def renew(self, owner: str, instant: datetime, lease: timedelta = LEASE) -> frozenset[str]:
         """Extend the lease of all that an owner has; the ids of what is still its own."""
         mine = sa.and_(RUNS.c.owner == owner, RUNS.c.status == "running")
         with self._engine.begin() as connection:
-            connection.execute(RUNS.update().where(mine).values(leased_until=instant + LEASE))
+            connection.execute(RUNS.update().where(mine).values(leased_until=instant + lease))
             return frozenset(connection.execute(sa.select(RUNS.c.run_id).where(mine)).scalars())
 
     def change_step(

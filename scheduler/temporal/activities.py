@@ -48,6 +48,7 @@ from scheduler.temporal.model import (
 )
 from signalroom import clock
 from signalroom.errors import ConfigurationError, SignalRoomError
+from signalroom.logs import mask
 
 BEAT_S = 5.0
 LOOK_S = 0.2
@@ -136,6 +137,7 @@ class Activities:
         _rehearse(given.at)
         with _ledger() as ledger:
             _end_orphan(ledger, given)
+            work: Work | None = None
             try:
                 work = bookkeeping.work_of(ledger, given, self._troubles, self._start)
                 before = work.steps[0]
@@ -149,6 +151,10 @@ class Activities:
                     type="LostError",
                     non_retryable=True,
                 ) from None
+            finally:
+                if work and work.child:  # whatever happened: nobody would look at it any more
+                    work.child.kill()
+                    work.child.close()
         step = work.steps[0]
         if step.status == before.status and step.status in ("done", "off"):
             return StepResult(step.step, step.status, step.rows or 0)
@@ -289,7 +295,9 @@ def _ledger() -> Iterator[WorkLedger]:
         with WorkLedger() as ledger:
             yield ledger
     except ConfigurationError as error:
-        raise ApplicationError(str(error), type="ConfigurationError", non_retryable=True) from None
+        raise ApplicationError(
+            mask(str(error)), type="ConfigurationError", non_retryable=True
+        ) from None
     except (SQLAlchemyError, SignalRoomError) as error:
         raise ApplicationError(
             f"the ledger is away: {type(error).__name__}",

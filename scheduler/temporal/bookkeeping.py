@@ -2,7 +2,8 @@
 
 The ledger judges, so that both engines at once do nothing twice: an instant of a job is recorded
 first, a run has one owner, and two runs with a source in common wait for one another. The owner is
-the workflow. Its lease is as long as a workflow may run; a worker frees what an ended one left.
+the workflow; any worker renews its lease while it goes on, and closes what an ended one left. The
+other engine takes over what no worker has looked after for as long as a lease.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from scheduler.runs.model import COMMAND, Run, Step
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job, read_schedule
 from scheduler.temporal.model import (
-    LONGEST_RUN_H,
     PREFIX,
     Finished,
     Finishing,
@@ -35,7 +35,7 @@ from signalroom.errors import ConfigurationError
 from signalroom.settings import number, target
 
 OWNER = "temporal/"
-LEASE = timedelta(hours=LONGEST_RUN_H, minutes=15)
+LEASE = timedelta(minutes=10)
 NOT_PULLED = "no worker brought this step to its end"
 CANCELED = "canceled by a person"
 
@@ -88,7 +88,7 @@ def _take_up(
 ) -> Opened:
     instant = clock.instant()
     open_runs = [
-        run if run.owner == owner else claims.freed(ledger, run, instant)
+        run if workflow_of(run.owner) else claims.freed(ledger, run, instant)
         for run in ledger.open_runs()
     ]
     mine = [run for run in open_runs if run.owner == owner]
@@ -227,6 +227,11 @@ def left_behind(ledger: WorkLedger) -> Iterator[tuple[Run, str, str]]:
         found = workflow_of(run.owner)
         if found:
             yield run, *found
+
+
+def renew(ledger: WorkLedger, run: Run) -> None:
+    """Extend the lease of a run whose workflow goes on."""
+    ledger.renew(run.owner or "", clock.instant(), LEASE)
 
 
 def free(ledger: WorkLedger, run: Run) -> bool:

@@ -26,6 +26,7 @@ from scheduler.execution.child import Child, Start
 from scheduler.planning import asked, chosen_job
 from scheduler.process import forget_old_logs
 from scheduler.runs import owner
+from scheduler.runs.model import Run
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import read_schedule
 from scheduler.status.health import Pulse
@@ -164,9 +165,9 @@ class WorkerProcess:
             await start_delivery(client)
 
     async def _sweep(self, client: Client) -> None:
-        """Close what ended workflows left open, and start what nobody has taken up."""
+        """Renew leases, close what ended workflows left open, start what nobody has taken up."""
 
-        def look() -> tuple[list[Any], list[Any]]:
+        def look() -> tuple[list[tuple[Run, str, str]], list[Run]]:
             with WorkLedger() as ledger:
                 held = list(bookkeeping.left_behind(ledger))
                 return held, bookkeeping.waiting_for_a_worker(ledger)
@@ -180,8 +181,7 @@ class WorkerProcess:
                 if error.status != RPCStatusCode.NOT_FOUND:
                     raise
                 is_over = True
-            if is_over:
-                await asyncio.to_thread(_free, run)
+            await asyncio.to_thread(_free if is_over else _renew, run)
         for run in waiting:
             await start_run(client, run.job, run.run_id)
 
@@ -215,7 +215,12 @@ def record(name: str, trigger: str) -> str:
     return run.run_id
 
 
-def _free(run: Any) -> None:
+def _renew(run: Run) -> None:
+    with WorkLedger() as ledger:
+        bookkeeping.renew(ledger, run)
+
+
+def _free(run: Run) -> None:
     with WorkLedger() as ledger:
         if bookkeeping.free(ledger, run):
             log.warning("%s was left open by its workflow, which has ended", run.run_id)
