@@ -104,8 +104,11 @@
     end
 {%- endmacro %}
 
-{#- Spend with the affiliate and advertiser that the client's file maps its source to. -#}
-{% macro mapped_spend(spend, columns) -%}
+{#-
+  Spend with the affiliate and advertiser that the client's file maps its source to; by the mapping
+  and the names of now where no others are named.
+-#}
+{% macro mapped_spend(spend, columns, mappings=none, affiliates=none, sources=none) -%}
     select
         spend._client_id,
         spend.date,
@@ -124,16 +127,16 @@
         case when mappings.is_mapped then 'csv' else 'unmapped' end as mapping_rule,
         mappings.line_number as mapping_line
     from {{ spend }} as spend
-    left join {{ ref('stg_clients__internal_affiliates') }} as mappings
+    left join {{ mappings or ref('stg_clients__internal_affiliates') }} as mappings
         on
             spend._client_id = mappings._client_id
             and spend.source_id = mappings.source_id
             and spend.date between mappings.valid_from and mappings.valid_to
-    left join {{ ref('int_affiliates__named') }} as affiliates
+    left join {{ affiliates or ref('int_affiliates__named') }} as affiliates
         on
             mappings._client_id = affiliates._client_id
             and mappings.affiliate_key = affiliates.affiliate_key
-    left join {{ ref('int_sources__named') }} as source_spellings
+    left join {{ sources or ref('int_sources__named') }} as source_spellings
         on
             spend._client_id = source_spellings._client_id
             and {{ folded('spend.source_name') }} = source_spellings.source_key

@@ -25,33 +25,51 @@
         {{ 'profit' if is_final else 'cast(everflow_revenue - cost as decimal(38, 18)) as profit' }}
 {%- endmacro %}
 
-{#- The rows of daily_performance as they are now. -#}
-{% macro performance_rows() -%}
+{#- The rows of daily_performance that a relation like int_performance__costed makes. -#}
+{% macro performance_rows(costed) -%}
     select
         {{ performance_columns() }}
     from (
         select
             *,
             {{ cpa_state() }} as cpa_state
-        from {{ ref('int_performance__costed') }}
+        from {{ costed }}
     ) as stated
 {%- endmacro %}
 
+{#- Its columns by name. -#}
+{% macro performance_names() -%}
+    {{ return([
+        '_client_id', 'date', 'advertiser_id', 'advertiser_label', 'affiliate_id',
+        'affiliate_label', 'is_internal', 'is_unmapped', 'clicks', 'conversions',
+        'everflow_payout', 'everflow_revenue', 'redtrack_cost', 'redtrack_clicks', 'cost', 'cpa',
+        'cpa_state', 'profit',
+    ]) }}
+{%- endmacro %}
+
 {#-
-  A pre-hook of int_performance__versions: a version ends with the build that finds another one, or
-  none, in its place.
+  A table that a model further on made in an earlier build; nothing where there is none yet. No ref:
+  what reads it comes before it.
+-#}
+{% macro previous_relation(name) -%}
+    {%- if execute -%}
+        {{ return(adapter.get_relation(this.database, this.schema, name)) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#-
+  A pre-hook of int_performance__versions: a version ends with the pull, or else the build, that
+  puts another one, or none, in its place.
 -#}
 {% macro end_versions() -%}
     {%- if is_incremental() -%}
         update {{ this }}
-        set known_to = {{ build_instant() }}
+        set known_to = ended.known_to
+        from {{ ref('int_performance__states') }} as ended
         where
-            known_to is null
-            and not exists (
-                select 1
-                from ({{ performance_rows() }}) as latest
-                where {{ same_performance(this, 'latest') }}
-            )
+            ended.known_from is null
+            and {{ this.identifier }}.known_to is null
+            and {{ same_performance(this.identifier, 'ended') }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -60,13 +78,9 @@
     {{ one }}._client_id = {{ other }}._client_id
     and {{ one }}.date = {{ other }}.date
     and {{ one }}.affiliate_label = {{ other }}.affiliate_label
-    {%- for column in [
-        'advertiser_id', 'advertiser_label', 'affiliate_id', 'is_internal', 'is_unmapped', 'clicks',
-        'conversions', 'everflow_payout', 'everflow_revenue', 'redtrack_cost', 'redtrack_clicks',
-        'cost', 'cpa', 'cpa_state', 'profit',
-    ] %}
+    {%- for column in performance_names() if column not in ('_client_id', 'date', 'affiliate_label') %}
     and {{ one }}.{{ column }} is not distinct from {{ other }}.{{ column }}
-    {%- endfor -%}
+    {%- endfor %}
 {%- endmacro %}
 
 {#-

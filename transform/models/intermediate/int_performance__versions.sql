@@ -1,7 +1,6 @@
--- Each build appends the rows that differ from the versions it finds, and ends those
--- (end_versions).
+-- Each build ends the versions that stand no more (end_versions) and appends those that came to
+-- stand since the last build, with the pull, or else the build, that brought them.
 -- Never made again from nothing: what was known at an instant cannot be read from raw later.
--- depends_on: {{ ref('int_performance__costed') }}
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
@@ -10,21 +9,19 @@
     pre_hook=["{{ end_versions() }}"],
 ) }}
 
-with latest as (
+with states as (
 
-    {{ performance_rows() }}
+    select * from {{ ref('int_performance__states') }}
+    where known_from is not null
 
 )
 
-select
-    latest.*,
-    {{ build_instant() }} as known_from,
-    cast(null as timestamptz) as known_to
-from latest
+select states.*
+from states
 {% if is_incremental() %}
 left join {{ this }} as known
     on
-        {{ same_performance('known', 'latest') }}
-        and known.known_to is null
+        {{ same_performance('known', 'states') }}
+        and known.known_from = states.known_from
 where known._client_id is null
 {% endif %}

@@ -15,6 +15,7 @@ select
     coalesce(
         {{ name_or_null('affiliate_label') }}, 'Affiliate ' || cast(affiliate_id as text)
     ) as affiliate_label,
+    {{ name_or_null('advertiser_label') }} as advertiser_label,
 
     -- dates
     date,

@@ -23,6 +23,8 @@ select
     known_from,
 
     -- measures
+    clicks,
+    conversions,
     cost,
 
     -- truth

@@ -1,0 +1,248 @@
+"""What was known at an instant must be what a build would have made then, in every cell."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from cli.main import signalroom
+from ingest import loads
+from ingest.model import ControlTotal, Pull, TableMetrics, Window
+from reports import registry
+from reports.as_known import said
+from reports.delivery.outbox import Entry, Outbox, hashed
+from signalroom import clients
+from signalroom.errors import TransformError
+from signalroom.migrations import prepare_warehouse
+from tests.support.warehouse import DUCKDB_FIRST, Warehouse
+from tests.transform import raw, worked_example
+from tests.transform.dbt import Dbt
+from tests.transform.test_memory import PERFORMANCE
+from transform.as_known import MARTS, build_as_known
+from transform.scratch import rows_of
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.parametrize("module_warehouse", DUCKDB_FIRST, indirect=True),
+]
+
+DAYS = [worked_example.DAY - timedelta(days=back) for back in range(4)]
+START = datetime(2026, 11, 19, 12, tzinfo=UTC)
+BUILDS = 3
+PULLS = 3  # before each build
+SAMPLE = 20
+VERSION_MODELS = (
+    "int_performance__states",
+    "int_performance__versions",
+    "daily_performance_versions",
+)
+ROWS = f"select {PERFORMANCE} from marts.daily_performance"
+# what vendors do to the past; `{day}` is one of the days, `{n}` a number of its own
+CHANGES = [
+    "update everflow.daily_stats set payout = payout + {n}, conversions = conversions + 1"
+    " where date = '{day}' and affiliate_id = 21",
+    "delete from everflow.daily_stats where date = '{day}' and affiliate_id = 22",
+    "update everflow.daily_stats set affiliate_label = 'Blue BENCH {n}'"
+    " where date = '{day}' and affiliate_id = 21",
+    "update everflow.daily_stats set affiliate_label = upper(affiliate_label)"
+    " where date = '{day}' and affiliate_id = 11",
+    "update everflow.daily_stats set advertiser_label = 'Brand {n}' where date = '{day}'",
+    "insert into everflow.daily_stats (_client_id, date, affiliate_id, affiliate_label,"
+    " advertiser_id, clicks, conversions, revenue, payout)"
+    " values ('713', '{day}', 1000 + {n}, 'g2 - meta', 1, 1, 1, {n}, 0)",
+    "update redtrack.daily_spend set cost = cost + {n}.01 where date = '{day}'",
+    "update redtrack.daily_spend set source_name = upper(source_name) where date = '{day}'",
+    "delete from redtrack.daily_spend where date = '{day}' and source_name ilike 'Facebook CCW'",
+    "update redtrack.daily_spend set cost = null where date = '{day}' and source_id like '%4'",
+    "",
+]
+
+
+@dataclass
+class Past:
+    """What a build at each instant would have made, and what the versions say."""
+
+    warehouse: Warehouse
+    marts: dict[datetime, list[tuple[Any, ...]]] = field(default_factory=dict)
+
+
+def remember(warehouse: Warehouse, at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The version ledger, as a pull of all days at this instant keeps it."""
+    monkeypatch.setenv("SIGNALROOM_NOW", at.isoformat())
+    warehouse.activate(monkeypatch)
+    totals = [ControlTotal(day.isoformat(), day, {"rows": 1}, "") for day in DAYS]
+    window = Window(min(DAYS), max(DAYS))
+    for source, table in (("everflow", "daily_stats"), ("redtrack", "daily_spend")):
+        pull = Pull("713", window, at, (table,), source=source)
+        loads.record(pull, {table: TableMetrics(totals)}, f"load-{at:%d%H%M}")
+
+
+@pytest.fixture(scope="module")
+def past(module_warehouse: Warehouse, module_dbt: Dbt) -> Any:
+    """Pulls with changes of every kind, a build after some of them."""
+    found = Past(module_warehouse)
+    chance = random.Random(13)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        module_warehouse.activate(monkeypatch)
+        prepare_warehouse()
+        module_warehouse.execute(raw.TABLES.partition("create table ops.loads")[0])
+        for day in DAYS:
+            raw.insert_stats(module_warehouse, [_on(one, day) for one in worked_example.STATS])
+            raw.insert_spend(module_warehouse, [_on(one, day) for one in worked_example.SPENDS])
+        at = START
+        for build in range(BUILDS):
+            built_at = at + timedelta(minutes=PULLS * 10)
+            environment = {**module_dbt.environment, "SIGNALROOM_NOW": built_at.isoformat()}
+            with Dbt(module_dbt.project, environment).session() as run:
+                if build == 0:
+                    assert not run("seed"), "seeds"
+                for pull in range(PULLS):
+                    if build or pull:
+                        for _ in range(chance.randint(1, 3)):
+                            change = chance.choice(CHANGES)
+                            day, number = chance.choice(DAYS), chance.randint(1, 99)
+                            if change:
+                                module_warehouse.execute(change.format(day=day, n=number))
+                    remember(module_warehouse, at, monkeypatch)
+                    failed = run("run", "--select", "+daily_performance")
+                    assert not failed, failed
+                    found.marts[at] = sorted(module_warehouse.rows(ROWS), key=repr)
+                    at += timedelta(minutes=10)
+                failed = run("run", "--select", *VERSION_MODELS)
+                assert not failed, failed
+            at = built_at + timedelta(minutes=5)
+        with Dbt(module_dbt.project, environment).session() as run:
+            failed = run("run", "--select", *(f"+{mart}" for mart in MARTS), "goal_pace")
+            assert not failed, failed
+        yield found
+
+
+def _on(row: Any, day: date) -> Any:
+    return type(row)(**{**vars(row), "day": day})
+
+
+def test_state_at_any_instant_is_what_a_build_would_have_made_then(past: Past) -> None:
+    chance = random.Random(7)
+    instants = [at for at in past.marts if at > START + timedelta(minutes=PULLS * 10)]
+    assert len(instants) == (BUILDS - 1) * PULLS
+    assert len({repr(past.marts[at]) for at in instants}) == len(instants), "each pull changed one"
+    for _ in range(SAMPLE):
+        known, day = chance.choice(instants), chance.choice(DAYS)
+        at = known + timedelta(minutes=chance.choice([0, 1, 9]))
+        found = past.warehouse.rows(
+            f"select {PERFORMANCE} from marts.daily_performance_versions where date = '{day}'"
+            f" and known_from <= '{at}' and (known_to > '{at}' or known_to is null)"
+        )
+        expected = [row for row in past.marts[known] if row[1] == day]
+        assert sorted(found, key=repr) == expected, (day, at)
+
+
+def test_versions_of_a_row_follow_each_other_without_gap_or_overlap(past: Past) -> None:
+    sql = (
+        "select count(*) from marts.daily_performance_versions as one"
+        " inner join marts.daily_performance_versions as other"
+        " on one.date = other.date and one.affiliate_label = other.affiliate_label"
+        " and one.advertiser_id is not distinct from other.advertiser_id"
+        " and one.known_from < other.known_from"
+        " and (one.known_to is null or one.known_to > other.known_from)"
+    )
+    assert past.warehouse.rows(sql) == [(0,)]
+    current = f"select {PERFORMANCE} from marts.daily_performance_versions where known_to is null"
+    assert sorted(past.warehouse.rows(current), key=repr) == past.marts[max(past.marts)]
+
+
+def test_building_again_adds_no_version(past: Past, module_dbt: Dbt) -> None:
+    sql = "select count(*), count(known_to) from marts.daily_performance_versions"
+    before = past.warehouse.rows(sql)
+    later = (max(past.marts) + timedelta(hours=1)).isoformat()
+    dbt = Dbt(module_dbt.project, {**module_dbt.environment, "SIGNALROOM_NOW": later})
+    dbt.succeeds("run", "--select", *VERSION_MODELS)
+    dbt.succeeds("run", "--select", *VERSION_MODELS[1:])
+    assert past.warehouse.rows(sql) == before
+
+
+@pytest.fixture
+def activated(past: Past, monkeypatch: pytest.MonkeyPatch) -> Past:
+    past.warehouse.activate(monkeypatch)
+    monkeypatch.setenv("SIGNALROOM_HOME", str(past.warehouse.home))
+    monkeypatch.setenv("SIGNALROOM_NOW", (max(past.marts) + timedelta(hours=2)).isoformat())
+    return past
+
+
+def sent(payload: str, at: datetime) -> None:
+    """A message of the day that was delivered at an instant."""
+    entry = Entry(
+        dedupe_key="daily_ccw-713",
+        report="daily_ccw",
+        client_id="713",
+        period=DAYS[0],
+        edition="complete",
+        number=1,
+        channel="slack",
+        recipient="C1",
+        payload=payload,
+        payload_hash=hashed(payload),
+        told="{}",
+        status="sent",
+        attempts=1,
+        provider_id="1",
+        reason=None,
+        created_at=at,
+        next_at=None,
+        sent_at=at,
+        reported_at=at,
+    )
+    with Outbox() as outbox:
+        outbox.store(entry)
+
+
+def test_report_reads_as_it_would_have_then(activated: Past, tmp_path: Path) -> None:
+    at = sorted(activated.marts)[PULLS + 1]
+    client, day = clients.client("713"), DAYS[0]
+    home = build_as_known(client, at + timedelta(minutes=3))
+    assert sorted(rows_of(home, ROWS), key=repr) == [
+        dict(zip(PERFORMANCE.replace(" ", "").split(","), row, strict=True))
+        for row in activated.marts[at]
+    ]
+    then = said(registry.find("daily_ccw"), client, day, at, home)
+    of_day = [row for row in activated.marts[at] if row[1] == day and row[2] == 1 and not row[7]]
+    cost = next(one.value for one in then.figures if one.metric == "cost")
+    assert cost == sum(row[14] for row in of_day)
+    assert "Complete" in then.messages["email"]["text"]
+
+    payload = '{"text": "as it was,  byte for byte \\u00e9 é"}'
+    sent(payload, at)
+    asked = ["report", "daily_ccw", "--client", "713", "--date", str(day), "--out", str(tmp_path)]
+    answer = CliRunner().invoke(signalroom, [*asked, "--as-known-at", at.isoformat(), "--json"])
+    assert answer.exit_code == 0, answer.output
+    told = json.loads(answer.output)
+    [message] = told["sent"]
+    assert Path(message["file"]).read_bytes() == payload.encode()
+    assert told["then"]["headline"] == then.headline
+    now = said(registry.find("daily_ccw"), client, day, max(activated.marts))
+    costs = [one for one in told["differences"] if one["metric"] == "cost"]
+    whole = [one for one in costs if "affiliate" not in one["keys"] and "group" not in one["keys"]]
+    assert [Decimal(one["now"]) for one in whole if one["keys"]["date"] == str(day)] == [
+        next(one.value for one in now.figures if one.metric == "cost")
+    ]
+    earlier = [*asked, "--as-known-at", (at - timedelta(minutes=1)).isoformat()]
+    shown = CliRunner().invoke(signalroom, earlier).output
+    assert "No message about it had been delivered by then." in shown
+    assert "--- As known then" in shown
+
+
+def test_what_cannot_be_told_of_then_is_said(activated: Past) -> None:
+    with pytest.raises(TransformError, match="Nothing was known of client 713"):
+        build_as_known(clients.client("713"), START - timedelta(days=1))
+    asked = ["report", "state_performance", "--client", "713", "--as-known-at", "2026-11-20"]
+    assert "Only the message as sent" in CliRunner().invoke(signalroom, asked).output
+    asked = ["report", "alert", "--as-known-at", "2026-11-20"]
+    assert CliRunner().invoke(signalroom, asked).exit_code == 2

@@ -1,0 +1,232 @@
+{#-
+  The steps from raw rows to rows of daily_performance, each on relations that are named: once for
+  what is now, and once for what was known at earlier instants (int_performance__states), where each
+  instant stands in `_client_id`.
+-#}
+
+{#- One spelling of each affiliate: Everflow's newest, else the first of the client's file. -#}
+{% macro affiliate_names(stats, mappings) -%}
+select
+    _client_id,
+    affiliate_key,
+    affiliate_label,
+    affiliate_id
+from (
+    select
+        _client_id,
+        {{ label_key('affiliate_label') }} as affiliate_key,
+        affiliate_label,
+        min(affiliate_id) over (
+            partition by _client_id, {{ label_key('affiliate_label') }}
+        ) as affiliate_id,
+        row_number() over (
+            partition by _client_id, {{ label_key('affiliate_label') }}
+            order by date desc, affiliate_id asc, advertiser_id asc, affiliate_label collate "C" asc
+        ) as recency
+    from (
+        select
+            _client_id,
+            affiliate_label,
+            affiliate_id,
+            date,
+            advertiser_id
+        from {{ stats }}
+        union all
+        select distinct
+            _client_id,
+            affiliate_label,
+            cast(null as bigint) as affiliate_id,
+            date '0001-01-01' as date,
+            cast(null as bigint) as advertiser_id
+        from {{ mappings }}
+        where is_mapped
+    ) as spellings
+) as versioned
+where recency = 1
+{%- endmacro %}
+
+{#- One label of each advertiser; the file speaks only for those that Everflow has never shown. -#}
+{% macro advertiser_names(stats, mappings) -%}
+select
+    coalesce(labels_in_everflow._client_id, labels_in_file._client_id) as _client_id,
+    coalesce(labels_in_everflow.advertiser_id, labels_in_file.advertiser_id) as advertiser_id,
+    coalesce(
+        labels_in_everflow.advertiser_label, labels_in_file.advertiser_label
+    ) as advertiser_label
+from (
+    select
+        _client_id,
+        advertiser_id,
+        advertiser_label
+    from (
+        select
+            _client_id,
+            advertiser_id,
+            advertiser_label,
+            row_number() over (
+                partition by _client_id, advertiser_id
+                order by date desc, affiliate_id asc
+            ) as recency
+        from {{ stats }}
+        where advertiser_id is not null and advertiser_label is not null
+    ) as spellings
+    where recency = 1
+) as labels_in_everflow
+full outer join (
+    select
+        _client_id,
+        advertiser_id,
+        min(advertiser_label) as advertiser_label
+    from {{ mappings }}
+    where advertiser_id is not null
+    group by 1, 2
+) as labels_in_file
+    on
+        labels_in_everflow._client_id = labels_in_file._client_id
+        and labels_in_everflow.advertiser_id = labels_in_file.advertiser_id
+{%- endmacro %}
+
+{#- Two sources of one name make one unmapped row: it takes the newest spelling. -#}
+{% macro source_names(spend) -%}
+select
+    _client_id,
+    source_key,
+    source_name
+from (
+    select
+        _client_id,
+        source_name,
+        {{ folded('source_name') }} as source_key,
+        row_number() over (
+            partition by _client_id, {{ folded('source_name') }}
+            order by date desc, source_id asc
+        ) as recency
+    from {{ spend }}
+) as spellings
+where recency = 1
+{%- endmacro %}
+
+{#-
+  Everflow's facts and RedTrack's facts stacked, never joined: a join would double conversions where
+  several sources feed one affiliate, and lose spend that nothing converted. `spend` is mapped.
+-#}
+{% macro stacked_facts(stats, spend, mappings, affiliates, advertisers) -%}
+select
+    facts.*,
+    advertisers.advertiser_label
+from (
+    select
+        daily_stats._client_id,
+        daily_stats.date,
+        'everflow' as source,
+        daily_stats.advertiser_id,
+        affiliates.affiliate_id,
+        affiliates.affiliate_label,
+        internal_days.affiliate_key is not null as is_internal,
+        false as is_unmapped,
+        daily_stats.affiliate_id as everflow_affiliate_id,
+        cast(null as text) as source_id,
+        cast(null as text) as source_name,
+        daily_stats.clicks,
+        daily_stats.conversions,
+        daily_stats.payout as everflow_payout,
+        daily_stats.revenue as everflow_revenue,
+        cast(null as bigint) as redtrack_clicks,
+        cast(null as bigint) as redtrack_conversions,
+        cast(null as decimal(38, 18)) as redtrack_cost,
+        case when internal_days.affiliate_key is not null then 'csv' end as mapping_rule,
+        internal_days.mapping_line,
+        daily_stats.load_id
+    from (
+        select
+            *,
+            {{ label_key('affiliate_label') }} as affiliate_key
+        from {{ stats }}
+    ) as daily_stats
+    left join {{ affiliates }} as affiliates
+        on
+            daily_stats._client_id = affiliates._client_id
+            and daily_stats.affiliate_key = affiliates.affiliate_key
+    -- several sources may pay for one affiliate: once is enough
+    left join (
+        select
+            stats._client_id,
+            stats.date,
+            stats.advertiser_id,
+            {{ label_key('stats.affiliate_label') }} as affiliate_key,
+            min(mappings.line_number) as mapping_line
+        from {{ stats }} as stats
+        inner join {{ mappings }} as mappings
+            on
+                stats._client_id = mappings._client_id
+                and stats.advertiser_id = mappings.advertiser_id
+                and {{ label_key('stats.affiliate_label') }} = mappings.affiliate_key
+                and stats.date between mappings.valid_from and mappings.valid_to
+        where mappings.is_mapped
+        group by 1, 2, 3, 4
+    ) as internal_days
+        on
+            daily_stats._client_id = internal_days._client_id
+            and daily_stats.date = internal_days.date
+            and daily_stats.advertiser_id = internal_days.advertiser_id
+            and daily_stats.affiliate_key = internal_days.affiliate_key
+    union all
+    select
+        _client_id,
+        date,
+        'redtrack' as source,
+        advertiser_id,
+        affiliate_id,
+        affiliate_label,
+        not is_unmapped as is_internal,
+        is_unmapped,
+        cast(null as bigint) as everflow_affiliate_id,
+        source_id,
+        source_name,
+        cast(null as bigint) as clicks,
+        cast(null as bigint) as conversions,
+        cast(null as decimal(38, 18)) as everflow_payout,
+        cast(null as decimal(38, 18)) as everflow_revenue,
+        clicks as redtrack_clicks,
+        conversions as redtrack_conversions,
+        cost as redtrack_cost,
+        mapping_rule,
+        mapping_line,
+        load_id
+    from {{ spend }}
+) as facts
+left join {{ advertisers }} as advertisers
+    on
+        facts._client_id = advertisers._client_id
+        and facts.advertiser_id = advertisers.advertiser_id
+{%- endmacro %}
+
+{#- The ledger summed, with the cost that each affiliate's kind implies. -#}
+{% macro costed_facts(ledger) -%}
+select
+    *,
+    case when is_internal or is_unmapped then redtrack_cost else everflow_payout end as cost
+from (
+    select
+        _client_id,
+        date,
+        advertiser_id,
+        advertiser_label,
+        affiliate_id,
+        affiliate_label,
+        is_internal,
+        is_unmapped,
+        -- a spend row whose cost RedTrack left out says nothing of the cost
+        count(redtrack_cost) > 0 as has_spend,
+        cast(coalesce(sum(clicks), 0) as bigint) as clicks,
+        cast(coalesce(sum(conversions), 0) as bigint) as conversions,
+        cast(coalesce(sum(everflow_payout), 0) as decimal(38, 18)) as everflow_payout,
+        cast(coalesce(sum(everflow_revenue), 0) as decimal(38, 18)) as everflow_revenue,
+        cast(coalesce(sum(redtrack_clicks), 0) as bigint) as redtrack_clicks,
+        -- a check, not a fact: null where RedTrack said nothing of it
+        cast(sum(redtrack_conversions) as bigint) as redtrack_conversions,
+        cast(coalesce(sum(redtrack_cost), 0) as decimal(38, 18)) as redtrack_cost
+    from {{ ledger }}
+    group by 1, 2, 3, 4, 5, 6, 7, 8
+) as affiliate_days
+{%- endmacro %}
