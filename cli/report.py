@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import click
 
 from cli import console as options
+from cli.moments import MOMENT
 
 
 @click.command()
@@ -41,6 +42,13 @@ from cli import console as options
     help="Folder for the files; default: the outbox folder.",
 )
 @click.option("--open", "is_opened", is_flag=True, help="Open the email in the browser.")
+@click.option(
+    "--as-known-at",
+    "known_at",
+    type=MOMENT,
+    metavar="T",
+    help="Show it as sent, as known at T, and now; nothing is sent.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a client.")
 def report(
     name: str,
@@ -52,6 +60,7 @@ def report(
     when_complete: bool,
     out: Path | None,
     is_opened: bool,
+    known_at: datetime | None,
     as_json: bool,
 ) -> None:
     """Render one report for each client that has it, and with --send deliver it.
@@ -59,7 +68,9 @@ def report(
     \b
       signalroom report daily_ccw --open
       signalroom report daily_exp --date 2026-11-18 --channel email --out sent
+      signalroom report daily_ccw --date 2026-11-18 --as-known-at 2026-11-19T12:00
     """
+    from cli.as_known import show
     from cli.console import Display, complain, no_such
     from reports import registry
     from scheduler.steps.report import ReportResult, Sending, make_reports
@@ -78,6 +89,12 @@ def report(
     if one.period == "event" and send and (again or when_complete or channels):
         raise click.UsageError(f"{name} is sent once, where reports/alerts.yml says: only --send.")
     day = day or (clock.today() if one.period == "event" else clock.yesterday())
+    if known_at is not None:
+        if send or channels or is_opened:
+            raise click.UsageError("--as-known-at goes with --client, --date, --out and --json.")
+        found = show(name, clients, day, known_at, out, as_json)
+        complain(found)
+        sys.exit(1 if found else 0)
 
     def heard(made: ReportResult) -> None:
         if as_json:

@@ -162,6 +162,7 @@ def record(pull: Pull, tables: Mapping[str, TableMetrics], load_id: str | None) 
             if metrics.failure is None:
                 _record_load(entry)
         versions.record(execute, pull, tables, load_id)
+        _insert(execute, "pulls", versions.pulled(pull, tables, loaded_at))
     return changed
 
 
@@ -171,9 +172,11 @@ def _record_totals(entry: _Entry) -> int:
         for row in entry.select("control_totals", "partition_key, digest")
     }
     totals = entry.metrics.totals
-    for total in totals:
-        if total.partition_key in known:
-            entry.delete("control_totals", "partition_key = :part", part=total.partition_key)
+    told = [total.partition_key for total in totals if total.partition_key in known]
+    for start in range(0, len(told), ROWS_PER_INSERT):
+        parts = {f"part_{n}": part for n, part in enumerate(told[start : start + ROWS_PER_INSERT])}
+        names = ", ".join(f":{name}" for name in parts)
+        entry.delete("control_totals", f"partition_key in ({names})", **parts)
     as_of = entry.pull.as_of
     entry.insert(
         "control_totals",

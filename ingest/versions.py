@@ -8,6 +8,8 @@ nothing is ever updated: raw is what the vendor says now, this is what it ever s
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
 from ingest.model import Pull, TableMetrics
 from signalroom import clock
@@ -44,6 +46,32 @@ def record(
                 **({"first": min(days), "last": max(days)} if days else {}),
             },
         )
+
+
+def pulled(
+    pull: Pull, tables: Mapping[str, TableMetrics], loaded_at: datetime
+) -> list[dict[str, Any]]:
+    """A row for each stretch of days that a table was asked for, for `ops.pulls`."""
+    rows: list[dict[str, Any]] = []
+    for table, metrics in tables.items():
+        days = sorted({total.day for total in metrics.totals if total.day})
+        for day in days:
+            if rows and rows[-1]["table_name"] == table and (day - rows[-1]["last_day"]).days == 1:
+                rows[-1]["last_day"] = day
+                continue
+            rows.append(
+                {
+                    "_client_id": pull.client_id,
+                    "source": pull.source,
+                    "table_name": table,
+                    "first_day": day,
+                    "last_day": day,
+                    "as_of": pull.as_of,
+                    "loaded_at": loaded_at,
+                    "known_from": clock.now(),
+                }
+            )
+    return rows
 
 
 def _statement(source: str, table: str, raw: set[str], by_day: bool) -> str:

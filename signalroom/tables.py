@@ -16,7 +16,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from signalroom.instant import Instant
-from signalroom.versioned import VERSIONED, versions_name
+from signalroom.versioned import PULL_COLUMNS, VERSIONED, versions_name
 
 Database = Literal["warehouse", "runs"]
 METADATA = sa.MetaData()
@@ -359,6 +359,9 @@ for _raw, (_key, _others) in VERSIONED.items():
         _table.c["_client_id"],
         *([_table.c["date"]] if "date" in _key else []),
     )
+
+_columns = (sa.Column(name, kind, nullable=False) for name, kind in PULL_COLUMNS.items())
+PULLS = sa.Table("pulls", METADATA, _text("_client_id"), *_columns, **WAREHOUSE)
 
 REPORTED_DAYS = sa.Table(  # each brand's day as messages last gave it; a build copies it here
     "reported_days",

@@ -6,6 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from signalroom.instant import Instant
+
 # table -> (its key, its other columns): what a mart reads, named and typed as in the raw table.
 # A version has the row as it became known; a removed one has its key alone. Nothing is updated.
 _DAY, _COUNT, _WORD = sa.Date, sa.BigInteger, sa.Text
@@ -75,6 +77,14 @@ VERSIONED: dict[str, tuple[_Columns, _Columns]] = {
             "cost": _MONEY,
         },
     ),
+}
+
+
+# When a table was asked for which days: what was known of a day's completeness at an instant.
+PULL_COLUMNS: _Columns = {
+    **dict.fromkeys(("source", "table_name"), _WORD),
+    **dict.fromkeys(("first_day", "last_day"), _DAY),
+    **dict.fromkeys(("as_of", "loaded_at", "known_from"), Instant),
 }
 
 

@@ -20,22 +20,14 @@ from transform.build import run_scratch
 from transform.client_files.files import InternalAffiliates, read_text
 from transform.client_files.packages import write_packages
 from transform.client_files.reader import Unusable, decoded
+from transform.scratch import NO_TESTS, columns, fill, rows_of
 
-RAW = {
-    ("everflow", "daily_stats"): (
-        "_client_id, date, affiliate_id, affiliate_label, advertiser_id, advertiser_label, clicks,"
-        " conversions, revenue, payout"
-    ),
-    ("redtrack", "daily_spend"): (
-        "_client_id, date, source_id, source_name, source_alias, clicks, conversions, cost"
-    ),
-}
+RAW = ("everflow.daily_stats", "redtrack.daily_spend")
 COLUMNS = (
     "_client_id, date, advertiser_id, advertiser_label, affiliate_label, is_internal, is_unmapped,"
     " conversions, everflow_payout, everflow_revenue, redtrack_cost, cost"
 )
 CONSERVED = ("conversions", "everflow_payout", "everflow_revenue", "redtrack_cost")
-NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 CENT = Decimal("0.01")
 Row = Mapping[str, Any]
 
@@ -75,7 +67,7 @@ def what_if_mapping(file: Path, client: Client, days: int) -> dict[str, Any]:
         " where _client_id = :client_id and date between :first and :last"
     )
     before = warehouse.read(sql, scope)
-    after = _scratch_rows(home)
+    after = rows_of(home, f"select {COLUMNS} from marts.daily_performance")  # noqa: S608
     for column in CONSERVED:
         if _sum(before, column) != _sum(after, column):
             raise TransformError(
@@ -96,43 +88,16 @@ def what_if_mapping(file: Path, client: Client, days: int) -> dict[str, Any]:
 
 def _load(home: Path, client: Client, first: date, last: date) -> None:
     """A new scratch warehouse with the raw rows of the days."""
-    import duckdb
-    import pyarrow as pa
-
-    home.mkdir(parents=True, exist_ok=True)
-    file = home / "warehouse.duckdb"
-    file.unlink(missing_ok=True)
-    types = {
-        "_client_id": pa.string(), "date": pa.date32(), "affiliate_id": pa.int64(),
-        "affiliate_label": pa.string(), "advertiser_id": pa.int64(),
-        "advertiser_label": pa.string(), "clicks": pa.int64(), "conversions": pa.int64(),
-        "revenue": pa.decimal128(38, 18), "payout": pa.decimal128(38, 18),
-        "source_id": pa.string(), "source_name": pa.string(), "source_alias": pa.string(),
-        "cost": pa.decimal128(38, 18),
-    }  # fmt: skip
-    with duckdb.connect(str(file)) as connection:
-        for (source, table), columns in RAW.items():
-            rows = warehouse.read(
-                f"select {columns} from {table}"  # noqa: S608 - names of our own
-                " where _client_id = :client_id and date between :first and :last",
-                {"client_id": client.id, "first": first, "last": last},
-                within=source,
-            )
-            names = [name.strip() for name in columns.split(",")]
-            schema = pa.schema([(name, types[name]) for name in names])
-            connection.register("loaded", pa.Table.from_pylist(rows, schema))
-            connection.execute(f"create schema {source}")
-            connection.execute(f"create table {source}.{table} as select * from loaded")  # noqa: S608
-            connection.unregister("loaded")
-
-
-def _scratch_rows(home: Path) -> list[dict[str, Any]]:
-    import duckdb
-
-    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
-        cursor = connection.execute(f"select {COLUMNS} from marts.daily_performance")  # noqa: S608
-        names = [column[0] for column in cursor.description or []]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    found: dict[str, list[dict[str, Any]]] = {}
+    for table in RAW:
+        source, _, name = table.partition(".")
+        found[table] = warehouse.read(
+            f"select {columns(table)} from {name}"  # noqa: S608 - names of our own
+            " where _client_id = :client_id and date between :first and :last",
+            {"client_id": client.id, "first": first, "last": last},
+            within=source,
+        )
+    fill(home, found)
 
 
 def _brand(row: Row) -> tuple[str, ...]:

@@ -26,7 +26,8 @@ from signalroom.tables import REPORTED_FIGURES as FIGURES
 # Longer than any attempt can last: a row claimed this long ago belongs to a process that died.
 LEASE = timedelta(seconds=120)
 OPEN = ("pending", "unknown")
-REPORTED_AT = sa.func.coalesce(TABLE.c.reported_at, TABLE.c.sent_at).label("reported_at")
+REPORTED = (TABLE.c.reported_at, TABLE.c.sent_at)
+REPORTED_AT = sa.func.coalesce(*REPORTED).label("reported_at")
 
 
 @dataclass(frozen=True)
@@ -84,14 +85,17 @@ class Outbox:
     def __exit__(self, *failure: object) -> None:
         self._engine.dispose()
 
-    def told(self, report: str, client_id: str) -> Mapping[date, Told]:
-        """What was last told of each day that a delivered message was about."""
+    def told(
+        self, report: str, client_id: str, until: datetime | None = None
+    ) -> Mapping[date, Told]:
+        """What was last told, up to an instant, of each day that a delivered message was about."""
         query = (
             sa.select(TABLE.c.period, TABLE.c.edition, TABLE.c.told, REPORTED_AT)
             .where(
                 TABLE.c.report == report,
                 TABLE.c["_client_id"] == client_id,
                 TABLE.c.status == "sent",
+                *([] if until is None else [sa.func.coalesce(*REPORTED) <= until]),
             )
             .order_by(TABLE.c.sent_at)
         )
@@ -118,6 +122,17 @@ class Outbox:
             TABLE.c.channel == channel,
             TABLE.c.recipient == recipient,
         )
+
+    def delivered(self, report: str, client_id: str, period: date, until: datetime) -> list[Entry]:
+        """The messages of a report about a day that were delivered up to an instant."""
+        found = self._select(
+            TABLE.c.report == report,
+            TABLE.c["_client_id"] == client_id,
+            TABLE.c.period == period,
+            TABLE.c.status == "sent",
+            sa.func.coalesce(*REPORTED) <= until,
+        )
+        return sorted(found, key=lambda one: one.reported_at or one.sent_at or until)
 
     def open_entries(self) -> list[Entry]:
         """Rows whose delivery is not settled, oldest first."""

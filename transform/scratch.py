@@ -1,0 +1,70 @@
+"""A scratch warehouse: the product's own models on some rows of raw, in a DuckDB of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+Row = Mapping[str, Any]
+NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+
+# raw and ledger tables that can be put there, with their columns
+TABLES: dict[str, dict[str, str]] = {
+    "everflow.daily_stats": {
+        "_client_id": "text", "date": "date", "affiliate_id": "bigint", "affiliate_label": "text",
+        "advertiser_id": "bigint", "advertiser_label": "text", "clicks": "bigint",
+        "conversions": "bigint", "revenue": "decimal", "payout": "decimal",
+    },
+    "redtrack.daily_spend": {
+        "_client_id": "text", "date": "date", "source_id": "text", "source_name": "text",
+        "source_alias": "text", "clicks": "bigint", "conversions": "bigint", "cost": "decimal",
+    },
+    "ops.control_totals": {
+        "_client_id": "text", "source": "text", "table_name": "text", "partition_key": "text",
+        "day": "date", "measure": "text", "total": "decimal", "as_of": "instant",
+        "is_closed": "boolean", "loaded_at": "instant",
+    },
+    "ops.sources": {
+        "_client_id": "text", "source": "text", "state": "text", "since": "instant",
+        "until": "instant", "reason": "text",
+    },
+}  # fmt: skip
+
+
+def columns(table: str) -> str:
+    """The columns of a table as a query lists them."""
+    return ", ".join(TABLES[table])
+
+
+def fill(home: Path, tables: Mapping[str, Sequence[Row]]) -> Path:
+    """A new warehouse in `home` with the rows of these tables; the path of its file."""
+    import duckdb
+    import pyarrow as pa
+
+    kinds = {
+        "text": pa.string(), "date": pa.date32(), "bigint": pa.int64(), "boolean": pa.bool_(),
+        "decimal": pa.decimal128(38, 18), "instant": pa.timestamp("us", tz="UTC"),
+    }  # fmt: skip
+    home.mkdir(parents=True, exist_ok=True)
+    file = home / "warehouse.duckdb"
+    file.unlink(missing_ok=True)
+    with duckdb.connect(str(file)) as connection:
+        for table, rows in tables.items():
+            schema = pa.schema([(name, kinds[kind]) for name, kind in TABLES[table].items()])
+            listed = [{name: row[name] for name in TABLES[table]} for row in rows]
+            connection.register("loaded", pa.Table.from_pylist(listed, schema))
+            connection.execute(f"create schema if not exists {table.partition('.')[0]}")
+            connection.execute(f"create table {table} as select * from loaded")  # noqa: S608
+            connection.unregister("loaded")
+    return file
+
+
+def rows_of(home: Path, sql: str) -> list[dict[str, Any]]:
+    """What a query finds in the scratch warehouse."""
+    import duckdb
+
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        cursor = connection.execute(sql)
+        names = [column[0] for column in cursor.description or []]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
