@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from reports.alerts.incidents import ALL_CLIENTS, Trouble
 from reports.shared.figures import money
-from reports.shared.words import clean, day_name, moment
+from reports.shared.words import clean, day_name, listed, moment
 
 
 def build_warned(warnings: Sequence[str]) -> Trouble:
@@ -80,6 +80,23 @@ def unmapped_spend(client_id: str, source: str, day: date, cost: Decimal) -> Tro
         "its own in the reports and in no CPA.",
         repair=f"Give {name} an affiliate in data/clients/{client_id}/mappings/"
         "internal-affiliates.csv, or n/a if it has none.",
+    )
+
+
+def unexplained_changes(client_id: str, days: Sequence[date], lines: int) -> Trouble:
+    """Reported days that changed by more than their known causes, though every source is there."""
+    named = listed([day_name(day) for day in days], most=5)
+    noun = "line" if lines == 1 else "lines"
+    return Trouble(
+        kind="unexplained_change",
+        client_id=client_id,
+        subject="changes",
+        severity="warning",
+        title=f"{lines} {noun} changed without a known cause",
+        detail=f"{named}: what was reported and what is known now differ by more than conversions, "
+        "adjustments, spend and edits account for. The figures are those of the sources.",
+        repair='`signalroom query "select * from performance_changes where cause = '
+        "'unexplained'\"` names the lines; `signalroom explain` shows the rows of one.",
     )
 
 

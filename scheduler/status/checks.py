@@ -1,7 +1,7 @@
 """Checks after each build: what looks wrong becomes an incident, and is resolved when it is right.
 
-A source that is late, open dead letters, tests that warn, unmapped spend: none of them stops
-anything, and each needs someone.
+A source that is late, open dead letters, tests that warn, unmapped spend, changes of no known
+cause: none of them stops anything, and each needs someone.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ from signalroom.errors import WarehouseError
 
 log = logging.getLogger("scheduler")
 SPEND_DAYS = 3  # spend of older days was told when it was new
-KINDS = frozenset({"source_late", "dead_letters", "build_warned", "unmapped_spend"})
+KINDS = frozenset(
+    {"source_late", "dead_letters", "build_warned", "unmapped_spend", "unexplained_change"}
+)
 SPEND = """
 select _client_id, source_name, date, sum(cost) as cost
 from unmapped_spend
@@ -34,6 +36,24 @@ where date >= :since and cost > 0
 group by 1, 2, 3
 order by 1, 2, 3
 """
+
+# Where a source is late, or conversions were never read, what is missing explains nothing.
+UNEXPLAINED = """
+select _client_id, date, count(*) as lines
+from performance_changes
+where
+    cause = 'unexplained'
+    and exists (
+        select 1 from daily_summary
+        where
+            daily_summary._client_id = performance_changes._client_id
+            and daily_summary.date = performance_changes.date
+            and daily_summary.is_complete
+    )
+group by 1, 2
+order by 1, 2
+"""
+PARTS = ("conversions", "adjustments")
 
 
 def check(warnings: Sequence[str], is_whole: bool = True) -> list[Trouble]:
@@ -57,6 +77,11 @@ def check(warnings: Sequence[str], is_whole: bool = True) -> list[Trouble]:
         read.add("unmapped_spend")
     except WarehouseError as error:
         log.info("unmapped spend is not checked: %s", error)  # no mart yet, as the build says
+    try:
+        found += _unexplained(wanted)
+        read.add("unexplained_change")
+    except WarehouseError as error:
+        log.info("changes are not checked: %s", error)
     if warnings:
         found.append(troubles.build_warned(warnings))
     if is_whole:
@@ -99,4 +124,24 @@ def _spend(wanted: set[str]) -> list[Trouble]:
     return [
         troubles.unmapped_spend(client_id, source or "", row["date"], row["cost"])
         for (client_id, source), row in newest.items()
+    ]
+
+
+def _unexplained(wanted: set[str]) -> list[Trouble]:
+    """Changes without a known cause, one finding a client; WarehouseError: not read."""
+    rows = warehouse.read(UNEXPLAINED)
+    if not rows:
+        return []
+    loaded = warehouse.read(
+        "select distinct _client_id, table_name from loads where source = 'everflow'", within="ops"
+    )
+    known = {(row["_client_id"], row["table_name"]) for row in loaded}
+    return [
+        troubles.unexplained_changes(
+            client_id,
+            [row["date"] for row in rows if row["_client_id"] == client_id],
+            sum(int(row["lines"]) for row in rows if row["_client_id"] == client_id),
+        )
+        for client_id in sorted({row["_client_id"] for row in rows} & wanted)
+        if all((client_id, part) in known for part in PARTS)
     ]

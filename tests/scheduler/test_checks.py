@@ -142,3 +142,26 @@ def test_every_trouble_says_what_was_kept_and_what_to_do() -> None:
     assert "And 2 more." in found[0].detail
     assert found[1].title == "s3_exports: 1,204 rows wait in dead letters"
     assert found[2].title == "Unmapped spend on (no name)"
+
+
+def test_change_of_no_known_cause_is_told_only_where_every_part_was_read(
+    watched: Warehouse,
+) -> None:
+    watched.execute(TABLES)
+    watched.execute(
+        "create table marts.performance_changes as select '713' as _client_id,"
+        " date '2026-11-10' as date, cause"
+        " from (values ('unexplained'), ('adjustment')) as t(cause)"
+    )
+    watched.execute(
+        "create table marts.daily_summary as select '713' as _client_id,"
+        " date '2026-11-10' as date, true as is_complete"
+    )
+    assert look() == {}, "conversions were never read"
+    fresh = "'2026-11-19 14:05:00+00'"
+    for table in ("daily_stats", "conversions", "adjustments"):
+        watched.execute(f"insert into ops.loads values ('713', 'everflow', '{table}', {fresh})")
+    title = "1 line changed without a known cause"
+    assert look() == {("unexplained_change", "713", "changes"): title}
+    watched.execute("update marts.daily_summary set is_complete = false")
+    assert look() == {}
