@@ -118,6 +118,9 @@ def _next(console: Console, result: MainJobResult) -> None:
     console.print("\n[bold]Next[/]")
     if mails:
         console.print(f"  signalroom report {names[0]} --open   opens the report in a browser")
+    if client := next((pull.client for pull in result.ingest.pulls if pull.is_loaded), None):
+        asked = f"signalroom explain {client} {result.day} cpa"
+        console.print(f"  {asked}   the rows of a figure", soft_wrap=True)
     console.print('  signalroom query "select * from daily_summary order by date desc"')
     console.print("  signalroom status                     what is fresh, what is due")
     console.print("  signalroom preview --open             every report in every scenario")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -157,6 +158,12 @@ class Daily:
         return Delta(
             f"{'▲' if share > 0 else '▼'} {size} {'over' if share > 0 else 'under'}", share < 0
         )
+
+    @property
+    def explain(self) -> str:
+        """The command that shows what the CPA is made of."""
+        brand = self.brand if self.brand.isalnum() else shlex.quote(self.brand)
+        return f"signalroom explain {self.client_id} {self.day} cpa --brand {brand}"
 
     @property
     def cpa_phrase(self) -> str:

@@ -16,9 +16,11 @@ from click.testing import CliRunner
 from cli.main import signalroom
 from ingest import loads
 from ingest.model import ControlTotal, Pull, TableMetrics, Window
-from reports import registry
+from reports import compose, registry
 from reports.as_known import said
 from reports.delivery.outbox import Entry, Outbox, hashed
+from reports.explain import CPA_DIGITS, Question, explain
+from reports.shared.figures import ratio, rounded
 from signalroom import clients
 from signalroom.errors import TransformError
 from signalroom.migrations import prepare_warehouse
@@ -120,7 +122,9 @@ def past(module_warehouse: Warehouse, module_dbt: Dbt) -> Any:
                 assert not failed, failed
             at = built_at + timedelta(minutes=5)
         with Dbt(module_dbt.project, environment).session() as run:
-            failed = run("run", "--select", *(f"+{mart}" for mart in MARTS), "goal_pace")
+            failed = run(
+                "run", "--select", *(f"+{mart}" for mart in (*MARTS, "figure_parts", "goal_pace"))
+            )
             assert not failed, failed
         yield found
 
@@ -246,3 +250,36 @@ def test_what_cannot_be_told_of_then_is_said(activated: Past) -> None:
     assert "Only the message as sent" in CliRunner().invoke(signalroom, asked).output
     asked = ["report", "alert", "--as-known-at", "2026-11-20"]
     assert CliRunner().invoke(signalroom, asked).exit_code == 2
+
+
+def test_every_figure_of_daily_messages_is_made_of_the_rows_it_is_explained_with(
+    activated: Past,
+) -> None:
+    client, compared = clients.client("713"), 0
+    for name, day in (("daily_ccw", DAYS[0]), ("daily_exp", DAYS[1]), ("daily_ccw", DAYS[3])):
+        for one in compose(name, client.id, day).figures:
+            if {"month", "others"} & set(one.keys):
+                continue  # sums of these
+            answer = explain(
+                Question(
+                    client=client,
+                    day=date.fromisoformat(one.keys["date"]),
+                    metric=one.metric,
+                    affiliate=one.keys.get("affiliate"),
+                    brand=one.keys["brand"],
+                    group=one.keys.get("group"),
+                )
+            )
+            value = Decimal(answer["value"])
+            given = Decimal(one.value)
+            assert value == (rounded(given, CPA_DIGITS) if one.metric == "cpa" else given), one
+            amounts = {"conversions": Decimal(0), "cost": Decimal(0)}
+            for part in answer["parts"]:
+                is_count = part["column"] == "conversions"
+                amounts["conversions" if is_count else "cost"] += Decimal(part["amount"])
+            added = amounts["conversions" if one.metric == "conversions" else "cost"]
+            if one.metric == "cpa":
+                added = rounded(ratio(added, amounts["conversions"]), CPA_DIGITS)
+            assert added == value, one
+            compared += 1
+    assert compared > 60
