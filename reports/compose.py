@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +18,17 @@ from reports.model import Content, Rendered, Report, Rows, Subject, Told, own_ro
 from signalroom import clock, warehouse
 from signalroom.clients import Client
 from signalroom.clients import client as client_of
-from signalroom.errors import ReportError
+from signalroom.errors import ReportError, WarehouseError
 from signalroom.paths import home
 
 if TYPE_CHECKING:
     from reports.messages.attachments import Sheet
+
+KNOWN_AT = """
+select max(coalesce(known_to, known_from)) as at
+from daily_performance_versions
+where _client_id = :client_id
+"""
 
 
 def read_rows(report: Report, client: Client, day: date) -> Rows:
@@ -53,7 +59,7 @@ def compose(name: str, client_id: str, day: date, channels: Sequence[str] = ()) 
         raise ReportError(
             f"{name} has no channel {unknown[0]!r}; it has: {', '.join(report.channels)}."
         )
-    as_of = clock.now()
+    as_of = _known_at(report, client)
     rows = read_rows(report, client, day)
     with Outbox() as outbox:
         history = outbox.told(report.name, client.id)
@@ -70,6 +76,18 @@ def compose(name: str, client_id: str, day: date, channels: Sequence[str] = ()) 
         as_of=as_of,
         context=context,
     )
+
+
+def _known_at(report: Report, client: Client) -> datetime:
+    """As of which instant the marts are: a pull that no build has read yet is not in them."""
+    now = clock.now()
+    if report.read is not None:
+        return now
+    try:
+        [row] = warehouse.read(KNOWN_AT, {"client_id": client.id}, client_id=client.id)
+    except WarehouseError:
+        return now  # no versions were built yet
+    return now if row["at"] is None else min(row["at"], now)
 
 
 def context_of(

@@ -23,5 +23,6 @@ left join {{ this }} as known
     on
         {{ same_performance('known', 'states') }}
         and known.known_from = states.known_from
+        and known.known_to is not distinct from states.known_to
 where known._client_id is null
 {% endif %}
