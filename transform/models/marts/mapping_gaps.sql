@@ -10,6 +10,12 @@ suggestions as (
 
 ),
 
+links as (
+
+    select * from {{ ref('int_sources__linked') }}
+
+),
+
 versioned as (
 
     select
@@ -59,11 +65,22 @@ select
     gaps.days,
     gaps.cost,
 
-    -- a hint for the person who keeps the file
-    suggestions.affiliate_label as suggested_affiliate_label,
-    suggestions.advertiser_id as suggested_advertiser_id,
-    suggestions.similarity
+    -- a hint for the person who keeps the file: what a link says is more than a likeness of names
+    coalesce(links.affiliate_label, suggestions.affiliate_label) as suggested_affiliate_label,
+    case
+        when links.source_id is not null then links.advertiser_id
+        else suggestions.advertiser_id
+    end as suggested_advertiser_id,
+    case when links.source_id is null then suggestions.similarity end as similarity,
+    case
+        when links.source_id is not null then 'link'
+        when suggestions.source_id is not null then 'name'
+    end as suggested_by
 from gaps
+left join links
+    on
+        gaps._client_id = links._client_id
+        and gaps.source_id = links.source_id
 left join suggestions
     on
         gaps._client_id = suggestions._client_id
