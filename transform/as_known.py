@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ def _asked(table: str, client: Client, at: datetime, rows: Iterable[Row]) -> lis
             "partition_key": day.isoformat(),
             "day": day,
             "measure": "rows",
-            "total": counts.get(day, 0),
+            "total": Decimal(counts.get(day, 0)),
             "as_of": as_of,
             "is_closed": clock.is_closed(day, as_of),
             "loaded_at": loaded_at,
