@@ -41,7 +41,10 @@ def show(
         except SignalRoomError as error:
             failures.append(f"Client {client.id}: {error}")
             continue
-        click.echo(json.dumps(answer, ensure_ascii=False)) if as_json else _print(answer)
+        if as_json:
+            click.echo(json.dumps(answer, ensure_ascii=False))
+        else:
+            _print(answer)
     return failures
 
 
