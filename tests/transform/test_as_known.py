@@ -40,7 +40,6 @@ DAYS = [worked_example.DAY - timedelta(days=back) for back in range(4)]
 START = datetime(2026, 11, 19, 12, tzinfo=UTC)
 BUILDS = 3
 PULLS = 3  # before each build
-SAMPLE = 20
 VERSION_MODELS = (
     "int_performance__states",
     "int_performance__versions",
@@ -133,12 +132,13 @@ def _on(row: Any, day: date) -> Any:
     return type(row)(**{**vars(row), "day": day})
 
 
-def test_state_at_any_instant_is_what_a_build_would_have_made_then(past: Past) -> None:
+@pytest.mark.parametrize("sample", [20, pytest.param(200, marks=pytest.mark.deep)])
+def test_state_at_any_instant_is_what_a_build_would_have_made_then(past: Past, sample: int) -> None:
     chance = random.Random(7)
     instants = [at for at in past.marts if at > START + timedelta(minutes=PULLS * 10)]
     assert len(instants) == (BUILDS - 1) * PULLS
     assert len({repr(past.marts[at]) for at in instants}) == len(instants), "each pull changed one"
-    for _ in range(SAMPLE):
+    for _ in range(sample):
         known, day = chance.choice(instants), chance.choice(DAYS)
         at = known + timedelta(minutes=chance.choice([0, 1, 9]))
         found = past.warehouse.rows(
