@@ -87,5 +87,25 @@ def test_a_load_takes_at_most_two_more_statements_for_each_table(
 
     monkeypatch.setattr(loads, "transaction", counted)
     pull_at(NOON, [row(FIRST, 1, "10")], monkeypatch)
-    ours = [sql for sql in statements if "_versions" in sql or sql == versions.RAW_COLUMNS]
-    assert len(ours) == 2
+    names = ("_versions", "ops.pulls", versions.RAW_COLUMNS)
+    ours = [sql for sql in statements if any(name in sql for name in names)]
+    assert len(ours) == 1 + 2, "the columns are read, and the pull is noted, once for all tables"
+    # days that are asked again are taken out of the control totals together, not one by one
+    statements.clear()
+    pull_at(EVENING, [row(FIRST, 1, "10"), row(SECOND, 1, "11")], monkeypatch)
+    assert sum("delete from ops.control_totals" in sql for sql in statements) == 1
+
+
+def test_each_pull_is_noted_with_the_days_that_it_asked_for(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pull_at(NOON, [row(FIRST, 1, "10"), row(SECOND, 1, "10")], monkeypatch)
+    pull_at(EVENING, [row(FIRST, 1, "10")], monkeypatch, window=Window(FIRST, FIRST))
+    found = warehouse.rows(
+        "select _client_id, source, table_name, first_day, last_day, known_from from ops.pulls"
+        " order by known_from"
+    )
+    assert found == [
+        ("713", "everflow", "daily_stats", FIRST, SECOND, NOON),
+        ("713", "everflow", "daily_stats", FIRST, FIRST, EVENING),
+    ]
