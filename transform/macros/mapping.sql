@@ -141,3 +141,12 @@
             spend._client_id = source_spellings._client_id
             and {{ folded('spend.source_name') }} = source_spellings.source_key
 {%- endmacro %}
+
+{#- The number that an address carries as a parameter of one of these names (`a|b`), else null. -#}
+{% macro link_parameter(address, names) -%}
+    {%- set pattern = '^.*[?&](' ~ names ~ ')=([0-9]{1,18})([^0-9].*)?$' -%}
+    case
+        when lower({{ address }}) ~ '{{ pattern }}'
+            then cast(regexp_replace(lower({{ address }}), '{{ pattern }}', '\2') as bigint)
+    end
+{%- endmacro %}

@@ -1,5 +1,5 @@
 -- Over 120 lines: the ledger at each pull since the last build, and how its rows followed another.
--- Every stretch in which a row of daily_performance stood unchanged, from the versions that the last
+-- Each stretch in which a row of daily_performance stood unchanged, from the versions that the last
 -- build left, over each pull since, to now. Pulls since are read from the version ledger, for the
 -- days that they changed (all days where a name is spelled anew), with the mapping of now; where a
 -- client's files changed since the last build, its pulls in between are left out.
@@ -84,6 +84,15 @@ changed_days as (
 
 ),
 
+pulls as (
+
+    select distinct
+        _client_id,
+        known_at
+    from changed_days
+
+),
+
 -- each stands in the place of the client in what follows
 moments as (
 
@@ -91,7 +100,7 @@ moments as (
         pulls._client_id,
         pulls.known_at,
         pulls._client_id || '@' || cast(pulls.known_at as text) as moment_id
-    from (select distinct _client_id, known_at from changed_days) as pulls
+    from pulls
     where
         pulls.known_at < {{ build_instant() }}
         and not exists (
@@ -299,6 +308,25 @@ respelled as (
 
 ),
 
+all_days as (
+
+    select
+        _client_id,
+        date
+    from before
+    union
+    select
+        _client_id,
+        date
+    from latest
+    union
+    select
+        _client_id,
+        date
+    from moving_days
+
+),
+
 touched as (
 
     select
@@ -315,14 +343,7 @@ touched as (
         days.date
     from moments
     inner join respelled on moments._client_id = respelled._client_id
-    inner join (
-        select _client_id, date from before
-        union
-        select _client_id, date from latest
-        union
-        select _client_id, date from moving_days
-    ) as days
-        on moments._client_id = days._client_id
+    inner join all_days as days on moments._client_id = days._client_id
 
 ),
 
@@ -390,15 +411,7 @@ steps as (
             _client_id,
             date,
             {{ build_instant() }} as known_at
-        from (
-            select _client_id, date from before
-            union
-            select _client_id, date from latest
-            union
-            select moments._client_id, touched.date
-            from touched
-            inner join moments on touched._client_id = moments.moment_id
-        ) as days
+        from all_days
     ) as states
 
 ),

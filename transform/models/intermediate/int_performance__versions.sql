@@ -16,7 +16,12 @@ with states as (
 
 )
 
-select states.*
+select
+    {% for name in performance_names() %}
+    states.{{ name }},
+    {% endfor %}
+    states.known_from,
+    states.known_to
 from states
 {% if is_incremental() %}
 left join {{ this }} as known

@@ -1,8 +1,6 @@
 -- Whose a source is by the links of its offers: Everflow's ids that the target address carries as
 -- parameters (`oid`, `affid` and their like), where all its offers that spent agree. A hint, and
 -- unverified (docs/sources.md): ids that a link carries encoded in its path are not read.
-{% set parameter = '^.*[?&]({names})=([0-9]+)([^0-9].*)?$' %}
-
 with redtrack_offers as (
 
     select * from {{ ref('stg_redtrack__offers') }}
@@ -32,19 +30,8 @@ links as (
     select
         _client_id,
         offer_id,
-        {% for column, names in {
-            'everflow_offer_id': 'oid|offer_id|offerid',
-            'affiliate_id': 'affid|aff_id|affiliate_id|affiliateid',
-        }.items() %}
-        {% set pattern = parameter.replace('{names}', names) %}
-        case
-            when lower(target_url) ~ '{{ pattern }}'
-                then cast(
-                    substr(regexp_replace(lower(target_url), '{{ pattern }}', '\2'), 1, 18)
-                    as bigint
-                )
-        end as {{ column }}{{ ',' if not loop.last }}
-        {% endfor %}
+        {{ link_parameter('target_url', 'oid|offer_id|offerid') }} as everflow_offer_id,
+        {{ link_parameter('target_url', 'affid|aff_id|affiliate_id|affiliateid') }} as affiliate_id
     from redtrack_offers
 
 ),
