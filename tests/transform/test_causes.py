@@ -120,7 +120,7 @@ def test_an_edit_of_the_mapping_is_told_from_what_vendors_changed(split: Split) 
         (row[0], row[1]): (row[2], row[3])
         for row in split.warehouse.rows(
             "select date, affiliate_label, redtrack_cost, advertiser_id"
-            " from marts.daily_performance where _client_id = '713' and is_internal"
+            " from intermediate.int_performance__costed where _client_id = '713' and is_internal"
         )
     }
     label = next(key[2] for key in before if key[4] == "spend_rewrite")

@@ -1,7 +1,8 @@
 -- Over 120 lines: three states of a line, five measures, eight causes.
 -- Each difference between a day as it was reported and as it is now, split into its causes. The
 -- mart of then and raw of then as mapped now differ by edits of ours; raw of then and of now by
--- what the vendors changed. What no cause accounts for is a part of its own.
+-- what the vendors changed. What no cause accounts for is a part of its own, and parts that make up
+-- for each other stand too.
 {% set measures = ['conversions', 'everflow_payout', 'everflow_revenue', 'redtrack_cost', 'cost'] %}
 {% set causes = ['late_conversion', 'reversed_conversion', 'payout_change', 'adjustment'] %}
 
@@ -230,7 +231,6 @@ measured as (
     0 as spend_rewrite
     {% endif %}
     from explained
-    where reported_{{ measure }} <> latest_{{ measure }}
     {{ 'union all' if not loop.last }}
     {% endfor %}
 
