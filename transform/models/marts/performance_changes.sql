@@ -1,8 +1,7 @@
 -- Over 120 lines: three states of a line, five measures, eight causes.
 -- Each difference between a day as it was reported and as it is now, split into its causes. The
 -- mart of then and raw of then as mapped now differ by edits of ours; raw of then and of now by
--- what the vendors changed. What no cause accounts for is a part of its own, and parts that make up
--- for each other stand too.
+-- what the vendors changed. What no cause accounts for is a part of its own.
 {% set measures = ['conversions', 'everflow_payout', 'everflow_revenue', 'redtrack_cost', 'cost'] %}
 {% set causes = ['late_conversion', 'reversed_conversion', 'payout_change', 'adjustment'] %}
 
@@ -236,6 +235,15 @@ measured as (
 
 ),
 
+-- an amount that stands is of interest only where known causes make up for each other exactly: what
+-- a source told later than its totals is no change of them
+told as (
+
+    select * from measured
+    where reported_value <> value or vendors = {{ causes | join(' + ') }} + spend_rewrite
+
+),
+
 parts as (
 
     {% for cause in causes + ['spend_rewrite'] %}
@@ -243,20 +251,20 @@ parts as (
         *,
         '{{ cause }}' as cause,
         {{ cause }} as amount
-    from measured
+    from told
     union all
     {% endfor %}
     select
         *,
         case when is_edited then 'mapping_edit' else 'model_change' end as cause,
         edits as amount
-    from measured
+    from told
     union all
     select
         *,
         'unexplained' as cause,
         vendors - {{ causes | join(' - ') }} - spend_rewrite as amount
-    from measured
+    from told
 
 )
 
