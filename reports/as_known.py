@@ -1,6 +1,6 @@
 """A report of a day as it was sent, and as it would read with what is known at an instant.
 
-The message as sent comes from the outbox, byte for byte; the others are composed anew.
+The message as sent comes from the outbox, byte for byte; the others are composed again.
 """
 
 from __future__ import annotations
