@@ -1,8 +1,8 @@
 -- Over 120 lines: the ledger at each pull since the last build, and how its rows followed another.
 -- Each stretch in which a row of daily_performance stood unchanged, from the versions that the last
 -- build left, over each pull since, to now. Pulls since are read from the version ledger, for the
--- days that they changed (all days where a name changed its spelling), with the mapping of now; where a
--- client's files changed since the last build, its pulls in between are left out.
+-- days that they changed (for all days where a name changed its spelling), with the mapping of now;
+-- where a client's files changed since the last build, its pulls in between are left out.
 {% set known = previous_relation('int_performance__versions') %}
 {% set names = performance_names() %}
 
