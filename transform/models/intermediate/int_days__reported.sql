@@ -1,6 +1,6 @@
 -- The instant of the rows that each brand's day was last reported with. Rows of no known brand go
--- by the newest message about any brand of the client. `built_at` is the build that made those
--- rows.
+-- by the newest message about any brand of the client. `built_at` is the pull, or build, that last
+-- changed those rows.
 with reported_days as (
 
     select * from {{ ref('stg_ops__reported_days') }}
