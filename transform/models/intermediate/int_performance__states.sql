@@ -84,6 +84,45 @@ changed_days as (
 
 ),
 
+-- days that stand in the mart from before the ledger began: what they were in between is not known
+blind_days as (
+
+    select distinct
+        before._client_id,
+        before.date
+    from before
+    inner join last_build on last_build.built_at is not null
+    where
+        (
+            (
+                before.clicks <> 0
+                or before.conversions <> 0
+                or before.everflow_payout <> 0
+                or before.everflow_revenue <> 0
+            )
+            and not exists (
+                select 1
+                from stats_versions
+                where
+                    stats_versions._client_id = before._client_id
+                    and stats_versions.date = before.date
+                    and stats_versions.known_from <= last_build.built_at
+            )
+        )
+        or (
+            (before.redtrack_cost <> 0 or before.redtrack_clicks <> 0)
+            and not exists (
+                select 1
+                from spend_versions
+                where
+                    spend_versions._client_id = before._client_id
+                    and spend_versions.date = before.date
+                    and spend_versions.known_from <= last_build.built_at
+            )
+        )
+
+),
+
 pulls as (
 
     select distinct
@@ -337,13 +376,23 @@ touched as (
         on
             changed_days._client_id = moments._client_id
             and changed_days.known_at = moments.known_at
+    left join blind_days
+        on
+            changed_days._client_id = blind_days._client_id
+            and changed_days.date = blind_days.date
+    where blind_days.date is null
     union
     select
         moments.moment_id as _client_id,
-        days.date
+        all_days.date
     from moments
     inner join respelled on moments._client_id = respelled._client_id
-    inner join all_days as days on moments._client_id = days._client_id
+    inner join all_days on moments._client_id = all_days._client_id
+    left join blind_days
+        on
+            all_days._client_id = blind_days._client_id
+            and all_days.date = blind_days.date
+    where blind_days.date is null
 
 ),
 
