@@ -174,7 +174,7 @@ def test_an_answer_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> No
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         with pytest.raises(SourceError, match="not complete after"):
             VendorClient("redtrack", "713", url).get("/report")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 9  # it would drip for ten
 
 
 @pytest.mark.parametrize("value", ["31536000", "inf", "999999999999", "1e400"])
