@@ -1,6 +1,8 @@
 """How much goes through one, two and four workers: 20 clients and 6 sources on PostgreSQL.
 
-Prints the rows of the table in docs/scaling.md.
+Prints the rows of a table for docs/scaling.md: workers, how long it took, pulls a minute, how long
+the vendors' waits alone would take, seconds from schedule to start (median, 95 %), how busy the
+machine's cores were, memory of a worker with its children, of all.
 """
 
 from __future__ import annotations
