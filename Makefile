@@ -43,7 +43,7 @@ CHANGED = $(shell git diff --name-only --diff-filter=d $(BASE); git ls-files --o
 CHANGED_MODELS = $(filter $(MODELS),$(CHANGED))
 CHANGED_PYTHON = $(filter-out tests/%,$(filter %.py,$(CHANGED)))
 
-.PHONY: help install-dev run test test-deep test-quick test-file chaos lint lint-changed lint-sql lint-secrets format typecheck bench journeys audit sbom image-test ci chaos-readers build diff state preview docs docs-serve dev temporal temporal-ui logs-worker restart-worker test-temporal up down logs reset clean
+.PHONY: help install-dev run test test-deep test-quick test-file chaos lint lint-changed lint-sql lint-secrets format typecheck backtest bench journeys audit sbom image-test ci chaos-readers build diff state preview docs docs-serve dev temporal temporal-ui logs-worker restart-worker test-temporal up down logs reset clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,7 +57,7 @@ run: $(READY) ## Run the main job once and show the result
 test: lint ## Check everything: lint, then the tests
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not deep" $(ARGS)
 
-test-deep: $(READY) ## Run the tests for which make test has no time
+test-deep: $(READY) .tools/promtool ## Run the tests for which make test has no time
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m deep --ignore tests/scheduler/temporal $(ARGS)
 
 test-quick: $(READY) ## Run the tests that take less than ten seconds each
@@ -121,6 +121,9 @@ format: $(READY) ## Rewrite Python and SQL in the house's style
 	$(BIN)/ruff format .
 	$(UNSET) $(BIN)/sqlfluff fix $(SQLFLUFF) transform
 	$(UNSET) $(BIN)/sqlfluff fix $(SQLFLUFF) $(PLAIN) $(wildcard reports/*/*.sql)
+
+backtest: $(READY) ## Judge 20 simulated agencies by the rules of alerts
+	@$(BIN)/python -m tests.reports.backtests $(ARGS)
 
 bench: $(READY) ## Measure speed; ARGS="--scale 0.1 --only 1,4 --keep"
 	@$(BIN)/python -m tests.bench $(ARGS)
@@ -195,6 +198,12 @@ reset: ## Remove local warehouse and outbox, as after the demo
 
 clean: ## Remove what can be made again; warehouse and outbox stay
 	rm -rf .venv .tools target logs dbt_packages .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+# Prometheus' own tool for the tests of docs/monitoring, from Debian's package.
+.tools/promtool:
+	@mkdir -p .tools; folder="$$(mktemp -d)"; cd "$$folder"; \
+	apt-get download -qq prometheus && dpkg-deb -x prometheus_*.deb . \
+	&& install usr/bin/promtool $(CURDIR)/.tools/promtool; rm -rf "$$folder"
 
 # Set up again only what changed.
 $(VENV): pyproject.toml uv.lock bootstrap.py

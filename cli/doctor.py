@@ -155,6 +155,28 @@ def _alert_policy(name: str) -> list[Check]:
     return [Check(name, "ok", "alerts.yml is in order")]
 
 
+def _alert_recipients(name: str) -> list[Check]:
+    """Who reads reports is not who gets alerts: a channel without own recipients stays silent."""
+    from reports.alerts.targets import RECIPIENTS, recipients
+    from signalroom.clients import active_clients, default_client_id
+    from signalroom.settings import suffix
+
+    found = []
+    for client in active_clients():
+        own = "" if client.id == default_client_id() else f"__{suffix(client.id)}"
+        unset = [one for one in RECIPIENTS if not recipients(one, client.id)]
+        names = [f"{RECIPIENTS[one][0]}{own}" for one in unset]
+        scope = {"client": client.id}
+        if len(unset) == len(RECIPIENTS):
+            said = f"nobody hears of alerts for client {client.id}"
+            found.append(Check(name, "warning", said, f"Set {' or '.join(names)}.", **scope))
+            continue
+        for channel, variable in zip(unset, names, strict=True):
+            said = f"alerts for client {client.id} go to nobody by {channel}: {variable} not set"
+            found.append(Check(name, "off", said, f"Set {variable}.", **scope))
+    return found
+
+
 def _proxy(name: str) -> list[Check]:
     """httpx cannot read every NO_PROXY; every request of ours would end with that."""
     import httpx
@@ -223,6 +245,7 @@ _LOOKS: dict[str, Callable[[str], list[Check]]] = {
     "time": _time,
     "clients": _clients,
     "alert_policy": _alert_policy,
+    "alert_recipients": _alert_recipients,
     "proxy": _proxy,
     "warehouse": _warehouse,
     "demo": _demo,

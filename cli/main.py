@@ -27,6 +27,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "trigger": "Run a job of the schedule, or pull a source, now.",
         "pause": "Pause a job or a source.",
         "resume": "End a pause.",
+        "snooze": "Hear nothing of an alert until a date.",
     },
     "Look": {
         "status": "What ran, what runs, what is late, what is due next.",
@@ -38,6 +39,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "what-if": "What an edit of a mapping file would change.",
         "query": "Read the marts with SQL.",
         "failures": "Failures by cause.",
+        "alerts": "How often the rules of alerts would have fired.",
     },
     "Repair": {
         "doctor": "Check configuration, connections and client data.",

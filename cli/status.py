@@ -105,6 +105,8 @@ def _record(found: Status, judged: Verdict) -> dict[str, Any]:
         "alerts": [
             {
                 "client": one.client_id,
+                "id": one.incident_id,
+                "cause": one.cause,
                 "kind": one.kind,
                 "subject": one.subject,
                 "severity": one.severity,
@@ -113,6 +115,16 @@ def _record(found: Status, judged: Verdict) -> dict[str, Any]:
                 "since": local_iso(one.opened_at),
             }
             for one in found.incidents or ()
+        ],
+        "snoozed": [
+            {
+                "client": one.client_id,
+                "cause": one.cause,
+                "title": one.title,
+                "until": local_iso(snooze.until),
+                "reason": snooze.reason,
+            }
+            for one, snooze in found.snoozed
         ],
         "unreadable": list(found.unreadable),
     }
@@ -143,7 +155,12 @@ def _show(console: Console, found: Status, judged: Verdict) -> None:
         colour = {"critical": "red", "warning": "yellow"}.get(one.severity, "default")
         console.print(
             f"  [{colour}]{one.severity}[/] {one.client_id} {escape(one.title)} "
-            f"[dim]since {when(one.opened_at)}[/]\n    {escape(one.repair)}"
+            f"[dim]since {when(one.opened_at)}, id {one.incident_id}[/]\n    {escape(one.repair)}"
+        )
+    for one, snooze in found.snoozed:
+        console.print(
+            f"  [dim]snoozed until {when(snooze.until)}: {one.client_id} {escape(one.title)} "
+            f"({escape(snooze.reason)})[/]"
         )
     if found.incidents or found.freshness:
         console.print()

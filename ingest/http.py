@@ -26,8 +26,9 @@ from typing import Any
 import httpx
 import tenacity
 
+from ingest import meter
 from ingest.model import Pull
-from signalroom import clock, errors
+from signalroom import clock, errors, tracing
 from signalroom.logs import mask
 from signalroom.settings import number, user_agent
 from signalroom.waits import requested_wait_s
@@ -121,6 +122,7 @@ class VendorClient:
         address: str = "",
     ) -> None:
         self._who = f"{source} for client {client_id}"
+        self._counted = (source, client_id)
         self._base = _checked(base_url, self._who, address)
         self._params = dict(params or {})
         self._token = token
@@ -226,13 +228,23 @@ class VendorClient:
         self, method: str, path: str, options: Mapping[str, Any], *, renewed: bool = False
     ) -> tuple[httpx.Response, bytes]:
         if self._pace is not None:
+            started = time.monotonic()
             self._pace.wait()
+            meter.waited(*self._counted, int((time.monotonic() - started) * 1000))
         headers = {"Authorization": f"Bearer {self._token(renewed)}"} if self._token else None
+        status = None
         try:
-            with self._http.stream(method, self._base + path, headers=headers, **options) as answer:
+            with (
+                tracing.span("request", source=self._counted[0], client=self._counted[1]),
+                self._http.stream(method, self._base + path, headers=headers, **options) as answer,
+            ):
+                status = answer.status_code
+                tracing.annotate(status=status)
                 return answer, self._read(answer, path)
         except httpx.TransportError as error:
             raise _RetryableError(mask(f"{type(error).__name__}: {error}")) from None
+        finally:
+            meter.answered(*self._counted, status)
 
     def _read(self, answer: httpx.Response, path: str) -> bytes:
         """The whole answer, within the limits on its size and on the time that it takes."""

@@ -24,7 +24,7 @@ from ingest.registry import SourceSettings, source
 from ingest.step_errors import explained_step
 from ingest.windows import default_window
 from ingest.working_folder import working_folder
-from signalroom import clients, clock, logs, settings
+from signalroom import clients, clock, logs, settings, tracing
 from signalroom.errors import (
     AnswerError,
     ConfigurationError,
@@ -262,7 +262,8 @@ def _extract(source: SourceSettings, pull: Pull) -> Extracted:
     extracted = Extracted(source, replace(pull, source=source.name, tables=Tables()))
     with logs.about(client=pull.client_id, source=source.name):
         try:
-            _run_extract(extracted)
+            with tracing.span("source", source=source.name, client=pull.client_id):
+                _run_extract(extracted)
         except Exception as error:
             extracted.error = error
     return extracted
@@ -358,8 +359,9 @@ def _normalize_and_load(extracted: Extracted) -> str | None:
         return None
     pipeline.activate()
     try:
-        pipeline.normalize()
-        info = pipeline.load()
+        with tracing.span("load", source=pull.source, client=pull.client_id):
+            pipeline.normalize()
+            info = pipeline.load()
         info.raise_on_failed_jobs()
     except PipelineStepFailed as error:
         raise explained_step(pull, error, str(error.step)) from None

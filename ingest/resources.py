@@ -28,7 +28,7 @@ from ingest.model import ControlTotal, Failure, Found, Pull, Row, TableMetrics
 from ingest.privacy.rows import Protection
 from ingest.values import EXACT, total
 from ingest.windows import days, default_window, explicit_window
-from signalroom import clients, clock, logs, settings
+from signalroom import clients, clock, logs, settings, tracing
 from signalroom.errors import (
     AbsentError,
     AnswerError,
@@ -215,6 +215,7 @@ def _maker(
                 )
             elif pull.tables is None or not pull.tables.ended & {"", limit}:
                 part = replace(part, metrics=TableMetrics())
+                begun = clock.instant()
                 try:
                     yield from parts(part, name, *rest)
                     if pull.tables is not None:
@@ -222,6 +223,10 @@ def _maker(
                 except SourceError as error:
                     if not _keep_failure(part, name, error, limit, is_spared):
                         return
+                finally:
+                    tracing.record(
+                        "resource", begun, clock.instant(), source=pull.source, table=name
+                    )
                 dlt.current.resource_metrics().update(part.metrics.as_metrics())
 
         kept = Protection(pull.source, name, pull.client_id).columns(columns)

@@ -51,5 +51,5 @@ def deliver(rendered: Rendered, again: bool = False) -> list[Delivery]:
     from reports.delivery import deliver as delivery
 
     if rendered.report == "alert":
-        return alerting.deliver_due(rendered.client_id).deliveries
+        return alerting.deliver_due(rendered.client_id, at_once=True).deliveries
     return delivery.deliver(rendered, again)

@@ -25,6 +25,7 @@ from ingest.registry import NAMES
 from reports.alerts import incidents
 from reports.alerts import policy as alert_policy
 from reports.pages import files as pages
+from scheduler import heartbeat
 from scheduler.execution.child import LOGS, Child, Order, Start
 from scheduler.execution.executor import Executor
 from scheduler.planning import asked, chosen_job, record_due
@@ -116,6 +117,7 @@ class Resident:
             if incidents.work_waits():
                 self._has_mail.set()
             self._remove_old(instant)
+            heartbeat.ping()
         except Exception as error:
             said = str(error).split("\n", 1)[0]
             log.warning("this tick is left out, the next one makes up for it: %s", said)

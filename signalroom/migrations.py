@@ -71,6 +71,16 @@ STEPS = (
         adds=("outbox.reported_at",),
         sql=("update {ops}outbox set reported_at = sent_at where sent_at is not null",),
     ),
+    Step(
+        4,
+        "Group incidents by their cause",
+        "runs",
+        adds=("incidents.cause", "incidents.group_id"),
+        sql=(
+            "update {ops}incidents set cause = kind || ':' || subject, group_id = incident_id"
+            " where group_id is null",
+        ),
+    ),
 )
 
 

@@ -12,6 +12,7 @@ from signalroom import clock, paths
 from signalroom.errors import ConfigurationError
 from signalroom.tables import INCIDENTS, OUTBOX, RUNS, STEPS
 from signalroom.warehouse import transaction
+from signalroom.watch_tables import SOURCE_SPEND
 
 KINDS = ("outbox_payloads", "runs", "incidents", "dead_letters")
 LEAST_DAYS = 35  # reports and catch-up look back that far
@@ -42,6 +43,7 @@ def prune_run_database(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         connection.execute(STEPS.delete().where(STEPS.c.run_id.in_(old)))
         connection.execute(RUNS.delete().where(RUNS.c.run_id.in_(old)))
+        connection.execute(SOURCE_SPEND.delete().where(SOURCE_SPEND.c.at < incidents))
         connection.execute(INCIDENTS.delete().where(INCIDENTS.c.settled_at < incidents))
         connection.execute(
             OUTBOX.update()

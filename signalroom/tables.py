@@ -4,12 +4,12 @@ WAREHOUSE tables lie in schema `ops` of the warehouse, beside the rows that they
 others in the run database: schema `ops` again on PostgreSQL, an SQLite file beside DuckDB. Rows
 that concern all clients have `*` as their `_client_id`.
 
-A new table is defined here and needs no step; a new column goes to the end of its table and needs
-a step in `signalroom.migrations`, whose docstring says how.
+A new table is defined here; a new column, at the end of its table, needs a step of migrations.
 """
 
 from __future__ import annotations
 
+import importlib
 from datetime import datetime
 from typing import Any, Literal
 
@@ -38,6 +38,7 @@ def _for_all_clients() -> sa.Column[str]:
 
 def tables(database: Database) -> list[sa.Table]:
     """The tables of the warehouse, or those of the run database; `migrations` is in both."""
+    importlib.import_module("signalroom.watch_tables")  # which adds its own to METADATA
     return [
         table
         for table in METADATA.sorted_tables
@@ -177,6 +178,8 @@ INCIDENTS = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     # The fingerprint while it is open: two processes cannot open the same incident.
     sa.Column("open_key", sa.Text, unique=True),
+    sa.Column("cause", sa.Text),  # what messages are grouped by
+    sa.Column("group_id", sa.Text),  # incidents of one cause that are told together
     sa.Index("incidents_by_fingerprint", "kind", "_client_id", "subject"),
     sa.Index("incidents_by_due", "due_at"),
 )
@@ -210,16 +213,6 @@ FILE_PROBLEMS = sa.Table(  # files that are not loaded, or not in full, until th
     sa.Column("file_name", sa.Text, primary_key=True),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("reason", sa.Text),
-)
-
-BRAND_DAYS = sa.Table(  # the last days of each brand, as the marts had them after the last build
-    "brand_days",
-    METADATA,
-    sa.Column("_client_id", sa.Text, primary_key=True),
-    sa.Column("brand", sa.Text, primary_key=True),
-    sa.Column("day", sa.Date, primary_key=True),
-    sa.Column("conversions", sa.Integer, nullable=False),
-    _text("cost"),  # exact, in dollars
 )
 
 # --- the warehouse: what was loaded, beside the rows --------------------------------------------

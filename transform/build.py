@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from signalroom import child_process, clock, paths, secrets, settings
+from signalroom import child_process, clock, paths, secrets, settings, tracing
 from signalroom.errors import TransformError, WarehouseError
 from signalroom.lock import hold, is_held
 from signalroom.logs import mask
@@ -248,6 +248,7 @@ def _read_results(target: Path) -> _Nodes:
     except FileNotFoundError:
         return nodes
     nodes.results = {result["unique_id"]: result for result in results}
+    _trace(results)
     if any(result["status"] in (*FAILED, "warn") for result in results):
         manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
         known = {**manifest["nodes"], **manifest["unit_tests"]}
@@ -255,6 +256,18 @@ def _read_results(target: Path) -> _Nodes:
             name: known[name]["original_file_path"] for name in nodes.results if name in known
         }
     return nodes
+
+
+def _trace(results: Sequence[Mapping[str, Any]]) -> None:
+    """A span for each node, as dbt timed it."""
+    for result in results:
+        for part in result.get("timing") or ():
+            if part["name"] == "execute" and part["started_at"] and part["completed_at"]:
+                begun, ended = (
+                    datetime.fromisoformat(part[name]) for name in ("started_at", "completed_at")
+                )
+                failed = "failed" if result["status"] in FAILED else ""
+                tracing.record("dbt node", begun, ended, failed, node=result["unique_id"])
 
 
 def _result(nodes: _Nodes) -> BuildResult:

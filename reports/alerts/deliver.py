@@ -1,19 +1,23 @@
 """Alerting: incidents become messages, each told once, and edited or followed up when it is over.
 
-What a recipient was told of an incident is read from the outbox; what is missing is put there and
-sent by its rules. A process may die at any point: the next one finds the same left to do.
+Incidents of one cause share a message. What a recipient was told of them is read from the outbox;
+what is missing is put there and sent by its rules. A process may die at any point: the next one
+finds the same left to do.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
 from reports.alerts import findings as troubles
-from reports.alerts.incidents import Incident, Incidents
+from reports.alerts.groups import RECOVERY, by_group, silent_until
+from reports.alerts.incidents import Incident, Incidents, wait
 from reports.alerts.message import addressee
 from reports.alerts.plan import telling
+from reports.alerts.snoozes import read_snoozes
 from reports.alerts.targets import (
     NAME,
     channels_of,
@@ -41,90 +45,122 @@ class Sent:
     failures: list[str] = field(default_factory=list)
 
 
-def deliver_due(client_id: str | None = None) -> Sent:
+def deliver_due(client_id: str | None = None, *, at_once: bool = False) -> Sent:
     """Send what is due: alerts, and whatever the outbox has open. With a client, its alerts only.
 
-    A failing recipient or incident holds no other; nothing is raised for it.
+    A failing recipient or group holds no other; nothing is raised for it. With `at_once` nothing
+    waits for others of its cause, as when no process will come to send it later.
     """
     sent = Sent()
     done: dict[str, Entry] = {}
     off: dict[tuple[str, str], Delivery] = {}
     with Incidents() as incidents, Outbox() as outbox:
+        due = partial(_due, incidents, client_id, at_once)
         for _ in range(ROUNDS):
             news = False
-            for incident in _due(incidents, client_id):
-                off |= _off(incident)
-                news |= _write(incidents, outbox, incident, sent.failures)
+            for group in due():
+                off |= _off(group)
+                news |= _write(incidents, outbox, group, sent.failures)
             wanted = partial(_is_wanted, client_id=client_id)
             for entry in send_open(outbox, wanted, PATIENCE_S):
                 done[entry.dedupe_key] = entry
                 news |= entry.report == NAME or _report(incidents, entry)
             if not news:
                 break
-        for incident in _due(incidents, client_id):
-            _put_off(incidents, outbox, incident)
+        for group in due():
+            _put_off(incidents, outbox, group)
     sent.deliveries = [delivery_of(entry) for entry in done.values()] + list(off.values())
     return sent
 
 
-def _due(incidents: Incidents, client_id: str | None) -> list[Incident]:
-    return [one for one in incidents.due() if client_id in (None, addressee(one.client_id))]
+def _due(incidents: Incidents, client_id: str | None, at_once: bool) -> list[list[Incident]]:
+    """The groups that have something to say, each with all of its incidents.
+
+    What is snoozed, or only the symptom of an open cause, waits.
+    """
+    now = clock.now()
+    due = incidents.due(now + wait() if at_once else now)
+    groups = [incidents.group(group_id) for group_id in by_group(due)]
+    if not groups:
+        return []
+    snoozes, others = read_snoozes(now), incidents.since(now - RECOVERY)
+    found = []
+    for group in groups:
+        mine = [one for one in group if client_id in (None, addressee(one.client_id))]
+        later = silent_until(group, others, snoozes, now)
+        if later and not any(one.told_at for one in group):
+            for one in group:
+                if one.due_at:
+                    incidents.told(one, later, one.told_at)
+        elif mine:
+            found.append(mine)
+    return found
 
 
 def _is_wanted(entry: Entry, client_id: str | None) -> bool:
     return client_id is None or (entry.report, entry.client_id) == (NAME, client_id)
 
 
-def _write(incidents: Incidents, outbox: Outbox, incident: Incident, failures: list[str]) -> bool:
-    """Put what is to be said of an incident into the outbox; whether there was anything."""
-    client_id = addressee(incident.client_id)
+def _write(
+    incidents: Incidents, outbox: Outbox, group: Sequence[Incident], failures: list[str]
+) -> bool:
+    """Put what is to be said of a group into the outbox; whether there was anything."""
     try:
-        targets = list(targets_of(outbox, incident))
+        targets = list(targets_of(outbox, group))
         for target in targets:
             for row in target.plan.stale:
                 outbox.skip(row, "overtaken by what happened since")
         speaking = [target for target in targets if target.plan.message]
-        contents = {
-            target.channel: content_of(incident, target.channel, client_id) for target in speaking
-        }
-        is_told_anew = any(not target.plan.edits for target in speaking) and (
-            telling(incident).state != "resolved"
+        contents = [content_of(target) for target in speaking]
+        is_told_anew = any(
+            not target.plan.edits and telling(target.incident).state != "resolved"
+            for target in speaking
         )
         # Written down first: what dies after this line is still known to need an ending.
-        if is_told_anew and not incidents.told(incident, incident.due_at, clock.now()):
+        if is_told_anew and not _told(incidents, group):
             return True  # changed meanwhile: looked at again in the next round
-        for target in speaking:
-            outbox.store(entry_of(incident, target, contents[target.channel]))
+        for target, content in zip(speaking, contents, strict=True):
+            outbox.store(entry_of(target, content))
         return bool(speaking)
     except SignalRoomError as error:
-        failures.append(f"alert {client_id}, {incident.title}: {error}")
-        incidents.told(incident, clock.now() + NOT_NOW, incident.told_at)
+        whose = ", ".join(dict.fromkeys(addressee(one.client_id) for one in group))
+        failures.append(f"alert {whose}, {group[0].title}: {error}")
+        for one in group:
+            incidents.told(one, clock.now() + NOT_NOW, one.told_at)
         return False
 
 
-def _put_off(incidents: Incidents, outbox: Outbox, incident: Incident) -> None:
-    """Write down when an incident has something to say next."""
+def _told(incidents: Incidents, group: Sequence[Incident]) -> bool:
+    """Write down that its incidents were told; False when one of them changed meanwhile."""
+    now = clock.now()
+    return all(incidents.told(one, one.due_at, now) for one in group if not one.is_silent)
+
+
+def _put_off(incidents: Incidents, outbox: Outbox, group: Sequence[Incident]) -> None:
+    """Write down when a group has something to say next."""
     try:
-        plans = [target.plan for target in targets_of(outbox, incident)]
+        plans = [target.plan for target in targets_of(outbox, group)]
     except SignalRoomError:
         return
     if any(one.message for one in plans):
         return
     later = min((one.later for one in plans if one.later), default=None)
-    incidents.told(incident, later, incident.told_at)
+    for one in group:
+        incidents.told(one, later, one.told_at)
 
 
-def _off(incident: Incident) -> dict[tuple[str, str], Delivery]:
+def _off(group: Sequence[Incident]) -> dict[tuple[str, str], Delivery]:
     """Channels that would be used and are not set up, to be said once."""
-    client_id = addressee(incident.client_id)
     found = {}
-    try:
-        for channel in channels_of(incident):
-            if missing := missing_variable(channel, client_id):
-                said = f"{missing} is not set"
-                found[client_id, channel] = Delivery(channel, "", "off", said, NAME, client_id)
-    except SignalRoomError:
-        return {}  # said where the messages are written
+    for incident in group:
+        client_id = addressee(incident.client_id)
+        try:
+            for channel in channels_of(incident):
+                if missing := missing_variable(channel, client_id):
+                    said = f"{missing} is not set"
+                    found[client_id, channel] = Delivery(channel, "", "off", said, NAME, client_id)
+        except SignalRoomError:
+            return {}  # said where the messages are written
     return found
 
 

@@ -8,12 +8,16 @@ here reads or writes anything.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from reports.alerts.incidents import ALL_CLIENTS, Trouble
 from reports.shared.figures import money
 from reports.shared.words import clean, day_name, listed, moment
+from signalroom import sources
+
+DEFERRAL_GRACE = timedelta(minutes=15)  # for the pull after a vendor's wait to end
 
 
 def build_warned(warnings: Sequence[str]) -> Trouble:
@@ -46,40 +50,68 @@ def dead_letters(client_id: str, source: str, count: int) -> Trouble:
 
 
 def source_late(
-    client_id: str, source: str, last_success: datetime | None, due: datetime | None
+    client_id: str,
+    source: str,
+    last_success: datetime | None,
+    due: datetime | None,
+    deferred: datetime | None = None,
 ) -> Trouble | None:
     """A source that was not loaded since it was due; None when it was, or nothing was due.
 
-    `due` is the latest instant for which the schedule wanted it loaded and whose grace is over.
+    `due` is the latest instant for which the schedule wanted it loaded and whose grace is over,
+    `deferred` when it is pulled again because its vendor asked to wait: nobody hears of it before.
     """
     if due is None or (last_success is not None and last_success >= due):
         return None
     known = "It was never loaded" if last_success is None else f"Last loaded {moment(last_success)}"
+    why = f"The vendor asks to wait until {moment(deferred)}. " if deferred else ""
+    name = str(sources.declared(source).TITLE) if source in sources.names() else source
     return Trouble(
         kind="source_late",
         client_id=client_id,
         subject=source,
         severity="warning",
-        title=f"{source} is late",
-        detail=f"{known}; it was due {moment(due)}. The tables keep what they had, and "
-        "reports name it as late.",
-        repair=f"`signalroom status` says why; `signalroom ingest {source}` asks it now.",
+        title=f"{name} is late",
+        detail=f"{known}; it was due {moment(due)}. {why}Existing data is "
+        "unchanged, and reports name it as late.",
+        repair=f"`signalroom runs list` shows what ran; `signalroom ingest {source}` loads it now.",
+        quiet_until=deferred + DEFERRAL_GRACE if deferred else None,
     )
 
 
-def unmapped_spend(client_id: str, source: str, day: date, cost: Decimal) -> Trouble:
-    """Spend on a source of RedTrack that is mapped to nobody."""
-    name = clean(source, 80) or "(no name)"
+@dataclass(frozen=True)
+class Unmapped:
+    """What a traffic source without an affiliate cost on its newest day, exact."""
+
+    source: str
+    day: date
+    cost: Decimal
+
+    @property
+    def name(self) -> str:
+        """As people know it."""
+        return clean(self.source, 60) or "(no name)"
+
+
+def unmapped_spend(client_id: str, spend: Sequence[Unmapped], minimum: Decimal) -> Trouble:
+    """Spend on sources of RedTrack that are mapped to nobody; below the minimum it is recorded."""
+    total = sum((one.cost for one in spend), Decimal(0))
+    dearest = sorted(spend, key=lambda one: (-one.cost, one.name))
+    names = [f"{one.name} {money(one.cost)} on {day_name(one.day)}" for one in dearest]
+    first = dearest[0].name
+    what = f"{first} has" if len(spend) == 1 else f"{len(spend)} traffic sources have"
+    whose = first if len(spend) == 1 else "each of them"
+    is_small = total < minimum
     return Trouble(
         kind="unmapped_spend",
         client_id=client_id,
-        subject=f"unmapped:{name}",
-        severity="warning",
-        title=f"Unmapped spend on {name}",
-        detail=f"{money(cost)} on {day_name(day)} belongs to no affiliate. It stands on a line of "
-        "its own in the reports and in no CPA.",
-        repair=f"Give {name} an affiliate in data/clients/{client_id}/mappings/"
-        "internal-affiliates.csv, or n/a if it has none.",
+        subject="unmapped spend",
+        severity="notice" if is_small else "warning",
+        title=f"{what} no affiliate, {money(total)}",
+        detail=f"{listed(names, 8)}. It is listed separately in the reports and excluded from CPA.",
+        repair=f"Map {whose} in data/clients/{client_id}/mappings/internal-affiliates.csv (use n/a "
+        "where there is no affiliate).",
+        is_silent=is_small,
     )
 
 
@@ -108,6 +140,7 @@ def delivery_failed(
         kind="delivery_failed",
         client_id=client_id,
         subject=f"{channel}:{recipient}",
+        cause=f"delivery:{channel}",
         severity="warning",
         title=f"{report} was not delivered to {recipient}",
         detail=f"{reason}. The other recipients have it, and the message is kept in the outbox.",

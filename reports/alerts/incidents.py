@@ -7,6 +7,7 @@ that another process overtook is not made, and its caller looks again.
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,7 +33,12 @@ NOTICE = "notice"  # the kind of what is said once and has no end
 
 @dataclass(frozen=True)
 class Trouble:
-    """Something that is wrong. `client_id` is `*` for all; `repair` says what to do now."""
+    """Something that is wrong. `client_id` is `*` for all; `repair` says what to do now.
+
+    Troubles of one `cause` (default: kind and subject) are told in one message. Nobody hears of it
+    before `quiet_until` (business time): by then a retry may have fixed it. What is `is_silent` is
+    recorded and told to nobody; `to` are addresses that hear of it in place of the usual ones.
+    """
 
     kind: str
     client_id: str
@@ -41,6 +47,10 @@ class Trouble:
     title: str
     detail: str
     repair: str
+    cause: str = ""
+    quiet_until: datetime | None = None
+    is_silent: bool = False
+    to: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,8 @@ class Incident:
 
     `count` is how often it was reported, `rounds` how often it began. `told_at` is when the last
     new message about it was made, `due_at` when it has something to say (None: nothing),
-    `channels` where a notice goes (None: as reports/alerts.yml says).
+    `channels` where it goes (None: as reports/alerts.yml says). Incidents of one `group_id` have
+    the same `cause` and share their messages.
     """
 
     incident_id: str
@@ -69,11 +80,18 @@ class Incident:
     told_at: datetime | None
     due_at: datetime | None
     version: int
+    cause: str = ""
+    group_id: str = ""
 
     @property
     def is_open(self) -> bool:
         """Whether it still lasts; a notice is said once and never lasts."""
         return self.settled_at is None
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it is only recorded."""
+        return self.channels == ()
 
     @property
     def is_notice(self) -> bool:
@@ -85,6 +103,8 @@ class Incident:
 CALM = timedelta(hours=6)
 # How often a message that stands is brought up to date with the number of repeats.
 REFRESH = timedelta(hours=1)
+# How long a new incident waits for others of its cause, as of the other client.
+GROUP_WAIT = timedelta(seconds=60)
 TITLE_LIMIT, TEXT_LIMIT = 200, 2000
 TRIES = 5
 Key = tuple[str, str, str]
@@ -114,12 +134,12 @@ class Incidents:
             newest = self._newest(key)
             now = clock.now()
             if newest is not None and newest.is_open:
-                if self._repeat(newest, trouble.severity, words, now):
+                if self._repeat(newest, trouble, words, now):
                     return
             elif newest is not None and now < (newest.told_at or newest.opened_at) + CALM:
-                if self._reopen(newest, key, trouble.severity, words, now):
+                if self._reopen(newest, key, trouble, words, now):
                     return
-            elif self._insert(key, trouble.severity, now, **words):
+            elif self._open(key, trouble, words, now):
                 return
 
     def settle(self, kind: str, client_id: str, subject: str) -> None:
@@ -139,7 +159,8 @@ class Incidents:
         now = clock.now()
         said = {"channels": json.dumps(list(channels)), "settled_at": now, "open_key": None}
         words = _words(title, detail, "")
-        self._insert((NOTICE, client_id, uuid.uuid4().hex), "notice", now, **words, **said)
+        key = (NOTICE, client_id, uuid.uuid4().hex)
+        self._insert(key, "notice", now, **words, **said, cause=_cause(*key))
 
     def open(self) -> list[Incident]:
         """All that last, the worst and oldest first."""
@@ -155,18 +176,43 @@ class Incidents:
         )
         return sorted(found, key=lambda one: (SEVERITIES.index(one.severity), one.opened_at))
 
-    def due(self) -> list[Incident]:
-        """Those with something to say, oldest first."""
-        return self._select(TABLE.c.due_at <= clock.now())
+    def due(self, at: datetime | None = None) -> list[Incident]:
+        """Those with something to say by then (default: now), oldest first."""
+        return self._select(TABLE.c.due_at <= (at or clock.now()))
+
+    def group(self, group_id: str) -> list[Incident]:
+        """The incidents that share messages, oldest first."""
+        return self._select(TABLE.c.group_id == group_id)
+
+    def since(self, moment: datetime) -> list[Incident]:
+        """Those that are open or were settled after an instant, oldest first."""
+        return self._select(sa.or_(TABLE.c.settled_at.is_(None), TABLE.c.settled_at > moment))
+
+    def of_kind(self, kind: str, since: datetime) -> list[Incident]:
+        """Those of a kind that began since an instant, oldest first."""
+        return self._select(TABLE.c.kind == kind, TABLE.c.opened_at >= since)
 
     def told(self, incident: Incident, due_at: datetime | None, told_at: datetime | None) -> bool:
         """Write down that it was told and when it is due next; False when it changed meanwhile."""
         return self._change(incident, due_at=due_at, told_at=told_at)
 
+    def _open(self, key: Key, trouble: Trouble, words: dict[str, Any], now: datetime) -> bool:
+        """Insert it, together with those of its cause that are open."""
+        cause = _cause(*key, trouble.cause)
+        with_it = self._select(TABLE.c.cause == cause, TABLE.c.settled_at.is_(None))
+        more: dict[str, object] = {"due_at": max(now + wait(), trouble.quiet_until or now)}
+        if trouble.is_silent or trouble.to:
+            more["channels"] = json.dumps(list(trouble.to))
+        if with_it:
+            more["group_id"] = with_it[-1].group_id
+        return self._insert(key, trouble.severity, now, cause=cause, **more, **words)
+
     def _insert(self, key: Key, severity: str, now: datetime, **values: object) -> bool:
         kind, client_id, subject = key
+        incident_id = uuid.uuid4().hex[:10]
         row = {
-            "incident_id": uuid.uuid4().hex[:10],
+            "incident_id": incident_id,
+            "group_id": incident_id,
             "kind": kind,
             "_client_id": client_id,
             "subject": subject,
@@ -187,28 +233,36 @@ class Incidents:
         return True
 
     def _repeat(
-        self, incident: Incident, severity: str, words: dict[str, Any], now: datetime
+        self, incident: Incident, trouble: Trouble, words: dict[str, Any], now: datetime
     ) -> bool:
-        worst = min(severity, incident.severity, key=SEVERITIES.index)
+        worst = min(trouble.severity, incident.severity, key=SEVERITIES.index)
+        begins_to_speak = incident.channels == () and not trouble.is_silent
         due_at = incident.due_at
-        if worst != incident.severity:
+        if worst != incident.severity or begins_to_speak:
             due_at = now
         elif due_at is None:
             due_at = max(now, (incident.told_at or now) + REFRESH)
+        elif incident.told_at is None:
+            due_at = min(due_at, max(now + wait(), trouble.quiet_until or now))
         repeat = {"count": incident.count + 1, "last_at": now, "due_at": due_at}
+        if begins_to_speak:
+            repeat["channels"] = None
         return self._change(incident, severity=worst, **repeat, **words)
 
     def _reopen(
         self,
         incident: Incident,
         key: Key,
-        severity: str,
+        trouble: Trouble,
         words: dict[str, Any],
         now: datetime,
     ) -> bool:
         again = {"count": incident.count + 1, "rounds": incident.rounds + 1, "last_at": now}
-        opened = {"settled_at": None, "open_key": "\n".join(key), "due_at": now}
-        worst = min(severity, incident.severity, key=SEVERITIES.index)
+        due_at = max(now, trouble.quiet_until or now)
+        opened = {"settled_at": None, "open_key": "\n".join(key), "due_at": due_at}
+        worst = min(trouble.severity, incident.severity, key=SEVERITIES.index)
+        if incident.channels == () and not trouble.is_silent:
+            again["channels"] = None
         try:
             return self._change(incident, severity=worst, **again, **opened, **words)
         except IntegrityError:
@@ -253,12 +307,26 @@ class Incidents:
 def _incident(row: Mapping[str, Any]) -> Incident:
     values = {name.lstrip("_"): value for name, value in row.items() if name != "open_key"}
     channels = values.pop("channels")
-    return Incident(**values, channels=None if channels is None else tuple(json.loads(channels)))
+    values["channels"] = None if channels is None else tuple(json.loads(channels))
+    values["group_id"] = values["group_id"] or values["incident_id"]
+    values["cause"] = values["cause"] or _cause(values["kind"], "", values["subject"])
+    return Incident(**values)
 
 
 def _key(kind: str, client_id: str, subject: str) -> Key:
     """The fingerprint, without what a database or a reader cannot take."""
     return clean(kind), clean(client_id), _plain(subject, TITLE_LIMIT)
+
+
+def _cause(kind: str, client_id: str, subject: str, given: str = "") -> str:
+    """What an incident is grouped by; those of all clients and of one may share it."""
+    return _plain(given or f"{kind}:{subject}", TITLE_LIMIT)
+
+
+def wait() -> timedelta:
+    """How long a new incident waits for others of its cause; not where business time stands."""
+    is_held = bool(os.environ.get("SIGNALROOM_NOW", "").strip()) and not clock.factor()
+    return timedelta() if is_held else GROUP_WAIT
 
 
 def _words(title: str, detail: str, repair: str) -> dict[str, object]:

@@ -6,14 +6,15 @@ alert.* word for each channel.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from reports.alerts.groups import by_group, together
 from reports.alerts.incidents import ALL_CLIENTS, Incident, Incidents
 from reports.model import Figure, Report, Row, Rows, Subject, Told, refuse_foreign
 from reports.shared.completeness import Completeness
-from reports.shared.words import clean, moment
+from reports.shared.words import clean, listed, moment
 from signalroom import clock
 from signalroom.clients import Client, default_client_id, registry
 
@@ -24,7 +25,10 @@ LABELS = {"critical": "Critical", "warning": "Warning", "notice": "Notice"}
 
 @dataclass(frozen=True)
 class Alert:
-    """One incident as people are told of it. `state` is `open`, `resolved` or `said` (a notice)."""
+    """One incident, or several of one cause, as people are told of it.
+
+    `state` is `open`, `resolved` or `said` (a notice); `client` lists whose it is.
+    """
 
     client_id: str
     about: str
@@ -45,6 +49,11 @@ class Alert:
     def label(self) -> str:
         """The word that comes first."""
         return "Resolved" if self.state == "resolved" else LABELS[self.severity]
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it concerns more clients than one, who are then named beside the title."""
+        return "," in self.client
 
     @property
     def brief(self) -> str:
@@ -134,20 +143,26 @@ def read(client: Client, day: date) -> list[Row]:
 
 
 def build(subject: Subject, rows: Rows, history: Mapping[date, Told]) -> Alerts:
-    """The context of all incidents among the rows. ReportError when one is another client's."""
-    return alerts_of(
-        subject.client_id, [row["incident"] for row in rows["query"]], subject.asked or subject.day
-    )
+    """All incidents among the rows, by cause. ReportError when one is another client's."""
+    incidents: list[Incident] = [row["incident"] for row in rows["query"]]
+    groups = [together(members) for members in by_group(incidents).values()]
+    return alerts_of(subject.client_id, groups, subject.asked or subject.day)
 
 
-def alerts_of(client_id: str, incidents: Sequence[Incident], day: date) -> Alerts:
-    """The context of incidents whose addressee is the client; ReportError for any other."""
-    limit = TEXT_LIMIT if len(incidents) == 1 else SHORT_LIMIT
-    alerts = []
-    for incident in incidents[:MOST]:
-        refuse_foreign(addressee(incident.client_id), client_id)
-        alerts.append(_alert(client_id, incident, limit))
-    return Alerts(client_id, "Alert", day, tuple(alerts), len(incidents) - len(alerts))
+def alerts_of(
+    client_id: str, groups: Sequence[Incident], day: date, also: Collection[str] = ()
+) -> Alerts:
+    """The context of groups (`groups.together`) for a recipient who is reached by that client.
+
+    `also` are further clients of whom the recipient may hear; ReportError for any other's.
+    """
+    limit = TEXT_LIMIT if len(groups) == 1 else SHORT_LIMIT
+    for incident in groups:
+        for one in incident.client_id.split(", "):
+            if addressee(one) not in also:
+                refuse_foreign(addressee(one), client_id)
+    alerts = [_alert(client_id, incident, limit) for incident in groups[:MOST]]
+    return Alerts(client_id, "Alert", day, tuple(alerts), len(groups) - len(alerts))
 
 
 def _alert(client_id: str, incident: Incident, limit: int) -> Alert:
@@ -175,11 +190,11 @@ def _plain(text: str, limit: int) -> str:
     return clean(text.replace("`", "'"), limit)
 
 
-def _about(client_id: str) -> str:
-    if client_id == ALL_CLIENTS:
+def _about(client_ids: str) -> str:
+    if client_ids == ALL_CLIENTS:
         return "All clients"
-    known = registry().get(client_id)
-    return known.name if known else client_id
+    names = [registry()[one].name if one in registry() else one for one in client_ids.split(", ")]
+    return listed(names)
 
 
 def duration(lasted: timedelta) -> str:

@@ -58,11 +58,6 @@ def told_by(entry: Entry) -> Telling:
     return Telling(state, int(rounds), int(count))
 
 
-def is_about(entry: Entry, incident: Incident) -> bool:
-    """Whether a row of the outbox tells this incident."""
-    return entry.edition.split()[0] == incident.incident_id
-
-
 def plan(
     incident: Incident,
     channel: str,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,20 @@ from signalroom.errors import ConfigurationError
 
 FILE = Path(__file__).parents[1] / "alerts.yml"
 CHANNELS = ("slack", "email", "sms")
+OWN_KEYS = ("channels", "quiet_hours", "buyers")
+ADDRESS = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]+|\+[1-9]\d{6,14}|[A-Z][A-Z0-9]{5,}")
+KEYS = ("channels", "quiet_hours", "rules", "clients")
+# the numbers of each rule where alerts.yml says nothing else
+RULES: Mapping[str, Mapping[str, float]] = {
+    "zero_rows": {"minimum": 100, "expected": 12},
+    "volume": {"minimum": 100, "chance": 1e-5, "play": 0.25, "deviations": 4.5},
+    "spend_without_conversions": {"minimum": 100, "chance": 0.001},
+    "conversions_without_spend": {"minimum": 100},
+    "cpa": {"minimum": 100, "deviations": 3.2, "ratio": 1.4, "payout_spread": 0.05},
+    "drift": {"minimum": 100, "deviations": 4},
+    "mapping_gap": {"minimum": 100},
+    "budget": {"minimum": 100, "times": 2},
+}
 
 
 @dataclass(frozen=True)
@@ -63,6 +79,21 @@ def policy(client_id: str, path: Path | None = None) -> Policy:
     return rules.of(client_id)
 
 
+def thresholds(rule: str, path: Path | None = None) -> Mapping[str, float]:
+    """The numbers of a rule; ConfigurationError names a mistake or one that is missing."""
+    return _Rules(path or FILE).thresholds(rule)
+
+
+def minimum(rule: str) -> Decimal:
+    """The least amount in dollars of which a rule speaks."""
+    return Decimal(str(thresholds(rule)["minimum"]))
+
+
+def buyers(client_id: str, path: Path | None = None) -> Mapping[str, tuple[str, ...]]:
+    """Who buys a client's traffic: addresses of channels by RedTrack's id of the source."""
+    return _Rules(path or FILE).buyers(client_id)
+
+
 def check() -> None:
     """ConfigurationError names the first mistake in alerts.yml, if there is one."""
     _Rules(FILE).check()
@@ -76,18 +107,21 @@ class _Rules:
         except (OSError, yaml.YAMLError) as error:
             said = " ".join(str(error).split())
             raise ConfigurationError(f"{self._file} cannot be read: {said}.") from None
-        self._top = self._table(written, "the file", ("channels", "quiet_hours", "clients"))
+        self._top = self._table(written, "the file", KEYS)
         self._clients = self._table(self._top.get("clients") or {}, "clients", tuple(registry()))
 
     def check(self) -> None:
         """Read the rules of everybody, so that a mistake is found before somebody needs them."""
         for client_id in registry():
             self.of(client_id)
+            self.buyers(client_id)
+        for rule in RULES:
+            self.thresholds(rule)
 
     def of(self, client_id: str) -> Policy:
         own = self._clients.get(client_id) or {}
         where = f"client {client_id}, "
-        own = self._table(own, f"client {client_id}", ("channels", "quiet_hours"))
+        own = self._table(own, f"client {client_id}", OWN_KEYS)
         channels = self._channels(self._top.get("channels"), "channels")
         missing = [severity for severity in SEVERITIES if severity not in channels]
         if missing:
@@ -98,6 +132,35 @@ class _Rules:
         own_quiet = self._table(own.get("quiet_hours") or {}, f"{where}quiet_hours", keys)
         at = f"{where}quiet_hours" if own_quiet else "quiet_hours"
         return Policy(channels, self._quiet({**quiet, **own_quiet}, at))
+
+    def buyers(self, client_id: str) -> dict[str, tuple[str, ...]]:
+        """Addresses by source."""
+        own = self._table(self._clients.get(client_id) or {}, f"client {client_id}", OWN_KEYS)
+        where = f"client {client_id}, buyers"
+        written = own.get("buyers") or {}
+        if not isinstance(written, dict):
+            raise self._mistake(where, f"is {written!r}; write addresses by source id")
+        found = {}
+        for source_id, addresses in written.items():
+            if not isinstance(addresses, list):
+                raise self._mistake(where, f"{source_id} is {addresses!r}; write a list")
+            for one in addresses:
+                if not ADDRESS.fullmatch(str(one)):
+                    said = f"{one!r} is no address: write ann@example.org, '+15550100199' or "
+                    raise self._mistake(where, f"{said}the id of a Slack channel")
+            found[str(source_id)] = tuple(dict.fromkeys(str(one) for one in addresses))
+        return found
+
+    def thresholds(self, rule: str) -> dict[str, float]:
+        """The numbers of a rule."""
+        rules = self._table(self._top.get("rules") or {}, "rules", tuple(RULES))
+        where = f"rules, {rule}"
+        written = self._table(rules.get(rule) or {}, where, tuple(RULES[rule]))
+        for key, number in written.items():
+            if isinstance(number, bool) or not isinstance(number, int | float) or number < 0:
+                said = f"{key} is {number!r}; write a number, such as {RULES[rule][key]:g}"
+                raise self._mistake(where, said)
+        return {**RULES[rule], **{key: float(number) for key, number in written.items()}}
 
     def _channels(self, written: Any, where: str) -> dict[str, tuple[str, ...]]:
         table = self._table(written, where, SEVERITIES)

@@ -1,27 +1,139 @@
-"""Targets of an alert: the channels and recipients of its client, and the row of each message."""
+"""Targets of an alert: channels and recipients of its clients, and the row of each message."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from reports.alerts import policy as alert_policy
+from reports.alerts.groups import together
 from reports.alerts.incidents import Incident
 from reports.alerts.message import addressee, alerts_of
-from reports.alerts.plan import Plan, edition, is_about, plan
+from reports.alerts.plan import Plan, edition, plan
 from reports.delivery.attempts import CHANNELS
 from reports.delivery.outbox import Entry, Outbox, hashed
 from reports.messages.render import render
 from signalroom import clock
+from signalroom.clients import default_client_id, registry
 from signalroom.settings import require, variable
 
+NAME = "alert"
+# Where alerts go, the first of these that is set. Those who read reports do not get alerts by
+# e-mail and SMS unless they are named for it.
+RECIPIENTS = {
+    "slack": ("SLACK_ALERT_CHANNEL_ID", "SLACK_CHANNEL_ID"),
+    "email": ("ALERT_EMAILS",),
+    "sms": ("ALERT_NUMBERS",),
+}
 
-def content_of(incident: Incident, channel: str, client_id: str) -> dict[str, Any]:
-    """An incident rendered for a channel of its addressee; ReportError for any other client."""
-    context = alerts_of(client_id, [incident], clock.local_date(incident.opened_at))
-    return render(channel, "alerts", context, client_id)
+
+@dataclass(frozen=True)
+class Target:
+    """One recipient: what it was sent of a group, oldest first, and what it has yet to hear.
+
+    `incident` is what of the group concerns the recipient's clients, `client_id` the client with
+    whose access it is sent.
+    """
+
+    client_id: str
+    channel: str
+    recipient: str
+    incident: Incident
+    rows: tuple[Entry, ...]
+    plan: Plan
+
+
+def targets_of(outbox: Outbox, members: Sequence[Incident]) -> Iterator[Target]:
+    """Who is to hear of the incidents of one group, and what each has yet to hear."""
+    now = clock.now()
+    for (channel, recipient, _), mine in _listeners(members).items():
+        incident = together(mine)
+        whose = {addressee(one.client_id) for one in mine}
+        client_id = default_client_id() if default_client_id() in whose else min(whose)
+        rows = tuple(outbox.about(NAME, incident.incident_id, channel, recipient))
+        held_until = _held_until(mine, now)
+        what = plan(incident, channel, rows, held_until, now)
+        yield Target(client_id, channel, recipient, incident, rows, what)
+
+
+def _listeners(members: Sequence[Incident]) -> dict[tuple[str, str, str], list[Incident]]:
+    """By channel, recipient and workspace: the incidents of the clients for whom it is named."""
+    found: dict[tuple[str, str, str], list[Incident]] = {}
+    for one in members:
+        client_id = addressee(one.client_id)
+        for channel in channels_of(one):
+            addresses = _own(one, channel) or recipients(channel, client_id)
+            if not addresses or missing_access(channel, client_id):
+                continue
+            workspace = hashed(require("SLACK_BOT_TOKEN", client_id)) if channel == "slack" else ""
+            for recipient in addresses:
+                found.setdefault((channel, recipient, workspace), []).append(one)
+    return found
+
+
+def channel_of(address: str) -> str:
+    """The channel of an address: `ann@example.org`, `+15550100199`, a Slack channel's id."""
+    if "@" in address:
+        return "email"
+    return "sms" if address.startswith("+") else "slack"
+
+
+def _own(incident: Incident, channel: str) -> list[str]:
+    """The addresses that an incident itself names, as those of buyers."""
+    named = [one for one in incident.channels or () if one not in CHANNELS]
+    return [one for one in named if channel_of(one) == channel]
+
+
+def _held_until(members: Sequence[Incident], now: datetime) -> datetime | None:
+    """The end of the quiet hours, when they hold back what lasts for every client."""
+    shown = [one for one in members if one.is_open] or members
+    ends = [
+        alert_policy.policy(addressee(one.client_id)).held_until(one.severity, now) for one in shown
+    ]
+    known = [end for end in ends if end is not None]
+    return min(known) if known and len(known) == len(ends) else None
+
+
+def channels_of(incident: Incident) -> tuple[str, ...]:
+    """Where an incident of its severity, or a notice, goes."""
+    if incident.channels is not None:
+        names = (one if one in CHANNELS else channel_of(one) for one in incident.channels)
+        return tuple(dict.fromkeys(names))
+    policy = alert_policy.policy(addressee(incident.client_id))
+    return policy.channels[incident.severity]
+
+
+def recipients(channel: str, client_id: str) -> list[str]:
+    """Who hears of a client's alerts in a channel; nobody where no variable names them."""
+    written = next(
+        (value for name in RECIPIENTS[channel] if (value := variable(name, client_id))), ""
+    )
+    return list(dict.fromkeys(part.strip() for part in written.split(",") if part.strip()))
+
+
+def missing_variable(channel: str, client_id: str) -> str | None:
+    """The first variable that a channel lacks, its recipients included."""
+    if missing := missing_access(channel, client_id):
+        return missing
+    return None if recipients(channel, client_id) else RECIPIENTS[channel][-1]
+
+
+def missing_access(channel: str, client_id: str) -> str | None:
+    """The first variable that is needed to send anything in a channel, and not set."""
+    module = CHANNELS[channel]
+    needed = [name for name in module.REQUIRED if name != module.RECIPIENTS]
+    return next((name for name in needed if not variable(name, client_id)), None)
+
+
+def content_of(target: Target) -> dict[str, Any]:
+    """What a recipient is sent."""
+    day = clock.local_date(target.incident.opened_at)
+    also = [one for one in registry() if target.recipient in recipients(target.channel, one)]
+    context = alerts_of(target.client_id, [target.incident], day, also)
+    return render(target.channel, "alerts", context, target.client_id)
 
 
 def edit_of(content: dict[str, Any], timestamp: str) -> dict[str, Any]:
@@ -29,98 +141,38 @@ def edit_of(content: dict[str, Any], timestamp: str) -> dict[str, Any]:
     return {**content, "ts": timestamp}
 
 
-def threaded(
-    content: dict[str, Any], incident: Incident, client_id: str, earlier: Sequence[Entry]
-) -> dict[str, Any]:
-    """An e-mail that mail programs show in one thread with the earlier ones of its incident.
+def threaded(content: dict[str, Any], target: Target) -> dict[str, Any]:
+    """An e-mail that mail programs show in one thread with the earlier ones of its group.
 
-    Resend makes the Message-ID itself and tells nobody, so all refer to a name that the incident
+    Resend makes the Message-ID itself and tells nobody, so all refer to a name that the group
     alone has. Gmail wants the subject to stay as well: follow-ups keep it, after `Re: `.
     """
-    domain = require("RESEND_FROM_EMAIL", client_id).rpartition("@")[2].rstrip("> ")
-    thread = f"<alert-{incident.incident_id}@{domain}>"
-    if not earlier:
+    domain = require("RESEND_FROM_EMAIL", target.client_id).rpartition("@")[2].rstrip("> ")
+    thread = f"<alert-{target.incident.incident_id}@{domain}>"
+    if not target.rows:
         return {**content, "headers": {"References": thread}}
-    first = str(json.loads(earlier[0].payload)["subject"])
+    first = str(json.loads(target.rows[0].payload)["subject"])
     headers = {"In-Reply-To": thread, "References": thread}
     return {**content, "subject": f"Re: {first.removeprefix('Re: ')}", "headers": headers}
 
 
-NAME = "alert"
-# Alerts may have a channel of their own; the first of these that is set.
-RECIPIENTS = {"slack": ("SLACK_ALERT_CHANNEL_ID", "SLACK_CHANNEL_ID")}
-
-
-@dataclass(frozen=True)
-class Target:
-    """One recipient: what it was sent of an incident, oldest first, and what it has yet to hear."""
-
-    client_id: str
-    channel: str
-    recipient: str
-    rows: tuple[Entry, ...]
-    plan: Plan
-
-
-def targets_of(outbox: Outbox, incident: Incident) -> Iterator[Target]:
-    """Who is to hear of an incident, and what each has yet to hear."""
-    client_id, now = addressee(incident.client_id), clock.now()
-    held_until = alert_policy.policy(client_id).held_until(incident.severity, now)
-    for channel in channels_of(incident):
-        if missing_variable(channel, client_id):
-            continue
-        for recipient in _recipients(channel, client_id):
-            day = clock.local_date(incident.opened_at)
-            rows = tuple(
-                entry
-                for entry in outbox.entries(NAME, client_id, day, channel, recipient)
-                if is_about(entry, incident)
-            )
-            what = plan(incident, channel, rows, held_until, now)
-            yield Target(client_id, channel, recipient, rows, what)
-
-
-def channels_of(incident: Incident) -> tuple[str, ...]:
-    """Where an incident of its severity, or a notice, goes."""
-    if incident.channels is not None:
-        return tuple(name for name in incident.channels if name in CHANNELS)
-    policy = alert_policy.policy(addressee(incident.client_id))
-    return policy.channels[incident.severity]
-
-
-def _recipients(channel: str, client_id: str) -> list[str]:
-    names = RECIPIENTS.get(channel, (CHANNELS[channel].RECIPIENTS,))
-    written = next((value for name in names if (value := variable(name, client_id))), "")
-    return list(dict.fromkeys(part.strip() for part in written.split(",") if part.strip()))
-
-
-def missing_variable(channel: str, client_id: str) -> str | None:
-    """The first variable that a channel lacks."""
-    module = CHANNELS[channel]
-    needed = [name for name in module.REQUIRED if name != module.RECIPIENTS]
-    unset = [name for name in needed if not variable(name, client_id)]
-    if not _recipients(channel, client_id):
-        unset.append(module.RECIPIENTS)
-    return unset[0] if unset else None
-
-
-def entry_of(incident: Incident, target: Target, content: dict[str, Any]) -> Entry:
+def entry_of(target: Target, content: dict[str, Any]) -> Entry:
     """The row of a message; the same for two processes that plan the same."""
-    about = edition(incident)
+    about = edition(target.incident)
     number = len(target.rows) + 1
     digest = hashed(json.dumps([about, target.channel, target.recipient, number]))[:20]
-    key = f"{NAME}:{target.client_id}:{incident.incident_id}:{target.channel}:{digest}"
+    key = f"{NAME}:{target.client_id}:{target.incident.incident_id}:{target.channel}:{digest}"
     if target.plan.edits:
         content = edit_of(content, target.plan.edits)
     elif target.channel == "email":
-        content = threaded(content, incident, target.client_id, target.rows)
+        content = threaded(content, target)
     payload = CHANNELS[target.channel].payload(target.client_id, target.recipient, key, content)
     text = json.dumps(payload, ensure_ascii=False)
     return Entry(
         dedupe_key=key,
         report=NAME,
         client_id=target.client_id,
-        period=clock.local_date(incident.opened_at),
+        period=clock.local_date(target.incident.opened_at),
         edition=about,
         number=number,
         channel=target.channel,

@@ -23,7 +23,7 @@ from reports.delivery.channels.http import (
     one_attempt,
 )
 from reports.delivery.outbox import OPEN, Entry, Outbox
-from signalroom import clock
+from signalroom import clock, tracing
 from signalroom.logs import mask
 from signalroom.settings import number
 
@@ -95,7 +95,7 @@ def _attempt(outbox: Outbox, entry: Entry) -> Entry | None:
             raise NotOurs("is being sent by another process")
 
     try:
-        with one_attempt():
+        with tracing.span("delivery", channel=entry.channel, report=entry.report), one_attempt():
             found = _look_up(outbox, entry, channel)
             if found and entry.status != "unknown" and not channel.RESENDS_UNKNOWN:
                 reason = f"an equal message is there already ({found}); --again sends it once more"

@@ -134,6 +134,15 @@ class Outbox:
         )
         return sorted(found, key=lambda one: one.reported_at or one.sent_at or until)
 
+    def about(self, report: str, subject: str, channel: str, recipient: str) -> list[Entry]:
+        """All rows to one recipient whose edition begins with a word, oldest first."""
+        return self._select(
+            TABLE.c.report == report,
+            TABLE.c.edition.startswith(f"{subject} ", autoescape=True),
+            TABLE.c.channel == channel,
+            TABLE.c.recipient == recipient,
+        )
+
     def open_entries(self) -> list[Entry]:
         """Rows whose delivery is not settled, oldest first."""
         return self._select(TABLE.c.status.in_(OPEN))

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from reports.alerts.incidents import NOTICE, Incident
+from reports.alerts.causes import FailedStep, step_failed
+from reports.alerts.findings import source_late
+from reports.alerts.incidents import NOTICE, Incident, Trouble
+from reports.delivery.outbox import hashed
 from signalroom import clock
 
 
 @dataclass(frozen=True)
 class Wrong:
-    """An incident; `ago` and `lasted` in minutes, `lasted` None while it lasts."""
+    """An incident of what the code reports; `ago` and `lasted` in minutes, None while it lasts."""
 
-    kind: str
-    subject: str
-    severity: str
-    title: str
-    detail: str
-    repair: str = ""
+    trouble: Callable[[str], Trouble]
     ago: int = 42
     lasted: int | None = None
     count: int = 1
@@ -27,17 +26,18 @@ class Wrong:
     def incident(self, client_id: str) -> Incident:
         """As the run database would give it, seen from business time."""
         now = clock.now()
+        trouble = self.trouble(client_id)
         opened_at = now - timedelta(minutes=self.ago)
         settled_at = None if self.lasted is None else opened_at + timedelta(minutes=self.lasted)
         return Incident(
-            incident_id="a1b2c3d4e5",
-            kind=self.kind,
+            incident_id=hashed(f"{trouble.subject} {self.ago}")[:10],
+            kind=trouble.kind,
             client_id=client_id,
-            subject=self.subject,
-            severity=self.severity,
-            title=self.title,
-            detail=self.detail,
-            repair=self.repair,
+            subject=trouble.subject,
+            severity=trouble.severity,
+            title=trouble.title,
+            detail=trouble.detail,
+            repair=trouble.repair,
             channels=None,
             opened_at=opened_at,
             last_at=settled_at or now,
@@ -50,62 +50,64 @@ class Wrong:
         )
 
 
+def _failed(step: str, error_class: str, said: str, tries: int = 1) -> Callable[[str], Trouble]:
+    """What the scheduler reports of a step that failed for good."""
+    run_id = "hourly-20261116T1400Z"
+
+    def trouble(client_id: str) -> Trouble:
+        return step_failed(FailedStep(step, client_id, error_class, said, tries, run_id, "hourly"))
+
+    return trouble
+
+
+def _late(client_id: str) -> Trouble:
+    now = clock.now()
+    last, due = now - timedelta(hours=15), now - timedelta(hours=2)
+    found = source_late(client_id, "redtrack", last, due, now + timedelta(minutes=40))
+    return found or _plain("source_late", "redtrack", "warning", "RedTrack is late", "")(client_id)
+
+
+def _plain(
+    kind: str, subject: str, severity: str, title: str, detail: str, repair: str = ""
+) -> Callable[[str], Trouble]:
+    return lambda client_id: Trouble(kind, client_id, subject, severity, title, detail, repair)
+
+
 OPEN = Wrong(
-    "step_failed",
-    "ingest:everflow",
-    "critical",
-    "Everflow refuses the API key",
-    "Everflow answered 401 for client 713, three times. What was loaded before stays.",
-    "Put a valid EVERFLOW_API_KEY into .env, then `signalroom run`.",
+    _failed(
+        "ingest:everflow",
+        "CredentialsError",
+        "everflow: the vendor refuses the key (HTTP 401).",
+    ),
     count=3,
 )
-LATE = Wrong(
-    "source_late",
-    "redtrack",
-    "warning",
-    "RedTrack is late: last loaded Nov 15, 18:02 EST",
-    "Reports of Nov 15 went out as INCOMPLETE; the complete ones follow by themselves.",
-    "Look at RedTrack's status page; nothing else needs to be done.",
-    ago=150,
-    count=2,
-)
+LATE = Wrong(_late, ago=150, count=2)
 CAME_BACK = Wrong(
-    "run_overdue",
-    "hourly",
-    "warning",
-    "The hourly run is overdue",
-    "It was due at 09:00 EST and has not begun.",
-    "`signalroom status` says what runs; `signalroom scheduler` starts it again.",
+    _failed("ingest:everflow", "SourceError", "everflow answers with HTTP 503.", tries=5),
     ago=305,
     count=1_234_567,
     rounds=4,
 )
 RESOLVED = Wrong(
-    "step_failed",
-    "dbt",
-    "critical",
-    "dbt build failed: 1 test of daily_performance",
-    "unique_grain found 2 rows; the marts of the run before stay as they are.",
+    _failed("dbt", "TestsFailed", "dbt test unique_grain of daily_performance: 2 rows."),
     ago=65,
     lasted=40,
 )
 SAID = Wrong(
-    NOTICE,
-    "backfill",
-    "notice",
-    "Backfill of everflow is done",
-    "2026-01-01 to 2026-11-15 in 46 slices, 1,234,567 rows.",
+    _plain(NOTICE, "hourly", "notice", "hourly done", "everflow: 1,523 rows, 18 s; dbt: 31 s"),
     ago=1,
     lasted=0,
 )
 MANY = tuple(
     Wrong(
-        "step_failed",
-        f"ingest:source_{number}",
-        ("critical", "warning", "notice")[number % 3],
-        f"Source {number} failed " + "again and again " * 12,
-        "A long explanation. " * 120,
-        "Do this, then that. " * 120,
+        _plain(
+            "step_failed",
+            f"ingest:source_{number}",
+            ("critical", "warning", "notice")[number % 3],
+            f"Source {number} failed " + "again and again " * 12,
+            "A long explanation. " * 120,
+            "Do this, then that. " * 120,
+        ),
         ago=60 * 24 * number + 7,
         count=98_765_432,
     )
@@ -116,6 +118,9 @@ MANY = tuple(
 def hostile_incidents(names: tuple[str, ...]) -> tuple[Wrong, ...]:
     """An incident about each name, in each place that takes text."""
     return tuple(
-        Wrong("step_failed", name, "warning", name, f"Detail: {name}", f"Repair: {name}", ago=at)
+        Wrong(
+            _plain("step_failed", name, "warning", name, f"Detail: {name}", f"Repair: {name}"),
+            ago=at,
+        )
         for at, name in enumerate(names, 1)
     )

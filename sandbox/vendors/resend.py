@@ -24,6 +24,7 @@ SENDING_ONLY = {"re_sandbox_sending_only_713": "713", "re_sandbox_sending_only_c
 DOMAIN = "mail.example.org"  # the one domain that is verified
 DOMAINS = {DOMAIN: "verified", "new.example.org": "pending"}
 RECIPIENTS = {"713": "owner@example.org,media@example.org", "cti": "coach@example.org"}
+ON_CALL = "ops@example.org"  # who gets the alerts of both clients
 REMEMBERED = 24 * 3600
 MOST_RECIPIENTS = 50
 MOST_BYTES = 40 * 1024 * 1024
@@ -65,6 +66,7 @@ class Resend:
             **per_client("RESEND_FROM_EMAIL",
                          {client: f"SignalRoom <reports-{client}@{DOMAIN}>" for client in KEYS}),
             **per_client("RESEND_TO_EMAILS", RECIPIENTS),
+            **per_client("ALERT_EMAILS", dict.fromkeys(KEYS, ON_CALL)),
         }  # fmt: skip
 
     def close(self) -> None:

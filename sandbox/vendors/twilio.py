@@ -22,6 +22,7 @@ ACCOUNTS = {
 TOKENS = {"713": "sandbox-twilio-token-713", "cti": "sandbox-twilio-token-cti"}
 SENDERS = {"713": "+12025550113", "cti": "+12025550171"}
 RECIPIENTS = {"713": "+12025550121,+12025550122", "cti": "+12025550131"}
+ON_CALL = "+12025550141"  # who gets the alerts of both clients
 LONGEST_BODY = 1600
 TRIAL_SENTENCE = "Sent from your Twilio trial account - "
 DELIVERED_AFTER = 20  # simulated seconds
@@ -60,6 +61,7 @@ class Twilio:
             **per_client("TWILIO_AUTH_TOKEN", TOKENS),
             **per_client("TWILIO_FROM_NUMBER", SENDERS),
             **per_client("TWILIO_TO_NUMBERS", RECIPIENTS),
+            **per_client("ALERT_NUMBERS", dict.fromkeys(ACCOUNTS, ON_CALL)),
             **per_client("TWILIO_BASE_URL", dict.fromkeys(ACCOUNTS, base_url)),
         }
 

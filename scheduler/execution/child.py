@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from scheduler.runs import owner
-from signalroom import child_process, clock, paths, secrets, sources
+from signalroom import child_process, clock, paths, secrets, sources, tracing
 
 GRACE_S = 20.0
 WORDS_S = 30.0  # before its limit, a child stops waiting for a lock and says who holds it
@@ -179,6 +179,7 @@ def _needed(order: Order) -> set[str]:
 
 def _environment(order: Order) -> Mapping[str, str]:
     found = {
+        **tracing.environment(),
         child_process.PARENT: str(os.getpid()),
         "SIGNALROOM_RUN_ID": order.run_id,
         "SIGNALROOM_STEP": ",".join(order.steps),

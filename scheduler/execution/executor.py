@@ -52,7 +52,7 @@ class Executor:
         self._instant = instant
         self._start = start
         self._renew_at = self._look_at = instant()
-        self._troubles = Troubles()
+        self._troubles = Troubles(jobs)
         self._has_built = False
 
     def turn(self) -> None:

@@ -1,29 +1,36 @@
-"""Failures that stay, recorded for the alerts; an error while recording stops no work."""
+"""Failures that stay, recorded for the alerts; an error while recording stops no work.
+
+How bad one is follows from the next report: whether it will be late or wrong, or whether a pull of
+the schedule can still fix it in time.
+"""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 
 from reports.alerts import incidents
+from reports.alerts.causes import KIND, WAREHOUSE, FailedStep, step_failed
 from scheduler.runs.model import Run, Step
-from scheduler.schedule import Job
+from scheduler.schedule import Job, due_between, report_deadline
+from signalroom import clock
 from signalroom.errors import SignalRoomError
+from signalroom.logs import mask
 
 log = logging.getLogger("scheduler")
-KIND = "step_failed"
 ASK_EVERY_S = 300.0
-KEPT = {
-    "ingest": "The tables keep what they had; other sources go on.",
-    "dbt": "The marts keep what they had; reports say how fresh their numbers are.",
-    "report": "What was delivered stays delivered; nothing is sent twice.",
-}
+# What another try may fix without anybody's help.
+MAY_PASS = frozenset({"SourceError", "Limit", "Killed", *WAREHOUSE})
+NOT_LONGER = timedelta(hours=2)  # than this does a failure wait for the next try to fix it
+GRACE = timedelta(minutes=15)  # for that try to end
+DELIVERY = frozenset({"Undelivered", "Unconfirmed"})  # the outbox goes on trying
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _recorded() -> Iterator[None]:
     try:
         yield
     except SignalRoomError as error:
@@ -33,33 +40,34 @@ def _told() -> Iterator[None]:
 class Troubles:
     """What of our steps is wrong, as far as is known here; asked for again every few minutes."""
 
-    def __init__(self) -> None:
+    def __init__(self, jobs: Sequence[Job] = ()) -> None:
+        self._jobs = jobs
         self._open: set[tuple[str, str]] = set()  # client, step
         self._ask_at = 0.0
 
-    def step_failed(self, run: Run, step: Step, client_id: str, said: str, tries: int) -> None:
-        """Open an incident for a step that failed for good, or count it in."""
-        self._open.add((client_id, step.step))
-        with _told():
-            incidents.report_trouble(
-                incidents.Trouble(
-                    kind=KIND,
-                    client_id=client_id,
-                    subject=step.step,
-                    severity="critical",
-                    title=f"{step.step} failed in {run.job}",
-                    detail=f"Tried {'once' if tries == 1 else f'{tries} times'}: {said} "
-                    f"{KEPT[step.kind]}",
-                    repair=f"`signalroom runs show {run.run_id}` has the details; "
-                    f"`signalroom trigger {run.job}` runs it again.",
-                )
-            )
+    def step_failed(
+        self, run: Run, step: Step, failures: Sequence[tuple[str, str, str]], tries: int
+    ) -> None:
+        """Open an incident for each client of a step that failed for good, or count it in.
+
+        A failure is client, class of the error, and what was said.
+        """
+        for client_id in dict.fromkeys(client_id for client_id, _, _ in failures):
+            mine = [one for one in failures if one[0] == client_id]
+            error_class, said = mine[0][1], mask("; ".join(words for _, _, words in mine))
+            self._open.add((client_id, step.step))
+            with _recorded():
+                now = clock.now()
+                severity, quiet_until = consequence(self._jobs, step.step, error_class, now)
+                job = usual_job(self._jobs, step.step, now) or run.job
+                failed = FailedStep(step.step, client_id, error_class, said, tries, run.run_id, job)
+                incidents.report_trouble(step_failed(failed, severity, quiet_until))
 
     def step_done(self, step: Step, client_ids: frozenset[str]) -> None:
         """Close what was open of a step that now ended well."""
-        with _told():
+        with _recorded():
             self._ask()
-            for client_id in sorted(client_ids | {"*"}):
+            for client_id in sorted(client_ids):
                 if (client_id, step.step) in self._open:
                     incidents.settle_trouble(KIND, client_id, step.step)
                     self._open.discard((client_id, step.step))
@@ -70,6 +78,54 @@ class Troubles:
             mine = [one for one in incidents.open_incidents() if one.kind == KIND]
             self._open |= {(one.client_id, one.subject) for one in mine}
             self._ask_at = time.monotonic() + ASK_EVERY_S
+
+
+def consequence(
+    jobs: Sequence[Job], step: str, error_class: str, now: datetime
+) -> tuple[str, datetime | None]:
+    """Severity of a failed step, and until when a retry may still fix it (None: none will).
+
+    Critical is what makes the next report late or wrong unless somebody acts.
+    """
+    kind, _, subject = step.partition(":")
+    if kind == "report":
+        return ("warning", now + GRACE) if error_class in DELIVERY else ("critical", None)
+    again = [one for one in jobs if subject in one.sources or (kind == "dbt" and one.sources)]
+    is_for_report = kind == "dbt" or any(one.reports for one in again)
+    severity = "critical" if is_for_report else "warning"
+    if error_class not in MAY_PASS:
+        return severity, None
+    tries = due_between(again, now, now + timedelta(days=1))
+    next_try = tries[0].at if tries else None
+    if is_for_report and (next_try is None or next_try >= next_deadline(now)):
+        return "critical", None
+    if next_try is None or next_try > now + NOT_LONGER:
+        return "warning", None
+    return "warning", next_try + GRACE
+
+
+def next_deadline(now: datetime) -> datetime:
+    """The next instant (UTC) at which daily reports go out with what there is."""
+    day = clock.local_date(now)
+    for ahead in (0, 1):
+        at = datetime.combine(day + timedelta(days=ahead), report_deadline(), tzinfo=clock.zone())
+        if at > now:
+            break
+    return at
+
+
+def usual_job(jobs: Sequence[Job], step: str, now: datetime) -> str | None:
+    """The job that does a step most often, which people know best; None where none does."""
+    kind, _, subject = step.partition(":")
+    able = [
+        one
+        for one in jobs
+        if (one.sources if kind == "dbt" else subject in (one.sources + one.reports))
+    ]
+    if not able:
+        return None
+    times = [one.job.name for one in due_between(able, now, now + timedelta(days=1))]
+    return max((one.name for one in able), key=times.count)
 
 
 def run_over(job: Job, run: Run, status: str, error: str | None) -> None:
@@ -84,7 +140,7 @@ def run_over(job: Job, run: Run, status: str, error: str | None) -> None:
         if step.status == "done"
     ]
     detail = "; ".join([*parts, *([error] if error else [])])
-    with _told():
+    with _recorded():
         incidents.notice("*", f"{run.job} {status.replace('_', ' ')}", detail, channels)
 
 

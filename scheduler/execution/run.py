@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from scheduler import heartbeat
 from scheduler.execution import results as outcomes
 from scheduler.execution import results as retries
 from scheduler.execution.child import Order, Start, Worker, last_line
@@ -19,6 +20,7 @@ from scheduler.execution.results import Answer, Outcome
 from scheduler.runs.model import Run, Step
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job
+from signalroom import tracing
 from signalroom.logs import mask
 
 log = logging.getLogger("scheduler")
@@ -53,6 +55,7 @@ class Work:
         self._troubles = troubles
         self._steps = {step.step: step for step in run.steps}
         self._order: Order | None = None
+        self._reports_begun = False
         self.child: Worker | None = None
         self._answers: list[Answer] = []
         self.failures: list[tuple[str, str, str]] = []  # of the last try: client, class, what
@@ -102,6 +105,13 @@ class Work:
         steps = list(self._steps.values())
         failed = [step for step in steps if step.status == "failed"]
         error = "; ".join(f"{step.step}: {step.error}" for step in failed) or None
+        begun = [step.started_at for step in steps if step.started_at]
+        if begun:
+            tracing.record_run(
+                self.run.run_id, min(begun), now, "failed" if failed else "", job=self.run.job
+            )
+        if self._reports_begun:
+            heartbeat.ping("1" if failed else "0", self.run.run_id)
         deferred = [step.next_at for step in steps if step.status == "deferred" and step.next_at]
         if deferred:
             resume_at = min(deferred)
@@ -166,6 +176,9 @@ class Work:
         return Order(self.run.run_id, names, tuple(arguments), limit_s, self._owner, started)
 
     def _begin(self, order: Order, now: datetime) -> None:
+        if order.arguments[0] == "report" and not self._reports_begun:
+            self._reports_begun = True
+            heartbeat.ping("start", self.run.run_id)
         for name in order.steps:
             step = self._steps[name]
             self._change(
@@ -240,11 +253,12 @@ class Work:
         values.setdefault("detail", _detail(step, outcome))
         self._change(step, **values)
         if values["status"] == "failed":
-            for client in {client for client, _, _ in outcome.failures}:
-                said = "; ".join(said for one, _, said in outcome.failures if one == client)
-                self._troubles.step_failed(self.run, step, client, mask(said), failed)
-        elif values["status"] == "done":
-            self._troubles.step_done(step, frozenset(outcome.clients))
+            self._troubles.step_failed(self.run, step, outcome.failures, failed)
+        if values["status"] in ("done", "failed"):
+            failing = {client for client, _, _ in outcome.failures}
+            if "*" not in failing:  # what is wrong for all says nothing of one
+                well = {*outcome.clients, *(() if failing else "*")} - failing
+                self._troubles.step_done(step, frozenset(well))
 
     def _change(self, step: Step, **values: Any) -> None:
         current = self._steps[step.step].attempt if self._is_fenced else None

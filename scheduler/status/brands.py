@@ -16,7 +16,7 @@ from reports.shared.figures import ratio
 from signalroom import clock, run_database, warehouse
 from signalroom.clients import active_clients, registry
 from signalroom.errors import WarehouseError
-from signalroom.tables import BRAND_DAYS
+from signalroom.watch_tables import BRAND_DAYS
 
 DAYS = 15  # today's so far, and the 14 before it
 

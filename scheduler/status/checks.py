@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from reports.alerts import findings as troubles
+from reports.alerts import policy
 from reports.alerts.incidents import (
     ALL_CLIENTS,
     Trouble,
@@ -18,6 +21,9 @@ from reports.alerts.incidents import (
     report_trouble,
     settle_trouble,
 )
+from reports.alerts.rules.budget import find_dry_sources
+from reports.alerts.rules.judge import find_anomalies
+from scheduler.runs.ledger import Ledger
 from scheduler.schedule import read_schedule
 from scheduler.status import freshness
 from signalroom import clock, warehouse
@@ -27,7 +33,15 @@ from signalroom.errors import WarehouseError
 log = logging.getLogger("scheduler")
 SPEND_DAYS = 3  # spend of older days was told when it was new
 KINDS = frozenset(
-    {"source_late", "dead_letters", "build_warned", "unmapped_spend", "unexplained_change"}
+    {
+        "source_late",
+        "dead_letters",
+        "build_warned",
+        "unmapped_spend",
+        "unexplained_change",
+        "anomaly",
+        "budget",
+    }
 )
 SPEND = """
 select _client_id, source_name, date, sum(cost) as cost
@@ -82,6 +96,13 @@ def check(warnings: Sequence[str], is_whole: bool = True) -> list[Trouble]:
         read.add("unexplained_change")
     except WarehouseError as error:
         log.info("changes are not checked: %s", error)
+    try:
+        found += find_anomalies(wanted)
+        read.add("anomaly")
+        found += find_dry_sources(wanted)
+        read.add("budget")
+    except WarehouseError as error:
+        log.info("anomalies are not looked for: %s", error)
     if warnings:
         found.append(troubles.build_warned(warnings))
     if is_whole:
@@ -105,8 +126,11 @@ def check(warnings: Sequence[str], is_whole: bool = True) -> list[Trouble]:
 def _freshness() -> list[Trouble]:
     freshness.refresh()
     found = freshness.read_freshness(read_schedule())
+    deferred = _deferred()
     late = (
-        troubles.source_late(one.client_id, one.source, one.as_of, one.due_at)
+        troubles.source_late(
+            one.client_id, one.source, one.as_of, one.due_at, deferred.get(one.source)
+        )
         for one in found.sources
         if one.is_late
     )
@@ -121,10 +145,12 @@ def _spend(wanted: set[str]) -> list[Trouble]:
     newest = {
         (row["_client_id"], row["source_name"]): row for row in rows if row["_client_id"] in wanted
     }
-    return [
-        troubles.unmapped_spend(client_id, source or "", row["date"], row["cost"])
-        for (client_id, source), row in newest.items()
-    ]
+    spend: dict[str, list[troubles.Unmapped]] = {}
+    for (client_id, source), row in newest.items():
+        one = troubles.Unmapped(source or "", row["date"], row["cost"])
+        spend.setdefault(client_id, []).append(one)
+    minimum = policy.minimum("mapping_gap")
+    return [troubles.unmapped_spend(client_id, each, minimum) for client_id, each in spend.items()]
 
 
 def _unexplained(wanted: set[str]) -> list[Trouble]:
@@ -145,3 +171,19 @@ def _unexplained(wanted: set[str]) -> list[Trouble]:
         for client_id in sorted({row["_client_id"] for row in rows} & wanted)
         if all((client_id, part) in known for part in PARTS)
     ]
+
+
+def _deferred() -> dict[str, datetime]:
+    """When sources that their vendor deferred are pulled again, in business time."""
+    try:
+        with Ledger() as ledger:
+            runs = ledger.open_runs()
+    except SQLAlchemyError:
+        return {}
+    ahead = clock.now() - clock.instant()
+    return {
+        step.subject: step.next_at + ahead
+        for run in runs
+        for step in run.steps
+        if step.kind == "ingest" and step.status == "deferred" and step.next_at
+    }

@@ -6,6 +6,8 @@ of jobs, steps, clients, sources, channels and states: a bounded set, no data.
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -21,13 +23,17 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
+from scheduler.status.checks import KINDS
 from scheduler.status.freshness import Freshness
 from scheduler.status.status import Status, read_status
+from signalroom import counters
 from signalroom.errors import SignalRoomError
 from signalroom.run_database import prepared_engine
 from signalroom.settings import target
 from signalroom.tables import OUTBOX, RUNS, STEPS
 
+Counts = Sequence[tuple[counters.Labels, int]]
+ALERT_KINDS = ("step_failed", "delivery_failed", *sorted(KINDS))
 Samples = list[tuple[Sequence[str], float]]
 
 
@@ -72,6 +78,10 @@ def _process(status: Status) -> Iterator[Metric]:
         names = ("critical", "warning", "notice")
         samples: Samples = [((name,), severities.count(name)) for name in names]
         yield _gauge("incidents_open", "Open alerts", ["severity"], samples=samples)
+        kinds = Counter(one.kind for one in status.incidents)
+        samples = [((kind,), kinds[kind]) for kind in ALERT_KINDS]
+        yield _gauge("alerts_open", "Open alerts by what is wrong", ["kind"], samples=samples)
+        yield _gauge("alerts_snoozed", "Open alerts that are snoozed", value=len(status.snoozed))
     if not status.is_ledger_read:
         return  # what is not known is not zero
     if status.beat:
@@ -121,6 +131,14 @@ def _history() -> Iterator[Metric]:
                 .group_by(OUTBOX.c.channel, OUTBOX.c.status)
                 .order_by(OUTBOX.c.channel, OUTBOX.c.status)
             ).all()
+            requests = counters.read(connection, "vendor_requests")
+            waits = counters.read(connection, "rate_limit_wait_ms")
+            newest = sa.select(STEPS.c.detail, STEPS.c.finished_at).where(
+                STEPS.c.step == "dbt", STEPS.c.finished_at.is_not(None)
+            )
+            builds: Sequence[Any] = connection.execute(
+                newest.order_by(STEPS.c.finished_at.desc()).limit(1)
+            ).all()
     finally:
         engine.dispose()
     yield from _durations("run", "job", runs)
@@ -130,6 +148,39 @@ def _history() -> Iterator[Metric]:
     deliveries: Samples = [((row[0], row[1]), row[2]) for row in sent]
     words = "Messages in the outbox by state"
     yield _gauge("deliveries", words, ["channel", "status"], samples=deliveries)
+    yield from _vendors(requests, waits)
+    yield from _builds(builds)
+
+
+def _vendors(requests: Counts, waits: Counts) -> Iterator[Metric]:
+    made = CounterMetricFamily(
+        "signalroom_vendor_requests",
+        "Requests to vendors by the status of the answer",
+        labels=["source", "client", "status"],
+    )
+    for labels, count in requests:
+        made.add_metric(labels, count)
+    waited = CounterMetricFamily(
+        "signalroom_rate_limit_wait_seconds",
+        "Time that requests waited for their vendor's rate limit",
+        labels=["source", "client"],
+    )
+    for labels, milliseconds in waits:
+        waited.add_metric(labels[:2], milliseconds / 1000)
+    yield made
+    yield waited
+
+
+def _builds(builds: Sequence[Any]) -> Iterator[Metric]:
+    """What the newest build of dbt did; nothing where there was none."""
+    for build in builds:
+        detail = json.loads(build.detail or "{}")
+        states = ("models", "tests", "skipped")
+        nodes: Samples = [((state,), float(detail.get(state) or 0)) for state in states]
+        words = "Nodes of the newest dbt build: built, tests passed, skipped"
+        yield _gauge("dbt_nodes", words, ["state"], samples=nodes)
+        seconds = float(detail.get("seconds") or 0)
+        yield _gauge("dbt_seconds", "How long the newest dbt build took", value=seconds)
 
 
 def _sums(table: sa.Table, name: sa.Column[str]) -> sa.Select[Any]:

@@ -26,6 +26,7 @@ from signalroom.warehouse import first_line
 
 if TYPE_CHECKING:
     from reports.alerts.incidents import Incident
+    from reports.alerts.snoozes import Snooze
 
 STALE_AFTER = timedelta(minutes=3)
 # What ending a hung step and starting the next one takes.
@@ -45,6 +46,8 @@ class JobStatus:
 class Status:
     """Everything at one instant: `at` in business time, `instant` on the real clock (both UTC).
 
+    `incidents` are those that speak: not what is only recorded, nor what is `snoozed`.
+
     `freshness` and `incidents` are None, and `is_ledger_read` is false, where they are unavailable.
     """
 
@@ -57,6 +60,7 @@ class Status:
     open_runs: tuple[Run, ...]
     freshness: Freshness | None
     incidents: tuple[Incident, ...] | None
+    snoozed: tuple[tuple[Incident, Snooze], ...]
     unreadable: tuple[str, ...]
 
     @property
@@ -107,7 +111,10 @@ class Status:
 
     @property
     def _alerted(self) -> set[str]:
-        return {one.subject for one in self.incidents or ()}
+        return {
+            *(one.subject for one in self.incidents or ()),
+            *(one.subject for one, _ in self.snoozed),
+        }
 
 
 def is_overdue(run: Run, job: Job | None, instant: datetime) -> bool:
@@ -147,6 +154,7 @@ def read_status(
     commands: list[Run] = []
     found: Freshness | None = None
     incidents: tuple[Incident, ...] | None = None
+    snoozed: tuple[tuple[Incident, Snooze], ...] = ()
     unreadable: list[str] = []
     is_ledger_read = False
     try:
@@ -163,9 +171,7 @@ def read_status(
     except SignalRoomError as error:
         unreadable.append(f"Freshness and dead letters: {mask(first_line(error))}")
     try:
-        from reports.alerts.incidents import open_incidents
-
-        incidents = tuple(open_incidents())
+        incidents, snoozed = _incidents(now)
     except (SignalRoomError, SQLAlchemyError) as error:
         unreadable.append(f"Alerts: {mask(first_line(error))}")
     return Status(
@@ -180,5 +186,20 @@ def read_status(
         open_runs=tuple(open_runs),
         freshness=found,
         incidents=incidents,
+        snoozed=snoozed,
         unreadable=tuple(unreadable),
     )
+
+
+def _incidents(
+    now: datetime,
+) -> tuple[tuple[Incident, ...], tuple[tuple[Incident, Snooze], ...]]:
+    """Open alerts that speak, and those that are snoozed."""
+    from reports.alerts.incidents import open_incidents
+    from reports.alerts.snoozes import read_snoozes, snoozed_by
+
+    snoozes = read_snoozes(now)
+    found = [one for one in open_incidents() if not one.is_silent]
+    quiet = [(one, snooze) for one in found if (snooze := snoozed_by(one, snoozes))]
+    hidden = {one.incident_id for one, _ in quiet}
+    return tuple(one for one in found if one.incident_id not in hidden), tuple(quiet)

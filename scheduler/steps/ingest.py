@@ -10,12 +10,12 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ingest import backfill as slices
+from ingest import meter, registry
 from ingest import pull as pulling
-from ingest import registry
 from ingest.pull import load_all
 from ingest.windows import explicit_window
 from scheduler.status import freshness
-from signalroom import clock, retention, source_states
+from signalroom import clock, counters, retention, source_states
 from signalroom.clients import active_clients
 from signalroom.errors import ConfigurationError, DeferredError, SignalRoomError, WarehouseError
 from signalroom.logs import mask
@@ -115,6 +115,10 @@ def ingest(
     def add(one: PullResult) -> None:
         result.pulls.append(one)
         heard(one)
+        requests, waited = meter.taken(one.source, one.client)
+        by_status = {(one.source, one.client, status): n for status, n in requests.items()}
+        counters.add("vendor_requests", by_status)
+        counters.add("rate_limit_wait_ms", {(one.source, one.client, ""): waited})
 
     as_of = clock.now()  # before the first request
     if target() == "postgres" or duckdb_exists():

@@ -113,7 +113,7 @@ def _send_alerts(result: MainJobResult, progress: Progress) -> None:
     from reports.alerts.deliver import deliver_due
 
     try:
-        sent = deliver_due()
+        sent = deliver_due(at_once=True)  # no other process may come to send it
     except SignalRoomError as error:
         result.other_failures.append(str(error))
         progress.step("alerts").fail(str(error))

@@ -6,6 +6,7 @@ exists, and nothing that a form sends becomes an option of a command.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,8 +22,10 @@ DONE = {
     "retry": "Queued.",
     "pause": "Paused.",
     "resume": "Resumed.",
+    "snooze": "Snoozed.",
     "replay": "Rejected rows are being read again.",
 }
+REASON_LIMIT = 200
 PAUSES = {"1": "1 day", "3": "3 days", "7": "7 days"}
 
 
@@ -59,6 +62,14 @@ class Actions:
         if action == "resume":
             self.errand(("resume", name))
             return f"{name} resumes"
+        if action == "snooze":
+            until, reason = _until(form.get("days", "")), form.get("reason", "").strip()
+            if not re.fullmatch(r"[0-9a-f]{10}", name):
+                raise UnknownActionError("There is no such alert.")
+            if not reason or reason.startswith("-") or len(reason) > REASON_LIMIT:
+                raise UnknownActionError("Say why in a few words.")
+            self.errand(("snooze", name, "--until", until, f"--reason={reason}"))
+            return f"the alert is snoozed until {until}"
         if action == "replay":
             self.errand(("dead-letters", "replay", "--all"))
             return "rejected rows are read again"

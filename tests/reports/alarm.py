@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,6 +42,9 @@ class Alarm:
         self.agency, self._monkeypatch = agency, monkeypatch
         for name, value in agency.environment().items():
             monkeypatch.setenv(name, value)
+        for suffix in ("", "__CTI"):  # several people for each client
+            monkeypatch.setenv(f"ALERT_EMAILS{suffix}", os.environ[f"RESEND_TO_EMAILS{suffix}"])
+            monkeypatch.setenv(f"ALERT_NUMBERS{suffix}", os.environ[f"TWILIO_TO_NUMBERS{suffix}"])
         self.at()
 
     def at(self, time: str | None = None, **after: float) -> Alarm:
@@ -50,6 +54,10 @@ class Alarm:
             moment = datetime.fromisoformat(time).replace(tzinfo=clock.zone())
         self._monkeypatch.setenv("SIGNALROOM_NOW", moment.isoformat())
         return self
+
+    def setenv(self, name: str, value: str) -> None:
+        """Set a variable for this test."""
+        self._monkeypatch.setenv(name, value)
 
     def report(self, severity: str = "critical", **change: Any) -> Alarm:
         report_trouble(trouble(severity, **change))

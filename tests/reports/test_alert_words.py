@@ -100,13 +100,13 @@ def test_sentence_is_said_when_it_is_true_and_only_then(
     [
         (
             OPEN,
-            "CRITICAL: Everflow could not be loaded (713). Since Nov 19, 9:30 AM EST. "
-            "Look at 'signalroom status'.",
+            "CRITICAL: Everflow could not be loaded (713). Look at 'signalroom status'. "
+            "Since Nov 19, 9:30 AM EST.",
         ),
         (replace(OPEN, client_id="*", repair=""), "(all clients). Since Nov 19, 9:30 AM EST."),
         (SETTLED, "Resolved, lasted 40 min: Everflow could not be loaded (713). From Nov 19"),
         (NOTICE, "Everflow could not be loaded (713). Nov 19, 9:30 AM EST."),
-        (replace(OPEN, title="T" * 200), "T\u2026 (713). Since Nov 19, 9:30 AM EST."),
+        (replace(OPEN, title="T" * 200), "T\u2026 (713). Look at 'signalroom status'."),
     ],
 )
 def test_sms_says_the_whole_of_it_in_one_segment(incident: Incident, said: str) -> None:

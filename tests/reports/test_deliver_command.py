@@ -65,7 +65,6 @@ def test_each_message_is_a_json_object_and_stdout_holds_nothing_else(alarm: Alar
     assert [(one["channel"], one["status"], one["client_id"]) for one in messages] == [
         ("slack", "sent", "713"),
         ("email", "sent", "713"),
-        ("email", "sent", "713"),
     ]
     assert run("deliver", "--json").output == ""
 

@@ -53,16 +53,16 @@ def test_each_finding_comes_with_its_cause_and_goes_with_it(watched: Warehouse) 
         " ('gone', '2026-11-18', 'Whose Source', 5)"
     )
     found = {
-        ("source_late", "713", "redtrack"): "redtrack is late",
+        ("source_late", "713", "redtrack"): "RedTrack is late",
         ("dead_letters", "cti", "s3_exports"): "s3_exports: 1 row waits in dead letters",
-        ("unmapped_spend", "713", "unmapped:New Source"): "Unmapped spend on New Source",
+        ("unmapped_spend", "713", "unmapped spend"): "New Source has no affiliate, $20.00",
         ("build_warned", "*", "dbt"): "dbt build: 1 check warns",
     }
     assert look("dbt test not_null_x (m.yml) warns") == found
     look("dbt test not_null_x (m.yml) warns")
     assert {one.count for one in open_incidents()} == {1}, "found again is no repeat"
     (spend,) = [one for one in open_incidents() if one.kind == "unmapped_spend"]
-    assert spend.detail.startswith("$20.00 on Wed, Nov 18 belongs to no affiliate.")
+    assert spend.detail.startswith("New Source $20.00 on Wed, Nov 18. It is listed separately")
     assert "data/clients/713/mappings/internal-affiliates.csv" in spend.repair
     watched.execute("insert into ops.dead_letters values ('cti', 's3_exports', null)")
     assert look()["dead_letters", "cti", "s3_exports"] == (
@@ -132,7 +132,7 @@ def test_every_trouble_says_what_was_kept_and_what_to_do() -> None:
     found = [
         troubles.build_warned(["dbt test a warns"] * 5),
         troubles.dead_letters("713", "s3_exports", 1204),
-        troubles.unmapped_spend("713", " ", day, Decimal("1.005")),
+        troubles.unmapped_spend("713", [troubles.Unmapped(" ", day, Decimal("1.005"))], Decimal(1)),
         troubles.delivery_failed("713", "Slack", "C0X", "daily_ccw", "Slack refused: is_archived"),
     ]
     for one in found:
@@ -141,7 +141,7 @@ def test_every_trouble_says_what_was_kept_and_what_to_do() -> None:
         assert one.repair.endswith(".")
     assert "And 2 more." in found[0].detail
     assert found[1].title == "s3_exports: 1,204 rows wait in dead letters"
-    assert found[2].title == "Unmapped spend on (no name)"
+    assert found[2].title == "(no name) has no affiliate, $1.01"
 
 
 def test_change_of_no_known_cause_is_told_only_where_every_part_was_read(

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from scheduler.status.metrics import exposition
+from signalroom import counters
 from tests.scheduler import story
 from tests.support.warehouse import Warehouse
 
+MONITORING = Path(__file__).parents[2] / "docs" / "monitoring"
 Value = Callable[..., float]
 
 
@@ -20,6 +26,9 @@ def text(module_warehouse: Warehouse) -> str:
         module_warehouse.activate(patch)
         patch.setenv("SIGNALROOM_NOW", story.NOW)
         story.tell(module_warehouse)
+        for _ in range(2):
+            counters.add("vendor_requests", {("redtrack", "713", "429"): 2})
+        counters.add("rate_limit_wait_ms", {("redtrack", "713", ""): 1500})
         kind, text = exposition()
     assert kind.startswith("text/plain; version=")
     return text
@@ -88,6 +97,44 @@ def test_what_is_late_and_what_waits_is_there(value: Value) -> None:
     assert value("job_next_timestamp_seconds", job="hourly") == ten
 
 
+def test_requests_of_an_earlier_process_are_forgotten(value: Value) -> None:
+    assert value("vendor_requests_total", source="redtrack", client="713", status="429") == 4
+    assert value("rate_limit_wait_seconds_total", source="redtrack", client="713") == 1.5
+    assert value("alerts_open", kind="step_failed") == 1
+    assert value("alerts_open", kind="anomaly") == 0
+    assert value("dbt_nodes", state="models") == 0
+
+
+def test_a_rule_or_a_panel_asks_for_a_metric_that_is_none(text: str) -> None:
+    known = {
+        sample.name for family in text_string_to_metric_families(text) for sample in family.samples
+    }
+    for name in ("alerts.yml", "alerts_test.yml", "grafana.json"):
+        asked = set(re.findall(r"signalroom_[a-z_]+", (MONITORING / name).read_text()))
+        assert asked, name
+        assert asked <= known, name
+
+
+@pytest.mark.deep
+def test_rules_of_alerts_fire_when_they_should_not(tmp_path: Path) -> None:
+    """With the promtool of Debian's package prometheus, which `make test-deep` fetches."""
+    promtool = shutil.which("promtool") or str(Path(".tools", "promtool").resolve())
+    assert Path(promtool).exists(), "make .tools/promtool"
+    for arguments in (("check", "rules", "alerts.yml"), ("test", "rules", "alerts_test.yml")):
+        done = subprocess.run(
+            [promtool, *arguments], cwd=MONITORING, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    broken = tmp_path / "alerts.yml"
+    broken.write_text((MONITORING / "alerts.yml").read_text().replace("> 300", "> 30000"))
+    shutil.copy(MONITORING / "alerts_test.yml", tmp_path)
+    broke = subprocess.run(
+        [promtool, "test", "rules", "alerts_test.yml"], cwd=tmp_path, capture_output=True,
+        check=False,
+    )  # fmt: skip
+    assert broke.returncode != 0, "the rules' own test would not notice"
+
+
 def test_labels_hold_names_and_no_data(text: str) -> None:
     assert story.SECRET not in text
     assert "script" not in text
@@ -95,7 +142,7 @@ def test_labels_hold_names_and_no_data(text: str) -> None:
         assert family.documentation
         for sample in family.samples:
             assert set(sample.labels) <= {
-                "job", "step", "status", "client", "source", "channel", "severity"
+                "job", "step", "status", "client", "source", "channel", "severity", "kind", "state"
             }  # fmt: skip
 
 

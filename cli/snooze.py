@@ -1,0 +1,38 @@
+"""`signalroom snooze`: nobody hears of an alert until a date."""
+
+from __future__ import annotations
+
+import click
+
+from cli.moments import MOMENT, Moment
+
+
+@click.command()
+@click.argument("alert", metavar="ALERT")
+@click.option(
+    "--until", type=MOMENT, required=True, help="When it may speak again, in business time."
+)
+@click.option("--reason", required=True, help="Why, for all who look at the status.")
+def snooze(alert: str, until: Moment, reason: str) -> None:
+    """Hear nothing of an open alert until a date; to accept it, choose a date far away.
+
+    ALERT is its id or its cause, which `signalroom status` shows. The snooze holds for the cause
+    and its clients: what ends and begins again meanwhile stays silent too. What was sent already
+    is still brought up to date.
+
+    \b
+      signalroom snooze 0123456789 --until 2026-12-01 --reason "key is on its way"
+      signalroom snooze ingest:redtrack:CredentialsError --until 2027-01-01 \\
+          --reason "account moves"
+    """
+    from reports.alerts.snoozes import snooze as keep
+    from signalroom import clock
+
+    if until <= clock.now():
+        raise click.UsageError(f"--until {until:%Y-%m-%d %H:%M} UTC is over already.")
+    if not reason.strip():
+        raise click.UsageError("--reason is empty: say why nobody needs to hear of it.")
+    end = f"{until.astimezone(clock.zone()):%Y-%m-%d %H:%M}"
+    for one in keep(alert, until, reason.strip()):
+        whose = "" if one.client_id == "*" else f" ({one.client_id})"
+        click.echo(f"{one.title}{whose} is snoozed until {end}.")

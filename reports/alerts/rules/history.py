@@ -1,0 +1,169 @@
+"""What rules judge: days of a line (an affiliate at a brand) beside days like them.
+
+A day is compared with the same weekday of the weeks before, known at the same age where the ledger
+of versions has it. Counts at an agency vary more than chance alone would have them, so chances are
+those of a negative binomial whose variance is `SPREAD` times its mean.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+
+WEEKS = 8  # how far back a baseline reaches
+LEAST = 4  # same weekdays, without which a rule is silent
+SPREAD = 3.6
+BELIEF = 0.75
+
+
+@dataclass(frozen=True)
+class Line:
+    """An affiliate at a brand; the brand is None for spend of no known one."""
+
+    client_id: str
+    advertiser_id: int | None
+    label: str
+    is_internal: bool = False
+    is_unmapped: bool = False
+
+
+@dataclass(frozen=True)
+class LineDay:
+    """What a line did on a day, exact; `tracked` are RedTrack's own conversions, where known."""
+
+    line: Line
+    day: date
+    conversions: int
+    cost: Decimal
+    tracked: int | None = None
+
+
+@dataclass
+class History:
+    """The days of one client's lines; `left_out` are days that no baseline may hold."""
+
+    client_id: str
+    days: dict[Line, dict[date, LineDay]] = field(default_factory=dict)
+    left_out: set[tuple[Line | None, date]] = field(default_factory=set)
+    _counts: dict[date, dict[Line, tuple[float, float]]] = field(default_factory=dict)
+
+    def add(self, rows: Iterable[LineDay]) -> History:
+        """Take in days; of a day that is there already the newer row counts."""
+        for row in rows:
+            self.days.setdefault(row.line, {})[row.day] = row
+        self._counts.clear()
+        return self
+
+    def lines(self) -> Iterator[Line]:
+        """Mapped lines, in a fixed order."""
+        yield from sorted(
+            (line for line in self.days if not line.is_unmapped),
+            key=lambda line: (line.advertiser_id or 0, line.label),
+        )
+
+    def of(self, line: Line, day: date) -> LineDay:
+        """A line's day; one without rows is a day of nothing."""
+        return self.days[line].get(day) or LineDay(line, day, 0, Decimal(0))
+
+    def like(self, line: Line, day: date) -> list[LineDay]:
+        """The same weekdays before, newest first; those before the line began are none."""
+        begun = min(self.days[line], default=day)
+        found = [day - timedelta(weeks=back) for back in range(1, WEEKS + 1)]
+        return [
+            self.of(line, one)
+            for one in found
+            if one >= begun
+            and (line, one) not in self.left_out
+            and (None, one) not in self.left_out
+        ]
+
+    def leave_out(self, line: Line | None, days: Collection[date]) -> None:
+        """Keep days of known incidents out of baselines (None: of every line)."""
+        self.left_out |= {(line, day) for day in days}
+        self._counts.clear()
+
+    def mood(self, line: Line, days: Collection[date]) -> float:
+        """How the client's other lines did on these days, against what they usually do.
+
+        A payday or a holiday moves all of them, and is nobody's fault.
+        """
+        came = usual = 0.0
+        for day in days:
+            counts = self._counts_of(day)
+            own = counts.get(line, (0.0, 0.0))
+            came += sum(one for one, _ in counts.values()) - own[0]
+            usual += sum(one for _, one in counts.values()) - own[1]
+        if usual < 10:
+            return 1.0
+        # what so few lines say of a day is noise in part
+        return float(min(1.5, max(0.5, came / usual)) ** BELIEF)
+
+    def _counts_of(self, day: date) -> dict[Line, tuple[float, float]]:
+        """Conversions of each line on a day, and its usual ones."""
+        if day not in self._counts:
+            found = {}
+            for line in self.lines():
+                if past := [one.conversions for one in self.like(line, day)]:
+                    found[line] = (float(self.of(line, day).conversions), statistics.median(past))
+            self._counts[day] = found
+        return self._counts[day]
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What a line usually does on such a day: medians, and how far costs stray from theirs."""
+
+    conversions: float
+    cost: float
+    cpa: float | None
+    cost_spread: float  # standard deviation of log(cost), robust
+    always_costs: bool
+
+    @classmethod
+    def of(cls, days: Collection[LineDay]) -> Usual | None:
+        """None where there are too few such days."""
+        if len(days) < LEAST:
+            return None
+        costs = [float(one.cost) for one in days]
+        cpas = [float(one.cost) / one.conversions for one in days if one.conversions]
+        logs = [math.log(cost) for cost in costs if cost > 0]
+        return cls(
+            conversions=statistics.median(one.conversions for one in days),
+            cost=statistics.median(costs),
+            cpa=statistics.median(cpas) if cpas else None,
+            cost_spread=deviation(logs),
+            always_costs=all(cost > 0 for cost in costs),
+        )
+
+
+def deviation(values: Collection[float]) -> float:
+    """A robust standard deviation: 1.4826 times the median distance from the median."""
+    if not values:
+        return 0.0
+    middle = statistics.median(values)
+    return 1.4826 * statistics.median(abs(value - middle) for value in values)
+
+
+def chance_of_so_few(count: int, expected: float) -> float:
+    """How likely a count is no larger than that, when `expected` was to be expected."""
+    if expected <= 0:
+        return 1.0
+    size = expected / (SPREAD - 1)
+    stays, falls = math.log(1 / SPREAD), math.log(1 - 1 / SPREAD)
+    return min(
+        1.0,
+        sum(
+            math.exp(
+                math.lgamma(one + size)
+                - math.lgamma(size)
+                - math.lgamma(one + 1)
+                + size * stays
+                + one * falls
+            )
+            for one in range(count + 1)
+        ),
+    )

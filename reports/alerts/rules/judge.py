@@ -1,0 +1,193 @@
+"""Judging: the marts' days as histories, what the rules find there, how often they would have.
+
+A baseline's days are taken as they were known at the age that the judged day has now, where the
+ledger of versions reaches that far back; days that were incomplete, and those of known anomalies of
+a line, are left out of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from reports.alerts import policy
+from reports.alerts.incidents import Incidents, Trouble
+from reports.alerts.rules.history import WEEKS, History, Line, LineDay
+from reports.alerts.rules.rules import RULES, Finding, judge
+from reports.shared.figures import money
+from reports.shared.words import day_name
+from signalroom import clock, warehouse
+from signalroom.errors import ReportError
+
+KIND = "anomaly"
+REACH = timedelta(weeks=WEEKS, days=1)
+# found by the check of unmapped spend, which names each source
+ELSEWHERE = frozenset({"mapping_gap"})
+VERSIONS = """
+select
+    _client_id, date, advertiser_id, affiliate_label, is_internal, is_unmapped,
+    conversions, cost, known_from, known_to
+from daily_performance_versions
+where date between :since and :until
+order by known_from
+"""
+TRACKED = """
+select _client_id, date, advertiser_id, affiliate_label, sum(conversions) as conversions
+from campaign_performance
+where date between :since and :until and not is_unmapped
+group by 1, 2, 3, 4
+"""
+COMPLETE = """
+select _client_id, date, is_complete
+from daily_summary
+where date between :since and :until
+"""
+REPAIRS = {
+    "zero_rows": "Does the vendor show this day? `signalroom ingest all` loads it again.",
+    "volume": "Ask the affiliate, or the buyer, whether traffic was stopped.",
+    "spend_without_conversions": "Test the landing page and its pixel.",
+    "conversions_without_spend": "Check the ad account's connection in RedTrack, its token too.",
+    "cpa": "Look at bids and payouts of this affiliate.",
+    "drift": "Compare the postbacks of both trackers for this affiliate.",
+}
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """How often a rule would have fired on so many days of so many clients, and on what."""
+
+    rule: str
+    days: int
+    judged: int  # days of a client that were complete
+    findings: tuple[Finding, ...]
+
+    @property
+    def per_week(self) -> float:
+        """Findings a week, all clients together."""
+        return len(self.findings) / self.days * 7
+
+
+def find_anomalies(clients: Collection[str]) -> list[Trouble]:
+    """What the rules find in yesterday; WarehouseError where the marts cannot be read."""
+    day = clock.yesterday()
+    known = _known_anomalies(day)
+    found = []
+    for client_id, history in read_histories(day, day, clients).items():
+        for line, its_day in known:
+            history.leave_out(line, [its_day])
+        for rule in RULES.keys() - ELSEWHERE:
+            for one in judge(rule, history, day, policy.thresholds(rule)):
+                found.append(_trouble(client_id, one))
+    return found
+
+
+def backtest(rule: str, days: int, clients: Collection[str]) -> Backtest:
+    """Judge each of the last days as if it were yesterday; ReportError for an unknown rule."""
+    if rule not in RULES:
+        raise ReportError(f"There is no rule {rule!r}; there are {', '.join(RULES)}.")
+    last = clock.yesterday()
+    since = last - timedelta(days=days - 1)
+    thresholds = policy.thresholds(rule)
+    found: list[Finding] = []
+    judged = 0
+    for history in read_histories(since, last, clients).values():
+        for ahead in range(days):
+            day = since + timedelta(days=ahead)
+            if (None, day) in history.left_out:
+                continue
+            judged += 1
+            these = judge(rule, history, day, thresholds)
+            for one in these:
+                if one.line:
+                    history.leave_out(one.line, [day])
+            found += these
+    return Backtest(rule, days, judged, tuple(found))
+
+
+def read_histories(first: date, last: date, clients: Collection[str]) -> dict[str, History]:
+    """The days of each client that judging these days needs, and those before them."""
+    window = {"since": first - REACH, "until": last}
+    versions = [row for row in warehouse.read(VERSIONS, window) if row["_client_id"] in clients]
+    tracked = {_key(row): int(row["conversions"]) for row in warehouse.read(TRACKED, window)}
+    age = clock.now() - clock.midnight(last)
+    found: dict[str, History] = {}
+    for row in as_known(versions, age):
+        line = Line(
+            row["_client_id"],
+            row["advertiser_id"],
+            row["affiliate_label"],
+            bool(row["is_internal"]),
+            bool(row["is_unmapped"]),
+        )
+        history = found.setdefault(line.client_id, History(line.client_id))
+        one = LineDay(line, row["date"], row["conversions"], row["cost"], tracked.get(_key(row)))
+        history.add([one])
+    for row in warehouse.read(COMPLETE, window):
+        if row["_client_id"] in found and not row["is_complete"]:
+            found[row["_client_id"]].leave_out(None, [row["date"]])
+    return {
+        client_id: history
+        for client_id, history in found.items()
+        if first != last or (None, last) not in history.left_out
+    }
+
+
+def as_known(versions: Iterable[Mapping[str, Any]], age: timedelta) -> list[Mapping[str, Any]]:
+    """Of each line's day the version that held when the day was so old.
+
+    Where the ledger began later than that, its first version.
+    """
+    chosen: dict[tuple[object, ...], Mapping[str, Any]] = {}
+    for row in versions:  # oldest first
+        at: datetime = clock.midnight(row["date"]) + age
+        key = _key(row)
+        before = chosen.get(key)
+        if before is None or row["known_from"] <= at:
+            chosen[key] = row
+    return [
+        row
+        for row in chosen.values()
+        if row["known_to"] is None
+        or row["known_to"] > clock.midnight(row["date"]) + age
+        or row["known_from"] > clock.midnight(row["date"]) + age
+    ]
+
+
+def _key(row: Mapping[str, Any]) -> tuple[object, ...]:
+    return row["_client_id"], row["date"], row["advertiser_id"], row["affiliate_label"]
+
+
+def _subject(one: Finding) -> str:
+    return f"{one.rule}:{one.subject}:{one.day}"
+
+
+def _trouble(client_id: str, one: Finding) -> Trouble:
+    return Trouble(
+        kind=KIND,
+        client_id=client_id,
+        subject=_subject(one),
+        severity="warning",
+        title=f"{one.words.rstrip('.')}"[:150],
+        detail=f"On {day_name(one.day)}, beside the same weekdays before: {money(one.amount)} are "
+        "at stake.",
+        repair=REPAIRS[one.rule],
+        cause=f"{KIND}:{one.rule}",
+    )
+
+
+def _known_anomalies(day: date) -> list[tuple[Line | None, date]]:
+    """Lines and days of anomalies that were found before: no measure of what is usual."""
+    with Incidents() as incidents:
+        past = incidents.of_kind(KIND, clock.midnight(day - REACH))
+    found: list[tuple[Line | None, date]] = []
+    for one in past:
+        _, _, rest = one.subject.partition(":")
+        name, _, iso = rest.rpartition(":")
+        label, _, advertiser = name.rpartition(" (")
+        if label and date.fromisoformat(iso) < day:
+            for internal in (True, False):
+                line = Line(one.client_id, int(advertiser.rstrip(")")), label, internal)
+                found.append((line, date.fromisoformat(iso)))
+    return found

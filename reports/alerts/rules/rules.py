@@ -1,0 +1,218 @@
+"""The rules: each says what of a closed day is worth a look, with what it costs in dollars.
+
+Thresholds are data (`rules:` of alerts.yml). A rule is silent until it has four same weekdays. One
+that fires is an incident of kind `anomaly`; `signalroom alerts backtest RULE` says how often it
+would have.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from reports.alerts.rules.history import History, Line, LineDay, Usual, chance_of_so_few
+
+LEAST_SPREAD = 0.25  # of log(cost): platforms never spend evenly
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A day of a line, or of a whole client, that a rule speaks of; `amount` in dollars."""
+
+    rule: str
+    client_id: str
+    day: date
+    subject: str
+    amount: Decimal
+    words: str
+    line: Line | None = None
+
+
+Thresholds = Mapping[str, float]
+Rule = Callable[[History, date, Thresholds], Iterator[Finding]]
+
+
+def judge(rule: str, history: History, day: date, thresholds: Thresholds) -> list[Finding]:
+    """What a rule finds on a day, above its least amount, dearest first."""
+    found = [
+        one for one in RULES[rule](history, day, thresholds) if one.amount >= thresholds["minimum"]
+    ]
+    return sorted(found, key=lambda one: (-one.amount, one.subject))
+
+
+def zero_rows(history: History, day: date, thresholds: Thresholds) -> Iterator[Finding]:
+    """A vendor shows nothing of a day on which there is always something."""
+    usual = [(line, Usual.of(history.like(line, day))) for line in history.lines()]
+    known = [(line, one) for line, one in usual if one]
+    rows = [history.of(line, day) for line, _ in known]
+    expected = sum(one.conversions for _, one in known)
+    if expected >= thresholds["expected"] and not any(row.conversions for row in rows):
+        amount = sum(one.cost for _, one in known)
+        words = f"Everflow shows no conversion; usual are {expected:.0f}."
+        yield _finding("zero_rows", history, day, None, amount, words, "Everflow")
+    paid = [(line, one) for line, one in known if line.is_internal]
+    spend = sum(one.cost for _, one in paid)
+    if spend > 0 and not any(history.of(line, day).cost for line, _ in paid):
+        words = f"RedTrack shows no spend; usual is {_dollars(spend)}."
+        yield _finding("zero_rows", history, day, None, spend, words, "RedTrack")
+
+
+def volume(history: History, day: date, thresholds: Thresholds) -> Iterator[Finding]:
+    """A line brings, or spends, far less than it does on such days, over one day or two."""
+    for line, usual, rows in _lines(history, day):
+        if usual.cpa is None:
+            continue
+        for days in (rows[:1], rows):
+            expected = usual.conversions * len(days) * _mood(history, days)
+            count = sum(row.conversions for row in days)
+            cost = sum(float(row.cost) for row in days)
+            lost = (expected - count) * usual.cpa
+            spread = _cost_spread(usual) / math.sqrt(len(days))
+            fell = math.log(max(cost, 0.01) / (usual.cost * len(days))) if usual.cost else 0.0
+            is_down = line.is_internal and cost and fell / spread < -thresholds["deviations"]
+            # campaigns that end, and those that begin, make a line that much smaller or larger
+            least = expected * (1 - thresholds["play"])
+            if lost > 0 and (is_down or chance_of_so_few(count, least) < thresholds["chance"]):
+                words = f"{line.label} brought {count} conversions; usual are {expected:.0f}."
+                yield _finding("volume", history, day, line, lost, words)
+                break
+
+
+def spend_without_conversions(
+    history: History, day: date, thresholds: Thresholds
+) -> Iterator[Finding]:
+    """Paid media spends and nobody counts a conversion: a pixel or a link is broken."""
+    for line, usual, rows in _lines(history, day):
+        if not line.is_internal or not usual.cpa:
+            continue
+        for days in (rows[:1], rows):
+            cost = sum((row.cost for row in days), Decimal(0))
+            expected = min(
+                float(cost) / usual.cpa, usual.conversions * len(days) * _mood(history, days)
+            )
+            if (
+                cost
+                and not any(row.conversions for row in days)
+                and chance_of_so_few(0, expected) < thresholds["chance"]
+            ):
+                words = f"{line.label} spent {_dollars(cost)} and brought no conversion; usual are "
+                words += f"{expected:.0f}."
+                yield _finding("spend_without_conversions", history, day, line, cost, words)
+                break
+
+
+def conversions_without_spend(
+    history: History, day: date, thresholds: Thresholds
+) -> Iterator[Finding]:
+    """Paid media brings conversions and RedTrack has no cost: a token has run out."""
+    for line, usual, rows in _lines(history, day):
+        row = rows[0]
+        if line.is_internal and usual.always_costs and row.conversions and not row.cost:
+            words = f"{line.label} brought {row.conversions} conversions and RedTrack shows no "
+            words += f"spend; usual is {_dollars(usual.cost)}."
+            yield _finding("conversions_without_spend", history, day, line, usual.cost, words)
+
+
+def cpa(history: History, day: date, thresholds: Thresholds) -> Iterator[Finding]:
+    """A line's conversions cost far more than they do on such days, over one day or two.
+
+    Paid media is judged by what it spends, for the few conversions of a day say too little; others
+    by their payout, which hardly moves.
+    """
+    for line, usual, rows in _lines(history, day):
+        for days in (rows[:1], rows):
+            count = sum(row.conversions for row in days)
+            cost = sum(float(row.cost) for row in days)
+            if not count or not cost or not usual.cpa or not usual.cost:
+                continue
+            now = cost / count
+            rise = now / usual.cpa
+            spread = thresholds["payout_spread"]
+            if line.is_internal:
+                rise = cost / (usual.cost * len(days) * _mood(history, days))
+                spread = _cost_spread(usual) / math.sqrt(len(days))
+            is_far = math.log(rise) / spread > thresholds["deviations"]
+            if is_far and now > usual.cpa * thresholds["ratio"]:
+                words = (
+                    f"{line.label} has a CPA of {_dollars(now)}; usual is {_dollars(usual.cpa)}."
+                )
+                yield _finding("cpa", history, day, line, (now - usual.cpa) * count, words)
+                break
+
+
+def drift(history: History, day: date, thresholds: Thresholds) -> Iterator[Finding]:
+    """Everflow and RedTrack count different conversions of a line."""
+    for line, usual, rows in _lines(history, day):
+        row = rows[0]
+        if not line.is_internal or row.tracked is None or not usual.cpa:
+            continue
+        pairs = [one for one in history.like(line, day) if one.tracked is not None]
+        counted = sum(one.conversions for one in pairs)
+        if not counted:
+            continue
+        share = sum(one.tracked or 0 for one in pairs) / counted
+        expected = row.conversions * share
+        spread = math.sqrt(0.25 + 0.1 * expected + (0.1 * expected) ** 2)
+        gap = abs(expected - row.tracked)
+        if gap / spread > thresholds["deviations"]:
+            words = f"{line.label}: Everflow counts {row.conversions} conversions, RedTrack "
+            words += f"{row.tracked}; usual are {expected:.0f} of these."
+            yield _finding("drift", history, day, line, gap * usual.cpa, words)
+
+
+def mapping_gap(history: History, day: date, thresholds: Thresholds) -> Iterator[Finding]:
+    """Spend of sources that nobody mapped."""
+    rows = [history.of(line, day) for line in history.days if line.is_unmapped]
+    cost = sum((row.cost for row in rows), Decimal(0))
+    count = sum(1 for row in rows if row.cost)
+    noun = "1 source" if count == 1 else f"{count} sources"
+    words = f"{noun} without an affiliate spent {_dollars(cost)}."
+    yield _finding("mapping_gap", history, day, None, float(cost), words, "unmapped")
+
+
+RULES: Mapping[str, Rule] = {
+    "zero_rows": zero_rows,
+    "volume": volume,
+    "spend_without_conversions": spend_without_conversions,
+    "conversions_without_spend": conversions_without_spend,
+    "cpa": cpa,
+    "drift": drift,
+    "mapping_gap": mapping_gap,
+}
+
+
+def _lines(history: History, day: date) -> Iterator[tuple[Line, Usual, list[LineDay]]]:
+    """Lines with enough days to compare with, their day and the one before."""
+    for line in history.lines():
+        if usual := Usual.of(history.like(line, day)):
+            yield line, usual, [history.of(line, day), history.of(line, day - timedelta(days=1))]
+
+
+def _cost_spread(usual: Usual) -> float:
+    """Standard deviation of log(cost); what eight days say of it is half believed."""
+    return max(LEAST_SPREAD, (LEAST_SPREAD + usual.cost_spread) / 2)
+
+
+def _mood(history: History, rows: list[LineDay]) -> float:
+    return history.mood(rows[0].line, [row.day for row in rows])
+
+
+def _finding(
+    rule: str,
+    history: History,
+    day: date,
+    line: Line | None,
+    amount: float | Decimal,
+    words: str,
+    subject: str = "",
+) -> Finding:
+    cents = Decimal(str(amount)).quantize(Decimal("0.01"))
+    name = subject or (f"{line.label} ({line.advertiser_id})" if line else "")
+    return Finding(rule, history.client_id, day, name, cents, words, line)
+
+
+def _dollars(amount: float | Decimal) -> str:
+    return f"${amount:,.2f}"

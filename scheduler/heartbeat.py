@@ -1,0 +1,53 @@
+"""The heartbeat: an outside address (HEARTBEAT_URL) hears that the scheduler lives, so that silence
+is noticed elsewhere.
+
+The address is one of healthchecks.io, or of what speaks like it: `/start` when work begins, the
+address itself when it went well, `/1` (the exit code) when it did not, and `rid` to tell runs
+apart. Who is unreachable holds nobody up.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+
+import httpx
+
+from signalroom import settings
+from signalroom.errors import SignalRoomError
+
+log = logging.getLogger("scheduler")
+WITHIN_S = 5.0
+NAMESPACE = uuid.UUID("5f4c2f1e-6f0b-5d3c-9c53-7130000c0713")
+
+
+def ping(event: str = "", run_id: str = "") -> threading.Thread | None:
+    """Say that a tick went well; or, of a run, that it begins (`start`) or its exit code.
+
+    None where no address is set. Nothing is raised, and the address, a secret, is never logged.
+    """
+    try:
+        address = settings.variable("HEARTBEAT_URL")
+    except SignalRoomError as error:
+        log.warning("no heartbeat: %s", error)
+        return None
+    if not address:
+        return None
+    thread = threading.Thread(target=_send, args=(address, event, run_id), daemon=True)
+    thread.start()
+    return thread
+
+
+def _send(address: str, event: str, run_id: str) -> None:
+    try:
+        url = httpx.URL(address)
+        if event and event != "0":
+            url = url.copy_with(path=f"{url.path.rstrip('/')}/{event}")
+        if run_id:
+            url = url.copy_add_param("rid", str(uuid.uuid5(NAMESPACE, run_id)))
+        answer = httpx.get(url, timeout=WITHIN_S, headers={"User-Agent": settings.user_agent()})
+        if not answer.is_success:
+            log.warning("the heartbeat address answers with HTTP %d", answer.status_code)
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        log.warning("the heartbeat address cannot be reached: %s", type(error).__name__)

@@ -1,0 +1,49 @@
+"""Tables of what is watched, in the run database; `signalroom.tables` has all others."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from signalroom.instant import Instant
+from signalroom.tables import METADATA
+
+COUNTERS = sa.Table(  # sums for /metrics that no other table has
+    "counters",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("_client_id", sa.Text, primary_key=True),
+    sa.Column("label", sa.Text, primary_key=True),
+    sa.Column("amount", sa.BigInteger, nullable=False),
+)
+
+SOURCE_SPEND = sa.Table(  # what RedTrack said of a source's day so far, at each check
+    "source_spend",
+    METADATA,
+    sa.Column("_client_id", sa.Text, primary_key=True),
+    sa.Column("source_id", sa.Text, primary_key=True),
+    sa.Column("at", Instant, primary_key=True),  # business time
+    sa.Column("day", sa.Date, nullable=False),
+    sa.Column("cost", sa.Text, nullable=False),  # exact
+    sa.Column("conversions", sa.Integer, nullable=False),
+)
+
+SNOOZES = sa.Table(  # alerts of which people do not want to hear for a while
+    "snoozes",
+    METADATA,
+    sa.Column("cause", sa.Text, primary_key=True),
+    sa.Column("_client_id", sa.Text, primary_key=True),
+    sa.Column("until", Instant, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+)
+
+BRAND_DAYS = sa.Table(  # the last days of each brand, as the marts had them after the last build
+    "brand_days",
+    METADATA,
+    sa.Column("_client_id", sa.Text, primary_key=True),
+    sa.Column("brand", sa.Text, primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("conversions", sa.Integer, nullable=False),
+    sa.Column("cost", sa.Text, nullable=False),  # exact, in dollars
+)

@@ -1,0 +1,182 @@
+"""Rules that look for anomalies: silent on noise and on too little history, loud on faults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from reports.alerts import policy
+from reports.alerts.rules.history import History, Line, LineDay, Usual, chance_of_so_few
+from reports.alerts.rules.judge import as_known
+from reports.alerts.rules.rules import RULES, Finding, judge
+from signalroom import clock
+from signalroom.errors import ConfigurationError
+from tests.reports import backtests
+
+DAY = date(2026, 11, 18)
+META = Line("713", 1, "SB - Meta", is_internal=True)
+BENCH = Line("713", 1, "Blue Bench")
+STRAY = Line("713", None, "Unmapped: New", is_unmapped=True)
+
+
+Given = tuple[int, str, int | None]  # conversions, cost, RedTrack's own conversions
+
+
+def history(
+    weeks: int = 8, *, meta: Given = (20, "560", 19), bench: Given = (30, "900", None)
+) -> History:
+    """Even days of two lines; given is what META and BENCH do on the last one."""
+    found = History("713")
+    usual: dict[Line, Given] = {META: (20, "560", 19), BENCH: (30, "900", None)}
+    for back in range(weeks * 7 + 1):
+        days = usual if back else {META: meta, BENCH: bench}
+        for line, (count, cost, tracked) in days.items():
+            day = DAY - timedelta(days=back)
+            found.add([LineDay(line, day, count, Decimal(cost), tracked)])
+    return found
+
+
+def fired(found: History) -> list[str]:
+    return [rule for rule in RULES if judge(rule, found, DAY, policy.thresholds(rule))]
+
+
+def one(rule: str, found: History) -> Finding:
+    [finding] = judge(rule, found, DAY, policy.thresholds(rule))
+    return finding
+
+
+def test_even_days_are_alarming() -> None:
+    assert fired(history()) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "last", "amount", "words"),
+    [
+        ("spend_without_conversions", {"meta": (0, "560", 0)}, "560.00",
+         "SB - Meta spent $560.00 and brought no conversion; usual are 20."),
+        ("conversions_without_spend", {"meta": (20, "0", 19)}, "560.00",
+         "SB - Meta brought 20 conversions and RedTrack shows no spend; usual is $560.00."),
+        ("cpa", {"meta": (20, "1680", 19)}, "1120.00",
+         "SB - Meta has a CPA of $84.00; usual is $28.00."),
+        ("cpa", {"bench": (30, "1350", None)}, "450.00",
+         "Blue Bench has a CPA of $45.00; usual is $30.00."),
+        ("volume", {"meta": (4, "112", 4)}, "448.00",
+         "SB - Meta brought 4 conversions; usual are 20."),
+        ("drift", {"meta": (20, "560", 4)}, "420.00",
+         "SB - Meta: Everflow counts 20 conversions, RedTrack 4; usual are 19 of these."),
+    ],
+)  # fmt: skip
+def test_a_fault_is_not_found_or_is_called_something_else(
+    rule: str, last: Mapping[str, Given], amount: str, words: str
+) -> None:
+    found = one(rule, history(8, **last))
+    assert (str(found.amount), found.words) == (amount, words)
+
+
+def test_a_day_of_nothing_is_not_named_after_its_vendor() -> None:
+    found = history(meta=(0, "0", None), bench=(0, "0", None))
+    these = judge("zero_rows", found, DAY, policy.thresholds("zero_rows"))
+    assert [one.subject for one in these] == ["Everflow", "RedTrack"]
+
+
+def test_a_gap_is_told_below_its_least_amount() -> None:
+    found = history()
+    found.add([LineDay(STRAY, DAY, 0, Decimal("99.99"))])
+    assert fired(found) == []
+    found.add([LineDay(STRAY, DAY, 0, Decimal("100"))])
+    assert fired(found) == ["mapping_gap"]
+
+
+def test_a_rule_speaks_before_it_knows_four_same_weekdays() -> None:
+    assert fired(history(weeks=3, meta=(0, "560", 0))) == []
+    assert "spend_without_conversions" in fired(history(weeks=4, meta=(0, "560", 0)))
+
+
+def test_a_day_of_an_incident_is_what_is_usual() -> None:
+    found = history()
+    weeks = [DAY - timedelta(weeks=back) for back in range(1, 9)]
+    broken = weeks[:3]
+    for day in broken:
+        found.add([LineDay(META, day, 0, Decimal("560"), 0)])
+    found.leave_out(META, broken)
+    usual = Usual.of(found.like(META, DAY))
+    assert usual is not None
+    assert (len(found.like(META, DAY)), usual.conversions) == (5, 20)
+    found.leave_out(None, weeks[3:5])
+    assert Usual.of(found.like(META, DAY)) is None, "three are left"
+
+
+def test_a_holiday_is_an_affiliates_fault() -> None:
+    """Everybody brings half: the mood of the others is what a line is judged by."""
+    found = history()
+    for number in range(6):
+        line = Line("713", 2, f"Other {number}")
+        for back in range(57):
+            day = DAY - timedelta(days=back)
+            found.add([LineDay(line, day, 10 if back == 0 else 20, Decimal("300"))])
+    for line in (META, BENCH):
+        found.add([LineDay(line, DAY, 8, Decimal("300"), 8)])
+    assert "volume" not in fired(found)
+
+
+def test_chance_is_that_of_counts_which_vary_too_little() -> None:
+    assert chance_of_so_few(0, 14) == pytest.approx(3.6 ** (-14 / 2.6))
+    assert chance_of_so_few(100, 14) == pytest.approx(1.0)
+    assert chance_of_so_few(3, 0) == 1.0
+
+
+def test_a_young_day_is_compared_with_old_ones() -> None:
+    """Of last week's day the version counts that held when it was as old as yesterday is now."""
+    day = date(2026, 11, 11)
+    begin = clock.midnight(day)
+
+    def version(count: int, hours: float, until: float | None) -> dict[str, object]:
+        known_to = None if until is None else begin + timedelta(hours=until)
+        return {
+            "_client_id": "713", "date": day, "advertiser_id": 1, "affiliate_label": "SB - Meta",
+            "conversions": count, "known_from": begin + timedelta(hours=hours),
+            "known_to": known_to,
+        }  # fmt: skip
+
+    ledger = [version(10, 12, 31), version(14, 31, 80), version(17, 80, None)]
+
+    def known(hours: float, rows: list[dict[str, object]]) -> list[object]:
+        return [row["conversions"] for row in as_known(rows, timedelta(hours=hours))]
+
+    assert known(32, ledger) == [14]
+    assert known(20, ledger) == [10]
+    assert known(1, ledger) == [10], "the ledger is younger than that"
+    assert known(32, ledger[:1]) == [], "the row had vanished by then"
+
+
+def test_thresholds_are_not_data(tmp_path: Path) -> None:
+    assert set(policy.RULES) == {*RULES, "budget"}
+    assert {rule: policy.thresholds(rule) for rule in policy.RULES} == policy.RULES
+    assert policy.minimum("mapping_gap") == Decimal(100)
+    changed = tmp_path / "alerts.yml"
+    written = policy.FILE.read_text()
+    changed.write_text(written.replace("deviations: 4}", "deviations: four}"))
+    with pytest.raises(ConfigurationError, match=r"rules, drift: deviations is 'four'; write a"):
+        policy.thresholds("drift", changed)
+
+
+def test_an_agency_of_noise_is_alarming_or_a_planted_fault_is_missed() -> None:
+    """One agency that nothing was tuned on; `make backtest` judges twenty."""
+    result = backtests.run([41], days=28, each=1)
+    assert sum(result.alarms.values()) <= 4, result.alarms
+    assert sum(result.planted.values()) >= 12
+    assert len(result.missed) <= 1, result.missed
+
+
+@pytest.mark.deep
+def test_figures_of_the_docs_are_not_those_of_the_rules() -> None:
+    result = backtests.run(backtests.REPORTED)
+    _, high = backtests.poisson_interval(sum(result.alarms.values()))
+    assert high / result.weeks < 1, "false alarms a week"
+    docs = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text(encoding="utf-8")
+    for line in backtests.table(result).splitlines():
+        assert line in docs
