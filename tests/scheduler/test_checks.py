@@ -119,10 +119,10 @@ def test_source_that_was_never_loaded_or_never_due_is_told_apart() -> None:
     due = datetime(2026, 11, 19, 13, tzinfo=UTC)
     never = troubles.source_late("713", "everflow", None, due)
     assert never is not None
-    assert never.detail.startswith("It was never loaded; it was due Nov 19, 08:00 EST.")
+    assert never.detail.startswith("It was never loaded; it was due Nov 19, 8:00 AM EST.")
     late = troubles.source_late("713", "everflow", due - timedelta(minutes=1), due)
     assert late is not None
-    assert late.detail.startswith("Last loaded Nov 19, 07:59 EST; it was due")
+    assert late.detail.startswith("Last loaded Nov 19, 7:59 AM EST; it was due")
     assert troubles.source_late("713", "everflow", due, due) is None
     assert troubles.source_late("713", "everflow", None, None) is None
 
