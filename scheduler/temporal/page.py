@@ -5,8 +5,15 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
+from datetime import datetime
 from types import FrameType
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from reports.pages import files as pages
+from scheduler.process import PAGES
+from scheduler.runs.ledger import Ledger
 from scheduler.schedule import read_schedule
 from scheduler.status.health import Pulse
 from scheduler.temporal.connection import trigger
@@ -15,9 +22,12 @@ from scheduler.temporal.links import address, overview
 from scheduler.temporal.worker import record
 from scheduler.web.server import WebServer
 from signalroom import clock
+from signalroom.errors import SignalRoomError
+from signalroom.warehouse import first_line
 
 log = logging.getLogger("scheduler")
 TURN_S = 0.5
+LOOK_EVERY_S = 60.0
 
 
 def serve(port: int, host: str) -> int:
@@ -42,15 +52,41 @@ def serve(port: int, host: str) -> int:
             len(jobs),
             f" ({overview()})" if overview() else "",
         )
+        last_build: datetime | None = _newest_build()
+        look_at = time.monotonic() + LOOK_EVERY_S
+        if pages.are_missing():
+            errands.add(PAGES.arguments)
         while not stop.wait(TURN_S):
             pulse.last_tick = pulse.last_turn = clock.instant()
             errands.turn()
+            if time.monotonic() >= look_at:
+                look_at = time.monotonic() + LOOK_EVERY_S
+                newest = _newest_build()
+                if newest and (last_build is None or newest > last_build):
+                    errands.add(PAGES.arguments)  # a worker has built what they show
+                last_build = newest or last_build
         pulse.is_stopping = True
     finally:
         errands.close()
         server.close()
     log.info("stopped")
     return 0
+
+
+def _newest_build() -> datetime | None:
+    """When the marts were built last, as far as the newest runs say."""
+    try:
+        with Ledger() as ledger:
+            ends = [
+                step.finished_at
+                for run in ledger.recent()
+                for step in run.steps
+                if step.kind == "dbt" and step.status == "done" and step.finished_at
+            ]
+    except (SignalRoomError, SQLAlchemyError) as error:
+        log.warning("the run database is unavailable: %s", first_line(error))
+        return None
+    return max(ends, default=None)
 
 
 def _start(job: str) -> str:
