@@ -43,7 +43,7 @@ CHANGED = $(shell git diff --name-only --diff-filter=d $(BASE); git ls-files --o
 CHANGED_MODELS = $(filter $(MODELS),$(CHANGED))
 CHANGED_PYTHON = $(filter-out tests/%,$(filter %.py,$(CHANGED)))
 
-.PHONY: help install-dev run test test-deep test-quick test-file chaos lint lint-changed lint-sql lint-secrets format typecheck backtest bench journeys audit sbom image-test ci chaos-readers build diff state preview docs docs-serve dev temporal temporal-ui logs-worker restart-worker test-temporal up down logs reset clean
+.PHONY: help install-dev run test test-deep test-quick test-file chaos lint lint-changed lint-sql lint-secrets format typecheck backtest bench journeys record-marts audit sbom image-test ci chaos-readers build diff state preview docs docs-serve dev temporal temporal-ui logs-worker restart-worker test-temporal up down logs reset clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -130,6 +130,9 @@ bench: $(READY) ## Measure speed; ARGS="--scale 0.1 --only 1,4 --keep"
 
 journeys: $(READY) ## Print the files that a day, a file, a job, a report pass
 	@$(BIN)/python tests/house/journeys.py
+
+record-marts: $(READY) ## Record the marts that the preview shows, once they changed
+	@$(BIN)/python -m tests.house.record_marts
 
 audit: $(READY) ## Look for known faults in locked packages (needs internet)
 	@$(UV) export --quiet --frozen --no-emit-project --no-default-groups --format requirements-txt --output-file .venv/locked.txt

@@ -1,20 +1,22 @@
-"""`docs/sources.md`, made from the sources: `python -m ingest.catalogue > docs/sources.md`."""
+"""What is made from the sources: `docs/sources.md`, and their part of `.env.example`.
+
+`python -m ingest.catalogue` writes both.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
 
-import click
-
 from ingest import registry
 from ingest.registry import SourceSettings
+from signalroom.paths import root
 from signalroom.settings import window_days
 from signalroom.sources import declared
 
 INTRODUCTION = """# Sources
 
-Made from the code by `python -m ingest.catalogue > docs/sources.md`; a test keeps it true.
+Made from the code by `python -m ingest.catalogue`; a test keeps it true.
 
 Every table is shared by all clients, each row with its `_client_id`. Rows are written by dlt with
 `merge` and `delete-insert`: what one answer covers is replaced together, so that repeating a load
@@ -43,6 +45,9 @@ Then dlt's own commands show it: `dlt pipeline mine info`, `dlt pipeline mine sc
 `dlt pipeline mine load-package`. Beside the rows that `signalroom ingest` loads, dlt keeps what it
 always keeps: `_dlt_loads`, `_dlt_version` and `_dlt_pipeline_state` in the source's schema.
 """
+# The part of .env.example between these lines is made from the sources.
+FIRST = "# Sources, as ingest/sources/*/settings.py declare them (python -m ingest.catalogue)"
+LAST = "## Slack: reports and alerts"
 REPLACED = {
     "day": ("`_client_id, date`", "the business day"),
     "file": ("`_client_id, _file_name`", "the file"),
@@ -53,6 +58,31 @@ REPLACED = {
 def page() -> str:
     """The page as Markdown."""
     return "\n".join([INTRODUCTION, *(line for name in registry.NAMES for line in _section(name))])
+
+
+def example(text: str) -> str:
+    """The text of .env.example with the variables of the sources as they declare them."""
+    before, mark, rest = text.partition(f"{FIRST}\n")
+    after = rest[rest.index(f"{LAST}\n") :]
+    return f"{before}{mark}\n{''.join(_variables(name) for name in registry.NAMES)}{after}"
+
+
+def _variables(name: str) -> str:
+    found = [f"## {declared(name).TITLE}"]
+    for variable, about in declared(name).VARIABLES.items():
+        words = about["about"]
+        found += [
+            f"# {words[0].upper()}{words[1:]}.",
+            f"{variable}={about.get('default', '')}",
+        ]
+    return "\n".join(found) + "\n\n"
+
+
+def write() -> None:
+    """Write both files."""
+    (root() / "docs" / "sources.md").write_text(page(), encoding="utf-8")
+    path = root() / ".env.example"
+    path.write_text(example(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def _section(name: str) -> Iterator[str]:
@@ -91,4 +121,4 @@ def _limit(name: str) -> str:
 
 
 if __name__ == "__main__":
-    click.echo(page(), nl=False)
+    write()

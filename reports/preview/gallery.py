@@ -1,8 +1,8 @@
 """The gallery's content: every report in every scenario, by the reports' own steps.
 
-Rows come from the report's own query over made-up marts, or from made-up incidents where no mart
-has them; context and rendering are those of real messages. Nothing is sent or written down, and
-what fails is shown in its place.
+Rows come from the report's own query over the recorded marts, or from made-up incidents where no
+mart has them; context and rendering are those of real messages. Nothing is sent or written down,
+and what fails is shown in its place.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import Any
 from reports.compose import context_of, messages_of, read_rows
 from reports.model import Report, Rows, Told, own_rows
 from reports.preview.failure import Failure, failure
+from reports.preview.patches import PARAMETERS, Patches
+from reports.preview.recorded import NOW, fill
 from reports.preview.scenarios import SCENARIOS, Scenario
-from reports.preview.stage import fill, stage
-from reports.preview.tables import marts
-from reports.preview.world import World
+from reports.preview.stage import stage
 from signalroom import clock
 from signalroom.clients import Client, client, default_client_id
 from signalroom.errors import ReportError
@@ -38,31 +38,30 @@ class Cell:
 
 
 @dataclass
-class Worlds:
-    """The folders of the made-up worlds, each filled once."""
+class Homes:
+    """A folder for each state of the marts, filled once."""
 
     root: Path
-    folders: dict[tuple[World | None, str], Path] = field(default_factory=dict)
+    folders: dict[Patches | None, Path] = field(default_factory=dict)
 
-    def folder(self, world: World | None, owner: Client) -> Path:
-        """The home in which this world's marts are."""
-        key = (world, owner.id)
-        if key not in self.folders:
-            folder = self.root / f"world-{len(self.folders) + 1}"
+    def folder(self, patches: Patches | None) -> Path:
+        """The home in which the recorded marts are, with these patches; None: without marts."""
+        if patches not in self.folders:
+            folder = self.root / f"home-{len(self.folders) + 1}"
             folder.mkdir()
-            self.folders[key] = folder
-            if world is not None:
-                with stage(folder, "2026-11-16T09:30:00"):
-                    fill(marts(world, owner))
-        return self.folders[key]
+            self.folders[patches] = folder
+            if patches is not None:
+                with stage(folder, NOW):
+                    fill(patches, PARAMETERS)
+        return self.folders[patches]
 
 
 def gallery(reports: Sequence[Report]) -> list[Cell]:
     """Every report in every scenario that it can be in, in the order given."""
     with tempfile.TemporaryDirectory(prefix="signalroom-preview-") as folder:
-        worlds = Worlds(Path(folder))
+        homes = Homes(Path(folder))
         return [
-            cell(report, scenario, worlds)
+            cell(report, scenario, homes)
             for report in reports
             for scenario in SCENARIOS
             if applies(report, scenario)
@@ -73,24 +72,24 @@ def applies(report: Report, scenario: Scenario) -> bool:
     """Whether a scenario is one of a report's: marts for those with a query, else incidents."""
     if report.period not in scenario.periods:
         return False
-    return (scenario.wrong if not report.queries else scenario.world) is not None
+    return (scenario.wrong if not report.queries else scenario.patches) is not None
 
 
-def cell(report: Report, scenario: Scenario, worlds: Worlds) -> Cell:
+def cell(report: Report, scenario: Scenario, homes: Homes) -> Cell:
     """One report in one scenario."""
     owner = _owner(report)
     named = replace(owner, name=scenario.client_name or owner.name)
     messages: dict[str, Mapping[str, Any]] = {}
     failures: dict[str, Failure] = {}
     try:
-        history = _history(report, scenario, owner, worlds)
-        with stage(worlds.folder(scenario.world, owner), scenario.now):
+        history = _history(report, scenario, owner, homes)
+        with stage(homes.folder(scenario.patches), scenario.now):
             rows = _rows(report, scenario, owner)
             context = context_of(report, named, scenario.day, rows, history)
     except Exception as error:  # shown in its place, whatever it is
         return Cell(report, scenario, {}, dict.fromkeys(report.channels, failure(error)))
     with ExitStack() as standing:
-        standing.enter_context(stage(worlds.folder(scenario.world, owner), scenario.now))
+        standing.enter_context(stage(homes.folder(scenario.patches), scenario.now))
         for channel in report.channels:
             try:
                 messages |= messages_of(report, named, scenario.day, context, [channel])
@@ -115,12 +114,12 @@ def _rows(report: Report, scenario: Scenario, owner: Client) -> Rows:
     return {"query": own_rows(rows, owner.id)}
 
 
-def _history(report: Report, scenario: Scenario, owner: Client, worlds: Worlds) -> dict[date, Told]:
+def _history(report: Report, scenario: Scenario, owner: Client, homes: Homes) -> dict[date, Told]:
     """What the earlier message told, as the outbox would remember it."""
-    if scenario.told is None or not report.queries:
+    if scenario.before is None or not report.queries:
         return {}
-    before = scenario.told
-    with stage(worlds.folder(before.world, owner), before.now):
+    before = scenario.before
+    with stage(homes.folder(before.patches), before.now):
         rows = read_rows(report, owner, before.day)
         context = context_of(report, owner, before.day, rows, {})
         at, edition = clock.now(), context.completeness.edition

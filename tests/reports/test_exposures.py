@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import sqlglot
 import yaml
@@ -10,8 +12,17 @@ from sqlglot import exp
 from reports.registry import definitions
 from signalroom.paths import root
 
-EXPOSURES = "transform/models/marts/_marts__exposures.yml"
+EXPOSURES = "transform/models/marts/_*exposure*.yml"
 ON_MARTS = [report for report in definitions().values() if report.queries]
+
+
+def exposures() -> list[dict[str, Any]]:
+    files = sorted(root().glob(EXPOSURES))
+    return [
+        one
+        for file in files
+        for one in yaml.safe_load(file.read_text(encoding="utf-8"))["exposures"]
+    ]
 
 
 def tables_read(sql: str, dialect: str) -> set[str]:
@@ -24,18 +35,14 @@ def tables_read(sql: str, dialect: str) -> set[str]:
 
 @pytest.mark.parametrize("report", ON_MARTS, ids=lambda report: report.name)
 def test_exposure_names_exactly_the_marts_that_the_queries_read(report) -> None:  # type: ignore[no-untyped-def]
-    file = root() / EXPOSURES
-    assert file.exists(), f"{EXPOSURES} is missing: every report has an exposure there"
-    exposures = yaml.safe_load(file.read_text(encoding="utf-8"))["exposures"]
-    named = {one["name"]: one["depends_on"] for one in exposures}
+    named = {one["name"]: one["depends_on"] for one in exposures()}
     assert report.name in named, f"{EXPOSURES} has no exposure {report.name}"
     marts = {text.split("'")[1] for text in named[report.name]}
     assert marts == {table for sql in report.sql().values() for table in tables_read(sql, "duckdb")}
 
 
 def test_every_exposure_of_a_report_is_of_one_that_exists() -> None:
-    exposures = yaml.safe_load((root() / EXPOSURES).read_text(encoding="utf-8"))["exposures"]
-    named = {one["name"] for one in exposures if "/query.sql" in one["description"]}
+    named = {one["name"] for one in exposures() if "/query.sql" in one["description"]}
     assert named == {report.name for report in ON_MARTS}
 
 

@@ -5,8 +5,16 @@ from signalroom.settings import require
 TITLE = "Everflow"
 VARIABLES = {
     "EVERFLOW_API_KEY": {"secret": True, "about": "network API key, permission Reporting at least"},
-    "EVERFLOW_BASE_URL": {"shared": True, "default": "https://api.eflow.team"},
-    "EVERFLOW_CLICKS": {"shared": True, "default": "off", "about": "on: load every click (large)"},
+    "EVERFLOW_BASE_URL": {
+        "shared": True,
+        "default": "https://api.eflow.team",
+        "about": "address of the API",
+    },
+    "EVERFLOW_CLICKS": {
+        "shared": True,
+        "default": "off",
+        "about": "set to on to load every single click too, into everflow.clicks; a large table",
+    },
 }
 REQUIRED = ("EVERFLOW_API_KEY",)
 # table -> what is replaced together

@@ -19,11 +19,17 @@ VARIABLES: Mapping[str, Mapping[str, object]] = {
     "GOOGLE_SHEETS_CREDENTIALS_JSON": {
         "secret": True,
         "shared": True,
-        "about": "or the key itself",
+        "about": "or the key itself, as JSON",
     },
-    "GOOGLE_SHEETS_RANGES": {"about": "table=spreadsheet_id!Tab!A1:Z, separated by commas"},
-    "GOOGLE_SHEETS_ACCEPTED_HEADERS": {"about": "changed headers that are accepted"},
-    "GOOGLE_SHEETS_BASE_URL": {"shared": True, "default": "https://sheets.googleapis.com"},
+    "GOOGLE_SHEETS_RANGES": {"about": "ranges, comma separated: table=spreadsheet_id!Tab!A1:Z"},
+    "GOOGLE_SHEETS_ACCEPTED_HEADERS": {
+        "about": "changed headers that are accepted, comma separated, as the refusal names them"
+    },
+    "GOOGLE_SHEETS_BASE_URL": {
+        "shared": True,
+        "default": "https://sheets.googleapis.com",
+        "about": "address of the API",
+    },
 }
 REQUIRED = (
     "GOOGLE_SHEETS_CREDENTIALS_PATH or GOOGLE_SHEETS_CREDENTIALS_JSON",

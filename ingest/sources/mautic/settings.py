@@ -5,8 +5,8 @@ from signalroom.settings import require
 TITLE = "Mautic"
 VARIABLES = {
     "MAUTIC_BASE_URL": {"about": "address of the instance"},
-    "MAUTIC_CLIENT_ID": {"about": "of an OAuth2 client with the grant client_credentials"},
-    "MAUTIC_CLIENT_SECRET": {"secret": True},
+    "MAUTIC_CLIENT_ID": {"about": "id of an OAuth2 client with the grant client_credentials"},
+    "MAUTIC_CLIENT_SECRET": {"secret": True, "about": "its secret"},
 }
 REQUIRED = ("MAUTIC_BASE_URL", "MAUTIC_CLIENT_ID", "MAUTIC_CLIENT_SECRET")
 # table -> what is replaced together

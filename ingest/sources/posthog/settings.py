@@ -10,7 +10,11 @@ VARIABLES = {
         "about": "personal key with query:read, feature_flag:read, experiment:read",
     },
     "POSTHOG_PROJECT_ID": {"about": "number of the project"},
-    "POSTHOG_HOST": {"shared": True, "default": "https://us.posthog.com"},
+    "POSTHOG_HOST": {
+        "shared": True,
+        "default": "https://us.posthog.com",
+        "about": "address of the instance",
+    },
 }
 REQUIRED = ("POSTHOG_API_KEY", "POSTHOG_PROJECT_ID")
 # table -> what is replaced together

@@ -5,7 +5,11 @@ from signalroom.settings import require
 TITLE = "RedTrack"
 VARIABLES = {
     "REDTRACK_API_KEY": {"secret": True, "about": "API key of the account"},
-    "REDTRACK_BASE_URL": {"shared": True, "default": "https://api.redtrack.io"},
+    "REDTRACK_BASE_URL": {
+        "shared": True,
+        "default": "https://api.redtrack.io",
+        "about": "address of the API",
+    },
 }
 REQUIRED = ("REDTRACK_API_KEY",)
 # table -> what is replaced together

@@ -14,12 +14,19 @@ from signalroom.settings import require, variable
 TITLE = "S3 exports"
 DEFAULT_PREFIXES = "orders-create,orders-update,prospects-create"
 VARIABLES: Mapping[str, Mapping[str, object]] = {
-    "AWS_ACCESS_KEY_ID": {"secret": True, "shared": True},
-    "AWS_SECRET_ACCESS_KEY": {"secret": True, "shared": True},
-    "AWS_REGION": {"shared": True, "default": "us-east-1"},
-    "AWS_ENDPOINT_URL": {"shared": True, "about": "of an S3-compatible store; empty: AWS itself"},
-    "S3_BUCKET_NAME": {},
-    "S3_PREFIXES": {"shared": True, "default": DEFAULT_PREFIXES},
+    "AWS_ACCESS_KEY_ID": {"secret": True, "shared": True, "about": "access key"},
+    "AWS_SECRET_ACCESS_KEY": {"secret": True, "shared": True, "about": "its secret"},
+    "AWS_REGION": {"shared": True, "default": "us-east-1", "about": "region of the bucket"},
+    "AWS_ENDPOINT_URL": {
+        "shared": True,
+        "about": "address of an S3-compatible store; empty: AWS itself",
+    },
+    "S3_BUCKET_NAME": {"about": "bucket with the exports"},
+    "S3_PREFIXES": {
+        "shared": True,
+        "default": DEFAULT_PREFIXES,
+        "about": "folders to read, comma separated; each becomes a table",
+    },
     "S3_PREFIX": {"shared": True, "about": "a single folder; the older name of S3_PREFIXES"},
 }
 REQUIRED = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "S3_BUCKET_NAME")

@@ -1,0 +1,128 @@
+"""How the recorded marts differ in a scenario: statements over marts by their bare names."""
+
+from __future__ import annotations
+
+from reports.preview.names import HOSTILE
+
+Patches = tuple[str, ...]
+# What statements may name: `$hostile`, `$factor`.
+PARAMETERS = {"hostile": list(HOSTILE), "factor": 123_457}
+
+# The week of a Sunday that is not complete has one day less.
+SHORT_WEEK = "update weekly_rollup set days = 6 where week_start = '2026-11-09'"
+SUNDAY_INCOMPLETE = "update daily_summary set is_complete = false where date = '2026-11-15'"
+
+
+def _late(*sources: str, at: str) -> Patches:
+    """Sources that were last loaded on Sunday at a time of day."""
+    found = []
+    for source in sources:
+        column = f"{source}_loaded_at"
+        moment = f"timestamptz '2026-11-15 {at}-05'"
+        found.append(f"update daily_summary set {column} = {moment} where date = '2026-11-15'")
+        found.append(f"update daily_summary set {column} = null where date > '2026-11-15'")
+    return (SUNDAY_INCOMPLETE, SHORT_WEEK, *found)
+
+
+NO_NEW_FILE = "delete from order_files where file_date > '2026-11-15'"
+LATE_MARTS = (*_late("redtrack", at="18:02"), NO_NEW_FILE)
+RUNNING = (*_late("everflow", "redtrack", at="15:02"), NO_NEW_FILE)
+NO_DATA = tuple(
+    f"delete from {mart} where {column} > '2026-11-07'"
+    for mart, column in (
+        ("daily_summary", "date"),
+        ("daily_performance", "date"),
+        ("weekly_rollup", "week_start"),
+        ("affiliate_leaderboard", "period_end"),
+        ("state_performance", "order_date"),
+        ("order_files", "file_date"),
+    )
+)
+REDTRACK_NEVER = (
+    SUNDAY_INCOMPLETE,
+    SHORT_WEEK,
+    "update daily_summary set redtrack_loaded_at = null where date >= '2026-11-15'",
+    "delete from daily_performance where date = '2026-11-15' and is_unmapped",
+    "update daily_performance set cost = 0, cpa = null, cpa_state = 'missing_spend'"
+    " where date = '2026-11-15' and is_internal and conversions > 0",
+)
+NO_SPEND = (
+    "update daily_performance set cost = 0, redtrack_cost = 0, cpa = null,"
+    " cpa_state = 'missing_spend'"
+    " where affiliate_label in ('G2 - Google', 'CTI House Video') and conversions > 0",
+    "update affiliate_leaderboard set missing_spend_days = 2, cpa = null, cpa_rank = null,"
+    " cpa_state = 'missing_spend' where affiliate_label in ('G2 - Google', 'CTI House Video')",
+)
+# What the marts said on the morning after RESTATED: three conversions less on that day.
+BEFORE_RESTATED = (
+    "update daily_performance set conversions = conversions - 3, cost = cost - 42.50"
+    " where date = '2026-11-08' and affiliate_label in ('G2 - Meta', 'CTI House Media')",
+    "update weekly_rollup set conversions = conversions - 3, cost = cost - 42.50,"
+    " redtrack_cost = redtrack_cost - 42.50, profit = profit + 42.50"
+    " where week_start = '2026-11-02' and advertiser_id is not null",
+    "update affiliate_leaderboard set conversions = conversions - 3, cost = cost - 42.50"
+    " where period_end = '2026-11-08' and affiliate_label in ('G2 - Meta', 'CTI House Media')",
+    "update state_performance set attempts = attempts - 1, approved = approved - 1,"
+    " revenue = revenue - 99.95 where order_date = '2026-11-08' and approved > 1",
+)
+# Monday to Wednesday as the week before had them.
+MIDWEEK = (
+    "delete from daily_summary where date > '2026-11-15'",
+    "insert into daily_summary by name select * replace (cast(date + 7 as date) as date)"
+    " from daily_summary where date between '2026-11-09' and '2026-11-11'",
+    "insert into weekly_rollup by name select * replace ("
+    " cast(week_start + 7 as date) as week_start, false as is_complete, 3 as days,"
+    " conversions * 3 // 7 as conversions, everflow_revenue * 3 / 7 as everflow_revenue,"
+    " cost * 3 / 7 as cost, unmapped_cost * 3 / 7 as unmapped_cost, profit * 3 / 7 as profit,"
+    " conversions * 3 // 8 as previous_conversions, cost * 3 / 8 as previous_cost,"
+    " unmapped_cost * 3 / 8 as previous_unmapped_cost,"
+    " everflow_revenue * 3 / 8 as previous_revenue, profit * 3 / 8 as previous_profit)"
+    " from weekly_rollup where week_start = '2026-11-09'",
+)
+MONEY = {
+    "daily_performance": ("conversions", "cost"),
+    "weekly_rollup": (
+        *("conversions", "everflow_revenue", "cost", "unmapped_cost", "profit"),
+        *("previous_conversions", "previous_cost", "previous_unmapped_cost"),
+        *("previous_revenue", "previous_profit"),
+    ),
+    "affiliate_leaderboard": (
+        *("conversions", "everflow_revenue", "cost", "profit"),
+        *("previous_conversions", "previous_cost", "previous_profit"),
+    ),
+    "state_performance": ("attempts", "approved", "declined", "revenue", "refunds"),
+}
+HUGE = (
+    *(
+        f"insert into {mart} by name select * replace (affiliate_label || ' ' || number"
+        f" as affiliate_label) from {mart}, range(2, 6) numbers(number)"
+        for mart in ("daily_performance", "affiliate_leaderboard")
+    ),
+    *(
+        f"update {mart} set {', '.join(f'{name} = {name} * $factor' for name in columns)}"
+        for mart, columns in MONEY.items()
+    ),
+)
+_LABELS = (
+    "create or replace temp table labels as select affiliate_label, cast(row_number() over"
+    " (order by max(is_unmapped) desc, sum(conversions) desc, affiliate_label) as int) as place"
+    " from {mart} group by 1"
+)
+_RENAMED = (
+    "update {mart} set affiliate_label = {prefix}$hostile[1 + (place - 1) % len($hostile)]"
+    " from labels where labels.affiliate_label = {mart}.affiliate_label"
+)
+_UNMAPPED = "case when is_unmapped then 'Unmapped: ' else '' end || "
+NAMES = (
+    _LABELS.format(mart="daily_performance"),
+    _RENAMED.format(mart="daily_performance", prefix=_UNMAPPED),
+    _LABELS.replace("max(is_unmapped) desc, ", "").format(mart="affiliate_leaderboard"),
+    _RENAMED.format(mart="affiliate_leaderboard", prefix=""),
+    *(
+        f"update {mart} set advertiser_label = $hostile[1 + advertiser_id % 3]"
+        for mart in ("daily_performance", "affiliate_leaderboard", "weekly_rollup")
+    ),
+    "update state_performance set project = $hostile[1 + len(project) % 6 + attempts % 5]",
+    "update daily_performance set conversions = -4, cost = -120 where date = '2026-11-15'"
+    " and affiliate_label = $hostile[4]",
+)

@@ -1,0 +1,50 @@
+"""`signalroom new client ID`: its entry in the registry, its dbt package and its files."""
+
+from __future__ import annotations
+
+from signalroom import clients
+from signalroom.errors import ConfigurationError
+from signalroom.paths import root
+from transform.client_files.files import KINDS
+from transform.client_files.packages import project_file
+
+
+def write(client_id: str, advertiser_id: int) -> list[str]:
+    """Write a client with one brand, named like it; the paths below the root that were written.
+
+    Its files have a header and no line yet. Raises ConfigurationError, before anything is
+    written, for an id that cannot be used or is taken.
+    """
+    if not clients.ID_PATTERN.fullmatch(client_id):
+        raise ConfigurationError(
+            f"{client_id!r} cannot be a client's id: use lower-case letters, digits, - and _."
+        )
+    folder = f"data/clients/{client_id}"
+    if client_id in clients.registry() or (root() / folder).exists():
+        raise ConfigurationError(f"There is a client {client_id} already; nothing was written.")
+    title = client_id.replace("_", " ").replace("-", " ").title()
+    needed = {kind.name: kind.columns for kind in KINDS if not kind.is_optional}
+    files = {f"{folder}/mappings/{name}": ",".join(of) + "\n" for name, of in needed.items()}
+    files[f"{folder}/dbt_project.yml"] = project_file(client_id, needed)
+    files["packages.yml"] = _read("packages.yml") + f"  - local: {folder}\n"
+    files["dbt_project.yml"] = _registered(
+        f'    "{client_id}":\n      name: {title}\n      active: true\n'
+        f"      brands:\n        {title}: {advertiser_id}\n"
+    )
+    for path, text in files.items():
+        (root() / path).parent.mkdir(parents=True, exist_ok=True)
+        (root() / path).write_text(text, encoding="utf-8", newline="")
+    return list(files)
+
+
+def _read(path: str) -> str:
+    return (root() / path).read_text(encoding="utf-8")
+
+
+def _registered(entry: str) -> str:
+    """dbt_project.yml with the entry behind those of the other clients."""
+    lines = _read("dbt_project.yml").splitlines(keepends=True)
+    end = lines.index("  clients:\n") + 1
+    while lines[end].startswith("    "):
+        end += 1
+    return "".join([*lines[:end], entry, *lines[end:]])
