@@ -64,21 +64,15 @@ def show(letter_id: str) -> None:
 @click.option("--all", "everything", is_flag=True, help="All that wait.")
 def replay(ids: tuple[str, ...], everything: bool) -> None:
     """Read their files again, ask again for their days; each row lands exactly once."""
-    from cli.console import complain
+    from cli.console import Display, complain
     from ingest import dead_letters as kept
-    from ingest.pull import replay as pull_again
-    from signalroom.errors import SignalRoomError
+    from scheduler.steps import ingest as steps
 
     if bool(ids) == everything:
         raise click.UsageError("Name the ids, or say --all.")
     letters = kept.waiting(ids)
-    failures: list[str] = []
-    for done in pull_again(letters):
-        if isinstance(done, SignalRoomError):
-            failures.append(str(done))
-        else:
-            click.echo(f"{done.source} {done.client_id}: {done.summary()}")
-            failures += done.failures
+    with Display() as display:
+        failures = steps.replay(letters, display).failures
     click.echo(f"{len(kept.waiting())} dead letters are waiting now.")
     complain(failures)
     sys.exit(1 if failures else 0)

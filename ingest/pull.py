@@ -212,11 +212,11 @@ def extract_all(pulls: Sequence[tuple[SourceSettings, Pull]]) -> Iterator[Extrac
         yield done.get()
 
 
-def replay(letters: Sequence[Letter]) -> Iterator[Loaded | SignalRoomError]:
-    """Read the letters' files again, whole, and ask again for the days of unusable answers.
+def replay(letters: Sequence[Letter]) -> Iterator[tuple[SourceSettings, Pull]]:
+    """The pulls that read the letters' files again, whole, and ask again for the days of answers.
 
     Rows that are still bad become new letters. Files and days are replaced as a whole, so a fixed
-    row is loaded exactly once. A pull that fails again is given as its error; the others go on.
+    row is loaded exactly once. Each pull is to be loaded before the next one is taken.
     """
     for name, client_id in sorted({(one.source, one.client_id) for one in letters}):
         wanted = source(name)
@@ -224,22 +224,12 @@ def replay(letters: Sequence[Letter]) -> Iterator[Loaded | SignalRoomError]:
         files = [letter for letter in own if letter.line_number is not None]
         if files:
             _forget_files(files)
-            yield _loaded_or_error(wanted, make_pull(wanted, client_id))
+            yield wanted, make_pull(wanted, client_id)
         answers = [letter for letter in own if letter.line_number is None]
         for part in sorted({letter.partition_key for letter in answers}):
             tables = {letter.table_name for letter in answers if letter.partition_key == part}
-            window = dead_letters.window_of(part)
-            resources = tuple(sorted(tables))
-            yield _loaded_or_error(
-                wanted, make_pull(wanted, client_id, window=window, resources=resources)
-            )
-
-
-def _loaded_or_error(source: SourceSettings, pull: Pull) -> Loaded | SignalRoomError:
-    try:
-        return load(source, pull)
-    except SignalRoomError as error:
-        return error
+            window, resources = dead_letters.window_of(part), tuple(sorted(tables))
+            yield wanted, make_pull(wanted, client_id, window=window, resources=resources)
 
 
 def _forget_files(letters: Sequence[Letter]) -> None:

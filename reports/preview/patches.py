@@ -94,7 +94,7 @@ MONEY = {
 }
 HUGE = (
     *(
-        f"insert into {mart} by name select * replace (affiliate_label || ' ' || number"
+        f"insert into {mart} by name select {mart}.* replace (affiliate_label || ' ' || number"
         f" as affiliate_label) from {mart}, range(2, 6) numbers(number)"
         for mart in ("daily_performance", "affiliate_leaderboard")
     ),

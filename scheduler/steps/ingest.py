@@ -25,7 +25,9 @@ from signalroom.settings import target
 from signalroom.warehouse import duckdb_exists
 
 if TYPE_CHECKING:
+    from ingest.dead_letters import Letter
     from ingest.model import Plan, Pull
+    from ingest.pull import Loaded, Pulled
     from ingest.registry import SourceSettings
 
 NO_DAYS: Mapping[str, date] = {}
@@ -128,20 +130,7 @@ def ingest(
     for pulled in load_all(pulls, progress):
         if pulled.loaded:
             freshness.record_pull(pulled.client_id, pulled.source, pulled.loaded.rows, as_of)
-            add(
-                PullResult(
-                    source=pulled.source,
-                    client=pulled.client_id,
-                    window=str(pulled.loaded.window),
-                    rows=pulled.loaded.rows,
-                    changed=pulled.loaded.changed,
-                    rejected_rows=pulled.loaded.rejected_rows,
-                    failures=tuple(pulled.loaded.failures),
-                    deferred_until=_iso(pulled.loaded.deferred_until),
-                )
-            )
-        elif pulled.error:
-            add(_failed(pulled.source, pulled.client_id, pulled.error, pulled.failures))
+        add(_result(pulled))
     with suppress(SignalRoomError):  # a build may have the file by now, and does the same
         if any(pull.is_loaded for pull in result.pulls):
             retention.prune_warehouse()
@@ -254,6 +243,34 @@ def _say_off(
         progress.note(f"{source.title} disabled for {' and '.join(missing)}: set {variables}.")
 
 
+def replay(letters: Sequence[Letter], progress: Progress) -> IngestResult:
+    """Read the files and days of dead letters again; what fails again stops no other."""
+    result = IngestResult()
+    for pull in pulling.replay(letters):
+        result.pulls += [_result(pulled) for pulled in load_all([pull], progress)]
+    return result
+
+
+def _result(pulled: Pulled) -> PullResult:
+    if pulled.error:
+        return _failed(pulled.source, pulled.client_id, pulled.error, pulled.failures)
+    assert pulled.loaded is not None  # noqa: S101 - one of both
+    return _loaded(pulled.source, pulled.client_id, pulled.loaded)
+
+
+def _loaded(source: str, client: str, loaded: Loaded) -> PullResult:
+    return PullResult(
+        source=source,
+        client=client,
+        window=str(loaded.window),
+        rows=loaded.rows,
+        changed=loaded.changed,
+        rejected_rows=loaded.rejected_rows,
+        failures=tuple(loaded.failures),
+        deferred_until=_iso(loaded.deferred_until),
+    )
+
+
 def _failed(source: str, client: str, error: Exception, failures: Sequence[str]) -> PullResult:
     until = _iso(error.until) if isinstance(error, DeferredError) else None
     return PullResult(
@@ -318,17 +335,7 @@ def backfill(
                     f"{loaded.window}: {count:,} rows, {number} of {len(parts)} slices, about "
                     f"{timedelta(seconds=round(left))} left"
                 )
-                result.pulls.append(
-                    PullResult(
-                        name,
-                        pull.client_id,
-                        window=str(loaded.window),
-                        rows=loaded.rows,
-                        changed=loaded.changed,
-                        rejected_rows=loaded.rejected_rows,
-                        failures=tuple(loaded.failures),
-                    )
-                )
+                result.pulls.append(_loaded(name, pull.client_id, loaded))
         except SignalRoomError as error:
             step.fail(str(error))
             result.pulls.append(_failed(name, pull.client_id, error, [str(error)]))

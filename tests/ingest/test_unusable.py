@@ -11,7 +11,8 @@ import pytest
 from ingest import dead_letters, registry
 from ingest import pull as pipeline
 from ingest.model import Window
-from signalroom.errors import AnswerError, SignalRoomError
+from scheduler.steps import ingest as steps
+from signalroom.errors import AnswerError
 from signalroom.progress import Silent
 from tests.support.vendor import Answer, Request, scripted_vendor
 from tests.support.warehouse import Warehouse
@@ -75,13 +76,14 @@ def test_what_the_vendor_said_is_kept_redacted_and_replayed_exactly_once(
         for secret in ("jane@example.com", CARD, "a-very-secret-key"):
             assert secret not in letter.payload
 
-        (failed,) = pipeline.replay([letter])
-        assert isinstance(failed, SignalRoomError)
+        (failed,) = steps.replay([letter], Silent()).pulls
+        assert failed.failures
         assert len(dead_letters.waiting()) == 1
 
         vendor.spend = GOOD
-        (fixed,) = pipeline.replay(dead_letters.waiting())
-        assert isinstance(fixed, pipeline.Loaded)
+        (fixed,) = steps.replay(dead_letters.waiting(), Silent()).pulls
+        assert fixed.is_loaded
+        assert fixed.failures == ()
         assert [(source, float(amount)) for source, amount in cost()] == [("a", 12.5)]
     assert dead_letters.waiting() == []
     assert warehouse.rows("select resolution from ops.dead_letters") == [("loaded",)]

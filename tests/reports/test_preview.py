@@ -34,7 +34,7 @@ SAID = (
     ("state_performance", "INCOMPLETE: S3 export is late", {"late"}),
     ("daily_ccw", "Spend is missing for G2 - Google", {"gaps"}),
     ("daily_ccw", "RedTrack was not loaded for this day", {"missing"}),
-    ("affiliate_leaderboard", "Spend is missing on some days of G2 - Google", {"gaps"}),
+    ("affiliate_leaderboard", "G2 - Google: CPA too low or unknown", {"gaps"}),
     ("weekly_rollup", "The week so far", {"midweek"}),
     ("alert", "No incident is open", {"no-data"}),
     ("alert", "Resolved, lasted 40 min", {"resolved"}),

@@ -19,29 +19,9 @@ offers as (
 -- the state of each conversion then and now: the newest version by that instant
 versions as (
 
-    select
-        versions.*,
-        moments.built_at,
-        versions.known_from <= moments.built_at as is_known_then,
-        row_number() over (
-            partition by
-                versions._client_id, versions.date, versions.conversion_id, moments.built_at
-            order by versions.known_from desc, versions.load_id desc
-        ) as recency_now,
-        row_number() over (
-            partition by
-                versions._client_id,
-                versions.date,
-                versions.conversion_id,
-                moments.built_at,
-                versions.known_from <= moments.built_at
-            order by versions.known_from desc, versions.load_id desc
-        ) as recency_then
-    from {{ ref('stg_ops__everflow_conversions_versions') }} as versions
-    inner join moments
-        on
-            versions._client_id = moments._client_id
-            and versions.date = moments.date
+    {{ known_then_and_now(
+        ref('stg_ops__everflow_conversions_versions'), ['date', 'conversion_id']
+    ) }}
 
 ),
 
@@ -93,27 +73,7 @@ compared as (
 
 adjustments as (
 
-    select
-        versions.*,
-        moments.built_at,
-        versions.known_from <= moments.built_at as is_known_then,
-        row_number() over (
-            partition by versions._client_id, versions.adjustment_id, moments.built_at
-            order by versions.known_from desc, versions.load_id desc
-        ) as recency_now,
-        row_number() over (
-            partition by
-                versions._client_id,
-                versions.adjustment_id,
-                moments.built_at,
-                versions.known_from <= moments.built_at
-            order by versions.known_from desc, versions.load_id desc
-        ) as recency_then
-    from {{ ref('stg_ops__everflow_adjustments_versions') }} as versions
-    inner join moments
-        on
-            versions._client_id = moments._client_id
-            and versions.date = moments.date
+    {{ known_then_and_now(ref('stg_ops__everflow_adjustments_versions'), ['adjustment_id']) }}
 
 ),
 

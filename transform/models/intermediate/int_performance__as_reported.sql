@@ -19,24 +19,9 @@ mappings as (
 
 known_stats as (
 
-    select
-        versions.*,
-        moments.built_at,
-        row_number() over (
-            partition by
-                versions._client_id,
-                versions.date,
-                moments.built_at,
-                versions.affiliate_id,
-                versions.advertiser_id
-            order by versions.known_from desc, versions.load_id desc
-        ) as recency
-    from {{ ref('stg_ops__everflow_daily_stats_versions') }} as versions
-    inner join moments
-        on
-            versions._client_id = moments._client_id
-            and versions.date = moments.date
-            and versions.known_from <= moments.built_at
+    {{ known_then_and_now(
+        ref('stg_ops__everflow_daily_stats_versions'), ['date', 'affiliate_id', 'advertiser_id']
+    ) }}
 
 ),
 
@@ -58,26 +43,20 @@ stats as (
             and known_stats.date = latest.date
             and known_stats.affiliate_id = latest.affiliate_id
             and known_stats.advertiser_id = latest.advertiser_id
-    where known_stats.recency = 1 and not known_stats.is_removed
+    where
+        known_stats.is_known_then
+        and known_stats.recency_then = 1
+        and not known_stats.is_removed
 
 ),
 
 known_spend as (
 
-    select
-        versions.*,
-        moments.built_at,
-        row_number() over (
-            partition by
-                versions._client_id, versions.date, moments.built_at, versions.source_id
-            order by versions.known_from desc, versions.is_removed asc, versions.load_id desc
-        ) as recency
-    from {{ ref('stg_ops__redtrack_daily_spend_versions') }} as versions
-    inner join moments
-        on
-            versions._client_id = moments._client_id
-            and versions.date = moments.date
-            and versions.known_from <= moments.built_at
+    {{ known_then_and_now(
+        ref('stg_ops__redtrack_daily_spend_versions'),
+        ['date', 'source_id'],
+        ties='versions.is_removed asc, versions.load_id desc',
+    ) }}
 
 ),
 
@@ -99,7 +78,10 @@ spend as (
             known_spend._client_id = latest._client_id
             and known_spend.date = latest.date
             and known_spend.source_id = latest.source_id
-    where known_spend.recency = 1 and not known_spend.is_removed
+    where
+        known_spend.is_known_then
+        and known_spend.recency_then = 1
+        and not known_spend.is_removed
 
 ),
 
