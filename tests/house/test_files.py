@@ -6,6 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.support.processes import ROOT, run
 
 LONGEST = 401
@@ -64,3 +66,11 @@ def test_every_package_is_locked_with_a_checksum() -> None:
     lock = (ROOT / "uv.lock").read_text(encoding="utf-8")
     checksums = re.findall(r"hash = \"sha256:[0-9a-f]{64}\"", lock)
     assert len(re.findall(r"url = ", lock)) == len(checksums) > 0
+
+
+@pytest.mark.parametrize(("folder", "most"), [("reports", 17), ("scheduler", 9)])
+def test_a_layer_has_few_rooms(folder: str, most: int) -> None:
+    """Modules and packages, `__init__.py` and files of data apart."""
+    paths = [path for path in (ROOT / folder).iterdir() if not path.name.startswith("__")]
+    rooms = [path.name for path in paths if path.suffix == ".py" or (path / "__init__.py").exists()]
+    assert len(rooms) <= most, sorted(rooms)
