@@ -18,7 +18,7 @@ from typing import Any
 from reports.compose import context_of, messages_of, read_rows
 from reports.model import Report, Rows, Told, own_rows
 from reports.preview.failure import Failure, failure
-from reports.preview.patches import PARAMETERS, Patches
+from reports.preview.patches import GOALS, PARAMETERS, Patches
 from reports.preview.recorded import NOW, fill
 from reports.preview.scenarios import SCENARIOS, Scenario
 from reports.preview.stage import stage
@@ -52,7 +52,7 @@ class Homes:
             self.folders[patches] = folder
             if patches is not None:
                 with stage(folder, NOW):
-                    fill(patches, PARAMETERS)
+                    fill((*GOALS, *patches), PARAMETERS)
         return self.folders[patches]
 
 

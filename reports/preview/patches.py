@@ -8,6 +8,15 @@ Patches = tuple[str, ...]
 # What statements may name: `$hostile`, `$factor`.
 PARAMETERS = {"hostile": list(HOSTILE), "factor": 123_457}
 
+# The clients' files have no goals: those of one brand each, one missed, one open, one met.
+GOALS = (
+    "insert into goal_pace by name select * from (values"
+    " ('713', 'CCW', '2026-11', 'cpa', 28, 30),"
+    " ('713', 'CCW', '2026-11', 'spend', 110_000, 30),"
+    " ('713', 'CCW', '2026-11', 'conversions', 3_500, 30),"
+    " ('cti', 'CTI', '2026-11', 'cpa', 40, 30)"
+    ") goals(_client_id, brand, month, measure, goal, days_in_month)",
+)
 # The week of a Sunday that is not complete has one day less.
 SHORT_WEEK = "update weekly_rollup set days = 6 where week_start = '2026-11-09'"
 SUNDAY_INCOMPLETE = "update daily_summary set is_complete = false where date = '2026-11-15'"
@@ -80,6 +89,7 @@ MIDWEEK = (
     " from weekly_rollup where week_start = '2026-11-09'",
 )
 MONEY = {
+    "goal_pace": ("goal",),
     "daily_performance": ("conversions", "cost"),
     "weekly_rollup": (
         *("conversions", "everflow_revenue", "cost", "unmapped_cost", "profit"),
@@ -102,6 +112,7 @@ HUGE = (
         f"update {mart} set {', '.join(f'{name} = {name} * $factor' for name in columns)}"
         for mart, columns in MONEY.items()
     ),
+    "update goal_pace set goal = goal / $factor where measure = 'cpa'",
 )
 _LABELS = (
     "create or replace temp table labels as select affiliate_label, cast(row_number() over"

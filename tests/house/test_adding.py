@@ -89,6 +89,7 @@ def test_what_is_added_loads_builds_and_reports_as_it_is(
     days = [{"date": "2026-11-17", "amount": 1.25}, {"date": "2026-11-18", "amount": 0}]
     with scripted_vendor(in_turn(Answer(days))) as vendor:
         env = {
+            "SIGNALROOM_SANDBOX": "1",
             "SIGNALROOM_NOW": "2026-11-19T09:30:00-05:00",
             "WEATHER_API_KEY": "k",
             "WEATHER_BASE_URL": vendor.url,
