@@ -8,23 +8,16 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import yaml
-
 from reports import Rendered, registry
 from reports.compose import context_of, messages_of, read_rows
 from reports.model import Told
+from reports.preview.recorded import create_marts
 from signalroom.clients import client as client_of
-from signalroom.paths import root
 from tests.support.warehouse import Warehouse
 
 SUNDAY = date(2026, 11, 22)
 NOW = "2026-11-23T07:35:00-05:00"
 LOADED_AT = datetime(2026, 11, 23, 12, 1, tzinfo=UTC)
-MARTS = (
-    *("daily_summary", "weekly_rollup", "affiliate_leaderboard", "state_performance"),
-    *("order_files", "daily_performance", "goal_pace"),
-)
-MODELS = "transform/models/marts/_marts__models.yml"
 Row = dict[str, Any]
 
 
@@ -72,13 +65,7 @@ class WeekMarts:
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
-        declared = yaml.safe_load((root() / MODELS).read_text(encoding="utf-8"))["models"]
-        types = {one["name"]: one["columns"] for one in declared}
-        ddl = ["create schema marts;"]
-        for name in MARTS:
-            columns = ", ".join(f"{one['name']} {one['data_type']}" for one in types[name])
-            ddl.append(f"create table marts.{name} ({columns});")
-        warehouse.execute("\n".join(ddl))
+        warehouse.execute(create_marts())
 
     def put(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add rows of the same columns; those that are not named are null."""

@@ -1,4 +1,4 @@
-"""Input for report tests: the two marts that reports read, filled by hand."""
+"""Input for report tests: the marts that reports read, filled by hand."""
 
 from __future__ import annotations
 
@@ -7,35 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+from reports.preview.recorded import create_marts
 from tests.support.warehouse import Warehouse
 
 DAY = date(2026, 11, 18)
 NOW = "2026-11-19T09:30:00-05:00"
 LOADED_AT = datetime(2026, 11, 19, 12, 1, tzinfo=UTC)
 BEFORE_MIDNIGHT = datetime(2026, 11, 18, 23, 2, tzinfo=UTC)
-
-TABLES = """
-create schema marts;
-create table marts.daily_performance (
-    _client_id text, date date, advertiser_id bigint, advertiser_label text,
-    affiliate_id bigint, affiliate_label text, is_internal boolean, is_unmapped boolean,
-    clicks bigint, conversions bigint, everflow_payout decimal(38, 18),
-    everflow_revenue decimal(38, 18), redtrack_cost decimal(38, 18), redtrack_clicks bigint,
-    cost decimal(38, 18), cpa decimal(18, 6), cpa_state text, profit decimal(38, 18)
-);
-create table marts.daily_summary (
-    _client_id text, date date, conversions bigint, everflow_payout decimal(38, 18),
-    everflow_revenue decimal(38, 18), redtrack_cost decimal(38, 18),
-    unmapped_cost decimal(38, 18), cost decimal(38, 18), blended_cpa decimal(18, 6),
-    mapped_cpa decimal(18, 6), profit decimal(38, 18), is_complete boolean,
-    everflow_loaded_at timestamptz, redtrack_loaded_at timestamptz
-);
-create table marts.goal_pace (
-    _client_id text, brand text, month text, measure text, goal decimal(38, 18),
-    actual_to_date decimal(38, 18), expected_to_date decimal(38, 18), days_elapsed bigint,
-    days_in_month bigint
-);
-"""
 
 
 @dataclass(frozen=True)
@@ -98,7 +76,7 @@ class Marts:
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
-        warehouse.execute(TABLES)
+        warehouse.execute(create_marts())
 
     def load(self, *days: Day) -> None:
         """Put days into the marts, in place of what was there of them."""
