@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from reports.shared.words import ELLIPSIS, JOINER, clean
+from rich.cells import cell_len
+
+from reports.shared.words import ELLIPSIS, clean
 
 # Slack reads these as formatting and has no way to escape them: look-alikes say the same.
 SLACK_LOOKALIKES = str.maketrans({"*": "\u2217", "~": "\u223c", "`": "\u02cb"})
@@ -78,12 +80,7 @@ def fit_segment(text: str) -> str:
 
 def columns(text: str) -> int:
     """Cells that a text takes in a fixed-width font; East Asian letters and emoji take two."""
-    total = 0
-    for character in text:
-        if unicodedata.combining(character) or character == JOINER:
-            continue
-        total += 2 if unicodedata.east_asian_width(character) in "WF" else 1
-    return total
+    return cell_len(text)
 
 
 def pad_right(text: str, width: int) -> str:
