@@ -28,7 +28,7 @@ MOST = 5  # failures that are named
 def preview(
     out: Path | None, names: tuple[str, ...], is_served: bool, port: int, is_opened: bool
 ) -> None:
-    """Show every report in every channel and scenario, on made-up data; nothing is sent.
+    """Show every report in every channel and scenario, on recorded marts; nothing is sent.
 
     \b
       signalroom preview --open
