@@ -28,7 +28,7 @@ NOT_COPIED = shutil.ignore_patterns(
 GUIDE = (ROOT / "docs" / "adding-a-source.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"```\w+ title=(\S+)\n(.*?)```", GUIDE, re.DOTALL))
 MOST_LINES = 150  # of all skeletons, blank ones left out
-EDITED_BY_A_CLIENT = {"dbt_project.yml", "packages.yml"}
+EDITED_BY_A_CLIENT = {"dbt_project.yml", "packages.yml", "package-lock.yml"}
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -63,7 +63,7 @@ class Copy:
         return done.stdout
 
     def add(self) -> None:
-        """All three, and no file that was there is edited except a client's two lists."""
+        """All three, and no file that was there is edited except a client's lists."""
         before = files(self.folder)
         self.signalroom("new", "source", "weather")
         written = {

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 from signalroom import clients
 from signalroom.errors import ConfigurationError
 from signalroom.paths import root
@@ -12,8 +16,8 @@ from transform.client_files.packages import project_file
 def write(client_id: str, advertiser_id: int) -> list[str]:
     """Write a client with one brand, named like it; the paths below the root that were written.
 
-    Its files have a header and no line yet. Raises ConfigurationError, before anything is
-    written, for an id that cannot be used or is taken.
+    Its files have a header and no line yet; `dbt deps` locks and links the new package. Raises
+    ConfigurationError, before anything is written, for an id that cannot be used or is taken.
     """
     if not clients.ID_PATTERN.fullmatch(client_id):
         raise ConfigurationError(
@@ -34,7 +38,18 @@ def write(client_id: str, advertiser_id: int) -> list[str]:
     for path, text in files.items():
         (root() / path).parent.mkdir(parents=True, exist_ok=True)
         (root() / path).write_text(text, encoding="utf-8", newline="")
-    return list(files)
+    _lock()
+    return [*files, "package-lock.yml"]
+
+
+def _lock() -> None:
+    dbt = Path(sys.executable).parent / "dbt"
+    done = subprocess.run(
+        [str(dbt), "--quiet", "--no-use-colors", "deps"], cwd=root(), capture_output=True, text=True
+    )
+    if done.returncode:
+        said = " ".join((done.stdout or done.stderr).split())
+        raise ConfigurationError(f"The files are written, but `dbt deps` failed: {said}")
 
 
 def _read(path: str) -> str:
