@@ -115,13 +115,14 @@ HUGE = (
     "update goal_pace set goal = goal / $factor where measure = 'cpa'",
 )
 _LABELS = (
-    "create or replace temp table labels as select affiliate_label, cast(row_number() over"
-    " (order by max(is_unmapped) desc, sum(conversions) desc, affiliate_label) as int) as place"
-    " from {mart} group by 1"
+    "create or replace temp table labels as select _client_id, affiliate_label, cast(row_number()"
+    " over (partition by _client_id order by max(is_unmapped) desc, sum(conversions) desc,"
+    " affiliate_label) as int) as place from {mart} group by 1, 2"
 )
 _RENAMED = (
     "update {mart} set affiliate_label = {prefix}$hostile[1 + (place - 1) % len($hostile)]"
-    " from labels where labels.affiliate_label = {mart}.affiliate_label"
+    " from labels where labels._client_id = {mart}._client_id"
+    " and labels.affiliate_label = {mart}.affiliate_label"
 )
 _UNMAPPED = "case when is_unmapped then 'Unmapped: ' else '' end || "
 NAMES = (

@@ -22,7 +22,7 @@ from tests.support.vendor import Answer, in_turn, scripted_vendor
 from tests.support.warehouse import DUCKDB_FIRST, Warehouse
 
 NOT_COPIED = shutil.ignore_patterns(
-    *(".venv", ".git", ".tools", ".signalroom*", "dbt_packages", "target", "logs", "tests"),
+    *(".venv", ".git", ".tools", ".signalroom*", "dbt_packages", "target", "logs"),
     *("__pycache__", ".*_cache"),
 )
 GUIDE = (ROOT / "docs" / "adding-a-source.md").read_text(encoding="utf-8")
@@ -45,6 +45,7 @@ class Copy:
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         shutil.copytree(ROOT, folder, ignore=NOT_COPIED, symlinks=True)
+        shutil.rmtree(folder / "tests")
         self.folder, self.environment = folder, environment
 
     def run(

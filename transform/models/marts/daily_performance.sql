@@ -15,5 +15,5 @@ stated as (
 
 -- the columns that each version of a row has too
 select
-        {{ performance_columns() }}
+    {{ performance_columns() }}
 from stated
