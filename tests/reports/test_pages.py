@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,15 +17,15 @@ from reports.model import Row
 from reports.pages import files
 from reports.pages.content import content, read
 from reports.pages.files import Made
-from reports.preview.stage import fill, stage
-from reports.preview.tables import marts
-from reports.preview.world import SUNDAY, USUAL, World
+from reports.preview.patches import GOALS
+from reports.preview.recorded import NOW, fill
+from reports.preview.scenarios import SUNDAY
+from reports.preview.stage import stage
 from signalroom import clock, warehouse
 from signalroom.clients import client
 from tests.support.browser import FLAGS, axe
 
 SENTINEL = "Sentinel of {}"
-NOW = "2026-11-16T09:30:00"
 PART: Row = {
     "date": SUNDAY,
     "advertiser_id": 1,
@@ -41,11 +40,15 @@ PART: Row = {
 }
 
 
-def world(name: str) -> World:
-    """The usual world, with an affiliate and a source that no other client has."""
-    sentinel = SENTINEL.format(name)
-    renamed = replace(USUAL[0], name=f"{sentinel} affiliate")
-    return World((renamed, *USUAL[1:]), unmapped=(f"{sentinel} source",))
+def renamed(name: str, label: str) -> tuple[str, str]:
+    """Statements that give a client an affiliate and a source that no other client has."""
+    change = "update daily_performance set affiliate_label ="
+    return (
+        f"{change} '{SENTINEL.format(name)} affiliate'"
+        f" where _client_id = '{name}' and affiliate_label = '{label}'",
+        f"{change} 'Unmapped: {SENTINEL.format(name)} source'"
+        f" where _client_id = '{name}' and is_unmapped",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +56,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A home with the marts of two clients, and a part of a day's figures for each."""
     folder = tmp_path_factory.mktemp("pages")
     with stage(folder, NOW):
-        tables: dict[str, list[Row]] = {}
-        for name in ("713", "cti"):
-            for table, rows in marts(world(name), client(name)).items():
-                tables.setdefault(table, []).extend(rows)
-        fill(tables)  # type: ignore[arg-type]
+        fill((*GOALS, *renamed("713", "G2 - Meta"), *renamed("cti", "CTI House Media")))
         for name in ("713", "cti"):
             add_part(name, SENTINEL.format(name), SUNDAY)
         yield folder
