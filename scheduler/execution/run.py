@@ -55,7 +55,7 @@ class Work:
         self._troubles = troubles
         self._steps = {step.step: step for step in run.steps}
         self._order: Order | None = None
-        self._reports_begun = False
+        self.reports_begun = False
         self.child: Worker | None = None
         self._answers: list[Answer] = []
         self.failures: list[tuple[str, str, str]] = []  # of the last try: client, class, what
@@ -110,7 +110,7 @@ class Work:
             tracing.record_run(
                 self.run.run_id, min(begun), now, "failed" if failed else "", job=self.run.job
             )
-        if self._reports_begun:
+        if self.reports_begun:
             heartbeat.ping("1" if failed else "0", self.run.run_id)
         deferred = [step.next_at for step in steps if step.status == "deferred" and step.next_at]
         if deferred:
@@ -176,8 +176,8 @@ class Work:
         return Order(self.run.run_id, names, tuple(arguments), limit_s, self._owner, started)
 
     def _begin(self, order: Order, now: datetime) -> None:
-        if order.arguments[0] == "report" and not self._reports_begun:
-            self._reports_begun = True
+        if order.arguments[0] == "report" and not self.reports_begun:
+            self.reports_begun = True
             heartbeat.ping("start", self.run.run_id)
         for name in order.steps:
             step = self._steps[name]

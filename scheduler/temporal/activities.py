@@ -28,6 +28,7 @@ from scheduler.execution.run import LostError, Work
 from scheduler.process import DELIVER
 from scheduler.runs import owner as owners
 from scheduler.runs.work_ledger import WorkLedger
+from scheduler.schedule import read_schedule
 from scheduler.temporal import bookkeeping
 from scheduler.temporal.backfill import backfill_order, slices_done
 from scheduler.temporal.model import (
@@ -62,7 +63,7 @@ class Activities:
 
     def __init__(self, namespace: str, start: Start = Child) -> None:
         self._namespace, self._start = namespace, start
-        self._troubles = Troubles()
+        self._troubles = Troubles(read_schedule())
 
     def all(self) -> list[Callable[..., Any]]:
         """Every activity; a worker of one queue is asked for those of that queue only."""

@@ -166,9 +166,11 @@ def work_of(ledger: WorkLedger, given: StepInput, troubles: Troubles, start: Sta
         is_sent=given.send,
     )
     steps = tuple(_to_be_tried(step) for step in run.steps if step.step == given.step)
-    return Work(
+    work = Work(
         replace(run, steps=steps), job, given.owner, ledger, start, troubles, is_fenced=True
     )
+    work.reports_begun = _has_begun_reports(run)
+    return work
 
 
 def _to_be_tried(step: Step) -> Step:
@@ -216,9 +218,17 @@ def _settle(ledger: WorkLedger, run: Run, given: Finishing) -> str:
             next_at=None,
         )
         if not given.canceled:
-            Troubles().step_failed(run, step, "*", step.error or said, max(step.attempt, 1))
+            failures = [("*", "Killed", step.error or said)]
+            Troubles(read_schedule()).step_failed(run, step, failures, max(step.attempt, 1))
     current = ledger.run(run.run_id) or run
-    return Work(current, job, given.owner, ledger, Child, Troubles()).finish(now)
+    work = Work(current, job, given.owner, ledger, Child, Troubles())
+    work.reports_begun = _has_begun_reports(current)
+    return work.finish(now)
+
+
+def _has_begun_reports(run: Run) -> bool:
+    """Whether a report of the run was begun, so that the heartbeat's address waits for its end."""
+    return any(step.kind == "report" and step.attempt for step in run.steps)
 
 
 def left_behind(ledger: WorkLedger) -> Iterator[tuple[Run, str, str]]:

@@ -22,6 +22,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
 from reports.alerts import incidents
+from scheduler import heartbeat
 from scheduler.execution.child import Child, Start
 from scheduler.planning import asked, chosen_job
 from scheduler.process import forget_old_logs
@@ -149,8 +150,9 @@ class WorkerProcess:
     async def _tick_each_minute(self, client: Client) -> None:
         while True:
             self._pulse.last_tick = clock.instant()
-            for part in (self._beat, self._send, self._sweep, self._prune):
-                await _guarded(part(client))
+            parts = (self._beat, self._send, self._sweep, self._prune)
+            if all([await _guarded(part(client)) for part in parts]):
+                heartbeat.ping()
             await asyncio.sleep(TICK_S)
 
     async def _beat(self, _: Client) -> None:
@@ -226,13 +228,15 @@ def _free(run: Run) -> None:
             log.warning("%s was left open by its workflow, which has ended", run.run_id)
 
 
-async def _guarded(work: Coroutine[Any, Any, None]) -> None:
-    """Whatever goes wrong, the next tick comes."""
+async def _guarded(work: Coroutine[Any, Any, None]) -> bool:
+    """Whether it went well; whatever goes wrong, the next tick comes."""
     try:
         await work
+        return True
     except (SignalRoomError, SQLAlchemyError, RPCError) as error:
         said = mask(str(error).split("\n", 1)[0])
         log.warning("this tick is left out in part, the next one makes up for it: %s", said)
+        return False
 
 
 def work(queues: tuple[str, ...], slots: int | None, port: int, host: str) -> None:
