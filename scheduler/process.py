@@ -25,12 +25,12 @@ from ingest.registry import NAMES
 from reports.alerts import incidents
 from reports.alerts import policy as alert_policy
 from reports.pages import files as pages
-from scheduler import heartbeat
 from scheduler.execution.child import LOGS, Child, Order, Start
 from scheduler.execution.executor import Executor
 from scheduler.planning import asked, chosen_job, record_due
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job, next_due, read_schedule
+from scheduler.status import heartbeat
 from scheduler.status.health import Pulse
 from scheduler.web.server import WebServer
 from signalroom import clock, paths, retention

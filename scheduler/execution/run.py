@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from scheduler import heartbeat
 from scheduler.execution import results as outcomes
 from scheduler.execution import results as retries
 from scheduler.execution.child import Order, Start, Worker, last_line
@@ -20,6 +19,7 @@ from scheduler.execution.results import Answer, Outcome
 from scheduler.runs.model import Run, Step
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job
+from scheduler.status import heartbeat
 from signalroom import tracing
 from signalroom.logs import mask
 

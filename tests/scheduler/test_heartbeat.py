@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from scheduler import heartbeat
 from scheduler.process import Resident
+from scheduler.status import heartbeat
 from tests.scheduler.bench import Bench
 
 CHECK = "/ping/0a1b2c"
