@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from reports.alerts import policy
@@ -23,8 +24,15 @@ from signalroom.errors import ReportError
 
 KIND = "anomaly"
 REACH = timedelta(weeks=WEEKS, days=1)
-# found by the check of unmapped spend, which names each source
-ELSEWHERE = frozenset({"mapping_gap"})
+# What is found first is told alone. Gaps of the mapping are found by the check of unmapped spend.
+MOST_TELLING = (
+    "zero_rows",
+    "spend_without_conversions",
+    "conversions_without_spend",
+    "cpa",
+    "drift",
+    "volume",
+)
 VERSIONS = """
 select
     _client_id, date, advertiser_id, affiliate_label, is_internal, is_unmapped,
@@ -77,9 +85,13 @@ def find_anomalies(clients: Collection[str]) -> list[Trouble]:
     for client_id, history in read_histories(day, day, clients).items():
         for line, its_day in known:
             history.leave_out(line, [its_day])
-        for rule in RULES.keys() - ELSEWHERE:
-            for one in judge(rule, history, day, policy.thresholds(rule)):
-                found.append(_trouble(client_id, one))
+        told: set[Line | None] = set()
+        for rule in MOST_TELLING:
+            these = judge(rule, history, day, policy.thresholds(rule))
+            # a day of nothing explains its lines, and a broken pixel the volume of its own
+            these = [one for one in these if not told & {None, one.line}]
+            told |= {one.line for one in these}
+            found += [_trouble(client_id, one) for one in these]
     return found
 
 
@@ -122,7 +134,8 @@ def read_histories(first: date, last: date, clients: Collection[str]) -> dict[st
             bool(row["is_unmapped"]),
         )
         history = found.setdefault(line.client_id, History(line.client_id))
-        one = LineDay(line, row["date"], row["conversions"], row["cost"], tracked.get(_key(row)))
+        cost = Decimal(row["cost"] or 0)
+        one = LineDay(line, row["date"], row["conversions"] or 0, cost, tracked.get(_key(row)))
         history.add([one])
     for row in warehouse.read(COMPLETE, window):
         if row["_client_id"] in found and not row["is_complete"]:

@@ -1,0 +1,140 @@
+"""Rules on marts: read by SQL, reported as incidents, back-tested by the command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.main import signalroom
+from reports.alerts.incidents import open_incidents
+from scheduler.status import checks
+from scheduler.web.actions import Actions, UnknownActionError
+from tests.support.warehouse import Warehouse, empty_warehouse
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(signalroom, arguments)
+
+
+NOW = "2026-11-19T09:30:00-05:00"
+YESTERDAY = date(2026, 11, 18)
+TABLES = """
+create schema marts;
+create table marts.daily_performance_versions (
+    _client_id text, date date, advertiser_id bigint, affiliate_label text, is_internal boolean,
+    is_unmapped boolean, conversions bigint, cost decimal(38, 18), known_from timestamptz,
+    known_to timestamptz);
+create table marts.campaign_performance (
+    _client_id text, date date, source_id text, source_name text, advertiser_id bigint,
+    affiliate_label text, is_unmapped boolean, conversions bigint, cost decimal(38, 18));
+create table marts.daily_summary (_client_id text, date date, is_complete boolean);
+"""
+
+
+@pytest.fixture
+def marts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
+    """Ten even weeks of two lines; the pixel of one broke yesterday."""
+    with empty_warehouse("duckdb", tmp_path / "home", None) as warehouse:
+        warehouse.activate(monkeypatch)
+        monkeypatch.setenv("SIGNALROOM_NOW", NOW)
+        warehouse.execute(TABLES)
+        line = "'713', date '2026-11-18' - cast(n as int), 1, 'SB - Meta'"
+        conversions = "case when n = 0 then 0 else 20 end"
+        warehouse.execute(
+            f"insert into marts.daily_performance_versions select {line}, true, false,"
+            f" {conversions}, 560, timestamptz '2026-11-19 06:00:00-05:00', null"
+            " from range(70) as days(n)"
+        )
+        warehouse.execute(
+            "insert into marts.daily_performance_versions select '713', date '2026-11-18' -"
+            " cast(n as int), 1, 'Blue Bench', false, false, 30, 900,"
+            " timestamptz '2026-11-19 06:00:00-05:00', null from range(70) as days(n)"
+        )
+        warehouse.execute(
+            "insert into marts.campaign_performance select '713', date '2026-11-18' -"
+            " cast(n as int), 'f1', 'Facebook', 1, 'SB - Meta', false,"
+            f" {conversions}, 560 from range(70) as days(n)"
+        )
+        warehouse.execute(
+            "insert into marts.daily_summary select '713', date '2026-11-18' - cast(n as int), true"
+            " from range(70) as days(n)"
+        )
+        yield warehouse
+
+
+def found() -> dict[str, str]:
+    checks.check([])
+    return {one.subject: one.title for one in open_incidents() if one.kind == "anomaly"}
+
+
+def test_anomaly_of_yesterday_is_no_incident_or_outlives_its_day(marts: Warehouse) -> None:
+    title = "SB - Meta spent $560.00 and brought no conversion; usual are 20"
+    assert found() == {f"spend_without_conversions:SB - Meta (1):{YESTERDAY}": title}
+    marts.execute("update marts.daily_performance_versions set conversions = 20 where is_internal")
+    marts.execute("update marts.campaign_performance set conversions = 20")
+    assert found() == {}, "the day was restated"
+    marts.execute("update marts.daily_summary set is_complete = false where date = '2026-11-18'")
+    marts.execute(
+        "update marts.daily_performance_versions set conversions = 0 where date = '2026-11-18'"
+    )
+    assert found() == {}, "a day that is not complete is not judged"
+
+
+def test_backtest_counts_what_was_found_twice_or_misses_it(marts: Warehouse) -> None:
+    done = run("alerts", "backtest", "spend_without_conversions", "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.output)
+    assert (told["fired"], told["days"], told["per_week"]) == (1, 90, round(7 / 90, 3))
+    assert told["findings"][0]["date"] == str(YESTERDAY)
+    assert told["findings"][0]["amount"] == "560.00"
+    plain = run("alerts", "backtest", "spend_without_conversions", "--days", "7")
+    assert "would have fired once in 7 days, 1.00 a week" in plain.output
+    wrong = run("alerts", "backtest", "volumes")
+    assert wrong.exit_code == 2
+    assert "volume" in wrong.output
+
+
+def test_hours_of_today_are_forgotten_between_checks(
+    marts: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    today = "'713', date '2026-11-19', 'f1', 'Facebook', 1, 'SB - Meta', false"
+    for hour in range(8, 24):
+        cost, count = 35 * hour, 2 * min(hour, 20)
+        spent = cost + (300 if hour == 23 else 0)
+        marts.execute("delete from marts.campaign_performance where date = '2026-11-19'")
+        marts.execute(f"insert into marts.campaign_performance values ({today}, {count}, {spent})")
+        monkeypatch.setenv("SIGNALROOM_NOW", f"2026-11-19T{hour:02}:05:00-05:00")
+        checks.check([])
+    [budget] = [one for one in open_incidents() if one.kind == "budget"]
+    assert budget.title == "Facebook spent $405.00 since its last conversion"
+    assert budget.is_silent, "nobody is named as its buyer"
+
+
+def test_form_snoozes_what_is_none_or_passes_an_option() -> None:
+    errands: list[tuple[str, ...]] = []
+    actions = Actions([], lambda name: name, errands.append)
+    given = {"action": "snooze", "name": "0123456789", "days": "3", "reason": "known"}
+    actions.act(given)
+    assert errands[0][:3] == ("snooze", "0123456789", "--until")
+    assert errands[0][-1] == "--reason=known"
+    for wrong in ({"name": "--all"}, {"reason": " "}, {"reason": "--until"}, {"days": "400"}):
+        with pytest.raises(UnknownActionError):
+            actions.act({**given, **wrong})
+    assert len(errands) == 1
+
+
+def test_snooze_command_takes_a_day_that_is_over_or_an_unknown_alert(marts: Warehouse) -> None:
+    checks.check([])
+    past = run("snooze", "anomaly:drift", "--until", "2026-11-01", "--reason", "x")
+    assert past.exit_code == 2
+    unknown = run("snooze", "nothing", "--until", "2026-12-01", "--reason", "x")
+    assert "anomaly:spend_without_conversions" in str(unknown.exception)
+    cause = "anomaly:spend_without_conversions"
+    done = run("snooze", cause, "--until", "2026-12-01", "--reason", "known")
+    assert done.exit_code == 0, done.output
+    assert "is snoozed until 2026-12-01 00:00." in done.output
