@@ -12,6 +12,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import pyarrow.compute as pc
@@ -31,7 +32,16 @@ FLAG = "(?i:YES|Y|TRUE|T|1|NO|N|FALSE|F|0)"
 READABLE = {"date": f"{US_DATE}|{ISO_DATE}|{NO_DATE}", "amount": AMOUNT, "flag": FLAG}
 
 # Day first, or a two-digit year first: beside it 05/03/2026 may be the fifth of March.
-DAY_FIRST = re.compile(r"(1[3-9]|2[0-9]|3[01])[-/.](0?[1-9]|1[0-2])[-/.]([0-9]{2}|[0-9]{4})\b.*")
+DAY_FIRST = re.compile(
+    r"((1[3-9]|2[0-9]|3[01])[-/.](0?[1-9]|1[0-2])[-/.]([0-9]{2}|[0-9]{4})"
+    r"|[12][0-9]{3}[-/.](1[3-9]|2[0-9]|3[01])[-/.](0?[1-9]|1[0-2]))\b.*",
+    re.DOTALL,
+)
+# Days that only some months or years have: of these the calendar decides.
+LATE_DAY = "(0?2/(29|30|31)|(0?[469]|11)/31)/.*|[12][0-9]{3}-(02-(29|30|31)|(0[469]|11)-31).*"
+# One point before three digits: thousands, or decimals? Another amount of the column may tell.
+THREE_DIGITS = "[$(-]*[1-9][0-9]{0,2}[.][0-9]{3}[)]?"
+POINT = "[$(-]*[0-9,]+[.]([0-9]{1,2}|[0-9]{4,})[)]?|[$(-]*(0|[0-9,]{4,})[.][0-9]{3}[)]?"
 # A comma before the last digits, or points between thousands: beside it 1.049 may be a thousand.
 DECIMAL_COMMA = re.compile(r"[0-9],[0-9]{1,2}(?![0-9,.])|[.][0-9]{3}(,|[.][0-9]{3})")
 WORD = re.compile(r"[^\W\d_]+[$]?")
@@ -44,8 +54,16 @@ CURRENCIES = frozenset(
     FR ZŁ KČ FT RS RP EURO EUROS POUND POUNDS
     """.split()  # noqa: SIM905
 )
-# What a spreadsheet makes of a whole number: 1001.0, 1.0E+3, 1,001, '1001.
-MANGLED = r"[0-9]+[.]0+|[0-9]+([.][0-9]+)?[eE][+][0-9]+|[0-9]{1,3}(,[0-9]{3})+|'[0-9]+"
+# What a spreadsheet makes of a whole number: 1001.0, 1.0E+3, 1,001, '1001, ="1001".
+MANGLED = (
+    r"[0-9]+[.,]0*|[0-9]+([.,][0-9]+)?[eE][+][0-9]+|[0-9]{1,3}([,. '\x{a0}\x{202f}][0-9]{3})+"
+    r"|['\x{2019}`][0-9]+|=.*"
+)
+PLAIN_ID = "^[ \t]*[0-9]+[ \t]*$"
+NO_ID = re.compile(
+    r"\W*((grand|sub)\W*)?(totals?|sum|count|average|avg|rows?|records?)\b.*",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
@@ -93,6 +111,7 @@ class Checks:
     rows: int = 0
     _unreadable: Counter[str] = field(default_factory=Counter)
     _undated: int = 0
+    _amounts: dict[str, set[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         expected = EXPECTED.get(self.table, Expected((), ()))
@@ -130,7 +149,7 @@ class Checks:
         if self._key is None:
             return False
         if count != len(columns[self._key]) - columns[self._key].null_count or not _all(
-            columns[self._key], "[0-9]"
+            columns[self._key], PLAIN_ID
         ):
             return True
         missing = [columns[name].is_null() for name in self._telling]
@@ -146,12 +165,17 @@ class Checks:
         """Why a row (text by column) is no row of the table; None for one that is."""
         if self._key is None:
             return None
-        if all(
-            cell.strip(BLANKS).lower().replace(" ", "_") == base
-            for cell, base in zip(cells.values(), self.header.bases, strict=True)
-        ):
+        names = [cell.strip(BLANKS).lower().replace(" ", "_") for cell in cells.values()]
+        if names == [base.lower() for base in self.header.bases]:
             return "the header again"
-        if not any(character.isdigit() for character in cells[self._key]):
+        known = sum(name in self.header.bases for name in names if name)
+        if known > 1 and 2 * known >= sum(map(bool, names)):
+            raise RefusedError(
+                "a second header stands in it, with other columns or in another order: two exports "
+                "were joined; upload them one by one"
+            )
+        key = cells[self._key]
+        if NO_ID.fullmatch(key) or not any(character.isdigit() for character in key):
             return f"no {self._key}: a line of totals?"
         if self._telling and not any(cells[name].strip(BLANKS) for name in self._telling):
             return f"neither {' nor '.join(self._telling)}: a line of totals?"
@@ -164,6 +188,14 @@ class Checks:
             return
         trimmed = pc.utf8_trim(cells, BLANKS)
         strange = pc.invert(pc.match_substring_regex(trimmed, f"^(?:{READABLE[kind]})?$"))
+        if kind == "date" and _any(trimmed, LATE_DAY):
+            late = pc.match_substring_regex(trimmed, f"^(?:{LATE_DAY})$")
+            for found in trimmed.filter(late).value_counts().to_pylist():
+                if not _is_day(found["values"]):
+                    self._unreadable[name] += found["counts"]
+        if kind == "amount":
+            seen = self._amounts.setdefault(name, set())
+            seen |= {one for one in (THREE_DIGITS, POINT) if one not in seen and _any(trimmed, one)}
         if not pc.any(strange).as_py():
             return
         for found in trimmed.filter(strange).value_counts().to_pylist():
@@ -176,6 +208,15 @@ class Checks:
                 _refuse_notation(name, found["values"])
             self._unreadable[name] += found["counts"]
 
+    def end(self) -> None:
+        """Raise RefusedError where the whole file leaves open what its amounts mean."""
+        for name, seen in self._amounts.items():
+            if seen == {THREE_DIGITS}:
+                raise RefusedError(
+                    f"its {name} has amounts like 1.049, which may be read in two ways, and none "
+                    "that tells; export amounts as 1049.00"
+                )
+
     @property
     def report(self) -> str:
         """What could not be read, in words; empty where all could."""
@@ -184,6 +225,20 @@ class Checks:
         if self._undated:
             parts.append(f"{self._undated:,} rows without {self._dated}")
         return f"{'; '.join(parts)} (of {self.rows:,} rows)" if parts else ""
+
+
+def _is_day(text: str) -> bool:
+    """Whether the calendar has the day, of a date in either form."""
+    day = text.replace("T", " ").split(" ")[0]
+    try:
+        if "/" in day:
+            month, number, year = map(int, day.split("/"))
+            date(year, month, number)
+        else:
+            date.fromisoformat(day)
+    except ValueError:
+        return False
+    return True
 
 
 def _refuse_notation(name: str, text: str) -> None:

@@ -113,6 +113,7 @@ def _read(
             rows.add(shape.table(batch))
             if shape.rows > MAX_ROWS:
                 raise RefusedError(f"it has more than {MAX_ROWS:,} rows")
+        checks.end()
         shape.check_cards()
     except BaseException:
         rows.discard()

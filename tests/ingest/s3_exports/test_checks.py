@@ -38,7 +38,8 @@ def refusal(taken: Taken, table: str = "orders_create") -> str:
     ("column", "text"),
     [
         *(("order_date", text) for text in ("3/10/26", "10-Mar-2026", "Mar 10, 2026", "46091",
-                                            "2026/03/10", "10.03.2026", "20260310")),
+                                            "2026/03/10", "10.03.2026", "20260310", "02/30/2026",
+                                            "2026-02-29", "4/31/2026 10:15 AM")),
         *(("total_amount", text) for text in ("USD 50.00", "50.00 USD", "n/a", "5 0.00")),
         *(("refund_date", text) for text in ("soon", "10-Mar-2026")),
         ("is_test_cc", "maybe"),
@@ -80,13 +81,16 @@ def test_an_order_without_a_date_is_counted(bench: Bench) -> None:
     [
         *(("order_date", text, "day first") for text in ("13/03/2026", "31-12-2026", "13.3.26")),
         ("refund_date", "13/03/2026 10:15", "day first"),
+        ("refund_date", "2026-13-03", "day first"),
         *(("total_amount", text, "decimal comma") for text in ("1.049,95", "50,00", "$5,5",
                                                               "1.049.950")),
         *(("total_amount", text, "another currency") for text in ("€50.00", "50.00 EUR", "£5",
                                                                   "CA$ 5.00", "kr 50", "₹500")),
         ("refund_amount", "CAD 1", "another currency"),
         ("currency", "EUR", "another currency"),
-        *(("orders_id", text, "a spreadsheet") for text in ("1001.0", "1.0E+3", "1,001", "'1001")),
+        *(("orders_id", text, "a spreadsheet") for text in ("1001.0", "1.0E+3", "1,001", "'1001",
+                                                         "1.001", "1 001", "1001,00", "\u20191001",
+                                                         '="1001"', "6,5E+23")),
         *(("affid", text, "a spreadsheet") for text in ("17.0", "1E+2")),
     ],
 )  # fmt: skip
@@ -117,6 +121,10 @@ def total(**cells: str) -> bytes:
         pytest.param(
             total(orders_id="2", total_amount="99.90"), "neither order_date nor", id="count"
         ),
+        pytest.param(
+            total(orders_id="Total: 2 orders", order_date="11/18/2026"), "no orders_id", id="words"
+        ),
+        pytest.param(line([name.upper() for name in HEADER]), "the header again", id="capitals"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("place", ["middle", "end"])
@@ -135,6 +143,36 @@ def test_a_line_that_is_no_order_is_kept_aside(
     assert json.loads(letter.payload)["cells"] == len(HEADER)
     assert landing.totals[0].totals["rows"] == 2
     assert taken.failures == []
+
+
+def test_a_second_header_in_another_order_refuses_the_file(bench: Bench) -> None:
+    """What stands below it is in columns of others: two exports were joined."""
+    turned = [HEADER[-1], *HEADER[:-1]]
+    other = export([order(9)], turned)
+    bench.put(export(orders(range(300))) + other)
+    assert "a second header stands in it" in refusal(bench.take())
+
+
+@pytest.mark.parametrize(
+    ("amounts", "is_told"),
+    [
+        (["1.049", "2.500", ""], True),
+        (["$1.049", "(1.200)"], True),
+        (["1.049", "49.95"], False),
+        (["1.049", "12345.000"], False),
+        (["0.500", "0.049"], False),
+        (["1,049", "1,200"], False),
+    ],
+)
+def test_thousands_with_a_point_are_not_guessed(
+    bench: Bench, amounts: list[str], is_told: bool
+) -> None:
+    bench.put(export([order(number, total_amount=text) for number, text in enumerate(amounts, 1)]))
+    taken = bench.take()
+    if is_told:
+        assert "total_amount has amounts like 1.049" in refusal(taken)
+    else:
+        assert len(taken.rows()) == len(amounts)
 
 
 def test_empty_lines_of_a_spreadsheet_are_none(bench: Bench) -> None:
@@ -166,11 +204,12 @@ def test_a_name_of_a_prospect_never_arrives_because_a_separator_was_missed(
 
 
 def test_prospects_get_the_same_checks_of_rows(bench: Bench) -> None:
-    bench.put(b"prospects_id,last_name\n1,Ann\nTotal,2\nprospects_id,last_name\n", PROSPECTS)
+    content = b"prospects_id,last_name\n1,Ann\nTotal,2\nGrand total (2),\nprospects_id,last_name\n"
+    bench.put(content, PROSPECTS)
     taken = bench.take()
     assert [row["prospects_id"] for row in taken.rows("prospects_create")] == ["1"]
     reasons = [one.reason for one in taken.landings["prospects_create"].dead_letters]
-    assert reasons == ["no prospects_id: a line of totals?", "the header again"]
+    assert reasons == ["no prospects_id: a line of totals?"] * 2 + ["the header again"]
 
 
 def test_a_table_of_ones_own_with_a_missed_separator_is_refused(
