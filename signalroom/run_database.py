@@ -14,10 +14,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from signalroom import migrations
 from signalroom.access import create_closed
+from signalroom.connecting import LIMITS, connect
 from signalroom.errors import WarehouseError
 from signalroom.paths import home
 from signalroom.settings import target
-from signalroom.warehouse import LIMITS, first_line, postgres_settings
+from signalroom.warehouse import first_line, postgres_settings
 
 WAIT_S = 30.0
 IN_OPS: dict[str | None, str | None] = {None: "ops"}
@@ -87,7 +88,8 @@ def _url() -> sa.URL:
 def _options() -> dict[str, Any]:
     if target() == "duckdb":
         return {"connect_args": {"timeout": WAIT_S}}
-    return {"pool_pre_ping": True}
+    found = postgres_settings()
+    return {"pool_pre_ping": True, "creator": lambda: connect(found)}
 
 
 def _write_ahead(connection: Any, _: object) -> None:

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from signalroom.connecting import LIMITS, connect
 from signalroom.errors import WarehouseError
 from signalroom.paths import home, storage_problem
 from signalroom.settings import number, report_role, require, schema_prefix, target, variable
@@ -28,16 +29,6 @@ FOREIGN_WAIT_S = 60.0  # for a person's shell; writers of ours take turns by the
 BUILT_SCHEMAS = frozenset({"staging", "intermediate", "marts", "reference"})
 Row = dict[str, Any]
 
-# A server or network that goes silent is noticed within two minutes: no answer to a connect, to a
-# keep-alive, or to what was sent (milliseconds). What is asked has a limit in each transaction.
-LIMITS = {
-    "connect_timeout": "15",
-    "keepalives": "1",
-    "keepalives_idle": "30",
-    "keepalives_interval": "10",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "60000",
-}
 LEAST_BYTES = 12_288  # of a DuckDB file: three headers
 STATEMENT_LIMIT_MS = "600000"
 
@@ -128,12 +119,12 @@ def bound_waits(limit_s: float) -> None:
 
 @contextmanager
 def postgres_connection(*, for_reports: bool = False) -> Iterator[Any]:
-    """A psycopg2 connection; WarehouseError where the server is away."""
+    """A psycopg2 connection; WarehouseError where the server is away, or stays full."""
     import psycopg2
 
     found = postgres_settings(for_reports=for_reports)
     try:
-        connection = psycopg2.connect(**found)
+        connection = connect(found)
     except psycopg2.OperationalError as error:
         reason = str(error).strip().split("\n", 1)[0]
         raise WarehouseError(

@@ -6,14 +6,16 @@ import errno
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from psycopg2 import extensions
+from sqlalchemy.exc import SQLAlchemyError
 
-from signalroom import lock, logs, paths, run_database
+from signalroom import connecting, lock, logs, paths, run_database
 from signalroom.errors import ConfigurationError, WarehouseError
 from signalroom.migrations import prepare_warehouse
 from signalroom.warehouse import bound_waits, duckdb_path, postgres_connection, read
@@ -151,3 +153,26 @@ def test_a_statement_without_end_is_ended(
     monkeypatch.setattr("signalroom.warehouse.STATEMENT_LIMIT_MS", "200")
     with pytest.raises(WarehouseError, match="statement timeout"):
         read("select pg_sleep(20)", within="pg_catalog")
+
+
+@pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
+def test_a_server_that_is_full_for_a_moment_is_waited_for(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As two pooler connections are, while another process holds both."""
+    warehouse.activate(monkeypatch)
+    name = warehouse.environment["SUPABASE_DB_NAME"]
+    with postgres_connection() as holder:
+        holder.autocommit = True
+        with holder.cursor() as cursor:
+            cursor.execute(f'alter database "{name}" with connection limit 1')
+        timer = threading.Timer(0.7, holder.close)
+        timer.start()
+        assert read("select 1 as n", within="ops") == [{"n": 1}]
+        timer.join()
+    with postgres_connection():
+        monkeypatch.setattr(connecting, "LONGEST_WAIT_S", 0.5)
+        with pytest.raises(WarehouseError, match=r"does not answer: .*too many connections"):
+            read("select 1", within="ops")
+        with pytest.raises(SQLAlchemyError), run_database.engine().connect():
+            pass

@@ -1,0 +1,47 @@
+"""Connections to PostgreSQL; a server or pooler that is full for a moment is waited for."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+# A server or network that goes silent is noticed within two minutes: no answer to a connect, to a
+# keep-alive, or to what was sent (milliseconds). What is asked has a limit in each transaction.
+LIMITS = {
+    "connect_timeout": "15",
+    "keepalives": "1",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+}
+LONGEST_WAIT_S = 30.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.3, 3.0
+# No slot is free (the server's and Supabase's words for it), or the server is only just starting.
+FOR_A_MOMENT = re.compile(
+    r"too many (clients|connections)|max clients|connection slots|MaxClients|EMAXCONN"
+    r"|system is (starting up|in recovery|not yet accepting)",
+    re.IGNORECASE,
+)
+
+
+def connect(found: Mapping[str, Any]) -> Any:
+    """A psycopg2 connection; psycopg2's OperationalError where there is none.
+
+    A fault that passes by itself is waited for, `LONGEST_WAIT_S` at the most.
+    """
+    import psycopg2
+
+    give_up_at = time.monotonic() + LONGEST_WAIT_S
+    pause_s = FIRST_PAUSE_S
+    while True:
+        try:
+            return psycopg2.connect(**found)
+        except psycopg2.OperationalError as error:
+            passes = FOR_A_MOMENT.search(str(error)) is not None
+            if not passes or time.monotonic() + pause_s > give_up_at:
+                raise
+        time.sleep(pause_s)
+        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
