@@ -28,6 +28,7 @@ class MainJob:
     said: dict[Target, CompletedProcess[str]]
     truth: dict[str, Truth]
     first_recent_day: date
+    messages: int  # that left the machine
 
     def table(self, target: Target, name: str) -> list[dict[str, Any]]:
         """The rows of a table, dlt's own columns left out."""
@@ -75,4 +76,5 @@ def main_job(
             said,
             {client: agency.truth(client) for client in CLIENTS},
             agency.calendar.today() - timedelta(days=35),
+            len(agency.messages),
         )
