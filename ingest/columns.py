@@ -21,8 +21,8 @@ from signalroom.errors import AnswerError
 FLAG_TYPE: Mapping[str, Any] = {"data_type": "bool"}
 INSTANT_TYPE: Mapping[str, Any] = {"data_type": "timestamp", "timezone": True}
 _MILLISECONDS = 10**11  # an epoch this large would be the year 5138
-# MySQL's, as it is and as PHP reads it
-ZERO_DATES = ("0000-00-00", "-0001-11-30", "-001-11-30")
+# MySQL's zero date, as it is and as PHP reads it: in the year 0, or before it
+ZERO_DATE = re.compile(r"0{4}-\d\d-\d\d|-\d{3,6}-\d\d-\d\d")
 _YES, _NO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})
 
 
@@ -110,7 +110,7 @@ def instant(value: object) -> datetime | None:
     (`2026-01-15 10:00:00 +0000 UTC`) is read too.
     """
     said = re.sub(r" ?([+-]\d\d:?\d\d) ?[A-Z]*$", r"\1", (text(value) or "").strip())
-    if not said or said.startswith(ZERO_DATES):
+    if not said or ZERO_DATE.match(said):
         return None
     try:
         number = Decimal(said) if re.fullmatch(r"-?\d+(\.\d+)?", said) else None

@@ -11,11 +11,11 @@ import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from ingest import loads as ledger
-from ingest.model import Failure, Pull, TableMetrics, Window
+from ingest.model import Pull, TableMetrics, Window
 from ingest.privacy.cards import hide
 from ingest.privacy.documents import Payload
 from signalroom import clock
@@ -83,17 +83,26 @@ def discard(letters: Sequence[Letter]) -> None:
             )
 
 
-def keep(pull: Pull, failures: Mapping[str, Failure]) -> None:
-    """Write down what the vendor answered, by table; an open letter of the same window goes."""
-    if not failures:
+def keep(pull: Pull, tables: Mapping[str, TableMetrics]) -> None:
+    """Write down what the vendor answered, by table; an open letter of the same window goes.
+
+    Only for answers that could not be used, and for the days that the pull had not read by then.
+    """
+    unusable = {
+        table: one.failure
+        for table, one in tables.items()
+        if one.failure and isinstance(one.failure.as_error(table), AnswerError)
+    }
+    if not unusable:
         return
     ledger.prepare()
     with transaction() as execute:
-        for table, failure in failures.items():
+        for table, failure in unusable.items():
             scope = _scope(pull, table)
+            part = str(_unread(pull.window, tables[table]))
             execute(
                 f"delete from ops.dead_letters where {OPEN_ANSWERS} and partition_key = :part",  # noqa: S608
-                {**scope, "part": str(pull.window)},
+                {**scope, "part": part},
             )
             execute(
                 "insert into ops.dead_letters (dead_letter_id, _client_id, source, table_name,"
@@ -102,7 +111,7 @@ def keep(pull: Pull, failures: Mapping[str, Failure]) -> None:
                 {
                     **scope,
                     "id": uuid.uuid4().hex[:12],
-                    "part": str(pull.window),
+                    "part": part,
                     "reason": mask(failure.message),
                     "payload": failure.payload,
                     "now": clock.instant(),
@@ -124,6 +133,12 @@ def resolve(pull: Pull, tables: Mapping[str, TableMetrics], daily: Sequence[str]
                         f" where {OPEN_ANSWERS} and partition_key = :part",
                         {**scope, "part": part, "now": clock.instant()},
                     )
+
+
+def _unread(window: Window, metrics: TableMetrics) -> Window:
+    done = [total.day for total in metrics.totals if total.day]
+    first = max(done) + timedelta(days=1) if done else window.start
+    return Window(min(first, window.end), window.end)
 
 
 def window_of(partition_key: str) -> Window:

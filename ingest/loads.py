@@ -22,6 +22,7 @@ from signalroom.migrations import prepare_warehouse
 from signalroom.warehouse import Execute, read, transaction
 
 ROWS_PER_INSERT = 200
+MANY_ROWS = 20  # of a list, before a loss of most of them says anything
 WHERE = "_client_id = :_client_id and source = :source and table_name = :table_name"
 
 
@@ -45,6 +46,10 @@ def prepare() -> None:
             )
 
 
+ROWS_OF_LIST = (
+    f"select total from ops.control_totals where {WHERE}"  # noqa: S608
+    " and partition_key = 'all' and measure = 'rows'"
+)
 COVERAGE = (
     "select table_name, window_start, window_end from ops.loads"
     " where _client_id = :client_id and source = :source"
@@ -159,8 +164,7 @@ def record(pull: Pull, tables: Mapping[str, TableMetrics], load_id: str | None) 
             entry = _Entry(execute, pull, table, metrics, load_id, loaded_at)
             changed += _record_totals(entry)
             _record_files(entry)
-            if metrics.failure is None:
-                _record_load(entry)
+            _record_load(entry)
         versions.record(execute, pull, tables, load_id)
         _insert(execute, "pulls", versions.pulled(pull, tables, loaded_at))
     return changed
@@ -172,6 +176,8 @@ def _record_totals(entry: _Entry) -> int:
         for row in entry.select("control_totals", "partition_key, digest")
     }
     totals = entry.metrics.totals
+    for total in totals:
+        _tell_shrunk(entry, total)
     told = [total.partition_key for total in totals if total.partition_key in known]
     for start in range(0, len(told), ROWS_PER_INSERT):
         parts = {f"part_{n}": part for n, part in enumerate(told[start : start + ROWS_PER_INSERT])}
@@ -196,6 +202,35 @@ def _record_totals(entry: _Entry) -> int:
         ),
     )
     return sum(_differs(total, known) for total in totals)
+
+
+def _tell_shrunk(entry: _Entry, total: ControlTotal) -> None:
+    """Notice a list that lost most of its rows: the key may see less of it than before."""
+    if total.day is not None or entry.metrics.files:
+        return
+    found = entry.execute(ROWS_OF_LIST, entry.scope)
+    before = int(found[0]["total"]) if found else 0
+    now = int(total.totals.get("rows", 0))
+    if is_shrunk(now, before):
+        entry.pull.notice(
+            f"{entry.table} has {now:,} rows, {before:,} before: check whether the key or its role "
+            "still sees all of them"
+        )
+
+
+def is_shrunk(now: int, before: int) -> bool:
+    """Whether a list lost most of its rows."""
+    return before >= MANY_ROWS and now * 2 < before
+
+
+def rows_of_list(client_id: str, source: str, table: str) -> int:
+    """How many rows a list had when it was last loaded, without waiting; 0 where unknown."""
+    scope = {"_client_id": client_id, "source": source, "table_name": table}
+    try:
+        found = read(ROWS_OF_LIST, scope, within="ops", wait_s=0)
+    except WarehouseError:
+        return 0
+    return int(found[0]["total"]) if found else 0
 
 
 def _differs(total: ControlTotal, known: Mapping[str, str]) -> bool:
@@ -240,11 +275,12 @@ def _record_load(entry: _Entry) -> None:
     """When the table was last asked, and the days without a gap that pulls covered.
 
     A pull of days beyond a gap is a load like any other, but leaves the days as they are: the next
-    pull of what is due must not skip those in between.
+    pull of what is due must not skip those in between. One that failed on its way counts for the
+    days that it had read by then, so that the next one goes on behind them.
     """
-    if entry.pull.is_backfill:
+    window, today = _read_days(entry), clock.today()
+    if entry.pull.is_backfill or window is None:
         return
-    window, today = entry.pull.window, clock.today()
     known = entry.select("loads", "window_start, window_end")
     known = [row for row in known if row["window_end"] <= today]  # one of the future is a mistake
     covered = window
@@ -259,6 +295,13 @@ def _record_load(entry: _Entry) -> None:
             return
         is_gap = window.start > end + timedelta(days=1)
         covered = Window(start, end) if is_gap else Window(min(start, window.start), window.end)
+        if entry.metrics.failure:  # when it was last asked with success stays as it is
+            entry.execute(
+                "update ops.loads set window_start = :start, window_end = :end"  # noqa: S608
+                f" where {WHERE}",
+                {**entry.scope, "start": covered.start, "end": covered.end},
+            )
+            return
     entry.delete("loads")
     entry.insert(
         "loads",
@@ -273,6 +316,15 @@ def _record_load(entry: _Entry) -> None:
             }
         ],
     )
+
+
+def _read_days(entry: _Entry) -> Window | None:
+    """The days of the pull's window that were read; None where it failed before the first."""
+    window = entry.pull.window
+    if entry.metrics.failure is None:
+        return window
+    done = [total.day for total in entry.metrics.totals if total.day]
+    return Window(window.start, max(done)) if done else None
 
 
 def _insert(execute: Execute, table: str, rows: list[dict[str, Any]]) -> None:

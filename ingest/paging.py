@@ -21,26 +21,49 @@ def whole(
     """Every entry of a list, each once by its key; `read` gives the pages for a size of page.
 
     An entry that comes or goes moves the others over the edge of a page: one comes twice, another
-    not at all. Where fewer came than the vendor counts, or several pages without any count, the
-    list is read again with pages of another size, until that adds nothing. AnswerError, which
-    begins with `where`, if it never does.
+    not at all. One page that is not full is a snapshot. Several are believed where as many keys
+    came as the vendor counts; else the list is read again with pages of another size, until as many
+    did, or, without a count, until that adds nothing. AnswerError, which begins with `where`, if it
+    never does.
     """
-    found: dict[object, Entry] = {}
+    every: dict[object, Entry] = {}
+    largest = max(sizes)
+    lacking = "each time the list is read it has other entries"
     for attempt, size in enumerate(sizes):
-        before, pages = len(found), 0
-        stated: int | None = None
-        for entries, total in _smaller(read, size):
-            if total:
-                stated = max(total, stated or 0)
-            pages += 1
+        before = len(every)
+        # the vendor may give less than is asked for: what is larger would be the same pages again
+        pages = _smaller(read, min(size, max(1, largest * 3 // 4)) if attempt else size)
+        found, given, stated = _reading(pages, key)
+        largest = max((len(entries) for entries, _ in pages), default=0) or largest
+        every |= found
+        if stated is not None and len(every) < stated:
+            lacking = f"{len(every):,} of {stated:,} came, in pages of {size} too"
+            continue
+        # a page that is full may have hidden what came behind it
+        is_one = not attempt and len(found) < size and sum(bool(page) for page, _ in pages) <= 1
+        is_unmoved = given == len(found) or len(found) == stated
+        if is_one or (stated is not None and is_unmoved):
+            return list((found if len(found) >= (stated or 0) else every).values())
+        if attempt and len(every) == before:
+            return list(every.values())
+    raise AnswerError(f"{where}: {lacking}; nothing was loaded.")
+
+
+def _reading(
+    pages: Sequence[Page], key: Callable[[Entry], object]
+) -> tuple[dict[object, Entry], int, int | None]:
+    """The entries by key, how many came, and how many there are said to be."""
+    found: dict[object, Entry] = {}
+    given = 0
+    stated: int | None = None
+    for entries, total in pages:
+        if total is not None:
+            stated = max(total, stated or 0)
+        for entry in entries:
             # one without a key is an entry of its own: its reader says what is wrong
-            found |= {(key(entry) or object()): entry for entry in entries}
-        is_proven = pages <= 1 if stated is None else len(found) >= stated
-        if (attempt == 0 and is_proven) or (attempt and len(found) == before):
-            return list(found.values())
-    raise AnswerError(
-        f"{where}: each time the list is read it has other entries; nothing was loaded."
-    )
+            found[key(entry) or ("", given)] = entry
+            given += 1
+    return found, given, stated
 
 
 def _smaller(read: Callable[[int], Iterable[Page]], size: int) -> list[Page]:

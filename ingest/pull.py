@@ -26,7 +26,6 @@ from ingest.windows import default_window
 from ingest.working_folder import working_folder
 from signalroom import clients, clock, logs, settings, tracing
 from signalroom.errors import (
-    AnswerError,
     ConfigurationError,
     SignalRoomError,
 )
@@ -301,19 +300,14 @@ def _load(extracted: Extracted) -> Loaded:
     """Load what was extracted, and record it; one load at a time on a warehouse."""
     pull, tables = extracted.pull, extracted.tables
     with extracted.folder:
-        unusable = {
-            table: one.failure
-            for table, one in tables.items()
-            if one.failure and isinstance(one.failure.as_error(table), AnswerError)
-        }
         if extracted.error:
-            dead_letters.keep(pull, unusable)
+            dead_letters.keep(pull, tables)
             raise extracted.error
         with _writing(pull.source):
             load_id = _normalize_and_load(extracted)
             dead_letters.resolve(pull, tables, extracted.source.by_day)
             changed = ledger.record(pull, tables, load_id)
-            dead_letters.keep(pull, unusable)
+            dead_letters.keep(pull, tables)
     return Loaded(
         source=pull.source,
         client_id=pull.client_id,

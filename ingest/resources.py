@@ -135,7 +135,12 @@ def daily(
 
 
 def daily_in_parts(
-    *, columns: Columns, measures: Sequence[str] = (), days_kept: int | None = None
+    *,
+    columns: Columns,
+    measures: Sequence[str] = (),
+    documents: Sequence[str] = (),
+    days_kept: int | None = None,
+    limit: str = "",
 ) -> Callable[[ReadParts], Make]:
     """Like `daily`, for a large table: its function yields one day with all its rows at a time.
 
@@ -145,11 +150,11 @@ def daily_in_parts(
     def decorate(read: ReadParts) -> Make:
         def parts(pull: Pull, table: str, *rest: Any) -> Iterator[Any]:
             for day, found in read(pull, *rest):
-                kept, further = _protected(pull, table, _found(found), columns, ())
+                kept, further = _protected(pull, table, _found(found), columns, documents)
                 pull.metrics.totals += totals_by_day(kept, [day], measures)
                 yield _batch([*_emptied(pull, [day]), *kept], further)
 
-        return _maker(read, parts, columns, ("_client_id", "date"), days_kept, "")
+        return _maker(read, parts, columns, ("_client_id", "date"), days_kept, limit)
 
     return decorate
 

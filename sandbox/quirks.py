@@ -31,6 +31,9 @@ class Quirks:
     # the request names an order that is stable (sortby).
     redtrack_rows_move: bool = False
 
+    # Client -> the currency that the account's settings name where it is not USD.
+    redtrack_currencies: dict[str, str] = field(default_factory=dict)
+
     # `timezone` is passed over where single conversions are asked for; the account's own holds.
     redtrack_conversions_in_account_zone: bool = False
 
@@ -48,11 +51,15 @@ class Quirks:
 
     # The role sees only the contacts that it owns: one in ten, and nothing says so.
     mautic_own_contacts_only: bool = False
+    # Each page of a list after the first begins one row late or early, as if rows came or went.
+    mautic_rows_move: bool = False
     # Every twentieth contact has MySQL's zero date, which Mautic writes in two ways.
     mautic_zero_dates: bool = False
 
     # PostHog's ids of experiments that somebody archived.
     posthog_archived: set[int] = field(default_factory=set)
+    # An event's uuid -> the JSON that stands as its properties, whatever it is.
+    posthog_properties: dict[str, str] = field(default_factory=dict)
 
     twilio_trial: bool = False  # a sentence is put before every text
     twilio_unregistered: bool = False  # the later status is undelivered, 30034

@@ -101,7 +101,7 @@ class Mautic:
             # by their last activity, and people are active all the time
             turn = self._asked * 17 % max(1, len(rows))
             rows = rows[turn:] + rows[:turn]
-        page = paged(rows, request.args, LIST_LIMIT)
+        page = self._paged(rows, LIST_LIMIT)
         return jsonify(
             total=str(len(rows)), contacts={str(row["id"]): row["_shown"] for row in page}
         )
@@ -117,9 +117,16 @@ class Mautic:
         rows = ordered(
             rows, request.args.get("orderBy", "name"), request.args.get("orderByDir", "ASC")
         )
-        page = paged(rows, request.args, LIST_LIMIT)
+        page = self._paged(rows, LIST_LIMIT)
         # an empty list is PHP's empty array, a filled one an object
         return jsonify({"total": len(rows), name: {str(row["id"]): row for row in page} or []})
+
+    def _paged(self, rows: list[dict[str, Any]], default: int) -> list[dict[str, Any]]:
+        start, limit = (int(request.args.get(name, 0)) for name in ("start", "limit"))
+        if self._stage.quirks.mautic_rows_move and start and limit:
+            # one left in front of the second page, one came before the third, and so on
+            start += 1 if start // limit % 2 else -1
+        return paged(rows, {**request.args, "start": str(start)}, default)
 
     def _stats(self, table: str) -> Response:
         if table != STATS_TABLE:
@@ -138,7 +145,7 @@ class Mautic:
             return jsonify(errors=[{"message": str(error), "code": 500, "type": None}])
         return jsonify(total=str(len(rows)), stats=[
             {name: None if value is None else str(value) for name, value in row.items()}
-            for row in paged(rows, request.args, STATS_LIMIT)
+            for row in self._paged(rows, STATS_LIMIT)
         ])  # fmt: skip
 
 

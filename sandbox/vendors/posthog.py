@@ -121,8 +121,15 @@ class PostHog:
             return {"results": [[len(found)]], "columns": ["count()"], "hasMore": False}
         limit = min(query.limit, self._stage.caps.posthog_rows)
         shown = found[:limit]
+        poisoned = self._stage.quirks.posthog_properties
         rows: list[list[Any]] = [
-            [_cell(event, name, zone) for name in query.columns] for event in shown
+            [
+                poisoned[event.uuid]
+                if name == "properties" and event.uuid in poisoned
+                else _cell(event, name, zone)
+                for name in query.columns
+            ]
+            for event in shown
         ]
         return {
             "results": rows, "columns": list(query.columns),

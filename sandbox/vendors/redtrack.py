@@ -58,6 +58,7 @@ class RedTrack:
         app.add_url_rule("/offers", "offers", lambda: self._listed(_offers))
         app.add_url_rule("/conversions", "conversions", self._conversions)
         app.add_url_rule("/sources", "sources", lambda: self._listed(_sources))
+        app.add_url_rule("/me/settings", "settings", self._settings)
         return app
 
     def _guard(self) -> Response | None:
@@ -118,6 +119,10 @@ class RedTrack:
     def _listed(self, make: Any) -> Response:
         rows: list[dict[str, Any]] = make(g.profile, self._stage.calendar.today())
         return self._page(rows, self._stage.caps.redtrack_list_page, is_ordered=False)
+
+    def _settings(self) -> Response:
+        currency = self._stage.quirks.redtrack_currencies.get(g.profile.client, "USD")
+        return jsonify({"timezone": ACCOUNT_ZONE.key, "currency": currency})
 
     def _page(self, rows: list[dict[str, Any]], largest: int, is_ordered: bool) -> Response:
         """One page, in an envelope where the totals are asked for too."""

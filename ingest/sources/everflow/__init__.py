@@ -75,7 +75,7 @@ _REQUESTS = {
 
 
 def plan(pull: Pull) -> Plan:
-    """One request for the time zones where days are asked, one for each slice, day or list."""
+    """One request for each slice, day or list, one for the time zones, one for the currency."""
     tables, requests = [], 0
     covered: set[date] = set()
     for table in pull.resources:
@@ -86,4 +86,5 @@ def plan(pull: Pull) -> Plan:
             requests += len(list(slices(part.window, length))) if length else 1
             covered |= set(days(part.window)) if length else set()
     needs_zone = {"daily_stats", "conversions", "clicks"} & set(tables)
-    return Plan(tuple(tables), len(covered), requests + (1 if needs_zone else 0), 0)
+    requests += bool(needs_zone) + ("daily_stats" in tables)
+    return Plan(tuple(tables), len(covered), requests, 0)

@@ -8,14 +8,17 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ingest.http import Connection, RateLimit, VendorClient
+from ingest.columns import text
+from ingest.http import Connection, Params, RateLimit, VendorClient
 from ingest.model import Pull
 from ingest.paging import Entry, Page, whole
-from ingest.sources.everflow.settings import KNOWN_TIMEZONES, PAGE_CAP, RATE_LIMIT
+from ingest.sources.everflow.settings import CURRENCY, KNOWN_TIMEZONES, PAGE_CAP, RATE_LIMIT
+from ingest.values import count
 from signalroom import clock
-from signalroom.errors import AnswerError
+from signalroom.errors import AnswerError, ForbiddenError, SourceError
 
 DAY_SECONDS = 86_400
+FIRST: Params = {"page": 1, "page_size": 1}
 
 
 class Network(Connection):
@@ -24,6 +27,7 @@ class Network(Connection):
     def __init__(self, pull: Pull) -> None:
         super().__init__(pull)
         self._ids: dict[str, int] | None = None
+        self._is_currency_said = False
 
     def open(self) -> VendorClient:
         """The network API for that client's account."""
@@ -51,6 +55,31 @@ class Network(Connection):
             f"everflow: the vendor knows no time zone {name}; see SIGNALROOM_TIMEZONE."
         )
 
+    def say_currency(self) -> None:
+        """Notice, once in a pull, that the network is kept in another currency than dollars."""
+        if self._is_currency_said:
+            return
+        self._is_currency_said = True
+        if (found := self.other_currency()) is not None:
+            self.pull.notice(
+                f"the network is kept in {found}; its amounts come converted to {CURRENCY}"
+            )
+
+    def other_currency(self) -> str | None:
+        """The network's currency, or its first advertiser's; None for dollars or an unknown one."""
+        asked: dict[str, Params] = {"/networks": {}, "/networks/advertisers": FIRST}
+        for path, params in asked.items():
+            try:
+                answer = self.http.get(path, params)
+            except SourceError:
+                continue
+            entry = answer.get("advertisers", answer) if isinstance(answer, dict) else None
+            first = entry[0] if isinstance(entry, list) and entry else entry
+            said = text(first.get("default_currency_id")) if isinstance(first, dict) else None
+            if said:
+                return None if said.strip().upper() == CURRENCY else said
+        return None
+
     @property
     def business_zone_id(self) -> int:
         """The number of the business time zone."""
@@ -59,7 +88,7 @@ class Network(Connection):
     def _look_up(self) -> dict[str, int]:
         try:
             answer = self.http.get("/meta/timezones")
-        except AnswerError:
+        except (AnswerError, ForbiddenError):
             answer = {}
         ids = dict(KNOWN_TIMEZONES)
         for entry in answer.get("timezones") or [] if isinstance(answer, dict) else []:
@@ -74,7 +103,7 @@ def every(
 ) -> list[Entry]:
     """Every entry under `key`, each once by its id `name`; `ask` gets the paging."""
     return whole(
-        lambda wanted: pages(pull, key, wanted, ask),
+        lambda wanted: pages(pull, key, wanted, ask, name),
         sizes=(size, size * 3 // 4, size // 2),
         key=lambda entry: entry.get(name),
         where=f"{pull}, {key}",
@@ -82,38 +111,38 @@ def every(
 
 
 def pages(
-    pull: Pull, key: str, size: int, ask: Callable[[dict[str, str | int]], Any]
+    pull: Pull, key: str, size: int, ask: Callable[[dict[str, str | int]], Any], name: str
 ) -> Iterator[Page]:
     """The entries under `key` page by page, with the count of all that the vendor states.
 
-    That `total_count` is not reliable: a page that is full has another one behind it, and one that
-    is short ends the list only where the count agrees, or where the next is empty.
+    A page that is full has another one behind it, and one that is short ends the list only where
+    the count agrees; else one that is empty or repeats what came does.
     """
-    seen = 0
+    where = f"{pull}, {key}"
+    seen: set[object] = set()
     for page in range(1, PAGE_CAP + 1):
         answer = ask({"page": page, "page_size": size})
         if not isinstance(answer, dict) or key not in answer:
-            raise AnswerError(
-                f"everflow for client {pull.client_id}: the answer has no {key}; nothing was "
-                "loaded."
-            )
+            raise AnswerError(f"{where}: the answer has no {key}; nothing was loaded.")
         entries = answer[key] or []
         if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
-            raise AnswerError(
-                f"everflow for client {pull.client_id}: {key} is no list; nothing was loaded."
-            )
-        if not entries:
+            raise AnswerError(f"{where}: {key} is no list; nothing was loaded.")
+        total, given = paging_of(answer, "total_count"), paging_of(answer, "page_size")
+        yield entries, total or None
+        ids = {str(entry.get(name)) for entry in entries}
+        is_end = ids <= seen
+        seen |= ids
+        # the vendor may give smaller pages than it was asked for
+        is_short = len(entries) < min(given or size, size)
+        if is_end or (is_short and total and len(seen) >= total):
             return
-        paging = answer.get("paging") or {}
-        yield entries, int(paging.get("total_count") or 0)
-        seen += len(entries)
-        given = int(paging.get("page_size") or size)  # the vendor may give smaller pages
-        if len(entries) < min(given, size) and seen >= int(paging.get("total_count") or 0):
-            return
-    raise AnswerError(
-        f"everflow for client {pull.client_id}: {key} has more than {PAGE_CAP} pages; nothing "
-        "was loaded."
-    )
+    raise AnswerError(f"{where}: more than {PAGE_CAP} pages; nothing was loaded.")
+
+
+def paging_of(answer: dict[str, Any], name: str) -> int | None:
+    """A number of the answer's paging; None where it states none."""
+    paging = answer.get("paging")
+    return count(paging.get(name)) if isinstance(paging, dict) else None
 
 
 def report_date(column: dict[str, Any]) -> date:
@@ -122,12 +151,12 @@ def report_date(column: dict[str, Any]) -> date:
     Whether the epoch is midnight in UTC or in the zone that was asked for is not documented: a
     UTC midnight is read as that date, any other instant as the business day on which it falls.
     """
-    for text in (str(column.get("id") or ""), str(column.get("label") or "")):
-        if text.lstrip("-").isdigit():
-            moment = datetime.fromtimestamp(int(text), UTC)
-            return moment.date() if int(text) % DAY_SECONDS == 0 else clock.local_date(moment)
+    for said in (str(column.get("id") or ""), str(column.get("label") or "")):
+        if said.lstrip("-").isdigit():
+            moment = datetime.fromtimestamp(int(said), UTC)
+            return moment.date() if int(said) % DAY_SECONDS == 0 else clock.local_date(moment)
         try:
-            return date.fromisoformat(text[:10])
+            return date.fromisoformat(said[:10])
         except ValueError:
             continue
     raise AnswerError(f"everflow: {column!r} is no date; nothing was loaded.")

@@ -10,11 +10,11 @@ from ingest.columns import read_fields, unknown_fields
 from ingest.http import VendorClient
 from ingest.model import Pull, Row, Window
 from ingest.resources import daily
-from ingest.sources.everflow.client import Network, report_date
+from ingest.sources.everflow.client import Network, paging_of, report_date
 from ingest.sources.everflow.columns import COLUMNS, CONTROLLED, DERIVED, METRICS
 from ingest.sources.everflow.lists import list_entries
 from ingest.sources.everflow.settings import CURRENCY, ROW_CAP, SLICE_DAYS
-from ingest.values import COUNT_TYPE, EXACT, count, total
+from ingest.values import COUNT_TYPE, EXACT, total
 from ingest.windows import slices
 from signalroom.errors import AnswerError, TooLargeError
 
@@ -29,6 +29,7 @@ def daily_stats(pull: Pull, network: Network) -> list[Row]:
     for window in slices(pull.window, SLICE_DAYS):
         rows.extend(daily_rows(network.http, pull, window, network.business_zone_id))
         pull.say(f"{window}: {len(rows):,} rows")
+    network.say_currency()
     return rows
 
 
@@ -74,7 +75,7 @@ def ask_table(
             "nothing was loaded.",
             answer,
         )
-    stated = count((answer.get("paging") or {}).get("total_count")) or 0
+    stated = paging_of(answer, "total_count") or 0
     is_cut = bool(answer.get("incomplete_results")) or stated > len(table)
     return table, is_cut or len(table) >= ROW_CAP
 
@@ -188,8 +189,8 @@ def _totals(http: VendorClient, pull: Pull, day: Window, zone_id: int) -> Totals
     table, is_cut = ask_table(http, pull, day, zone_id, columns=("date", "advertiser"))
     if is_cut:
         raise AnswerError(
-            f"everflow for client {pull.client_id}, {day}: more than {ROW_CAP:,} advertisers in "
-            "one day; the day keeps what it had."
+            f"everflow for client {pull.client_id}, {day}: the vendor cuts off even the table of "
+            "one day by advertiser; the day keeps what it had."
         )
     found: Totals = {}
     for entry in table:

@@ -21,21 +21,13 @@ def probe(pull: Pull) -> list[str]:
     asked["reportingadjustments"] = {"from": day, "to": day}
     for table, params in asked.items():
         try:
-            answer = network.http.get(f"/networks/{table}", params)
+            network.http.get(f"/networks/{table}", params)
         except ForbiddenError:
             found.append(f"the key lacks the permission to read {table}")
             continue
         except AnswerError as error:
             found.append(f"{table} cannot be read: {error}")
             continue
-        if table == "advertisers" and (currency := _currency(answer)) not in (None, CURRENCY):
-            found.append(
-                f"the network is kept in {currency}; its amounts come converted to {CURRENCY}"
-            )
+    if (currency := network.other_currency()) is not None:
+        found.append(f"the network is kept in {currency}; its amounts come converted to {CURRENCY}")
     return found
-
-
-def _currency(answer: object) -> str | None:
-    entries = answer.get("advertisers") if isinstance(answer, dict) else None
-    first = entries[0] if isinstance(entries, list) and entries else None
-    return first.get("default_currency_id") or None if isinstance(first, dict) else None

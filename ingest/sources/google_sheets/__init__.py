@@ -74,7 +74,10 @@ def sheet(pull: Pull, one: SheetRange, spreadsheets: Spreadsheets) -> Found:
     if found.columns:  # an empty range has no header that could differ
         check(pull, one.table, found.columns, known)
     if found.errors:
-        pull.notice(f"{one.table}: {found.errors:,} cells hold an error (#N/A); they are null")
+        pull.notice(
+            f"{one.table}: {found.errors:,} cells hold an error (#N/A) or wait for another "
+            "spreadsheet (Loading...); they are null"
+        )
     pull.say(f"{one.table}: {len(found.rows):,} rows")
     names = written(found.columns) if found.columns else (known.header if known else "")
     pull.metrics.files.append(_record(pull, one, found, names))

@@ -70,14 +70,14 @@ def service_account(pull: Pull) -> ServiceAccount:
         where = "GOOGLE_SHEETS_CREDENTIALS_PATH"
         path = root() / (pull.variable(where) or "")
         try:
-            content = path.expanduser().read_text(encoding="utf-8")
+            content = path.expanduser().read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is no text"
             raise ConfigurationError(
                 f"{where} for client {client_id}: the file {path} cannot be read: {reason}."
             ) from None
     try:
-        info = json.loads(content)
+        info = json.loads(content.removeprefix("\ufeff"))
     except json.JSONDecodeError:
         info = None
     lacking = [name for name in NEEDED if not isinstance(info, dict) or not info.get(name)]
@@ -180,6 +180,8 @@ class Spreadsheets(Connection):
         try:
             answer = self.http.get(path, {"ranges": names, **RENDER})
         except AbsentError as error:
+            if path not in str(error):  # the address of the tokens, not the spreadsheet
+                raise
             tables = ", ".join(one.table for one in together)
             raise AnswerError(
                 f"{self.pull}: spreadsheet {spreadsheet_id} of {tables} is not there: it was "
@@ -189,13 +191,17 @@ class Spreadsheets(Connection):
         except ForbiddenError as error:
             if path not in str(error):  # the token was refused, not the spreadsheet
                 raise
-            repair = "share it with that address as a viewer"
+            fault = (
+                f"spreadsheet {spreadsheet_id} is not shared with {self._account.email}: share it "
+                "with that address as a viewer"
+            )
             if "SERVICE_DISABLED" in str(error) or "has not been used in project" in str(error):
-                repair = "the Google Sheets API is off in its project, switch it on"
+                fault = (
+                    f"the Google Sheets API is off in the project of {self._account.email}: switch "
+                    "it on in the Google Cloud console"
+                )
             raise AnswerError(
-                f"{self.pull}: spreadsheet {spreadsheet_id} is "
-                f"not shared with {self._account.email}: {repair}. "
-                f"Its tables keep what they had. ({error})"
+                f"{self.pull}: {fault}. Its tables keep what they had. ({error})"
             ) from None
         found = answer.get("valueRanges") if isinstance(answer, dict) else None
         if not isinstance(found, list) or len(found) != len(together):
@@ -208,7 +214,9 @@ class Spreadsheets(Connection):
 
     def _cells(self, one: SheetRange, given: object) -> Grid:
         """The rows of a value range; an empty one has no `values` at all."""
-        rows = given.get("values", []) if isinstance(given, dict) else None
+        rows = (given.get("values") or []) if isinstance(given, dict) else None
+        if isinstance(rows, list):
+            rows = [[] if row is None else row for row in rows]
         if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
             raise AnswerError(
                 f"{self.pull}, {one.table}: the values are no "

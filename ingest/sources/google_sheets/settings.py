@@ -49,7 +49,10 @@ RENDER = {
     "valueRenderOption": "UNFORMATTED_VALUE",
     "dateTimeRenderOption": "SERIAL_NUMBER",
 }
-ERROR_CELL = re.compile(r"#(N/A|REF!|DIV/0!|VALUE!|NAME\?|NUM!|NULL!|ERROR!|SPILL!|CALC!)")
+# What stands where a formula failed, or where IMPORTRANGE still waits for the other spreadsheet.
+ERROR_CELL = re.compile(
+    r"#(N/A|REF!|DIV/0!|VALUE!|NAME\?|NUM!|NULL!|ERROR!|SPILL!|CALC!)|#?(?i:loading)(\.{2,}|\u2026)"
+)
 TABLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,54}")
 LONGEST_NAME = 55  # PostgreSQL takes 63 bytes, and a number may follow
 _NEXT = re.compile(r",\s*(?=[^,=!]+=[^,=!]+!)")  # a comma inside a tab's name ends no range

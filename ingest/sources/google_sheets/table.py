@@ -61,7 +61,7 @@ Cells = Sequence[object]
 class Table:
     """Rows of text under `columns`, `_row_id` from 0 below the header, blank rows counted.
 
-    `errors` is how many cells held an error such as `#N/A`; they are null.
+    `errors` is how many cells held an error such as `#N/A`, or `Loading...`; they are null.
     """
 
     columns: tuple[str, ...]
@@ -86,11 +86,6 @@ def table_of(grid: Sequence[Cells], where: str) -> Table:
             raise AnswerError(
                 f"{where}: row {number + 2} of the range has cells beyond the header's "
                 f"{len(columns)} columns; the table keeps what it had. Give every column a header."
-            )
-        if any(is_loading(value) for value in cells):
-            raise AnswerError(
-                f"{where}: row {number + 2} of the range is still loading (IMPORTRANGE); the table "
-                "keeps what it had, and the next pull reads it."
             )
         errors += sum(
             value is None and is_error(raw) for value, raw in zip(values, cells, strict=True)
@@ -140,11 +135,6 @@ def cell(value: object) -> str | None:
     return text(value)
 
 
-def is_loading(value: object) -> bool:
-    """Whether a cell waits for another spreadsheet."""
-    return isinstance(value, str) and value.strip().lower() in ("loading...", "loading\u2026")
-
-
 def is_error(value: object) -> bool:
-    """Whether a cell holds an error such as `#N/A` instead of a value."""
-    return isinstance(value, str) and ERROR_CELL.fullmatch(value) is not None
+    """Whether a cell holds an error such as `#N/A`, or waits for another spreadsheet."""
+    return isinstance(value, str) and ERROR_CELL.fullmatch(value.strip()) is not None

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from ingest import loads
 from ingest.model import Pull
-from ingest.sources.mautic.client import Instance, entries_of
+from ingest.sources.mautic.client import Instance, entries_of, total_of
 from ingest.sources.mautic.tables import PATH, question
 from signalroom.errors import ForbiddenError
 
 
 def probe(pull: Pull) -> list[str]:
-    """What the role may not read, in a line each; raises SourceError where all is refused."""
+    """What the role may not read, in a line each; raises SourceError where all is refused.
+
+    A role without "view others" is told by nothing but the number of contacts.
+    """
     instance = Instance(pull)
     refusals: list[ForbiddenError] = []
+    limits: list[str] = []
     asked = {"contacts": ("/api/contacts", {}), "stats": (PATH, question(pull.window))}
     for container, (path, params) in asked.items():
         try:
@@ -20,6 +25,13 @@ def probe(pull: Pull) -> list[str]:
             refusals.append(error)
             continue
         entries_of(answer, container, f"{pull}, {container}")
+        known = loads.rows_of_list(pull.client_id, pull.source, container)
+        if loads.is_shrunk(total_of(answer) or 0, known):
+            limits.append(
+                f"{total_of(answer) or 0:,} {container} are to be seen, {known:,} were loaded: the "
+                "role of the API's user may lack 'view others'"
+            )
     if len(refusals) == len(asked):
         raise refusals[0]
-    return [f"the role of the API's user may not read all: {error}" for error in refusals]
+    limits += [f"the role of the API's user may not read all: {error}" for error in refusals]
+    return limits

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from functools import partial
 from urllib.parse import parse_qsl, quote, urljoin, urlsplit
 
 from ingest.http import Connection, RateLimit, VendorClient
+from ingest.paging import Entry, Page, whole
 from ingest.sources.posthog import settings
 from ingest.sources.posthog.settings import LIST_PAGE_ROWS, PAGE_CAP
 from signalroom.errors import AnswerError
@@ -41,32 +42,40 @@ class Project(Connection):
         return f"/api/projects/{project}/{what}/"
 
 
-def list_entries(project: Project, table: str) -> Iterator[dict[str, Any]]:
-    """The entries of all pages; AnswerError where the pages do not hold what the count says.
+def list_entries(project: Project, table: str) -> list[Entry]:
+    """The entries of all pages, each once; AnswerError where they are not what the count says.
 
     Archived experiments stand in a list of their own.
     """
-    for further in LISTS_OF.get(table, ({},)):
-        yield from _one_list(project, table, further)
+    return [
+        entry
+        for further in LISTS_OF.get(table, ({},))
+        for entry in whole(
+            partial(_pages, project, table, further),
+            (LIST_PAGE_ROWS, LIST_PAGE_ROWS * 3 // 4, LIST_PAGE_ROWS // 2),
+            lambda entry: entry.get("id"),
+            f"{project.pull}, {table}",
+        )
+    ]
 
 
-def _one_list(project: Project, table: str, further: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def _pages(project: Project, table: str, further: Mapping[str, str], size: int) -> Iterator[Page]:
     who = f"{project.pull}, {table}"
     path = project.path(table)
-    asked: dict[str, str | int] = {**further, "limit": LIST_PAGE_ROWS}
+    asked: dict[str, str | int] = {**further, "limit": size}
     seen = [asked]
-    found = 0
     for _ in range(PAGE_CAP):
         answer = project.http.get(path, asked)
-        results = answer.get("results") if isinstance(answer, dict) else None
+        if not isinstance(answer, dict) or "results" not in answer:
+            raise AnswerError(f"{who}: the answer has no results; nothing was loaded.")
+        results = answer["results"] or []
         if not isinstance(results, list):
             raise AnswerError(f"{who}: the answer has no results; nothing was loaded.")
-        yield from results
-        found += len(results)
+        if not all(isinstance(one, dict) for one in results):
+            raise AnswerError(f"{who}: an entry is no object; nothing was loaded.", results)
         link, count = answer.get("next"), answer.get("count")
+        yield results, count if isinstance(count, int) else None
         if not link:
-            if isinstance(count, int) and found < count:
-                raise AnswerError(f"{who}: {found} of {count} came; nothing was loaded.")
             return
         asked = follow(project, path, link)
         if asked in seen:

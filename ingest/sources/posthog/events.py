@@ -6,11 +6,13 @@ without a word.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
@@ -19,21 +21,26 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from ingest.columns import Entries
 from ingest.dead_letters import redacted
 from ingest.model import DeadLetter, Pull, Row, Window
-from ingest.paging import SMALLEST_PAGE
-from ingest.resources import daily
+from ingest.resources import daily_in_parts
 from ingest.sources.posthog.client import Project
 from ingest.sources.posthog.columns import DAY_COLUMN, EVENT_COLUMNS, EVENTS
 from ingest.sources.posthog.settings import PAGE_CAP, PAGE_ROWS, SLICE_DAYS
 from ingest.values import count
-from ingest.windows import slices
+from ingest.windows import days, slices
 from signalroom import clock
-from signalroom.errors import TooLargeError
+from signalroom.errors import AnswerError, TooLargeError
 
 DEEPEST = 100  # brackets within each other
 LONGEST_NUMBER = 300  # characters; more is no number to any engine
+PLACE = ("uuid", "timestamp")
+REASON = "_reason"  # why an event cannot be stored; never a column
+SMALLER = 4  # times, where an answer would be too large
 _TEXTS = re.compile(r'"(?:[^"\\]|\\.)*"')
 _BRACKETS = re.compile(r"[\[\]{}]")
-_NUMBERS = re.compile(r"-?\d[\d.]*(?:[eE][+-]?\d+)?")
+
+
+class _UnreadableError(Exception):
+    """Why no engine could read an event's properties."""
 
 
 @dataclass(frozen=True)
@@ -44,24 +51,43 @@ class _Place:
     uuid: str
 
 
-@daily(columns={**EVENTS.columns, **DAY_COLUMN}, documents=tuple(EVENTS.documents), limit="queries")
-def events(pull: Pull, project: Project) -> list[Row]:
-    """The events of every day of the window."""
+@daily_in_parts(
+    columns={**EVENTS.columns, **DAY_COLUMN}, documents=tuple(EVENTS.documents), limit="queries"
+)
+def events(pull: Pull, project: Project) -> Iterator[tuple[date, list[Row]]]:
+    """Each day of the window with its events, each event once.
+
+    A day is given as soon as it is whole: what a throttled query has read is not read again.
+    """
     entries = Entries("events", pull, EVENTS)
-    rows: dict[str, Row] = {}
+    known: set[str] = set()
     for part in slices(pull.window, SLICE_DAYS):
-        for row in _halved(project, part, entries):
-            known = rows.get(row["uuid"])
-            # an event that was sent twice is there twice until PostHog merges it
-            if known is None or _known_at(known) < _known_at(row):
-                rows[row["uuid"]] = row
-        pull.say(f"events {part}: {len(rows):,} rows")
-    return [row for row in rows.values() if not _is_rejected(pull, row)]
+        for day, found in _by_day(_rows(project, part, entries), part):
+            rows = {uuid: row for uuid, row in found.items() if uuid not in known}
+            known |= rows.keys()
+            pull.say(f"events {day}: {len(known):,} rows")
+            yield day, [row for row in rows.values() if not _is_rejected(pull, row)]
+
+
+def _by_day(stream: Iterator[Row], window: Window) -> Iterator[tuple[date, dict[str, Row]]]:
+    """The rows of each day of the window by uuid; the stream is in order of time.
+
+    An event that was sent twice is there twice until PostHog merges it.
+    """
+    ahead = next(stream, None)
+    for day in days(window):
+        rows: dict[str, Row] = {}
+        while ahead is not None and ahead["date"] == day:
+            earlier = rows.get(ahead["uuid"])
+            if earlier is None or _known_at(earlier) < _known_at(ahead):
+                rows[ahead["uuid"]] = ahead
+            ahead = next(stream, None)
+        yield day, rows
 
 
 def _is_rejected(pull: Pull, row: Row) -> bool:
-    """Whether no engine could read the event's properties; it is kept as a dead letter then."""
-    reason = _unreadable(row["properties"])
+    """Whether the event cannot be stored; it is kept as a dead letter then."""
+    reason = row.pop(REASON, None) or _unreadable(row["properties"])
     if reason:
         scope = {"client_id": pull.client_id, "source": pull.source, "table_name": "events"}
         said = {name: str(row[name]) for name in ("uuid", "event", "timestamp")}
@@ -74,41 +100,46 @@ def _is_rejected(pull: Pull, row: Row) -> bool:
 
 
 def _unreadable(properties: object) -> str:
-    """Why JSON cannot be stored and read again; empty where it can."""
-    if not isinstance(properties, str):
-        return ""
-    bare = _TEXTS.sub("", properties)
-    depth = deepest = 0
-    for mark in _BRACKETS.findall(bare):
-        depth += 1 if mark in "[{" else -1
-        deepest = max(deepest, depth)
-    if deepest > DEEPEST:
-        return f"its properties are nested {deepest} deep"
-    for digits in _NUMBERS.findall(bare):
-        if len(digits) > LONGEST_NUMBER:
-            return f"its properties hold a number of {len(digits):,} characters"
-        if math.isinf(float(digits)):
-            return f"its properties hold the number {digits}"
+    """Why JSON, as text or parsed, cannot be stored and read again; empty where it can."""
+    try:
+        deepest = _depth(properties)
+        if deepest > DEEPEST:
+            return f"its properties are nested {deepest} deep"
+        if isinstance(properties, str) and properties.strip():
+            json.loads(properties, strict=False, parse_int=_checked, parse_float=_checked)
+    except _UnreadableError as error:
+        return str(error)
+    except (ValueError, RecursionError):
+        return "its properties are no JSON"
     return ""
 
 
-def _halved(project: Project, window: Window, entries: Entries) -> list[Row]:
-    """The window's rows, in parts where one answer would be too large."""
-    days = (window.end - window.start).days + 1
-    size = PAGE_ROWS
-    while True:
-        try:
-            return list(_rows(project, window, entries, size))
-        except TooLargeError:
-            if days > 1:
-                return [
-                    row
-                    for half in slices(window, (days + 1) // 2)
-                    for row in _halved(project, half, entries)
-                ]
-            if size <= SMALLEST_PAGE:
-                raise
-            size = max(SMALLEST_PAGE, size // 4)
+def _depth(properties: object) -> int:
+    """How many brackets are within each other; raises for a number of a parsed value."""
+    depth = deepest = 0
+    if isinstance(properties, str):
+        for mark in _BRACKETS.findall(_TEXTS.sub("", properties)):
+            depth += 1 if mark in "[{" else -1
+            deepest = max(deepest, depth)
+        return deepest
+    waiting = [(properties, 1)]
+    while waiting:
+        value, depth = waiting.pop()
+        if isinstance(value, (dict, list)):
+            deepest = max(deepest, depth)
+            inner = value.values() if isinstance(value, dict) else value
+            waiting += [(one, depth + 1) for one in inner]
+        elif isinstance(value, (int, Decimal)) and not isinstance(value, bool):
+            _checked(str(value))
+    return deepest
+
+
+def _checked(digits: str) -> str:
+    if len(digits) > LONGEST_NUMBER:
+        raise _UnreadableError(f"its properties hold a number of {len(digits):,} characters")
+    if math.isinf(float(digits)):
+        raise _UnreadableError(f"its properties hold the number {digits}")
+    return digits
 
 
 def event_requests(pull: Pull, project: Project) -> int:
@@ -126,21 +157,31 @@ def event_requests(pull: Pull, project: Project) -> int:
     return pages
 
 
-def _rows(project: Project, window: Window, entries: Entries, size: int) -> Iterator[Row]:
+def _rows(project: Project, window: Window, entries: Entries) -> Iterator[Row]:
+    """The window's events in order of time, page by page."""
     last: _Place | None = None
+    size = PAGE_ROWS
     for _ in range(PAGE_CAP):
         question = (
             f"SELECT {', '.join(EVENT_COLUMNS)} FROM events WHERE {_within(window, last)} "  # noqa: S608
             f"ORDER BY timestamp, uuid LIMIT {size}"
         )
-        answer = _ask(project, question, entries)
+        try:
+            answer = _ask(project, question, entries)
+        except TooLargeError:
+            if size == 1:
+                raise
+            size = max(1, size // SMALLER)
+            continue
         page = _page(answer, window, entries)
+        if page and last and page[0]["timestamp"] < last.at:
+            raise entries.error(f"{window}: the events do not come in order of time")
         yield from page
         cap = count(answer.get("limit")) or size  # the instance may allow less
         if len(page) < min(cap, size) and not answer.get("hasMore"):
             return
         reached = _Place(page[-1]["timestamp"], page[-1]["uuid"]) if page else last
-        if reached == last or (last and reached and reached.at < last.at):
+        if reached == last:
             raise entries.error(f"{window}: there is said to be more, yet nothing more comes")
         last = reached
     raise entries.error(f"{window}: more than {PAGE_CAP} pages")
@@ -201,7 +242,13 @@ def _page(answer: dict[str, Any], window: Window, entries: Entries) -> list[Row]
 
 
 def _row(entry: dict[str, Any], window: Window, entries: Entries) -> Row:
-    row = entries.row(entry)
+    reason = None
+    try:
+        row = entries.row(entry)
+    except AnswerError as error:
+        # its place in the order is all that the reading of the others needs
+        row = entries.row({**dict.fromkeys(entry), **{name: entry[name] for name in PLACE}})
+        reason = str(error)
     try:
         UUID(row["uuid"])
         day = clock.local_date(row["timestamp"])
@@ -210,7 +257,7 @@ def _row(entry: dict[str, Any], window: Window, entries: Entries) -> Row:
     if not window.start <= day <= window.end:
         raise entries.error(f"asked for events of {window}, answered for {day}")
     row["date"] = day
-    return row
+    return {**row, REASON: reason} if reason else row
 
 
 def _with_zone(value: object, zone: str) -> object:

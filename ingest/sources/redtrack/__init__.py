@@ -59,12 +59,20 @@ def redtrack(
 
 
 def plan(pull: Pull) -> Plan:
-    """One request for each slice and two for each list, as long as no page is full."""
-    parts = len(list(slices(pull.window, SLICE_DAYS)))
+    """Two requests for each slice and list, as long as no page is full: the second proves that.
+
+    With spend come the account's settings and the list of sources, for their currencies.
+    """
+    parts = 2 * len(list(slices(pull.window, SLICE_DAYS)))
     requests = {"daily_spend": parts, "campaign_spend": parts, "conversions": 1}
+    asked = set(pull.resources)
+    has_spend = bool(asked & {"daily_spend", "campaign_spend"})
     return Plan(
         tables=pull.resources,
-        days=len(list(days(pull.window))) if requests.keys() & set(pull.resources) else 0,
-        requests=sum(requests.get(table, 2) for table in pull.resources),
+        days=len(list(days(pull.window))) if requests.keys() & asked else 0,
+        requests=sum(
+            requests.get(table, 2) for table in asked | ({"sources"} if has_spend else set())
+        )
+        + has_spend,
         files=0,
     )

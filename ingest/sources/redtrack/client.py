@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from ingest.http import Connection, RateLimit, VendorClient
@@ -32,6 +33,15 @@ class Account(Connection):
         super().__init__(pull)
         self.lists: dict[str, list[Entry]] = {}
 
+    @cached_property
+    def currency(self) -> str:
+        """The account's currency; dollars where its settings cannot be read or name none."""
+        try:
+            answer = self.http.get("/me/settings")
+        except SourceError:
+            return CURRENCY
+        return currency_of(answer) if isinstance(answer, dict) else CURRENCY
+
     def open(self) -> VendorClient:
         """The API; the key travels in the query, the only place where RedTrack takes it."""
         return VendorClient(
@@ -45,17 +55,24 @@ class Account(Connection):
 
 
 def refuse_other_currencies(account: Account, rows: Sequence[Entry]) -> None:
-    """Raise AnswerError where a source that spent is kept in another currency than US dollars.
+    """Raise AnswerError where the account, or a source that spent, is kept in another currency.
 
-    Known where the pull reads the sources too; adding euros to dollars would be wrong in silence.
+    Adding euros to dollars would be wrong in silence. Where the account or the list of sources
+    cannot be read, nothing is known of it.
     """
-    if "sources" not in account.pull.resources:
+    if not any(row.get("cost") for row in rows):
         return
+    own = account.currency
+    if own != CURRENCY:
+        raise AnswerError(
+            f"{account.pull}: the account is kept in {own}, not in {CURRENCY}; nothing was loaded. "
+            f"Set its currency to {CURRENCY} in RedTrack, which converts its costs."
+        )
     try:
         sources = listed(account, "/sources")
     except SourceError:
         return  # named when the table of sources is read
-    currencies = {one.get("id"): one.get("currency") or CURRENCY for one in sources}
+    currencies = {one.get("id"): currency_of(one) for one in sources}
     for row in rows:
         currency = currencies.get(row.get("source_id"), CURRENCY)
         if currency != CURRENCY and row.get("cost"):
@@ -66,25 +83,39 @@ def refuse_other_currencies(account: Account, rows: Sequence[Entry]) -> None:
             )
 
 
+def currency_of(entry: Entry) -> str:
+    """The currency that an entry names, in upper case; dollars where it names none."""
+    return str(entry.get("currency") or CURRENCY).strip().upper()
+
+
 def report(account: Account, window: Window, groups: str) -> list[Entry]:
     """The report's rows of a window, by `groups`; one request is one snapshot.
 
-    A page that is full has rows behind it, and rows move while the next one is read: the window is
-    halved instead. Only a day that is too large for one page is read page by page.
+    A short page is no proof of the end, for the account may give less than was asked for; an empty
+    one behind it is. Where there is more the window is halved, for rows move while the next page
+    is read. Only a day that is too large for one page is read page by page.
     """
     what = f"report of {window}"
+    names = groups.split(",")
     asked: dict[str, str | int] = {
         "group": groups,
         "date_from": window.start.isoformat(),
         "date_to": window.end.isoformat(),
         "timezone": clock.zone().key,  # `tz` would be ignored without a word
         "per": PAGE_ROWS,
-        "page": 1,
     }
+
+    def key(row: Entry) -> object:
+        return tuple(row.get(f"{name}_id") or row.get(name) for name in names)
+
+    def page(number: int) -> list[Entry]:
+        answer = account.http.get("/report", {**asked, "page": number})
+        return entries_of(account, what, answer)
+
     days = (window.end - window.start).days + 1
     try:
-        found = entries_of(account, what, account.http.get("/report", asked))
-        if len(found) < PAGE_ROWS:
+        found = page(1)
+        if not found or {key(row) for row in page(2)} <= {key(row) for row in found}:
             return found
     except TooLargeError:
         if days == 1:
@@ -93,22 +124,14 @@ def report(account: Account, window: Window, groups: str) -> list[Entry]:
         return [
             row for half in slices(window, (days + 1) // 2) for row in report(account, half, groups)
         ]
-    names = [name for name in groups.split(",") if name != "date"]
-    order = {"sortby": names[0], "direction": "asc"}
-    return _every(
-        account,
-        "/report",
-        {**asked, **order},
-        what,
-        key=lambda row: tuple(row.get(f"{name}_id") or row.get(name) for name in names),
-    )
+    order = {"sortby": next(name for name in names if name != "date"), "direction": "asc"}
+    return _every(account, "/report", {**asked, **order}, what, key)
 
 
 def tracked(account: Account, start: date, end: date) -> list[Entry]:
     """Every single conversion from one day to another, each once; the total proves that.
 
-    The newest come first, so that one that arrives meanwhile moves the others: the pages are read
-    again, in another size, until as many ids came as the vendor counts.
+    The newest come first, so that one that arrives meanwhile moves the others.
     """
     asked: dict[str, str | int] = {
         "date_from": start.isoformat(),
@@ -116,30 +139,18 @@ def tracked(account: Account, start: date, end: date) -> list[Entry]:
         "timezone": clock.zone().key,
     }
     what = f"conversions of {start}..{end}"
-    found: dict[object, Entry] = {}
-    for size in CONVERSION_PAGE_SIZES:
-        total = 0
-        for number in range(1, PAGE_CAP + 1):
-            answer = account.http.get("/conversions", {**asked, "page": number, "per": size})
-            page = entries_of(account, what, answer)
-            total = max(total, count(answer.get("total")) or 0) if isinstance(answer, dict) else 0
-            found |= {entry.get("id"): entry for entry in page}
-            if not page or len(found) >= total:
-                break
-        if len(found) >= total:
-            return list(found.values())
-    raise AnswerError(
-        f"{account.pull}, {what}: {len(found):,} of {total:,} came; nothing was loaded."
-    )
+    return _every(account, "/conversions", asked, what, _id_of, CONVERSION_PAGE_SIZES)
 
 
 def listed(account: Account, path: str) -> list[Entry]:
     """Every entry of a list; it is read once in a pull."""
     if path not in account.lists:
-        account.lists[path] = _every(
-            account, path, {}, path.strip("/"), key=lambda row: row.get("id")
-        )
+        account.lists[path] = _every(account, path, {}, path.strip("/"), _id_of)
     return account.lists[path]
+
+
+def _id_of(row: Entry) -> object:
+    return row.get("id")
 
 
 def _every(
@@ -148,9 +159,12 @@ def _every(
     asked: Mapping[str, str | int],
     what: str,
     key: Callable[[Entry], object],
+    sizes: Sequence[int] = PAGE_SIZES,
 ) -> list[Entry]:
-    """Every entry, each once. There is no total and no stated ceiling for a page: a short one
-    proves nothing, an empty one or one that repeats what came is the end.
+    """Every entry, each once.
+
+    A page has no stated ceiling: a short one proves nothing. As many as the total says (only
+    conversions have one), an empty page, or one that repeats what came, is the end.
     """
 
     def read(size: int) -> Iterator[Page]:
@@ -159,15 +173,18 @@ def _every(
             answer = account.http.get(path, {**asked, "per": size, "page": page})
             found = entries_of(account, what, answer)
             keys = {key(entry) for entry in found}
-            if keys <= seen:
-                return
+            said = answer.get("total") if isinstance(answer, dict) else None
+            total = None if isinstance(said, dict) else count(said) or None
+            is_end = keys <= seen
             seen |= keys
-            yield found, None
+            yield found, total
+            if is_end or (total and len(seen) >= total):
+                return
         raise AnswerError(
             f"{account.pull}, {what}: more than {PAGE_CAP} pages; nothing was loaded."
         )
 
-    return whole(read, PAGE_SIZES, key, f"{account.pull}, {what}")
+    return whole(read, sizes, key, f"{account.pull}, {what}")
 
 
 def entries_of(account: Account, what: str, answer: Any) -> list[Entry]:

@@ -46,7 +46,9 @@ def campaign_spend(pull: Pull, account: Account) -> list[Row]:
     """Rows by date, source, campaign and offer; they need not add up to the source's cost."""
     rows: list[Row] = []
     for part in slices(pull.window, SLICE_DAYS):
-        for entry in report(account, part, "date,source,campaign,offer"):
+        found = report(account, part, "date,source,campaign,offer")
+        refuse_other_currencies(account, found)
+        for entry in found:
             row = _row(pull.client_id, entry, part)
             row |= {
                 "campaign_id": text(entry.get("campaign_id")),

@@ -1,0 +1,130 @@
+"""Everflow's own rules: a boundary row, counts that are right, narrow keys, other currencies."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from ingest import registry
+from ingest.model import Window
+from ingest.sources.everflow.client import Network
+from ingest.sources.everflow.probe import probe
+from sandbox import Agency
+from signalroom.errors import AnswerError
+from tests.ingest.reading import extract, plain, pull_of, rows_of
+from tests.support.vendor import Answer, Request, scripted_vendor
+
+SOURCE = registry.source("everflow")
+DAY = Window(date(2026, 11, 12), date(2026, 11, 12))
+
+
+def test_a_row_that_the_first_size_never_shows_is_found(own_agency: Agency) -> None:
+    own_agency.quirks.everflow_boundary_row = True
+    own_agency.caps.everflow_page = 50
+    expected = own_agency.truth("713", DAY.start, DAY.end).conversions
+    found = extract(pull_of("everflow", window=DAY, resources=("conversions",)), "everflow")
+    columns = list(expected[0])
+    assert plain(rows_of(found["conversions"]), columns) == plain(expected, columns)
+
+
+def test_a_table_that_is_cut_off_without_a_flag_is_asked_for_in_parts(own_agency: Agency) -> None:
+    own_agency.quirks.everflow_silent_cut = True
+    own_agency.caps.everflow_rows = 20
+    window = Window(date(2026, 11, 9), DAY.end)
+    expected = own_agency.truth("713", window.start, window.end).daily_stats
+    assert len(expected) > 20
+    found = extract(pull_of("everflow", window=window, resources=("daily_stats",)), "everflow")
+    columns = ["date", "affiliate_id", "advertiser_id", "conversions", "payout"]
+    assert plain(rows_of(found["daily_stats"]), columns) == plain(expected, columns)
+
+
+def test_null_for_an_empty_list_is_a_day_without_rows(own_agency: Agency) -> None:
+    own_agency.quirks.everflow_null_for_empty = True
+    before = own_agency.first_day - timedelta(days=2)  # of the agency's history
+    long_ago = Window(before, before)
+    found = extract(pull_of("everflow", window=long_ago), "everflow")
+    assert set(found) == set(SOURCE.chosen("713"))
+    assert rows_of(found["daily_stats"]) == rows_of(found["conversions"]) == []
+
+
+@pytest.mark.parametrize("forbidden", [{"affiliates", "advertisers", "offers"}, {"timezones"}])
+def test_a_narrow_key_holds_no_statistics(own_agency: Agency, forbidden: set[str]) -> None:
+    own_agency.quirks.everflow_forbidden = set(forbidden)
+    said: list[str] = []
+    found = extract(pull_of("everflow", window=DAY, said=said), "everflow")
+    assert len(rows_of(found["daily_stats"])) > 3
+    assert len(rows_of(found["conversions"])) > 3
+    assert found["daily_stats"].failures == []
+    named = {line.split(" ")[0] for line in said if "the key may not read it" in line}
+    assert named == forbidden - {"timezones"}
+
+
+def test_a_network_in_another_currency_is_loaded_and_said_once(own_agency: Agency) -> None:
+    own_agency.quirks.everflow_currencies = {"713": "CAD"}
+    said: list[str] = []
+    found = extract(pull_of("everflow", window=DAY, said=said), "everflow")
+    expected = own_agency.truth("713", DAY.start, DAY.end).daily_stats
+    columns = ["affiliate_id", "advertiser_id", "payout", "revenue"]
+    assert plain(rows_of(found["daily_stats"]), columns) == plain(expected, columns)
+    told = "the network is kept in CAD; its amounts come converted to USD"
+    assert [line for line in said if "CAD" in line] == [told]
+    assert told in probe(pull_of("everflow", window=DAY))
+    own_agency.quirks.everflow_forbidden = {"network"}
+    assert told in probe(pull_of("everflow", window=DAY)), "an advertiser tells it too"
+
+
+@pytest.mark.parametrize("said", ["USD", "usd", "", None])
+def test_dollars_are_no_news(monkeypatch: pytest.MonkeyPatch, said: str | None) -> None:
+    def give(request: Request) -> Answer:
+        return Answer({"default_currency_id": said, "advertisers": None})
+
+    with scripted_vendor(give) as vendor:
+        monkeypatch.setenv("EVERFLOW_API_KEY", "key")
+        monkeypatch.setenv("EVERFLOW_BASE_URL", vendor.url)
+        assert Network(pull_of("everflow")).other_currency() is None
+
+
+def test_the_plan_counts_what_the_pull_asks(own_agency: Agency) -> None:
+    pull = pull_of("everflow", window=DAY)
+    extract(pull, "everflow")
+    assert SOURCE.plan(pull).requests == len(own_agency.requests)
+
+
+@pytest.mark.parametrize("paging", [{}, {"page_size": 3}, {"total_count": 0}, None])
+def test_a_ceiling_below_the_page_that_was_asked_ends_no_list(
+    monkeypatch: pytest.MonkeyPatch, paging: dict[str, int] | None
+) -> None:
+    every = [{"network_affiliate_id": one, "name": f"A{one}"} for one in range(1, 9)]
+
+    def give(request: Request) -> Answer:
+        page = int(request.query["page"])
+        size = min(3, int(request.query["page_size"]))
+        rows: Any = every[(page - 1) * size : page * size] or None
+        return Answer({"affiliates": rows, "paging": paging})
+
+    with scripted_vendor(give) as vendor:
+        monkeypatch.setenv("EVERFLOW_API_KEY", "key")
+        monkeypatch.setenv("EVERFLOW_BASE_URL", vendor.url)
+        found = extract(pull_of("everflow", resources=("affiliates",)), "everflow")
+    assert [row["network_affiliate_id"] for row in rows_of(found["affiliates"])] == list(
+        range(1, 9)
+    )
+
+
+def test_a_count_of_what_never_comes_fails_instead_of_emptying_the_day(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def give(request: Request) -> Answer:
+        if request.path.endswith("/timezones"):
+            return Answer({"timezones": None})
+        return Answer({"conversions": None, "paging": {"total_count": 3}})
+
+    with scripted_vendor(give) as vendor:
+        monkeypatch.setenv("EVERFLOW_API_KEY", "key")
+        monkeypatch.setenv("EVERFLOW_BASE_URL", vendor.url)
+        pull = pull_of("everflow", window=DAY, resources=("conversions",))
+        monkeypatch.setenv("SIGNALROOM_NOW", "2026-11-19T09:30:00-05:00")
+        with pytest.raises(AnswerError, match="0 of 3 came"):
+            extract(pull, "everflow")

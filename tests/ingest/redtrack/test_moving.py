@@ -1,0 +1,170 @@
+"""More rows than one answer holds, while they move: none is lost, none stands twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+import tenacity
+
+from ingest import registry
+from ingest.http import RateLimit
+from ingest.model import Window
+from sandbox import Agency
+from signalroom.errors import AnswerError
+from tests.ingest.reading import extract, plain, pull_of, rows_of
+from tests.support.vendor import Answer, Request, scripted_vendor
+
+SOURCE = registry.source("redtrack")
+DAYS = Window(date(2026, 11, 8), date(2026, 11, 10))
+Rows = list[dict[str, Any]]
+Read = Callable[..., Rows]
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = RateLimit(calls=1000, seconds=1.0)
+    monkeypatch.setattr("ingest.sources.redtrack.client.RATE_LIMIT", limit)
+    monkeypatch.setattr("ingest.http._backoff", tenacity.wait_none())
+
+
+@pytest.fixture
+def own_agency(start_agency: Callable[..., Agency], monkeypatch: pytest.MonkeyPatch) -> Agency:
+    """An agency whose caps and quirks the test may change."""
+    agency = start_agency()
+    agency.caps.redtrack_reports_per_minute = 10_000
+    for name, value in agency.environment().items():
+        monkeypatch.setenv(name, value)
+    return agency
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> Read:
+    """Reads a table from an account of these rows by path, which answers page by page.
+
+    `shift` moves each page after the first; an order that is asked for is stable. `ceiling` is the
+    most that one answer holds.
+    """
+
+    def run(
+        rows: dict[str, Any],
+        table: str,
+        window: Window = DAYS,
+        ceiling: int = 10_000,
+        shift: int = 0,
+    ) -> Rows:
+        def give(request: Request) -> Answer:
+            if request.path not in rows:
+                return Answer({"error": "not found"}, status=404)
+            found = rows[request.path]
+            if callable(found):
+                return Answer(found(request))
+            asked = request.query
+            if request.path == "/report":
+                found = [r for r in found if asked["date_from"] <= r["date"] <= asked["date_to"]]
+            page, per = int(asked["page"]), min(int(asked["per"]), ceiling)
+            start = (page - 1) * per
+            if page > 1 and "sortby" not in asked:
+                start += shift
+            return Answer(found[start : start + per])
+
+        with scripted_vendor(give) as vendor:
+            monkeypatch.setenv("REDTRACK_API_KEY", "key")
+            monkeypatch.setenv("REDTRACK_BASE_URL", vendor.url)
+            monkeypatch.setenv("SIGNALROOM_NOW", "2026-11-19T09:30:00-05:00")
+            pull = pull_of("redtrack", window=window, resources=(table,))
+            return rows_of(extract(pull, "redtrack")[table])
+
+    return run
+
+
+def spend(days: int, sources: int, first: date = DAYS.start) -> Rows:
+    """Rows of a report by date and source."""
+    return [
+        {"date": (first + timedelta(days=day)).isoformat(), "source": f"S{one}",
+         "source_id": f"s{one}", "cost": 1.5, "clicks": 1}
+        for day in range(days)
+        for one in range(sources)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("shift", [1, -1])
+@pytest.mark.parametrize("count", [999, 1000, 1001, 2345])
+def test_a_moving_list_of_more_than_a_thousand_is_whole(read: Read, count: int, shift: int) -> None:
+    listed = [{"id": f"c{number}"} for number in range(count)]
+    found = read({"/campaigns": listed}, "campaigns", shift=shift)
+    assert sorted(row["id"] for row in found) == sorted(row["id"] for row in listed)
+
+
+@pytest.mark.parametrize("shift", [1, -1])
+def test_spend_of_more_rows_than_a_page_is_asked_in_smaller_windows(read: Read, shift: int) -> None:
+    """1,050 rows of three days; then one day of more than a page, in a stable order."""
+    rows = spend(3, 350)
+    found = read({"/report": rows}, "daily_spend", shift=shift)
+    assert len({(row["date"], row["source_id"]) for row in found}) == len(found) == 1050
+    found = read(
+        {"/report": spend(1, 1100)}, "daily_spend", Window(DAYS.start, DAYS.start), shift=shift
+    )
+    assert len({row["source_id"] for row in found}) == len(found) == 1100
+
+
+@pytest.mark.parametrize("ceiling", [500, 40, 7])
+def test_a_ceiling_below_what_was_asked_ends_no_report_early(read: Read, ceiling: int) -> None:
+    found = read({"/report": spend(3, 20)}, "daily_spend", ceiling=ceiling)
+    assert len({(row["date"], row["source_id"]) for row in found}) == len(found) == 60
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+def test_a_ceiling_below_what_was_asked_ends_no_list_early(read: Read, shift: int) -> None:
+    listed = [{"id": f"s{number}"} for number in range(55)]
+    assert len(read({"/sources": listed}, "sources", ceiling=20, shift=shift)) == 55
+
+
+@pytest.mark.parametrize("envelope", ["total", "no total", "bare", "null total"])
+def test_conversions_are_whole_whatever_counts_them(read: Read, envelope: str) -> None:
+    every = [{"id": f"v{number}", "conv_time": "2026-11-09T15:00:00Z"} for number in range(57)]
+
+    def give(request: Request) -> Any:
+        page, per = int(request.query["page"]), min(int(request.query["per"]), 25)
+        found = every[(page - 1) * per : page * per]
+        if envelope == "bare":
+            return found
+        total = {"total": {"total": 57}, "null total": {"total": None}}.get(envelope, {})
+        return {"items": found or None, **total}
+
+    assert len(read({"/conversions": give}, "conversions")) == 57
+
+
+def test_the_simulated_account_moves_and_nothing_is_lost(own_agency: Agency) -> None:
+    own_agency.quirks.redtrack_rows_move = True
+    own_agency.caps.redtrack_page = 11
+    own_agency.caps.redtrack_list_page = 5
+    found = extract(pull_of("redtrack", window=DAYS), "redtrack")
+    truth = own_agency.truth("713", DAYS.start, DAYS.end)
+    columns = ["date", "source_id", "cost"]
+    assert plain(rows_of(found["daily_spend"]), columns) == plain(truth.daily_spend, columns)
+    assert {row["id"] for row in rows_of(found["sources"])} == {row["id"] for row in truth.sources}
+
+
+def test_the_plan_counts_what_the_pull_asks(own_agency: Agency) -> None:
+    pull = pull_of("redtrack", window=DAYS)
+    extract(pull, "redtrack")
+    assert SOURCE.plan(pull).requests == len(own_agency.requests)
+
+
+def test_an_account_in_another_currency_is_refused(own_agency: Agency) -> None:
+    own_agency.quirks.redtrack_currencies = {"713": "EUR"}
+    with pytest.raises(AnswerError, match="the account is kept in EUR, not in USD; nothing was"):
+        extract(pull_of("redtrack", window=DAYS, resources=("daily_spend",)), "redtrack")
+
+
+@pytest.mark.parametrize("table", ["daily_spend", "campaign_spend"])
+def test_a_source_that_spent_in_another_currency_is_refused(read: Read, table: str) -> None:
+    sources = [{"id": "s0", "currency": "usd"}, {"id": "s1", "currency": "eur"}]
+    rows = {"/report": spend(1, 2), "/sources": sources}
+    with pytest.raises(AnswerError, match="source S1 is kept in EUR, not in USD"):
+        read(rows, table)
+    rows["/report"][1]["cost"] = 0  # one that spent nothing adds nothing wrong
+    assert len(read(rows, table)) == 2
