@@ -22,6 +22,10 @@ def spend(request: Request) -> Answer:
     """One row for each day asked."""
     if request.path == "/conversions":
         return Answer({"items": [], "total": 0})
+    if request.path == "/me/settings":
+        return Answer({"currency": "USD"})
+    if request.path == "/sources":
+        return Answer([{"id": "a", "currency": "USD"}])
     start, end = (date.fromisoformat(request.query[name]) for name in ("date_from", "date_to"))
     days = [start + timedelta(days=offset) for offset in range((end - start).days + 1)]
     return Answer(
@@ -40,8 +44,9 @@ def environment(vendor: Vendor) -> dict[str, str]:
 
 
 def asked(vendor: Vendor) -> list[str]:
-    """The days of spend; campaigns and conversions are asked for beside them."""
-    wanted = [one for one in vendor.requests if one.query.get("group") == "date,source"]
+    """The days of spend, each asked for once more for the end of the list."""
+    spent = [one for one in vendor.requests if one.query.get("group") == "date,source"]
+    wanted = [one for one in spent if one.query["page"] == "1"]
     return [request.query["date_to"] for request in wanted]
 
 
@@ -86,14 +91,14 @@ def test_a_backfill_never_moves_the_cursor(
             monkeypatch.setenv(name, value)
         backfilled = ("backfill", "redtrack", "--start", "2026-07-01", "--end", "2026-09-30")
         planned = signalroom_cli(*backfilled, "--dry-run", env=env)
-        assert "4 slices left, 92 days, 12 requests" in planned.stdout
+        assert "4 slices left, 92 days, 32 requests" in planned.stdout
         assert vendor.requests == []
         done = signalroom_cli(*backfilled, env=env)
         assert done.returncode == 0, done.stderr
         assert "1 of 4 slices, about 0:0" in done.stdout
         assert "4 of 4 slices, about 0:00:00 left" in done.stdout
         assert asked(vendor) == sorted(asked(vendor), reverse=True)
-        assert len(vendor.requests) == 12
+        assert len(vendor.requests) == 32
     assert ledger.coverage("713", "redtrack", ("daily_spend",)) is None
 
 

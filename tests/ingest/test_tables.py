@@ -42,6 +42,7 @@ def test_a_list_that_an_account_lacks_is_no_failure(
 def test_a_list_that_fails_is_named_and_holds_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = {
         "/report": Answer(SPEND),
+        "/me/settings": Answer({"currency": "USD"}),
         "/campaigns": Answer({}, 400),
         "/sources": Answer([{"id": "65f0c1d2e3a4b5c6d7e8f901", "title": "A"}]),
     }
