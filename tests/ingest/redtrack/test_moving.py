@@ -131,8 +131,10 @@ def test_conversions_are_whole_whatever_counts_them(read: Read, envelope: str) -
         found = every[(page - 1) * per : page * per]
         if envelope == "bare":
             return found
-        total = {"total": {"total": 57}, "null total": {"total": None}}.get(envelope, {})
-        return {"items": found or None, **total}
+        counted: dict[str, dict[str, Any]] = {
+            "total": {"total": 57}, "null total": {"total": None}
+        }  # fmt: skip
+        return {"items": found or None, **counted.get(envelope, {})}
 
     assert len(read({"/conversions": give}, "conversions")) == 57
 
