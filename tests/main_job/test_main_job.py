@@ -79,9 +79,6 @@ def test_the_job_ends_well(main_job: MainJob, target: Target) -> None:
     assert "Traceback" not in said.stdout + said.stderr
 
 
-@pytest.mark.parametrize("client", CLIENTS)
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("name", [*MARTS, "everflow.daily_stats", "redtrack.daily_spend"])
 def test_what_looks_wrong_is_recorded_and_nobody_is_told(main_job: MainJob) -> None:
     """Channels are set up, and nobody asked to send."""
     found = main_job.warehouses["postgres"].rows("select distinct kind from ops.incidents")
@@ -90,6 +87,9 @@ def test_what_looks_wrong_is_recorded_and_nobody_is_told(main_job: MainJob) -> N
     assert main_job.messages == 0
 
 
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", [*MARTS, "everflow.daily_stats", "redtrack.daily_spend"])
 def test_every_row_is_the_truth(main_job: MainJob, target: Target, client: str, name: str) -> None:
     truth = getattr(main_job.truth[client], name.split(".")[1])
     found = [row for row in main_job.table(target, name) if row["_client_id"] == client]
