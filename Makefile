@@ -43,7 +43,7 @@ CHANGED = $(shell git diff --name-only --diff-filter=d $(BASE); git ls-files --o
 CHANGED_MODELS = $(filter $(MODELS),$(CHANGED))
 CHANGED_PYTHON = $(filter-out tests/%,$(filter %.py,$(CHANGED)))
 
-.PHONY: help install-dev run test test-deep test-quick test-file chaos lint lint-changed lint-sql lint-secrets format typecheck backtest bench journeys record-marts audit sbom image-test ci chaos-readers build diff state preview docs docs-serve dev temporal temporal-ui logs-worker restart-worker test-temporal up down logs reset clean
+.PHONY: help install-dev run test test-deep test-quick test-file walks pictures chaos lint lint-changed lint-sql lint-secrets format typecheck backtest bench journeys record-marts audit sbom image-test ci chaos-readers build diff state preview docs docs-serve dev temporal temporal-ui logs-worker restart-worker test-temporal up down logs reset clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,12 @@ test-quick: $(READY) ## Run the tests that take less than ten seconds each
 test-file: $(READY) ## Run one file or folder of tests: FILE=tests/reports
 	@test -n "$(FILE)" || { echo "Which one? make test-file FILE=tests/house/test_docs.py"; exit 2; }
 	@$(BIN)/pytest $(FILE) $(ARGS)
+
+walks: $(READY) ## Record four people's walks into target/walks, to look through
+	@$(BIN)/python -m tests.house.walks
+
+pictures: $(READY) ## Make the pictures of README and docs (docs/images) again
+	@$(BIN)/python -m tests.house.walks --pictures
 
 chaos: $(READY) ## Kill the scheduler and its children KILLS times, then check
 	@$(MAKE) chaos-readers

@@ -1,0 +1,204 @@
+"""The four walks of people through the product, recorded to be looked through, and the pictures.
+
+`python -m tests.house.walks` writes target/walks: what a newcomer, a buyer on a phone, an analyst
+and an operator see, as terminal output of 80 columns and as pictures. With `--pictures` it writes
+the pictures of README and docs instead. Both run the demo once, in a home of their own.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.support.browser import FLAGS, find_chromium
+from tests.support.processes import BIN, ROOT, own_environment
+
+WALKS, IMAGES = ROOT / "target" / "walks", ROOT / "docs" / "images"
+NOW = "2026-11-19T09:30:00-05:00"  # of the pictures, so that they are the same each time
+PHONE, DESK = 390, 1280
+QUERY = "select date, conversions, cost, mapped_cpa from daily_summary order by date desc limit 7"
+TERMINAL = {
+    "1-newcomer": [
+        ["make"],
+        ["signalroom", "--help"],
+        ["signalroom", "run"],
+        ["signalroom", "report", "daily_ccw"],
+    ],
+    "3-analyst": [
+        ["signalroom", "query", QUERY],
+        ["signalroom", "explain", "713", "2026-11-18", "cpa", "--brand", "CCW"],
+        ["dbt", "build", "--select", "daily_summary"],
+        ["make", "lint-changed"],
+    ],
+    "4-operator": [
+        ["signalroom", "status"],
+        ["signalroom", "status", "--week"],
+        ["signalroom", "schedule"],
+        ["signalroom", "runs", "list"],
+        ["signalroom", "failures"],
+        ["signalroom", "dead-letters", "list"],
+        ["signalroom", "doctor", "--offline"],
+    ],
+}
+
+
+def record(home: Path) -> None:
+    """Walk the four walks; each has a folder."""
+    shutil.rmtree(WALKS, ignore_errors=True)
+    for walk, commands in TERMINAL.items():
+        for number, command in enumerate(commands, 1):
+            _terminal(WALKS / walk, f"{number}-{'-'.join(command)[:40]}", command, home)
+    _run(["signalroom", "pages"], home)
+    with _browser() as browser, _scheduler(home) as address:
+        operator, buyer = WALKS / "4-operator", WALKS / "2-buyer"
+        for mail in sorted((home / "outbox").glob("*.email.html")):
+            _everywhere(browser, mail.as_uri(), buyer / mail.name.removesuffix(".email.html"))
+        for page in sorted((home / "pages").glob("*/index.html")):
+            _everywhere(browser, page.as_uri(), buyer / f"page-{page.parent.name}")
+        for text in sorted((home / "outbox").glob("*.sms.txt")):
+            shutil.copy(text, buyer)
+        _everywhere(browser, address, operator / "page")
+    sys.stdout.write(f"Look through {WALKS.relative_to(ROOT)}\n")
+
+
+def pictures(home: Path) -> None:
+    """The pictures of README and docs, on a made-up week and the demo at a fixed time."""
+    gallery = home / "gallery"
+    _run(["signalroom", "preview", "--out", str(gallery)], home)
+    _run(["signalroom", "run"], home)
+    _run(["signalroom", "pages"], home)
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with _browser() as browser, _scheduler(home) as address:
+        mail = gallery / "files" / "daily_ccw.normal.email.light.html"
+        _picture(browser, mail.as_uri(), IMAGES / "daily-report.png", 640, height=1150)
+        index = gallery / "index.html"
+        _picture(
+            browser, f"{index.as_uri()}#daily_ccw.normal", IMAGES / "preview.png", 1600, height=1100
+        )
+        page = home / "pages" / "713" / "index.html"
+        _picture(browser, page.as_uri(), IMAGES / "client-page.png", 1100, height=1000)
+        _picture(
+            browser, page.as_uri(), IMAGES / "client-page-phone.png", PHONE, "dark", height=844
+        )
+        _picture(browser, address, IMAGES / "scheduler-page.png", 1100, height=900)
+        _slack(browser, index, IMAGES / "slack.png")
+    sys.stdout.write(f"Look through {IMAGES.relative_to(ROOT)}\n")
+
+
+def _slack(browser: Browser, index: Path, path: Path) -> None:
+    page = browser.new_page(viewport={"width": 1600, "height": 1000}, device_scale_factor=2)
+    page.goto(f"{index.as_uri()}#daily_ccw.normal")
+    page.locator("[id='daily_ccw.normal'] article.slack .message").screenshot(path=path)
+    page.close()
+
+
+def _everywhere(browser: Browser, address: str, stem: Path) -> None:
+    """The page on a phone and a desk, in light and dark."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    for width in (PHONE, DESK):
+        for scheme in ("light", "dark"):
+            _picture(
+                browser, address, stem.with_name(f"{stem.name}-{width}-{scheme}.png"), width, scheme
+            )
+
+
+def _picture(
+    browser: Browser, address: str, path: Path, width: int, scheme: Any = "light", height: int = 0
+) -> None:
+    """A picture of a page: of its whole length, or of its first part where a height is given."""
+    page = browser.new_page(
+        viewport={"width": width, "height": height or 900}, color_scheme=scheme,
+        device_scale_factor=1 if width > PHONE else 2,
+    )  # fmt: skip
+    page.goto(address)
+    page.screenshot(path=path, full_page=not height)
+    page.close()
+
+
+@contextmanager
+def _browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=str(find_chromium()), args=FLAGS)
+        yield running
+        running.close()
+
+
+@contextmanager
+def _scheduler(home: Path) -> Iterator[str]:
+    """The scheduler's page on a free port, while it is looked at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [str(BIN / "signalroom"), "scheduler"], cwd=ROOT,
+        env={**_environment(home), "PORT": str(port)},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    address = f"http://127.0.0.1:{port}/"
+    try:
+        for _ in range(120):
+            try:
+                urllib.request.urlopen(f"{address}ready", timeout=2).close()  # noqa: S310 - loopback
+                break
+            except OSError:
+                time.sleep(0.5)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _terminal(folder: Path, name: str, command: list[str], home: Path) -> None:
+    """What a command says on a terminal of 80 columns, how it ended and how long it took."""
+    folder.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    done = _run(command, home)
+    took = time.monotonic() - began
+    said = (
+        f"$ {' '.join(command)}\n{done.stdout}{done.stderr}[exit {done.returncode}, {took:.1f} s]\n"
+    )
+    plain = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)
+    (folder / f"{plain}.txt").write_text(said, encoding="utf-8")
+    sys.stdout.write(f"{folder.name}: {' '.join(command)[:60]} ({took:.1f} s)\n")
+
+
+def _run(command: list[str], home: Path) -> subprocess.CompletedProcess[str]:
+    program = str(BIN / command[0]) if (BIN / command[0]).exists() else command[0]
+    return subprocess.run(
+        [program, *command[1:]], cwd=ROOT, env=_environment(home), text=True, capture_output=True,
+        check=False,
+    )  # fmt: skip
+
+
+def _environment(home: Path) -> dict[str, str]:
+    return own_environment(
+        {
+            "COLUMNS": "80",
+            "SIGNALROOM_HOME": str(home),
+            "SIGNALROOM_NOW": NOW,
+            "DBT_TARGET_PATH": str(home / "target"),
+        }
+    )
+
+
+def main() -> None:
+    """Record the walks, or make the pictures."""
+    with_pictures = "--pictures" in sys.argv
+    home = ROOT / "target" / ("pictures-home" if with_pictures else "walks-home")
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    pictures(home) if with_pictures else record(home)
+
+
+if __name__ == "__main__":
+    main()
