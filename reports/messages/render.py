@@ -115,6 +115,7 @@ def _environment(escape: Callable[[str], str] | None) -> jinja2.Environment:
         short_day=words.short_day,
         sparkline=table.sparkline,
         extremes=table.extremes,
+        short=table.short_text,
     )
     environment.globals.update(
         zone=words.zone_name, page_link=links.page_link, slack_link=links.slack_link

@@ -119,12 +119,12 @@ def short_count(value: int) -> str:
 
 def map_in_letters(states: Sequence[Orders]) -> str:
     """Two letters of each state and a shade for its rate of declines."""
-    cells = [["    "] * COLUMNS for _ in range(ROWS)]
+    cells = [["   "] * COLUMNS for _ in range(ROWS)]
     known = {one.name: one for one in states}
     for code, (row, column) in TILES.items():
         state = known.get(code)
         if row < ROWS - 1 or state is not None:
-            cells[row][column] = f"{tile_code(code)}{_shade(state)} "
+            cells[row][column] = f"{tile_code(code)}{_shade(state)}"
     return "\n".join("".join(row).rstrip() for row in cells).rstrip()
 
 

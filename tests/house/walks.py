@@ -2,7 +2,7 @@
 
 `python -m tests.house.walks` writes target/walks: what a newcomer, a buyer on a phone, an analyst
 and an operator see, as terminal output of 80 columns and as pictures. With `--pictures` it writes
-the pictures of README and docs instead. Both run the demo once, in a home of their own.
+the pictures of README and docs instead, from made-up weeks.
 """
 
 from __future__ import annotations
@@ -18,13 +18,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from reports.pages import files
+from reports.preview.gallery import Worlds, cell
+from reports.preview.page import write_page
+from reports.preview.scenarios import SCENARIOS, USUAL_WORLD
+from reports.preview.stage import stage
+from reports.registry import reports
+from scheduler.schedule import read_schedule
+from scheduler.web.server import WebServer
+from signalroom.clients import client
+from tests.scheduler import story
 from tests.support.browser import FLAGS, find_chromium
 from tests.support.processes import BIN, ROOT, own_environment
+from tests.support.warehouse import empty_warehouse
 
 WALKS, IMAGES = ROOT / "target" / "walks", ROOT / "docs" / "images"
-NOW = "2026-11-19T09:30:00-05:00"  # of the pictures, so that they are the same each time
+NOW = "2026-11-19T09:30:00-05:00"  # so that two records can be compared
 PHONE, DESK = 390, 1280
 QUERY = "select date, conversions, cost, mapped_cpa from daily_summary order by date desc limit 7"
 TERMINAL = {
@@ -72,33 +84,45 @@ def record(home: Path) -> None:
 
 
 def pictures(home: Path) -> None:
-    """The pictures of README and docs, on a made-up week and the demo at a fixed time."""
-    gallery = home / "gallery"
-    _run(["signalroom", "preview", "--out", str(gallery)], home)
-    _run(["signalroom", "run"], home)
-    _run(["signalroom", "pages"], home)
+    """The pictures of README and docs, of made-up weeks at a fixed time."""
+    worlds = Worlds(home)
+    daily = cell(reports()["daily_ccw"], SCENARIOS[0], worlds)
+    index = write_page([daily], home / "gallery")
+    mail = index.parent / "files" / "daily_ccw.normal.email.light.html"
+    with stage(worlds.folder(USUAL_WORLD, client("713")), SCENARIOS[0].now):
+        (made,) = files.make(["713"])
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with _browser() as browser, _scheduler(home) as address:
-        mail = gallery / "files" / "daily_ccw.normal.email.light.html"
+    with _browser() as browser:
         _picture(browser, mail.as_uri(), IMAGES / "daily-report.png", 640, height=1150)
-        index = gallery / "index.html"
-        _picture(
-            browser, f"{index.as_uri()}#daily_ccw.normal", IMAGES / "preview.png", 1600, height=1100
-        )
-        page = home / "pages" / "713" / "index.html"
-        _picture(browser, page.as_uri(), IMAGES / "client-page.png", 1100, height=1000)
-        _picture(
-            browser, page.as_uri(), IMAGES / "client-page-phone.png", PHONE, "dark", height=844
-        )
-        _picture(browser, address, IMAGES / "scheduler-page.png", 1100, height=900)
+        _picture(browser, index.as_uri(), IMAGES / "preview.png", 1600, height=1100)
+        _picture(browser, made.page.as_uri(), IMAGES / "client-page.png", 1100, height=1000)
+        phone = IMAGES / "client-page-phone.png"
+        _picture(browser, made.page.as_uri(), phone, PHONE, "dark", height=844)
         _slack(browser, index, IMAGES / "slack.png")
+        with _story(home / "story") as address:
+            _picture(browser, address, IMAGES / "scheduler-page.png", 700, height=1100)
     sys.stdout.write(f"Look through {IMAGES.relative_to(ROOT)}\n")
 
 
+@contextmanager
+def _story(home: Path) -> Iterator[str]:
+    """The scheduler's page over the story that its tests tell."""
+    with empty_warehouse("duckdb", home, None) as warehouse, pytest.MonkeyPatch.context() as patch:
+        warehouse.activate(patch)
+        patch.setenv("SIGNALROOM_NOW", story.NOW)
+        patch.setattr(story, "HOSTILE", "to 3 requests")  # what its tests need is no picture
+        story.tell(warehouse)
+        story.beat()
+        server = WebServer(("127.0.0.1", 0), story.living_pulse(), read_schedule(), str)
+        server.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.close()
+
+
 def _slack(browser: Browser, index: Path, path: Path) -> None:
-    page = browser.new_page(viewport={"width": 1600, "height": 1000}, device_scale_factor=2)
+    page = browser.new_page(viewport={"width": 1600, "height": 1000}, device_scale_factor=1.5)
     page.goto(f"{index.as_uri()}#daily_ccw.normal")
-    page.locator("[id='daily_ccw.normal'] article.slack .message").screenshot(path=path)
+    page.locator("[id='daily_ccw.normal'] article.slack .message").first.screenshot(path=path)
     page.close()
 
 

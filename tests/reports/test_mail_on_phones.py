@@ -188,6 +188,6 @@ def test_slack_text_fits_a_phone_where_tables_are_refused(cells: Cells, name: st
 def test_what_moved_is_told_from_the_figures(cells: Cells) -> None:
     text = email_text(html(cells, "daily_ccw"))
     assert re.search(
-        r"CPA fell \$0\.40 to \$28\.03, on 8 fewer conversions and \$257\.45 less", text
+        r"CPA fell \$0\.66 to \$27\.81, on 8 fewer conversions and \$277\.57 less", text
     )
-    assert re.search(r"Mostly G2 - TikTok: 1 conversion at \$41\.85 \(from 2 at \$41\.85\)", text)
+    assert re.search(r"Mostly SB - Meta: 17 conversions at \$26\.83 \(from 21 at \$29\.07\)", text)
