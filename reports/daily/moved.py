@@ -73,8 +73,8 @@ def _channels(channels: Sequence[Beside]) -> str:
         if one.now.cpa is None or one.before.cpa is None:
             continue
         change = _cents(one.now.cpa, one.before.cpa)
-        moved = f"{'up' if change > 0 else 'down'} {money(abs(change))}" if change else "unchanged"
-        parts.append(f"{one.name} {moved} to {money(one.now.cpa)}")
+        moved = f"{'up' if change > 0 else 'down'} {money(abs(change))} to"
+        parts.append(f"{one.name} {moved if change else 'unchanged at'} {money(one.now.cpa)}")
     text = ", ".join(parts)
     return f"{text[0].upper()}{text[1:]} per conversion." if text else ""
 

@@ -22,14 +22,13 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from reports.pages import files
-from reports.preview.gallery import Worlds, cell
+from reports.preview.gallery import Homes, cell
 from reports.preview.page import write_page
-from reports.preview.scenarios import SCENARIOS, USUAL_WORLD
+from reports.preview.scenarios import SCENARIOS
 from reports.preview.stage import stage
 from reports.registry import reports
 from scheduler.schedule import read_schedule
 from scheduler.web.server import WebServer
-from signalroom.clients import client
 from tests.scheduler import story
 from tests.support.browser import FLAGS, find_chromium
 from tests.support.processes import BIN, ROOT, own_environment
@@ -85,11 +84,11 @@ def record(home: Path) -> None:
 
 def pictures(home: Path) -> None:
     """The pictures of README and docs, of made-up weeks at a fixed time."""
-    worlds = Worlds(home)
-    daily = cell(reports()["daily_ccw"], SCENARIOS[0], worlds)
+    homes = Homes(home)
+    daily = cell(reports()["daily_ccw"], SCENARIOS[0], homes)
     index = write_page([daily], home / "gallery")
     mail = index.parent / "files" / "daily_ccw.normal.email.light.html"
-    with stage(worlds.folder(USUAL_WORLD, client("713")), SCENARIOS[0].now):
+    with stage(homes.folder(SCENARIOS[0].patches), SCENARIOS[0].now):
         (made,) = files.make(["713"])
     IMAGES.mkdir(parents=True, exist_ok=True)
     with _browser() as browser:

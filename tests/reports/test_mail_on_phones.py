@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,14 @@ import pytest
 from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, sync_playwright
 
+from reports.daily.moved import Beside, what_moved
 from reports.messages.table import PHONE
 from reports.messages.text import columns
-from reports.preview.gallery import Cell, Worlds, cell
+from reports.preview.gallery import Cell, Homes, cell
 from reports.preview.page import write_page
 from reports.preview.scenarios import SCENARIOS
 from reports.registry import reports
+from reports.shared.figures import Figures
 from tests.reports.reading import email_text
 from tests.support.browser import FLAGS, axe
 
@@ -27,11 +31,11 @@ Cells = Mapping[tuple[str, str], Cell]
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory: pytest.TempPathFactory) -> Cells:
     """Each report on a usual day and on one with missing spend."""
-    worlds = Worlds(tmp_path_factory.mktemp("worlds"))
+    homes = Homes(tmp_path_factory.mktemp("homes"))
     chosen = [one for one in SCENARIOS if one.name in ("normal", "gaps")]
     known = reports()
     return {
-        (name, scenario.name): cell(known[name], scenario, worlds)
+        (name, scenario.name): cell(known[name], scenario, homes)
         for name in REPORTS
         for scenario in chosen
         if scenario.name == "normal" or name in ("daily_ccw", "affiliate_leaderboard")
@@ -144,7 +148,7 @@ def test_missing_spend_is_amber_and_compared_with_nothing(cells: Cells) -> None:
     assert "Spend missing" in messages["sms"]["body"]
     assert "Spend missing" in messages["slack"]["blocks"][0]["text"]["text"]
     board = cells["affiliate_leaderboard", "gaps"].messages["email"]["html"]
-    assert "Spend missing for 1 affiliate" in board
+    assert re.search(r"Spend missing for \d+ affiliates?<", board)
 
 
 def test_what_counts_declined_cards_is_called_attempts(cells: Cells) -> None:
@@ -179,15 +183,33 @@ def test_slack_text_fits_a_phone_where_tables_are_refused(cells: Cells, name: st
         line
         for table in extras["tables"]
         for block in table["blocks"]
-        for line in block["text"]["text"].split("\n")
+        for line in unescape(block["text"]["text"]).split("\n")
     ]
     assert lines
     assert max(map(columns, lines)) <= PHONE
 
 
 def test_what_moved_is_told_from_the_figures(cells: Cells) -> None:
-    text = email_text(html(cells, "daily_ccw"))
-    assert re.search(
-        r"CPA fell \$0\.66 to \$27\.81, on 8 fewer conversions and \$277\.57 less", text
+    shown = cells["daily_ccw", "normal"]
+    text = email_text(shown.messages["email"]["html"])
+    told = re.search(r"CPA (rose|fell) \$[\d.]+ to (\$[\d.]+), on .* cost\. Mostly [^.]+", text)
+    assert told is not None
+    assert f"Cost per conversion {told[2]} " in text
+
+
+def test_driver_of_a_day_is_who_cost_most_beyond_the_day_before() -> None:
+    def beside(name: str, now: tuple[int, str], before: tuple[int, str]) -> Beside:
+        return Beside(name, *(Figures(sold, Decimal(cost)) for sold, cost in (now, before)))
+
+    total = beside("", (30, "900"), (30, "750"))
+    parts = {
+        "a": beside("Cheap but large", (20, "500"), (20, "500")),
+        "b": beside("Dear now", (10, "400"), (10, "250")),
+    }
+    assert what_moved(total, list(parts.values()), parts) == (
+        "CPA rose $5.00 to $30.00, on $150.00 more cost.",
+        "Mostly Dear now: 10 conversions at $40.00 (from 10 at $25.00).",
+        "Cheap but large unchanged at $25.00, Dear now up $15.00 to $40.00 per conversion.",
     )
-    assert re.search(r"Mostly SB - Meta: 17 conversions at \$26\.83 \(from 21 at \$29\.07\)", text)
+    unknown = Beside("", Figures(3, None), Figures(3, Decimal(9)))
+    assert what_moved(unknown, [], {}) == ()
