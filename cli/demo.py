@@ -41,7 +41,7 @@ TURN_S = 0.2
 def demo(speed: float, port: int, is_opened: bool) -> None:
     """Watch a day at a simulated agency: vendors, scheduler, page and inbox on one fast clock.
 
-    Everything happens on this machine, in a folder of its own; nothing is sent to anybody. Late
+    Everything happens on this machine, in a folder of its own; nothing is sent to anyone. Late
     conversions, a restated day and a vendor's outage come by themselves. Ends with Ctrl-C.
     """
     from cli.sandbox import agency_class, environment_of

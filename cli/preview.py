@@ -64,7 +64,7 @@ def preview(
 
 
 def _serve(folder: Path, names: list[str], port: int, is_opened: bool) -> None:
-    """Serve until Ctrl-C, which ends it without a word."""
+    """Serve until Ctrl-C, which ends it silently."""
     import tempfile
     import threading
 

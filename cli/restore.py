@@ -13,7 +13,7 @@ import click
 def restore(file: Path, replace: bool) -> None:
     """Bring back what `signalroom backup` wrote, into a database that is empty (or --replace).
 
-    Stop the scheduler first. What has to be pulled again is named, each with its command.
+    Stop the scheduler first. What must be pulled again is named, each with its command.
     """
     from signalroom.backup import restore as bring_back
 

@@ -83,7 +83,7 @@ def seconds(span: timedelta | None) -> float | None:
 
 
 def styled(status: str) -> str:
-    """A status, coloured."""
+    """A status, colored."""
     words = status.replace("_", " ")
     return f"[{STYLES[status]}]{words}[/]" if status in STYLES else words
 

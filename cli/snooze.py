@@ -1,4 +1,4 @@
-"""`signalroom snooze`: nobody hears of an alert until a date."""
+"""`signalroom snooze`: no one hears of an alert until a date."""
 
 from __future__ import annotations
 

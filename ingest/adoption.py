@@ -36,7 +36,7 @@ class Inherited:
 def claim(source: str) -> None:
     """Mark the source's schema as ours before the first load.
 
-    Raises ConfigurationError when it already has tables of somebody else; nothing is loaded then.
+    Raises ConfigurationError when it already has tables of someone else; nothing is loaded then.
     """
     with transaction() as execute:
         if _is_ours(execute, source):
@@ -88,7 +88,7 @@ def notice_dropped(source: str, tables: Iterable[str]) -> list[str]:
 
 
 def _close(execute: Execute, source: str) -> None:
-    """Before dlt makes the schema and the one it merges from: nobody else ever enters them."""
+    """Before dlt makes the schema and the one it merges from: no one else ever enters them."""
     for schema in (source, f"{source}_staging"):
         create_closed(execute, schema)
 

@@ -17,7 +17,7 @@ _waits: Counter[tuple[str, str]] = Counter()
 
 
 def answered(source: str, client_id: str, status: int | None) -> None:
-    """Count a request; None: nobody answered."""
+    """Count a request; None: no one answered."""
     with _lock:
         _requests[source, client_id, _label(status)] += 1
 

@@ -27,7 +27,7 @@ Probe = Callable[[Pull], list[str]]
 
 
 def check_sources(states: States, *, offline: bool) -> list[Check]:
-    """One check for each source and client, in their order; `offline` asks nobody."""
+    """One check for each source and client, in their order; `offline` asks no one."""
     found: list[Check] = []
     waiting: list[tuple[int, SourceSettings, str]] = []
     for name in NAMES:

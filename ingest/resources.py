@@ -55,8 +55,8 @@ ReadParts = Callable[..., Iterable[tuple[date, list[Row]]]]
 ReadFiles = Callable[..., Iterable[Any]]
 Make = Callable[..., DltResource]
 Columns = Mapping[str, Mapping[str, Any]]
-# New columns are welcome; a changed type would corrupt the casts in staging without a word.
-# Nothing is injected by dlt: a variable START of somebody's shell must not move a window.
+# New columns are welcome; a changed type would corrupt the casts in staging silently.
+# Nothing is injected by dlt: a variable START of someone's shell must not move a window.
 SOURCE: Mapping[str, Any] = {
     "schema_contract": {"tables": "evolve", "columns": "evolve", "data_type": "freeze"},
     "max_table_nesting": 0,

@@ -16,10 +16,10 @@ from signalroom.settings import window_days
 
 
 def default_window(last_end: date | None, asked: date | None = None, source: str = "") -> Window:
-    """The days of a pull for which nobody named both ends.
+    """The days of a pull for which no one named both ends.
 
     `last_end` is the last day that an earlier pull covered (None: never pulled); `asked` is a day
-    that has to be covered. A source may look back further than others (.dlt/config.toml).
+    that must be covered. A source may look back further than others (.dlt/config.toml).
     """
     today = clock.today()
     days = window_days("recent" if last_end else "initial", source)

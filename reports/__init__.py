@@ -2,7 +2,7 @@
 
     from reports import render_report, deliver
     rendered = render_report("daily_ccw", "713", day)   # files in the outbox folder
-    deliver(rendered)                                   # to Slack, e-mail and SMS
+    deliver(rendered)                                   # to Slack, email and SMS
 
 Modules, in the order in which they work: registry (which reports exist), query (rows of the
 marts), daily (their meaning: the context), render (words for each channel), compose (all three

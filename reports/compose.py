@@ -123,7 +123,7 @@ def messages_of(
 
 
 def outbox_folder() -> Path:
-    """Where rendered reports are put when nobody says otherwise."""
+    """Where rendered reports are put when no one says otherwise."""
     return home() / "outbox"
 
 
@@ -150,7 +150,7 @@ def write(rendered: Rendered, out: Path | None = None) -> tuple[Path, ...]:
 def _files(messages: Mapping[str, Content]) -> dict[str, bytes]:
     """What each file holds, by the ending of its name.
 
-    Slack's is the payload where pictures are not allowed; the e-mail's has its pictures inside.
+    Slack's is the payload where pictures are not allowed; the email's has its pictures inside.
     """
     files: dict[str, str | bytes] = {}
     for channel, content in messages.items():

@@ -24,7 +24,7 @@ class Subject:
     """One report of one client for one day, or for the period that ends on it.
 
     `brand` is empty where the report is about all `brands` (name by Everflow's advertiser id);
-    `asked` is the day that somebody asked for.
+    `asked` is the day that someone asked for.
     """
 
     report: str
@@ -97,7 +97,7 @@ class Rendered:
 
 
 def own_rows(rows: Iterable[Row], client_id: str) -> list[Row]:
-    """The rows, all of them; ReportError when one is another client's or nobody's."""
+    """The rows, all of them; ReportError when one is another client's or no one's."""
     checked = list(rows)
     for row in checked:
         refuse_foreign(row.get("_client_id"), client_id)

@@ -22,7 +22,7 @@ def no_rows(log: DayLog) -> DayLog:
 
 
 def spend_without_conversions(profile: Profile, label: str, advertiser_id: int) -> Alteration:
-    """The affiliate's pixel is broken: it spends as ever, and nobody counts a sale."""
+    """The affiliate's pixel is broken: it spends as ever, and no one counts a sale."""
     ids = _ids(profile, label, advertiser_id)
     sources = sources_of(profile, label, advertiser_id)
 
@@ -95,7 +95,7 @@ def drifting(profile: Profile, label: str, advertiser_id: int, factor: float) ->
 
 
 def costly_gap(source_id: str, name: str, cost: Decimal) -> Alteration:
-    """A source that nobody mapped spends money."""
+    """A source that no one mapped spends money."""
     new = Spend(
         source_id, name, "other", 40, 38, 0, 39, 12, 0, 0, Decimal(0), (Cost(0, cost),),
         frozenset(), None,

@@ -92,7 +92,7 @@ class Profile:
 
     @cached_property
     def gaps(self) -> tuple[str, ...]:
-        """Sources that map to nobody; those that the file does not have come first."""
+        """Sources that map to no one; those that the file does not have come first."""
         mapped = {row.source_id for row in self.mapping if row.is_mapped}
         listed = {row.source_id for row in self.mapping}
         found = [row.source_id for row in self.sources if row.source_id not in mapped]
@@ -174,7 +174,7 @@ _STRAY_SOURCES: dict[str, tuple[Source, ...]] = {
     "cti": (Source("65a2b30cad4e6f0002b5d0f1", "Newsletter Swap", "other", 22, 0.6),),
 }
 
-# What links say of sources that the file maps to nobody, and of one that it maps to another.
+# What links say of sources that the file maps to no one, and of one that it maps to another.
 _LINKS = {
     "64f1a20b9c3d5e0001a4c0f1": (11, 1),  # New Source: G2 - Meta, a line to suggest
     "64f1a20b9c3d5e0001a4c005": (31, 2),  # Facebook CTI: n/a in the file, which is a line too

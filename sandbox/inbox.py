@@ -1,4 +1,4 @@
-"""A page that shows what the messaging vendors accepted: Slack, e-mail and text messages."""
+"""A page that shows what the messaging vendors accepted: Slack, email and text messages."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -18,7 +18,7 @@ summary { cursor: pointer; overflow-wrap: anywhere; }
 iframe { width: 100%; height: 34rem; border: 0; background: #fff; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 """
-# Loaded again now and then, unless somebody reads a message.
+# Loaded again now and then, unless someone reads a message.
 _SCRIPT = """
 setInterval(() => { if (!document.querySelector("details[open]")) location.reload(); }, 4000);
 """

@@ -12,7 +12,7 @@ class Caps:
     """Vendors' documented limits. Tests lower them to meet a limit without much data."""
 
     everflow_rows: int = 10_000  # entity table; more is cut off and flagged
-    everflow_clicks: int = 10_000  # click stream; more is cut off in silence
+    everflow_clicks: int = 10_000  # click stream; more is cut off silently
     everflow_per_second: float = 30.0
     everflow_burst: int = 50
     everflow_page: int = 2_000  # largest page of conversions

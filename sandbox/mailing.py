@@ -1,6 +1,6 @@
-"""Mautic's side of the agency: contacts, e-mails, campaigns, and who opened what.
+"""Mautic's side of the agency: contacts, emails, campaigns, and who opened what.
 
-Contacts join two a day from `FIRST_DAY` on, and 36 e-mails are sent on each day. Everything
+Contacts join two a day from `FIRST_DAY` on, and 36 emails are sent on each day. Everything
 depends only on the seed and the day; instants are epoch seconds.
 """
 
@@ -69,7 +69,7 @@ class Mailing:
             return self._contacts[number]
 
     def sent(self, day: date) -> tuple[Sent, ...]:
-        """The e-mails of a business day, with every open that there will ever be."""
+        """The emails of a business day, with every open that there will ever be."""
         with self._lock:
             known = self._days.get(day)
         if known is None:
@@ -77,7 +77,7 @@ class Mailing:
         return known
 
     def sent_until(self, now: int) -> list[Sent]:
-        """Every e-mail since the first day."""
+        """Every email since the first day."""
         days = (local_day(now) - FIRST_DAY).days
         every = (self.sent(FIRST_DAY + timedelta(days=number)) for number in range(days + 1))
         return [row for rows in every for row in rows if row.at <= now]
@@ -88,7 +88,7 @@ class Mailing:
         return removed_at is not None and removed_at <= now
 
     def emails(self, now: int) -> list[dict[str, Any]]:
-        """The e-mails that can be sent, with their counts as of `now`."""
+        """The emails that can be sent, with their counts as of `now`."""
         if self._is_empty or now < day_bounds(FIRST_DAY)[0]:
             return []
         sent = self.sent_until(now)

@@ -56,7 +56,7 @@ class Quirks:
     # Every twentieth contact has MySQL's zero date, which Mautic writes in two ways.
     mautic_zero_dates: bool = False
 
-    # PostHog's ids of experiments that somebody archived.
+    # PostHog's ids of experiments that someone archived.
     posthog_archived: set[int] = field(default_factory=set)
     # An event's uuid -> the JSON that stands as its properties, whatever it is.
     posthog_properties: dict[str, str] = field(default_factory=dict)

@@ -76,7 +76,7 @@ def _noisy(seed: int) -> World:
 
 
 def _bad_morning_day(world: World, profile: Profile, day: date) -> DayLog:
-    """Every day seven sources that nobody mapped cost a few dollars, $8 to $28 each."""
+    """Every day seven sources that no one mapped cost a few dollars, $8 to $28 each."""
     log = quiet_day(world, profile, day)
     names = {row.source_id: row for row in profile.sources}
     kept = [row for row in log.spend if row.source_id not in profile.gaps]

@@ -83,7 +83,7 @@ class World:
 
 
 def busy_day(world: World, profile: Profile, day: date) -> DayLog:
-    """A usual day, every trap switched on, and spend on seven sources that nobody mapped."""
+    """A usual day, every trap switched on, and spend on seven sources that no one mapped."""
     cells, conversions, emptied = traffic_of(world, profile, day)
     return DayLog(profile.client, day, cells, conversions, spend_of(world, profile, day), emptied)
 

@@ -17,7 +17,7 @@ from signalroom.settings import window_days
 
 log = logging.getLogger("scheduler")
 COMMAND_JOB = "run"  # how the ledger names a run of `signalroom run`
-# Older instants are not even recorded: nobody asks for them after so long an outage.
+# Older instants are not even recorded: no one asks for them after so long an outage.
 HORIZON = timedelta(days=35)
 # A run that begins no later than this was not missed.
 PUNCTUAL = timedelta(minutes=10)
@@ -77,7 +77,7 @@ def scheduled(turn: Turn, instant: datetime) -> Run:
 
 
 def asked(job: Job, trigger: str, now: datetime, instant: datetime) -> Run:
-    """A run that somebody asks for now; `trigger` is `manual` or `webhook`."""
+    """A run that someone asks for now; `trigger` is `manual` or `webhook`."""
     key = uuid.uuid4().hex[:8]
     run_id = f"{job.name}-{trigger}-{key}"
     day = clock.local_date(now)
@@ -169,7 +169,7 @@ def record_due(
 ) -> int:
     """Record every run that came due up to `now` (business time); how many are new.
 
-    A job that the ledger does not know yet begins now: its past is nobody's concern.
+    A job that the ledger does not know yet begins now: its past is no one's concern.
     """
     until = ledger.recorded_until([job.name for job in jobs], now, owner)
     paused = ledger.paused_jobs(now)

@@ -39,7 +39,7 @@ class Job:
 
     Of the runs that were missed no longer ago than `within`, `catch_up` says which are made up
     for. `on_success` and `on_failure` are the channels that hear how a run ended. `clients`,
-    `resources`, `channels` and `is_sent` narrow what somebody asks for by hand; empty: all.
+    `resources`, `channels` and `is_sent` narrow what someone asks for by hand; empty: all.
     """
 
     name: str
@@ -152,7 +152,7 @@ class _Entry(BaseModel):
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """A job written twice would lose its first half without a word."""
+    """A job written twice would lose its first half silently."""
 
 
 def _mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict[Any, Any]:

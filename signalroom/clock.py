@@ -73,7 +73,7 @@ def _began() -> datetime:
 def factor() -> float:
     """How many times faster than real business time runs (SIGNALROOM_CLOCK_FACTOR); 0: not set.
 
-    Raises ConfigurationError for what is no number from 0 to 86,400.
+    Raises ConfigurationError for what is not a number from 0 to 86,400.
     """
     given = os.environ.get("SIGNALROOM_CLOCK_FACTOR", "").strip() or "0"
     with suppress(ValueError):

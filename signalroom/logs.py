@@ -28,7 +28,7 @@ from signalroom.settings import require
 __all__ = ["MASK", "explained", "learn", "mask", "secret_values"]
 FORMATS = ("text", "json")
 OURS = ("signalroom", "ingest", "transform", "reports", "scheduler", "cli")
-# What every record has by itself; the rest are fields that somebody gave it.
+# What every record has by itself; the rest are fields that someone gave it.
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
@@ -147,7 +147,7 @@ class MaskingFilter(logging.Filter):
 def explained(error: Exception) -> str:
     """The error in one readable line, without secrets.
 
-    One that nobody foresaw is named as such, and its traceback is kept in
+    One that no one foresaw is named as such, and its traceback is kept in
     SIGNALROOM_HOME/unexpected-error.txt, masked.
     """
     if isinstance(error, SignalRoomError):

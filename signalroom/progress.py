@@ -32,7 +32,7 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Progress that nobody watches."""
+    """Progress that no one watches."""
 
     def step(self, title: str) -> Step:
         return self

@@ -21,7 +21,7 @@ OVER = ("done", "done_with_errors", "failed", "skipped")
 
 
 def policy() -> Mapping[str, int]:
-    """Days by kind; ConfigurationError for what is no number of days from 35 on."""
+    """Days by kind; ConfigurationError for what is not a number of days from 35 on."""
     path = paths.root() / "data" / "retention.yml"
     found = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     wrong = sorted(set(found) ^ set(KINDS))

@@ -112,7 +112,7 @@ def pause(
 ) -> list[str]:
     """Pause a source for those of the clients that have it on (or paused already); who they are.
 
-    Nobody waits for a paused source and no pull requests it. Raises ConfigurationError where none
+    No one waits for a paused source and no pull requests it. Raises ConfigurationError where none
     of the clients has it.
     """
     chosen = set(client_ids)

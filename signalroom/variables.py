@@ -1,4 +1,4 @@
-"""What is wrong with the variables themselves, without asking anybody: `signalroom doctor`.
+"""What is wrong with the variables themselves, without asking anyone: `signalroom doctor`.
 
 A name that is nearly one of ours, an address without https://, a number that is none, recipients
 that are none, quotes around a key.
@@ -187,7 +187,7 @@ def _near_miss(name: str, needed: Collection[str]) -> Iterator[Check]:
 
 
 def _meant(name: str) -> str | None:
-    """The variable that a name was probably meant to be; None for somebody else's."""
+    """The variable that a name was probably meant to be; None for someone else's."""
     plain, _, owner = name.upper().partition("__")
     for suffix in _suffixes():  # one underscore before the client where two belong
         if plain.endswith(f"_{suffix}") and plain.removesuffix(f"_{suffix}") in known():

@@ -1,6 +1,6 @@
 """A copy of the marts that readers open while a build or a load writes the embedded warehouse.
 
-DuckDB lets one process write and nobody read beside it. `marts.duckdb` is replaced as a whole after
+DuckDB lets one process write and no one read beside it. `marts.duckdb` is replaced as a whole after
 each build: a reader that has it open keeps the marts that it began with. The marts lie in its main
 schema: opened by itself, `marts.daily_summary` then means catalog and table, and is not ambiguous.
 """

@@ -125,7 +125,7 @@ def movers(places: Sequence[Place], up: bool) -> tuple[Place, ...]:
 PAST_WEEKS = 4  # whose numbers are looked at again
 DAYS_BACK = PAST_WEEKS * DAYS
 MOST = 15  # places that a board shows by name
-MOST_LINES = 30  # of all boards together, for an e-mail has its limit; three are for the totals
+MOST_LINES = 30  # of all boards together, for an email has its limit; three are for the totals
 MOST_BOARDS = 4
 COLUMNS = (
     *("period_start", "period_end", "advertiser_id", "advertiser_label"),

@@ -64,7 +64,7 @@ class Place:
 
     @property
     def share_text(self) -> str:
-        """Its part of the brand's conversions, in per cent."""
+        """Its part of the brand's conversions, in percent."""
         if self.share is None:
             return ABSENT
         return f"{rounded(EXACT.multiply(self.share, Decimal(100)), Decimal('0.1'))}%"
@@ -210,7 +210,7 @@ class Leaderboard:
 
     @property
     def headline(self) -> str:
-        """Who is first in each brand, or that nobody is."""
+        """Who is first in each brand, or that no one is."""
         if not self.boards:
             if self.completeness.state == "absent":
                 return f"No data for the week {self.week.short} yet: no source was loaded for it."
@@ -223,7 +223,7 @@ class Leaderboard:
 
     @property
     def brief(self) -> str:
-        """The most profit and whose it is, for a subject; or that there is nobody."""
+        """The most profit and whose it is, for a subject; or that there is no one."""
         if not self.boards:
             return self.headline
         board = self.boards[0]

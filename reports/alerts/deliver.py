@@ -33,7 +33,7 @@ from signalroom import clock
 from signalroom.errors import SignalRoomError
 
 ROUNDS = 3  # what a message came to may ask for another: an edit, or a new one for a lost one
-PATIENCE_S = 20.0  # a new alert must not wait behind somebody who asks for minutes
+PATIENCE_S = 20.0  # a new alert must not wait behind someone who asks for minutes
 NOT_NOW = timedelta(minutes=15)  # after a failure of our own
 
 

@@ -35,7 +35,7 @@ def build_warned(warnings: Sequence[str]) -> Trouble:
 
 
 def dead_letters(client_id: str, source: str, count: int) -> Trouble:
-    """Rows that were rejected and wait for somebody; the others were loaded."""
+    """Rows that were rejected and wait for someone; the others were loaded."""
     rows = "1 row waits" if count == 1 else f"{count:,} rows wait"
     return Trouble(
         kind="dead_letters",
@@ -59,7 +59,7 @@ def source_late(
     """A source that was not loaded since it was due; None when it was, or nothing was due.
 
     `due` is the latest instant for which the schedule wanted it loaded and whose grace is over,
-    `deferred` when it is pulled again because its vendor asked to wait: nobody hears of it before.
+    `deferred` when it is pulled again because its vendor asked to wait: no one hears of it before.
     """
     if due is None or (last_success is not None and last_success >= due):
         return None
@@ -94,7 +94,7 @@ class Unmapped:
 
 
 def unmapped_spend(client_id: str, spend: Sequence[Unmapped], minimum: Decimal) -> Trouble:
-    """Spend on sources of RedTrack that are mapped to nobody; below the minimum it is recorded."""
+    """Spend on sources of RedTrack that are mapped to no one; below the minimum it is recorded."""
     total = sum((one.cost for one in spend), Decimal(0))
     dearest = sorted(spend, key=lambda one: (-one.cost, one.name))
     names = [f"{one.name} {money(one.cost)} on {day_name(one.day)}" for one in dearest]

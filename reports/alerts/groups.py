@@ -91,7 +91,7 @@ def silent_until(
     snoozes: Mapping[tuple[str, str], Snooze],
     now: datetime,
 ) -> datetime | None:
-    """Until when nobody hears of a group, or None: snoozed, or only the symptom of an open cause.
+    """Until when no one hears of a group, or None: snoozed, or only the symptom of an open cause.
 
     `others` are all incidents that are open or were a short while ago. A group speaks as soon as
     one of its open members does.

@@ -35,9 +35,9 @@ NOTICE = "notice"  # the kind of what is said once and has no end
 class Trouble:
     """Something that is wrong. `client_id` is `*` for all; `repair` says what to do now.
 
-    Troubles of one `cause` (default: kind and subject) are told in one message. Nobody hears of it
+    Troubles of one `cause` (default: kind and subject) are told in one message. No one hears of it
     before `quiet_until` (business time): by then a retry may have fixed it. What is `is_silent` is
-    recorded and told to nobody; `to` are addresses that hear of it in place of the usual ones.
+    recorded and told to no one; `to` are addresses that hear of it in place of the usual ones.
     """
 
     kind: str
@@ -149,7 +149,7 @@ class Incidents:
             if newest is None or not newest.is_open:
                 return
             now = clock.now()
-            # Nobody was told of it, so nobody needs to hear that it is over.
+            # No one was told of it, so no one needs to hear that it is over.
             due_at = None if newest.told_at is None else now
             if self._change(newest, settled_at=now, open_key=None, due_at=due_at):
                 return

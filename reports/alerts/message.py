@@ -18,7 +18,7 @@ from reports.shared.words import clean, listed, moment
 from signalroom import clock
 from signalroom.clients import Client, default_client_id, registry
 
-MOST = 8  # incidents in one message; an e-mail must stay below 90 KB
+MOST = 8  # incidents in one message; an email must stay below 90 KB
 TEXT_LIMIT, SHORT_LIMIT = 900, 240  # of one incident alone, of one among others
 LABELS = {"critical": "Critical", "warning": "Warning", "notice": "Notice"}
 

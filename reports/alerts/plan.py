@@ -1,7 +1,7 @@
 """What a recipient has yet to hear of an incident: decided from the incident and the outbox alone.
 
-Nothing is written or sent here. A Slack message is edited, e-mail and SMS get one short follow-up
-when something critical is over; whatever was never told ends in silence.
+Nothing is written or sent here. A Slack message is edited, email and SMS get one short follow-up
+when something critical is over; whatever was never told ends silently.
 """
 
 from __future__ import annotations

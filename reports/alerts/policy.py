@@ -111,7 +111,7 @@ class _Rules:
         self._clients = self._table(self._top.get("clients") or {}, "clients", tuple(registry()))
 
     def check(self) -> None:
-        """Read the rules of everybody, so that a mistake is found before somebody needs them."""
+        """Read the rules of everyone, so that a mistake is found before someone needs them."""
         for client_id in registry():
             self.of(client_id)
             self.buyers(client_id)

@@ -1,4 +1,4 @@
-"""Snoozes: alerts that somebody knows of and does not want to hear of until a date."""
+"""Snoozes: alerts that someone knows of and does not want to hear of until a date."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from signalroom.watch_tables import SNOOZES as TABLE
 
 @dataclass(frozen=True)
 class Snooze:
-    """Nobody is to hear of a cause until an instant; `client_id` is `*` for all clients."""
+    """No one is to hear of a cause until an instant; `client_id` is `*` for all clients."""
 
     cause: str
     client_id: str

@@ -22,7 +22,7 @@ from signalroom.settings import require, variable
 
 NAME = "alert"
 # Where alerts go, the first of these that is set. Those who read reports do not get alerts by
-# e-mail and SMS unless they are named for it.
+# email and SMS unless they are named for it.
 RECIPIENTS = {
     "slack": ("SLACK_ALERT_CHANNEL_ID", "SLACK_CHANNEL_ID"),
     "email": ("ALERT_EMAILS",),
@@ -107,7 +107,7 @@ def channels_of(incident: Incident) -> tuple[str, ...]:
 
 
 def recipients(channel: str, client_id: str) -> list[str]:
-    """Who hears of a client's alerts in a channel; nobody where no variable names them."""
+    """Who hears of a client's alerts in a channel; no one where no variable names them."""
     written = next(
         (value for name in RECIPIENTS[channel] if (value := variable(name, client_id))), ""
     )
@@ -142,9 +142,9 @@ def edit_of(content: dict[str, Any], timestamp: str) -> dict[str, Any]:
 
 
 def threaded(content: dict[str, Any], target: Target) -> dict[str, Any]:
-    """An e-mail that mail programs show in one thread with the earlier ones of its group.
+    """An email that mail programs show in one thread with the earlier ones of its group.
 
-    Resend makes the Message-ID itself and tells nobody, so all refer to a name that the group
+    Resend makes the Message-ID itself and tells no one, so all refer to a name that the group
     alone has. Gmail wants the subject to stay as well: follow-ups keep it, after `Re: `.
     """
     domain = require("RESEND_FROM_EMAIL", target.client_id).rpartition("@")[2].rstrip("> ")

@@ -54,7 +54,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG of a given name, 552 points wide in an e-mail, and `alt`, which says it in words.
+    """A PNG of a given name, 552 points wide in an email, and `alt`, which says it in words.
 
     `native` are the same numbers as charts that Slack draws itself (blocks data_visualization).
     """

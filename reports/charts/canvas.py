@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-WIDTH = 5.52  # inches: 552 points of an e-mail's column
+WIDTH = 5.52  # inches: 552 points of an email's column
 DPI = 200  # twice what is shown, for sharp screens
 
 

@@ -16,7 +16,7 @@ FURTHER = {"slack": ("SLACK_ALERT_CHANNEL_ID", "SLACK_BASE_URL"), "email": ("RES
 
 
 def check_channels(*, offline: bool) -> list[Check]:
-    """One check for each channel and client; `offline` asks nobody.
+    """One check for each channel and client; `offline` asks no one.
 
     The clients of a channel take turns, for an SDK keeps one key; the channels do not wait.
     """

@@ -90,7 +90,7 @@ class Inline:
         self.files: dict[str, File] = {}
 
     def __call__(self, picture: Picture) -> str:
-        """The address of a picture inside the e-mail."""
+        """The address of a picture inside the email."""
         self.files[picture.name] = {
             "filename": picture.filename,
             "content": picture.base64,

@@ -1,7 +1,7 @@
 """The page: a folder with index.html and what it shows; it needs no network and no server.
 
 Names of vendors and clients go through the template's escaping. The page's own script and style
-are the only ones that its policy admits; e-mails stand in frames that may run nothing.
+are the only ones that its policy admits; emails stand in frames that may run nothing.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def _sections(shown: Sequence[Shown]) -> dict[str, dict[str, Shown]]:
 
 
 def _files(shown: Shown) -> dict[str, str]:
-    """The e-mail in either scheme, and the payload that Slack is given."""
+    """The email in either scheme, and the payload that Slack is given."""
     files = {}
     messages = shown.cell.messages
     if "email" in messages:
@@ -151,7 +151,7 @@ def _files(shown: Shown) -> dict[str, str]:
 
 
 def _mail(html: str, scheme: str) -> str:
-    """An e-mail as a program in light or in dark shows it, whatever the browser is set to."""
+    """An email as a program in light or in dark shows it, whatever the browser is set to."""
     dark = "all" if scheme == "dark" else "not all"
     chosen = re.sub(r"@media \(prefers-color-scheme: ?dark\)", f"@media {dark}", html)
     chosen = chosen.replace("color-scheme: light dark", f"color-scheme: {scheme}")

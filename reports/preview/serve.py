@@ -85,7 +85,7 @@ class Server(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}/"
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A browser that left early is no error."""
+        """A browser that left early is not an error."""
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -62,7 +62,7 @@ class Movement:
 
     @property
     def percent_text(self) -> str:
-        """The change in per cent; without a base it says so."""
+        """The change in percent; without a base it says so."""
         if self.now is None or self.before is None:
             return ABSENT
         share = percent_change(self.now, self.before)
@@ -74,7 +74,7 @@ class Movement:
 
     @property
     def arrow_text(self) -> str:
-        """The change in per cent with an arrow, as the daily report has it."""
+        """The change in percent with an arrow, as the daily report has it."""
         text = self.percent_text
         if not text.endswith("%") or not self.change:
             return text

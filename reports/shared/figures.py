@@ -101,7 +101,7 @@ def signed(value: Decimal | int) -> str:
 
 
 def percent_change(now: Decimal | int | None, before: Decimal | int | None) -> Decimal | None:
-    """By how many per cent a number moved, to one decimal; None where that says nothing."""
+    """By how many percent a number moved, to one decimal; None where that says nothing."""
     if now is None or before is None or before <= 0:
         return None
     share = EXACT.divide(EXACT.subtract(Decimal(now), Decimal(before)), Decimal(before))
@@ -109,12 +109,12 @@ def percent_change(now: Decimal | int | None, before: Decimal | int | None) -> D
 
 
 def percent(rate: Decimal | None) -> str:
-    """A rate in per cent, or a dash where there is none."""
+    """A rate in percent, or a dash where there is none."""
     if rate is None:
         return ABSENT
     return f"{rounded(EXACT.multiply(rate, Decimal(100)), Decimal('0.1'))}%"
 
 
 def whole_percent(rate: Decimal) -> str:
-    """A rate in whole per cent, where room is short."""
+    """A rate in whole percent, where room is short."""
     return f"{rounded(EXACT.multiply(rate, Decimal(100)), Decimal(1))}%"

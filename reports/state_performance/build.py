@@ -29,7 +29,7 @@ COLUMNS = (
     *("week_start", "project", "state", "attempts", "approved", "declined"),
     *("revenue", "refunds", "refund_amount", "chargebacks"),
 )
-MOST_BRANDS = 12  # shown one by one, for an e-mail has its limit
+MOST_BRANDS = 12  # shown one by one, for an email has its limit
 COUNTS = ("attempts", "approved", "declined", "refunds", "chargebacks")
 
 

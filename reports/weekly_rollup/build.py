@@ -42,7 +42,7 @@ def by_number(rows: Sequence[Row]) -> list[Row]:
 
 
 def mapped_cost(rows: Sequence[Row]) -> Decimal:
-    """Cost without what maps to nobody."""
+    """Cost without what maps to no one."""
     return add(EXACT.subtract(row["cost"], row["unmapped_cost"]) for row in rows)
 
 

@@ -1,7 +1,7 @@
-"""Tables of PostHog and Mautic: what is known of each event, contact and e-mail at an instant.
+"""Tables of PostHog and Mautic: what is known of each event, contact and email at an instant.
 
 What is personal is as the vendor has it (`distinct_id`, `email`); the rest of the personal data,
-which nobody is to keep, is left out. JSON columns are text with its keys in order.
+which no one is to keep, is left out. JSON columns are text with its keys in order.
 """
 
 import json
@@ -25,7 +25,7 @@ from sandbox.world import World
 
 
 class MarketingTruth:
-    """The part of the truth that is about visitors, contacts and e-mails."""
+    """The part of the truth that is about visitors, contacts and emails."""
 
     marketing_tables = (
         "posthog_events", "posthog_feature_flags", "posthog_experiments", "mautic_contacts",
@@ -124,7 +124,7 @@ def _list_row(row: dict[str, Any], dates: tuple[str, ...], blank: tuple[str, ...
 
 
 def contacts(mailing: Mailing, client: str, now: int, quirks: Quirks) -> list[Row]:
-    """`mautic.contacts`: those that the key may see; a zero date is no date"""
+    """`mautic.contacts`: those that the key may see; a zero date is not a date"""
     if client != "713":
         return []
     found = [

@@ -117,7 +117,7 @@ def prospect_id(order: Order) -> str:
 
 
 def prospect_line(order: Order, terse_flags: bool) -> list[str]:
-    """A prospect is somebody who left an address; every second one ordered."""
+    """A prospect is someone who left an address; every second one ordered."""
     person = _person(order)
     placed = datetime.fromtimestamp(order.placed_at - 300, BUSINESS_ZONE)
     converted = order.luck % 2 == 0

@@ -42,7 +42,7 @@ def listed_events(known: list[Event], now: int, caps: Caps) -> dict[str, Any]:
     )
     shown, link = found[:limit], None
     if len(found) > limit:
-        # over a long range half a page is enough for it to stop, without a word
+        # over a long range half a page is enough for it to stop, silently
         if limit > 1 and abs(found[0].at - found[-1].at) > LONG:
             shown = shown[: limit // 2]
         else:

@@ -1,4 +1,4 @@
-"""Resend's e-mail API (VENDOR_APIS section 7.2)."""
+"""Resend's email API (VENDOR_APIS section 7.2)."""
 
 import base64
 import binascii

@@ -111,7 +111,7 @@ class S3:
         return self._moto(environ, start_response)
 
     def _refusal(self, environ: "WSGIEnvironment") -> Response | None:
-        """moto lets anybody in; the agency's account does not."""
+        """moto lets anyone in; the agency's account does not."""
         authorization = environ.get("HTTP_AUTHORIZATION", "")
         key = authorization.partition("Credential=")[2].partition("/")[0]
         client = next((name for name, known in KEYS.items() if known == key), None)

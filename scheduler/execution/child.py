@@ -108,7 +108,7 @@ class Child:
         """The exit code; None while it works. Past its limit it is ended: TERM, 20 s, KILL."""
         if self._process.returncode is not None:
             return self._process.returncode
-        # seen but not reaped yet: until then nobody else can have its number
+        # seen but not reaped yet: until then no one else can have its number
         if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
             self._signal(signal.SIGKILL)
             return self._process.wait()
@@ -138,7 +138,7 @@ class Child:
         *lines, self._rest = (self._rest + self._reader.read()).split("\n")
         found = []
         for line in lines:
-            with suppress(ValueError):  # a library's chatter is no answer
+            with suppress(ValueError):  # a library's chatter is not an answer
                 answer = json.loads(line)
                 if isinstance(answer, dict):
                     found.append(answer)

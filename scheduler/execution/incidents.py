@@ -22,7 +22,7 @@ from signalroom.logs import mask
 
 log = logging.getLogger("scheduler")
 ASK_EVERY_S = 300.0
-# What another try may fix without anybody's help.
+# What another try may fix without anyone's help.
 MAY_PASS = frozenset({"SourceError", "Limit", "Killed", *WAREHOUSE})
 NOT_LONGER = timedelta(hours=2)  # than this does a failure wait for the next try to fix it
 GRACE = timedelta(minutes=15)  # for that try to end
@@ -85,7 +85,7 @@ def consequence(
 ) -> tuple[str, datetime | None]:
     """Severity of a failed step, and until when a retry may still fix it (None: none will).
 
-    Critical is what makes the next report late or wrong unless somebody acts.
+    Critical is what makes the next report late or wrong unless someone acts.
     """
     kind, _, subject = step.partition(":")
     if kind == "report":

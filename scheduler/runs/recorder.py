@@ -1,6 +1,6 @@
 """A run that a command does itself, written into the ledger while it goes on.
 
-Other processes see it as any other run: its steps, its heartbeat, its end. Nobody resumes it.
+Other processes see it as any other run: its steps, its heartbeat, its end. No one resumes it.
 """
 
 from __future__ import annotations

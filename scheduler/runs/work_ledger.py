@@ -254,7 +254,7 @@ class WorkLedger(Ledger):
 
 
 def _cut(run_id: str) -> sa.Update:
-    """Steps in the middle of which somebody stopped are to be done again."""
+    """Steps in the middle of which someone stopped are to be done again."""
     running = sa.and_(STEPS.c.run_id == run_id, STEPS.c.status == "running")
     return STEPS.update().where(running).values(status="pending")
 

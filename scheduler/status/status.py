@@ -118,7 +118,7 @@ class Status:
 
 
 def is_overdue(run: Run, job: Job | None, instant: datetime) -> bool:
-    """Whether a step of the run goes on past its job's limit, or nobody works on the run."""
+    """Whether a step of the run goes on past its job's limit, or no one works on the run."""
     if run.status != "running":
         return False
     if run.leased_until is not None and run.leased_until + GRACE < instant:

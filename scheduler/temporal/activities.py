@@ -153,7 +153,7 @@ class Activities:
                     non_retryable=True,
                 ) from None
             finally:
-                if work and work.child:  # whatever happened: nobody would look at it any more
+                if work and work.child:  # whatever happened: no one would look at it any more
                     work.child.kill()
                     work.child.close()
         step = work.steps[0]

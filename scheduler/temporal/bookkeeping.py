@@ -256,7 +256,7 @@ def free(ledger: WorkLedger, run: Run) -> bool:
 
 
 def waiting_for_a_worker(ledger: WorkLedger) -> list[Run]:
-    """Runs that nobody has begun: asked for by hand without a workflow, or left when one ended."""
+    """Runs that no one has begun: asked for by hand without a workflow, or left when one ended."""
     instant = clock.instant()
     return [
         run

@@ -30,7 +30,7 @@ from signalroom.errors import ConfigurationError
 
 CONNECT_S = 10.0
 LONGEST_RUN = timedelta(hours=LONGEST_RUN_H)
-ASKED_FOR = Priority(priority_key=1)  # somebody waits for it
+ASKED_FOR = Priority(priority_key=1)  # someone waits for it
 T = TypeVar("T")
 
 

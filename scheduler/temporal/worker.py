@@ -1,6 +1,6 @@
 """A worker: works off the queues, answers /health, and once a minute sees to what lies about.
 
-That is: mail that is due, runs whose workflow was ended, runs that nobody has taken up, old logs.
+That is: mail that is due, runs whose workflow was ended, runs that no one has taken up, old logs.
 Any number of workers may do so at once.
 """
 
@@ -167,7 +167,7 @@ class WorkerProcess:
             await start_delivery(client)
 
     async def _sweep(self, client: Client) -> None:
-        """Renew leases, close what ended workflows left open, start what nobody has taken up."""
+        """Renew leases, close what ended workflows left open, start what no one has taken up."""
 
         def look() -> tuple[list[tuple[Run, str, str]], list[Run]]:
             with WorkLedger() as ledger:
@@ -206,7 +206,7 @@ class WorkerProcess:
 
 
 def record(name: str, trigger: str) -> str:
-    """Record a run that somebody asks for; its id. Raises ConfigurationError for what is no job."""
+    """Record a run that someone asks for; its id. Raises ConfigurationError for what is no job."""
     now = clock.now()
     found = chosen_job(name, read_schedule(), now)
     if found is None:

@@ -27,7 +27,7 @@ EMPHASIS = re.compile(r"(?<!\w)[*_](\S(?:.*?\S)?)[*_](?!\w)")
 
 @dataclass(frozen=True)
 class Message:
-    """One message. `text` is what its channel shows, as plain text; `html` an e-mail's own."""
+    """One message. `text` is what its channel shows, as plain text; `html` an email's own."""
 
     key: str
     report: str
@@ -135,7 +135,7 @@ def _message(row: Any) -> Message:
 
 
 def _mail(payload: dict[str, Any]) -> str:
-    """An e-mail's HTML with its pictures inside, since nothing else can be fetched for it."""
+    """An email's HTML with its pictures inside, since nothing else can be fetched for it."""
     return with_data_uris(str(payload.get("html") or ""), payload.get("attachments") or [])
 
 

@@ -141,7 +141,7 @@ def notice(line: str) -> str:
 
 
 def mail(key: str) -> str | None:
-    """The HTML of an e-mail as it was sent; None where there is none of that key."""
+    """The HTML of an email as it was sent; None where there is none of that key."""
     found = message(key)
     return found.html if found and found.html else None
 

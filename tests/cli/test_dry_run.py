@@ -1,4 +1,4 @@
-"""`--dry-run` writes nothing anywhere, waits for nobody, and one vendor's error ends no plan."""
+"""`--dry-run` writes nothing anywhere, waits for no one, and one vendor's error ends no plan."""
 
 from __future__ import annotations
 

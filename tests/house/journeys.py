@@ -212,7 +212,7 @@ def one(journey: str, root: Path) -> None:
 def main() -> None:
     """All journeys, each on the same warehouse of one simulated agency."""
     root = Path(sys.argv[1] if len(sys.argv) > 1 else HERE.parents[2]).resolve()
-    sys.path[0] = str(root)  # not this folder, whose modules nobody else means
+    sys.path[0] = str(root)  # not this folder, whose modules no one else means
     os.chdir(root)
     if len(sys.argv) > 2 and sys.argv[2] in JOURNEYS and "SIGNALROOM_HOME" in os.environ:
         one(sys.argv[2], root)

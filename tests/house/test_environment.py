@@ -19,7 +19,7 @@ from tests.support.processes import ROOT
 EXAMPLE = ROOT / ".env.example"
 PACKAGES = ("cli", "ingest", "reports", "scheduler", "signalroom", "transform")
 READERS = {"variable", "require", "getenv", "get", "pop", "env_var"}
-# Set by SignalRoom for its own child processes; nobody else's business.
+# Set by SignalRoom for its own child processes; no one else's business.
 INTERNAL = {"SIGNALROOM_SANDBOX", "SIGNALROOM_RUN_ID", "SIGNALROOM_STEP", "PGAPPNAME"}
 INTERNAL |= {"SIGNALROOM_BUILD_AT", "SIGNALROOM_CLIENT_PACKAGES", "SIGNALROOM_RUN_OWNER"}
 INTERNAL |= {"SIGNALROOM_STEP_TRY"}

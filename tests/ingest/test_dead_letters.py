@@ -1,4 +1,4 @@
-"""What goes wrong with rejected rows: lost without a word, or doubled when they are replayed."""
+"""What goes wrong with rejected rows: lost silently, or doubled when they are replayed."""
 
 from __future__ import annotations
 

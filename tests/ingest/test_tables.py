@@ -1,4 +1,4 @@
-"""What goes wrong with one table of several: it takes the others with it, or fails in silence."""
+"""What goes wrong with one table of several: it takes the others with it, or fails silently."""
 
 from __future__ import annotations
 

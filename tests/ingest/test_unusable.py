@@ -1,4 +1,4 @@
-"""What goes wrong with an answer that cannot be used: nobody can see it, or it is kept forever."""
+"""What goes wrong with an answer that cannot be used: no one can see it, or it is kept forever."""
 
 from __future__ import annotations
 

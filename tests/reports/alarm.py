@@ -36,7 +36,7 @@ def trouble(severity: str = "critical", **change: Any) -> Trouble:
 
 
 class Alarm:
-    """What somebody does who watches over the agency's data."""
+    """What someone does who watches over the agency's data."""
 
     def __init__(self, agency: Agency, monkeypatch: pytest.MonkeyPatch) -> None:
         self.agency, self._monkeypatch = agency, monkeypatch

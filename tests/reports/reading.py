@@ -32,7 +32,7 @@ def slack_text(payload: dict[str, Any]) -> str:
 
 
 def fixed_width_lines(text: str) -> Lines:
-    """Lines of the tables in Slack's code blocks and in the text part of an e-mail."""
+    """Lines of the tables in Slack's code blocks and in the text part of an email."""
     found: Lines = {}
     for line in text.splitlines():
         match = LINE.match(line)
@@ -52,7 +52,7 @@ def fixed_width_lines(text: str) -> Lines:
 
 
 def email_lines(source: str) -> Lines:
-    """Rows of the tables of an e-mail."""
+    """Rows of the tables of an email."""
     found: Lines = {}
     for row in BeautifulSoup(source, "html.parser").find_all("tr"):
         cells = row.find_all("td", recursive=False)
@@ -70,7 +70,7 @@ def email_lines(source: str) -> Lines:
 
 
 def email_text(source: str) -> str:
-    """What an e-mail's HTML says, markup aside."""
+    """What an email's HTML says, markup aside."""
     page = BeautifulSoup(source, "html.parser")
     for part in page(["style", "script", "title"]):
         part.decompose()

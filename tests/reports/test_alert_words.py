@@ -80,7 +80,7 @@ def words(found: Alerts) -> dict[str, str]:
 
 
 def said_in(sentence: str, channel: str, said: str) -> bool:
-    # The severity is a label of its own in the e-mail's page.
+    # The severity is a label of its own in the email's page.
     label = re.compile(r"^(Critical|Warning|Notice):")
     return (label.sub(r"\1", sentence) if channel == "html" else sentence) in said
 

@@ -1,4 +1,4 @@
-"""Pictures and tables that go along: inside the e-mail, in Slack, and never in a message's way."""
+"""Pictures and tables that go along: inside the email, in Slack, and never in a message's way."""
 
 from __future__ import annotations
 

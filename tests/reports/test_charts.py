@@ -27,7 +27,7 @@ print(hashlib.sha256(draw_trend(POINTS)).hexdigest())
 
 
 def pixels(png: bytes, colour: tuple[int, int, int], left: float, right: float) -> int:
-    """How many pixels of a colour are in an upright strip of the picture."""
+    """How many pixels of a color are in an upright strip of the picture."""
     with Image.open(io.BytesIO(png)) as opened:
         image = opened.convert("RGB")
     box = image.crop((int(image.width * left), 0, int(image.width * right), image.height))

@@ -1,4 +1,4 @@
-"""What a report says about late, missing and running data: never zeros that nobody measured."""
+"""What a report says about late, missing and running data: never zeros that no one measured."""
 
 from __future__ import annotations
 

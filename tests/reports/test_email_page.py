@@ -1,4 +1,4 @@
-"""The e-mail as a person sees it, in a real browser."""
+"""The email as a person sees it, in a real browser."""
 
 from __future__ import annotations
 

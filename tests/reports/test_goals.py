@@ -29,7 +29,7 @@ def test_goals_are_those_of_the_month_up_to_the_reports_day(marts: Marts) -> Non
     rendered = compose("daily_ccw", "713", DAY)
     text = rendered.messages["email"]["text"]
     assert "CPA 3.3% over target of $30.00; $31.00 this month, 3.3% over target" in text
-    # 18 days of 310 and of 40 that maps to nobody
+    # 18 days of 310 and of 40 that maps to no one
     assert "Spend $6,300.00 of $10,000.00: 63% of budget on 60% of the month" in text
     assert "Conversions 180 of 300: 60% of goal on 60% of the month" in text
     assert "$1.00" not in text, "another brand's goal"

@@ -1,4 +1,4 @@
-"""The clients' pages: nobody else's data, the marts' numbers, small, readable, rarely rewritten."""
+"""The clients' pages: no one else's data, the marts' numbers, small, readable, rarely rewritten."""
 
 from __future__ import annotations
 

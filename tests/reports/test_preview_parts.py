@@ -101,7 +101,7 @@ def test_what_is_over_a_limit_is_said_and_not_by_colour_alone(tmp_path: Path) ->
     text = write_page([cell], tmp_path).read_text(encoding="utf-8")
     assert text.count("<em>over the limit</em>") == len(over)
     assert "1 failed or over a limit" in text
-    # A block that nobody can draw is shown as it is, and stays text.
+    # A block that no one can draw is shown as it is, and stays text.
     assert "<strong>video</strong> is not drawn here" in text
     assert "\\u003cb\\u003e" in text.partition("is not drawn here")[2]
 

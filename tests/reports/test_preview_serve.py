@@ -1,4 +1,4 @@
-"""What goes wrong while somebody works on a template: no reload, a crash, or no word of where."""
+"""What goes wrong while someone works on a template: no reload, a crash, or no word of where."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A brand without its daily report goes unseen: nobody misses what was never sent."""
+"""A brand without its daily report goes unseen: no one misses what was never sent."""
 
 from __future__ import annotations
 

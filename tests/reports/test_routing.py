@@ -1,4 +1,4 @@
-"""Routing: nobody gets what is meant for another client, and no message mixes two."""
+"""Routing: no one gets what is meant for another client, and no message mixes two."""
 
 from __future__ import annotations
 

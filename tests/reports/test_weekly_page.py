@@ -1,4 +1,4 @@
-"""The Monday e-mails as a person sees them, in a real browser: phone and desk, light and dark."""
+"""The Monday emails as a person sees them, in a real browser: phone and desk, light and dark."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def browser(chromium: Path) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Pages:
-    """Each report's e-mail in each scene."""
+    """Each report's email in each scene."""
     found: Pages = {}
     for scene in SCENES:
         folder = tmp_path_factory.mktemp(scene)

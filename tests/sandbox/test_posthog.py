@@ -152,7 +152,7 @@ def test_a_list_is_one_page_and_its_link_leads_nowhere(agency: Agency) -> None:
     assert posthog(agency, "experiments/").json()["results"][0]["feature_flag"]["id"] == 501
 
 
-# the old list of events, which nobody should read
+# the old list of events, which no one should read
 
 
 def events(agency: Agency, **asked: str) -> dict[str, Any]:

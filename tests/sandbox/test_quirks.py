@@ -1,4 +1,4 @@
-"""Behavior that is off until somebody asks for it: each does what the vendor would, no more."""
+"""Behavior that is off until someone asks for it: each does what the vendor would, no more."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def test_a_messy_agency_is_calm() -> None:
 
 
 def test_a_calm_agency_differs_in_more_than_its_gaps(agency: Agency) -> None:
-    """The same days otherwise: nobody has to learn another agency."""
+    """The same days otherwise: no one has to learn another agency."""
     with Agency(scenario="messy") as messy:
         for client in agency.clients:
             calm, other = agency.truth(client), messy.truth(client)

@@ -1,4 +1,4 @@
-"""The event log: the same for everybody, and never without its traps."""
+"""The event log: the same for everyone, and never without its traps."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def test_a_report_waits_for_its_day_until_the_deadline_and_is_corrected_once(
         return said.stdout + said.stderr
 
     def told() -> list[str]:
-        """What one reader was told of CCW by e-mail, in order."""
+        """What one reader was told of CCW by email, in order."""
         sent = [one for one in agency.messages if one.channel == "resend" and "CCW" in one.text]
         return [one.text for one in sent if one.recipients == sent[0].recipients]
 

@@ -1,4 +1,4 @@
-"""What goes wrong with logs: a secret in them, a forged line, nobody can tell whose they are."""
+"""What goes wrong with logs: a secret in them, a forged line, no one can tell whose they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong with what is on: a laptop switches a source off, a pause that nobody ends."""
+"""What goes wrong with what is on: a laptop switches a source off, a pause that no one ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Somebody who reads tables without end while others write them."""
+"""Someone who reads tables without end while others write them."""
 
 from __future__ import annotations
 

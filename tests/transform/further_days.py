@@ -1,4 +1,4 @@
-"""What the worked example lacks: offers, visits, e-mails, prospects, and orders in many files."""
+"""What the worked example lacks: offers, visits, emails, prospects, and orders in many files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SPENDS = (
     Spend(DAY, SOURCE + "1", "CTI Facebook Main", 80, "100.00", client="cti"),
     Spend(DAY, SOURCE + "3", "CTI YouTube", 9, "30.00", client="cti"),
     Spend(DAY, SOURCE + "4", "CTI Podcast", 9, "7.00", client="cti"),
-    # nothing converts on the next day: nobody knows which offer this was for
+    # nothing converts on the next day: no one knows which offer this was for
     Spend(NEXT_DAY, SOURCE + "1", "CTI Facebook Main", 80, "50.00", client="cti"),
 )
 CONVERSIONS: list[dict[str, object]] = [

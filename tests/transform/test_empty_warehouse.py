@@ -22,7 +22,7 @@ def test_none_then_one_source_is_enough(warehouse: Warehouse, dbt: Dbt) -> None:
     assert set(freshness.statuses.values()) == {"pass"}
     assert "everflow.daily_stats" in freshness.statuses
 
-    # a table that lacks declared columns and has one that nobody declared
+    # a table that lacks declared columns and has one that no one declared
     warehouse.execute(
         "create schema everflow;"
         "create table everflow.daily_stats (_client_id text, date date, affiliate_id bigint,"
@@ -35,7 +35,7 @@ def test_none_then_one_source_is_enough(warehouse: Warehouse, dbt: Dbt) -> None:
     assert warehouse.rows(
         "select affiliate_label, clicks, cost, cpa from marts.daily_performance"
     ) == [("Blue Bench", 0, Decimal(10), Decimal("2.5"))]
-    # nobody noted what was asked: the day is there, and not complete
+    # no one noted what was asked: the day is there, and not complete
     assert warehouse.rows("select cost, is_complete from marts.daily_summary") == [
         (Decimal(10), False)
     ]

@@ -28,7 +28,7 @@ def test_a_late_source_warns_and_a_stale_client_fails(warehouse: Warehouse, dbt:
     asked(warehouse, "713", "redtrack", "daily_spend", 7)
     asked(warehouse, "713", "s3_exports", "orders_create", 29)
     asked(warehouse, "713", "s3_exports", "orders_update", 31)
-    # a client that is no longer in the registry is late for nobody
+    # a client that is no longer in the registry is late for no one
     asked(warehouse, "gone", "everflow", "daily_stats", 500)
     early = dbt.succeeds("source", "freshness")
     # all the others were never loaded, and are not late: they are off

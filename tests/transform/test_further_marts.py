@@ -1,4 +1,4 @@
-"""Projects, the funnel and e-mails of a day counted by hand, and what is built step by step."""
+"""Projects, the funnel and emails of a day counted by hand, and what is built step by step."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_projects_of_a_day_share_what_is_known_by_affiliate_only(built: Warehous
     # the paid 75.50 of Coach Finder are 40.00 and 35.50 by the single conversions. By the day's
     # conversions of the advertiser, 2 of CTI and 3 of CTI Club, go: YouTube's 30.00, and the
     # conversion and 9.00 of the café, which Everflow does not list singly yet. Podcast's 7.00 are
-    # nobody's. House Media's 100.00 go by its own conversions, 1 and 2.
+    # no one's. House Media's 100.00 go by its own conversions, 1 and 2.
     assert set(rows) == {
         (
             *("CTI", 2, Decimal("43.6"), Decimal(288), Decimal("45.333333"), Decimal(0)),
@@ -122,7 +122,7 @@ def test_emails_are_told_by_what_became_of_them(built: Warehouse) -> None:
 
 
 def test_steps_end_in_the_rows_of_a_full_refresh(built: Warehouse, module_dbt: Dbt) -> None:
-    """Late, shorter and vanished files, restated days, rows that nobody noted, a run lost."""
+    """Late, shorter and vanished files, restated days, rows that no one noted, a run lost."""
     before = contents(built)
     saved = ("ops.control_totals", "posthog.events", "s3_exports.orders_create")
     for number, table in enumerate(saved):

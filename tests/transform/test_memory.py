@@ -212,7 +212,7 @@ def test_another_mapping_moves_costs_and_conserves_them(
     file = paths.root() / "data/clients/713/mappings/internal-affiliates.csv"
     current = file.read_text(encoding="utf-8-sig")
     draft = tmp_path / "draft.csv"
-    # the spend on the way to nobody goes to Blue Bench, which then is paid media
+    # the spend on the way to no one goes to Blue Bench, which then is paid media
     draft.write_text(
         current + "\nNew Source,,64f1a20b9c3d5e0001a4c0ff,,blue bench,1,CCW\n", encoding="utf-8"
     )

@@ -210,7 +210,7 @@ def decoded(content: bytes) -> str:
 
 
 def clean(cell: str) -> str:
-    """A cell without what nobody sees: one form of accents, plain spaces, none at the ends."""
+    """A cell without what no one sees: one form of accents, plain spaces, none at the ends."""
     return unicodedata.normalize("NFC", cell).translate(_TRANSLATION).strip(" ")
 
 

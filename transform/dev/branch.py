@@ -111,7 +111,7 @@ def loaded_data() -> Path:
 def _simulated_warehouse() -> Iterator[str]:
     """A short name of what the embedded warehouse was loaded with; none for real or no rows.
 
-    It stays open for the block, so that nobody writes to it while it is copied.
+    It stays open for the block, so that no one writes to it while it is copied.
     """
     import duckdb
 

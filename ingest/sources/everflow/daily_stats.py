@@ -52,7 +52,7 @@ def ask_table(
         "currency_id": CURRENCY,
         "columns": [{"column": name} for name in columns],
         "query": {
-            # in any other shape a filter would be ignored without a word
+            # in any other shape a filter would be ignored silently
             "filters": [
                 {"resource_type": kind, "filter_id_value": str(number)}
                 for kind, number in (filters or {}).items()

@@ -32,7 +32,7 @@ GOOD_SHARE = 0.9  # of its life; a token must not expire on the way
 
 @dataclass(frozen=True)
 class ServiceAccount:
-    """The account's e-mail address and where it asks for tokens; its key never shows."""
+    """The account's email address and where it asks for tokens; its key never shows."""
 
     email: str
     token_uri: str

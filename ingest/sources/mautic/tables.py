@@ -1,4 +1,4 @@
-"""Mautic's tables: contacts, e-mails and campaigns, each as it is now, and e-mails sent, by day."""
+"""Mautic's tables: contacts, emails and campaigns, each as it is now, and emails sent, by day."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def contacts(pull: Pull, instance: Instance) -> list[Row]:
     documents=tuple(LISTS["emails"].documents),
 )
 def emails(pull: Pull, instance: Instance) -> list[Row]:
-    """Every e-mail that was written."""
+    """Every email that was written."""
     return _list(pull, instance, "emails")
 
 
@@ -49,7 +49,7 @@ def campaigns(pull: Pull, instance: Instance) -> list[Row]:
 
 @daily(columns={**EMAIL_STATS.columns, **DAY_COLUMN}, measures=STATS_CONTROLLED, documents=())
 def email_stats(pull: Pull, instance: Instance) -> list[Row]:
-    """Every e-mail sent in the window."""
+    """Every email sent in the window."""
     entries = Entries("email_stats", pull, EMAIL_STATS)
 
     def take(entry: Entry) -> Row:

@@ -1,7 +1,7 @@
 """PostHog's events by query: pages by time and uuid, each event once.
 
 The list endpoint is not used: its pages lose events of one instant at their edges, and end early
-without a word.
+silently.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from signalroom import clock
 from signalroom.errors import AnswerError, TooLargeError
 
 DEEPEST = 100  # brackets within each other
-LONGEST_NUMBER = 300  # characters; more is no number to any engine
+LONGEST_NUMBER = 300  # characters; more is not a number to any engine
 PLACE = ("uuid", "timestamp")
 REASON = "_reason"  # why an event cannot be stored; never a column
 SMALLER = 4  # times, where an answer would be too large

@@ -57,7 +57,7 @@ class Account(Connection):
 def refuse_other_currencies(account: Account, rows: Sequence[Entry]) -> None:
     """Raise AnswerError where the account, or a source that spent, is kept in another currency.
 
-    Adding euros to dollars would be wrong in silence. Where the account or the list of sources
+    Adding euros to dollars would be wrong silently. Where the account or the list of sources
     cannot be read, nothing is known of it.
     """
     if not any(row.get("cost") for row in rows):
@@ -101,7 +101,7 @@ def report(account: Account, window: Window, groups: str) -> list[Entry]:
         "group": groups,
         "date_from": window.start.isoformat(),
         "date_to": window.end.isoformat(),
-        "timezone": clock.zone().key,  # `tz` would be ignored without a word
+        "timezone": clock.zone().key,  # `tz` would be ignored silently
         "per": PAGE_ROWS,
     }
 

@@ -43,7 +43,7 @@ class StoredFile:
 
     @property
     def is_archived(self) -> bool:
-        """Whether it has to be restored before it can be read."""
+        """Whether it must be restored before it can be read."""
         return self.storage_class in ARCHIVED and not self.is_restored
 
 
@@ -101,7 +101,7 @@ class Bucket:
         return bool(self._page(query).get("Contents"))
 
     def _page(self, query: dict[str, Any]) -> dict[str, Any]:
-        """One page of the listing; a page of somebody else's, of a proxy say, is asked for again.
+        """One page of the listing; a page of someone else's, of a proxy say, is asked for again.
 
         botocore reads that as a listing without any file.
         """

@@ -162,7 +162,7 @@ class Checks:
         return self._key is not None
 
     def fault(self, cells: Mapping[str, str]) -> str | None:
-        """Why a row (text by column) is no row of the table; None for one that is."""
+        """Why a row (text by column) is not a row of the table; None for one that is."""
         if self._key is None:
             return None
         names = [cell.strip(BLANKS).lower().replace(" ", "_") for cell in cells.values()]

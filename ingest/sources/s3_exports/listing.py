@@ -13,7 +13,7 @@ from signalroom import clock
 from signalroom.errors import CredentialsError
 
 CSV_ENDINGS = {"", ".csv", ".txt", ".gz"}
-# Exports in a form that is not read: the orders in them would be missed without a word.
+# Exports in a form that is not read: the orders in them would be missed silently.
 OTHER_EXPORTS = {
     ".zip": "a zip archive",
     ".7z": "a 7z archive",

@@ -32,7 +32,7 @@ NAMED = 3  # rejected rows that a refusal names
 
 
 class TolerantReader:
-    """Reads a file that Arrow stumbles over; `dead_letters` are complete at its end."""
+    """Reads a file that Arrow fails on; `dead_letters` are complete at its end."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class TolerantReader:
     def _payload(self, record: Record) -> str:
         """What may be kept of the row, as JSON: nothing personal, nothing of a card.
 
-        In a row of another width nobody knows which cell is whose, so only the first stays, where
+        In a row of another width no one knows which cell is whose, so only the first stays, where
         it is a plain number such as an order's.
         """
         cells: dict[str, str] = {}

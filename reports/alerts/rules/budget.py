@@ -124,7 +124,7 @@ def _trouble(client_id: str, source_id: str, name: str | None, today: date, dry:
 
 
 def _told_today(today: date) -> set[tuple[str, str]]:
-    """Sources of which somebody heard today, and that have had a conversion since."""
+    """Sources of which someone heard today, and that have had a conversion since."""
     with Incidents() as incidents:
         past = incidents.of_kind(KIND, clock.midnight(today))
     return {(one.client_id, one.subject) for one in past if one.told_at and not one.is_open}

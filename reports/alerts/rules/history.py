@@ -89,7 +89,7 @@ class History:
     def mood(self, line: Line, days: Collection[date]) -> float:
         """How the client's other lines did on these days, against what they usually do.
 
-        A payday or a holiday moves all of them, and is nobody's fault.
+        A payday or a holiday moves all of them, and is no one's fault.
         """
         came = usual = 0.0
         for day in days:

@@ -84,7 +84,7 @@ def volume(history: History, day: date, thresholds: Thresholds) -> Iterator[Find
 def spend_without_conversions(
     history: History, day: date, thresholds: Thresholds
 ) -> Iterator[Finding]:
-    """Paid media spends and nobody counts a conversion: a pixel or a link is broken."""
+    """Paid media spends and no one counts a conversion: a pixel or a link is broken."""
     for line, usual, rows in _lines(history, day):
         if not line.is_internal or not usual.cpa:
             continue
@@ -164,7 +164,7 @@ def drift(history: History, day: date, thresholds: Thresholds) -> Iterator[Findi
 
 
 def mapping_gap(history: History, day: date, thresholds: Thresholds) -> Iterator[Finding]:
-    """Spend of sources that nobody mapped."""
+    """Spend of sources that no one mapped."""
     rows = [history.of(line, day) for line in history.days if line.is_unmapped]
     cost = sum((row.cost for row in rows), Decimal(0))
     count = sum(1 for row in rows if row.cost)

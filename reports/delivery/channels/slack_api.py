@@ -16,7 +16,7 @@ from reports.delivery.channels.http import Ambiguous, Later, Outcome, Refused, w
 from signalroom.logs import mask
 from signalroom.settings import require, variable
 
-# Slack's own trouble, after which nobody knows whether the message was posted.
+# Slack's own trouble, after which no one knows whether the message was posted.
 UNSURE = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
 
 

@@ -17,7 +17,7 @@ ID = SPREADSHEETS["713"]
 
 @pytest.fixture
 def own_agency(start_agency: Callable[..., Agency], monkeypatch: pytest.MonkeyPatch) -> Agency:
-    """An agency whose sheets and answers the test may change; nobody waits between attempts."""
+    """An agency whose sheets and answers the test may change; no one waits between attempts."""
     agency = start_agency()
     monkeypatch.setattr("ingest.http._backoff", tenacity.wait_none())
     monkeypatch.setenv("SIGNALROOM_HASH_SALT", "salt-of-the-tests")

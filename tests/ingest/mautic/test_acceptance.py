@@ -18,7 +18,7 @@ class TestMautic(Acceptance):
     source = vendor = "mautic"
     window = Window(date(2026, 10, 31), date(2026, 11, 2))
     first_table = "email_stats"
-    clients = ("713",)  # nobody else has one
+    clients = ("713",)  # no one else has one
     credential = "MAUTIC_CLIENT_SECRET"
     bad_credential = "wrong-mautic-secret"
     # a running day; then its first opens; then weeks of them

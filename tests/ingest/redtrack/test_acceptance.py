@@ -15,7 +15,7 @@ from tests.ingest.acceptance import Acceptance, Table
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The agency's minutes are short: nobody has to keep 20 calls a minute here."""
+    """The agency's minutes are short: no one has to keep 20 calls a minute here."""
     limit = RateLimit(calls=1000, seconds=1.0)
     monkeypatch.setattr("ingest.sources.redtrack.client.RATE_LIMIT", limit)
 

@@ -18,7 +18,7 @@ SKIPPING = BIN / "temporal-test-server"
 
 
 def free_port() -> int:
-    """A port that nobody uses now."""
+    """A port that no one uses now."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]

@@ -197,7 +197,7 @@ def test_the_server_may_be_away_in_the_middle_of_a_run(fleet: Fleet, server: Dev
     until(lambda: len(bodies()) == 2)
     server.stop()
     time.sleep(5)
-    held.unlink()  # the step ends while nobody can be told
+    held.unlink()  # the step ends while no one can be told
     time.sleep(5)
     server.start()
     assert fleet.result(workflow).status == "done"

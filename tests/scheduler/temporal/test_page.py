@@ -63,7 +63,7 @@ def test_it_shows_triggers_and_schedules_nothing(page: tuple[str, Fleet]) -> Non
         return (await client.get_workflow_handle(f"signalroom-{run_id}").describe()).workflow_type
 
     assert fleet.ask(kind) == "ScheduledSyncWorkflow"
-    with WorkLedger() as ledger:  # and nobody here begins it
+    with WorkLedger() as ledger:  # and no one here begins it
         assert [run.status for run in ledger.recent()] == ["due"]
     shown = httpx.get(f"{address}/", timeout=20).text
     assert "/namespaces/default/workflows" in shown
