@@ -22,7 +22,6 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
 from reports.alerts import incidents
-from scheduler import heartbeat
 from scheduler.execution.child import Child, Start
 from scheduler.planning import asked, chosen_job
 from scheduler.process import forget_old_logs
@@ -30,6 +29,7 @@ from scheduler.runs import owner
 from scheduler.runs.model import Run
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import read_schedule
+from scheduler.status import heartbeat
 from scheduler.status.health import Pulse
 from scheduler.temporal import bookkeeping
 from scheduler.temporal.activities import Activities
