@@ -81,7 +81,7 @@ def find_anomalies(clients: Collection[str]) -> list[Trouble]:
     """What the rules find in yesterday; WarehouseError where the marts cannot be read."""
     day = clock.yesterday()
     known = _known_anomalies(day)
-    found = []
+    found: list[Trouble] = []
     for client_id, history in read_histories(day, day, clients).items():
         for line, its_day in known:
             history.leave_out(line, [its_day])
