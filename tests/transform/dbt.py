@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from select import select
+from tempfile import NamedTemporaryFile
 
 from tests.support import parsed
-from tests.support.processes import BIN, TIMEOUT_S, own_environment
+from tests.support.processes import TIMEOUT_S, own_environment
 
 # Unit tests read no table: once per engine is enough (test_marts).
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
@@ -45,6 +48,40 @@ class Outcome:
         return {name for name, status in self.statuses.items() if status in statuses}
 
 
+@cache
+def _warm() -> subprocess.Popen[str]:
+    """The process that forks dbt for this one; it ends with this one."""
+    return subprocess.Popen(
+        [sys.executable, "-P", str(Path(__file__).with_name("warm.py"))],
+        env=own_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _ended(
+    folder: Path, environment: Mapping[str, str], arguments: Sequence[str]
+) -> tuple[int, str]:
+    """The exit code of a command of dbt, and all that it said."""
+    process = _warm()
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with NamedTemporaryFile("r", encoding="utf-8") as said:
+        order = {
+            "arguments": [*QUIET, *arguments],
+            "folder": str(folder),
+            "environment": dict(environment),
+            "said": said.name,
+        }
+        print(json.dumps(order), file=process.stdin, flush=True)
+        if not select([process.stdout], [], [], TIMEOUT_S)[0]:
+            process.kill()
+            _warm.cache_clear()
+            raise AssertionError(f"dbt did not end: {said.read()[-2000:]}")
+        return int(process.stdout.readline()), said.read()
+
+
 @dataclass(frozen=True)
 class Dbt:
     """dbt in a project folder, on a warehouse that the environment names."""
@@ -62,19 +99,11 @@ class Dbt:
         for name in ("run_results.json", "sources.json"):
             (self.target_path / name).unlink(missing_ok=True)
         parsed.lay_out(self.project, self.target_path, self.environment)
-        done = subprocess.run(
-            [str(BIN / "dbt"), *QUIET, *arguments],
-            cwd=self.project,
-            env=self._environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=TIMEOUT_S,
-        )
+        exit_code, said = _ended(self.project, self._environment(), arguments)
         parsed.keep(self.project, self.target_path, self.environment)
         if "SIGNALROOM_HOME" in self.environment:
-            assert parsed.REFUSED not in done.stdout, "tests/support/parsed.py is out of date"
-        return Outcome(done.returncode, done.stdout + done.stderr, self._statuses())
+            assert parsed.REFUSED not in said, "tests/support/parsed.py is out of date"
+        return Outcome(exit_code, said, self._statuses())
 
     def succeeds(self, *arguments: str) -> Outcome:
         """Run one dbt command that must succeed."""
