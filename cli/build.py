@@ -10,22 +10,28 @@ import click
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- DBT ARGS]")
+@click.option("--changed", is_flag=True, help="Leave out what cannot differ from the last build.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was built as a JSON object.")
-def build(arguments: tuple[str, ...], as_json: bool) -> None:
+def build(arguments: tuple[str, ...], changed: bool, as_json: bool) -> None:
     """dbt build, under the lock that keeps two builds apart.
 
     The clients' files are checked first. A model is only replaced when the tests before it pass.
     Without arguments dbt's unit tests, which are about the SQL alone, are left to `dbt build`.
+    With --changed, as the scheduler and `signalroom run` build, models whose rows, files, SQL and
+    settings are those of the last build are left as they are.
 
     \b
       signalroom build
+      signalroom build --changed
       signalroom build -- --select daily_performance+
     """
+    if changed and arguments:
+        raise click.UsageError("--changed chooses by itself: leave out what comes after --.")
     from cli.console import Display, complain
     from scheduler.steps.build import build_marts
 
     with Display(quiet=as_json) as display:
-        result = build_marts(display, arguments)
+        result = build_marts(display, arguments, only_changed=changed)
     if as_json:
         click.echo(json.dumps(result.answer()))
     complain(result.failures)

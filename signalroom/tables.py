@@ -217,7 +217,7 @@ FILE_PROBLEMS = sa.Table(  # files that are not loaded, or not in full, until th
 
 # --- the warehouse: what was loaded, beside the rows --------------------------------------------
 
-SCHEMAS = sa.Table(  # schemas that a load of ours made
+SCHEMAS = sa.Table(  # those that a load of ours made
     "schemas",
     METADATA,
     _text("schema_name"),
@@ -245,9 +245,7 @@ SOURCES = sa.Table(
 FORGOTTEN_PEOPLE = sa.Table(  # who asked to be forgotten, as the hash that loads look for
     "forgotten",
     METADATA,
-    sa.Column("hash", sa.Text, primary_key=True),
-    _instant("forgotten_at"),
-    _for_all_clients(),
+    *(sa.Column("hash", sa.Text, primary_key=True), _instant("forgotten_at"), _for_all_clients()),
     **WAREHOUSE,
 )
 
@@ -301,6 +299,10 @@ FILE_LEDGER = sa.Table(
     sa.Column("load_id", sa.Text),
     _instant("loaded_at"),
     **WAREHOUSE,
+)
+
+BUILDS = sa.Table(  # the last whole build without a failure: what transform/changed.py knows of it
+    "builds", METADATA, _instant("built_at"), _text("known"), _for_all_clients(), **WAREHOUSE
 )
 
 BACKFILL_SLICES = sa.Table(

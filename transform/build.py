@@ -25,6 +25,7 @@ from signalroom.lock import hold, is_held
 from signalroom.logs import mask
 from signalroom.progress import Silent, Step
 from signalroom.warehouse import duckdb_connection, read, schema
+from transform import changed
 from transform.client_files.packages import prepare
 from transform.publish import publish
 
@@ -68,7 +69,8 @@ class BuildResult:
     """What a build did: nodes built, tests passed; warnings and failures in one line each.
 
     `failures` name the clients' files that could not be used, too; `warnings` the lines of such
-    files that count as unmapped, and labels that Everflow does not know.
+    files that count as unmapped, and labels that Everflow does not know. `is_current`: nothing had
+    changed since the last build, so nothing was built.
     """
 
     models: int = 0
@@ -76,12 +78,17 @@ class BuildResult:
     skipped: int = 0
     repeats: int = 0
     seconds: float = 0.0
+    is_current: bool = False
     warnings: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
 
-def build(arguments: Sequence[str] = (), step: Step | None = None) -> BuildResult:
+def build(
+    arguments: Sequence[str] = (), step: Step | None = None, only_changed: bool = False
+) -> BuildResult:
     """`dbt build` with further dbt arguments; the marts keep what they had where a test fails.
+
+    `only_changed` leaves out what cannot differ from the last whole build (transform/changed.py).
 
     Without arguments unit tests are left out: they are about the SQL, which no new data changes,
     and take as long as all the rest. Plain `dbt build` and `make test` run them.
@@ -97,8 +104,13 @@ def build(arguments: Sequence[str] = (), step: Step | None = None) -> BuildResul
             with duckdb_connection(read_only=False):
                 pass  # who has the file open is named here; dbt would try again for minutes
         files = prepare()
-        nodes = _settled(arguments or DATA_ONLY, files.folder, step or Silent())
+        if arguments:
+            changed.forget()
+            nodes = _settled(arguments, files.folder, step or Silent())
+        else:
+            nodes = _build_all(files.folder, step or Silent(), only_changed)
         result = _result(nodes)
+        result.is_current = not nodes.results
         if settings.target() == "duckdb" and result.models:
             publish()
     result.failures[:0] = [str(one) for one in files.mistakes if one.spoils_file]
@@ -139,6 +151,28 @@ class _Nodes:
     def has_failed(self) -> bool:
         return any(result["status"] in FAILED for result in self.results.values())
 
+    @property
+    def has_warned(self) -> bool:
+        return any(result["status"] == "warn" for result in self.results.values())
+
+
+def _build_all(packages: Path, step: Step, only_changed: bool) -> _Nodes:
+    """Everything, or what changed since the last build without a failure; none of it, maybe."""
+    if settings.schema_prefix():  # an analyst's own schemas, of which nothing is on record
+        return _settled(DATA_ONLY, packages, step)
+    found = changed.inputs(packages)
+    selected = changed.selection(found) if only_changed else None
+    if selected == []:
+        return _Nodes()
+    changed.forget()
+    chosen = DATA_ONLY if selected is None else (*DATA_ONLY, "--select", *selected)
+    nodes = _settled(chosen, packages, step)
+    if (
+        not nodes.has_failed and not nodes.has_warned
+    ):  # a warning is only gone when its test says so
+        changed.record(found)
+    return nodes
+
 
 def _settled(arguments: Sequence[str], packages: Path, step: Step) -> _Nodes:
     """Build; while tests fail because loads moved raw under them, repeat what was moved."""
@@ -151,8 +185,7 @@ def _settled(arguments: Sequence[str], packages: Path, step: Step) -> _Nodes:
             break
         nodes.repeats += 1
         before = _load_times()
-        selected = (*arguments, "--select", *(f"source:{source}+" for source in sorted(moved)))
-        again = arguments if "--select" in arguments or "-s" in arguments else selected
+        again = _with_moved(arguments, moved)
         with ExitStack() as locks:
             if nodes.repeats == REPEATS:
                 for source in sorted(moved):
@@ -161,6 +194,16 @@ def _settled(arguments: Sequence[str], packages: Path, step: Step) -> _Nodes:
         nodes.results |= repeated.results
         nodes.paths |= repeated.paths
     return nodes
+
+
+def _with_moved(arguments: Sequence[str], moved: set[str]) -> Sequence[str]:
+    """What to build again: what a person chose, or what changed and what was moved since."""
+    sources = [f"source:{source}+" for source in sorted(moved)]
+    if tuple(arguments[: len(DATA_ONLY)]) == DATA_ONLY:
+        return (*arguments, *([] if "--select" in arguments else ["--select"]), *sources)
+    if "--select" in arguments or "-s" in arguments:
+        return arguments
+    return (*arguments, "--select", *sources)
 
 
 def _load_times() -> dict[str, datetime]:

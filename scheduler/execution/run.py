@@ -153,7 +153,7 @@ class Work:
         return None
 
     def _order_for(self, kind: str, steps: list[Step]) -> Order:
-        arguments = ["build", "--json"]
+        arguments = ["build", "--changed", "--json"]
         only = [part for client in self._job.clients for part in ("--client", client)]
         if kind == "ingest":
             arguments = ["ingest", *(step.subject for step in steps), "--json", *only]

@@ -30,7 +30,9 @@ class BuildStepResult:
         return {**found, "failures": [mask(failure) for failure in self.failures]}
 
 
-def build_marts(progress: Progress, arguments: Sequence[str] = ()) -> BuildStepResult:
+def build_marts(
+    progress: Progress, arguments: Sequence[str] = (), only_changed: bool = False
+) -> BuildStepResult:
     """Run dbt build, record what looks wrong as incidents.
 
     Failures are collected, not raised. A client's file that cannot be used is one; its last good
@@ -38,11 +40,13 @@ def build_marts(progress: Progress, arguments: Sequence[str] = ()) -> BuildStepR
     """
     step = progress.step("dbt build")
     try:
-        built = build(arguments, step)
+        built = build(arguments, step, only_changed)
     except SignalRoomError as error:
         step.fail(str(error))
         return BuildStepResult(failures=[str(error)], error_class=type(error).__name__)
     said = f"{built.models} models, {built.tests} tests passed"
+    if built.is_current:
+        said = "nothing changed since the last build"
     if built.failures:
         step.fail(f"{said}, {len(built.failures)} failed; affected marts were not updated")
     else:

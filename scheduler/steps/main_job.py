@@ -65,7 +65,7 @@ def main_job(
         result.ingest = ingest(request, progress)
         _record_pulls(sources, result.ingest.pulls, record)
         record.begin("dbt")
-        result.build = build_marts(progress)
+        result.build = build_marts(progress, only_changed=True)
         record.end("dbt", result.build.failures, detail=result.build.answer())
         if result.build.built:
             for name in reports:

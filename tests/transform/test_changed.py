@@ -1,0 +1,141 @@
+"""A build of what changed: it leaves out too much, or it builds everything for nothing."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+
+import pytest
+
+from signalroom.paths import root
+from tests.support.warehouse import POSTGRES_FIRST, Warehouse
+from tests.transform import worked_example
+from transform import changed
+from transform.build import BuildResult, build
+from transform.client_files.packages import prepare
+
+pytestmark = pytest.mark.slow
+
+PAYOUT = (
+    "update everflow.daily_stats set payout = payout + 1 where affiliate_id = 21",
+    "update ops.control_totals set total = total + 1"
+    " where source = 'everflow' and measure = 'payout' and total > 0",
+)
+SPEND = (
+    "update redtrack.daily_spend set cost = cost + 2 where cost = 600",
+    "update ops.control_totals set total = total + 2"
+    " where source = 'redtrack' and measure = 'cost' and total > 0",
+)
+PULLED_AGAIN = (
+    "update everflow.daily_stats set _dlt_load_id = 'another'",
+    "update ops.control_totals set loaded_at = loaded_at + interval '1 hour'",
+)
+ALL_MODELS = len(list((root() / "transform" / "models").rglob("*.sql")))
+BY_HAND = (
+    "update marts.daily_performance set cost = cost + 1",
+    "delete from intermediate.int_performance__costed where affiliate_label = 'Blue Bench'",
+    "drop table marts.goal_pace",
+    "alter table marts.unmapped_spend add column note text",
+)
+
+
+@pytest.fixture
+def built(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    """The worked example, built as a whole."""
+    warehouse.activate(monkeypatch)
+    monkeypatch.setenv("SIGNALROOM_NOW", "2026-11-19T09:30:00-05:00")
+    worked_example.load(warehouse)
+    assert build().failures == []
+    return warehouse
+
+
+def selected() -> list[str] | None:
+    return changed.selection(changed.inputs(prepare().folder))
+
+
+def marts(warehouse: Warehouse) -> dict[str, list[str]]:
+    """Every cell of every mart, but for when a row was built."""
+    names = warehouse.rows(
+        "select distinct table_name from information_schema.tables where table_schema = 'marts'"
+    )
+    return {
+        name: sorted(map(repr, warehouse.rows(f"select * from marts.{name}"))) for (name,) in names
+    }
+
+
+def build_changed() -> BuildResult:
+    result = build(only_changed=True)
+    assert result.failures == []
+    return result
+
+
+def change(warehouse: Warehouse, statements: tuple[str, ...]) -> None:
+    for statement in statements:
+        warehouse.execute(statement)
+
+
+@pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True)
+def test_what_differs_is_built_and_nothing_else(
+    built: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert selected() == []
+    result = build_changed()
+    assert (result.is_current, result.models) == (True, 0)
+
+    change(built, PULLED_AGAIN)  # the same rows, but asked for again
+    assert selected() == ["int_days__requested+"]
+    change(built, SPEND)
+    assert selected() == ["int_days__requested+", "source:redtrack.daily_spend+"]
+    assert 10 < build_changed().models < ALL_MODELS
+    as_selected = marts(built)
+    assert build().failures == []
+    assert marts(built) == as_selected
+    assert selected() == []
+
+    with monkeypatch.context() as patch:
+        patch.setenv("SIGNALROOM_NOW", "2026-11-20T09:30:00-05:00")
+        assert selected() is None, "a model may name today"
+    with monkeypatch.context() as patch:
+        patch.setattr(changed, "version", lambda name: "another")
+        assert selected() is None, "another dbt may build otherwise"
+
+
+@pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True)
+def test_what_was_altered_by_hand_or_failed_is_followed_by_a_whole_build(
+    built: Warehouse,
+) -> None:
+    for statement in BY_HAND:
+        changed.record(changed.inputs(prepare().folder))
+        assert selected() == []
+        built.execute(statement)
+        assert selected() is None, statement
+    assert build_changed().models == ALL_MODELS
+    built.execute("update everflow.daily_stats set payout = payout + 1")  # raw itself is wrong
+    assert any("hold_what_was_given" in one for one in build(only_changed=True).failures)
+    assert selected() is None
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("warehouse", ["duckdb", "postgres"], indirect=True)
+def test_a_build_of_what_changed_equals_a_whole_one(
+    built: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """200 changes at random, one to three at once; CHANGES=20 for a shorter look."""
+    chance = random.Random(713)
+    everything = (PAYOUT, SPEND, PULLED_AGAIN, *((one,) for one in BY_HAND), ())
+    kinds: list[Callable[[], None]] = [
+        *(lambda one=one: change(built, one) for one in everything),  # type: ignore[misc]
+        lambda: monkeypatch.setenv(
+            "SIGNALROOM_NOW", f"2026-11-{chance.randint(19, 28)}T09:30:00-05:00"
+        ),
+    ]
+    for number in range(int(os.environ.get("CHANGES", "200"))):
+        for one in chance.sample(kinds, chance.randint(1, 3)):
+            one()
+        build_changed()
+        as_selected = marts(built)
+        if number % 4 == 0:
+            assert build().failures == []
+            assert marts(built) == as_selected

@@ -1,0 +1,122 @@
+"""What a build may leave out: nothing but what cannot differ from the last whole build.
+
+The last build without a failure or a warning is on record in `ops.builds`: the code, files and
+settings that it used, the rows that it read, and what it left in the warehouse. A build that finds
+the same code and those relations untouched selects what follows from the rows that differ; in
+every other case it builds everything, and so does the first build of a business day, for models
+that name today. The record goes away before a build begins, so that one which was cut short is
+followed by a whole one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import yaml
+
+from signalroom import clock, paths, settings
+from signalroom.warehouse import read, transaction
+from transform import fingerprints
+
+PROJECT = ("dbt_project.yml", "profiles.yml", "packages.yml", "package-lock.yml")
+PACKAGES = ("dbt-core", "dbt-duckdb", "dbt-postgres")
+VARIABLES = ("SIGNALROOM_TIMEZONE", "SIGNALROOM_REPORT_ROLE")
+# Models below control totals that read more of them than the test of their own source does.
+OF_REQUESTS = "int_days__requested+"
+REQUESTS = "ops.control_totals"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a build is made of: `code` in one word, the rows of each dbt source by its name."""
+
+    code: str
+    rows: dict[str, str]
+
+
+def inputs(packages: Path) -> Inputs:
+    """What a build would be made of now."""
+    rows = fingerprints.of_tables(set(_sources()) - {REQUESTS})
+    rows |= {REQUESTS: fingerprints.requests()}
+    return Inputs(_code(packages, set(rows)), rows)
+
+
+def selection(now: Inputs) -> list[str] | None:
+    """dbt selectors of what must be built, maybe none; None: everything."""
+    known = _recorded()
+    if known is None or known["code"] != now.code or known["built"] != fingerprints.of_built():
+        return None
+    return [
+        OF_REQUESTS if name == REQUESTS else f"source:{name}+"
+        for name, rows in sorted(now.rows.items())
+        if known["rows"].get(name) != rows
+    ]
+
+
+def forget() -> None:
+    """A build begins: until it is recorded, what the warehouse holds is unknown."""
+    with transaction() as execute:
+        execute("delete from ops.builds")
+
+
+def record(done: Inputs) -> None:
+    """A build ended without a failure: keep what it was made of and what it left."""
+    known = json.dumps({**vars(done), "built": fingerprints.of_built()}, sort_keys=True)
+    with transaction() as execute:
+        execute("delete from ops.builds")
+        execute(
+            "insert into ops.builds (built_at, known) values (:built_at, :known)",
+            {"built_at": clock.instant(), "known": known},
+        )
+
+
+def _recorded() -> dict[str, dict[str, str]] | None:
+    rows = read("select known from builds", within="ops")
+    return json.loads(rows[0]["known"]) if len(rows) == 1 else None
+
+
+def _sources() -> Iterator[str]:
+    """The tables that models read, by `schema.table`, as the YAML of the sources declares them."""
+    for path in sorted((paths.root() / "transform").rglob("*__sources.yml")):
+        for source in yaml.safe_load(path.read_text(encoding="utf-8"))["sources"]:
+            for table in source.get("tables") or ():
+                yield f"{source['name']}.{table['name']}"
+
+
+def _code(packages: Path, known: set[str]) -> str:
+    """Everything but rows on which a build depends.
+
+    Rows of spreadsheets are here too: models look them up by name, and no line of the graph leads
+    from them to what they change.
+    """
+    digest = hashlib.sha256()
+    for path in _files(packages):
+        digest.update(f"{path.name}\n".encode())
+        digest.update(path.read_bytes())
+    sheets = read(
+        "select distinct 'google_sheets.' || table_name as name from control_totals"
+        " where source = 'google_sheets'",
+        within="ops",
+    )
+    words = {
+        "settings": [settings.variable(name) for name in VARIABLES],
+        "target": [settings.target(), settings.schema_prefix()],
+        "versions": [version(name) for name in PACKAGES],
+        "today": str(clock.today()),
+        "sheets": fingerprints.of_tables({row["name"] for row in sheets} - known),
+    }
+    digest.update(json.dumps(words, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def _files(packages: Path) -> Iterator[Path]:
+    root = paths.root()
+    yield from (root / name for name in PROJECT if (root / name).exists())
+    for folder, pattern in ((root / "transform", "*.sql"), (root / "transform", "*.yml")):
+        yield from sorted(folder.rglob(pattern))
+    yield from sorted(path for path in packages.rglob("*") if path.is_file())

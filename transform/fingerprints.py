@@ -1,0 +1,138 @@
+"""What the warehouse holds, in a few words for each relation: equal words, equal contents.
+
+Raw tables are summed up by their rows without dlt's own columns, so that a load which brought the
+same again is no change; one of more than LARGE rows by its control totals, which carry a digest of
+each day or file. What dbt built is summed up by its rows on DuckDB, and on PostgreSQL by the
+counters that the server keeps of each table, by its file and by its rights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+
+from signalroom import settings
+from signalroom.warehouse import Row, read, read_together, schema
+
+LARGE = 300_000
+BUILT = ("staging", "intermediate", "marts", "reference")
+COLUMNS = """
+select table_schema, table_name, column_name, data_type
+from information_schema.columns
+where table_catalog = current_database()
+order by 1, 2, 3
+"""
+DIGESTS = """
+select source || '.' || table_name as name, _client_id, partition_key, measure, total, digest
+from control_totals
+order by 1, 2, 3, 4
+"""
+# The day-level records of pulls, which the marts read for what is complete and how fresh it is.
+REQUESTS = """
+select _client_id, source, table_name, partition_key, is_closed, loaded_at
+from control_totals
+where measure = 'rows'
+order by 1, 2, 3, 4
+"""
+BUILT_ON_POSTGRES = """
+select
+    nspname || '.' || relname as name,
+    pg_class.oid,
+    relfilenode,
+    relkind::text,
+    relrowsecurity,
+    coalesce(relacl::text, '') as rights,
+    case when relkind = 'v' then pg_get_viewdef(pg_class.oid) end as definition,
+    pg_stat_get_tuples_inserted(pg_class.oid) as inserted,
+    pg_stat_get_tuples_updated(pg_class.oid) as updated,
+    pg_stat_get_tuples_deleted(pg_class.oid) as deleted
+from pg_class
+inner join pg_namespace on pg_namespace.oid = relnamespace
+where relkind in ('r', 'v') and nspname in ({schemas})
+order by 1
+"""
+BUILT_ON_DUCKDB = """
+select schema_name || '.' || view_name as name, true as is_view, sql
+from duckdb_views() where schema_name in ({schemas})
+union all
+select schema_name || '.' || table_name as name, false as is_view, sql
+from duckdb_tables() where schema_name in ({schemas})
+order by 1
+"""
+
+
+def requests() -> str:
+    """When each day of each source was last asked for."""
+    return _digest(read(REQUESTS, within="ops"))
+
+
+def of_tables(names: Iterable[str]) -> dict[str, str]:
+    """Raw tables and those of `ops` by `schema.table`, as their rows are now; '' where missing."""
+    columns: dict[str, list[str]] = {}
+    types: dict[str, list[str]] = {}
+    for row in read(COLUMNS, within="ops"):
+        name = f"{row['table_schema']}.{row['table_name']}"
+        types.setdefault(name, []).append(f"{row['column_name']} {row['data_type']}")
+        if not row["column_name"].startswith("_dlt_"):
+            columns.setdefault(name, []).append(row["column_name"])
+    found = [name for name in sorted(names) if name in columns]
+    counts = _counted(found)
+    large = {name for name in found if counts[name] > LARGE and not name.startswith("ops.")}
+    rows = _summed({name: columns[name] for name in found if name not in large})
+    digests = _digests() if large else {}
+    return {
+        name: f"{counts[name]} {rows.get(name) or digests.get(name)} {_digest(types[name])}"
+        if name in counts
+        else ""
+        for name in names
+    }
+
+
+def of_built() -> dict[str, str]:
+    """Everything in the schemas that dbt builds, by `schema.relation`."""
+    schemas = ", ".join(f"'{schema(name)}'" for name in BUILT)
+    if settings.target() == "postgres":
+        rows = read(BUILT_ON_POSTGRES.format(schemas=schemas), within="ops")
+        return {row["name"]: _digest([row]) for row in rows}
+    relations = read(BUILT_ON_DUCKDB.format(schemas=schemas), within="ops")
+    sums = _summed({row["name"]: ["*"] for row in relations if not row["is_view"]})
+    return {row["name"]: _digest([row["sql"], sums.get(row["name"])]) for row in relations}
+
+
+def _counted(names: Sequence[str]) -> dict[str, int]:
+    queries = {name: f"select count(*) as rows from {_quoted(name)}" for name in names}  # noqa: S608
+    return {name: rows[0]["rows"] for name, rows in read_together(queries, within="ops").items()}
+
+
+def _summed(columns: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """One number for all rows of each table, whatever their order."""
+    is_postgres = settings.target() == "postgres"
+    queries = {}
+    for name, chosen in columns.items():
+        listed = "*" if chosen == ["*"] else ", ".join(f'"{column}"' for column in chosen)
+        summed = (
+            "coalesce(sum(hashtextextended(cast(rows as text), 0)), 0)"
+            if is_postgres
+            else "cast(coalesce(sum(hash(rows)), 0) as varchar)"
+        )
+        queries[name] = (
+            f"select {summed} as sum from (select {listed} from {_quoted(name)}) as rows"  # noqa: S608
+        )
+    return {
+        name: str(rows[0]["sum"]) for name, rows in read_together(queries, within="ops").items()
+    }
+
+
+def _digests() -> dict[str, str]:
+    tables: dict[str, list[Row]] = {}
+    for row in read(DIGESTS, within="ops"):
+        tables.setdefault(row["name"], []).append(row)
+    return {name: _digest(rows) for name, rows in tables.items()}
+
+
+def _quoted(name: str) -> str:
+    return ".".join(f'"{part}"' for part in name.split(".", 1))
+
+
+def _digest(parts: Iterable[object]) -> str:
+    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:24]
