@@ -41,6 +41,11 @@ select
     relfilenode,
     relkind::text,
     relrowsecurity,
+    (
+        select string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' order by attnum)
+        from pg_attribute
+        where attrelid = pg_class.oid and attnum > 0 and not attisdropped
+    ) as columns,
     coalesce(relacl::text, '') as rights,
     case when relkind = 'v' then pg_get_viewdef(pg_class.oid) end as definition,
     pg_stat_get_tuples_inserted(pg_class.oid) as inserted,
