@@ -30,7 +30,7 @@ from transform.client_files.packages import prepare
 from transform.publish import publish
 
 # Events for the live bar. dbt's file says what was built, why not, and what was parsed; with every
-# statement it would be megabytes for each build, and a seventh of its time.
+# statement as an event it was seven megabytes for each build.
 LOG = ("--log-format", "json", "--log-format-file", "text", "--log-level-file", "info")
 DATA_ONLY = ("--exclude-resource-type", "unit_test")
 SHOWN = frozenset({"LogModelResult", "LogTestResult", "LogSeedResult", "LogNodeNoOpResult"})

@@ -19,7 +19,7 @@ from tests.support.processes import TIMEOUT_S, own_environment
 # Unit tests read no table: once per engine is enough (test_marts).
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 
-# dbt's own file of logs, which nothing here reads, takes a seventh of a build.
+# Without dbt's own file of logs, which nothing here reads.
 QUIET = ("--no-use-colors", "--log-level-file", "none")
 
 # Several commands of one process: dbt is imported and the project read once.
