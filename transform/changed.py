@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -75,7 +76,7 @@ def record(done: Inputs) -> None:
         )
 
 
-def _recorded() -> dict[str, dict[str, str]] | None:
+def _recorded() -> dict[str, Any] | None:
     rows = read("select known from builds", within="ops")
     return json.loads(rows[0]["known"]) if len(rows) == 1 else None
 
