@@ -264,6 +264,9 @@ def _run_extract(extracted: Extracted) -> None:
 
     name, pull = extracted.source.name, extracted.pull
     folder = extracted.folder.enter_context(working_folder())
+    # A job that is done again after its commit doubles rows where no index forbids it: there the
+    # load ends, and the next one begins with empty staging tables.
+    dlt.config["load.raise_on_max_retries"] = 1 if settings.target() == "duckdb" else 5
     pipeline = extracted.pipeline = dlt.pipeline(
         pipeline_name=f"{name}_{pull.client_id}",
         destination=dlt_destination(),

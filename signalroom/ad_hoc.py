@@ -11,9 +11,9 @@ from typing import Any
 
 from signalroom.errors import ConfigurationError, WarehouseError
 from signalroom.paths import home
-from signalroom.settings import require, target
+from signalroom.report_reader import TAKE_ROLE
+from signalroom.settings import report_role, target
 from signalroom.warehouse import (
-    TAKE_ROLE,
     duckdb_path,
     first_line,
     locked,
@@ -73,7 +73,7 @@ def _ask_postgres(sql: str, client_id: str | None) -> Answer:
                     [schema("marts"), f"{SECONDS}s", sql],
                 )
                 if client_id:
-                    role = require("SIGNALROOM_REPORT_ROLE")
+                    role = report_role()
                     cursor.execute(TAKE_ROLE, [client_id, role])
                     if cursor.fetchone() is None:
                         raise WarehouseError(

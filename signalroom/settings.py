@@ -221,3 +221,14 @@ def report_role() -> str:
             "`signalroom db setup` creates it."
         )
     return name
+
+
+def report_login() -> str | None:
+    """The reports' own login, where there is one; ConfigurationError where it is the owner's."""
+    name = variable("SUPABASE_DB_REPORT_USER")
+    if name and name == variable("SUPABASE_DB_USER"):
+        raise ConfigurationError(
+            f"SUPABASE_DB_REPORT_USER is {name}, as SUPABASE_DB_USER is: the owner sees the rows "
+            "of every client. Use a login of its own; `signalroom db setup` creates it."
+        )
+    return name

@@ -20,7 +20,15 @@ from typing import TYPE_CHECKING, Any
 from signalroom.connecting import LIMITS, connect
 from signalroom.errors import WarehouseError
 from signalroom.paths import home, storage_problem
-from signalroom.settings import number, report_role, require, schema_prefix, target, variable
+from signalroom.report_reader import read_as_reports
+from signalroom.settings import (
+    number,
+    report_login,
+    require,
+    schema_prefix,
+    target,
+    variable,
+)
 
 if TYPE_CHECKING:
     from dlt.common.destination.reference import Destination
@@ -59,7 +67,7 @@ def postgres_settings(*, for_reports: bool = False) -> dict[str, str]:
 
     For reports it is their own login (SUPABASE_DB_REPORT_USER) where there is one.
     """
-    report_user = variable("SUPABASE_DB_REPORT_USER") if for_reports else None
+    report_user = report_login() if for_reports else None
     host = require("SUPABASE_DB_HOST")
     return {
         "host": host,
@@ -221,11 +229,15 @@ def schema(name: str) -> str:
 
 
 def dlt_destination() -> Destination[Any, Any]:
-    """dlt's destination for the chosen warehouse."""
+    """dlt's destination for the chosen warehouse.
+
+    A merge deletes and inserts in one transaction, which dlt would begin for statements of DDL
+    only: cut in between, it would leave a hole.
+    """
     import dlt
 
     if target() == "duckdb":
-        return dlt.destinations.duckdb(str(duckdb_path()))
+        return dlt.destinations.duckdb(str(duckdb_path()), supports_transactions=True)
     from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 
     found = postgres_settings()
@@ -234,20 +246,7 @@ def dlt_destination() -> Destination[Any, Any]:
     credentials.database, credentials.username = found["dbname"], found["user"]
     credentials.password = found["password"]
     credentials.query = {"sslmode": found["sslmode"], **LIMITS}
-    return dlt.destinations.postgres(credentials)
-
-
-# Only a role that may be taken on: from PostgreSQL 16 on, a member need not be allowed to.
-TAKE_ROLE = """
-select set_config('role', rolname, true), set_config('signalroom.client_id', %s, true)
-from pg_roles
-where
-    rolname = %s
-    and pg_has_role(
-        oid,
-        case when current_setting('server_version_num')::int < 160000 then 'member' else 'set' end
-    )
-"""
+    return dlt.destinations.postgres(credentials, supports_transactions=True)
 
 
 def read(
@@ -324,29 +323,13 @@ def _read_postgres(
                     [within, STATEMENT_LIMIT_MS],
                 )
                 if client_id is not None:
-                    _read_as_reports(cursor, client_id)
+                    read_as_reports(cursor, client_id)
                 for name, (statement, values) in queries.items():
                     cursor.execute(statement, values)
                     found[name] = [dict(row) for row in cursor.fetchall()]
         except psycopg2.Error as error:
             raise WarehouseError(_query_failure(name, within, error)) from error
     return found
-
-
-def _read_as_reports(cursor: Any, client_id: str) -> None:
-    """Show this transaction one client's rows; WarehouseError where the role cannot be taken."""
-    role = report_role()
-    if variable("SUPABASE_DB_REPORT_USER"):
-        cursor.execute("select set_config('signalroom.client_id', %s, true)", [client_id])
-        return
-    cursor.execute(TAKE_ROLE, [client_id, role])
-    if cursor.fetchone() is None:
-        cursor.execute("select 1 from pg_roles where rolname = %s", [role])
-        if cursor.fetchone():
-            raise WarehouseError(
-                f"{require('SUPABASE_DB_USER')} may not read as role {role}, so that rows of "
-                "every client would be shown: run `signalroom db setup`."
-            )
 
 
 Execute = Callable[..., list[Row]]

@@ -156,7 +156,7 @@ def test_memory_does_not_grow_with_the_file(bench: Bench, tmp_path: Path) -> Non
     small, large = (peak_megabytes(bench, rows, tmp_path) for rows in (100_000, 400_000))
     assert (tmp_path / "big.csv").stat().st_size > 120_000_000
     assert large < small + 100
-    assert large < 400
+    assert large < 450  # the merge of it is one transaction
 
 
 def lines_of(*command: str) -> list[str]:
