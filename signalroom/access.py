@@ -50,6 +50,58 @@ where
     )
 order by 1
 """
+# What people made in schemas of their own and the public can read. Supabase's own schemas hold
+# nothing of ours; a table is taken for ours by its client's column or by what its view reads.
+FOREIGN_SCHEMAS = (
+    "auth", "cron", "extensions", "graphql", "graphql_public", "information_schema", "net",
+    "pgbouncer", "pgsodium", "pgsodium_masks", "realtime", "storage", "supabase_functions",
+    "supabase_migrations", "vault",
+)  # fmt: skip
+SHOWN = f"""
+with open_relations as (
+    select distinct
+        pg_class.oid,
+        pg_namespace.nspname as schema_name,
+        pg_class.relname as relation_name,
+        coalesce(pg_roles.rolname, 'public') as holder
+    from pg_class
+    inner join pg_namespace on pg_class.relnamespace = pg_namespace.oid
+    cross join lateral aclexplode(pg_class.relacl) as held
+    cross join lateral aclexplode(pg_namespace.nspacl) as entered
+    left join pg_roles on held.grantee = pg_roles.oid
+    left join pg_roles as guest on entered.grantee = guest.oid
+    where
+        pg_class.relkind in ('r', 'p', 'v', 'm', 'f')
+        and held.privilege_type in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+        and (held.grantee = 0 or pg_roles.rolname in {WEB_ROLES})
+        and (entered.grantee = 0 or guest.rolname in {WEB_ROLES})
+        and pg_namespace.nspname !~ '^pg_'
+        and not pg_namespace.nspname = any(:known)
+        and not pg_class.relrowsecurity
+        and not coalesce(array_to_string(pg_class.reloptions, ',') ~ 'security_invoker=(true|on|1)',
+            false)
+)
+
+select
+    schema_name,
+    relation_name,
+    string_agg(distinct holder, ', ' order by holder) as holders,
+    exists (
+        select from pg_attribute
+        where pg_attribute.attrelid = open_relations.oid and pg_attribute.attname = '_client_id'
+    )
+    or exists (
+        select
+        from pg_rewrite
+        inner join pg_depend on pg_rewrite.oid = pg_depend.objid
+        inner join pg_class as read_one on pg_depend.refobjid = read_one.oid
+        inner join pg_namespace as read_in on read_one.relnamespace = read_in.oid
+        where pg_rewrite.ev_class = open_relations.oid and read_in.nspname = any(:ours)
+    ) as is_ours
+from open_relations
+group by oid, schema_name, relation_name
+order by 1, 2
+"""  # noqa: S608
 
 
 def create_closed(execute: Execute, name: str) -> None:
@@ -83,7 +135,37 @@ def exposed(sources: Iterable[str]) -> list[str]:
             "drop what dbt did not build."
             for row in execute(UNGUARDED, {"schema": marts})
         ]
+        ours = sorted({"ops", *loaded, *map(schema, BUILT_SCHEMAS)})
+        found += [
+            f"{row['schema_name']}.{row['relation_name']} shows rows of SignalRoom to "
+            f"{row['holders']}: `revoke all on all tables in schema {row['schema_name']} from "
+            f"{row['holders']}`, and make the next in a schema that is closed to them."
+            for row in execute(SHOWN, {"known": [*ours, *FOREIGN_SCHEMAS], "ours": ours})
+            if row["is_ours"]
+        ]
     return [*open_wire, *found]
+
+
+def perhaps_exposed(sources: Iterable[str]) -> list[str]:
+    """What others can read and may have been made from our rows, in one line for each schema.
+
+    Nothing tells where the rows of a plain table come from; `public` is others' business.
+    """
+    if target() == "duckdb":
+        return []
+    loaded = [name for source in sources for name in (source, f"{source}_staging")]
+    ours = sorted({"ops", *loaded, *map(schema, BUILT_SCHEMAS)})
+    found: dict[str, list[str]] = {}
+    with transaction() as execute:
+        for row in execute(SHOWN, {"known": [*ours, *FOREIGN_SCHEMAS, "public"], "ours": ours}):
+            if not row["is_ours"]:
+                found.setdefault(row["schema_name"], []).append(row["relation_name"])
+    return [
+        f"Schema {name} is open to the roles of the public interface ({', '.join(tables[:3])}"
+        f"{' and more' if len(tables) > 3 else ''}): if it was made from the marts, `revoke usage "
+        f"on schema {name} from anon, authenticated, service_role`."
+        for name, tables in found.items()
+    ]
 
 
 def _unencrypted() -> list[str]:

@@ -24,6 +24,7 @@ create schema everflow;
 create table everflow.daily_stats (payout int);
 """
 ROLE, LOGIN = "access_report", "access_reader"
+WEB = ("anon", "authenticated", "service_role")
 
 
 @pytest.fixture
@@ -95,6 +96,7 @@ def test_a_role_that_others_act_as_is_no_report_role(
         report_role()
 
 
+@pytest.mark.fault(61)
 @postgres_only
 def test_an_unencrypted_way_to_another_machine_is_told(
     owner: Warehouse, monkeypatch: pytest.MonkeyPatch
@@ -103,3 +105,73 @@ def test_an_unencrypted_way_to_another_machine_is_told(
     monkeypatch.setattr(access, "is_loopback", lambda host: False)
     (line,) = [line for line in access.exposed([]) if "SSLMODE" in line]
     assert "verify-full" in line
+
+
+@postgres_only
+def test_a_login_that_passes_over_row_security_is_refused(
+    owner: Warehouse, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    postgres.command(f"create role {ROLE} bypassrls")
+    postgres.command(f"grant {ROLE} to signalroom")
+    try:
+        with pytest.raises(WarehouseError, match=rf"SIGNALROOM_REPORT_ROLE {ROLE} may pass over"):
+            amounts("713")
+        monkeypatch.setenv("SUPABASE_DB_REPORT_USER", "postgres")
+        monkeypatch.setenv("SUPABASE_DB_REPORT_PASSWORD", postgres.password)
+        with pytest.raises(WarehouseError, match="SUPABASE_DB_REPORT_USER postgres may pass over"):
+            amounts("713")
+        monkeypatch.setenv("SUPABASE_DB_REPORT_USER", "signalroom")
+        with pytest.raises(ConfigurationError, match="the owner sees the rows of every client"):
+            amounts("713")
+    finally:
+        postgres.command(f"drop role {ROLE}")
+
+
+@pytest.fixture
+def web_roles(postgres: PostgresServer) -> Iterator[None]:
+    """The roles of Supabase's public interface."""
+    for name in WEB:
+        postgres.command(f"create role {name}")
+    yield
+    for name in WEB:
+        postgres.command(f"drop role {name}")
+
+
+@postgres_only
+@pytest.mark.fault(56)
+@pytest.mark.usefixtures("web_roles")
+@pytest.mark.parametrize(
+    ("made", "is_fault"),
+    [
+        ("create table ana.cpa as select * from marts.orders", True),
+        ("create view ana.cpa as select count(*) as n from marts.orders", True),
+        ("create materialized view ana.cpa as select count(*) as n from marts.orders", True),
+        ("create table ana.cpa as select sum(amount) as cost from marts.orders", False),
+        ("create view ana.cpa with (security_invoker = true) as select * from marts.orders", None),
+        ("create table ana.cpa as select * from marts.orders;"
+         "alter table ana.cpa enable row level security", None),
+        ("create table ana.cpa as select * from marts.orders;"
+         "revoke usage on schema ana from anon, authenticated, public", None),
+        ("create table ana.cpa as select * from marts.orders;"
+         "revoke all on ana.cpa from anon, authenticated", None),
+    ],
+)  # fmt: skip
+def test_what_an_analyst_made_and_the_public_can_read_is_named(
+    owner: Warehouse, made: str, is_fault: bool | None
+) -> None:
+    owner.execute("create schema ana")
+    owner.execute("grant usage on schema ana to anon, authenticated")
+    owner.execute(
+        "alter default privileges for role signalroom grant all on tables to anon, authenticated"
+    )
+    owner.execute(made)
+    said = [line for line in access.exposed(["everflow"]) if line.startswith("ana.cpa")]
+    perhaps = access.perhaps_exposed(["everflow"])
+    owner.execute(
+        "alter default privileges for role signalroom revoke all on tables from anon, authenticated"
+    )
+    owner.execute("drop schema ana cascade")
+    assert bool(said) is (is_fault is True)
+    assert bool(perhaps) is (is_fault is False)
+    if said:
+        assert "to anon, authenticated: `revoke all on all tables in schema ana" in said[0]

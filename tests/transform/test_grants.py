@@ -74,6 +74,7 @@ def test_what_was_loaded_is_closed_before_any_build(supabase: Supabase) -> None:
     assert loaded >= {"everflow", "redtrack", "ops"}
 
 
+@pytest.mark.fault(56)
 def test_a_first_build_shows_nothing_to_the_public(built: Supabase) -> None:
     nobody_but_the_reader(built)
 
@@ -100,6 +101,7 @@ def change(supabase: Supabase, number: int) -> tuple[str, ...]:
     return (*MARTS, "--full-refresh") if number % 5 == 4 else MARTS
 
 
+@pytest.mark.fault(31, 34)
 def test_a_reader_in_a_loop_sees_whole_marts_and_no_error_through_many_builds(
     built: Supabase, build: Callable[..., str]
 ) -> None:
@@ -130,6 +132,7 @@ def test_a_reader_in_a_loop_sees_whole_marts_and_no_error_through_many_builds(
     nobody_but_the_reader(built)
 
 
+@pytest.mark.fault(57)
 def test_a_reader_sees_the_client_that_it_names_and_no_other(built: Supabase) -> None:
     assert set(built.readable(READER).values()) == {0}
     for client in sorted(CLIENTS):
@@ -147,6 +150,7 @@ def test_a_reader_sees_the_client_that_it_names_and_no_other(built: Supabase) ->
     )} == CLIENTS  # fmt: skip
 
 
+@pytest.mark.fault(57)
 def test_a_report_reads_one_client_even_where_its_query_asks_for_all(
     built: Supabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,6 +164,7 @@ def test_a_report_reads_one_client_even_where_its_query_asks_for_all(
     assert {row["role"] for row in product.read(sql, client_id="713")} == {ROLE}
 
 
+@pytest.mark.fault(56)
 def test_schemas_and_marts_that_were_opened_by_hand_are_named_and_closed(
     built: Supabase, build: Callable[..., str]
 ) -> None:
@@ -205,3 +210,16 @@ def test_an_analysts_own_schemas_leave_everybody_elses_alone(built: Supabase, db
     built.warehouse.execute(
         "drop schema ana_marts, ana_intermediate, ana_staging, ana_reference cascade"
     )
+
+
+@pytest.mark.fault(56)
+def test_a_report_role_that_the_public_acts_as_is_refused_before_anything_is_granted(
+    built: Supabase, project: Path
+) -> None:
+    """By plain dbt too, which knows nothing of our settings."""
+    env = {**built.warehouse.environment, "SIGNALROOM_REPORT_ROLE": "anon"}
+    said = Dbt(project, env).run("run", "--select", "daily_summary")
+    assert said.exit_code != 0
+    assert "SIGNALROOM_REPORT_ROLE is anon" in " ".join(said.output.split())
+    assert built.readable("anon") == {}
+    nobody_but_the_reader(built)

@@ -82,6 +82,7 @@
 {%- endmacro %}
 
 {% macro postgres__guard_schemas() -%}
+    {%- do refuse_readers_that_others_act_as() -%}
     {%- set schemas, readers = [], {} -%}
     {%- for node in graph.nodes.values() if node.resource_type in ('model', 'seed') -%}
         {%- do schemas.append(node.schema) -%}
@@ -96,6 +97,21 @@
             {%- if not run_query('select ' ~ may).columns[0].values()[0] -%}
                 {%- do run_query('grant usage on schema "' ~ schema ~ '" to ' ~ adapter.quote(role)) -%}
             {%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+{#- A mart's reader is a role of the reports' own: with one of a public interface, or the builder's,
+    every mart would be open to all who act as it. Asked before anything is granted. -#}
+{% macro refuse_readers_that_others_act_as() -%}
+    {%- set foreign = ['anon', 'authenticated', 'service_role', 'authenticator', 'postgres', 'public', target.user | lower] -%}
+    {%- for node in graph.nodes.values() if node.resource_type in ('model', 'seed') -%}
+        {%- for name in node.config.grants.get('select', []) if name | lower in foreign -%}
+            {{ exceptions.raise_compiler_error(
+                'SIGNALROOM_REPORT_ROLE is ' ~ name ~ ', which is no role of the reports own: every '
+                ~ 'mart would be open to all who act as it. Use a name of its own '
+                ~ '(signalroom_report); `signalroom db setup` creates it.'
+            ) }}
         {%- endfor -%}
     {%- endfor -%}
 {%- endmacro %}
