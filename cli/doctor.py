@@ -235,9 +235,21 @@ def _exposure(name: str) -> list[Check]:
     from signalroom.errors import SignalRoomError
 
     try:
-        return [Check(name, "fault", one) for one in access.exposed(registry.NAMES)]
+        return [
+            *(Check(name, "fault", one) for one in access.exposed(registry.NAMES)),
+            *(Check(name, "warning", one) for one in access.perhaps_exposed(registry.NAMES)),
+        ]
     except SignalRoomError:
         return []  # PostgreSQL is away, which is named above
+
+
+def _outbox(name: str) -> list[Check]:
+    """An outbox from a backup knows nothing of what was sent since."""
+    from scheduler.status.verdict import outbox_doubt
+    from signalroom import outbox_memory
+
+    older = outbox_doubt()
+    return [Check(name, "warning", older, outbox_memory.TELLS)] if older else []
 
 
 _LOOKS: dict[str, Callable[[str], list[Check]]] = {
@@ -250,6 +262,7 @@ _LOOKS: dict[str, Callable[[str], list[Check]]] = {
     "warehouse": _warehouse,
     "demo": _demo,
     "exposure": _exposure,
+    "outbox": _outbox,
 }
 
 

@@ -19,7 +19,7 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from signalroom import clock, run_database
+from signalroom import clock, outbox_memory, run_database
 from signalroom.errors import ConfigurationError, WarehouseError
 from signalroom.migrations import prepare_warehouse
 from signalroom.tables import LOADS, MIGRATIONS, OUTBOX, RUNS, Database, tables
@@ -92,6 +92,8 @@ def restore(file: Path, *, replace: bool = False) -> tuple[dict[str, int], list[
                     (kept if is_there else missing).append(row)
                 rows = iter(kept)
             counts[table.name] = _write(database, table, rows, execute, connection)
+        made_at = json.loads(packed.read(MANIFEST))["made_at"]
+    outbox_memory.remember_restored(datetime.fromisoformat(made_at))
     return counts, _to_pull(missing)
 
 

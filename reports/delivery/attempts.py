@@ -20,10 +20,11 @@ from reports.delivery.channels.http import (
     NotOurs,
     Outcome,
     Refused,
+    WasThere,
     one_attempt,
 )
 from reports.delivery.outbox import OPEN, Entry, Outbox
-from signalroom import clock, tracing
+from signalroom import clock, outbox_memory, tracing
 from signalroom.logs import mask
 from signalroom.settings import number
 
@@ -96,18 +97,24 @@ def _attempt(outbox: Outbox, entry: Entry) -> Entry | None:
 
     try:
         with tracing.span("delivery", channel=entry.channel, report=entry.report), one_attempt():
-            found = _look_up(outbox, entry, channel)
-            if found and entry.status != "unknown" and not channel.RESENDS_UNKNOWN:
-                reason = f"an equal message is there already ({found}); --again sends it once more"
+            is_first = _is_first(entry)
+            is_lacking = is_first and _is_in_gap(outbox, entry)
+            found = _look_up(outbox, entry, channel, is_first, is_lacking)
+            if (found or is_lacking) and is_first and not channel.RESENDS_UNKNOWN:
+                there = f" ({found} looks like it)" if found else ", before the outbox was restored"
+                reason = f"it may have been sent already{there}; --again sends it once more"
                 return settle("unknown", reason=reason, wait_s=LONGEST_PAUSE_S)
             if found:
-                return settle("sent", provider_id=found, reason="found at provider")
+                reason = outbox_memory.WAS_THERE if is_first else "found at provider"
+                return settle("sent", provider_id=found, reason=reason)
             if entry.status == "unknown" and not channel.RESENDS_UNKNOWN:
                 wait_s = max(60.0, _pause_s(entry))
                 return settle("unknown", reason=entry.reason, wait_s=wait_s)
             return settle("sent", provider_id=channel.send(entry, confirm))
     except NotOurs:
         return None
+    except WasThere:
+        return settle("sent", reason=outbox_memory.WAS_THERE)
     except _Unseen as refusal:
         status, wait_s, failure = "unknown", LONGEST_PAUSE_S, refusal.outcome
     except Refused as refusal:
@@ -130,24 +137,53 @@ class _Unseen(Exception):  # noqa: N818 - an ending, like an Outcome
         self.outcome = outcome
 
 
-def _look_up(outbox: Outbox, entry: Entry, channel: ModuleType) -> str | None:
-    """The provider's id of the message, if it is there already.
+def _is_first(entry: Entry) -> bool:
+    """Whether this outbox knows of no attempt; it may be that of a backup, made before one.
 
-    A first send looks too: an outbox restored from a backup does not know what was sent since.
-    Not that of an alert, whose incident would have another id, and so another key.
+    Not of an alert, whose incident would have another id, and so another key, after a restore; nor
+    of what a person asked to be sent again.
     """
-    if entry.status != "unknown" and entry.report == "alert":
+    return entry.status != "unknown" and entry.report != "alert" and entry.number == 1
+
+
+def _is_alone(outbox: Outbox, entry: Entry) -> bool:
+    """Whether nothing of the same day was told that recipient before, as far as is known."""
+    about = (entry.report, entry.client_id, entry.period, entry.channel, entry.recipient)
+    return not any(
+        one.dedupe_key != entry.dedupe_key and one.status in ("sent", "unknown")
+        for one in outbox.entries(*about)
+    )
+
+
+def _is_in_gap(outbox: Outbox, entry: Entry) -> bool:
+    """Whether a message belongs to a time that the outbox is known to lack.
+
+    Its day was over when the last message was sent that the outbox does not know.
+    """
+    gap = outbox.gap()
+    return bool(gap and entry.period < gap.told_until.astimezone(clock.zone()).date())
+
+
+def _look_up(
+    outbox: Outbox, entry: Entry, channel: ModuleType, is_first: bool, is_lacking: bool
+) -> str | None:
+    """The provider's id of the message, if it is there already; before a first attempt too.
+
+    What cannot be looked up is sent, unless it may have arrived.
+    """
+    if entry.status != "unknown" and not is_first:
         return None
     known = outbox.provider_ids(entry.channel, entry.recipient)
     try:
-        found: str | None = channel.find(entry, known)
+        is_new = is_first and _is_alone(outbox, entry)
+        found: str | None = channel.find(entry, known, is_new)
     except Refused as refusal:
-        if entry.status == "unknown":
+        if entry.status == "unknown" or is_lacking:
             raise _Unseen(refusal) from refusal
         log.info("%s cannot be looked up before it is sent: %s", entry.report, mask(str(refusal)))
         return None
     except Ambiguous as silence:
-        if entry.status == "unknown":
+        if entry.status == "unknown" or is_lacking:
             raise
         log.info("%s cannot be looked up before it is sent: %s", entry.report, mask(str(silence)))
         return None

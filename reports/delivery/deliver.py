@@ -142,13 +142,14 @@ def _enqueue(
         if newest is not None and newest.status in OPEN:
             return newest
     number = 1 if newest is None else newest.number + (newest.status != "dead")
-    key = _key(rendered, channel, recipient, number)
+    is_dead = newest is not None and newest.status == "dead"
+    key = newest.dedupe_key if newest and is_dead else _key(rendered, channel, recipient, number)
     payload = CHANNELS[channel].payload(rendered.client_id, recipient, key, content)
     text = json.dumps(payload, ensure_ascii=False)
     for entry in earlier:
         if entry.status == "pending":
             outbox.skip(entry, "overtaken by a newer message")
-    if newest is not None and newest.status == "dead":
+    if newest and is_dead:
         return outbox.replace_payload(newest, text, told, rendered.figures, rendered.as_of)
     return outbox.store(
         Entry(

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from reports.model import Figure, Told
-from signalroom import clock
+from signalroom import clock, outbox_memory
 from signalroom.run_database import prepared_engine
 from signalroom.tables import OUTBOX as TABLE
 from signalroom.tables import REPORTED_FIGURES as FIGURES
@@ -56,7 +56,12 @@ class Entry:
 
     @property
     def idempotency_key(self) -> str:
-        """The same for the same bytes to the same recipient, at most 256 characters."""
+        """The same for the same message to the same recipient, at most 256 characters.
+
+        Bytes that replaced refused ones, or were asked for again, have one of their own.
+        """
+        if self.number == 1:
+            return self.dedupe_key
         return f"{self.dedupe_key}:{self.payload_hash[:16]}"
 
 
@@ -184,6 +189,7 @@ class Outbox:
                 payload=payload,
                 payload_hash=hashed(payload),
                 told=told,
+                number=entry.number + 1,
                 status="pending",
                 next_at=None,
             )
@@ -259,9 +265,10 @@ class Outbox:
         With a `claim` that is not the row's any more nothing is written: the process that has the
         row now looks the message up itself.
         """
-        now = clock.instant()
+        now, told = clock.instant(), clock.now()
         ours = () if claim is None else (TABLE.c.status == "unknown", TABLE.c.attempts == claim)
-        self._update(
+        gap = self.gap() if status == "sent" else None
+        is_settled = self._update(
             key,
             *ours,
             status=status,
@@ -269,9 +276,16 @@ class Outbox:
             reason=reason,
             next_at=now + timedelta(seconds=wait_s) if status in OPEN else None,
             sent_at=now if status == "sent" else None,
-            reported_at=clock.now() if status == "sent" else None,
+            reported_at=told if status == "sent" else None,
         )
+        if is_settled and status == "sent":
+            outbox_memory.remember(now, told, gap)
         return self.entry(key)
+
+    def gap(self) -> outbox_memory.Gap | None:
+        """What this outbox is known to lack, as one brought back from a backup does."""
+        with self._engine.begin() as connection:
+            return outbox_memory.gap(connection)
 
     def skip(self, entry: Entry, reason: str) -> bool:
         """Give up a message that was certainly not delivered; False when it is being sent."""

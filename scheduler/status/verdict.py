@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from scheduler.status.status import Status
 from scheduler.status.text import clock_time, span, when
-from signalroom import run_database
+from signalroom import outbox_memory, run_database
 from signalroom.clients import active_clients
 from signalroom.errors import SignalRoomError
 from signalroom.settings import variable
@@ -86,9 +86,20 @@ def _mild(status: Status) -> list[str]:
     if open_ones:
         noun = "1 open alert" if len(open_ones) == 1 else f"{len(open_ones)} open alerts"
         found.append(f"{noun}: {open_ones[0].title}.")
+    if older := outbox_doubt():
+        found.append(f"{older}.")
     if status.unreadable:
         found.append(f"Not everything can be read: {status.unreadable[0]}")
     return found
+
+
+def outbox_doubt() -> str | None:
+    """Why the outbox may be older than what was sent; None where it is not, or cannot be read."""
+    try:
+        with run_database.reading_engine().connect() as connection:
+            return outbox_memory.doubt(connection)
+    except (SignalRoomError, SQLAlchemyError):
+        return None
 
 
 def _sent() -> list[str]:

@@ -47,6 +47,7 @@ def test_what_arrives_is_what_was_rendered(post: Post) -> None:
     assert by_vendor["twilio"].text == messages["sms"]["body"]
 
 
+@pytest.mark.fault(55)
 def test_stored_bytes_are_sent_even_when_the_template_changed_meanwhile(post: Post) -> None:
     post.agency.faults.plan("resend", "accept_then_close", times=9)
     assert set(statuses(deliver(post.only("email"))).values()) == {"unknown"}
@@ -110,6 +111,7 @@ def test_changed_day_is_told_in_the_next_report_and_then_no_more(post: Post) -> 
     assert compose("daily_ccw", "713", third).context.changes == ()
 
 
+@pytest.mark.fault(58)
 def test_no_secret_reaches_outbox_files_or_log(
     post: Post, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

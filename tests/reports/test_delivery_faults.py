@@ -17,6 +17,7 @@ from signalroom import clock
 from tests.reports.post import EVERYONE, VENDOR, Post, died_while_sending, rows, statuses
 
 
+@pytest.mark.fault(49, 50)
 @pytest.mark.parametrize("kind", ["accept_then_close", "close_connection", "status_500"])
 @pytest.mark.parametrize("channel", ["slack", "email"])
 def test_lost_answer_neither_loses_nor_doubles_the_message(
@@ -62,6 +63,7 @@ def test_message_that_another_process_is_sending_is_neither_sent_nor_waited_for(
     assert set(post.received().values()) == {1}
 
 
+@pytest.mark.fault(51)
 def test_sms_without_an_answer_is_not_sent_twice(post: Post) -> None:
     post.agency.faults.plan("twilio", "accept_then_close", times=2, match="POST")
     first = statuses(deliver(post.only("sms")))
@@ -73,6 +75,7 @@ def test_sms_without_an_answer_is_not_sent_twice(post: Post) -> None:
     assert set(post.received().values()) == {1}
 
 
+@pytest.mark.fault(51)
 def test_sms_that_cannot_be_found_is_left_alone_until_a_person_decides(post: Post) -> None:
     post.agency.faults.plan("twilio", "close_connection", times=2, match="POST")
     assert set(statuses(deliver(post.only("sms"))).values()) == {"unknown"}
@@ -100,6 +103,7 @@ def test_identical_text_sent_again_is_not_mistaken_for_the_lost_one(post: Post) 
         assert sms.find(unsure[0], known) is None
 
 
+@pytest.mark.fault(54)
 @pytest.mark.parametrize("channel", ["slack", "email", "sms"])
 def test_process_killed_after_sending_does_not_send_again(post: Post, channel: str) -> None:
     deliver(post.only(channel))
@@ -124,6 +128,7 @@ def test_two_processes_never_work_on_one_message(post: Post) -> None:
         assert not other.claim(seen), "what it saw is history"
 
 
+@pytest.mark.fault(52)
 @pytest.mark.parametrize("channel", ["slack", "email", "sms"])
 def test_busy_channel_is_asked_again_after_the_time_it_names(post: Post, channel: str) -> None:
     post.agency.faults.plan(VENDOR[channel], "status_429", times=1, retry_after=1)
@@ -131,6 +136,7 @@ def test_busy_channel_is_asked_again_after_the_time_it_names(post: Post, channel
     assert set(post.received().values()) == {1}
 
 
+@pytest.mark.fault(53)
 def test_one_dead_recipient_or_channel_does_not_hold_the_others(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:

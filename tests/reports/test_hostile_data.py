@@ -55,6 +55,7 @@ def hostile(request: pytest.FixtureRequest, report: Compose) -> Rendered:
     return report(*affiliates(request.param, state))
 
 
+@pytest.mark.fault(59)
 def test_html_has_no_element_from_data(hostile: Rendered) -> None:
     source = hostile.messages["email"]["html"]
     page = BeautifulSoup(source, "html.parser")
@@ -79,6 +80,7 @@ def test_plain_text_and_sms_carry_no_entities_and_no_control_characters(
     assert septets(hostile.messages["sms"]["body"]) <= 160
 
 
+@pytest.mark.fault(59)
 def test_slack_shows_no_mention_link_or_formatting_from_data(hostile: Rendered) -> None:
     payload = hostile.messages["slack"]
     # cells of a table are raw text: Slack reads no markup in them
@@ -119,6 +121,7 @@ def test_numbers_stay_in_their_column_beside_any_name() -> None:
     assert pad_left("123456789", 3) == " 123456789"
 
 
+@pytest.mark.fault(59)
 def test_template_that_includes_a_file_is_refused(
     report: Compose, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
@@ -154,6 +157,7 @@ def test_misspelt_name_in_a_template_fails(
         render._environment.cache_clear()
 
 
+@pytest.mark.fault(57)
 @pytest.mark.parametrize("foreign", ["cti", None, ""])
 def test_row_of_another_client_stops_the_report(
     marts: Marts, monkeypatch: pytest.MonkeyPatch, foreign: str | None

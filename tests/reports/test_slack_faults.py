@@ -77,6 +77,7 @@ def test_missing_scope_is_named(post: Post) -> None:
     assert "missing_scope (the token needs the scope chat:write)" in found.detail
 
 
+@pytest.mark.fault(24)
 @pytest.mark.parametrize(("channel", "path"), [
     ("slack", "chat.postMessage"), ("resend", "POST /emails"), ("twilio", "POST")
 ])  # fmt: skip

@@ -16,6 +16,7 @@ from reports.delivery.channels.http import (
     Outcome,
     Refused,
     ResendHttp,
+    WasThere,
     parse,
     wait_from,
 )
@@ -28,6 +29,7 @@ REQUIRED = ("RESEND_API_KEY", "RESEND_FROM_EMAIL", "RESEND_TO_EMAILS")
 RECIPIENTS = "RESEND_TO_EMAILS"
 RESENDS_UNKNOWN = True
 KEY_LIFETIME = timedelta(hours=20)  # Resend keeps keys for 24 hours
+USED = "invalid_idempotent_request"  # a key that came with other bytes before
 QUOTAS = frozenset({"daily_quota_exceeded", "monthly_quota_exceeded"})
 
 
@@ -54,11 +56,13 @@ def send(entry: Entry, confirm: Confirm) -> str:
     try:
         answer = resend.Emails.send(body, {"idempotency_key": entry.idempotency_key})
     except ResendError as error:
+        if error.error_type == USED and entry.number == 1 and entry.report != "alert":
+            raise WasThere("has a message of this key with other figures") from error
         raise _outcome(error) from error
     return str(answer["id"])
 
 
-def find(entry: Entry, known: frozenset[str]) -> str | None:
+def find(entry: Entry, known: frozenset[str], is_new: bool = False) -> str | None:
     """None: the same key may be sent again, as long as Resend remembers it."""
     if clock.instant() - entry.created_at > KEY_LIFETIME:
         raise Ambiguous("its idempotency key is too old to be used again")

@@ -40,6 +40,10 @@ class NotOurs(Outcome):
     """The claim on the message was lost: another process has it now; nothing was sent."""
 
 
+class WasThere(Outcome):
+    """The provider has had this very message before, perhaps with other figures."""
+
+
 class Ambiguous(Outcome):
     """No answer, or none that says: it may have been delivered."""
 

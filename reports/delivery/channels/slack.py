@@ -141,7 +141,7 @@ def _replaced(blocks: list[Any], others: list[dict[str, Any]]) -> list[Any]:
     return [one for at, block in enumerate(blocks) for one in instead.get(at, [block])]
 
 
-def find(entry: Entry, known: frozenset[str]) -> str | None:
+def find(entry: Entry, known: frozenset[str], is_new: bool = False) -> str | None:
     """The timestamp of an earlier attempt's message, looked up by key; None: it never arrived.
 
     An edit may simply be made once more.

@@ -5,6 +5,7 @@ when it cannot be found, left alone: nobody is told twice.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import httpx
@@ -28,6 +29,7 @@ NAME = "SMS"
 REQUIRED = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_FROM_NUMBER", "TWILIO_TO_NUMBERS")
 RECIPIENTS = "TWILIO_TO_NUMBERS"
 RESENDS_UNKNOWN = False
+SUBJECT = re.compile(r"[^:]*?(?:, |: )([^,:]+ [A-Z][a-z]{2} \d{1,2})\.(?:\s|$)")
 LOOKED_AT = 100  # newest messages to the recipient
 
 
@@ -50,17 +52,34 @@ def send(entry: Entry, confirm: Confirm) -> str:
         raise _outcome(error, http) from error
 
 
-def find(entry: Entry, known: frozenset[str]) -> str | None:
-    """The sid of a message with our text that no row of the outbox accounts for."""
+def find(entry: Entry, known: frozenset[str], is_new: bool = False) -> str | None:
+    """The sid of a message with our text that no row of the outbox accounts for.
+
+    `is_new`: the outbox knows of nothing that told the recipient of this day. Then also one that
+    tells other figures of the same brand and day, for an outbox from a backup knows less.
+    """
     client, http = _client(entry.client_id)
-    body = parse(entry.payload)["body"]
+    body = str(parse(entry.payload)["body"])
+    about = subject(body) if is_new else None
     try:
         messages = client.messages.list(to=entry.recipient, limit=LOOKED_AT)
     except _FAILURES as error:
         raise _outcome(error, http) from error
     return next(
-        (str(one.sid) for one in messages if one.body == body and one.sid not in known), None
+        (
+            str(one.sid)
+            for one in messages
+            if one.sid not in known
+            and (one.body == body or (about and about == subject(one.body or "")))
+        ),
+        None,
     )
+
+
+def subject(body: str) -> str | None:
+    """Brand and day of a report's text, as its first sentence ends; None where there is none."""
+    found = SUBJECT.match(body)
+    return found[1] if found else None
 
 
 def probe(client_id: str) -> list[str]:

@@ -1,0 +1,131 @@
+"""What this machine remembers of deliveries beside the outbox, to notice that it is too old.
+
+A database or folder brought back from a backup has an outbox that ends before what was sent since.
+Then nothing is taken for unsent only because no row speaks of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from signalroom import clock
+from signalroom.paths import home
+from signalroom.tables import OUTBOX
+
+FILE = "delivered.json"
+REMEMBERED = timedelta(days=7)
+# Why a message that was never tried counts as delivered; how it is recognized afterwards.
+NEWEST = sa.select(sa.func.max(OUTBOX.c.sent_at, type_=OUTBOX.c.sent_at.type))
+WAS_THERE = "found at provider before its first attempt"
+TELLS = (
+    "Each message is looked up before its first attempt, and an SMS that may have been sent is "
+    "held: look at the phone, then `signalroom report … --again` sends it."
+)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """What the outbox lacks: messages sent after `since` (None: all), up to `until`.
+
+    `told_until` is `until` in business time, another one in rehearsals.
+    """
+
+    since: datetime | None
+    until: datetime
+    told_until: datetime
+
+
+def remember(sent_at: datetime, reported_at: datetime, known: Gap | None) -> None:
+    """Write down that a message was delivered, once the outbox says so, and what it lacked."""
+    _write({"sent_at": sent_at, "reported_at": reported_at}, known)
+
+
+def remember_restored(made_at: datetime) -> None:
+    """The run database is as it was when its backup was made."""
+    now = clock.instant()
+    _write(_read()[0], Gap(made_at, now, clock.now()))
+
+
+def gap(connection: sa.Connection) -> Gap | None:
+    """What the outbox is known to lack, within the last week; None where nothing speaks for it."""
+    last, known = _read()
+    oldest = clock.instant() - REMEMBERED
+    if last:
+        newest = connection.execute(NEWEST).scalar() if _has_outbox(connection) else None
+        if last["sent_at"] > oldest and (newest is None or newest < last["sent_at"]):
+            return Gap(newest, last["sent_at"], last["reported_at"])
+    return known if known and known.until > oldest else None
+
+
+def doubt(connection: sa.Connection) -> str | None:
+    """Why the outbox may be older than what was sent, in one line; None where nothing says so."""
+    found = gap(connection)
+    if found:
+        ends = f"it ends {_local(found.since)}" if found.since else "it knows of no message"
+        return (
+            f"The outbox may be older than what was sent: {ends}, and messages went out until "
+            f"{_local(found.until)}"
+        )
+    if not _has_outbox(connection):
+        return None
+    recent = OUTBOX.c.sent_at > clock.instant() - REMEMBERED
+    query = NEWEST.add_columns(sa.func.count()).where(OUTBOX.c.reason == WAS_THERE, recent)
+    newest, count = connection.execute(query).one()
+    if not (count and isinstance(newest, datetime)):
+        return None
+    noun = "1 message was" if count == 1 else f"{count} messages were"
+    return (
+        f"The outbox may be older than what was sent: {noun} there before the first attempt, "
+        f"last {_local(newest)}"
+    )
+
+
+def _has_outbox(connection: sa.Connection) -> bool:
+    schema = None if connection.dialect.name == "sqlite" else "ops"
+    return sa.inspect(connection).has_table(OUTBOX.name, schema=schema)
+
+
+def _local(moment: datetime) -> str:
+    return f"{moment.astimezone(clock.zone()):%b %-d %-I:%M %p}"
+
+
+def _read() -> tuple[dict[str, datetime], Gap | None]:
+    """The last delivery, and the last gap; nothing where there is no file that can be read."""
+    try:
+        found = json.loads((home() / FILE).read_text(encoding="utf-8"))
+        last = {name: datetime.fromisoformat(text) for name, text in found["last"].items()}
+        old = found.get("gap")
+        if old is None:
+            return last, None
+        since = datetime.fromisoformat(old["since"]) if old["since"] else None
+        until, told = (datetime.fromisoformat(old[name]) for name in ("until", "told_until"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}, None
+    return last, Gap(since, until, told)
+
+
+def _write(last: dict[str, datetime], known: Gap | None) -> None:
+    """Whole or not at all; a full disk keeps no message from being settled."""
+    text = json.dumps(
+        {
+            "last": {name: at.isoformat() for name, at in last.items()},
+            "gap": known
+            and {
+                "since": known.since and known.since.isoformat(),
+                "until": known.until.isoformat(),
+                "told_until": known.told_until.isoformat(),
+            },
+        }
+    )
+    path = home() / FILE
+    new = path.with_name(f"{FILE}.{os.getpid()}.new")
+    try:
+        new.write_text(text, encoding="utf-8")
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
