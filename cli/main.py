@@ -56,6 +56,12 @@ GROUPS: dict[str, dict[str, str]] = {
         "sandbox": "The simulated agency: local servers like every vendor.",
     },
 }
+# Commands that only read PostgreSQL -> seconds without an answer after which it counts as frozen;
+# where a person's question may take long, the server's own limit on a statement comes first.
+READS = {
+    **dict.fromkeys(("status", "runs", "failures", "doctor", "deliver", "pause", "resume"), 60.0),
+    **dict.fromkeys(("explain", "compare", "query", "report"), 630.0),
+}
 COMMANDS = {name: words for group in GROUPS.values() for name, words in group.items()}
 
 
@@ -89,7 +95,8 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="signalroom")
-def signalroom() -> None:
+@click.pass_context
+def signalroom(ctx: click.Context) -> None:
     """What did a conversion cost yesterday, by affiliate, for each client and brand?
 
     SignalRoom pulls the agency's sources into a warehouse, builds tested marts with dbt and sends
@@ -103,6 +110,15 @@ def signalroom() -> None:
 
     Settings come from the environment and from .env; .env.example lists them all.
     """
+    _bound_reading(ctx.invoked_subcommand or "")
+
+
+def _bound_reading(command: str) -> None:
+    """Let a command that loads nothing end, and be ended, though PostgreSQL answers nothing."""
+    if command in READS and settings.exactly("SIGNALROOM_TARGET") == "postgres":
+        from signalroom.warehouse import bound_waits
+
+        bound_waits(READS[command])
 
 
 def main() -> None:

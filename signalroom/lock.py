@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 import zlib
@@ -28,6 +29,7 @@ from signalroom.settings import number, target
 from signalroom.warehouse import postgres_connection
 
 WATCH_EVERY_S = 5.0
+HUNG_S = 180.0
 HOLDER = """
 select application_name, state_change
 from pg_locks
@@ -116,7 +118,12 @@ def _watched(connection: Any, work: str) -> Iterator[None]:
 
     def watch() -> None:
         while not is_done.wait(WATCH_EVERY_S):
-            if not _answers(connection):
+            hung = threading.Timer(HUNG_S, _end_hung, [work])
+            hung.daemon = True
+            hung.start()
+            answers = _answers(connection)
+            hung.cancel()
+            if not answers:
                 is_lost.set()
                 if is_main and not is_done.is_set():
                     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
@@ -135,6 +142,16 @@ def _watched(connection: Any, work: str) -> Iterator[None]:
     watcher.join(WATCH_EVERY_S)
     if is_lost.is_set() or not _answers(connection):
         raise lost
+
+
+def _end_hung(work: str) -> None:
+    """End this process, which waits for a frozen server and so hears no signal: all its statements
+    are without an answer, and what they began is undone by the server.
+    """
+    said = f"Error: {work} was ended: PostgreSQL has answered nothing for {HUNG_S:.0f} s. What was "
+    sys.stderr.write(f"{said}committed stays; run it again once the server answers.\n")
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def _answers(connection: Any) -> bool:

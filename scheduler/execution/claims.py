@@ -18,12 +18,17 @@ log = logging.getLogger("scheduler")
 OF_ONE_CLIENT = ":"  # in the job's name of a run that pulls one source of one client
 
 
-def freed(ledger: WorkLedger, run: Run, now: datetime) -> Run:
-    """The run as it is now; one whose owner has died is given back at once."""
+def freed(ledger: WorkLedger, run: Run, now: datetime, me: str = "") -> Run:
+    """The run as it is now; one whose owner has died is given back at once.
+
+    So is one of `me`, who asks for what it does not work on: claimed, but never begun, for the
+    ledger went away in between.
+    """
     if run.status != "running" or not run.owner:
         return run
     expired = run.leased_until is not None and run.leased_until < now
-    if not (expired or owners.has_died(run.owner)):
+    is_dropped = run.owner == me and run.trigger != COMMAND
+    if not (expired or is_dropped or owners.has_died(run.owner)):
         return run
     if run.trigger == COMMAND:
         # over when the command is; nobody resumes it

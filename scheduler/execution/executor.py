@@ -86,14 +86,17 @@ class Executor:
             ):
                 break
             time.sleep(0.05)
-        for run_id, work in self.works.items():
+        for work in self.works.values():
             if work.child:
                 work.child.kill()
                 work.child.close()
+        for run_id in self.works:
             try:
                 self._ledger.release(run_id, self.owner, self._instant())
-            except SQLAlchemyError as error:
-                log.warning("%s is released when its lease expires: %s", run_id, first_line(error))
+            except SQLAlchemyError as error:  # one wait for a frozen server is enough
+                said = f"released when the lease expires: {first_line(error)}"
+                log.warning("%s: %s", ", ".join(self.works), said)
+                break
         self.works.clear()
 
     def _move(self, run_id: str, work: Work) -> None:
@@ -133,7 +136,7 @@ class Executor:
             return
         self._look_at = now + LOOK_EVERY
         open_runs = [
-            run if run.run_id in self.works else claims.freed(self._ledger, run, now)
+            run if run.run_id in self.works else claims.freed(self._ledger, run, now, self.owner)
             for run in self._ledger.open_runs()
         ]
         busy = [run for run in open_runs if run.status == "running"]

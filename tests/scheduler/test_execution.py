@@ -7,10 +7,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.exc import SQLAlchemyError
 
 from reports.alerts import incidents
 from scheduler.execution import child
 from scheduler.execution import results as retries
+from scheduler.runs.model import Run
+from scheduler.runs.work_ledger import LEASE
 from signalroom import clock, paths
 from tests.scheduler.bench import DAY, PULL, Bench, begun, is_gone
 
@@ -48,6 +51,7 @@ def test_steps_are_done_in_order_with_the_days_of_the_run(bench: Bench) -> None:
     ]
 
 
+@pytest.mark.fault(47)
 @pytest.mark.parametrize(
     ("error_class", "tries"),
     [
@@ -88,11 +92,13 @@ def test_pauses_double_from_a_second_to_five_minutes() -> None:
         assert 0.75 * seconds <= min(pauses) < max(pauses) <= 1.25 * seconds
 
 
+@pytest.mark.fault(15, 34)
 def test_what_a_database_says_in_passing_is_tried_again_and_a_failed_test_is_not() -> None:
     assert retries.tries("Unknown", "deadlock detected") == 5
     assert retries.tries("TestsFailed", "dbt test not_null_orders fails") == 1
 
 
+@pytest.mark.fault(20, 46)
 def test_hung_work_is_ended_at_its_limit_with_all_that_it_started(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,6 +118,7 @@ def test_hung_work_is_ended_at_its_limit_with_all_that_it_started(
     assert all(is_gone(pid) for pid in pids)
 
 
+@pytest.mark.fault(18)
 def test_a_vendor_that_asks_to_wait_is_asked_then_and_by_nobody_before(bench: Bench) -> None:
     until = clock.instant() + timedelta(hours=2)
     bench.body(
@@ -140,6 +147,7 @@ def test_a_vendor_that_asks_to_wait_is_asked_then_and_by_nobody_before(bench: Be
     assert mine == ["ingest", "build", *["report"] * 2, "ingest", "build", *["report"] * 2]
 
 
+@pytest.mark.fault(31)
 def test_a_report_waits_for_its_data_and_the_run_is_over(bench: Bench) -> None:
     bench.body("report", 'echo \'{"report": "x", "client": "713", "waits": true}\'; exit 0')
     run = bench.finish(bench.ask())
@@ -165,6 +173,7 @@ def test_jobs_share_no_source_at_a_time_and_a_long_one_holds_up_no_other(bench: 
     bench.turn_until(lambda: bench.run(again).status == "done")
 
 
+@pytest.mark.fault(33, 38)
 def test_a_killed_child_is_begun_again(bench: Bench) -> None:
     bench.body(
         "build", "if [ ! -f $SIGNALROOM_HOME/x ]; then touch $SIGNALROOM_HOME/x; kill -9 $$; fi"
@@ -181,7 +190,27 @@ def test_a_child_that_cannot_begin_is_a_failure_like_any_other(bench: Bench) -> 
     assert {step.status for step in run.steps} == {"failed"}
 
 
+@pytest.mark.fault(44)
 def test_a_machine_whose_clock_is_set_back_goes_on(bench: Bench) -> None:
     assert bench.finish(bench.ask()).status == "done"
     bench.ahead -= timedelta(hours=1)
     assert bench.finish(bench.ask()).status == "done"
+
+
+def test_a_run_that_was_claimed_and_not_begun_is_taken_up_at_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger went away between the two; the lease, which other runs renew, never ends."""
+    read, failures = bench.ledger.run, [SQLAlchemyError("the connection was lost")]
+
+    def fails_once(run_id: str) -> Run | None:
+        found = read(run_id)
+        if failures and found and found.status == "running":
+            raise failures.pop()
+        return found
+
+    run_id = bench.ask()
+    monkeypatch.setattr(bench.ledger, "run", fails_once)
+    assert bench.finish(run_id).status == "done"
+    assert failures == []
+    assert bench.ahead < LEASE

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -63,7 +63,7 @@ class PostgresServer:
                 [str(self.binaries / "postgres"), "-D", str(self.folder / "data"), *options],
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                **_identity(self.user),
+                **identity(self.user),
             )
         give_up_at = time.monotonic() + START_WAIT_S
         while True:
@@ -87,6 +87,22 @@ class PostgresServer:
         """Stop and start again; databases stay."""
         self.stop(how)
         self.start()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """The server takes connections and answers nothing, as behind a lost network."""
+        assert self.process is not None
+        top = self.process.pid
+        children = Path(f"/proc/{top}/task/{top}/children").read_text().split()
+        family = [top, *map(int, children)]
+        for pid in family:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in family:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     def connect(self, database: str) -> Any:
         """An administrator's psycopg2 connection with autocommit."""
@@ -208,14 +224,14 @@ def _initialise(server: PostgresServer) -> None:
     command = [str(server.binaries / "initdb"), "-D", str(server.folder / "data"), "-U", ADMIN]
     command += ["--no-locale", "--encoding=UTF8", "--auth=scram-sha-256", "--no-sync"]
     done = subprocess.run(
-        [*command, f"--pwfile={secret}"], capture_output=True, text=True, **_identity(server.user)
+        [*command, f"--pwfile={secret}"], capture_output=True, text=True, **identity(server.user)
     )
     secret.unlink()
     if done.returncode:
         raise RuntimeError(f"initdb failed: {done.stdout}{done.stderr}")
 
 
-def _identity(user: pwd.struct_passwd | None) -> dict[str, Any]:
+def identity(user: pwd.struct_passwd | None) -> dict[str, Any]:
     who: dict[str, Any] = {"cwd": "/", "start_new_session": True, "preexec_fn": _die_with_parent}
     who["env"] = own_environment({"LC_ALL": "C"})
     if user is not None:
@@ -238,7 +254,7 @@ def _reachable(binaries: Path, user: pwd.struct_passwd | None, folder: Path) -> 
     """The binaries; copied where the unprivileged user cannot enter their folder."""
     try:
         subprocess.run(
-            [binaries / "postgres", "--version"], check=True, capture_output=True, **_identity(user)
+            [binaries / "postgres", "--version"], check=True, capture_output=True, **identity(user)
         )
     except PermissionError:
         # Only the wheel's can lie in such a place; they find their libraries beside their package.
