@@ -26,7 +26,7 @@ from typing import Any
 import httpx
 import tenacity
 
-from ingest import meter
+from ingest import meter, values
 from ingest.model import Pull
 from signalroom import clock, errors, tracing
 from signalroom.logs import mask
@@ -214,7 +214,7 @@ class VendorClient:
         self._refuse_large(content, path)
         try:
             # Everflow is known to leave control characters inside strings.
-            return json.loads(text, parse_float=Decimal, parse_int=_integer, strict=False)
+            return json.loads(text, parse_float=values.fraction, parse_int=_integer, strict=False)
         except json.JSONDecodeError as error:
             raise _RetryableError(f"no JSON: {error}") from None
         except RecursionError:

@@ -14,7 +14,15 @@ TEXT_TYPE: Mapping[str, Any] = {"data_type": "text"}
 DATE_TYPE: Mapping[str, Any] = {"data_type": "date"}
 EXACT = Context(prec=80)  # Decimal's own 28 digits are too few for sums of decimal(38, 18)
 _SCALE = Decimal(1).scaleb(-18)
-_LARGEST = Decimal(10) ** 19
+LARGEST_EXPONENT = 400
+DIGITS = 19  # before the point, of the largest amount
+LARGEST_COUNT = 2**63  # a bigint
+
+
+def fraction(text: str) -> Decimal | str:
+    """A JSON number with every digit; one of hundreds of digits, as `1e999999999` is, as text."""
+    number = Decimal(text)
+    return number if abs(number.adjusted()) <= LARGEST_EXPONENT else text
 
 
 def money(value: object) -> Decimal | None:
@@ -22,8 +30,8 @@ def money(value: object) -> Decimal | None:
     number = _number(value)
     if number is None:
         return None
-    if abs(number) >= _LARGEST:
-        raise AnswerError(f"The amount {value!r} is too large to be money.")
+    if number.adjusted() >= DIGITS:
+        raise AnswerError(f"The amount {_shown(value)} is too large to be money.")
     exponent = number.as_tuple().exponent
     if isinstance(exponent, int) and exponent < -18:
         return number.quantize(_SCALE, rounding=ROUND_HALF_EVEN, context=EXACT)
@@ -35,9 +43,12 @@ def count(value: object) -> int | None:
     number = _number(value)
     if number is None:
         return None
-    if number != number.to_integral_value():
-        raise AnswerError(f"{value!r} is not a whole number.")
-    return int(number)
+    # before anything is made of it: 1e999999999 is short to write and takes gigabytes
+    if number.adjusted() >= DIGITS or not -LARGEST_COUNT <= (whole := int(number)) < LARGEST_COUNT:
+        raise AnswerError(f"{_shown(value)} is too large to be a count.")
+    if number != whole:
+        raise AnswerError(f"{_shown(value)} is not a whole number.")
+    return whole
 
 
 def total(values: Iterable[Decimal | int | None]) -> Decimal:
@@ -54,7 +65,13 @@ def _number(value: object) -> Decimal | None:
     try:
         number = Decimal(str(value).strip())
     except InvalidOperation:
-        raise AnswerError(f"{value!r} is not a number.") from None
+        raise AnswerError(f"{_shown(value)} is not a number.") from None
     if not number.is_finite():
-        raise AnswerError(f"{value!r} is not a number.")
+        raise AnswerError(f"{_shown(value)} is not a number.")
     return number
+
+
+def _shown(value: object) -> str:
+    """A value in an error's one line, however long it is."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"

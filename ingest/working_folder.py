@@ -1,6 +1,6 @@
-"""dlt's working folder of one pull, with the clients' rows in it: gone when the pull is over.
+"""Working folders of one pull, with the clients' rows in them: gone when the pull is over.
 
-A killed load leaves its folder behind, in memory where the temporary folder is in memory. The next
+A killed load leaves its folders behind, in memory where the temporary folder is in memory. The next
 load removes what belongs to no living process: each holds a lock inside its own.
 """
 
@@ -14,30 +14,42 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-PREFIX = "signalroom-dlt-"
+DLT, FILES = "signalroom-dlt-", "signalroom-s3-"
+NEW = "signalroom-new-"
 LOCK = "in-use.lock"
 YOUNG_S = 60.0  # a folder that is being made has no lock yet
 
 
 @contextmanager
-def working_folder() -> Iterator[str]:
-    """A new folder for one pull."""
-    remove_abandoned()
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+def working_folder(prefix: str = DLT, within: str | None = None) -> Iterator[str]:
+    """A new folder for one pull, in the temporary folder or `within` another."""
+    above = within or tempfile.gettempdir()
+    remove_abandoned(above)
+    made = Path(tempfile.mkdtemp(prefix=NEW, dir=above))
+    folder = made.with_name(prefix + made.name.removeprefix(NEW))
     try:
-        with (folder / LOCK).open("w") as lock:
+        with (made / LOCK).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            made.rename(folder)  # what has the prefix has had its lock from the first moment
             yield str(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def remove_abandoned() -> None:
+def remove_abandoned(above: str) -> None:
     """Remove the folders of loads that were killed."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        with suppress(OSError):  # another user's, or another process was faster
-            if time.time() - folder.stat().st_mtime < YOUNG_S:
-                continue
-            with (folder / LOCK).open("a") as lock:
+    for prefix in (DLT, FILES):
+        for folder in Path(above).glob(f"{prefix}*"):
+            with suppress(OSError), (folder / LOCK).open() as lock:  # or another was faster
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder, ignore_errors=True)
+            _remove_old(folder)
+    for folder in Path(above).glob(f"{NEW}*"):
+        _remove_old(folder)
+
+
+def _remove_old(folder: Path) -> None:
+    """Remove a folder without a lock that nobody is about to lock: that of an older version."""
+    with suppress(OSError):
+        if not (folder / LOCK).exists() and time.time() - folder.stat().st_mtime > YOUNG_S:
+            shutil.rmtree(folder, ignore_errors=True)

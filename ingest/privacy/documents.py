@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from ingest.privacy.policy import Action, Hasher, policy, salt
+from ingest.values import fraction
 from signalroom.errors import AnswerError
 
 _EMAIL = re.compile(r"[\w.%+-]+(?:@|%40)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
@@ -78,7 +79,7 @@ class Payload:
             return None
         try:
             return json.loads(
-                text, strict=False, parse_constant=lambda _: None, parse_float=Decimal
+                text, strict=False, parse_constant=lambda _: None, parse_float=fraction
             )
         except (ValueError, RecursionError):
             raise AnswerError(

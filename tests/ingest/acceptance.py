@@ -226,6 +226,7 @@ class Acceptance:
             ours = content(warehouse.home / "warehouse.duckdb", f"{self.source}.{table}")
             assert ours == content(empty / "scratch.duckdb", f"{self.source}.{table}"), table
 
+    @pytest.mark.fault(1, 4)
     @pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True)
     def test_a_killed_load_is_made_whole_by_the_next(
         self, warehouse: Warehouse, agency: Agency, monkeypatch: pytest.MonkeyPatch
@@ -258,6 +259,7 @@ class Acceptance:
             extract(pull_of(self.source, window=self.window), self.source)
         assert self.bad_credential not in str(caught.value)
 
+    @pytest.mark.fault(19, 21)
     @pytest.mark.parametrize(("kind", "options"), PASSING)
     def test_a_passing_fault_changes_nothing_in_what_is_read(
         self, agency: Agency, kind: Kind, options: dict[str, Any]
@@ -270,6 +272,7 @@ class Acceptance:
         assert plain(rows_of(landing), columns) == plain(expected, columns)
         assert agency.faults.pending == []
 
+    @pytest.mark.fault(24, 58)
     @pytest.mark.parametrize(("kind", "options", "error"), LASTING)
     def test_a_lasting_fault_is_one_line_without_secrets(
         self, agency: Agency, kind: Kind, options: dict[str, Any], error: type[SourceError]

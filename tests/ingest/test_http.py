@@ -55,6 +55,7 @@ def test_control_characters_inside_text_are_read() -> None:
     assert found == {"error": "code=8 \x01 \t"}
 
 
+@pytest.mark.fault(19, 21)
 @pytest.mark.parametrize(
     "bad",
     [
@@ -73,6 +74,7 @@ def test_a_passing_fault_is_tried_again(bad: Answer) -> None:
     assert len(vendor.requests) == 2
 
 
+@pytest.mark.fault(18)
 def test_retry_after_is_honoured() -> None:
     started = time.monotonic()
     ask(in_turn(Answer({}, 429, {"Retry-After": "2"}), Answer([])))
@@ -96,6 +98,7 @@ def test_a_lasting_fault_ends_within_the_longest_wait(bad: Answer) -> None:
     assert "nothing of this pull was loaded" in str(caught.value)
 
 
+@pytest.mark.fault(18)
 def test_a_wait_that_is_too_long_defers_at_once() -> None:
     with pytest.raises(DeferredError) as caught:
         ask(in_turn(Answer({}, 429, {"Retry-After": "2202"})))
@@ -121,6 +124,7 @@ def test_a_refused_request_is_not_tried_again() -> None:
     assert KEY not in str(caught.value)
 
 
+@pytest.mark.fault(24)
 def test_a_redirect_never_carries_the_key_to_another_host() -> None:
     with (
         scripted_vendor(in_turn(Answer({}))) as stranger,
@@ -147,6 +151,7 @@ def test_an_endless_answer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         ask(in_turn(Answer("[" + "1," * 5000 + "1]")))
 
 
+@pytest.mark.fault(27)
 def test_an_answer_that_is_small_and_takes_gigabytes_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -156,6 +161,7 @@ def test_an_answer_that_is_small_and_takes_gigabytes_is_refused(
         ask(in_turn(Answer("[" + "[]," * 20_000 + "[]]")))
 
 
+@pytest.mark.fault(20)
 def test_an_answer_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "SHORTEST_LIMIT_S", 0.5)
     monkeypatch.setenv("SIGNALROOM_HTTP_MAX_WAIT_S", "0.5")
@@ -177,6 +183,7 @@ def test_an_answer_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> No
     assert time.monotonic() - started < 9  # it would drip for ten
 
 
+@pytest.mark.fault(18)
 @pytest.mark.parametrize("value", ["31536000", "inf", "999999999999", "1e400"])
 def test_a_wait_of_a_year_is_a_day_at_most(value: str) -> None:
     with pytest.raises(DeferredError) as caught:
@@ -209,6 +216,12 @@ def test_a_byte_order_mark_before_json_is_read_over() -> None:
 def test_a_number_of_5000_digits_ends_nothing() -> None:
     found, _ = ask(in_turn(Answer("[" + "9" * 5000 + "]")))
     assert str(found[0]) == "9" * 5000
+
+
+def test_a_short_number_of_a_billion_digits_takes_no_gigabytes() -> None:
+    """Written out by anybody, as text or as an integer, it would."""
+    found, _ = ask(in_turn(Answer("[1e999999999, 1.5e3, 0.000000000000000000001]")))
+    assert found == ["1e999999999", Decimal(1500), Decimal("1E-21")]
 
 
 def test_the_vendors_limit_is_kept_before_it_is_hit() -> None:

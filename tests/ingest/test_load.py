@@ -114,6 +114,7 @@ def test_a_second_pull_adds_nothing_and_says_so(warehouse: Warehouse) -> None:
     assert "unchanged" in second.summary()
 
 
+@pytest.mark.fault(21, 22)
 def test_a_failed_pull_changes_nothing(warehouse: Warehouse) -> None:
     pull_rows([row(FIRST, 1, "10")])
 
@@ -160,6 +161,7 @@ def test_missing_stays_missing_and_zero_stays_zero(warehouse: Warehouse) -> None
     ]
 
 
+@pytest.mark.fault(25)
 def test_a_type_that_flips_is_refused_and_no_shadow_column_appears(warehouse: Warehouse) -> None:
     pull_rows([row(FIRST, 1, "10")])
     with pytest.raises(WarehouseError, match="everflow for client 713"):
@@ -189,6 +191,7 @@ def test_the_ledger_says_what_was_asked_and_given(warehouse: Warehouse) -> None:
     assert warehouse.rows("select window_end, row_count, as_of from ops.loads") == [(today, 2, NOW)]
 
 
+@pytest.mark.fault(10)
 def test_an_old_window_does_not_hide_that_new_days_are_missing(warehouse: Warehouse) -> None:
     pull_rows([], window=Window(FIRST, SECOND))
     old = date(2026, 9, 1)
@@ -222,6 +225,7 @@ def test_an_unknown_resource_is_refused() -> None:
         pipeline.make_pull(source([]), "713", resources=("nonsense",))
 
 
+@pytest.mark.fault(25)
 def test_a_new_column_is_kept_and_announced_once(warehouse: Warehouse) -> None:
     said: list[str] = []
 
@@ -238,14 +242,33 @@ def test_a_new_column_is_kept_and_announced_once(warehouse: Warehouse) -> None:
     assert warehouse.rows("select mood from everflow.daily_stats") == [("fine",)]
 
 
-def test_a_raw_table_that_was_dropped_is_made_and_filled_again(warehouse: Warehouse) -> None:
+@pytest.mark.fault(26)
+def test_a_character_that_cannot_be_stored_costs_itself_alone(warehouse: Warehouse) -> None:
+    names = {1: "a\x00b", 2: "half \ud800 pair", 3: "\udc00", 4: "whole \U0001f600", 5: "\x00"}
+    rows = [row(FIRST, number, "1", affiliate_label=name) for number, name in names.items()]
+    assert pull_rows(rows).failures == ()
+    found = warehouse.rows(
+        "select affiliate_id, affiliate_label from everflow.daily_stats order by 1"
+    )
+    stored_names = ["ab", "half ? pair", "?", "whole \U0001f600"]
+    assert [name for _, name in found][:4] == stored_names
+    assert found[4][1] in (None, "")
+
+
+@pytest.mark.fault(11)
+@pytest.mark.parametrize(
+    "drop", ["drop table everflow.daily_stats", "drop schema everflow cascade"]
+)
+def test_a_raw_table_that_was_dropped_is_made_and_filled_again(
+    warehouse: Warehouse, drop: str
+) -> None:
     """Also for the other client, and for the days before those of a usual pull."""
     long_ago = date(2026, 9, 1)
     rows = [row(long_ago, 1, "5"), row(FIRST, 1, "10"), row(SECOND, 1, "30")]
     for client_id in ("713", "cti"):
         pull_rows(rows, client_id, window=Window(long_ago, NOW.date()))
     before = stored(warehouse)
-    warehouse.execute("drop table everflow.daily_stats")
+    warehouse.execute(drop)
     one = source(rows)
     for client_id in ("713", "cti"):
         pull = pipeline.make_pull(one, client_id)
@@ -267,6 +290,7 @@ def test_a_pull_of_some_days_alone_skips_none_of_those_before(warehouse: Warehou
     assert pipeline.make_pull(one, "713").window.start == date(2026, 11, 9)
 
 
+@pytest.mark.fault(22)
 def test_a_measure_that_the_vendor_renamed_is_no_zero(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:

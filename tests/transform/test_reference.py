@@ -18,6 +18,7 @@ from transform import client_files as reference
 from transform.client_files.files import (
     COLUMNS,
     GOAL_COLUMNS,
+    KINDS,
     PROJECT_COLUMNS,
     Goals,
     InternalAffiliates,
@@ -27,7 +28,7 @@ from transform.client_files.files import (
     read_text,
 )
 from transform.client_files.packages import prepare
-from transform.client_files.reader import Line, decoded, value_of
+from transform.client_files.reader import Line, Unusable, decoded, value_of
 
 HEADER = ",".join(COLUMNS)
 GOOD = "Facebook CCW,facebook,s1,11,G2 - Meta,1,CCW"
@@ -365,3 +366,34 @@ def test_the_last_good_file_stays_in_use_and_other_clients_go_on(
     # without a good one before, none of its spend is mapped
     prepare()
     assert (mapped("713"), mapped("cti")) == ([], ["Newcomer"])
+
+
+CELLS = st.one_of(
+    st.text(max_size=10),
+    st.sampled_from(["n/a", "#REF!", "'1", "1.0", '"', "=1+1", "\ud800", "9" * 40, "2026-13-45",
+                     "../../x", "'; drop table x", "\u202e", "\u0663"]),
+)  # fmt: skip
+
+
+@given(
+    kind=st.sampled_from(KINDS),
+    rows=st.lists(st.lists(CELLS, max_size=9), max_size=6),
+    header=st.booleans(),
+)
+def test_whatever_is_written_is_a_mistake_that_is_named_and_never_an_error(
+    kind: Any, rows: list[list[str]], header: bool
+) -> None:
+    first = [",".join(kind(clients.client("713")).file.all_columns)] if header else []
+    reading = read_713(kind, "\n".join([*first, *(",".join(row) for row in rows)]))
+    for mistake in reading.mistakes:
+        assert "\n" not in str(mistake)
+        assert mistake.line >= 1
+
+
+@given(content=st.binary(max_size=60))
+def test_whatever_bytes_a_file_has_are_text_or_named(content: bytes) -> None:
+    try:
+        text = decoded(content)
+    except Unusable:
+        return
+    assert "\x00" not in text

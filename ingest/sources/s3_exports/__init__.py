@@ -15,7 +15,6 @@ from dataclasses import replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import dlt
@@ -31,6 +30,7 @@ from ingest.sources.s3_exports.output import Output
 from ingest.sources.s3_exports.rows import TableLimits
 from ingest.sources.s3_exports.settings import Prefix, place, refuse_shared_prefixes
 from ingest.values import TEXT_TYPE
+from ingest.working_folder import FILES, working_folder
 from signalroom.errors import CredentialsError
 
 log = logging.getLogger(__name__)
@@ -142,7 +142,7 @@ def read_files(pull: Pull, exports: Exports, prefix: Prefix) -> Iterator[Any]:
     reading = Reading(exports.bucket, pull, prefix.table, TableLimits(known, form == "csv"))
     # beside dlt's own files, so that importing one is a link and no copy
     folder = pipeline.working_dir if pipeline else None
-    with TemporaryDirectory(prefix="signalroom-s3-", dir=folder) as own:
+    with working_folder(FILES, folder) as own:
         yield from reading.files(listing, Output(Path(own), form))
     if pull.tables is None:  # plain dlt shows no metrics
         for failure in pull.metrics.failures:

@@ -59,6 +59,7 @@ def test_an_expired_token_is_renewed_once(own_agency: Agency) -> None:
     assert asked.count("/token") == 2
 
 
+@pytest.mark.fault(30)
 def test_a_quota_is_waited_for(own_agency: Agency, monkeypatch: pytest.MonkeyPatch) -> None:
     import tenacity
 

@@ -37,6 +37,7 @@ def rows(warehouse: Warehouse, columns: str = "_row_id, a, b") -> list[tuple[Any
     return warehouse.rows(f"select {columns} from google_sheets.plan order by _row_id")
 
 
+@pytest.mark.fault(30)
 def test_the_header_may_grow_at_its_end_and_not_change_otherwise(
     put: Put, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:

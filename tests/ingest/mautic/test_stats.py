@@ -70,6 +70,7 @@ def test_the_order_is_always_asked_for_and_the_days_in_utc(read: Read) -> None:
     assert seen[-1].headers["authorization"] == "Bearer canary-token"
 
 
+@pytest.mark.fault(22)
 @pytest.mark.parametrize(
     ("answer", "message"),
     [

@@ -64,6 +64,7 @@ def test_an_endpoint_that_is_away_gives_up_soon(
     assert time.monotonic() - began < 60
 
 
+@pytest.mark.fault(20)
 def test_an_endpoint_that_never_answers_is_given_up(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,6 +228,7 @@ def test_a_folder_that_may_not_be_listed_does_not_stop_the_others(
     assert taken.landings["orders_create"].failures == taken.failures
 
 
+@pytest.mark.fault(29)
 @pytest.mark.parametrize("is_gone", [True, False], ids=["removed", "replaced"])
 def test_a_file_changed_between_listing_and_reading_is_left_for_the_next_run(
     bench: Bench, is_gone: bool
@@ -247,6 +249,7 @@ def test_a_file_changed_between_listing_and_reading_is_left_for_the_next_run(
     assert [row["orders_id"] for row in bench.take().rows()] == ([] if is_gone else ["3"])
 
 
+@pytest.mark.fault(17)
 def test_a_full_disk_is_a_failure_of_the_file_only(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,6 +59,7 @@ def waiting(taken: Taken) -> str:
     return file.reason
 
 
+@pytest.mark.fault(26)
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [
@@ -191,6 +192,7 @@ def bomb() -> bytes:
     return gzip.compress(export([]) + b"0," * (40 << 20))
 
 
+@pytest.mark.fault(26)
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -217,6 +219,7 @@ def test_what_is_no_export_is_refused_with_its_reason(
     assert "a@x.org" not in failure
 
 
+@pytest.mark.fault(27)
 def test_a_bomb_is_stopped_long_before_it_is_expanded(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

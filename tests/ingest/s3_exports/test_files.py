@@ -42,6 +42,7 @@ def test_the_same_file_again_is_not_read_again(bench: Bench) -> None:
     assert not again.landings["orders_create"].files
 
 
+@pytest.mark.fault(28)
 def test_a_file_that_became_shorter_replaces_its_rows(bench: Bench) -> None:
     bench.put(export(orders(range(5))))
     bench.take()
@@ -68,6 +69,7 @@ def test_a_file_that_expired_in_the_bucket_keeps_its_rows(bench: Bench) -> None:
     assert not bench.take().tables["orders_create"]
 
 
+@pytest.mark.fault(29)
 @pytest.mark.parametrize("content", [b"", export(orders([1]))[:-40]], ids=["empty", "cut off"])
 def test_a_file_that_waits_is_named_in_every_run_and_read_once_it_is_whole(
     bench: Bench, content: bytes

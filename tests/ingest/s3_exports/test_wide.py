@@ -12,6 +12,7 @@ from tests.ingest.s3_exports.conftest import CREATE, HEADER, Bench, export, orde
 from tests.support.warehouse import Warehouse
 
 
+@pytest.mark.fault(26)
 @pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
 @pytest.mark.parametrize(
     ("extra", "text", "reason"),

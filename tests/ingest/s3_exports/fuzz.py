@@ -1,0 +1,47 @@
+"""`make fuzz`: bytes through the CSV readers, guided by the lines of code that they reach.
+
+What makes a reader fail, or the two differ, is written to `findings`, where test_findings reads it
+again from then on.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["ingest.sources.s3_exports", "ingest.privacy"]):
+    from tests.ingest.s3_exports.findings import FINDINGS, TABLES
+    from tests.ingest.s3_exports.reading import read_bytes
+
+SEEDS = (
+    b"orders_id,order_date,total_amount\r\n1,11/18/2026,49.95\r\n2,11/18/2026,\r\n",
+    b'a,b,c\n1,"two\n lines",3\n"x ""y""",,\n',
+    b"\xef\xbb\xbfa;b;c\n1;2;3\n",
+    b"a,b\n1,2\n3\nTotal,5\n",
+    b'prospects_id,email\n1,jane@example.com\n"2,x\n3,y\n',
+)
+
+
+def one(data: bytes) -> None:
+    """Read it as a file of the table that the first byte names."""
+    read_bytes(data[1:], TABLES[data[0] % len(TABLES)] if data else TABLES[0])
+
+
+def main() -> None:
+    """Arguments: seconds, the folder that keeps what reached new lines."""
+    seconds, corpus = sys.argv[1:]
+    folder = Path(corpus)
+    folder.mkdir(parents=True, exist_ok=True)
+    FINDINGS.mkdir(exist_ok=True)
+    for number, seed in enumerate(SEEDS):
+        for table in range(len(TABLES)):
+            (folder / f"seed-{number}-{table}").write_bytes(bytes([table]) + seed)
+    options = [f"-max_total_time={seconds}", f"-artifact_prefix={FINDINGS}/", "-max_len=4096"]
+    atheris.Setup([sys.argv[0], *options, "-timeout=20", "-rss_limit_mb=1500", corpus], one)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

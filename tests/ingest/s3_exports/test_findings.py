@@ -1,0 +1,17 @@
+"""What once made a CSV reader fail, found by `make fuzz`, and what the search began with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.ingest.s3_exports.findings import TABLES, findings
+from tests.ingest.s3_exports.reading import read_bytes
+
+
+@pytest.mark.fault(26)
+@pytest.mark.parametrize("found", findings(), ids=lambda path: path.name)
+def test_what_was_found_is_read_or_refused_in_words(found: Path) -> None:
+    data = found.read_bytes()
+    read_bytes(data[1:], TABLES[data[0] % len(TABLES)])

@@ -1,0 +1,56 @@
+"""What goes wrong with values no vendor should send: a digit lost, an error nobody explains."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from ingest.values import count, money, total
+from signalroom.errors import AnswerError
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.decimals(allow_nan=True, allow_infinity=True),
+    st.floats(),
+    st.text(max_size=12),
+    st.sampled_from(["1e999999999", "1e-999999999", "NaN", "-0", " 7 ", "1,5", "\u0663",
+                     "\x00", "_1"]),
+    st.lists(st.integers(), max_size=2),
+    st.dictionaries(st.text(max_size=2), st.integers(), max_size=1),
+)  # fmt: skip
+AMOUNTS = st.decimals(
+    min_value=Decimal(-(10**18)), max_value=Decimal(10**18), places=18, allow_nan=False
+)
+
+
+@pytest.mark.fault(25)
+@settings(max_examples=500, deadline=None)
+@given(value=SCALARS)
+@example(value="1e999999999")
+@example(value="1e-999999999")
+def test_a_value_is_an_exact_number_nothing_or_explained(value: Any) -> None:
+    for read in (money, count):
+        try:
+            found = read(value)
+        except AnswerError:
+            continue
+        if found is not None:
+            assert Decimal(found).is_finite()
+            assert len(str(found)) < 80
+
+
+@settings(max_examples=300, deadline=None)
+@given(amounts=st.lists(AMOUNTS, max_size=20))
+def test_no_digit_of_money_is_lost_on_the_way_in(amounts: list[Decimal]) -> None:
+    written = json.loads(json.dumps([str(one) for one in amounts]))
+    found = [money(one) for one in written]
+    assert found == amounts
+    assert Fraction(total(found)) == sum(map(Fraction, amounts))
