@@ -9,6 +9,7 @@ PYTHON ?= python3
 WORKERS ?= 2
 ARGS ?=
 KILLS ?= 500
+MINUTES ?= 10
 # What `make diff` and `make state` compare with, and how many builds a reader reads through.
 BASE ?= main
 BUILDS ?= 200
@@ -43,7 +44,7 @@ CHANGED = $(shell git diff --name-only --diff-filter=d $(BASE); git ls-files --o
 CHANGED_MODELS = $(filter $(MODELS),$(CHANGED))
 CHANGED_PYTHON = $(filter-out tests/%,$(filter %.py,$(CHANGED)))
 
-.PHONY: help install-dev run test test-deep test-quick test-file walks pictures chaos lint lint-changed lint-sql lint-secrets format typecheck backtest bench journeys record-marts audit sbom image-test ci chaos-readers build diff state preview docs docs-serve dev temporal temporal-ui logs-worker restart-worker test-temporal up down logs reset clean
+.PHONY: help install-dev run test test-deep test-quick test-file walks pictures faults fuzz chaos lint lint-changed lint-sql lint-secrets format typecheck backtest bench journeys record-marts audit sbom image-test ci chaos-readers build diff state preview docs docs-serve dev temporal temporal-ui logs-worker restart-worker test-temporal up down logs reset clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,8 +58,14 @@ run: $(READY) ## Run the main job once and show the result
 test: lint ## Check everything: lint, then the tests
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not deep" $(ARGS)
 
-test-deep: $(READY) .tools/promtool ## Run the tests for which make test has no time
+test-deep: $(READY) .tools/promtool pooler ## Run the tests for which make test has no time
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m deep --ignore tests/scheduler/temporal $(ARGS)
+
+# The pooler of port 6543; its tests say so where it is missing.
+.PHONY: pooler
+pooler:
+	@test -x /usr/sbin/pgbouncer || command -v pgbouncer >/dev/null || test "$$(id -u)" != 0 || \
+	apt-get install -qq -y --no-install-recommends pgbouncer >/dev/null
 
 test-quick: $(READY) ## Run the tests that take less than ten seconds each
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow and not deep" $(ARGS)
@@ -73,9 +80,15 @@ walks: $(READY) ## Record four people's walks into target/walks, to look through
 pictures: $(READY) ## Make the pictures of README and docs (docs/images) again
 	@$(BIN)/python -m tests.house.walks --pictures
 
+faults: $(READY) ## Inject the 62 faults of the matrix, print how each ended
+	@$(BIN)/python -m tests.house.fault_matrix $(ARGS)
+
+fuzz: $(READY) ## Feed the CSV readers bytes for MINUTES=10, guided by coverage
+	@$(UV) run --quiet --frozen --group fuzz python -m tests.ingest.s3_exports.fuzz $$(( 60 * $(MINUTES) )) .venv/fuzz
+
 chaos: $(READY) ## Kill the scheduler and its children KILLS times, then check
 	@$(MAKE) chaos-readers
-	@PYTHONPATH=. $(BIN)/python -m tests.scheduler.chaos $(KILLS)
+	@PYTHONPATH=. $(BIN)/python -m tests.scheduler.chaos $(KILLS) $(ARGS)
 
 # One line for each check: its name, how it ended, how long it took; its output only where it fails.
 define check
@@ -142,7 +155,7 @@ record-marts: $(READY) ## Record the marts that the preview shows, once they cha
 
 audit: $(READY) ## Look for known faults in locked packages (needs internet)
 	@$(UV) export --quiet --frozen --no-emit-project --no-default-groups --format requirements-txt --output-file .venv/locked.txt
-	@$(UV) run --quiet --frozen --isolated --only-group audit pip-audit --disable-pip --require-hashes --requirement .venv/locked.txt
+	@$(UV) run --quiet --frozen --isolated --only-group audit pip-audit --strict --disable-pip --require-hashes --requirement .venv/locked.txt
 
 sbom: $(READY) ## Write the bill of materials to target/sbom.json
 	@mkdir -p target

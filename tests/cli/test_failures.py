@@ -149,6 +149,7 @@ def held(path: Path) -> Iterator[int]:
         holder.kill()
 
 
+@pytest.mark.fault(36)
 def test_a_locked_duckdb_file_names_the_process_in_the_way(tmp_path: Path) -> None:
     env = {
         "SIGNALROOM_HOME": str(tmp_path),
@@ -162,6 +163,7 @@ def test_a_locked_duckdb_file_names_the_process_in_the_way(tmp_path: Path) -> No
             assert str(process) in one_line(said, 1)
 
 
+@pytest.mark.fault(16)
 def test_postgres_that_is_away_is_one_line(tmp_path: Path) -> None:
     with taken_port() as port:
         pass

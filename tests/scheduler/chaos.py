@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,13 +28,17 @@ from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job
 from signalroom import clock
 from tests.scheduler.bench import is_gone
+from tests.support.postgres import postgres_server
 from tests.support.processes import BIN, OFFLINE, own_environment
-from tests.support.warehouse import Warehouse, empty_warehouse
+from tests.support.warehouse import Target, Warehouse, empty_warehouse
 
 STAGES = Path(__file__).with_name("stages")
 # how long after a stage has begun the signal comes, at most
 AIM_S = {"extract": 0.8, "load": 0.4, "merge": 0.02, "dbt": 5.0, "render": 0.3, "send": 0.02}
+IDLE_WITHIN_S = 600.0
+PROGRESS_EVERY_S = 60.0
 SOURCES = ("everflow", "redtrack", "s3_exports")
+BOTH: tuple[Target, ...] = ("duckdb", "postgres")
 JOB = Job("all", "0 0 * * *", SOURCES, None, ("daily_ccw", "daily_exp"), 60)
 
 
@@ -58,6 +62,7 @@ class Chaos:
         self._scheduler: subprocess.Popen[bytes] | None = None
         self._asked = 0
         self._heard: dict[int, str] = {}
+        self._look_at = 0.0
 
     def kill_for(self, seconds: float = float("inf"), kills: float = float("inf")) -> None:
         """Keep the scheduler busy and kill it, or what it started, until it is enough."""
@@ -87,14 +92,19 @@ class Chaos:
             self._scheduler.wait()
         self.ledger.close()
 
+    def log(self) -> str:
+        """The scheduler's last words."""
+        text = (self._home / "scheduler.log").read_text(encoding="utf-8", errors="replace")
+        return "\n".join(text.splitlines()[-60:])
+
     def table(self) -> str:
         """Kills per stage."""
         return ", ".join(f"{stage} {self.kills[stage]}" for stage in AIM_S)
 
     def _until_idle(self) -> None:
-        give_up_at = time.monotonic() + 600
+        give_up_at = time.monotonic() + IDLE_WITHIN_S
         while self.ledger.open_runs():
-            assert time.monotonic() < give_up_at, self.ledger.open_runs()
+            assert time.monotonic() < give_up_at, f"{self.ledger.open_runs()}\n{self.log()}"
             self._keep_alive()
             time.sleep(0.2)
 
@@ -112,6 +122,11 @@ class Chaos:
 
     def _keep_busy(self) -> None:
         self._keep_alive()
+        if (
+            time.monotonic() < self._look_at
+        ):  # a ledger that is asked all the time gets no work done
+            return
+        self._look_at = time.monotonic() + 0.25
         if not self._asked or not self.ledger.open_runs():
             self._asked += 1
             # other days, so that there is always something left to send
@@ -185,27 +200,45 @@ def chaos(warehouse: Warehouse, agency: Agency, seed: int) -> Iterator[Chaos]:
             one.close()
 
 
+def doubled(agency: Agency) -> list[str]:
+    """Messages that somebody has twice."""
+    sent = Counter((told.channel, told.recipients, told.text) for told in agency.messages)
+    return [f"{times} times: {one}" for one, times in sent.items() if times > 1]
+
+
 @click.command()
 @click.argument("kills", type=int)
-@click.option("--seed", type=int, default=713, show_default=True)
-def main(kills: int, seed: int) -> None:
-    """Kill so many times, then hold marts and ledger against the truth."""
-    from tests.scheduler.test_chaos import wrong_marts
-
-    with (
-        tempfile.TemporaryDirectory(prefix="signalroom-chaos-") as folder,
-        Agency() as agency,
-        empty_warehouse("duckdb", Path(folder), None) as warehouse,
-        chaos(warehouse, agency, seed) as one,
-    ):
-        one.kill_for(kills=kills)
-        one.finish()
-        click.echo(f"{sum(one.kills.values())} kills: {one.table()}")
-        wrong = broken(one.ledger.recent(limit=10**6)) + wrong_marts(warehouse, agency)
-        wrong += [f"no kill at stage {stage}" for stage in AIM_S if not one.kills[stage]]
+@click.option("--seed", type=int, default=713, show_default=True, help="The same dice again.")
+@click.option("--target", "targets", type=click.Choice(BOTH), multiple=True, default=BOTH)
+def main(kills: int, seed: int, targets: tuple[Target, ...]) -> None:
+    """Kill so many times on each engine, then hold marts, ledger and messages against the truth."""
+    wrong = [line for target in targets for line in _wrong(target, kills, seed)]
     for line in wrong:
         click.echo(line, err=True)
     sys.exit(1 if wrong else 0)
+
+
+def _wrong(target: Target, kills: int, seed: int) -> list[str]:
+    from tests.scheduler.test_chaos import wrong_marts
+
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="signalroom-chaos-"))
+        server = stack.enter_context(postgres_server()) if target == "postgres" else None
+        agency = stack.enter_context(Agency())
+        warehouse = stack.enter_context(empty_warehouse(target, Path(folder), server))
+        one = stack.enter_context(chaos(warehouse, agency, seed))
+        began = time.monotonic()
+        while (done := sum(one.kills.values())) < kills:
+            click.echo(f"{target} seed {seed}: {done} kills, {time.monotonic() - began:.0f} s")
+            one.kill_for(seconds=PROGRESS_EVERY_S, kills=kills)
+        one.finish()
+        click.echo(f"{target} seed {seed}: {sum(one.kills.values())} kills: {one.table()}")
+        runs = one.ledger.recent(limit=10**6)
+        wrong = broken(runs) + wrong_marts(warehouse, agency) + doubled(agency)
+        wrong += [f"no kill at stage {stage}" for stage in AIM_S if not one.kills[stage]]
+        sent, found = len(agency.messages), "as the truth has it" if not wrong else "WRONG"
+        click.echo(f"{target}: {len(runs)} runs ended, {sent} messages, each once; {found}")
+    return [f"{target}: {line}" for line in wrong]
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import timedelta
 
 import click
@@ -10,7 +9,7 @@ import pytest
 
 from sandbox import Agency
 from tests.main_job.test_main_job import INSTANTS, rows_of
-from tests.scheduler.chaos import AIM_S, broken, chaos
+from tests.scheduler.chaos import AIM_S, broken, chaos, doubled
 from tests.support.warehouse import Warehouse
 
 MARTS = ("daily_performance", "daily_summary", "unmapped_spend", "orders")
@@ -42,6 +41,7 @@ def wrong_marts(warehouse: Warehouse, agency: Agency) -> list[str]:
     return found
 
 
+@pytest.mark.fault(38, 54)
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
@@ -57,6 +57,5 @@ def test_a_minute_of_kills_leaves_the_truth_an_unbroken_ledger_and_no_message_tw
         runs = one.ledger.recent(limit=10**6)
         assert broken(runs) == []
         assert wrong_marts(warehouse, agency) == []
-        sent = Counter((told.channel, told.recipients, told.text) for told in agency.messages)
-        assert sent
-        assert [one for one, times in sent.items() if times > 1] == []
+        assert agency.messages
+        assert doubled(agency) == []

@@ -29,6 +29,7 @@ def begins(job: Job, last: datetime, now: datetime) -> list[datetime]:
     return [turn.at for turn in due(job, last, now) if not turn.skipped]
 
 
+@pytest.mark.fault(42)
 def test_down_over_six_and_seven_files_and_report_run_once_and_the_hour_is_coalesced() -> None:
     last, now = at("2026-11-18", 23), at("2026-11-19", 10, 20)
     assert begins(JOBS["s3_files"], last, now) == [at("2026-11-19", 6)]
@@ -54,6 +55,7 @@ def test_what_is_older_than_the_window_is_left_out_and_said_so() -> None:
     assert "longer than" in turns[0].skipped
 
 
+@pytest.mark.fault(44)
 def test_a_clock_that_jumps_back_finds_nothing_and_one_that_jumps_ahead_is_bounded() -> None:
     now = at("2026-11-19", 10)
     assert due(HOURLY, now, now - timedelta(hours=1)) == []
@@ -62,6 +64,7 @@ def test_a_clock_that_jumps_back_finds_nothing_and_one_that_jumps_ahead_is_bound
     assert len(due(HOURLY, now, now + timedelta(days=400))) < 36 * 16
 
 
+@pytest.mark.fault(43)
 @pytest.mark.parametrize(("day", "hours"), [("2026-11-01", 25), ("2027-03-14", 23)])
 def test_a_day_of_a_clock_change_loses_and_doubles_nothing(day: str, hours: int) -> None:
     start = clock.midnight(date.fromisoformat(day))
@@ -86,6 +89,7 @@ def test_what_was_due_before_a_job_was_known_is_nobodys_concern(
         assert [run.run_id for run in ledger.recent()] == ["hourly-20261119T1300Z"]
 
 
+@pytest.mark.fault(44)
 def test_a_clock_that_was_ahead_for_a_moment_delays_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -47,6 +47,7 @@ def at_once(*works: object) -> list[Any]:
     return found
 
 
+@pytest.mark.fault(41)
 def test_many_processes_record_and_claim_a_run_and_one_does_either(ledger: WorkLedger) -> None:
     now = clock.instant()
     run = scheduled(Turn(PULL, NOON), now)
@@ -63,6 +64,7 @@ def test_many_processes_record_and_claim_a_run_and_one_does_either(ledger: WorkL
     assert [step.step for step in found.steps][:3] == ["ingest:everflow", "ingest:redtrack", "dbt"]
 
 
+@pytest.mark.fault(39)
 def test_one_who_lost_a_run_changes_nothing_of_it(ledger: WorkLedger) -> None:
     now = clock.instant()
     run = asked(PULL, "manual", NOON, now)
@@ -87,6 +89,7 @@ def test_one_who_lost_a_run_changes_nothing_of_it(ledger: WorkLedger) -> None:
     assert done.finished_at == later
 
 
+@pytest.mark.fault(12, 35)
 def test_a_second_writer_is_told_who_holds_the_lock_and_since_when(
     ledger: WorkLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,6 +101,7 @@ def test_a_second_writer_is_told_who_holds_the_lock_and_since_when(
         pass
 
 
+@pytest.mark.fault(39)
 @pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
 def test_a_frozen_workers_connections_end_when_its_run_is_taken_over(
     ledger: WorkLedger, monkeypatch: pytest.MonkeyPatch
@@ -127,6 +131,7 @@ def test_a_frozen_workers_connections_end_when_its_run_is_taken_over(
     assert ledger.end_connections(run.run_id) == 0
 
 
+@pytest.mark.fault(39)
 @pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
 def test_one_who_wakes_without_its_run_gets_no_lock(
     ledger: WorkLedger, monkeypatch: pytest.MonkeyPatch
@@ -145,6 +150,7 @@ def test_one_who_wakes_without_its_run_gets_no_lock(
         pytest.fail("it has the lock")
 
 
+@pytest.mark.fault(41)
 def test_owners_of_one_host_name_on_two_machines_are_not_confused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -15,6 +15,7 @@ from tests.support.postgres import postgres_server
 HOLD = 'while [ -f "$SIGNALROOM_HOME/hold" ]; do sleep 0.05; done'
 
 
+@pytest.mark.fault(16, 48)
 @pytest.mark.slow
 def test_an_outage_of_the_database_loses_no_result_and_ends_no_process(
     monkeypatch: pytest.MonkeyPatch,

@@ -33,6 +33,7 @@ def test_business_time_runs_faster_where_a_rehearsal_asks_for_it(
         clock.now()
 
 
+@pytest.mark.fault(33)
 def test_dbt_does_not_outlive_the_command_that_started_it(tmp_path: Path) -> None:
     env = own_environment({"SIGNALROOM_HOME": str(tmp_path)})
     quiet = subprocess.DEVNULL

@@ -69,6 +69,7 @@ def ask(ledger: WorkLedger) -> str:
     return run.run_id
 
 
+@pytest.mark.fault(38, 40)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "command", "step"),
@@ -112,6 +113,7 @@ def test_a_run_that_was_cut_is_resumed_at_its_step_and_nothing_is_left_behind(
         assert [one.attempt for one in ended.steps] == starts
 
 
+@pytest.mark.fault(41)
 @pytest.mark.slow
 @pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
 def test_two_schedulers_of_two_machines_do_nothing_twice(
@@ -135,6 +137,7 @@ def _begun(home: Path) -> list[str]:
     return log.read_text(encoding="utf-8").splitlines() if log.exists() else []
 
 
+@pytest.mark.fault(45)
 @pytest.mark.parametrize("ago", [STALE_AFTER + timedelta(seconds=1), timedelta(hours=-1)])
 def test_a_process_without_ticks_ends_so_that_it_is_started_anew(ago: timedelta) -> None:
     """None for minutes, or none since the machine's clock was set back."""

@@ -29,6 +29,7 @@ def fires(one: Job, start: datetime, days: int) -> list[str]:
     return found
 
 
+@pytest.mark.fault(43)
 @pytest.mark.parametrize("day", ["2026-11-18", "2026-11-01", "2027-03-14"])
 def test_pulls_are_hourly_from_seven_to_eleven_at_night_whatever_the_clocks_do(day: str) -> None:
     start = clock.midnight(datetime.fromisoformat(day).date())

@@ -53,6 +53,7 @@ def word(**pulse: object) -> str | None:
     return health.complaint(replace(story.living_pulse(), **pulse), read_schedule())  # type: ignore[arg-type]
 
 
+@pytest.mark.fault(45)
 @pytest.mark.usefixtures("ticking", "ledger")
 def test_health_tells_a_stale_tick_or_turn() -> None:
     now = clock.instant()
@@ -63,6 +64,7 @@ def test_health_tells_a_stale_tick_or_turn() -> None:
     assert word(last_turn=None, began=old) == "tick"
 
 
+@pytest.mark.fault(45)
 @pytest.mark.usefixtures("ledger")
 def test_health_tells_a_dead_clock_thread() -> None:
     assert word() == "thread"
@@ -92,6 +94,7 @@ def test_health_tells_an_overdue_run(
     assert word() == verdict
 
 
+@pytest.mark.fault(16)
 @pytest.mark.usefixtures("ticking")
 def test_health_tells_that_the_ledger_or_the_database_is_away(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -110,6 +113,7 @@ def test_health_tells_that_the_ledger_or_the_database_is_away(
     assert word() == "warehouse"
 
 
+@pytest.mark.fault(62)
 @pytest.mark.usefixtures("ticking")
 def test_probes_are_open_and_tell_nothing_more(serve: Serve) -> None:
     client = serve(EVERYWHERE)

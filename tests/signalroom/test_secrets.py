@@ -51,6 +51,7 @@ def pieces(secret: str) -> list[str]:
     return [secret[start : start + 8] for start in range(len(secret) - 8)]
 
 
+@pytest.mark.fault(58)
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("secret", SECRETS)
 def test_a_secret_is_masked_in_every_spelling(

@@ -22,6 +22,7 @@ from signalroom.warehouse import bound_waits, duckdb_path, postgres_connection, 
 from tests.support.warehouse import Warehouse
 
 
+@pytest.mark.fault(17)
 @pytest.mark.parametrize("size", [0, 4096])
 def test_a_warehouse_that_a_full_disk_cut_off_is_made_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, size: int
@@ -45,6 +46,7 @@ def test_a_home_with_signs_of_a_url_in_its_name_works(
     assert {"warehouse.duckdb", "state.sqlite"} <= {path.name for path in home.iterdir()}
 
 
+@pytest.mark.fault(17)
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
 def test_a_disk_that_cannot_be_written_is_named_with_what_is_left(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int
@@ -65,6 +67,7 @@ def test_a_home_that_duckdb_cannot_open_is_refused(
         paths.home()
 
 
+@pytest.mark.fault(17)
 def test_a_full_disk_is_found_before_the_work(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -123,6 +126,7 @@ def test_a_signal_is_heard_while_a_server_answers_nothing() -> None:
         signal.signal(signal.SIGALRM, before)
 
 
+@pytest.mark.fault(48)
 @pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
 @pytest.mark.parametrize("is_over", [False, True])
 def test_a_lock_that_is_lost_in_the_middle_of_the_work_ends_the_work(

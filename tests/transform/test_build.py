@@ -100,6 +100,7 @@ def test_raw_that_no_load_moved_fails_at_once_and_another_run_parses_only_what_d
     assert on_postgres.rows(COST) == [(Decimal(360),)]
 
 
+@pytest.mark.fault(37)
 def test_a_persons_dbt_variables_change_nothing_and_the_marts_are_published(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,7 @@ def test_a_reader_waits_for_a_writer_and_sees_all_that_it_wrote(file: Path) -> N
         assert warehouse.read("select cost from daily") == [{"cost": 2}]
 
 
+@pytest.mark.fault(36)
 def test_a_reader_that_waited_long_enough_names_the_writer_and_changes_nothing(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
