@@ -20,9 +20,9 @@ def temporal() -> None:
     move, how, and how to go back.
 
     \b
-      signalroom temporal apply                   the schedules, from schedule.yml
-      signalroom temporal worker                  one worker; start as many as needed
-      signalroom scheduler                        the page, which then schedules nothing
+      signalroom temporal apply    the schedules, from schedule.yml
+      signalroom temporal worker   one worker; start as many as needed
+      signalroom scheduler         the page, which then schedules nothing
     """
 
 
