@@ -45,7 +45,7 @@ def test_steps_are_done_in_order_with_the_days_of_the_run(bench: Bench) -> None:
     since = (DAY - timedelta(days=3)).isoformat()
     assert [line.split(" ", 1)[1] for line in begun()] == [
         f"ingest everflow redtrack --json --since everflow:{since} --since redtrack:{since}",
-        "build --json",
+        "build --changed --json",
         f"report daily_ccw --date {DAY - timedelta(days=1)} --send --when-complete --json",
         f"report daily_exp --date {DAY - timedelta(days=1)} --send --when-complete --json",
     ]
