@@ -117,9 +117,9 @@ def test_an_edit_of_the_mapping_is_told_from_what_vendors_changed(split: Split) 
     """The affiliate's spend goes to another label: the old line loses it as it was reported."""
     before = split.parts()
     spend = {
-        (row[0], row[1]): (row[2], row[3])
-        for row in split.warehouse.rows(
-            "select date, affiliate_label, redtrack_cost, advertiser_id"
+        tuple(key): cost
+        for *key, cost in split.warehouse.rows(
+            "select date, advertiser_id, affiliate_label, redtrack_cost"
             " from intermediate.int_performance__costed where _client_id = '713' and is_internal"
         )
     }
@@ -141,7 +141,7 @@ def test_an_edit_of_the_mapping_is_told_from_what_vendors_changed(split: Split) 
     rewritten = [key for key in before if key[3:] == ("redtrack_cost", "spend_rewrite")]
     assert len(rewritten) == 5
     for day, brand, *_ in rewritten:
-        cost, _ = spend[day, label]
+        cost = spend[day, brand, label]
         amount = before[day, brand, label, "redtrack_cost", "spend_rewrite"]
         old = parts[day, brand, label, "redtrack_cost", "mapping_edit"]
         assert old == amount - cost, "what had been reported"
