@@ -63,6 +63,8 @@ FORMS: dict[str, list[list[str]]] = {
     "preview": [["--no-such"]],
     "pages": [["--out", "/proc/nowhere"]],
     "temporal": [["list"], ["apply"]],
+    "alerts": [["backtest", "no_such_rule"]],
+    "snooze": [["no-such-alert", "--until", "2026-11-30", "--reason", "planned"]],
     "sandbox": [["--no-such"]],
 }
 
