@@ -58,12 +58,12 @@ run: $(READY) ## Run the main job once and show the result
 test: lint ## Check everything: lint, then the tests
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not deep" $(ARGS)
 
-test-deep: $(READY) .tools/promtool pooler ## Run the tests for which make test has no time
+test-deep: $(READY) .tools/promtool .pooler ## Run the tests for which make test has no time
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m deep --ignore tests/scheduler/temporal $(ARGS)
 
 # The pooler of port 6543; its tests say so where it is missing.
-.PHONY: pooler
-pooler:
+.PHONY: .pooler
+.pooler:
 	@test -x /usr/sbin/pgbouncer || command -v pgbouncer >/dev/null || test "$$(id -u)" != 0 || \
 	apt-get install -qq -y --no-install-recommends pgbouncer >/dev/null
 

@@ -23,7 +23,10 @@ from tests.reports.alarm import Alarm
 from tests.reports.post import Post
 from tests.reports.world import DAY
 
-OWN = ("SLACK_CHANNEL_ID", "SLACK_ALERT_CHANNEL_ID", "RESEND_TO_EMAILS", "TWILIO_TO_NUMBERS")
+OWN = (
+    *("SLACK_CHANNEL_ID", "SLACK_ALERT_CHANNEL_ID", "RESEND_TO_EMAILS", "TWILIO_TO_NUMBERS"),
+    *("ALERT_EMAILS", "ALERT_NUMBERS"),
+)
 VALUES: dict[Any, Any] = {
     str: "text",
     int: 1,
