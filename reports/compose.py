@@ -84,7 +84,7 @@ def _known_at(report: Report, client: Client) -> datetime:
     if report.read is not None:
         return now
     try:
-        [row] = warehouse.read(KNOWN_AT, {"client_id": client.id}, client_id=client.id)
+        row = warehouse.read(KNOWN_AT, {"client_id": client.id}, client_id=client.id)[0]
     except WarehouseError:
         return now  # no versions were built yet
     return now if row["at"] is None else min(row["at"], now)

@@ -79,7 +79,9 @@ def bar_panel(
         color = look.of(one.color)
         heights = [0.0 if value is None else float(value) for value in one.values]
         for kind in (False, True):
-            places = [at for at in range(count) if is_open[at] is kind]
+            places = [
+                at for at, value in enumerate(one.values) if value is not None and is_open[at] is kind
+            ]
             axes.bar(
                 places, [heights[at] for at in places], bottom=[below[at] for at in places],
                 width=0.7, linewidth=0.8, edgecolor=color, zorder=2,

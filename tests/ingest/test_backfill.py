@@ -25,7 +25,7 @@ def spend(request: Request) -> Answer:
     if request.path == "/me/settings":
         return Answer({"currency": "USD"})
     if request.path == "/sources":
-        return Answer([{"id": "a", "currency": "USD"}])
+        return Answer([{"id": "a", "currency": "USD"}] if request.query["page"] == "1" else [])
     start, end = (date.fromisoformat(request.query[name]) for name in ("date_from", "date_to"))
     days = [start + timedelta(days=offset) for offset in range((end - start).days + 1)]
     return Answer(

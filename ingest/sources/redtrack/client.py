@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cached_property
+from threading import Lock
 from typing import Any
 
 from ingest.http import Connection, RateLimit, VendorClient
@@ -32,6 +33,7 @@ class Account(Connection):
     def __init__(self, pull: Pull) -> None:
         super().__init__(pull)
         self.lists: dict[str, list[Entry]] = {}
+        self.reading = Lock()  # two tables of one pull may want the same list
 
     @cached_property
     def currency(self) -> str:
@@ -144,9 +146,10 @@ def tracked(account: Account, start: date, end: date) -> list[Entry]:
 
 def listed(account: Account, path: str) -> list[Entry]:
     """Every entry of a list; it is read once in a pull."""
-    if path not in account.lists:
-        account.lists[path] = _every(account, path, {}, path.strip("/"), _id_of)
-    return account.lists[path]
+    with account.reading:
+        if path not in account.lists:
+            account.lists[path] = _every(account, path, {}, path.strip("/"), _id_of)
+        return account.lists[path]
 
 
 def _id_of(row: Entry) -> object:
