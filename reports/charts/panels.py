@@ -80,7 +80,9 @@ def bar_panel(
         heights = [0.0 if value is None else float(value) for value in one.values]
         for kind in (False, True):
             places = [
-                at for at, value in enumerate(one.values) if value is not None and is_open[at] is kind
+                at
+                for at, value in enumerate(one.values)
+                if value is not None and is_open[at] is kind
             ]
             axes.bar(
                 places, [heights[at] for at in places], bottom=[below[at] for at in places],
