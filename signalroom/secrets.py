@@ -28,7 +28,8 @@ _learned: deque[str] = deque(maxlen=100)  # tokens expire: the newest ones matte
 
 def learn(secret: str) -> None:
     """Mask a secret that no variable holds, such as a token that a vendor handed out."""
-    _learned.append(secret)
+    if len(secret) >= LEAST_UNDECLARED:
+        _learned.append(secret)
 
 
 def is_declared(name: str) -> bool:

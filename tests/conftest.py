@@ -56,6 +56,10 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
     for name in set(os.environ) - set(before):
         del os.environ[name]
     os.environ.update(before)
+    if database := sys.modules.get(
+        "psycopg2.extensions"
+    ):  # a command that a test called bounds waits
+        database.set_wait_callback(None)
 
 
 @pytest.fixture(scope="session")

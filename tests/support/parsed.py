@@ -91,7 +91,8 @@ def _of_product(environment: Mapping[str, str]) -> tuple[Path, dict[str, str]]:
 
 
 def _engine(environment: Mapping[str, str]) -> str:
-    return environment.get("SIGNALROOM_TARGET") or "duckdb"
+    """The engine, and the role that may read: rights are parsed with it."""
+    return f"{environment.get('SIGNALROOM_TARGET') or 'duckdb'} {environment.get(ROLE, '')}"
 
 
 def _names(environment: Mapping[str, str]) -> tuple[str, str]:

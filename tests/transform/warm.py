@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+import warnings
 from typing import Any
 
 
 def serve() -> None:
     """Obey orders until the input ends."""
+    # said at the end of a fork of semaphores that are this process's own
+    warnings.filterwarnings("ignore", module="multiprocessing.resource_tracker")
     import dbt.adapters.duckdb
     import dbt.adapters.postgres  # noqa: F401
     from dbt.cli.main import cli

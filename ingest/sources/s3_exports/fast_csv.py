@@ -13,7 +13,7 @@ import pyarrow.csv as pacsv
 
 from ingest.sources.s3_exports.csv_records import is_like_a_row
 from ingest.sources.s3_exports.download import Content
-from ingest.sources.s3_exports.header import Header
+from ingest.sources.s3_exports.header import BOM, Header
 from ingest.sources.s3_exports.limits import BLOCK_BYTES, MAX_CELL_BYTES, AbnormalError
 
 
@@ -29,10 +29,13 @@ def fast_batches(content: Content, header: Header) -> Iterator[Batch]:
     """The file's rows; an empty cell is null, quoted or not.
 
     Raises AbnormalError, perhaps after some batches, for what only the tolerant reader can tell
-    apart: rows of another width, bytes that are no UTF-8, NUL, huge cells, stray quotes.
+    apart: rows of another width, bytes that are no UTF-8, NUL, huge cells, stray quotes, a
+    byte-order mark where a second file was joined to the first.
     """
     if content.has_nul:
         raise AbnormalError("a NUL byte")
+    if content.bytes_from(header.offset).read(len(BOM)) == BOM:
+        raise AbnormalError("a byte-order mark")
     # A row of our own behind the last: only a file whose last quote is closed gives it back whole.
     guard = secrets.token_hex(16)
     row = ("\n" + ",".join([guard] * header.width) + "\n").encode()
@@ -77,6 +80,8 @@ def _until_guard(parsed: Iterator[Any], guard: str) -> Iterator[Batch]:
 
 def _checked(batch: Any, first: int) -> Batch:
     width = batch.num_columns
+    if pc.any(pc.starts_with(batch.columns[0], BOM.decode())).as_py():
+        raise AbnormalError("a byte-order mark")
     for column in batch.columns:
         sizes = pc.binary_length(column)
         longest = pc.max(sizes).as_py() or 0

@@ -16,7 +16,7 @@ from ingest.sources.s3_exports.checks import Checks
 from ingest.sources.s3_exports.csv_records import Record, records
 from ingest.sources.s3_exports.download import Content
 from ingest.sources.s3_exports.fast_csv import Batch
-from ingest.sources.s3_exports.header import Header
+from ingest.sources.s3_exports.header import BOM, Header
 from ingest.sources.s3_exports.limits import (
     BLOCK_BYTES,
     FEW_REJECTED,
@@ -28,6 +28,7 @@ from ingest.sources.s3_exports.limits import (
 
 UNPRINTABLE = re.compile("[\0\ud800-\udfff]")
 CELL_LENGTH = 200
+BOM_MARK = BOM.decode()
 NAMED = 3  # rejected rows that a refusal names
 
 
@@ -60,6 +61,8 @@ class TolerantReader:
         size = count = 0
         with self._content.text_from(self._header.offset) as text:
             for record in records(text, self._header.width, self._header.lines):
+                if record.cells and record.cells[0].startswith(BOM_MARK):  # a second file, joined
+                    record = replace(record, cells=[record.cells[0][1:], *record.cells[1:]])
                 if self._checks and record.fault is None and not any(record.cells):
                     continue  # a spreadsheet's empty line
                 count += 1

@@ -125,6 +125,7 @@ def total(**cells: str) -> bytes:
             total(orders_id="Total: 2 orders", order_date="11/18/2026"), "no orders_id", id="words"
         ),
         pytest.param(line([name.upper() for name in HEADER]), "the header again", id="capitals"),
+        pytest.param(b"\xef\xbb\xbf" + line(list(HEADER)), "the header again", id="joined file"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("place", ["middle", "end"])
