@@ -20,11 +20,7 @@ def root() -> Path:
 
 def home() -> Path:
     """The folder of all local state (`SIGNALROOM_HOME`); made when it is missing."""
-    path = _home()
-    if "?" in str(path):
-        raise ConfigurationError(
-            f"SIGNALROOM_HOME is {path}: no DuckDB file can have ? in its name."
-        )
+    path = home_to_be()
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -52,6 +48,16 @@ def checked_home() -> str:
             f"build needs {LEAST_MB} MB at the least. Make room or give it another folder."
         )
     return f"{path}, {left / 1000:,.1f} GB left"
+
+
+def home_to_be() -> Path:
+    """The same, made or not: for those who only look."""
+    path = _home()
+    if "?" in str(path):
+        raise ConfigurationError(
+            f"SIGNALROOM_HOME is {path}: no DuckDB file can have ? in its name."
+        )
+    return path
 
 
 def _home() -> Path:

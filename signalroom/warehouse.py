@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from signalroom.connecting import LIMITS, connect
 from signalroom.errors import WarehouseError
-from signalroom.paths import home, storage_problem
+from signalroom.paths import home, home_to_be, storage_problem
 from signalroom.report_reader import read_as_reports
 from signalroom.settings import (
     number,
@@ -42,8 +42,8 @@ STATEMENT_LIMIT_MS = "600000"
 
 
 def duckdb_path() -> Path:
-    """The embedded warehouse's file."""
-    return home() / "warehouse.duckdb"
+    """The embedded warehouse's file; whoever writes it makes its folder."""
+    return home_to_be() / "warehouse.duckdb"
 
 
 def duckdb_exists() -> bool:
@@ -183,6 +183,7 @@ def _create(path: Path) -> None:
 
     if duckdb_exists():
         return
+    home()
     new = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
         new.unlink(missing_ok=True)
@@ -237,6 +238,7 @@ def dlt_destination() -> Destination[Any, Any]:
     import dlt
 
     if target() == "duckdb":
+        home()
         return dlt.destinations.duckdb(str(duckdb_path()), supports_transactions=True)
     from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 

@@ -9,14 +9,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-import warnings
 from typing import Any
 
 
 def serve() -> None:
     """Obey orders until the input ends."""
-    # said at the end of a fork of semaphores that are this process's own
-    warnings.filterwarnings("ignore", module="multiprocessing.resource_tracker")
     import dbt.adapters.duckdb
     import dbt.adapters.postgres  # noqa: F401
     from dbt.cli.main import cli
@@ -41,6 +38,8 @@ def obey(cli: Any, order: dict[str, Any]) -> int:
     os.dup2(said, 2)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.argv = ["dbt", *order["arguments"]]
+    # the tracker of semaphores hears nothing of the end of a fork, and complains in its output
+    sys.warnoptions = ["ignore:resource_tracker"]
     try:
         cli(order["arguments"])
     except SystemExit as ended:
