@@ -42,7 +42,7 @@ STATEMENT_LIMIT_MS = "600000"
 
 
 def duckdb_path() -> Path:
-    """The embedded warehouse's file; whoever writes it makes its folder."""
+    """The embedded warehouse's file; its folder is made when it is written."""
     return home_to_be() / "warehouse.duckdb"
 
 
