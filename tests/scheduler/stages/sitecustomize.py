@@ -11,6 +11,7 @@ import importlib.machinery
 import os
 import runpy
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
@@ -31,7 +32,7 @@ def announce(stage: str) -> None:
     """Say what this process is at."""
     folder = Path(os.environ["SIGNALROOM_HOME"], "stages")
     folder.mkdir(exist_ok=True)
-    written = folder / f".{os.getpid()}"
+    written = folder / f".{os.getpid()}.{threading.get_ident()}"  # sources are asked side by side
     written.write_text(stage, encoding="utf-8")
     written.replace(folder / str(os.getpid()))
 
