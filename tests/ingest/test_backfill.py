@@ -89,16 +89,16 @@ def test_a_backfill_never_moves_the_cursor(
         env = {**warehouse.environment, **environment(vendor)}
         for name, value in env.items():
             monkeypatch.setenv(name, value)
-        backfilled = ("backfill", "redtrack", "--start", "2026-07-01", "--end", "2026-09-30")
+        backfilled = ("backfill", "redtrack", "--start", "2026-08-16", "--end", "2026-09-30")
         planned = signalroom_cli(*backfilled, "--dry-run", env=env)
-        assert "4 slices left, 92 days, 32 requests" in planned.stdout
+        assert "2 slices left, 46 days, 16 requests" in planned.stdout
         assert vendor.requests == []
         done = signalroom_cli(*backfilled, env=env)
         assert done.returncode == 0, done.stderr
-        assert "1 of 4 slices, about 0:0" in done.stdout
-        assert "4 of 4 slices, about 0:00:00 left" in done.stdout
+        assert "1 of 2 slices, about 0:0" in done.stdout
+        assert "2 of 2 slices, about 0:00:00 left" in done.stdout
         assert asked(vendor) == sorted(asked(vendor), reverse=True)
-        assert len(vendor.requests) == 32
+        assert len(vendor.requests) == 16
     assert ledger.coverage("713", "redtrack", ("daily_spend",)) is None
 
 
