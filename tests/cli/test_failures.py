@@ -191,7 +191,9 @@ def test_one_failing_source_does_not_stop_the_others(warehouse: Warehouse) -> No
     spend = [{"date": "2026-11-18", "source": "New", "source_id": "x1", "cost": 5, "clicks": 1}]
     with (
         scripted_vendor(in_turn(Answer({"error": "No Authentication Method Found"}, 401))) as bad,
-        scripted_vendor(in_turn(Answer(spend))) as good,
+        scripted_vendor(
+            lambda asked: Answer(spend if asked.query.get("page", "1") == "1" else [])
+        ) as good,
     ):
         env = {
             **warehouse.environment,

@@ -9,6 +9,7 @@ import pytest
 from ingest import backfill, registry
 from ingest import loads as ledger
 from ingest import pull as pipeline
+from ingest.http import RateLimit
 from ingest.model import Window
 from signalroom.errors import ConfigurationError, SourceError
 from tests.support.processes import signalroom_cli
@@ -54,6 +55,7 @@ def test_an_interrupted_backfill_goes_on_with_what_is_left(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warehouse.activate(monkeypatch)
+    monkeypatch.setattr("ingest.sources.redtrack.client.RATE_LIMIT", RateLimit(1_000, 1.0))
     redtrack = registry.source("redtrack")
     with scripted_vendor(spend) as vendor:
         for name, value in environment(vendor).items():

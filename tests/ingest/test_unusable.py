@@ -10,6 +10,7 @@ import pytest
 
 from ingest import dead_letters, registry
 from ingest import pull as pipeline
+from ingest.http import RateLimit
 from ingest.model import Window
 from scheduler.steps import ingest as steps
 from signalroom.errors import AnswerError
@@ -42,6 +43,7 @@ def redtrack(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     monkeypatch.setenv("SIGNALROOM_HTTP_MAX_WAIT_S", "0")
     monkeypatch.setenv("SIGNALROOM_HASH_SALT", "salt-of-the-tests")
     monkeypatch.setenv("REDTRACK_API_KEY", "a-very-secret-key")
+    monkeypatch.setattr("ingest.sources.redtrack.client.RATE_LIMIT", RateLimit(1_000, 1.0))
     vendor = Vendor()
     with scripted_vendor(vendor.answer) as server:
         monkeypatch.setenv("REDTRACK_BASE_URL", server.url)

@@ -85,6 +85,8 @@ def network(answer: Callable[[list[int]], list[dict[str, Any]]]) -> Callable[[Re
         if request.path.endswith("/advertisers"):
             rows = [{"network_advertiser_id": 1}] if request.query["page"] == "1" else []
             return Answer({"advertisers": rows, "paging": {"total_count": 1}})
+        if not request.body:
+            return Answer({"error": "not found"}, 404)
         asked = [int(one["filter_id_value"]) for one in request.body["query"]["filters"]]
         if not asked and len(request.body["columns"]) == 2:
             table = [entry(None, number, 10 * number) for number in ROWS]
