@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import sys
@@ -123,6 +124,20 @@ def _bound_reading(command: str) -> None:
 
 def main() -> None:
     """Entry point: exits 0 on success, 1 on an explained failure, 2 on wrong usage."""
+    code: object = 0
+    try:
+        _call()
+    except SystemExit as leave:
+        code = leave.code
+    if "temporalio" in sys.modules:  # its threads outlive Python's own end, which aborts then
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(int(str(code or 0)))
+    sys.exit(int(str(code or 0)))
+
+
+def _call() -> None:
     is_child = child_process.end_with_named_parent()
     try:
         if not is_child:  # its parent has read the file, and gives it what it needs
