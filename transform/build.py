@@ -110,7 +110,7 @@ def build(
         else:
             nodes = _build_all(files.folder, step or Silent(), only_changed)
         result = _result(nodes)
-        result.is_current = not nodes.results
+        result.is_current = nodes.is_current
         if settings.target() == "duckdb" and result.models:
             publish()
     result.failures[:0] = [str(one) for one in files.mistakes if one.spoils_file]
@@ -146,6 +146,7 @@ class _Nodes:
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     paths: dict[str, str] = field(default_factory=dict)
     repeats: int = 0
+    is_current: bool = False
 
     @property
     def has_failed(self) -> bool:
@@ -163,7 +164,7 @@ def _build_all(packages: Path, step: Step, only_changed: bool) -> _Nodes:
     found = changed.inputs(packages)
     selected = changed.selection(found) if only_changed else None
     if selected == []:
-        return _Nodes()
+        return _Nodes(is_current=True)
     changed.forget()
     chosen = DATA_ONLY if selected is None else (*DATA_ONLY, "--select", *selected)
     nodes = _settled(chosen, packages, step)
