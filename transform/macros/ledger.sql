@@ -230,3 +230,52 @@ from (
     group by 1, 2, 3, 4, 5, 6, 7, 8
 ) as affiliate_days
 {%- endmacro %}
+
+{#-
+  A daily table at each moment, which stands in `_client_id`: by its versions for the days that moved
+  since the last build, as it is now for all others. A row under a new name is a removal and a new
+  row of one load, so that what is there comes before what went.
+-#}
+{% macro rows_at_moments(versions, current, keys, others) -%}
+select
+    known.moment_id as _client_id,
+    {% for column in keys + others %}
+    known.{{ column }}{{ ',' if not loop.last }}
+    {% endfor %}
+from (
+    select
+        versions.*,
+        moments.moment_id,
+        row_number() over (
+            partition by
+                moments.moment_id,
+                {% for column in keys %}
+                versions.{{ column }}{{ ',' if not loop.last }}
+                {% endfor %}
+            order by versions.known_from desc, versions.load_id desc, versions.is_removed asc
+        ) as recency
+    from {{ versions }} as versions
+    inner join moving_days
+        on
+            versions._client_id = moving_days._client_id
+            and versions.date = moving_days.date
+    inner join moments
+        on
+            versions._client_id = moments._client_id
+            and versions.known_from <= moments.known_at
+) as known
+where known.recency = 1 and not known.is_removed
+union all
+select
+    moments.moment_id as _client_id,
+    {% for column in keys + others %}
+    present.{{ column }}{{ ',' if not loop.last }}
+    {% endfor %}
+from {{ current }} as present
+inner join moments on present._client_id = moments._client_id
+left join moving_days
+    on
+        present._client_id = moving_days._client_id
+        and present.date = moving_days.date
+where moving_days.date is null
+{%- endmacro %}

@@ -162,117 +162,26 @@ moving_days as (
 
 stats as (
 
-    select
-        known.moment_id as _client_id,
-        known.date,
-        known.affiliate_id,
-        known.affiliate_label,
-        known.advertiser_id,
-        known.advertiser_label,
-        known.clicks,
-        known.conversions,
-        known.revenue,
-        known.payout,
-        known.load_id
-    from (
-        select
-            stats_versions.*,
-            moments.moment_id,
-            row_number() over (
-                partition by
-                    moments.moment_id,
-                    stats_versions.date,
-                    stats_versions.affiliate_id,
-                    stats_versions.advertiser_id
-                order by stats_versions.known_from desc, stats_versions.load_id desc
-            ) as recency
-        from stats_versions
-        inner join moving_days
-            on
-                stats_versions._client_id = moving_days._client_id
-                and stats_versions.date = moving_days.date
-        inner join moments
-            on
-                stats_versions._client_id = moments._client_id
-                and stats_versions.known_from <= moments.known_at
-    ) as known
-    where known.recency = 1 and not known.is_removed
-    union all
-    select
-        moments.moment_id as _client_id,
-        daily_stats.date,
-        daily_stats.affiliate_id,
-        daily_stats.affiliate_label,
-        daily_stats.advertiser_id,
-        daily_stats.advertiser_label,
-        daily_stats.clicks,
-        daily_stats.conversions,
-        daily_stats.revenue,
-        daily_stats.payout,
-        daily_stats.load_id
-    from daily_stats
-    inner join moments on daily_stats._client_id = moments._client_id
-    left join moving_days
-        on
-            daily_stats._client_id = moving_days._client_id
-            and daily_stats.date = moving_days.date
-    where moving_days.date is null
+    {{ rows_at_moments(
+        'stats_versions',
+        'daily_stats',
+        keys=['date', 'affiliate_id', 'advertiser_id'],
+        others=[
+            'affiliate_label', 'advertiser_label', 'clicks', 'conversions', 'revenue', 'payout',
+            'load_id',
+        ],
+    ) }}
 
 ),
 
 spend as (
 
-    select
-        known.moment_id as _client_id,
-        known.date,
-        known.source_id,
-        known.source_name,
-        known.clicks,
-        known.conversions,
-        known.cost,
-        known.load_id
-    from (
-        select
-            spend_versions.*,
-            moments.moment_id,
-            row_number() over (
-                partition by
-                    moments.moment_id,
-                    spend_versions.date,
-                    spend_versions.source_id
-                order by
-                    spend_versions.known_from desc,
-                    spend_versions.is_removed asc,
-                    spend_versions.load_id desc
-            ) as recency
-        from spend_versions
-        inner join moving_days
-            on
-                spend_versions._client_id = moving_days._client_id
-                and spend_versions.date = moving_days.date
-        inner join moments
-            on
-                spend_versions._client_id = moments._client_id
-                and spend_versions.known_from <= moments.known_at
-    ) as known
-    where known.recency = 1 and not known.is_removed
-    union all
-    select
-        moments.moment_id as _client_id,
-        daily_spend.date,
-        daily_spend.source_id,
-        daily_spend.source_name,
-        daily_spend.clicks,
-        daily_spend.conversions,
-        daily_spend.cost,
-        daily_spend.load_id
-    from daily_spend
-    inner join moments on daily_spend._client_id = moments._client_id
-    left join moving_days
-        on
-            daily_spend._client_id = moving_days._client_id
-            and daily_spend.date = moving_days.date
-    where moving_days.date is null
+    {{ rows_at_moments(
+        'spend_versions',
+        'daily_spend',
+        keys=['date', 'source_id'],
+        others=['source_name', 'clicks', 'conversions', 'cost', 'load_id'],
+    ) }}
 
 ),
 
