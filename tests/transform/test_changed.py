@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import pytest
 
 from signalroom.paths import root
 from tests.support.warehouse import POSTGRES_FIRST, Warehouse
-from tests.transform import worked_example
+from tests.transform import raw, worked_example
 from transform import changed
 from transform.build import BuildResult, build
 from transform.client_files.packages import prepare
@@ -111,6 +112,19 @@ def test_what_was_altered_by_hand_or_failed_is_followed_by_a_whole_build(
         built.execute(statement)
         assert selected() is None, statement
     assert build_changed().models == ALL_MODELS
+    click = {"_client_id": "713", "date": worked_example.DAY, "transaction_id": "twice"}
+    raw.create(built, "everflow.clicks", [click, click], {"date": "date"})
+    warned = build(only_changed=True)
+    assert (warned.failures, len(warned.warnings)) == ([], 1)
+    assert selected() is None, "else the warning would be gone with the next build"
+    built.execute("delete from everflow.clicks")
+    assert build_changed().models == ALL_MODELS
+    known = built.rows("select built_at, known from ops.builds")[0]
+    change(built, PAYOUT)
+    build_changed()
+    built.execute("delete from ops.builds")
+    changed.record(changed.Inputs(**{k: json.loads(known[1])[k] for k in ("code", "rows")}))
+    assert selected() == ["source:everflow.daily_stats+"], "an older record builds more, not less"
     built.execute("update everflow.daily_stats set payout = payout + 1")  # raw itself is wrong
     assert any("hold_what_was_given" in one for one in build(only_changed=True).failures)
     assert selected() is None
