@@ -36,6 +36,7 @@ def doctor(reference_only: bool, offline: bool, as_json: bool, adopt: bool, yes:
     grid: list[Check] = []
     if not reference_only:
         found += _general()
+        found += [] if offline else _temporal()
         grid = _connections(offline)
     everything = [*found, *grid]
     is_faulty = any(check.state == "fault" for check in everything)
@@ -80,7 +81,7 @@ def _connections(offline: bool) -> list[Check]:
     from reports.delivery import probes as channels
     from signalroom.errors import SignalRoomError
 
-    found: list[Check] = [] if offline else _temporal()
+    found: list[Check] = []
     try:
         found += sources.check_sources(_states(), offline=offline)
         found += channels.check_channels(offline=offline)
@@ -103,10 +104,12 @@ def _temporal() -> list[Check]:
         from scheduler.temporal import schedules
         from scheduler.temporal.connection import connect, wait_for
 
-        async def names() -> set[str]:
-            return {one.job for one in await schedules.listed(await connect())}
+        jobs = read_schedule()
 
-        missing = sorted({job.name for job in read_schedule()} - wait_for(names()))
+        async def names() -> set[str]:
+            return {one.job for one in await schedules.listed(await connect(), jobs)}
+
+        missing = sorted({job.name for job in jobs} - wait_for(names()))
     except SignalRoomError as error:
         return [Check("Temporal", "fault", str(error))]
     if missing:

@@ -105,12 +105,13 @@ def list_schedules(as_json: bool) -> None:
     need_extra()
     import json
 
+    from scheduler.schedule import read_schedule
     from scheduler.status.text import when
     from scheduler.temporal import schedules
     from scheduler.temporal.connection import connect, wait_for
 
     async def run() -> list[schedules.Listed]:
-        return await schedules.listed(await connect())
+        return await schedules.listed(await connect(), read_schedule())
 
     found = wait_for(run())
     for one in found:
@@ -137,11 +138,14 @@ def delete(jobs: tuple[str, ...], is_all: bool) -> None:
     if bool(jobs) == is_all:
         raise click.UsageError("Name the jobs, or say --all.")
     need_extra()
+    from scheduler.schedule import read_schedule
     from scheduler.temporal import schedules
     from scheduler.temporal.connection import connect, wait_for
 
     async def run() -> list[str]:
-        return await schedules.delete(await connect(), jobs)
+        client = await connect()
+        names = [one.job for one in await schedules.listed(client, read_schedule())]
+        return await schedules.delete(client, jobs or names)
 
     gone = wait_for(run())
     for name in gone:

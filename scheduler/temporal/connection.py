@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -34,34 +35,37 @@ ASKED_FOR = Priority(priority_key=1)  # someone waits for it
 T = TypeVar("T")
 
 
-async def connect(lazy: bool = False) -> Client:
-    """A client of TEMPORAL_ADDRESS. Raises ConfigurationError when it cannot be reached."""
+async def connect() -> Client:
+    """A client of TEMPORAL_ADDRESS. Raises ConfigurationError when it cannot be used."""
     if not address():
         raise ConfigurationError(
             "TEMPORAL_ADDRESS is not set: give the host and port of Temporal, such as "
             "127.0.0.1:7233. `make temporal` starts one here."
         )
-    key = os.environ.get("TEMPORAL_API_KEY", "").strip() or None
     try:
-        return await asyncio.wait_for(
-            Client.connect(
-                address(),
-                namespace=namespace(),
-                api_key=key,
-                tls=_tls(bool(key)),
-                lazy=lazy,
-            ),
-            CONNECT_S,
-        )
+        return await asyncio.wait_for(_connect(), CONNECT_S)
     except (RuntimeError, RPCError, TimeoutError) as error:
         raise ConfigurationError(
-            f"Temporal at {address()} cannot be reached ({_reason(error)}). Check TEMPORAL_ADDRESS "
-            "and TEMPORAL_NAMESPACE, and whether the server runs. Nothing was started."
+            f"Temporal at {address()} cannot be reached ({_reason(error)}). Check "
+            "TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and its key or certificates, and whether the "
+            "server runs. Nothing was started."
         ) from None
 
 
+async def _connect() -> Client:
+    """Connected, and the namespace is there and open to us."""
+    key = os.environ.get("TEMPORAL_API_KEY", "").strip() or None
+    client = await Client.connect(
+        address(), namespace=namespace(), api_key=key, tls=_tls(bool(key))
+    )
+    await client.workflow_service.describe_namespace(
+        DescribeNamespaceRequest(namespace=namespace())
+    )
+    return client
+
+
 def _reason(error: Exception) -> str:
-    text = str(error).split("\n", 1)[0].strip()
+    text = str(error).split("\n", 1)[0].strip().rstrip(".")
     return text[:200] or type(error).__name__
 
 
@@ -124,8 +128,17 @@ async def start_delivery(client: Client) -> WorkflowHandle[Any, Any]:
 
 
 def wait_for(work: Coroutine[Any, Any, T]) -> T:
-    """Do something with Temporal from code that is not asynchronous."""
-    return asyncio.run(work)
+    """Do something with Temporal from code that is not asynchronous.
+
+    Raises ConfigurationError when it refuses, or goes away meanwhile.
+    """
+    try:
+        return asyncio.run(work)
+    except RPCError as error:
+        raise ConfigurationError(
+            f"Temporal at {address()} refuses or is away: {_reason(error)}. Do it again once it "
+            "answers; what was done already stays."
+        ) from None
 
 
 def trigger(job: str, run_id: str) -> str:

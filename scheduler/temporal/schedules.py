@@ -71,7 +71,7 @@ def schedule_of(job: Job) -> Schedule:
 async def apply(client: Client, jobs: Sequence[Job]) -> list[str]:
     """Make Temporal's schedules what the file says; what was done, one line for each."""
     said = []
-    known = {one.job for one in await listed(client)}
+    known = {one.job for one in await listed(client, jobs)}
     for job in jobs:
         if job.name in known:
             await _update(client, job)
@@ -79,8 +79,7 @@ async def apply(client: Client, jobs: Sequence[Job]) -> list[str]:
         else:
             await _create(client, job)
             said.append(f"{job.name} is scheduled: {job.cron}")
-    for name in sorted(known - {job.name for job in jobs}):
-        await client.get_schedule_handle(workflow_of_schedule(name)).delete()
+    for name in await delete(client, sorted(known - {job.name for job in jobs})):
         said.append(f"{name} is removed: schedule.yml no longer has it")
     return said
 
@@ -88,7 +87,7 @@ async def apply(client: Client, jobs: Sequence[Job]) -> list[str]:
 async def _create(client: Client, job: Job) -> None:
     try:
         await client.create_schedule(workflow_of_schedule(job.name), schedule_of(job))
-    except ScheduleAlreadyRunningError:  # lists lag behind
+    except ScheduleAlreadyRunningError:  # another deploy applies them at the same time
         await _update(client, job)
 
 
@@ -102,22 +101,34 @@ async def _update(client: Client, job: Job) -> None:
     await client.get_schedule_handle(workflow_of_schedule(job.name)).update(change)
 
 
-async def listed(client: Client) -> list[Listed]:
-    """Our schedules at Temporal, by name."""
-    found = []
+async def listed(client: Client, jobs: Sequence[Job]) -> list[Listed]:
+    """Our schedules at Temporal, by name: of these jobs, and what else there is.
+
+    Temporal's lists lag behind: a job that one lacks is asked for by its name.
+    """
+    found = {}
     async for one in await client.list_schedules():
-        if not one.id.startswith(PREFIX):
-            continue
-        times = tuple(one.info.next_action_times) if one.info else ()
-        paused = bool(one.schedule and one.schedule.state.paused)
-        found.append(Listed(one.id.removeprefix(PREFIX), times, paused))
-    return sorted(found, key=lambda one: one.job)
+        if one.id.startswith(PREFIX):
+            name = one.id.removeprefix(PREFIX)
+            times = tuple(one.info.next_action_times) if one.info else ()
+            found[name] = Listed(name, times, bool(one.schedule and one.schedule.state.paused))
+    for job in jobs:
+        try:
+            now = await client.get_schedule_handle(workflow_of_schedule(job.name)).describe()
+        except RPCError as error:
+            if error.status != RPCStatusCode.NOT_FOUND:
+                raise
+            found.pop(job.name, None)
+        else:
+            times = tuple(now.info.next_action_times)
+            found[job.name] = Listed(job.name, times, now.schedule.state.paused)
+    return [found[name] for name in sorted(found)]
 
 
 async def delete(client: Client, names: Sequence[str]) -> list[str]:
-    """Remove schedules, all of them without names; which were there."""
+    """Remove these schedules; which were there."""
     gone = []
-    for name in names or [one.job for one in await listed(client)]:
+    for name in names:
         try:
             await client.get_schedule_handle(workflow_of_schedule(name)).delete()
         except RPCError as error:

@@ -1,7 +1,7 @@
 """Activities that answer what the real ones once answered: for the order of steps alone.
 
-`python -m tests.scheduler.temporal.recorded` records the histories of a version again, on the dev
-server. Do that for a new version only: what is released has to replay as it was recorded.
+`python -m tests.scheduler.temporal.recorded` records the histories that the installed version does
+not have yet, on the dev server. One that exists stays: what is released has to replay as it was.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from scheduler.schedule import Job, read_schedule
 from scheduler.temporal.model import (
     API_TASKS,
     BACKFILL,
+    DELIVER,
     QUEUES,
     RUN_REPORT,
     SCHEDULED_SYNC,
@@ -179,6 +180,7 @@ def _cases() -> Iterator[tuple[str, Recorded, str, Any]]:
     yield "source", Recorded(), SYNC_SOURCE, SyncSource("everflow", "cti", at=AT)
     yield "report", Recorded(), RUN_REPORT, RunReport("daily_ccw", "713", ["slack"], True, AT)
     yield "backfill", Recorded(), BACKFILL, Backfill("everflow", "2026-01-01", "2026-03-31")
+    yield "deliver", Recorded(), DELIVER, None
 
 
 def _plain(value: Any) -> Any:
@@ -192,9 +194,14 @@ async def _record(address: str, folder: Path) -> None:
     client = await Client.connect(address, identity="recorder")
     folder.mkdir(parents=True, exist_ok=True)
     for name, recorded, workflow, given in _cases():
+        path = folder / f"{name}.json"
+        if path.exists():
+            continue
         async with AsyncExitStack() as stack:
             await with_workers(stack, client, recorded)
-            handle = await client.start_workflow(workflow, given, id=name, task_queue=API_TASKS)
+            handle = await client.start_workflow(
+                workflow, args=[given] if given else [], id=name, task_queue=API_TASKS
+            )
             if name == "canceled":
                 while "dbt on warehouse-tasks" not in recorded.asked:
                     await asyncio.sleep(0.05)
@@ -205,11 +212,11 @@ async def _record(address: str, folder: Path) -> None:
                 if name != "canceled":
                     raise
             text = json.dumps(_plain(json.loads((await handle.fetch_history()).to_json())))
-            (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+            path.write_text(text + "\n", encoding="utf-8")
 
 
 def main() -> None:
-    """Record the histories of the version that is installed."""
+    """Record what the version that is installed has no history of."""
     with dev_server() as server:
         asyncio.run(_record(server.address, HISTORIES / version("signalroom")))
 

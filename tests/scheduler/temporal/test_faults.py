@@ -290,4 +290,4 @@ def test_temporal_catches_up_what_was_due_while_it_was_away(
     wanted = f"signalroom-hourly-{missed:%Y-%m-%dT%H:%M:%SZ}"
 
     until(lambda: fleet.ask(began), 50)
-    fleet.ask(lambda client: schedules.delete(client, []))
+    fleet.ask(lambda client: schedules.delete(client, ["hourly"]))

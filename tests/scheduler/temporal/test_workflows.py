@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from temporalio import workflow
 from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Replayer
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from scheduler.execution.results import FINAL
 from scheduler.schedule import Job, read_schedule
+from scheduler.temporal import workflows
 from scheduler.temporal.model import (
     API_TASKS,
     DEFERRED,
@@ -26,13 +29,12 @@ from scheduler.temporal.model import (
     RUN_REPORT,
     SCHEDULED_SYNC,
     SYNC_SOURCE,
-    Opening,
     RunReport,
     ScheduledSync,
     SyncResult,
     SyncSource,
 )
-from scheduler.temporal.workflows import ALL, _input, _open, _step
+from scheduler.temporal.workflows import ALL
 from signalroom import clock
 from tests.scheduler.temporal.recorded import AT, HISTORIES, Recorded, failing, with_workers
 from tests.scheduler.temporal.server import SKIPPING, dev_server
@@ -206,40 +208,60 @@ RELEASED = sorted(HISTORIES.glob("*/*.json"))
 
 
 def test_histories_of_every_released_version_replay() -> None:
+    """Each version has one of every workflow, else an edit of that one would pass unseen."""
     assert {path.stem for path in RELEASED} >= {job.name for job in JOBS} | {"canceled", "deferred"}
+    every = {one.__name__ for one in ALL}
 
     async def run() -> None:
         replayer = Replayer(workflows=list(ALL))
+        recorded: dict[Path, set[str]] = {}
         for path in RELEASED:
             history = WorkflowHistory.from_json(path.stem, path.read_text(encoding="utf-8"))
+            begun = history.events[0].workflow_execution_started_event_attributes
+            recorded.setdefault(path.parent, set()).add(begun.workflow_type.name)
             replayed = await replayer.replay_workflow(history, raise_on_replay_failure=False)
             assert replayed.replay_failure is None, f"{path}: {replayed.replay_failure}"
+        assert recorded == dict.fromkeys(recorded, every)
 
     asyncio.run(run())
 
 
-@workflow.defn(name=SCHEDULED_SYNC, sandboxed=False)
-class Edited:
-    """The report before the pulls."""
+def edited(folder: Path, line: str) -> list[type]:
+    """The workflows with one more line at the start of each; they are named as before."""
+    text = Path(workflows.__file__).read_text(encoding="utf-8")
+    start = re.compile(r"(    @workflow\.run\n    async def run\([^)]*\) -> \w+:\n)")
+    text, edits = start.subn(rf"\1        {line}\n", text)
+    assert edits == len(ALL)
+    path = folder / "edited.py"
+    path.write_text(text, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location("edited", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return list(module.ALL)
 
-    @workflow.run
-    async def run(self, sync: ScheduledSync) -> SyncResult:
-        opened = await _open(Opening(job=sync.job, at=sync.at))
-        await _step("run_report_activity", API_TASKS, _input(opened, "report:daily"))
-        return SyncResult()
 
-
-def test_a_workflow_edited_without_a_new_version_does_not_replay() -> None:
-    """Else the replay of the released histories would prove nothing."""
-
-    path = next(one for one in RELEASED if one.stem == "daily_reports")
+@pytest.mark.parametrize(
+    ("line", "is_replayed"),
+    [
+        ("await asyncio.sleep(1)", False),
+        ('workflow.patched("a-pause") and await asyncio.sleep(1)', True),
+    ],
+)
+def test_a_workflow_edited_without_a_new_version_does_not_replay(
+    tmp_path: Path, line: str, is_replayed: bool
+) -> None:
+    """Else the replay of the released histories would prove nothing; of none of the workflows."""
+    replayer = Replayer(
+        workflows=edited(tmp_path, line), workflow_runner=UnsandboxedWorkflowRunner()
+    )
 
     async def run() -> None:
-        history = WorkflowHistory.from_json("daily", path.read_text(encoding="utf-8"))
-        replayed = await Replayer(workflows=[Edited]).replay_workflow(
-            history, raise_on_replay_failure=False
-        )
-        assert replayed.replay_failure is not None
+        for path in RELEASED:
+            history = WorkflowHistory.from_json(path.stem, path.read_text(encoding="utf-8"))
+            replayed = await replayer.replay_workflow(history, raise_on_replay_failure=False)
+            assert (replayed.replay_failure is None) == is_replayed, path.stem
 
     asyncio.run(run())
 
