@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Coroutine
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +15,13 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
 from temporalio.service import RPCError, TLSConfig
 
 from scheduler.runs.work_ledger import WorkLedger
@@ -56,12 +65,36 @@ async def _connect() -> Client:
     """Connected, and the namespace is there and open to us."""
     key = os.environ.get("TEMPORAL_API_KEY", "").strip() or None
     client = await Client.connect(
-        address(), namespace=namespace(), api_key=key, tls=_tls(bool(key))
+        address(), namespace=namespace(), api_key=key, tls=_tls(bool(key)), runtime=_runtime()
     )
-    await client.workflow_service.describe_namespace(
-        DescribeNamespaceRequest(namespace=namespace())
-    )
+    await _look(client)
     return client
+
+
+async def reach(client: Client) -> None:
+    """Raises ConfigurationError when the server is away, or lets us in no more."""
+    try:
+        await _look(client)
+    except RPCError as error:
+        raise ConfigurationError(
+            f"Temporal at {address()} does not answer ({_reason(error)}): nothing begins until it "
+            "does. What is loaded and sent stays."
+        ) from None
+
+
+async def _look(client: Client) -> None:
+    await client.workflow_service.describe_namespace(
+        DescribeNamespaceRequest(namespace=client.namespace),
+        timeout=timedelta(seconds=CONNECT_S / 2),
+    )
+
+
+@cache
+def _runtime() -> Runtime:
+    """What Temporal's library says goes to our log; not each try while the server is away."""
+    quiet = TelemetryFilter(core_level="ERROR", other_level="ERROR")
+    forwarding = LogForwardingConfig(logging.getLogger("temporalio"))
+    return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(quiet, forwarding)))
 
 
 def _reason(error: Exception) -> str:

@@ -33,7 +33,7 @@ from scheduler.status import heartbeat
 from scheduler.status.health import Pulse
 from scheduler.temporal import bookkeeping
 from scheduler.temporal.activities import Activities
-from scheduler.temporal.connection import connect, start_delivery, start_run
+from scheduler.temporal.connection import connect, reach, start_delivery, start_run
 from scheduler.temporal.errands import Errands
 from scheduler.temporal.links import address, namespace, overview
 from scheduler.temporal.model import API_TASKS, WAREHOUSE_TASKS
@@ -150,7 +150,7 @@ class WorkerProcess:
     async def _tick_each_minute(self, client: Client) -> None:
         while True:
             self._pulse.last_tick = clock.instant()
-            parts = (self._beat, self._send, self._sweep, self._prune)
+            parts = (self._beat, self._reach, self._send, self._sweep, self._prune)
             if all([await _guarded(part(client)) for part in parts]):
                 heartbeat.ping()
             await asyncio.sleep(TICK_S)
@@ -161,6 +161,10 @@ class WorkerProcess:
                 ledger.beat_now(self._me, os.getpid(), self._began, clock.instant())
 
         await asyncio.to_thread(beat)
+
+    async def _reach(self, client: Client) -> None:
+        """Where Temporal is away nothing begins: the log says so, and the heartbeat is left out."""
+        await reach(client)
 
     async def _send(self, client: Client) -> None:
         if await asyncio.to_thread(incidents.work_waits):

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from http.server import HTTPServer
 from ipaddress import ip_address
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from cryptography import x509
@@ -18,8 +20,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from scheduler.temporal import worker
+from scheduler.temporal.connection import connect
+from scheduler.temporal.model import QUEUES
 from signalroom import clock
 from tests.scheduler.temporal.server import DevServer, dev_server
+from tests.scheduler.test_heartbeat import Receiver
 from tests.support.processes import signalroom_cli
 
 
@@ -118,7 +124,6 @@ def test_a_server_that_asks_for_certificates_is_reached_with_them_and_not_withou
         known = env | {"TEMPORAL_TLS_CERT": str(cert), "TEMPORAL_TLS_KEY": key.read_text()}
         listed = signalroom_cli("temporal", "list", env=known)
         assert listed.returncode == 0, listed.stderr
-        assert "Temporal has no schedule of ours" in listed.stdout
 
         stranger, its_key = identity("stranger").files(tmp_path, "stranger")
         for wrong in (
@@ -153,25 +158,65 @@ def test_half_an_identity_or_one_that_is_not_there_is_named(tmp_path: Path) -> N
     assert f"TEMPORAL_TLS_CERT: {tmp_path / 'a.crt'} cannot be read" in missing.stderr
 
 
-def test_doctor_names_a_server_that_is_away_and_schedules_that_it_lacks(
-    server: DevServer, tmp_path: Path
-) -> None:
-    env = {"TEMPORAL_ADDRESS": "127.0.0.1:9", "SIGNALROOM_HOME": str(tmp_path)}
+def test_doctor_names_schedules_that_the_server_lacks(server: DevServer, tmp_path: Path) -> None:
+    env = {"TEMPORAL_ADDRESS": server.address, "SIGNALROOM_HOME": str(tmp_path)}
 
     def doctor() -> tuple[int, str]:
         done = signalroom_cli("doctor", env=env)
         return done.returncode, " ".join(f"{done.stdout} {done.stderr}".split())
 
     code, said = doctor()
-    assert (code, "Temporal at 127.0.0.1:9 cannot be reached" in said) == (1, True), said
-    env["TEMPORAL_ADDRESS"] = server.address
-    code, said = doctor()
     assert (code, f"Temporal at {server.address} does not schedule audience, " in said) == (0, True)
     assert signalroom_cli("temporal", "apply", env=env).returncode == 0
     assert f"{server.address} answers and has every schedule" in doctor()[1]
 
 
-@pytest.mark.parametrize("command", ["list", "apply", "delete --all", "worker"])
+@pytest.fixture
+def pings(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What the heartbeat's address hears."""
+
+    class Own(Receiver):
+        heard: ClassVar[list[str]] = []
+
+    with HTTPServer(("127.0.0.1", 0), Own) as receiver:
+        threading.Thread(target=receiver.serve_forever, daemon=True).start()
+        monkeypatch.setenv("HEARTBEAT_URL", f"http://127.0.0.1:{receiver.server_port}/ping")
+        yield Own.heard
+        receiver.shutdown()
+
+
+def test_a_worker_says_when_the_server_is_away_and_its_heartbeat_stays_out(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    pings: list[str],
+) -> None:
+    """Nothing is scheduled then; whoever watches the heartbeat has to hear of it."""
+    monkeypatch.setattr(worker, "TICK_S", 0.1)
+    found = worker.WorkerProcess(QUEUES, None)
+
+    async def run(server: DevServer) -> None:
+        ticks = asyncio.create_task(found._tick_each_minute(await connect()))
+        while not pings:
+            await asyncio.sleep(0.05)
+        server.stop()
+        while "does not answer" not in caplog.text:
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(0.2)  # the last good one may be on its way
+        before = len(pings)
+        await asyncio.sleep(0.5)
+        assert len(pings) == before
+        server.start()
+        while len(pings) == before:
+            await asyncio.sleep(0.05)
+        ticks.cancel()
+
+    with dev_server(tmp_path / "temporal.sqlite") as server:
+        monkeypatch.setenv("TEMPORAL_ADDRESS", server.address)
+        asyncio.run(asyncio.wait_for(run(server), 60))
+
+
+@pytest.mark.parametrize("command", ["list", "worker"])
 def test_a_namespace_that_is_not_there_is_named(
     server: DevServer, tmp_path: Path, command: str
 ) -> None:
