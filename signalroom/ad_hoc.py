@@ -11,8 +11,8 @@ from typing import Any
 
 from signalroom.errors import ConfigurationError, WarehouseError
 from signalroom.paths import home
-from signalroom.report_reader import TAKE_ROLE
-from signalroom.settings import report_role, target
+from signalroom.report_reader import read_as_reports
+from signalroom.settings import report_role, require, target
 from signalroom.warehouse import (
     duckdb_path,
     first_line,
@@ -23,7 +23,12 @@ from signalroom.warehouse import (
 
 SECONDS = 30
 ROWS = 10_000
-SETTINGS = re.compile(r"\bset_config\b|\bset\s+(role|session)\b|\breset\b", re.IGNORECASE)
+# What could show the rows of another client: settings, also by SQL that is made up as text.
+SETTINGS = re.compile(
+    r"\bset_config\b|\bset\s+(role|session)\b|\breset\b|\b\w+_to_xml\w*\b|\bts_(stat|rewrite)\b"
+    r"|\bdblink\w*\b|\bu&\"",
+    re.IGNORECASE,
+)
 # One statement that gives rows, by what the server itself takes for one.
 OPEN = """
 do $$
@@ -51,7 +56,7 @@ def ask(sql: str, client_id: str | None = None) -> Answer:
     if not statement:
         raise ConfigurationError('There is no query: write `signalroom query "select ..."`.')
     if client_id and SETTINGS.search(statement):
-        raise ConfigurationError("With --client a query changes no settings.")
+        raise ConfigurationError("With --client a query changes no settings and makes up no SQL.")
     return (
         _ask_duckdb(statement, client_id)
         if target() == "duckdb"
@@ -62,7 +67,7 @@ def ask(sql: str, client_id: str | None = None) -> Answer:
 def _ask_postgres(sql: str, client_id: str | None) -> Answer:
     import psycopg2
 
-    with postgres_connection() as connection:
+    with postgres_connection(for_reports=client_id is not None) as connection:
         try:
             with connection, connection.cursor() as cursor:
                 cursor.execute("set transaction read only")
@@ -73,18 +78,25 @@ def _ask_postgres(sql: str, client_id: str | None) -> Answer:
                     [schema("marts"), f"{SECONDS}s", sql],
                 )
                 if client_id:
-                    role = report_role()
-                    cursor.execute(TAKE_ROLE, [client_id, role])
-                    if cursor.fetchone() is None:
-                        raise WarehouseError(
-                            f"The role {role} is missing: `signalroom build` makes it."
-                        )
+                    _read_as_reports(connection, client_id)
                 cursor.execute(OPEN)
                 cursor.execute(f"fetch {ROWS + 1} from answer")
                 names = tuple(column[0] for column in cursor.description or ())
                 return _answer(names, cursor.fetchall())
         except psycopg2.Error as error:
             raise WarehouseError(f"The query failed: {first_line(error)}.") from error
+
+
+def _read_as_reports(connection: Any, client_id: str) -> None:
+    from psycopg2.extras import RealDictCursor
+
+    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
+        read_as_reports(cursor, client_id)
+        cursor.execute("select current_user as reader")
+        if cursor.fetchone()["reader"] == require("SUPABASE_DB_USER"):
+            raise WarehouseError(
+                f"The role {report_role()} is missing: `signalroom build` makes it."
+            )
 
 
 def _ask_duckdb(sql: str, client_id: str | None) -> Answer:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from signalroom import access
+from signalroom.ad_hoc import ask
 from signalroom.errors import ConfigurationError, WarehouseError
 from signalroom.settings import report_role
 from signalroom.warehouse import read
@@ -68,6 +69,39 @@ def test_two_logins_are_set_up_and_set_up_again(
             read("select payout from everflow.daily_stats", client_id="713")
         with pytest.raises(WarehouseError, match="read-only transaction"):
             read("delete from orders returning amount", client_id="713")
+    finally:
+        owner.execute(f"drop owned by {ROLE}")
+        postgres.command(f"drop role if exists {LOGIN}")
+        postgres.command(f"drop role if exists {ROLE}")
+
+
+@postgres_only
+@pytest.mark.fault(57)
+def test_a_persons_query_for_one_client_never_reads_as_the_owner(
+    owner: Warehouse, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the role or as the login of reports, whatever the statement tries; never without them."""
+    with pytest.raises(WarehouseError, match=f"role {ROLE} is missing"):
+        ask("select amount from orders", "713")
+    try:
+        access.set_up()
+        for reader in (ROLE, LOGIN):
+            answer = ask("select amount, current_user from orders", "713")
+            assert answer.rows == [(1, reader)]
+            for tried in (
+                "select set_config('signalroom.client_id', 'cti', true), amount from orders",
+                "select query_to_xml('select set_conf' || 'ig(''role'', ''none'', true)', true,"
+                " true, ''), amount from orders",
+                "select U&\"\\0073et_config\"('role', 'signalroom', true), amount from orders",
+            ):
+                with pytest.raises(ConfigurationError, match="changes no settings"):
+                    ask(tried, "713")
+            with pytest.raises(WarehouseError, match="permission denied"):
+                ask("select payout from everflow.daily_stats", "713")
+            monkeypatch.setenv("SUPABASE_DB_REPORT_USER", LOGIN)
+            monkeypatch.setenv("SUPABASE_DB_REPORT_PASSWORD", "of the reader")
+            access.set_up()
+        assert ask("select amount from orders").rows == [(1,), (2,)]
     finally:
         owner.execute(f"drop owned by {ROLE}")
         postgres.command(f"drop role if exists {LOGIN}")
