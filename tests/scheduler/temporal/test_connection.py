@@ -191,7 +191,7 @@ def test_a_worker_says_when_the_server_is_away_and_its_heartbeat_stays_out(
     caplog: pytest.LogCaptureFixture,
     pings: list[str],
 ) -> None:
-    """Nothing is scheduled then; whoever watches the heartbeat has to hear of it."""
+    """Nothing is scheduled then; those who watch the heartbeat have to hear of it."""
     monkeypatch.setattr(worker, "TICK_S", 0.1)
     found = worker.WorkerProcess(QUEUES, None)
 
