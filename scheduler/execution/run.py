@@ -211,7 +211,8 @@ class Work:
             if name in order.steps:
                 step = self._steps[name]
                 outcome = outcomes.ingest_outcome(step, self._answers, None)
-                self._change(step, detail=_detail(step, outcome), rows=outcome.rows)
+                tries = int(step.details.get("tries", 0))  # before this one
+                self._change(step, detail=_detail(outcome, tries=tries), rows=outcome.rows)
 
     def _ended(self, child: Worker, order: Order, code: int, now: datetime) -> None:
         end = None
@@ -238,7 +239,7 @@ class Work:
         if outcome.failures and failed < allowed and step.attempt < MOST_STARTS:
             next_at = max(now + retries.pause(failed), outcome.retry_at or now)
             values |= {"status": "waiting", "next_at": next_at}
-            values["detail"] = _detail(step, outcome, tries=failed)
+            values["detail"] = _detail(outcome, tries=failed)
             log.warning("%s, try %d: %s", step.step, failed, error, extra=about)
         elif outcome.deferred_until and outcome.deferred_until > now:
             values |= {"status": "deferred", "next_at": outcome.deferred_until}
@@ -250,7 +251,7 @@ class Work:
         else:
             values["status"] = "waiting" if outcome.waits else "off" if outcome.is_off else "done"
             log.info("%s %s", step.step, values["status"], extra=about)
-        values.setdefault("detail", _detail(step, outcome))
+        values.setdefault("detail", _detail(outcome))
         self._change(step, **values)
         if values["status"] == "failed":
             self._troubles.step_failed(self.run, step, outcome.failures, failed)
@@ -279,7 +280,7 @@ def _retries(step: Step) -> bool:
     return step.status == "waiting" and step.next_at is not None
 
 
-def _detail(step: Step, outcome: Outcome, **more: object) -> str:
+def _detail(outcome: Outcome, **more: object) -> str:
     found = {**outcome.more, **more}
     if outcome.clients:
         found["clients"] = outcome.clients

@@ -86,6 +86,12 @@ def test_a_failing_source_is_tried_as_its_error_deserves_and_stops_nothing_else(
     assert open_subjects() == set()
 
 
+def test_a_failure_that_is_heard_before_its_child_ends_is_tried_without_end(bench: Bench) -> None:
+    bench.body("ingest", (FAILS % "SourceError").replace("exit 1", "sleep 0.3; exit 1"))
+    assert bench.finish(bench.ask()).status == "done_with_errors"
+    assert len([line for line in begun() if " ingest " in line]) == 5
+
+
 def test_pauses_double_from_a_second_to_five_minutes() -> None:
     for failed, seconds in [(1, 1), (2, 2), (3, 4), (4, 8), (20, 300)]:
         pauses = [retries.pause(failed).total_seconds() for _ in range(50)]
