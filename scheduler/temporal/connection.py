@@ -32,6 +32,7 @@ from scheduler.temporal.model import (
     DELIVERY,
     LONGEST_RUN_H,
     SCHEDULED_SYNC,
+    Delivery,
     ScheduledSync,
     workflow_of_run,
 )
@@ -153,6 +154,7 @@ async def start_delivery(client: Client) -> WorkflowHandle[Any, Any]:
     """Have everything sent that is open; one such workflow at a time."""
     return await client.start_workflow(
         DELIVER,
+        Delivery(),
         id=DELIVERY,
         task_queue=API_TASKS,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,

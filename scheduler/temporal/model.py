@@ -177,6 +177,13 @@ class SyncResult:
 
 
 @dataclass
+class Delivery:
+    """What is open is to be sent; `at` is the business instant of the run that asks, or empty."""
+
+    at: str = ""
+
+
+@dataclass
 class Sent:
     """What became of a delivery."""
 

@@ -25,6 +25,7 @@ from scheduler.temporal.model import (
     SYNC_SOURCE,
     WAREHOUSE_TASKS,
     Backfill,
+    Delivery,
     Finished,
     Finishing,
     Loaded,
@@ -95,13 +96,14 @@ async def _finish(opened: Opened, canceled: bool = False) -> Finished:
     )
     finished: Finished = await _record("finish_run_activity", finishing, Finished)
     if finished.has_mail:
-        await _deliver()
+        await _deliver(Delivery(opened.at))
     return finished
 
 
-async def _deliver() -> Sent:
+async def _deliver(asked: Delivery) -> Sent:
     sent: Sent = await workflow.execute_activity(
         "send_notification_activity",
+        asked,
         task_queue=API_TASKS,
         result_type=Sent,
         start_to_close_timeout=timedelta(minutes=15),
@@ -293,8 +295,8 @@ class DeliverWorkflow:
     """Alerts, and messages that could not be delivered before."""
 
     @workflow.run
-    async def run(self) -> Sent:
-        return await _deliver()
+    async def run(self, asked: Delivery | None = None) -> Sent:
+        return await _deliver(asked or Delivery())
 
 
 ALL = (

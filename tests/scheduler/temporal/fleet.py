@@ -84,6 +84,15 @@ class Fleet:
         if number == signal.SIGKILL:
             self.workers.pop(port).wait()
 
+    def at_work(self) -> dict[int, str]:
+        """Which workers have steps at work, and which."""
+        found = {}
+        for port, worker in self.workers.items():
+            steps = sorted(step for step in map(_step_of, children(worker.pid)) if step)
+            if steps:
+                found[port] = ", ".join(steps)
+        return found
+
     def stop(self, port: int) -> int:
         """End a worker as a deploy does; its exit code."""
         worker = self.workers.pop(port)
@@ -133,6 +142,25 @@ class Fleet:
 
     def run(self, job: str, at: datetime) -> SyncResult:
         return self.result(self.begin(job, at))
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started, from any of its threads, and that go on."""
+    found = []
+    with suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found += [int(one) for one in (task / "children").read_text().split()]
+    return found
+
+
+def _step_of(pid: int) -> str:
+    """The step that a child works on; empty for what is none."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+            name, _, value = line.partition(b"=")
+            if name == b"SIGNALROOM_STEP":
+                return value.decode()
+    return ""
 
 
 def main() -> None:

@@ -32,6 +32,7 @@ from scheduler.temporal.model import (
     SCHEDULED_SYNC,
     SYNC_SOURCE,
     Backfill,
+    Delivery,
     Finished,
     Finishing,
     Loaded,
@@ -119,7 +120,7 @@ class Recorded:
         return Loaded(3)
 
     @activity.defn
-    async def send_notification_activity(self) -> Sent:
+    async def send_notification_activity(self, asked: Delivery | None = None) -> Sent:
         self.asked.append("deliver")
         return Sent()
 
@@ -180,7 +181,7 @@ def _cases() -> Iterator[tuple[str, Recorded, str, Any]]:
     yield "source", Recorded(), SYNC_SOURCE, SyncSource("everflow", "cti", at=AT)
     yield "report", Recorded(), RUN_REPORT, RunReport("daily_ccw", "713", ["slack"], True, AT)
     yield "backfill", Recorded(), BACKFILL, Backfill("everflow", "2026-01-01", "2026-03-31")
-    yield "deliver", Recorded(), DELIVER, None
+    yield "deliver", Recorded(), DELIVER, Delivery(AT)
 
 
 def _plain(value: Any) -> Any:
@@ -199,9 +200,7 @@ async def _record(address: str, folder: Path) -> None:
             continue
         async with AsyncExitStack() as stack:
             await with_workers(stack, client, recorded)
-            handle = await client.start_workflow(
-                workflow, args=[given] if given else [], id=name, task_queue=API_TASKS
-            )
+            handle = await client.start_workflow(workflow, given, id=name, task_queue=API_TASKS)
             if name == "canceled":
                 while "dbt on warehouse-tasks" not in recorded.asked:
                     await asyncio.sleep(0.05)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
 import pytest
+from temporalio.client import Client
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from sandbox import Agency
@@ -19,6 +22,16 @@ from tests.scheduler.temporal.server import dev_server
 from tests.scheduler.test_chaos import wrong_marts
 from tests.support.processes import signalroom_cli
 from tests.support.warehouse import Warehouse
+
+SECRET = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_SALT", "_EMAILS", "_NUMBERS")
+
+
+async def payloads(client: Client, workflow_id: str) -> str:
+    """Whatever Temporal keeps of a workflow, with its payloads as text."""
+    history = await client.get_workflow_handle(workflow_id).fetch_history()
+    text = history.to_json()
+    data = [base64.b64decode(one) for one in re.findall(r'"data": ?"([^"]*)"', text)]
+    return text + b"\n".join(data).decode()
 
 
 @pytest.fixture
@@ -70,6 +83,17 @@ def test_an_hour_and_a_morning_load_the_truth_and_send_each_report_once(
     again = fleet.result(fleet.begin("daily_reports", morning, "signalroom-again"))
     assert again.runs == []
     assert sum(messages.values()) == len(agency.messages)
+    kept = [
+        fleet.ask(lambda client, one=one: payloads(client, f"signalroom-{one}"))
+        for one in ("hourly-2026-11-19T04:00:00Z", "daily_reports-2026-11-19T12:00:00Z")
+    ]
+    assert all("ingest:everflow" in text for text in kept)
+    known = [told.recipients for told in agency.messages]
+    names = [one for recipients in known for one in recipients]
+    names += [value for name, value in env.items() if name.endswith(SECRET)]
+    assert len(names) > 10
+    assert [one for one in names if any(one in text for text in kept)] == []
+    assert not re.search(r"\w@\w+\.\w|\+\d{7}", "".join(kept))
 
     warehouse.activate(monkeypatch)
     monkeypatch.setenv("TEMPORAL_ADDRESS", server.address)

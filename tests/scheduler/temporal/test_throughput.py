@@ -21,7 +21,7 @@ from temporalio.client import Client, WorkflowHandle
 
 from ingest.registry import NAMES
 from scheduler.temporal.model import API_TASKS, SYNC_SOURCE, SyncResult, SyncSource
-from tests.scheduler.temporal.fleet import WITH_PULLS, Fleet
+from tests.scheduler.temporal.fleet import WITH_PULLS, Fleet, children
 from tests.scheduler.temporal.server import dev_server
 from tests.support.warehouse import Warehouse
 
@@ -120,10 +120,9 @@ def _memory_mb(pid: int) -> float:
             for line in Path(f"/proc/{one}/smaps_rollup").read_text().splitlines():
                 if line.startswith("Pss:"):
                     total += int(line.split()[1]) / 1024
-            for task in Path(f"/proc/{one}/task").iterdir():
-                pids += [int(child) for child in (task / "children").read_text().split()]
         except OSError:
             continue
+        pids += children(one)
     return total
 
 
