@@ -127,7 +127,7 @@ def bound_waits(limit_s: float) -> None:
 
 @contextmanager
 def postgres_connection(*, for_reports: bool = False) -> Iterator[Any]:
-    """A psycopg2 connection; WarehouseError where the server is away, or stays full."""
+    """A psycopg2 connection; WarehouseError where the server is away, stays full, or goes away."""
     import psycopg2
 
     found = postgres_settings(for_reports=for_reports)
@@ -141,6 +141,14 @@ def postgres_connection(*, for_reports: bool = False) -> Iterator[Any]:
         ) from error
     try:
         yield connection
+    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        if not connection.closed:
+            raise
+        raise WarehouseError(
+            f"PostgreSQL at {found['host']}:{found['port']} went away in the middle: "
+            f"{first_line(error)}. Nothing that it confirmed is lost, and doing it again doubles "
+            "nothing: run the same command again."
+        ) from error
     finally:
         connection.close()
 
