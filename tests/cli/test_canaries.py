@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from cli.main import COMMANDS
+from signalroom import secrets, settings
 from tests.support.postgres import free_port
 from tests.support.processes import ROOT, signalroom_cli
 
@@ -133,13 +134,13 @@ class Searched:
     def __init__(self, url: str, folder: Path, target: str) -> None:
         self.folder = folder
         self._began = time.time()
-        pem = private_key()
+        self.pem = pem = private_key()
         account = {"type": "service_account", "client_email": "a@b.iam", "private_key": pem}
         account |= {"token_uri": f"{url}/token", "private_key_id": "canary-private-key-id"}
         self._canaries = [*CANARIES.values(), "canary-private-key-id", *pem.splitlines()[1:-1]]
         self._canaries += [f"{url}/canary-heartbeat"]
         (folder / "tmp").mkdir(parents=True)
-        self._env = {
+        self.env = {
             **CANARIES,
             "GOOGLE_SHEETS_CREDENTIALS_JSON": json.dumps(account),
             "GOOGLE_SHEETS_RANGES": "targets=sheet!Tab!A1:Z",
@@ -176,9 +177,9 @@ class Searched:
             "PORT": str(free_port()),
         }
 
-    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a command and search what it said."""
-        done = signalroom_cli(*command, env=self._env)
+        done = signalroom_cli(*command, env=self.env | env)
         said = done.stdout + done.stderr
         assert self._found(said.encode()) == [], f"{' '.join(command)} shows it: {said[-2000:]}"
         assert "Traceback" not in said, command
@@ -194,7 +195,7 @@ class Searched:
             if path.is_file() and path.stat().st_mtime >= self._began
         ]
         found = {str(path): self._found(path.read_bytes()) for path in (*own, *dbt)}
-        return {name: secrets for name, secrets in found.items() if secrets}
+        return {name: shown for name, shown in found.items() if shown}
 
     def _found(self, text: bytes) -> list[str]:
         return [
@@ -223,8 +224,26 @@ def test_the_canaries_would_be_found(tmp_path: Path, url: str) -> None:
         assert list(searched.written()) == [str(tmp_path / "found")]
 
 
-def test_every_command_has_a_failing_form() -> None:
+def test_every_command_has_a_failing_form_and_every_secret_a_canary(
+    tmp_path: Path, url: str
+) -> None:
     assert set(FORMS) == set(COMMANDS)
+    declared = {name for name in settings.declared() if secrets.is_secret(name)}
+    given = Searched(url, tmp_path, "duckdb").env
+    assert {*settings.SECRETS, *declared} - given.keys() == set()
+
+
+def test_temporal_that_cannot_be_reached_shows_neither_key_nor_certificate(
+    tmp_path: Path, url: str
+) -> None:
+    """Its library says itself what it was given and could not use."""
+    searched = Searched(url, tmp_path, "duckdb")
+    at = {"TEMPORAL_ADDRESS": f"127.0.0.1:{free_port()}"}
+    own = {"TEMPORAL_TLS_CERT": searched.pem, "TEMPORAL_TLS_KEY": searched.pem}
+    for env in (at, at | own):
+        assert searched.run("temporal", "list", **env).returncode == 1
+        assert searched.run("trigger", "hourly", **env).returncode == 1
+    assert searched.written() == {}
 
 
 @pytest.mark.slow
