@@ -14,6 +14,7 @@ import click
 from signalroom.checks import Check
 
 SHOWN = {"ok": "connected", "off": "off", "warning": "limited", "fault": "refused"}
+POOLER = "6543"
 MARKS = {"warning": "!", "fault": "✗"}
 
 
@@ -32,12 +33,15 @@ def doctor(reference_only: bool, offline: bool, as_json: bool, adopt: bool, yes:
     if adopt:
         _adopt(yes)
         return
+    from signalroom import machine
+
     found = _client_files()
     grid: list[Check] = []
     if not reference_only:
         found += _general()
         found += [] if offline else _temporal()
         grid = _connections(offline)
+        found += machine.skew()  # once others have said what the time is
     everything = [*found, *grid]
     is_faulty = any(check.state == "fault" for check in everything)
     if as_json:
@@ -194,7 +198,7 @@ def _proxy(name: str) -> list[Check]:
 
 
 def _warehouse(name: str) -> list[Check]:
-    from signalroom import settings
+    from signalroom import machine, settings
     from signalroom.warehouse import duckdb_connection, duckdb_path, postgres_connection, read
 
     if settings.target() == "postgres":
@@ -202,15 +206,17 @@ def _warehouse(name: str) -> list[Check]:
         with postgres_connection() as connection, connection.cursor() as cursor:
             cursor.execute(
                 "select current_setting('server_version'),"
-                " current_setting('default_transaction_read_only'), pg_is_in_recovery()"
+                " current_setting('default_transaction_read_only'), pg_is_in_recovery(),"
+                " clock_timestamp()"
             )
-            version, read_only, is_replica = cursor.fetchone()
+            version, read_only, is_replica, now = cursor.fetchone()
+        machine.hear("PostgreSQL", now)
         if read_only == "on" or is_replica:
             repair = "Make room there, or give SUPABASE_DB_HOST the server that takes writes."
             return [Check(name, "fault", f"PostgreSQL {version} is in read-only mode", repair)]
         [reader] = read("select current_user as role", client_id="*")
         return [
-            Check(name, "ok", f"PostgreSQL {version} answers"),
+            Check(name, "ok", f"PostgreSQL {version} answers{_by_pooler()}"),
             Check(name, "ok", f"reports read as {reader['role']}"),
         ]
     if not duckdb_path().exists():
@@ -218,6 +224,21 @@ def _warehouse(name: str) -> list[Check]:
         return [Check(name, "ok", said)]
     with duckdb_connection(read_only=True):
         return [Check(name, "ok", f"DuckDB file {duckdb_path()} opens")]
+
+
+def _by_pooler() -> str:
+    """The port by which Supabase lends a session for one transaction at a time."""
+    from signalroom import settings
+
+    return (
+        " through its transaction pooler" if settings.require("SUPABASE_DB_PORT") == POOLER else ""
+    )
+
+
+def _machine(name: str) -> list[Check]:
+    from signalroom import machine
+
+    return [*machine.python(), *machine.memory()]
 
 
 def _demo(name: str) -> list[Check]:
@@ -256,6 +277,7 @@ def _outbox(name: str) -> list[Check]:
 
 
 _LOOKS: dict[str, Callable[[str], list[Check]]] = {
+    "machine": _machine,
     "home": _home,
     "time": _time,
     "clients": _clients,

@@ -28,7 +28,7 @@ import tenacity
 
 from ingest import meter, values
 from ingest.model import Pull
-from signalroom import clock, errors, tracing
+from signalroom import clock, errors, machine, tracing
 from signalroom.logs import mask
 from signalroom.settings import number, user_agent
 from signalroom.waits import requested_wait_s
@@ -239,6 +239,7 @@ class VendorClient:
                 self._http.stream(method, self._base + path, headers=headers, **options) as answer,
             ):
                 status = answer.status_code
+                machine.hear(self._counted[0], answer.headers.get("date"))
                 tracing.annotate(status=status)
                 return answer, self._read(answer, path)
         except httpx.TransportError as error:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from signalroom.connecting import LIMITS, connect
 from signalroom.errors import WarehouseError
+from signalroom.machine import only_ipv6
 from signalroom.paths import home, home_to_be, storage_problem
 from signalroom.report_reader import read_as_reports
 from signalroom.settings import (
@@ -134,10 +135,10 @@ def postgres_connection(*, for_reports: bool = False) -> Iterator[Any]:
     try:
         connection = connect(found)
     except psycopg2.OperationalError as error:
-        reason = str(error).strip().split("\n", 1)[0]
+        repair = only_ipv6(found["host"], found["port"])
         raise WarehouseError(
-            f"PostgreSQL at {found['host']}:{found['port']} does not answer: {reason}. "
-            "Check SUPABASE_DB_* and that the server runs."
+            f"PostgreSQL at {found['host']}:{found['port']} does not answer: {first_line(error)}. "
+            f"{repair or 'Check SUPABASE_DB_* and that the server runs.'}"
         ) from error
     try:
         yield connection

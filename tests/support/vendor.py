@@ -81,9 +81,9 @@ def scripted_vendor(answer: Callable[[Request], Answer]) -> Iterator[Vendor]:
             if said.cut == 0:
                 self.close_connection = True
                 return
-            self.send_response(said.status)
+            self.send_response_only(said.status)
             self.send_header("Content-Length", str(len(data)))
-            for name, value in said.headers.items():
+            for name, value in {"Date": self.date_time_string(), **said.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(data[: said.cut])

@@ -1,0 +1,88 @@
+"""What of this machine would spoil the work: its Python, memory, clock and way to the database."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from contextlib import suppress
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from statistics import median
+
+from signalroom import clock
+from signalroom.checks import Check
+
+OLDEST_PYTHON = (3, 11)
+LEAST_MB = 1000  # a load or a build takes a few hundred, and they may come together
+LARGEST_SKEW = timedelta(minutes=2)
+# The container's limit, in its newer and its older place.
+LIMITS = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes")
+_heard: dict[str, timedelta] = {}
+
+
+def hear(who: str, date: datetime | str | None) -> None:
+    """Note what somebody's clock says now, such as the Date of an answer."""
+    with suppress(TypeError, ValueError):
+        said = parsedate_to_datetime(date) if isinstance(date, str) else date
+        if said is not None:
+            _heard[who] = clock.instant() - said
+
+
+def python(version: tuple[int, ...] = sys.version_info) -> list[Check]:
+    """A Python that this code was not made for."""
+    if version[:2] >= OLDEST_PYTHON:
+        return []
+    said = f"Python {version[0]}.{version[1]} is too old: SignalRoom needs 3.11 or newer"
+    repair = "Remove .venv, then `make install-dev PYTHON=python3.11`."
+    return [Check("python", "fault", said, repair)]
+
+
+def memory(root: Path = Path("/")) -> list[Check]:
+    """Less memory than a load and a build need, on the machine or by the container's limit."""
+    found = []
+    for name in LIMITS:
+        with suppress(OSError, ValueError):  # `max` is no limit
+            found.append(int((root / name).read_text()) // 1_000_000)
+    with suppress(OSError):
+        lines = (root / "proc" / "meminfo").read_text().splitlines()
+        found += [int(line.split()[1]) // 1000 for line in lines if line.startswith("MemTotal:")]
+    if not found or min(found) >= LEAST_MB:
+        return []
+    said = f"{min(found):,} MB of memory are little: a load with its build needs {LEAST_MB:,} MB"
+    return [Check("memory", "warning", said, "Give the machine or the container more.")]
+
+
+def skew() -> list[Check]:
+    """A clock that is wrong by what most of those say who were heard since this was last asked."""
+    heard = {who: one.total_seconds() for who, one in _heard.items()}
+    _heard.clear()
+    seconds = median(heard.values()) if heard else 0.0
+    if abs(seconds) <= LARGEST_SKEW.total_seconds():
+        return []
+    agreeing = sorted(who for who, one in heard.items() if abs(one - seconds) < 60)
+    said = (
+        f"This machine's clock is {abs(seconds) / 60:,.0f} minutes "
+        f"{'ahead of' if seconds > 0 else 'behind'} that of {', '.join(agreeing)}: days would "
+        "close at another time, and S3 and Google refuse such requests"
+    )
+    return [Check("clock", "fault", said, "Let the machine set its clock by NTP.")]
+
+
+def only_ipv6(host: str, port: str) -> str:
+    """Why a host cannot be reached that has IPv6 addresses alone; empty where that is not why."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return ""
+    if not found or any(family != socket.AF_INET6 for family, *_ in found):
+        return ""
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(found[0][4])  # sends nothing: it asks for a route
+        except OSError:
+            return (
+                f"{host} has an IPv6 address alone, and this machine has no way there: set "
+                "SUPABASE_DB_HOST to the session pooler's host of Supabase, which has IPv4."
+            )
+    return ""

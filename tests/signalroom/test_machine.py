@@ -1,0 +1,97 @@
+"""What goes wrong with the machine itself: its clock, its memory, its Python, its network."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from datetime import timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.main import signalroom
+from signalroom import clock, machine
+from signalroom.errors import WarehouseError
+from signalroom.warehouse import postgres_connection
+from tests.support.postgres import free_port
+from tests.support.vendor import Answer, scripted_vendor
+from tests.support.warehouse import Warehouse
+
+
+def doctor() -> Result:
+    return CliRunner().invoke(signalroom, ["doctor"])
+
+
+@pytest.mark.parametrize(("minutes", "word"), [(-11, "ahead of"), (11, "behind"), (0, "")])
+def test_a_clock_that_a_vendors_answers_contradict_is_a_fault(
+    monkeypatch: pytest.MonkeyPatch, minutes: int, word: str
+) -> None:
+    date = format_datetime(clock.instant() + timedelta(minutes=minutes), usegmt=True)
+    with scripted_vendor(lambda _: Answer({}, 401, {"Date": date})) as vendor:
+        monkeypatch.setenv("EVERFLOW_API_KEY", "key-9876543210")
+        monkeypatch.setenv("EVERFLOW_BASE_URL", vendor.url)
+        said = doctor()
+        assert vendor.requests
+    told = f"This machine's clock is 11 minutes {word} that of everflow" in said.stderr
+    assert told is bool(word), said.output
+    assert ("set its clock by NTP" in said.stderr) is bool(word)
+
+
+@pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
+def test_one_clock_that_is_wrong_among_many_is_not_ours(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL's counts too; a pooler is named by its port."""
+    warehouse.activate(monkeypatch)
+    said = doctor()
+    assert "minutes" not in said.stderr
+    assert "PostgreSQL" in said.stdout
+    machine.hear("everflow", clock.instant() + timedelta(hours=1))
+    for who in ("PostgreSQL", "redtrack"):
+        machine.hear(who, clock.instant())
+    machine.hear("posthog", "no date at all")
+    assert machine.skew() == []
+
+
+def test_a_container_or_machine_with_little_memory_is_a_warning(tmp_path: Path) -> None:
+    assert machine.memory(tmp_path) == []  # nothing says how much there is
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/meminfo").write_text("MemTotal:       16384000 kB\nMemFree: 1 kB\n")
+    assert machine.memory(tmp_path) == []
+    (tmp_path / "sys/fs/cgroup").mkdir(parents=True)
+    (tmp_path / "sys/fs/cgroup/memory.max").write_text("max\n")
+    assert machine.memory(tmp_path) == []
+    (tmp_path / "sys/fs/cgroup/memory.max").write_text("268435456\n")
+    [found] = machine.memory(tmp_path)
+    assert (found.state, "268 MB of memory are little" in found.message) == ("warning", True)
+
+
+def test_an_old_python_is_a_fault() -> None:
+    assert machine.python() == []
+    [found] = machine.python((3, 10, 4))
+    assert (found.state, "3.10 is too old" in found.message) == ("fault", True)
+
+
+@pytest.mark.fault(61)
+def test_a_host_that_has_ipv6_alone_is_named_where_there_is_no_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Supabase's direct host is one; most containers have IPv4 alone."""
+
+    def no_way(self: socket.socket, address: object) -> None:
+        raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))
+
+    monkeypatch.setattr(socket.socket, "connect", no_way)
+    monkeypatch.setenv("SIGNALROOM_TARGET", "postgres")
+    given = {"HOST": "::1", "PORT": str(free_port()), "USER": "a", "PASSWORD": "b"}
+    for name, value in given.items():
+        monkeypatch.setenv(f"SUPABASE_DB_{name}", value)
+    with (
+        pytest.raises(WarehouseError, match=r"IPv6 address alone.*session pooler"),
+        postgres_connection(),
+    ):
+        pass
+    assert machine.only_ipv6("127.0.0.1", "5432") == ""
