@@ -231,6 +231,31 @@ from (
 ) as affiliate_days
 {%- endmacro %}
 
+{#- Each client's days in any of these relations. -#}
+{% macro days_of(relations) -%}
+    {%- for relation in relations %}
+    select
+        _client_id,
+        date
+    from {{ relation }}
+    {{ 'union' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+{#- A CTE: the pulls of `changed_days` at which the ledger is read. -#}
+{% macro moments() -%}
+moments as (
+
+    select distinct
+        _client_id,
+        known_at,
+        moment_id
+    from changed_days
+    where moment_id is not null
+
+)
+{%- endmacro %}
+
 {#-
   A daily table at each moment, which stands in `_client_id`: by its versions for the days that moved
   since the last build, as it is now for all others. A row under a new name is a removal and a new

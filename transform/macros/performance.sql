@@ -57,6 +57,30 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#- The rows of daily_performance as the last build left them; none before the first. -#}
+{% macro performance_before() -%}
+    {%- set known = previous_relation('int_performance__versions') %}
+    select
+        {{ performance_names() | join(', ') }}
+    {% if known %}
+    from {{ known }}
+    where known_to is null
+    {% else %}
+    from ({{ performance_rows(ref('int_performance__costed')) }}) as latest
+    where 1 = 0
+    {% endif %}
+{%- endmacro %}
+
+{#- When the last build was, as `built_at`; null before the first. -#}
+{% macro last_build() -%}
+    {%- set known = previous_relation('int_performance__versions') %}
+    {% if known %}
+    select max(coalesce(known_to, known_from)) as built_at from {{ known }}
+    {% else %}
+    select cast(null as timestamptz) as built_at
+    {% endif %}
+{%- endmacro %}
+
 {#-
   A pre-hook of int_performance__versions: a version ends with the pull, or else the build, that
   puts another one, or none, in its place.
