@@ -29,9 +29,9 @@ def hear(who: str, date: datetime | str | None) -> None:
             _heard[who] = clock.instant() - said
 
 
-def python(version: tuple[int, ...] = sys.version_info) -> list[Check]:
+def python(version: tuple[int, int] = sys.version_info[:2]) -> list[Check]:
     """A Python that this code was not made for."""
-    if version[:2] >= OLDEST_PYTHON:
+    if version >= OLDEST_PYTHON:
         return []
     said = f"Python {version[0]}.{version[1]} is too old: SignalRoom needs 3.11 or newer"
     repair = "Remove .venv, then `make install-dev PYTHON=python3.11`."

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ingest.model import Pull
 from ingest.sources.google_sheets.client import Spreadsheets
 from ingest.sources.google_sheets.settings import SheetRange, ranges, refuse_shared_tabs
+from ingest.sources.google_sheets.table import column_names
 from signalroom.errors import AnswerError
 
 _CORNERS = re.compile(r"([A-Za-z]*)([0-9]*)(?::([A-Za-z]*)[0-9]*)?")
@@ -22,7 +23,9 @@ def probe(pull: Pull) -> list[str]:
     found = []
     for one in wanted:
         try:
-            if not sheets.grid(one):
+            grid = sheets.grid(one)
+            column_names(grid[0] if grid else [], f"{pull}, {one.table}")
+            if not grid:
                 found.append(f"{one.table}: {one.tab} has nothing in its first row")
         except AnswerError as error:
             failures.append(str(error))

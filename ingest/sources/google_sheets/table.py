@@ -15,6 +15,8 @@ from ingest.sources.google_sheets.settings import ERROR_CELL, LONGEST_NAME
 from ingest.values import COUNT_TYPE, TEXT_TYPE
 from signalroom.errors import AnswerError
 
+# An address or a telephone number: the range begins below its header.
+PERSONAL = re.compile(r".*\S@\S.*|\+?\(?\d[\d\s().-]{8,}\d", re.DOTALL)
 META_COLUMNS = {"_client_id": {**TEXT_TYPE, "nullable": False}, "_row_id": COUNT_TYPE}
 
 
@@ -97,7 +99,15 @@ def table_of(grid: Sequence[Cells], where: str) -> Table:
 
 
 def column_names(header: Cells, where: str) -> tuple[str, ...]:
-    """Names in snake case, the same for the same header: `column_3` for a blank one, `name_2`."""
+    """Names in snake case, the same for the same header: `column_3` for a blank one, `name_2`.
+
+    A person's data in the header is refused, and not repeated.
+    """
+    if any(PERSONAL.fullmatch((text(value) or "").strip()) for value in header):
+        raise AnswerError(
+            f"{where}: the range's first row holds a person's data, not the names of columns; the "
+            "table keeps what it had. Let the range in GOOGLE_SHEETS_RANGES begin at the header."
+        )
     names: list[str] = []
     for place, value in enumerate(header, start=1):
         if is_error(value):
