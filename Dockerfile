@@ -1,5 +1,5 @@
-# `build` has uv and makes the environment, `dev` adds what tests and lint need, `prod` (the default)
-# has what runs and nothing else. With an image registry at hand, give BASE with its digest:
+# `build` has uv and makes the environment, `dev` adds what tests and lint need, `trimmed` takes away
+# what no part of the product reads, `prod` (the default) has what runs and nothing else. With an image registry at hand, give BASE with its digest:
 #   docker build --build-arg BASE=python:3.11-slim-bookworm@sha256:... --build-arg SIGNALROOM_COMMIT=$(git rev-parse HEAD) .
 ARG BASE=python:3.11-slim-bookworm
 
@@ -32,6 +32,21 @@ COPY sandbox sandbox
 RUN /build/.tools/uv sync --frozen
 ENV PATH=/app/.venv/bin:$PATH
 
+# 200 MB that packages carry and nothing here opens: their own tests, languages other than English, all
+# of AWS but S3 and its logins, all of Twilio but messages, Arrow's servers and headers, fonts in forms
+# that no chart is written in. dbt keeps macros in a folder named tests.
+FROM build AS trimmed
+RUN cd .venv/lib/python3*/site-packages \
+    && find . -depth -type d -name tests ! -path "./dbt/*" -exec rm -rf {} + \
+    && find babel/locale-data -name "*.dat" ! -name root.dat ! -name "en*.dat" -delete \
+    && find botocore/data -mindepth 1 -maxdepth 1 -type d ! -name s3 ! -name sts ! -name "sso*" ! -name signin -exec rm -rf {} + \
+    && find twilio/rest -mindepth 1 -maxdepth 1 -type d ! -name api ! -name __pycache__ -exec rm -rf {} + \
+    && find fontTools -mindepth 1 -maxdepth 1 -type d ! -name misc ! -name __pycache__ -exec rm -rf {} + \
+    && rm -rf pyarrow/include pyarrow/*flight* pyarrow/*_s3* pyarrow/libarrow_python*.so pyarrow/libarrow_python*.so.*.* \
+        numpy/distutils numpy/f2py sqlalchemy/testing \
+        matplotlib/mpl-data/fonts/afm matplotlib/mpl-data/fonts/pdfcorefonts matplotlib/mpl-data/sample_data \
+        setuptools setuptools-*.dist-info _distutils_hack distutils-precedence.pth
+
 FROM ${BASE} AS prod
 # tini reaps what killed steps leave behind and passes SIGTERM on.
 RUN apt-get update \
@@ -41,7 +56,7 @@ RUN apt-get update \
     && useradd --uid 10001 --gid 10001 --home-dir /data --shell /usr/sbin/nologin signalroom \
     && install -d -o 10001 -g 10001 -m 0700 /data
 # Code belongs to root, and the process cannot change it; /data and /tmp are all that it writes.
-COPY --from=build /app /app
+COPY --from=trimmed /app /app
 WORKDIR /app
 # Reference data is versioned with the commit that brought it.
 ARG SIGNALROOM_COMMIT=

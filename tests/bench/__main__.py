@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 
 from signalroom import clock
 from tests.bench import commands, orders
-from tests.bench.measure import Result, keep, table
+from tests.bench.measure import Result, Setup, keep, say, table
 from tests.support.postgres import postgres_server
 
 
@@ -23,27 +22,25 @@ def main() -> None:
     parser.add_argument("--only", default="", help="numbers of rows, by commas")
     parser.add_argument("--keep", action="store_true", help="add the table to docs/benchmarks.md")
     chosen = parser.parse_args()
-    only = set(filter(None, chosen.only.split(",")))
+    only = frozenset(filter(None, chosen.only.split(",")))
+    results: list[Result] = []
     with postgres_server(durable=True) as server:
-        parts: list[tuple[set[str], Callable[[], list[Result]]]] = [
-            ({"13"}, lambda: commands.starts(chosen.rounds)),
-            ({"12"}, commands.idle),
-            ({"7"}, lambda: orders.nothing_new(server, chosen.rounds)),
-            ({"4", "5"}, lambda: orders.one_day(server, chosen.scale, chosen.rounds)),
-            ({"1", "2", "3", "6"}, lambda: orders.month(server, chosen.scale, chosen.rounds)),
-            ({"15"}, commands.image),
-            ({"17"}, commands.clone),
-        ]
-        results = [
-            result
-            for numbers, measured in parts
-            if not only or only & numbers
-            for result in measured()
-        ]
-    results.sort(key=lambda result: int(result.number))
-    sys.stdout.write(table(results) + "\n")
-    if chosen.keep:
-        keep(results, chosen.scale, chosen.rounds, clock.today())
+        parts = [*commands.PARTS, *orders.PARTS]
+        if unknown := only - {number for part in parts for number in part.rows}:
+            parser.error(f"there is no row {', '.join(sorted(unknown))}")
+        try:
+            for part in parts:
+                wanted = part.rows & only if only else part.rows
+                if wanted:
+                    setup = Setup(server, chosen.scale, chosen.rounds, wanted)
+                    found = part.measure(setup)
+                    results += found
+                    say(table(found))  # a long run that is ended has said what it knew
+        finally:
+            results.sort(key=lambda result: int(result.number))
+            sys.stdout.write(table(results) + "\n")
+            if chosen.keep and results:
+                keep(results, chosen.scale, chosen.rounds, clock.today())
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import httpx
 
 from sandbox import Agency
-from tests.bench.measure import Result, Rounds, process, say
+from tests.bench.measure import Part, Result, Rounds, Setup, process, say
 from tests.support.processes import BIN, ROOT, own_environment
 
 IDLE_S = 30.0
@@ -32,7 +32,7 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def idle() -> list[Result]:
+def idle(setup: Setup) -> list[Result]:
     """Row 12."""
     say(f"idle scheduler, {IDLE_S:.0f} s")
     with socket.socket() as free:
@@ -60,7 +60,7 @@ def idle() -> list[Result]:
     return [Result("12", "scheduler, idle", "", "<= 120 MB, 0.5 %", memory_mb=memory, note=note)]
 
 
-def starts(rounds: int) -> list[Result]:
+def starts(setup: Setup) -> list[Result]:
     """Row 13, on what the simulated agency gave; and how long its two runs took."""
     say("starts of commands")
     measured = Rounds()
@@ -76,7 +76,7 @@ def starts(rounds: int) -> list[Result]:
         again = process([signalroom, "run"], env).seconds
         report = [signalroom, "report", "daily_ccw", "--client", "713"]
         measured.run(
-            max(rounds, 3) + 2,
+            max(setup.rounds, 3) + 2,
             bare=lambda: process([sys.executable, "-c", "pass"], env).seconds,
             help=lambda: process([signalroom, "--help"], env).seconds,
             status=lambda: process([signalroom, "status"], env).seconds,
@@ -105,7 +105,7 @@ def starts(rounds: int) -> list[Result]:
     ]
 
 
-def image() -> list[Result]:
+def image(setup: Setup) -> list[Result]:
     """Row 15, where `make image-test` left an image."""
     names = ["localhost/signalroom:test", "docker.io/library/python:3.11-slim-bookworm"]
     for engine in filter(shutil.which, ("docker", "podman")):
@@ -121,7 +121,7 @@ def image() -> list[Result]:
     return [Result("15", "container image", "", "<= 600 MB", note="make image-test first")]
 
 
-def clone() -> list[Result]:
+def clone(setup: Setup) -> list[Result]:
     """Row 17."""
     say("make run in a fresh clone")
     with TemporaryDirectory() as folder:
@@ -150,3 +150,11 @@ def clone() -> list[Result]:
             note=f"first words after {words:.2f} s; exit {running.returncode}",
         )
     ]
+
+
+PARTS = (
+    Part(frozenset({"13"}), starts),
+    Part(frozenset({"12"}), idle),
+    Part(frozenset({"15"}), image),
+    Part(frozenset({"17"}), clone),
+)

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 
+from tests.support.postgres import PostgresServer
 from tests.support.processes import ROOT, own_environment
 
 HISTORY = ROOT / "docs" / "benchmarks.md"
@@ -56,6 +57,24 @@ class Result:
 HEADINGS = ["#", "work", "median", "reference", "ratio", "peak memory", "goal", "note"]
 
 
+@dataclass(frozen=True)
+class Setup:
+    """What a part measures with: a server, the part of the goals' rows, which numbers are asked."""
+
+    server: PostgresServer
+    scale: float
+    rounds: int
+    wanted: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of the table that are measured together."""
+
+    rows: frozenset[str]
+    measure: Callable[[Setup], list[Result]]
+
+
 @dataclass
 class Process:
     """A whole process: how long it took, what it printed, its peak memory."""
@@ -73,9 +92,11 @@ class Rounds:
 
     def run(self, rounds: int, **work: Callable[[], float]) -> None:
         """Each function returns the seconds of what it measured."""
-        for _ in range(rounds):
+        for number in range(rounds):
             for name, measured in work.items():
-                self.seconds.setdefault(name, []).append(measured())
+                took = measured()
+                self.seconds.setdefault(name, []).append(took)
+                say(f"  round {number + 1}: {name} {took:.2f} s")
 
     def median(self, name: str) -> float:
         return statistics.median(self.seconds[name])
@@ -110,7 +131,11 @@ def keep(results: list[Result], scale: float, rounds: int, day: date) -> None:
     content = {"day": str(day), "scale": scale, "rounds": rounds, "results": rows}
     RESULTS.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     commit = process(["git", "rev-parse", "--short", "HEAD"], {}).output.strip()
-    title = f"### {day}, commit {commit}: {os.cpu_count()} cores, scale {scale:g}, {rounds} rounds"
+    load = os.getloadavg()[2]
+    title = (
+        f"### {day}, commit {commit}: {os.cpu_count()} cores, load {load:.1f}, scale {scale:g},"
+        f" {rounds} rounds"
+    )
     before = HISTORY.read_text(encoding="utf-8")
     entry = f"{MARK}\n\n{title}\n\n{table(results)}\n"
     HISTORY.write_text(before.replace(MARK, entry, 1), encoding="utf-8")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import random
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,8 +12,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import duckdb
+
 from ingest.sources.s3_exports.limits import ORDER_COLUMNS
-from tests.bench.measure import Result, Rounds, number, process, say
+from tests.bench.measure import Part, Result, Rounds, Setup, number, process, say
 from tests.support.postgres import PostgresServer
 from tests.support.processes import BIN
 from tests.support.warehouse import Target, empty_warehouse
@@ -22,6 +23,7 @@ from tests.support.warehouse import Target, empty_warehouse
 FILES = 36
 ROWS = 18_000
 DAY_ROWS = 19_000
+YEAR_FILES = 365
 FIRST = date(2025, 11, 18)
 ADDED = ("_client_id", "_file_name", "_row_id", "_file_date")
 # Times the command alone, in a process that has imported what it uses.
@@ -70,42 +72,38 @@ duckdb.connect(sys.argv[1]).execute(
 """
 
 
-def cells(chance: random.Random, order: int, day: date) -> list[str]:
-    """One order, about as wide as a real one."""
+def _cell(name: str, number: int) -> str:
+    """A column of an order in SQL, about as wide as a real one; `i` counts the orders."""
+    chance = f"hash(i * 1000 + {number})"
     filled = {
-        "orders_id": str(order),
-        "order_date": f"{day:%m/%d/%Y}",
-        "order_time": "09:30 AM",
-        "order_status": "NEW",
-        "total_amount": f"{chance.randrange(1000, 20000) / 100:.2f}",
-        "billing_email": f"person{order}@example.com",
-        "billing_state": "CA",
-        "billing_postcode": f"{chance.randrange(10000, 99999)}",
-        "notes": "left at the door, call first " * 3 if chance.random() < 0.3 else "",
+        "orders_id": "i",
+        "order_date": "strftime(day, '%m/%d/%Y')",
+        "order_time": "'09:30 AM'",
+        "order_status": "'NEW'",
+        "total_amount": f"cast({chance} % 19000 / 100 + 10 as decimal(9, 2))",
+        "billing_email": "'person' || i || '@example.com'",
+        "billing_state": "'CA'",
+        "billing_postcode": f"{chance} % 90000 + 10000",
+        "notes": f"case when {chance} % 10 < 3 then repeat('left at the door, call first ', 3) end",
     }
-    return [
-        filled.get(name, str(chance.randrange(1000, 999999)) if number % 2 else "")
-        for number, name in enumerate(ORDER_COLUMNS)
-    ]
+    made = filled.get(name, f"{chance} % 998000 + 1000" if number % 2 else "null")
+    return f'{made} as "{name}"'
 
 
 def write(folder: Path, files: int, rows: int) -> list[Path]:
     """The exports as files, one a day."""
-    chance = random.Random(713)
+    columns = ", ".join(_cell(name, number) for number, name in enumerate(ORDER_COLUMNS))
     paths = []
-    for index in range(files):
-        day = FIRST + timedelta(days=index)
-        path = folder / f"report_{day}T0600_{index:04x}.csv"
-        lines = [",".join(ORDER_COLUMNS)]
-        lines += [
-            ",".join(
-                f'"{cell}"' if "," in cell else cell
-                for cell in cells(chance, index * rows + one, day)
+    with duckdb.connect() as engine:
+        for index in range(files):
+            day = FIRST + timedelta(days=index)
+            path = folder / f"report_{day}T0600_{index:04x}.csv"
+            engine.execute(
+                f"copy (select {columns} from (select unnest(range({rows})) + {index * rows} as i,"
+                f" date '{day}' as day)) to '{path}' (format csv, header)"
             )
-            for one in range(rows)
-        ]
-        path.write_text("\r\n".join(lines) + "\r\n", encoding="utf-8")
-        paths.append(path)
+            path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+            paths.append(path)
     return paths
 
 
@@ -233,106 +231,93 @@ def bench(server: PostgresServer, files: int, rows: int) -> Iterator[OrdersBench
             yield OrdersBench(server, Path(folder), variables, {})
 
 
-def month(server: PostgresServer, scale: float, rounds: int) -> list[Result]:
+def month(setup: Setup) -> list[Result]:
     """Rows 1, 2, 3 and 6."""
-    rows = int(ROWS * scale)
-    say(f"orders: {FILES} files of {rows} rows")
+    rows = int(ROWS * setup.scale)
+    say(f"orders: {FILES} files of {rows:,} rows")
     measured = Rounds()
-    with bench(server, FILES, rows) as made:
-        measured.run(
-            rounds,
-            copy=made.copy,
-            warm=lambda: made.ingest("postgres", warm=True),
-            cold=lambda: made.ingest("postgres", warm=False),
-            ctas=made.ctas,
-            duckdb=lambda: made.ingest("duckdb", warm=True),
-        )
-        memory = dict(made.memory)
-    with bench(server, FILES * 4, rows) as made:
-        made.ingest("postgres", warm=False)
-        more = made.memory["postgres"]
+    wanted = setup.wanted
+    with bench(setup.server, FILES, rows) as made:
+        works: dict[str, Callable[[], float]] = {}
+        if wanted & {"1", "2"}:
+            works["copy"] = made.copy
+        if wanted & {"1", "6"}:
+            works["warm"] = lambda: made.ingest("postgres", warm=True)
+        if "2" in wanted:
+            works["cold"] = lambda: made.ingest("postgres", warm=False)
+        if "3" in wanted:
+            works["ctas"] = made.ctas
+        if wanted & {"3", "6"}:
+            works["duckdb"] = lambda: made.ingest("duckdb", warm=True)
+        measured.run(setup.rounds, **works)
+        memory = made.memory
     work = f"{FILES * rows:,} orders in {FILES} files"
-    copy, ctas = measured.median("copy"), measured.median("ctas")
+    results = []
+    for row, what, name, reference, label, goal, target in (
+        ("1", f"{work} to PostgreSQL, warm", "warm", "copy", r"psql \copy", "<= 1.6", "postgres"),
+        ("2", f"{work} to PostgreSQL, cold", "cold", "copy", r"psql \copy", "<= 2.2", "postgres"),
+        ("3", f"{work} to DuckDB, warm", "duckdb", "ctas", "CTAS", "<= 1.5", "duckdb"),
+    ):
+        if row in wanted:
+            took, alone = measured.median(name), measured.median(reference)
+            results.append(Result(row, what, label, goal, took, alone, memory[target]))
+    if "6" in wanted:
+        results += _year(setup, rows // 4, memory)
+    return results
+
+
+def _year(setup: Setup, rows: int, month: Mapping[str, float]) -> list[Result]:
+    say(f"orders: {YEAR_FILES} files of {rows:,} rows")
+    with bench(setup.server, YEAR_FILES, rows) as made:
+        for target in ("postgres", "duckdb"):
+            made.ingest(target, warm=False)
+    work = f"{YEAR_FILES * rows:,} orders in {YEAR_FILES} files"
     return [
-        Result(
-            "1",
-            f"{work} to PostgreSQL, warm",
-            r"psql \copy",
-            "<= 1.6",
-            measured.median("warm"),
-            copy,
-            memory["postgres"],
-        ),
-        Result(
-            "2",
-            "the same, cold",
-            r"psql \copy",
-            "<= 2.2",
-            measured.median("cold"),
-            copy,
-            memory["postgres"],
-        ),
-        Result(
-            "3",
-            "the same to DuckDB, warm",
-            "CTAS",
-            "<= 1.5",
-            measured.median("duckdb"),
-            ctas,
-            memory["duckdb"],
-        ),
         Result(
             "6",
-            f"{FILES * 4} files to PostgreSQL",
+            f"{work} to {title}",
             "",
             "<= 400 MB, flat",
-            memory_mb=more,
-            note=f"{FILES} files: {memory['postgres']:.0f} MB; DuckDB {memory['duckdb']:.0f} MB",
-        ),
-    ]
-
-
-def one_day(server: PostgresServer, scale: float, rounds: int) -> list[Result]:
-    """Row 4; what row 5 compares with is measured where sling and ingestr can be installed."""
-    rows = int(DAY_ROWS * scale)
-    say(f"one day: {rows} rows")
-    measured = Rounds()
-    with bench(server, 1, rows) as made:
-        measured.run(
-            rounds,
-            plain=made.plain_dlt,
-            warm=lambda: made.ingest("postgres", warm=True),
-            cold=lambda: made.ingest("postgres", warm=False),
+            memory_mb=made.memory[target],
+            note=f"{FILES} files of four times the size: {month[target]:.0f} MB",
         )
-    warm, plain, cold = (measured.median(name) for name in ("warm", "plain", "cold"))
-    return [
-        Result(
-            "4",
-            f"one day, {rows:,} orders to PostgreSQL, warm",
-            "plain dlt",
-            "<= 0.033",
-            warm,
-            plain,
-        ),
-        Result(
-            "5",
-            "the same, whole process",
-            "plain dlt",
-            "2x sling, ingestr",
-            cold,
-            plain,
-            note="sling and ingestr not run",
-        ),
+        for target, title in (("postgres", "PostgreSQL"), ("duckdb", "DuckDB"))
     ]
 
 
-def nothing_new(server: PostgresServer, rounds: int) -> list[Result]:
+def one_day(setup: Setup) -> list[Result]:
+    """Row 4, and row 5 where sling and ingestr can be had."""
+    rows = int(DAY_ROWS * setup.scale)
+    say(f"one day: {rows:,} rows")
+    measured = Rounds()
+    with bench(setup.server, 1, rows) as made:
+        works: dict[str, Callable[[], float]] = {"plain": made.plain_dlt}
+        if "4" in setup.wanted:
+            works["warm"] = lambda: made.ingest("postgres", warm=True)
+        if "5" in setup.wanted:
+            works["cold"] = lambda: made.ingest("postgres", warm=False)
+        measured.run(setup.rounds, **works)
+    work = f"one day, {rows:,} orders to PostgreSQL"
+    plain = measured.median("plain")
+    results = []
+    if "4" in setup.wanted:
+        warm = measured.median("warm")
+        results.append(Result("4", f"{work}, warm", "plain dlt", "<= 0.033", warm, plain))
+    if "5" in setup.wanted:
+        cold, note = measured.median("cold"), "sling and ingestr not run"
+        results.append(
+            Result("5", f"{work}, cold", "plain dlt", "2x sling, ingestr", cold, plain, note=note)
+        )
+    return results
+
+
+def nothing_new(setup: Setup) -> list[Result]:
     """Row 7."""
     say("second run: 400 files")
     measured = Rounds()
-    with bench(server, 400, 20) as made:
+    with bench(setup.server, 400, 20) as made:
         measured.run(
-            rounds, listing=made.listing, again=lambda: made.ingest("postgres", False, True)
+            setup.rounds, listing=made.listing, again=lambda: made.ingest("postgres", False, True)
         )
     again, listing = measured.median("again"), measured.median("listing")
     return [
@@ -346,3 +331,10 @@ def nothing_new(server: PostgresServer, rounds: int) -> list[Result]:
             note=f"+{again - listing:.2f} s",
         )
     ]
+
+
+PARTS = (
+    Part(frozenset({"7"}), nothing_new),
+    Part(frozenset({"4", "5"}), one_day),
+    Part(frozenset({"1", "2", "3", "6"}), month),
+)

@@ -6,10 +6,12 @@ import ast
 import http.server
 import json
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import threading
 import time
 import tomllib
@@ -28,8 +30,32 @@ from tests.support.processes import BIN, ROOT, own_environment
 LAYERS = {"cli", "ingest", "reports", "scheduler", "signalroom", "transform"}
 
 
+IMAGE_MB = 600
+# Opens, in the trimmed environment, what each trimmed package is there for.
+STILL_THERE = """
+import io
+import agate, botocore.session, dbt.cli.main, dlt, pyarrow.csv, pyarrow.fs, pyarrow.parquet, s3fs
+from dlt.destinations import duckdb, postgres
+from matplotlib.figure import Figure
+from twilio.rest import Client
+session = botocore.session.get_session()
+for service in ("s3", "sts", "sso", "sso-oidc"):
+    session.create_client(service, region_name="us-east-1")
+assert Client("sid", "token").messages is not None
+assert str(agate.Number().cast("1,000.50")) == "1000.50"
+figure = Figure()
+figure.subplots().set_title("$1,000")
+for form in ("png", "svg"):
+    figure.savefig(io.BytesIO(), format=form)
+"""
+
+
+def stage_named(name: str) -> list[Instruction]:
+    return next(stage for stage in dockerfile() if stage[0].text.endswith(f" AS {name}"))
+
+
 def build_stage() -> list[Instruction]:
-    return next(stage for stage in dockerfile() if stage[0].text.endswith(" AS build"))
+    return stage_named("build")
 
 
 def final(word: str) -> Instruction:
@@ -152,6 +178,15 @@ def test_no_secret_is_baked_in() -> None:
                 assert value.startswith("${"), f"{name} is written down"
 
 
+def test_only_what_is_installed_is_trimmed() -> None:
+    """A package that moves its files would leave the list behind without a word."""
+    trim = next(one.text for one in stage_named("trimmed") if one.word == "RUN")
+    packages = Path(sysconfig.get_path("purelib"))
+    named = [word for word in shlex.split(trim) if re.fullmatch(r"[a-zA-Z_]+[/-][^ ]+", word)]
+    assert len(named) > 15
+    assert [name for name in named if not list(packages.glob(name))] == []
+
+
 def test_only_what_production_needs_is_installed() -> None:
     syncs = [one.text for one in build_stage() if "uv sync" in one.text]
     assert syncs
@@ -167,7 +202,7 @@ def test_images_are_pinned_to_a_release() -> None:
     stages = {
         one.text.split()[-1]: one.text.split()[0] for stage in dockerfile() for one in stage[:1]
     }
-    assert stages == {"build": "${BASE}", "dev": "build", "prod": "${BASE}"}
+    assert stages == {"build": "${BASE}", "dev": "build", "trimmed": "build", "prod": "${BASE}"}
     assert re.fullmatch(r"postgres:\d+-bookworm", compose()["services"]["database"]["image"])
 
 
@@ -206,7 +241,7 @@ def test_fly_never_stops_the_machine_by_itself() -> None:
 @pytest.mark.slow
 @pytest.mark.deep
 def test_the_steps_of_the_image_make_a_command_that_answers(tmp_path: Path) -> None:
-    """The build stage's own steps, in a folder with what .dockerignore lets through."""
+    """The stages' own steps, in a folder with what .dockerignore lets through."""
     for name in [*shipped(), ".tools"]:
         target = tmp_path / name
         target.parent.mkdir(exist_ok=True)
@@ -217,7 +252,7 @@ def test_the_steps_of_the_image_make_a_command_that_answers(tmp_path: Path) -> N
             shutil.copy(ROOT / name, target)
     environment = own_environment(build_stage()[1].assignments())
     del environment["PYTHONPATH"]
-    for instruction in build_stage():
+    for instruction in [*build_stage(), *stage_named("trimmed")]:
         if instruction.word == "RUN":
             done = subprocess.run(
                 ["bash", "-euc", instruction.text.replace("/build/", f"{tmp_path}/")],
@@ -238,3 +273,13 @@ def test_the_steps_of_the_image_make_a_command_that_answers(tmp_path: Path) -> N
     assert "scheduler" in told.stdout, told.stderr
     assert not (tmp_path / ".venv" / "bin" / "pytest").exists()
     assert not (tmp_path / "sandbox").exists()
+    opened = subprocess.run(
+        [tmp_path / ".venv" / "bin" / "python", "-c", STILL_THERE],
+        cwd=tmp_path,
+        env=environment | {"MPLCONFIGDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert opened.returncode == 0, opened.stderr
+    size = sum(path.lstat().st_size for path in (tmp_path / ".venv").rglob("*"))
+    assert size / 1e6 < IMAGE_MB, "name what could leave (docs/benchmarks.md)"
