@@ -118,6 +118,29 @@ def process(command: list[str], env: Mapping[str, str], cwd: Path = ROOT) -> Pro
     return Process(seconds, output, usage.ru_maxrss / 1024)
 
 
+# Times a command alone, in a process that has imported what it uses.
+WARM = """
+import sys, time
+import duckdb, dlt, psycopg2, pyarrow, pyarrow.csv, s3fs, sqlalchemy
+import cli.ingest, ingest.pull, ingest.sources.s3_exports, scheduler.steps.ingest
+import ingest.sources.everflow, ingest.sources.mautic
+from cli.main import main
+sys.argv = ["signalroom", *sys.argv[1:]]
+began = time.monotonic()
+try:
+    code = main()
+except SystemExit as error:
+    code = error.code
+print(f"\\nseconds={time.monotonic() - began:.3f}")
+sys.exit(code)
+"""
+
+
+def warm(arguments: list[str], env: Mapping[str, str]) -> Process:
+    """`signalroom ARGUMENTS`; its output ends with the seconds without imports."""
+    return process([sys.executable, "-c", WARM, *arguments], env)
+
+
 def table(results: list[Result]) -> str:
     """The results as a table in Markdown."""
     lines = [HEADINGS, ["---"] * len(HEADINGS), *(result.cells() for result in results)]
