@@ -9,7 +9,7 @@ import argparse
 import sys
 
 from signalroom import clock
-from tests.bench import commands, lists, orders
+from tests.bench import commands, cycles, lists, orders
 from tests.bench.measure import Result, Setup, keep, say, table
 from tests.support.postgres import postgres_server
 
@@ -25,7 +25,7 @@ def main() -> None:
     only = frozenset(filter(None, chosen.only.split(",")))
     results: list[Result] = []
     with postgres_server(durable=True) as server:
-        parts = [*commands.PARTS, *lists.PARTS, *orders.PARTS]
+        parts = [*commands.PARTS, *lists.PARTS, *orders.PARTS, *cycles.PARTS]
         if unknown := only - {number for part in parts for number in part.rows}:
             parser.error(f"there is no row {', '.join(sorted(unknown))}")
         try:

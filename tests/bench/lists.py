@@ -143,8 +143,8 @@ def _templates(agency: Agency) -> tuple[dict[str, Any], dict[str, Any]]:
     yesterday = agency.now().date() - timedelta(days=1)
     window = {"from": f"{yesterday} 00:00:00", "to": f"{yesterday} 23:59:59", "timezone_id": 80}
     conversion = httpx.post(
-        f"{there['EVERFLOW_BASE_URL__713']}/v1/networks/reporting/conversions",
-        headers={"X-Eflow-API-Key": there["EVERFLOW_API_KEY__713"]},
+        f"{there['EVERFLOW_BASE_URL']}/v1/networks/reporting/conversions",
+        headers={"X-Eflow-API-Key": there["EVERFLOW_API_KEY"]},
         params={"page": 1, "page_size": 1},
         json={**window, "show_conversions": True, "show_events": False},
     ).json()["conversions"][0]

@@ -1,0 +1,221 @@
+"""Rows 9, 10, 11 and 14: the hour, the orders and a backfill, on months and years of history."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from sandbox import Agency
+from tests.bench.grown import Growth, grow
+from tests.bench.measure import Part, Result, Rounds, Setup, process, say
+from tests.support.processes import BIN, ROOT
+from tests.support.warehouse import Warehouse
+
+# The simulated month has about 6,400 orders and 8,500 events; 20 times its 36 days are two years.
+BLOCKS, ORDERS, EVENTS = 20, 23, 12
+MODELS = ("int_orders__by_file", "int_orders__latest", "int_orders__projected", "orders")
+# One more file with new orders, as a load would leave it.
+NEW_FILE = "orders-create/report_2026-11-20T0531_bench.csv"
+YEAR_DAYS = 365
+EVERFLOW_PER_S, REDTRACK_PER_MINUTE = 30.0, 20
+
+
+@dataclass
+class Hours:
+    """A warehouse with history, and the hours that go by."""
+
+    agency: Agency
+    warehouse: Warehouse
+
+    def env(self) -> dict[str, str]:
+        """The variables of now."""
+        return {
+            **self.warehouse.environment,
+            **self.agency.environment(),
+            "SIGNALROOM_SANDBOX": "1",
+        }
+
+    def run(self, *arguments: str) -> float:
+        """Seconds of one command of the product."""
+        return process([str(BIN / "signalroom"), *arguments], self.env()).seconds
+
+    def hour(self) -> float:
+        """The hourly job of the next hour, as the scheduler works it off."""
+        self.agency.set_now(self.agency.now() + timedelta(hours=1))
+        return self.run("trigger", "hourly", "--wait")
+
+    def dbt(self, *arguments: str) -> float:
+        """Seconds of plain dbt."""
+        env = {
+            **self.env(),
+            "SIGNALROOM_CLIENT_PACKAGES": str(self.warehouse.home / "dbt" / "packages"),
+            "SIGNALROOM_BUILD_AT": self.agency.now().isoformat(),
+            "DBT_PROFILES_DIR": str(ROOT),
+            "DBT_PROJECT_DIR": str(ROOT),
+        }
+        return process([str(BIN / "dbt"), *arguments], env).seconds
+
+    def same_build(self) -> float:
+        """One warm build of what the hour before selected, from the command line."""
+        return self.dbt(*shlex.split(self._results()["args"]["invocation_command"])[1:])
+
+    def models(self) -> float:
+        """Seconds of the models of the last run of dbt."""
+        return float(sum(result["execution_time"] for result in self._results()["results"]))
+
+    def _results(self) -> Any:
+        path = self.warehouse.home / "dbt" / "target" / "run_results.json"
+        return json.loads(path.read_text(encoding="utf-8"))
+
+
+@contextmanager
+def month(setup: Setup) -> Iterator[Hours]:
+    """What the first run of the product loads from the simulated agency, on PostgreSQL."""
+    with (
+        TemporaryDirectory() as home,
+        setup.server.database() as there,
+        Agency(history_days=30) as agency,
+    ):
+        environment = {
+            **there,
+            "SIGNALROOM_HOME": home,
+            "SIGNALROOM_TARGET": "postgres",
+            "SIGNALROOM_HASH_SALT": "bench",
+        }
+        made = Hours(agency, Warehouse("postgres", Path(home), environment))
+        made.run("run")
+        yield made
+
+
+def years(setup: Setup) -> list[Result]:
+    """Rows 9, 10 and 11."""
+    wanted = setup.wanted
+    orders, events = (max(1, round(each * setup.scale)) for each in (ORDERS, EVENTS))
+    say("the hour, and the orders: a month of the simulated agency")
+    results: list[Result] = []
+    measured = Rounds()
+    with month(setup) as made:
+        if "9" in wanted:
+            made.hour()  # sends the day's messages
+            measured.run(setup.rounds, demo=made.hour, demo_dbt=made.same_build)
+            demo = measured.median("demo_dbt")
+            goal = "<= 1.5, <= 8 s"
+            results.append(
+                Result("9", "hour, a month", "dbt build", goal, measured.median("demo"), demo)
+            )
+        if "10" in wanted:
+            say(f"a month of {orders} times the orders, {events} times the events")
+            grow(made.warehouse, Growth(1, orders, events))
+            made.run("build")
+            measured.run(setup.rounds, dense=made.hour)
+            orders = events = 1  # the month has them by now
+        say("two years")
+        grow(made.warehouse, Growth(BLOCKS, orders, events))
+        made.run("build")
+        [(count,)] = made.warehouse.rows("select count(*) from marts.orders")
+        [(seen,)] = made.warehouse.rows("select count(*) from posthog.events")
+        work = f"hour, 2 years, {count:,} orders, {seen:,} events"
+        if wanted & {"9", "10"}:
+            measured.run(setup.rounds, years=made.hour, years_dbt=made.same_build)
+            took = measured.median("years")
+        if "9" in wanted:
+            alone = measured.median("years_dbt")
+            results.append(Result("9", work, "dbt build", "<= 1.5", took, alone))
+        if "10" in wanted:
+            dense = measured.median("dense")
+            results.append(Result("10", work, "1 month", "<= 1.5", took, dense))
+        if "11" in wanted:
+            results.append(_orders(made, setup.rounds, count))
+    return results
+
+
+def _orders(made: Hours, rounds: int, count: int) -> Result:
+    """Row 11: the time in the models alone, without the start of dbt."""
+    folder = ["--target-path", str(made.warehouse.home / "dbt" / "target")]
+    select = ["run", "--select", *MODELS, *folder]
+    measured = Rounds()
+    names = ", ".join(
+        f'"{name}"'
+        for (name,) in made.warehouse.rows(
+            "select column_name from information_schema.columns"
+            " where table_schema = 's3_exports' and table_name = 'orders_create'"
+        )
+    )
+    new = {"orders_id": "'9' || orders_id", "_file_name": f"'{NEW_FILE}'"}
+    made_of = ", ".join(new.get(name.strip('"'), name) for name in names.split(", "))
+
+    def one_day() -> float:
+        for statement in (
+            f"delete from s3_exports.orders_create where _file_name = '{NEW_FILE}'",
+            f"delete from ops.control_totals where partition_key = '{NEW_FILE}'",
+            f"insert into s3_exports.orders_create ({names}) select {made_of}"
+            " from s3_exports.orders_create where _file_name = (select max(_file_name)"
+            " from s3_exports.orders_create where _client_id = '713') and _client_id = '713'",
+            "insert into ops.control_totals select _client_id, source, table_name,"
+            f" '{NEW_FILE}', day, measure, total, as_of, is_closed, now(), digest"
+            " from ops.control_totals where source = 's3_exports' and _client_id = '713'"
+            " and table_name = 'orders_create' and partition_key = (select max(partition_key)"
+            " from ops.control_totals where table_name = 'orders_create')",
+        ):
+            made.warehouse.execute(statement)
+        made.dbt(*select)
+        return made.models()
+
+    def whole() -> float:
+        made.dbt(*select, "--full-refresh")
+        return made.models()
+
+    measured.run(rounds, whole=whole, one_day=one_day)
+    one, full = measured.median("one_day"), measured.median("whole")
+    work = f"orders mart, one new day at {count:,} orders"
+    return Result("11", work, "full refresh", "<= 0.05", one, full, note="models alone")
+
+
+def backfill(setup: Setup) -> list[Result]:
+    """Row 14: once, for it takes minutes by the vendors' limits."""
+    days = max(60, int(YEAR_DAYS * setup.scale))
+    results = []
+    with (
+        TemporaryDirectory() as home,
+        setup.server.database() as there,
+        Agency(history_days=days + 5, limit_speed=1.0) as agency,
+    ):
+        environment = {
+            **there,
+            **agency.environment(),
+            "SIGNALROOM_HOME": home,
+            "SIGNALROOM_TARGET": "postgres",
+            "SIGNALROOM_SANDBOX": "1",
+            "SIGNALROOM_HASH_SALT": "bench",
+        }
+        last = agency.now().date() - timedelta(days=1)
+        first = last - timedelta(days=days - 1)
+        for source in ("everflow", "redtrack"):
+            say(f"backfill of {days} days of {source}")
+            before = len(agency.requests)
+            command = [str(BIN / "signalroom"), "backfill", source, "--client", "713"]
+            command += ["--start", str(first), "--end", str(last)]
+            took = process(command, environment).seconds
+            asked = [one for one in agency.requests[before:] if one.vendor == source]
+            if source == "everflow":
+                floor = len(asked) / EVERFLOW_PER_S
+            else:
+                asked = [one for one in asked if one.path == "/report"]
+                floor = max(0, (len(asked) - 1) // REDTRACK_PER_MINUTE) * 60.0
+            note = f"{len(asked)} requests"
+            work = f"backfill of {days} days of {source}"
+            results.append(Result("14", work, "limit", "<= 1.1", took, floor, note=note))
+    return results
+
+
+PARTS = (
+    Part(frozenset({"9", "10", "11"}), years),
+    Part(frozenset({"14"}), backfill),
+)
