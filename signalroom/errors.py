@@ -12,7 +12,6 @@ SignalRoomError           one readable line: what happened, to whom, what was ke
   + WarehouseError        the warehouse is away, locked or unreadable
   + TransformError        dbt failed
   + ReportError           a report could not be made
-      + DeliveryError     a rendered report could not be handed to its channel
 """
 
 from __future__ import annotations
@@ -82,7 +81,3 @@ class TransformError(SignalRoomError):
 
 class ReportError(SignalRoomError):
     """A report could not be made."""
-
-
-class DeliveryError(ReportError):
-    """A channel refused a rendered report."""

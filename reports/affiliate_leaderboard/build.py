@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 
 from reports.affiliate_leaderboard.context import Board, Leaderboard, Place
 from reports.messages.attachments import Sheet, sheet
@@ -26,6 +27,7 @@ from reports.shared.weeks import (
     open_days_note,
     week_changes,
     week_completeness,
+    week_snapshots,
 )
 from reports.shared.words import clean, listed
 
@@ -151,11 +153,7 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, Told]) -> Leaderb
     is_comparable = whole.state == "complete" and is_whole(week.before, days)
     earlier = weeks.get(week.before.last_day, []) if is_comparable else None
     past = [Week(week.last_day - timedelta(days=DAYS * back)) for back in range(PAST_WEEKS)]
-    told = {
-        one.last_day.isoformat(): _snapshot(subject, weeks.get(one.last_day, []))
-        for one in past
-        if one == week or (one.last_day in weeks and one.last_day in history)
-    }
+    told = week_snapshots(week, past, weeks, history, partial(_snapshot, subject))
     return Leaderboard(
         client_id=subject.client_id,
         title=subject.title,

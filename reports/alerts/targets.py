@@ -179,12 +179,5 @@ def entry_of(target: Target, content: dict[str, Any]) -> Entry:
         recipient=target.recipient,
         payload=text,
         payload_hash=hashed(text),
-        told="{}",
-        status="pending",
-        attempts=0,
-        provider_id=None,
-        reason=None,
         created_at=clock.instant(),
-        next_at=None,
-        sent_at=None,
     )

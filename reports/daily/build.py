@@ -12,9 +12,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
-from reports.daily.context import Comparison, Daily, Delta, Deltas, Line, TrendDay
+from reports.daily.context import Comparison, Daily, Deltas, Line, TrendDay
 from reports.daily.moved import Beside, what_moved
 from reports.model import Report, Row, Rows, Subject, Told, own_rows
+from reports.shared.change import Movement
 from reports.shared.completeness import EVERFLOW, REDTRACK, Completeness, by_day, completeness
 from reports.shared.figures import (
     EXACT,
@@ -22,8 +23,6 @@ from reports.shared.figures import (
     add,
     apportion,
     count,
-    money,
-    percent_change,
     ratio,
     rounded,
 )
@@ -300,15 +299,9 @@ def _delta(
     before: Decimal | int | None,
     less_is_good: bool | None,
     mean: str = "",
-) -> Delta | None:
-    change = percent_change(now, before)
-    if change is None:
-        return None
-    arrow = "▲" if change > 0 else "▼" if change < 0 else "="
-    written = mean or (count(before) if isinstance(before, int) else money(before))
-    is_good = None if change == 0 or less_is_good is None else (change < 0) == less_is_good
-    share = f"{abs(change)}%" if abs(change) < 1000 else "over 999%"
-    return Delta(f"{arrow} {share} from {written}", is_good)
+) -> Movement | None:
+    moved = Movement(now, before, less_is_good, mean=mean)
+    return moved if moved.from_text else None
 
 
 def _notes(internal: Sequence[Row], missing: Sequence[str]) -> list[str]:

@@ -9,10 +9,11 @@ from datetime import date
 from decimal import Decimal
 
 from reports.charts import Picture, Point, trend_picture
-from reports.messages.table import Column, GridLine, Table, texts
+from reports.messages.table import Column, Table, texts
 from reports.model import Figure, figure
+from reports.shared.change import Movement
 from reports.shared.completeness import Completeness
-from reports.shared.figures import Figures, count, money, percent_change
+from reports.shared.figures import Figures, count, money
 from reports.shared.goals import Goal
 from reports.shared.words import day_name, short_day
 
@@ -49,20 +50,12 @@ class TrendDay:
 
 
 @dataclass(frozen=True)
-class Delta:
-    """How a number moved against the day before; `is_good` is None where that says nothing."""
-
-    text: str
-    is_good: bool | None
-
-
-@dataclass(frozen=True)
 class Deltas:
     """Movement of the three numbers; None where there is nothing to compare with."""
 
-    cpa: Delta | None = None
-    conversions: Delta | None = None
-    cost: Delta | None = None
+    cpa: Movement | None = None
+    conversions: Movement | None = None
+    cost: Movement | None = None
 
 
 @dataclass(frozen=True)
@@ -70,15 +63,15 @@ class Comparison:
     """The three numbers against those of another day, or of a mean of days, called `name`."""
 
     name: str
-    cpa: Delta | None
-    conversions: Delta | None
-    cost: Delta | None
+    cpa: Movement | None
+    conversions: Movement | None
+    cost: Movement | None
 
     @property
     def words(self) -> str:
         """All three in one line."""
         named = (("CPA", self.cpa), ("conversions", self.conversions), ("cost", self.cost))
-        return ", ".join(f"{name} {moved.text}" for name, moved in named if moved)
+        return ", ".join(f"{name} {moved.from_text}" for name, moved in named if moved)
 
 
 @dataclass(frozen=True)
@@ -147,17 +140,10 @@ class Daily:
         """What a conversion is to cost this month."""
         return next((one.goal for one in self.goals if one.measure == "cpa"), None)
 
-    def against(self, figures: Figures) -> Delta | None:
+    def against(self, figures: Figures) -> Movement | None:
         """A CPA against the goal; None without either."""
-        share = percent_change(figures.cpa, self.cpa_goal)
-        if share is None or not figures.cents:
-            return None
-        if not share:
-            return Delta("on target", None)
-        size = f"{abs(share)}%" if abs(share) < 1000 else ">999%"
-        return Delta(
-            f"{'▲' if share > 0 else '▼'} {size} {'over' if share > 0 else 'under'}", share < 0
-        )
+        moved = Movement(figures.cpa, self.cpa_goal, less_is_good=True)
+        return moved if moved.over_text and figures.cents else None
 
     @property
     def explain(self) -> str:
@@ -204,31 +190,21 @@ class Daily:
 
     @property
     def table(self) -> Table:
-        """The same as a table of Slack's, to the cent."""
-        rows = [
-            (line.mark + line.name, *texts(line.figures)) if line.figures else (line.name,)
-            for line in self.grid
-            if line.name
-        ]
-        return Table(COLUMNS, tuple(rows), "CPA by channel and affiliate")
-
-    @property
-    def grid(self) -> list[GridLine]:
         """Channels and affiliates, line by line."""
-        lines = [
-            GridLine("Paid media", self.paid_media),
-            GridLine("Affiliates", self.affiliates),
-            GridLine("Overall", self.total),
+        rows: list[tuple[str, ...]] = [
+            ("Paid media", *texts(self.paid_media)),
+            ("Affiliates", *texts(self.affiliates)),
+            ("Overall", *texts(self.total)),
         ]
         if self.top:
-            lines += [GridLine(""), GridLine("Top affiliates (+ paid media)")]
-            lines += [
-                GridLine(line.name, line.figures, "+ " if line.is_internal else "  ")
+            rows += [("",), ("Top affiliates (+ paid media)",)]
+            rows += [
+                (f"{'+' if line.is_internal else ' '} {line.name}", *texts(line.figures))
                 for line in self.top
             ]
         if self.others:
-            lines.append(GridLine(self.others.name, self.others.figures, "  "))
-        return lines
+            rows.append((f"  {self.others.name}", *texts(self.others.figures)))
+        return Table(COLUMNS, tuple(rows), "CPA by channel and affiliate")
 
 
 def _measures(of: Figures, **keys: object) -> list[Figure]:

@@ -44,14 +44,14 @@ class Entry:
     recipient: str
     payload: str
     payload_hash: str
-    told: str
-    status: str
-    attempts: int
-    provider_id: str | None
-    reason: str | None
     created_at: datetime
-    next_at: datetime | None
-    sent_at: datetime | None
+    told: str = "{}"
+    status: str = "pending"
+    attempts: int = 0
+    provider_id: str | None = None
+    reason: str | None = None
+    next_at: datetime | None = None
+    sent_at: datetime | None = None
     reported_at: datetime | None = None  # in business time
 
     @property

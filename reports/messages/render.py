@@ -21,6 +21,7 @@ from reports.messages.attachments import Inline
 from reports.messages.slack_blocks import Blocks
 from reports.model import FOLDER, Content, refuse_foreign_parts
 from reports.shared import figures, words
+from signalroom import templates
 from signalroom.errors import ReportError
 
 SHARED = Path(__file__).parent / "templates"
@@ -95,20 +96,11 @@ def _environment(escape: Callable[[str], str] | None) -> jinja2.Environment:
             return value
         return Markup(escape(str(value)))  # noqa: S704 - escaped for a channel that is not HTML
 
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([FOLDER, SHARED]),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=False,
-    )
+    environment = templates.environment(FOLDER, SHARED, finalize=finalize)
     environment.filters.update(
         money=figures.money,
         count=figures.count,
         percent=figures.percent,
-        grid=table.grid,
         cell=text.pad_right,
         right=text.pad_left,
         day_name=words.day_name,

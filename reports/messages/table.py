@@ -41,59 +41,6 @@ def extremes(values: Sequence[Value]) -> tuple[Value, Value]:
 
 
 PHONE = 36  # letters of a fixed-width line that a phone shows before it breaks it
-NAME_WIDTH = 13
-TITLES = ("Conv.", "Cost", "CPA")
-LEAST = (6, 8, 9)  # so that days of ordinary size look alike
-LEAST_WIDE = (7, 11, 9)
-
-
-@dataclass(frozen=True)
-class GridLine:
-    """A line of the grid: a heading when it has no figures. `mark` stands before the name."""
-
-    name: str
-    figures: Figures | None = None
-    mark: str = ""
-
-
-def grid(lines: Sequence[GridLine], is_wide: bool = False) -> str:
-    """The lines as text, numbers right-aligned in columns as wide as the longest needs.
-
-    Unless there is room for all (`is_wide`), names are cut and costs are whole dollars, so that a
-    phone does not break a line.
-    """
-    named = [line for line in lines if line.figures is not None]
-    whole = max([*(columns(line.mark + line.name) for line in named), NAME_WIDTH])
-    room = whole if is_wide else NAME_WIDTH
-    for shorter in (exact,) if is_wide else (dollars, short_text):
-        text = _grid(lines, room, LEAST_WIDE if is_wide else LEAST, shorter)
-        if is_wide or max(map(columns, text)) <= PHONE:
-            break
-    return "\n".join(text)
-
-
-def _grid(
-    lines: Sequence[GridLine], room: int, least: Sequence[int], shorter: Callable[[str], str]
-) -> list[str]:
-    """The lines; `shorter` writes what would be too wide."""
-
-    def cells(figures: Figures) -> tuple[str, str, str]:
-        sold, cost, cpa = texts(figures)
-        return shorter(sold), shorter(cost), short_text(cpa) if shorter is short_text else cpa
-
-    found = [cells(line.figures) for line in lines if line.figures is not None]
-    widths = [
-        max([width, *(columns(row[at]) + 2 - (width < 9) for row in found)])
-        for at, width in enumerate(least)
-    ]
-    text = [" " * room + _row(TITLES, widths)]
-    for line in lines:
-        if line.figures is None:
-            text.append(line.name)
-            continue
-        name = line.mark + pad_right(line.name, room - columns(line.mark))
-        text.append(name + _row(cells(line.figures), widths))
-    return text
 
 
 def texts(figures: Figures) -> tuple[str, str, str]:
@@ -130,10 +77,6 @@ def short_text(text: str) -> str:
 def _amount(text: str) -> Decimal | None:
     plain = text.replace(MINUS, "-").replace("$", "").replace(",", "")
     return Decimal(plain) if re.fullmatch(r"-?\d+(\.\d+)?", plain) else None
-
-
-def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return "".join(pad_left(cell, width) for cell, width in zip(cells, widths, strict=True))
 
 
 @dataclass(frozen=True)
@@ -216,9 +159,13 @@ def _cell(text: str, column: Column, width: int, follows: bool) -> str:
 
 
 def raw_text_rows(table: Table) -> list[list[dict[str, str]]]:
-    """The rows of Slack's table block; raw text is never read as markup, and never empty."""
+    """The rows of Slack's table block; raw text is never read as markup, and never empty.
+
+    An empty line between the parts of a text is no row.
+    """
     wide = len(table.columns)
-    rows: Sequence[Sequence[str]] = [[one.title for one in table.columns], *table.rows]
+    body = [row for row in table.rows if any(row)]
+    rows: Sequence[Sequence[str]] = [[one.title for one in table.columns], *body]
     return [
         [{"type": "raw_text", "text": text or " "} for text in (*row, *[""] * (wide - len(row)))]
         for row in rows

@@ -15,8 +15,8 @@ from markupsafe import Markup
 from reports.model import Row
 from reports.pages.content import PERIODS, Brand, Content, Day, Part
 from reports.shared import figures, words
-from reports.shared.change import Movement
 from reports.state_performance.map import COLUMNS, TILES, state_name
+from signalroom import templates
 
 TEMPLATES = Path(__file__).parent / "templates"
 PAID, AFFILIATES, UNMAPPED = "Paid media", "Affiliates", "Unmapped"
@@ -199,29 +199,6 @@ def exact(amount: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def sparkline(values: Sequence[Decimal | None]) -> str:
-    """Points of a polyline in a box of 100 by 22; days without a value are left out."""
-    known = [(at, float(value)) for at, value in enumerate(values) if value is not None]
-    if len(known) < 2:
-        return ""
-    low, high = min(value for _, value in known), max(value for _, value in known)
-    # at least a fifth of the level, so that small changes look small
-    room = max(high - low, 0.2 * abs(high)) or 1.0
-    middle, step = (low + high) / 2, 98 / max(1, len(values) - 1)
-    return " ".join(
-        f"{1 + at * step:.1f},{11 - (value - middle) / room * 18:.1f}" for at, value in known
-    )
-
-
-def moved(movement: Movement) -> str:
-    """A change with its arrow, or nothing where there is none."""
-    share = movement.percent_text
-    if movement.change is None or not share.endswith("%"):
-        return ""
-    arrow = "▲" if movement.change > 0 else "▼" if movement.change < 0 else "="
-    return f"{arrow} {share.lstrip('+' + figures.MINUS)} from {movement.before_text}"
-
-
 @cache
 def _style() -> str:
     return (TEMPLATES / "client.css").read_text(encoding="utf-8")
@@ -229,17 +206,11 @@ def _style() -> str:
 
 @cache
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates.environment(TEMPLATES)
     environment.filters.update(
         money=figures.money, count=figures.count, percent=figures.percent, rate=figures.ratio,
-        day_name=words.day_name, short_day=words.short_day, moment=words.moment, moved=moved,
-        state=state_name, sparkline=sparkline, clean=words.clean,
+        day_name=words.day_name, short_day=words.short_day, moment=words.moment,
+        state=state_name, polyline=templates.polyline, clean=words.clean,
     )  # fmt: skip
     environment.globals.update(zone=words.zone_name, exact=exact)
     return environment

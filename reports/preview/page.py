@@ -16,14 +16,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from reports.messages.attachments import CSV_TYPE, with_data_uris
 from reports.preview import limits
 from reports.preview.failure import Failure
 from reports.preview.gallery import Cell
 from reports.preview.mrkdwn import mrkdwn_html, plain
 from reports.preview.native import chart_svg
+from signalroom import templates
 from signalroom.errors import ReportError
 from signalroom.logs import mask
 
@@ -162,13 +161,7 @@ def _mail(html: str, scheme: str) -> str:
 def _page(template: str, live: str, **values: Any) -> str:
     style = (TEMPLATES / "gallery.css").read_text(encoding="utf-8")
     script = (TEMPLATES / "gallery.js").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates.environment(TEMPLATES)
     environment.filters.update(mrkdwn=mrkdwn_html, plain=plain, masked=mask, chart_svg=chart_svg)
     return environment.get_template(template).render(
         style=style,

@@ -1,4 +1,4 @@
-"""Movements: a number of a week beside that of the week before, as every channel words it."""
+"""Movements: a number beside an earlier one or a goal, as every channel words it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class Movement:
     """A number (money is a Decimal, a count an int) and the one that it is compared with.
 
     None is unknown. `shown` and `shown_before` are the amounts in cents where parts must add up
-    to their whole; the change is that of the exact numbers, as in the marts.
+    to their whole; the change is that of the exact numbers, as in the marts. `mean` is how a mean
+    that it is compared with is written.
     """
 
     now: Value
@@ -33,6 +34,7 @@ class Movement:
     less_is_good: bool | None = False
     shown: Decimal | None = None
     shown_before: Decimal | None = None
+    mean: str = ""
 
     @property
     def text(self) -> str:
@@ -42,7 +44,7 @@ class Movement:
     @property
     def before_text(self) -> str:
         """The number that it is compared with."""
-        return _written(self.before, self.shown_before)
+        return self.mean or _written(self.before, self.shown_before)
 
     @property
     def change(self) -> Value:
@@ -74,18 +76,42 @@ class Movement:
 
     @property
     def arrow_text(self) -> str:
-        """The change in percent with an arrow, as the daily report has it."""
+        """The change in percent with an arrow."""
         text = self.percent_text
-        if not text.endswith("%") or not self.change:
+        if not text.endswith("%") or not self._direction:
             return text
-        return f"{'▲' if self.change > 0 else '▼'} {text.lstrip('+' + MINUS)}"
+        return f"{'▲' if self._direction > 0 else '▼'} {text.lstrip('+' + MINUS)}"
+
+    @property
+    def from_text(self) -> str:
+        """The change in percent with an arrow, and from what; empty where there is none."""
+        text = self.arrow_text
+        if not text.endswith("%"):
+            return ""
+        return f"{text if self._direction else f'= {text}'} from {self.before_text}"
+
+    @property
+    def over_text(self) -> str:
+        """How far it is over or under a goal; empty without one."""
+        if not self.percent_text.endswith("%"):
+            return ""
+        if not self._direction:
+            return "on target"
+        return f"{self.arrow_text} {'over' if self._direction > 0 else 'under'}"
 
     @property
     def is_good(self) -> bool | None:
         """Whether it moved the right way; None where that says nothing."""
-        if not self.change or self.less_is_good is None:
+        if not self._direction or self.less_is_good is None:
             return None
-        return (self.change < 0) == self.less_is_good
+        return (self._direction < 0) == self.less_is_good
+
+    @property
+    def _direction(self) -> int:
+        """1 up, -1 down; 0 where nothing moved, or less than the percent shows."""
+        share = percent_change(self.now, self.before)
+        moved = self.change if share is None else share
+        return 0 if not moved else 1 if moved > 0 else -1
 
 
 def _written(value: Value, shown: Decimal | None) -> str:

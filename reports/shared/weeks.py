@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from reports.model import Row, Told
 from reports.shared.completeness import COLUMNS, Completeness, Freshness, completeness
-from reports.shared.restatement import Snapshot, difference, restatements
+from reports.shared.restatement import Snapshot, restatements
 from reports.shared.words import day_name, listed, short_day
 from signalroom import clock
 
@@ -60,11 +60,26 @@ def week_name(last_day: date) -> str:
     return f"The week {Week(last_day).short}"
 
 
+def week_snapshots(
+    week: Week,
+    past: Sequence[Week],
+    rows: Mapping[date, Sequence[Row]],
+    history: Mapping[date, Told],
+    snapshot: Callable[[Sequence[Row]], Snapshot],
+) -> dict[str, Snapshot]:
+    """The snapshots that are kept with a message: of its week, and of past ones reported before."""
+    return {
+        one.last_day.isoformat(): snapshot(rows.get(one.last_day, []))
+        for one in past
+        if one == week or (one.last_day in rows and one.last_day in history)
+    }
+
+
 def week_changes(
     week: Week, state: str, now: Mapping[str, Snapshot], history: Mapping[date, Told]
 ) -> tuple[str, ...]:
     """A line for each week that was reported otherwise; see `restatements`."""
-    return restatements(week.last_day, state, now, history, difference, week_name, "weeks").lines
+    return restatements(week.last_day, state, now, history, week_name, "weeks").lines
 
 
 def week_completeness(week: Week, days: Mapping[date, Row]) -> Completeness:

@@ -15,7 +15,7 @@ from reports.shared.brands import NAME_LIMIT, NO_BRAND
 from reports.shared.completeness import Completeness, Freshness
 from reports.shared.figures import add, apportion
 from reports.shared.restatement import MAIN, WHY, measure
-from reports.shared.weeks import DAYS, Week, week_changes
+from reports.shared.weeks import DAYS, Week, week_changes, week_snapshots
 from reports.shared.words import clean, day_name, listed
 from reports.state_performance.context import States
 from reports.state_performance.map import ELSEWHERE, TILES
@@ -50,11 +50,7 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, Told]) -> States:
     before = weeks.get(week.before.last_day, [])
     is_comparable = whole.state == "complete" and min(files) <= week.before.first_day
     past = [Week(week.last_day - timedelta(days=DAYS * back)) for back in range(PAST_WEEKS)]
-    told = {
-        one.last_day.isoformat(): _snapshot(weeks.get(one.last_day, []))
-        for one in past
-        if one == week or (one.last_day in weeks and one.last_day in history)
-    }
+    told = week_snapshots(week, past, weeks, history, _snapshot)
     return States(
         client_id=subject.client_id,
         title=subject.title,

@@ -24,6 +24,7 @@ from reports.shared.weeks import (
     open_days_note,
     week_changes,
     week_completeness,
+    week_snapshots,
 )
 from reports.shared.words import clean, short_day
 from reports.weekly_rollup.context import BrandWeek, Rollup, RunningWeek, TrendWeek
@@ -147,11 +148,7 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, Told]) -> Rollup:
     trend = [
         Week(week.last_day - timedelta(days=DAYS * back)) for back in reversed(range(TREND_WEEKS))
     ]
-    told = {
-        one.last_day.isoformat(): _snapshot(weeks.get(one.last_day, []))
-        for one in trend
-        if one == week or (one.last_day in weeks and one.last_day in history)
-    }
+    told = week_snapshots(week, trend, weeks, history, _snapshot)
     return Rollup(
         client_id=subject.client_id,
         title=subject.title,

@@ -20,7 +20,7 @@ from reports.pages import files as client_pages
 from reports.shared.figures import money, rounded
 from scheduler.runs.ledger import Ledger
 from scheduler.runs.model import Run, Step
-from scheduler.status.brands import BrandDay, recorded_brand_days
+from scheduler.status.brands import recorded_brand_days
 from scheduler.status.failures import failures
 from scheduler.status.grid import source_grid
 from scheduler.status.status import duration, read_status
@@ -30,7 +30,7 @@ from scheduler.temporal import links
 from scheduler.web.access import page_token
 from scheduler.web.actions import PAUSES
 from scheduler.web.messages import archive, message
-from signalroom import clock, paths
+from signalroom import clock, paths, templates
 from signalroom.errors import SignalRoomError
 from signalroom.logs import mask
 
@@ -176,25 +176,10 @@ def _brands() -> list[dict[str, Any]]:
                 "cost": money(rounded(last.cost)),
                 "conversions": last.conversions,
                 "change": (last.cpa / before - 1) * 100 if last.cpa and before else None,
-                "line": _sparkline(whole),
+                "line": templates.polyline([one.cpa for one in whole], 120, 28),
             }
         )
     return found
-
-
-def _sparkline(days: Sequence[BrandDay]) -> str:
-    """Points of a polyline in a box of 120 by 28, days without a CPA left out."""
-    values = [(at, float(one.cpa)) for at, one in enumerate(days) if one.cpa is not None]
-    if len(values) < 2:
-        return ""
-    low, high = min(value for _, value in values), max(value for _, value in values)
-    # at least a fifth of the level, so that small changes look small
-    room = max(high - low, 0.2 * high) or 1.0
-    middle = (low + high) / 2
-    width = 116 / max(1, len(days) - 1)
-    return " ".join(
-        f"{2 + at * width:.1f},{14 - (value - middle) / room * 24:.1f}" for at, value in values
-    )
 
 
 def _bars(steps: Sequence[Step]) -> dict[str, tuple[float, float]]:
@@ -240,13 +225,7 @@ def _fill(template: str, **values: Any) -> str:
 
 @cache
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates.environment(TEMPLATES)
     environment.filters.update(
         when=when, span=span, time=clock_time, words=lambda text: text.replace("_", " ")
     )

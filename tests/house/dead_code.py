@@ -20,7 +20,6 @@ TEMPLATES = (".j2", ".mjml", ".html")
 DECORATORS = ["@dlt.source*", "@*.command*", "@*.group*", "@*command", "@*validator*", "@*.defn*"]
 # Names that a library calls or reads; each with the library.
 ALLOWED = {
-    "by its name, from the ledger": ["DeliveryError"],
     "click": [
         "convert",
         "get_invalid_choice_message",

@@ -145,10 +145,10 @@ def test_comparison_is_with_the_day_before_and_not_an_older_one(
     assert "%" not in rendered.messages["email"]["text"]
     marts.load(Day((Affiliate("Blue Bench", 10, "300.00"),), DAY - timedelta(days=1)))
     rendered = compose("daily_ccw", "713", DAY)
-    assert rendered.context.deltas.cpa.text == "\u25bc 6.7% from $30.00"
+    assert rendered.context.deltas.cpa.from_text == "\u25bc 6.7% from $30.00"
     assert rendered.context.deltas.cpa.is_good is True
-    assert rendered.context.deltas.conversions.text == "\u25b2 350.0% from 10"
-    assert rendered.context.deltas.cost.text == "\u25b2 320.0% from $300.00"
+    assert rendered.context.deltas.conversions.from_text == "\u25b2 350.0% from 10"
+    assert rendered.context.deltas.cost.from_text == "\u25b2 320.0% from $300.00"
 
 
 def test_trend_has_fourteen_days_and_gaps_where_nothing_was_loaded(marts: Marts) -> None:

@@ -171,7 +171,7 @@ def test_changed_week_is_told_in_one_line(weeks: WeekMarts) -> None:
     (line,) = restated("affiliate_leaderboard", first).context.changes
     assert line.startswith("The week Nov 16 to Nov 22 has changed since we reported it on Nov 23")
     assert "conversions 495 \u2192 230" in line
-    assert "Everflow's conversions of paid media \u221289" in line
+    assert "Everflow's conversions of paid media fell 89" in line
 
 
 def test_hostile_names_are_inert_in_every_channel(weeks: WeekMarts) -> None:

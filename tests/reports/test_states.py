@@ -186,7 +186,7 @@ def test_week_that_changed_is_told_in_one_line(weeks: WeekMarts) -> None:
     assert line == (
         "The week Nov 16 to Nov 22 has changed since we reported it on Nov 23, 7:01 AM EST: "
         "attempts 330 \u2192 340, approved 240 \u2192 249, revenue $16,444.62 \u2192 $16,494.62; "
-        "declines +1 and refunds +4."
+        "declines rose 1 and refunds rose 4."
     )
 
 

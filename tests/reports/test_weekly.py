@@ -232,8 +232,8 @@ def test_week_that_changed_says_from_what_to_what_because_of_what(weeks: WeekMar
         "The week Nov 16 to Nov 22 has changed since we reported it on Nov 23, 7:01 AM EST: "
         "conversions 1,355 \u2192 1,352, cost $39,736.57 \u2192 $39,688.57, "
         "profit $78,450.56 \u2192 "
-        "$78,198.56; Everflow's conversions of CCW \u22123, Everflow's revenue \u2212$300.00 and "
-        "RedTrack's spend \u2212$48.00."
+        "$78,198.56; Everflow's conversions of CCW fell 3, Everflow's revenue fell $300.00 and "
+        "RedTrack's spend fell $48.00."
     )
     (line,) = restated("weekly_rollup", first, "incomplete").context.changes
     assert line.startswith("Replaces the incomplete report of Nov 23, 7:01 AM EST: conversions")
