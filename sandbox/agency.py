@@ -1,6 +1,7 @@
 """The simulated agency: every vendor on a port of its own, one history, one calendar."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -132,9 +133,10 @@ class Agency:
 
     def close(self) -> None:
         self._closing.set()
-        for server in self._servers.values():
-            server.stop()
         if self._servers:
+            # each waits until its server looks up: together no longer than one
+            with ThreadPoolExecutor(len(self._servers)) as pool:
+                list(pool.map(Server.stop, self._servers.values()))
             for vendor in self._vendors:
                 vendor.close()
         self._servers = {}

@@ -1,15 +1,11 @@
 """The marts of the gallery: rows recorded once from the simulated agency through `dbt build`.
 
 `make record-marts` writes one CSV for each mart that a report reads, as of a Monday morning, and
-`recorded.json`: the fingerprint of the SQL that made each. Types come from dbt's contracts.
+`recorded.json`: fingerprints of what they were made from. Types come from dbt's contracts.
 """
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import json
-import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -21,10 +17,7 @@ from signalroom.warehouse import duckdb_path
 
 NOW = "2026-11-16T09:30:00"  # a Monday, business zone
 FOLDER = Path(__file__).parent / "marts"
-FINGERPRINTS = FOLDER / "recorded.json"
 MODELS = "transform/models/marts"
-REPAIR = "record the rows again: make record-marts"
-_COMMENT = re.compile(r"--[^\n]*|\{#.*?#\}", re.DOTALL)
 
 
 @cache
@@ -73,24 +66,3 @@ def fill(patches: Sequence[str] = (), parameters: Mapping[str, object] | None = 
         for patch in patches:
             given = {key: value for key, value in (parameters or {}).items() if f"${key}" in patch}
             connection.execute(patch, given or None)
-
-
-def fingerprint(mart: str) -> str:
-    """Of a mart's SQL without comments and layout."""
-    text = (root() / MODELS / f"{mart}.sql").read_text(encoding="utf-8")
-    plain = " ".join(_COMMENT.sub("", text).split())
-    return hashlib.sha256(plain.encode()).hexdigest()[:16]
-
-
-def problems() -> list[str]:
-    """Why the recorded rows are not those that the marts would have now; empty when they are."""
-    found = []
-    made = json.loads(FINGERPRINTS.read_text(encoding="utf-8"))
-    for name in names():
-        if made.get(name) != fingerprint(name):
-            found.append(f"{name}.sql changed since its rows were recorded; {REPAIR}")
-        with (FOLDER / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-            header = next(csv.reader(file))
-        if header != list(contract()[name]):
-            found.append(f"{name}.csv has other columns than the contract of {name}; {REPAIR}")
-    return found

@@ -6,7 +6,6 @@ reports/preview/marts, with as many days as the reports look back over.
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 from datetime import datetime
@@ -18,6 +17,7 @@ import yaml
 from reports.preview import recorded
 from sandbox import Agency
 from sandbox.clock import BUSINESS_ZONE
+from tests.house import recorded_from
 from tests.support.processes import ROOT, signalroom_cli
 
 NOW = datetime.fromisoformat(recorded.NOW).replace(tzinfo=BUSINESS_ZONE)
@@ -82,8 +82,7 @@ def write(home: Path) -> None:
                 f'copy (select {listed} from marts."{name}" where {where} order by all) to '
                 f"'{recorded.FOLDER / f'{name}.csv'}' (header, nullstr '')"
             )
-    made = {name: recorded.fingerprint(name) for name in marts()}
-    recorded.FINGERPRINTS.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+    recorded_from.write()
 
 
 def _text(column: str, kind: str) -> str:

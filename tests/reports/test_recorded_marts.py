@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from reports import compose
 from reports.preview import recorded
 from reports.preview.scenarios import SUNDAY
 from reports.registry import reports
+from tests.house import recorded_from
 from tests.house.record_marts import marts
+from tests.support.processes import ROOT
 
 DAILY = [name for name, report in reports().items() if report.folder == "daily"]
 
@@ -26,28 +29,59 @@ def recorded_marts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_rows_are_those_of_todays_sql_and_contracts() -> None:
-    assert recorded.problems() == []
+    assert recorded_from.problems() == []
     assert recorded.names() == marts()
 
 
-def test_rows_older_than_the_sql_or_of_another_contract_are_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of what the marts are made from, with a comment more in each file of SQL."""
+    for name in ("transform", "data/clients"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / "dbt_project.yml", tmp_path)
+    for path in (tmp_path / "transform").rglob("*.sql"):
+        path.write_text(f"-- a comment\n{path.read_text(encoding='utf-8')}", encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "named"),
+    [
+        ("transform/models/marts/weekly_rollup.sql", "select", "select distinct", "weekly_rollup"),
+        ("transform/models/intermediate/int_performance__ledger.sql", "union all", "union",
+         "daily_performance"),
+        ("transform/macros/exact_ratio.sql", "38", "37", "affiliate_leaderboard"),
+        ("dbt_project.yml", "low_volume_conversions: 10", "low_volume_conversions: 9",
+         "affiliate_leaderboard"),
+        ("data/clients/713/mappings/internal-affiliates.csv", "\n", "\nnew,new\n",
+         "daily_performance"),
+    ],
+)  # fmt: skip
+def test_rows_older_than_anything_upstream_are_named_with_it(
+    project: Path, path: str, old: str, new: str, named: str
 ) -> None:
-    models = tmp_path / recorded.MODELS
-    models.mkdir(parents=True)
-    for name in recorded.names():
-        sql = (recorded.root() / recorded.MODELS / f"{name}.sql").read_text(encoding="utf-8")
-        changed = sql.replace("select", "select distinct", 1) if name == "weekly_rollup" else sql
-        (models / f"{name}.sql").write_text(f"-- a comment\n{changed}", encoding="utf-8")
+    assert recorded_from.problems(project) == []
+    text = (project / path).read_text(encoding="utf-8")
+    assert old in text
+    (project / path).write_text(text.replace(old, new, 1), encoding="utf-8")
+    found = recorded_from.problems(project)
+    assert found
+    assert all(named in one and one.endswith("make record-marts") for one in found)
+
+
+def test_what_no_recorded_mart_reads_asks_for_nothing(project: Path) -> None:
+    mart = project / "transform" / "models" / "marts" / "email_engagement.sql"
+    mart.write_text("select 1", encoding="utf-8")
+    assert recorded_from.problems(project) == []
+
+
+def test_rows_of_another_contract_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     contract = recorded.contract()
     wider = {**contract, "order_files": {**contract["order_files"], "bytes": "bigint"}}
-    monkeypatch.setattr(recorded, "root", lambda: tmp_path)
     monkeypatch.setattr(recorded, "contract", lambda: wider)
-    assert recorded.problems() == [
+    assert recorded_from.problems() == [
         "order_files.csv has other columns than the contract of order_files; record the rows "
-        "again: make record-marts",
-        "weekly_rollup.sql changed since its rows were recorded; record the rows again: "
-        "make record-marts",
+        "again: make record-marts"
     ]
 
 

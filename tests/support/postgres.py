@@ -130,7 +130,10 @@ class PostgresServer:
         """
         self.made += 1
         name = f"test_{os.getpid()}_{self.made}"
-        self.command(f"create database {name} owner {ROLE}")
+        with closing(self.connect(ADMIN)) as connection, connection.cursor() as cursor:
+            # as before version 15: without fsync it takes half the time
+            copied = " strategy file_copy" if connection.server_version >= 150_000 else ""
+            cursor.execute(f"create database {name} owner {ROLE}{copied}")
         try:
             yield {
                 "SUPABASE_DB_HOST": "127.0.0.1",
