@@ -110,7 +110,7 @@ def _text(value: Decimal | None) -> str | None:
 
 
 def _print(answer: dict[str, Any]) -> None:
-    from reports.shared.words import moment
+    from signalroom.times import moment
 
     at = moment(datetime.fromisoformat(answer["known_at"]))
     click.secho(f"{answer['report']} of {answer['client']} for {answer['date']}, as known at {at}")

@@ -25,7 +25,7 @@ def failures(days: int, as_json: bool) -> None:
     from scheduler.schedule import read_schedule
     from scheduler.status.failures import failures as read_failures
     from scheduler.status.freshness import current_freshness
-    from scheduler.status.text import when
+    from signalroom.times import when
 
     causes = read_failures(days)
     letters = current_freshness(read_schedule()).letters

@@ -28,11 +28,12 @@ def pause(name: str, clients: tuple[str, ...], until: Moment | None, reason: str
     from scheduler.runs.work_ledger import WorkLedger
     from signalroom import clock, source_states
     from signalroom.clients import active_clients
+    from signalroom.times import moment
 
     now = clock.now()
     if until is not None and until <= now:
-        raise click.UsageError(f"--until {until:%Y-%m-%d %H:%M} UTC is over already.")
-    end = f" until {until.astimezone(clock.zone()):%Y-%m-%d %H:%M}" if until else ""
+        raise click.UsageError(f"--until {moment(until)} is over already.")
+    end = f" until {moment(until)}" if until else ""
     if name in NAMES:
         chosen = [client.id for client in active_clients(clients)]
         for client in source_states.pause(name, chosen, until, reason):

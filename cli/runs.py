@@ -108,8 +108,8 @@ def list_runs(job: str | None, limit: int, as_json: bool) -> None:
     from scheduler.runs.ledger import Ledger
     from scheduler.schedule import read_schedule
     from scheduler.status.status import duration
-    from scheduler.status.text import span, when
     from signalroom import clock
+    from signalroom.times import span, when
 
     with Ledger() as ledger:
         found = ledger.recent(job, limit)
@@ -154,11 +154,11 @@ def show(run_id: str, as_json: bool) -> None:
 
     from scheduler.runs.ledger import Ledger
     from scheduler.status.status import duration
-    from scheduler.status.text import span, when
     from scheduler.temporal.links import run_page
     from signalroom import clock, paths
     from signalroom.errors import ConfigurationError
     from signalroom.logs import mask
+    from signalroom.times import span, when
 
     with Ledger() as ledger:
         run = ledger.run(run_id)

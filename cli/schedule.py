@@ -41,7 +41,7 @@ def schedule(hours: int, is_whole: bool, as_json: bool) -> None:
         return
     from rich.console import Console
 
-    from scheduler.status.text import clock_time
+    from signalroom.times import clock_time
 
     console = Console(highlight=False)
     local = now.astimezone(clock.zone())
@@ -101,7 +101,7 @@ def _table(found: list[Due], is_whole: bool) -> Table:
 
 
 def _times(those: list[Due]) -> str:
-    from scheduler.status.text import clock_time
+    from signalroom.times import clock_time
 
     first, last = clock_time(those[0].at), clock_time(those[-1].at)
     if len(those) == 1:

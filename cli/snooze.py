@@ -27,12 +27,13 @@ def snooze(alert: str, until: Moment, reason: str) -> None:
     """
     from reports.alerts.snoozes import snooze as keep
     from signalroom import clock
+    from signalroom.times import moment
 
     if until <= clock.now():
-        raise click.UsageError(f"--until {until:%Y-%m-%d %H:%M} UTC is over already.")
+        raise click.UsageError(f"--until {moment(until)} is over already.")
     if not reason.strip():
         raise click.UsageError("--reason is empty: say why nobody needs to hear of it.")
-    end = f"{until.astimezone(clock.zone()):%Y-%m-%d %H:%M}"
+    end = moment(until)
     for one in keep(alert, until, reason.strip()):
         whose = "" if one.client_id == "*" else f" ({one.client_id})"
         click.echo(f"{one.title}{whose} is snoozed until {end}.")

@@ -133,8 +133,8 @@ def _record(found: Status, judged: Verdict) -> dict[str, Any]:
 def _show(console: Console, found: Status, judged: Verdict) -> None:
     from rich.markup import escape
 
-    from scheduler.status.text import when
     from scheduler.temporal.links import address, overview
+    from signalroom.times import when
 
     console.print(_headline(found))
     if address():
@@ -184,8 +184,8 @@ def _show(console: Console, found: Status, judged: Verdict) -> None:
 
 
 def _headline(found: Status) -> str:
-    from scheduler.status.text import clock_time, span, when
     from signalroom import clock
+    from signalroom.times import clock_time, span, when
 
     local = found.at.astimezone(clock.zone())
     now = f"{local:%a %b %-d, %Y} {clock_time(found.at)} {local:%Z}"
@@ -222,7 +222,7 @@ def _grid(*names: str) -> Table:
 def _running(found: Status) -> Table | None:
     from cli.runs import styled
     from scheduler.status.status import duration
-    from scheduler.status.text import span, when
+    from signalroom.times import span, when
 
     table = _grid("Running now", "step", "since", "took", "")
     overdue = {run.run_id for run in found.overdue}
@@ -245,7 +245,7 @@ def _running(found: Status) -> Table | None:
 def _jobs(found: Status) -> Table:
     from cli.runs import styled
     from scheduler.status.status import duration
-    from scheduler.status.text import span, when
+    from signalroom.times import span, when
 
     table = _grid("Job", "next", "last runs", "took", "rows", "")
     jobs = [(one.job.name, when(one.next_at), one.runs) for one in found.jobs]
@@ -265,7 +265,7 @@ def _jobs(found: Status) -> Table:
 
 
 def _sources(found: Status) -> Table | None:
-    from scheduler.status.text import span, when
+    from signalroom.times import span, when
 
     if found.freshness is None or not found.freshness.sources:
         return None
@@ -314,8 +314,8 @@ def _show_week(week: Week, as_json: bool) -> None:
     from rich.markup import escape
 
     from cli.runs import styled
-    from scheduler.status.text import when
     from signalroom.logs import mask
+    from signalroom.times import when
 
     console = Console(highlight=False)
     if not week.runs:

@@ -106,9 +106,9 @@ def list_schedules(as_json: bool) -> None:
     import json
 
     from scheduler.schedule import read_schedule
-    from scheduler.status.text import when
     from scheduler.temporal import schedules
     from scheduler.temporal.connection import connect, wait_for
+    from signalroom.times import when
 
     async def run() -> list[schedules.Listed]:
         return await schedules.listed(await connect(), read_schedule())

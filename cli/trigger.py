@@ -30,11 +30,11 @@ def trigger(name: str, wait: bool) -> None:
     from scheduler.planning import asked, chosen_job
     from scheduler.runs.work_ledger import WorkLedger
     from scheduler.schedule import read_schedule
-    from scheduler.status.text import when
     from scheduler.temporal.links import address
     from signalroom import clock
     from signalroom.errors import ConfigurationError
     from signalroom.logs import mask
+    from signalroom.times import when
 
     jobs = read_schedule()
     now = clock.now()

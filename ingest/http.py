@@ -28,8 +28,7 @@ import tenacity
 
 from ingest import meter, values
 from ingest.model import Pull
-from signalroom import clock, errors, machine, tracing
-from signalroom.logs import mask
+from signalroom import clock, errors, logs, machine, tracing
 from signalroom.settings import number, user_agent
 from signalroom.waits import requested_wait_s
 
@@ -39,6 +38,7 @@ SHORTEST_LIMIT_S = 15.0  # for one answer, however short the wait that is allowe
 # What parsing makes of an answer, in bytes: a list, an object, a value beside its text.
 LIST_BYTES, OBJECT_BYTES, VALUE_BYTES = 80, 240, 60
 MEMORY_FACTOR = 6  # an answer may take so many times its own limit once it is parsed
+TOKEN_SHARE = 0.9  # of its life; a token must not expire on the way
 LONGEST_INTEGER = 4_000  # digits; Python reads no longer ones as int
 
 Params = Mapping[str, str | int | Sequence[str]]
@@ -121,9 +121,9 @@ class VendorClient:
         token: Token | None = None,
         address: str = "",
     ) -> None:
-        self._who = f"{source} for client {client_id}"
+        self.who = f"{source} for client {client_id}"
         self._counted = (source, client_id)
-        self._base = _checked(base_url, self._who, address)
+        self._base = _checked(base_url, self.who, address)
         self._params = dict(params or {})
         self._token = token
         self._pace = (
@@ -178,7 +178,7 @@ class VendorClient:
         except _RetryableError as error:
             tries = attempts.statistics["attempt_number"]
             raise errors.SourceError(
-                f"{self._who}: {method} {path} failed {tries} times in "
+                f"{self.who}: {method} {path} failed {tries} times in "
                 f"{time.monotonic() - started:.0f} s ({error}); nothing of this pull was loaded. "
                 "The next run asks again."
             ) from None
@@ -195,19 +195,19 @@ class VendorClient:
             raise self._try_again(answer, path, text)
         if answer.status_code == 403 and 403 in refusals:
             raise errors.ForbiddenError(
-                f"{self._who}: the key may not read {path} (HTTP 403, {_short(text)}); nothing of "
+                f"{self.who}: the key may not read {path} (HTTP 403, {_short(text)}); nothing of "
                 "it was loaded. Give the key that permission, or check the key in .env."
             )
         if answer.status_code in refusals:
             raise errors.CredentialsError(
-                f"{self._who}: the vendor refuses the key (HTTP {answer.status_code}, "
+                f"{self.who}: the vendor refuses the key (HTTP {answer.status_code}, "
                 f"{_short(text)}); nothing was loaded. Check the key in .env."
             )
         if not answer.is_success:
             kind = "redirects elsewhere" if answer.is_redirect else "refuses the request"
             refused = errors.AbsentError if absent else errors.AnswerError
             raise refused(
-                f"{self._who}: {method} {path} {kind} (HTTP {answer.status_code}, {_short(text)}); "
+                f"{self.who}: {method} {path} {kind} (HTTP {answer.status_code}, {_short(text)}); "
                 "nothing was loaded.",
                 text,
             )
@@ -219,7 +219,7 @@ class VendorClient:
             raise _RetryableError(f"no JSON: {error}") from None
         except RecursionError:
             raise errors.AnswerError(
-                f"{self._who}: {path} answers with JSON that is nested too deep; nothing was "
+                f"{self.who}: {path} answers with JSON that is nested too deep; nothing was "
                 "loaded.",
                 text[:LONGEST_INTEGER],
             ) from None
@@ -243,7 +243,7 @@ class VendorClient:
                 tracing.annotate(status=status)
                 return answer, self._read(answer, path)
         except httpx.TransportError as error:
-            raise _RetryableError(mask(f"{type(error).__name__}: {error}")) from None
+            raise _RetryableError(logs.mask(f"{type(error).__name__}: {error}")) from None
         finally:
             meter.answered(*self._counted, status)
 
@@ -268,7 +268,7 @@ class VendorClient:
 
     def _too_large(self, path: str) -> errors.TooLargeError:
         return errors.TooLargeError(
-            f"{self._who}: {path} answers more than {self._max_bytes / 2**20:g} MB, or more than "
+            f"{self.who}: {path} answers more than {self._max_bytes / 2**20:g} MB, or more than "
             "that many bytes can hold once parsed (SIGNALROOM_HTTP_MAX_ANSWER_MB); nothing was "
             "loaded."
         )
@@ -280,11 +280,46 @@ class VendorClient:
         if wait_s is not None and wait_s > self._max_wait:
             until = clock.instant() + timedelta(seconds=wait_s)
             return errors.DeferredError(
-                f"{self._who}: {path} asks to wait {wait_s:.0f} s (HTTP {answer.status_code}); "
+                f"{self.who}: {path} asks to wait {wait_s:.0f} s (HTTP {answer.status_code}); "
                 f"nothing was loaded. Ask again after {until:%H:%M} UTC.",
                 until,
             )
         return _RetryableError(f"HTTP {answer.status_code}", wait_s)
+
+
+class BearerTokens:
+    """A vendor's bearer tokens: the one in use, or a new one where it is old or was refused.
+
+    `client` reaches the vendor without a token, `form` is what asks for one. CredentialsError where
+    the vendor refuses that.
+    """
+
+    def __init__(
+        self, client: Callable[[], VendorClient], path: str, form: Callable[[], Mapping[str, str]]
+    ) -> None:
+        self._client, self._path, self._form = client, path, form
+        self._token = ""
+        self._good_until = 0.0  # on the monotonic clock
+
+    def __call__(self, renewed: bool = False) -> str:
+        if renewed or not self._token or time.monotonic() >= self._good_until:
+            self._request()
+        return self._token
+
+    def _request(self) -> None:
+        requested_at = time.monotonic()
+        with self._client() as http:
+            answer = http.post_form(self._path, self._form())
+        token = answer.get("access_token") if isinstance(answer, dict) else None
+        if not isinstance(token, str) or not token:
+            raise errors.AnswerError(
+                f"{http.who}: the answer to {self._path} has no token; nothing was loaded."
+            )
+        logs.learn(token)
+        self._token = token
+        self._good_until = requested_at + TOKEN_SHARE * (
+            values.count(answer.get("expires_in")) or 0
+        )
 
 
 class Connection(ABC):
@@ -347,4 +382,4 @@ def _wait(state: tenacity.RetryCallState) -> float:
 
 
 def _short(text: str) -> str:
-    return mask(" ".join(text.split()))[:200] or "no text"
+    return logs.mask(" ".join(text.split()))[:200] or "no text"

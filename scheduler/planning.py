@@ -14,6 +14,7 @@ from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job, due_between
 from signalroom import clock
 from signalroom.settings import window_days
+from signalroom.times import span
 
 log = logging.getLogger("scheduler")
 COMMAND_JOB = "run"  # how the ledger names a run of `signalroom run`
@@ -40,20 +41,14 @@ def due(job: Job, last: datetime, now: datetime) -> list[Turn]:
 
 def _reason(job: Job, at: datetime, newest: datetime, now: datetime) -> str:
     late = now - at
+    missed = f"missed by {span(late, with_seconds=False)}"
     if job.catch_up == "skip" and late > PUNCTUAL:
-        return f"missed by {_words(late)}; this job is not caught up"
+        return f"{missed}; this job is not caught up"
     if late > max(job.within, PUNCTUAL):
-        return f"missed by {_words(late)}, longer than the {_words(job.within)} of catch-up"
+        return f"{missed}, longer than the {span(job.within, with_seconds=False)} of catch-up"
     if job.catch_up == "latest" and at != newest:
-        return f"{SUPERSEDED}the run of {newest:%Y-%m-%d %H:%M} UTC; missed by {_words(late)}"
+        return f"{SUPERSEDED}the run of {newest:%Y-%m-%d %H:%M} UTC; {missed}"
     return ""
-
-
-def _words(span: timedelta) -> str:
-    minutes = int(span.total_seconds() // 60)
-    if minutes < 120:
-        return f"{minutes} min"
-    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // (24 * 60)} days"
 
 
 def scheduled(turn: Turn, instant: datetime) -> Run:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from signalroom import clock
+from signalroom import clock, times
 from signalroom.paths import home
 from signalroom.tables import OUTBOX
 
@@ -66,10 +66,10 @@ def doubt(connection: sa.Connection) -> str | None:
     """Why the outbox may be older than what was sent, in one line; None where nothing says so."""
     found = gap(connection)
     if found:
-        ends = f"it ends {_local(found.since)}" if found.since else "it knows of no message"
+        ends = f"it ends {times.moment(found.since)}" if found.since else "it knows of no message"
         return (
             f"The outbox may be older than what was sent: {ends}, and messages went out until "
-            f"{_local(found.until)}"
+            f"{times.moment(found.until)}"
         )
     if not _has_outbox(connection):
         return None
@@ -81,17 +81,13 @@ def doubt(connection: sa.Connection) -> str | None:
     noun = "1 message was" if count == 1 else f"{count} messages were"
     return (
         f"The outbox may be older than what was sent: {noun} there before the first attempt, "
-        f"last {_local(newest)}"
+        f"last {times.moment(newest)}"
     )
 
 
 def _has_outbox(connection: sa.Connection) -> bool:
     schema = None if connection.dialect.name == "sqlite" else "ops"
     return sa.inspect(connection).has_table(OUTBOX.name, schema=schema)
-
-
-def _local(moment: datetime) -> str:
-    return f"{moment.astimezone(clock.zone()):%b %-d %-I:%M %p}"
 
 
 def _read() -> tuple[dict[str, datetime], Gap | None]:

@@ -17,6 +17,7 @@ from signalroom import clock
 from signalroom.errors import ConfigurationError
 from signalroom.migrations import prepare_warehouse
 from signalroom.settings import target
+from signalroom.times import moment
 from signalroom.warehouse import Execute, duckdb_exists, read, transaction
 
 SELECT = "select _client_id, source, state, since, until, reason from ops.sources"
@@ -49,11 +50,14 @@ class SourceState:
     reason: str | None = None
 
     def pause_text(self) -> str:
-        """A pause in a few words: "paused since 2026-11-19 until 2026-11-21: key is renewed"."""
-        text = f"paused since {clock.local_date(self.since)}"
-        if self.until:
-            text += f" until {self.until.astimezone(clock.zone()):%Y-%m-%d %H:%M}"
-        return f"{text}: {self.reason}" if self.reason else text
+        """A pause in a few words."""
+        return paused(self.since, self.until, self.reason)
+
+
+def paused(since: datetime, until: datetime | None, reason: str | None) -> str:
+    """A pause in a few words: `paused since Nov 19, 9:00 AM EST: key is renewed`."""
+    text = f"paused since {moment(since)}" + (f" until {moment(until)}" if until else "")
+    return f"{text}: {reason}" if reason else text
 
 
 States = Mapping[tuple[str, str], SourceState]  # by client and source

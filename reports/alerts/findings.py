@@ -14,8 +14,9 @@ from decimal import Decimal
 
 from reports.alerts.incidents import ALL_CLIENTS, Trouble
 from reports.shared.figures import money
-from reports.shared.words import clean, day_name, listed, moment
+from reports.shared.words import clean, day_name, listed
 from signalroom import sources
+from signalroom.times import moment
 
 DEFERRAL_GRACE = timedelta(minutes=15)  # for the pull after a vendor's wait to end
 

@@ -14,9 +14,10 @@ from reports.alerts.groups import by_group, together
 from reports.alerts.incidents import ALL_CLIENTS, Incident, Incidents
 from reports.model import Figure, Report, Row, Rows, Subject, Told, refuse_foreign
 from reports.shared.completeness import Completeness
-from reports.shared.words import clean, listed, moment
+from reports.shared.words import clean, listed
 from signalroom import clock
 from signalroom.clients import Client, default_client_id, registry
+from signalroom.times import moment, span
 
 MOST = 8  # incidents in one message; an email must stay below 90 KB
 TEXT_LIMIT, SHORT_LIMIT = 900, 240  # of one incident alone, of one among others
@@ -65,7 +66,7 @@ class Alert:
         """How long it lasted, once it is over."""
         if self.settled_at is None:
             return ""
-        words = f"lasted {duration(self.settled_at - self.opened_at)}"
+        words = f"lasted {span(self.settled_at - self.opened_at, with_seconds=False)}"
         return f"{words}, on and off" if self.rounds > 1 else words
 
     @property
@@ -195,17 +196,6 @@ def _about(client_ids: str) -> str:
         return "All clients"
     names = [registry()[one].name if one in registry() else one for one in client_ids.split(", ")]
     return listed(names)
-
-
-def duration(lasted: timedelta) -> str:
-    """A length of time in the two largest units that it has: `2 h 5 min`."""
-    minutes = max(0, int(lasted.total_seconds()) // 60)
-    if minutes == 0:
-        return "less than a minute"
-    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
-    parts = [f"{days} day{'' if days == 1 else 's'}" if days else "", f"{hours} h" if hours else ""]
-    parts.append(f"{rest} min" if rest and not days else "")
-    return " ".join(part for part in parts if part)
 
 
 REPORT = Report(

@@ -13,9 +13,9 @@ from reports.delivery.attempts import CHANNELS, seconds_left, work_off
 from reports.delivery.outbox import OPEN, Entry, Outbox, hashed
 from reports.model import Rendered
 from reports.registry import reports
-from reports.shared.words import moment
 from signalroom import clock
 from signalroom.settings import variable
+from signalroom.times import moment
 
 STATUSES = {
     "sent": "delivered",

@@ -16,7 +16,7 @@ from reports.model import Row
 from reports.pages.content import PERIODS, Brand, Content, Day, Part
 from reports.shared import figures, words
 from reports.state_performance.map import COLUMNS, TILES, state_name
-from signalroom import templates
+from signalroom import templates, times
 
 TEMPLATES = Path(__file__).parent / "templates"
 PAID, AFFILIATES, UNMAPPED = "Paid media", "Affiliates", "Unmapped"
@@ -209,7 +209,7 @@ def _environment() -> jinja2.Environment:
     environment = templates.environment(TEMPLATES)
     environment.filters.update(
         money=figures.money, count=figures.count, percent=figures.percent, rate=figures.ratio,
-        day_name=words.day_name, short_day=words.short_day, moment=words.moment,
+        day_name=words.day_name, short_day=words.short_day, moment=times.moment,
         state=state_name, polyline=templates.polyline, clean=words.clean,
     )  # fmt: skip
     environment.globals.update(zone=words.zone_name, exact=exact)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from reports.model import Row
-from reports.shared.words import listed, moment
+from reports.shared.words import listed
 from signalroom import clock
+from signalroom.times import moment
 
 EVERFLOW, REDTRACK = "Everflow", "RedTrack"
 COLUMNS = {EVERFLOW: "everflow_loaded_at", REDTRACK: "redtrack_loaded_at"}

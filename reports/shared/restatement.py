@@ -10,7 +10,8 @@ from decimal import Decimal
 from reports.model import Row, Told
 from reports.shared.completeness import EVERFLOW, REDTRACK
 from reports.shared.figures import EXACT, add, count, money, ratio, rounded
-from reports.shared.words import day_name, listed, moment
+from reports.shared.words import day_name, listed
+from signalroom.times import moment
 
 Value = Decimal | int | None
 # Exact numbers as text, for they are stored with the message. Those of a week are measures,

@@ -1,10 +1,10 @@
-"""Words: data as clean text, lists, days and moments as sentences write them."""
+"""Words: data as clean text, lists and days as sentences write them."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import date, datetime
+from datetime import date
 
 from signalroom import clock
 
@@ -42,12 +42,6 @@ def day_name(day: date) -> str:
 def short_day(day: date) -> str:
     """A day in few letters: `Nov 18`."""
     return f"{day:%b} {day.day}"
-
-
-def moment(at: datetime) -> str:
-    """An instant as people of the business zone say it: `Nov 19, 7:00 AM EST`."""
-    local = at.astimezone(clock.zone())
-    return f"{short_day(local.date())}, {(local.hour - 1) % 12 + 1}:{local:%M %p %Z}"
 
 
 def zone_name() -> str:

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from signalroom.source_states import paused
+
 OPEN_RUNS = ("due", "running", "waiting")
 SUPERSEDED = "superseded by "  # how the error of a run begins that a newer one replaces
 COMMAND = "command"  # the trigger of a run that a command does itself
@@ -131,7 +133,4 @@ class Pause:
 
     def text(self) -> str:
         """Why its runs are skipped, in a few words."""
-        text = f"paused since {self.since:%Y-%m-%d %H:%M} UTC"
-        if self.until:
-            text += f" until {self.until:%Y-%m-%d %H:%M} UTC"
-        return f"{text}: {self.reason}" if self.reason else text
+        return paused(self.since, self.until, self.reason)

@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from scheduler.status.status import Status
-from scheduler.status.text import clock_time, span, when
 from signalroom import outbox_memory, run_database
 from signalroom.clients import active_clients
 from signalroom.errors import SignalRoomError
 from signalroom.settings import variable
 from signalroom.tables import OUTBOX
+from signalroom.times import clock_time, span, when
 
 Level = Literal["good", "warning", "bad"]
 # channel -> what it needs; the channels' own modules load their vendors' libraries

@@ -24,7 +24,6 @@ from scheduler.status.brands import recorded_brand_days
 from scheduler.status.failures import failures
 from scheduler.status.grid import source_grid
 from scheduler.status.status import duration, read_status
-from scheduler.status.text import clock_time, span, when
 from scheduler.status.verdict import verdict
 from scheduler.temporal import links
 from scheduler.web.access import page_token
@@ -33,6 +32,7 @@ from scheduler.web.messages import archive, message
 from signalroom import clock, paths, templates
 from signalroom.errors import SignalRoomError
 from signalroom.logs import mask
+from signalroom.times import clock_time, span, when
 
 TEMPLATES = Path(__file__).parent / "templates"
 STYLE = (TEMPLATES / "page.css").read_text(encoding="utf-8")

@@ -31,7 +31,7 @@ def test_a_lost_key_is_a_fault_and_a_pause_is_not(warehouse: Warehouse) -> None:
 
         why = ("--until", "2099-01-01", "--reason", "account is moved")
         paused = signalroom_cli("pause", "redtrack", *why, env=bare)
-        assert paused.stdout == "redtrack is paused for 713 until 2099-01-01 00:00.\n"
+        assert paused.stdout == "redtrack is paused for 713 until Jan 1, 2099, 12:00 AM EST.\n"
         for environment in (env, bare):
             skipped = signalroom_cli(*pull, env=environment)
             assert skipped.returncode == 0, skipped.stderr

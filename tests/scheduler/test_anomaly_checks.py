@@ -137,4 +137,4 @@ def test_snooze_command_takes_a_day_that_is_over_or_an_unknown_alert(marts: Ware
     cause = "anomaly:spend_without_conversions"
     done = run("snooze", cause, "--until", "2026-12-01", "--reason", "known")
     assert done.exit_code == 0, done.output
-    assert "is snoozed until 2026-12-01 00:00." in done.output
+    assert "is snoozed until Dec 1, 12:00 AM EST." in done.output

@@ -84,22 +84,16 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- The tables of spreadsheets that were ever read, by the control totals: no YAML can name them. -#}
-{% macro spreadsheet_tables() -%}
-    {%- set tables = [] -%}
+{#- The names of the tables of spreadsheets that were ever read: no YAML can name them. -#}
+{% macro spreadsheet_names() -%}
     {%- set totals = adapter.get_relation(target.database, 'ops', 'control_totals') if execute -%}
-    {%- if totals -%}
-        {%- set names -%}
-            select distinct table_name from {{ totals }} where source = 'google_sheets' order by 1
-        {%- endset -%}
-        {%- for name in run_query(names).columns[0].values() -%}
-            {%- set table = adapter.get_relation(target.database, 'google_sheets', name) -%}
-            {%- if table -%}
-                {%- do tables.append(table) -%}
-            {%- endif -%}
-        {%- endfor -%}
+    {%- if not totals -%}
+        {{ return([]) }}
     {%- endif -%}
-    {{ return(tables) }}
+    {%- set names -%}
+        select distinct table_name from {{ totals }} where source = 'google_sheets' order by 1
+    {%- endset -%}
+    {{ return(run_query(names).columns[0].values()) }}
 {%- endmacro %}
 
 {#- A table of spreadsheets by its name; nothing where it was never read. -#}

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from ingest.http import Connection, RateLimit, VendorClient
+from ingest.http import BearerTokens, Connection, RateLimit, VendorClient
 from ingest.model import Pull
 from ingest.sources.google_sheets.settings import (
     ASSERTION_SECONDS,
@@ -21,13 +20,11 @@ from ingest.sources.google_sheets.settings import (
     SCOPE,
     SheetRange,
 )
-from ingest.values import count
 from signalroom import clock, logs
 from signalroom.errors import AbsentError, AnswerError, ConfigurationError, ForbiddenError
 from signalroom.paths import root
 
 NEEDED = ("client_email", "private_key", "token_uri")
-GOOD_SHARE = 0.9  # of its life; a token must not expire on the way
 
 
 @dataclass(frozen=True)
@@ -89,43 +86,6 @@ def service_account(pull: Pull) -> ServiceAccount:
     return ServiceAccount(str(info["client_email"]), str(info["token_uri"]), info)
 
 
-class Tokens:
-    """Gives the token in use, or a new one where it is old or refused.
-
-    CredentialsError where Google refuses the account's signature.
-    """
-
-    def __init__(self, client_id: str, account: ServiceAccount) -> None:
-        self._client_id = client_id
-        self._account = account
-        self._token = ""
-        self._good_until = 0.0  # on the monotonic clock
-
-    def __call__(self, renewed: bool = False) -> str:
-        if renewed or not self._token or time.monotonic() >= self._good_until:
-            self._ask()
-        return self._token
-
-    def _ask(self) -> None:
-        asked_at = time.monotonic()
-        place = urlsplit(self._account.token_uri)
-        assertion = self._account.assertion()
-        logs.learn(assertion)
-        base = f"{place.scheme}://{place.netloc}"
-        with VendorClient("google_sheets", self._client_id, base) as http:
-            form = {"grant_type": GRANT, "assertion": assertion}
-            answer = http.post_form(place.path or "/", form)
-        token = answer.get("access_token") if isinstance(answer, dict) else None
-        if not isinstance(token, str) or not token:
-            raise AnswerError(
-                f"google_sheets for client {self._client_id}: the answer to {place.path} has no "
-                "token; nothing was loaded."
-            )
-        logs.learn(token)
-        self._token = token
-        self._good_until = asked_at + GOOD_SHARE * (count(answer.get("expires_in")) or 0)
-
-
 Grid = list[list[Any]]
 
 
@@ -143,7 +103,14 @@ class Spreadsheets(Connection):
 
     def open(self) -> VendorClient:
         """The API; a key that is refused is raised here, for it is no fault of any spreadsheet."""
-        tokens = Tokens(self.pull.client_id, self._account)
+        place = urlsplit(self._account.token_uri)
+        tokens = BearerTokens(
+            lambda: VendorClient(
+                "google_sheets", self.pull.client_id, f"{place.scheme}://{place.netloc}"
+            ),
+            place.path or "/",
+            self._form,
+        )
         tokens()
         return VendorClient(
             "google_sheets",
@@ -153,6 +120,11 @@ class Spreadsheets(Connection):
             address="GOOGLE_SHEETS_BASE_URL",
             token=tokens,
         )
+
+    def _form(self) -> dict[str, str]:
+        assertion = self._account.assertion()
+        logs.learn(assertion)
+        return {"grant_type": GRANT, "assertion": assertion}
 
     def grid(self, wanted: SheetRange) -> Grid:
         """The range's cells, row by row; AnswerError where they cannot be read."""

@@ -2,58 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
-from ingest.http import Connection, VendorClient
+from ingest.http import BearerTokens, Connection, VendorClient
 from ingest.model import Pull, Row
 from ingest.paging import Entry, Page, whole
 from ingest.sources.mautic.settings import PAGE_CAP, PAGE_ROWS
-from ingest.values import count
-from signalroom import logs
 from signalroom.errors import AnswerError
 
 PATH = "/oauth/v2/token"
-GOOD_SHARE = 0.9  # of its life; a token must not expire on the way
-
-
-class Tokens:
-    """Gives the token of one connection: the one in use, or a new one where it is old or refused.
-
-    CredentialsError where Mautic refuses the client's id and secret.
-    """
-
-    def __init__(self, pull: Pull, base_url: str) -> None:
-        self._pull = pull
-        self._base_url = base_url
-        self._token = ""
-        self._good_until = 0.0  # on the monotonic clock
-
-    def __call__(self, renewed: bool) -> str:
-        if renewed or not self._token or time.monotonic() >= self._good_until:
-            self._ask()
-        return self._token
-
-    def _ask(self) -> None:
-        asked_at = time.monotonic()
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": self._pull.require("MAUTIC_CLIENT_ID"),
-            "client_secret": self._pull.require("MAUTIC_CLIENT_SECRET"),
-        }
-        with VendorClient(
-            "mautic", self._pull.client_id, self._base_url, address="MAUTIC_BASE_URL"
-        ) as http:
-            answer = http.post_form(PATH, form)
-        token = answer.get("access_token") if isinstance(answer, dict) else None
-        if not isinstance(token, str) or not token:
-            raise AnswerError(
-                f"{self._pull}: the answer to {PATH} has no token; nothing was loaded."
-            )
-        logs.learn(token)
-        self._token = token
-        self._good_until = asked_at + GOOD_SHARE * (count(answer.get("expires_in")) or 0)
 
 
 class Instance(Connection):
@@ -62,11 +21,19 @@ class Instance(Connection):
     def open(self) -> VendorClient:
         """The API, with a token of the client's own; what denies one is raised here."""
         base = self.pull.require("MAUTIC_BASE_URL").rstrip("/").removesuffix("/api")
-        tokens = Tokens(self.pull, base)
-        tokens(False)
-        return VendorClient(
-            "mautic", self.pull.client_id, base, token=tokens, address="MAUTIC_BASE_URL"
+        connect = partial(
+            VendorClient, "mautic", self.pull.client_id, base, address="MAUTIC_BASE_URL"
         )
+        tokens = BearerTokens(connect, PATH, self._form)
+        tokens()
+        return connect(token=tokens)
+
+    def _form(self) -> dict[str, str]:
+        return {
+            "grant_type": "client_credentials",
+            "client_id": self.pull.require("MAUTIC_CLIENT_ID"),
+            "client_secret": self.pull.require("MAUTIC_CLIENT_SECRET"),
+        }
 
 
 def every(
