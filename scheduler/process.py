@@ -83,8 +83,8 @@ class Resident:
             stack.callback(server.close)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self._stop)
-            self.tick()
             self._are_pages_due = pages.are_missing()  # where no volume keeps them
+            self.tick()
             # late is better than never, and one at a time
             options = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
             self._clock.add_job(self.tick, _each_minute(), **options)
