@@ -48,9 +48,9 @@ def project(tmp_path: Path) -> Path:
     ("path", "old", "new", "named"),
     [
         ("transform/models/marts/weekly_rollup.sql", "select", "select distinct", "weekly_rollup"),
-        ("transform/models/intermediate/int_performance__ledger.sql", "union all", "union",
+        ("transform/models/intermediate/int_performance__ledger.sql", "with daily_stats", "with stats",
          "daily_performance"),
-        ("transform/macros/exact_ratio.sql", "38", "37", "affiliate_leaderboard"),
+        ("transform/macros/exact_ratio.sql", "1000000", "100", "affiliate_leaderboard"),
         ("dbt_project.yml", "low_volume_conversions: 10", "low_volume_conversions: 9",
          "affiliate_leaderboard"),
         ("data/clients/713/mappings/internal-affiliates.csv", "\n", "\nnew,new\n",
