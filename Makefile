@@ -133,7 +133,6 @@ CHECK_CLIENT_FILES = $(BIN)/python -c "import sys; from transform.client_files i
 
 typecheck: $(READY) ## Check types (mypy, strict)
 	$(call check,types,$(BIN)/mypy)
-	$(call check,types of tests,$(BIN)/mypy bootstrap.py tests/conftest.py tests/support tests/house)
 
 format: $(READY) ## Rewrite Python and SQL in the house's style
 	$(BIN)/ruff check --fix-only .

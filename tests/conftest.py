@@ -6,6 +6,7 @@ import importlib
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -39,9 +40,17 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(trylast=True)  # after the plugin that shuffles
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests first, so that no process is left alone with one at the end."""
+    """Long files first, so that no process is left alone with one at the end."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    tests = Counter(item.path for item in items)
+    items.sort(
+        key=lambda item: (
+            item.path.parent.name != "main_job",  # the longest
+            item.path not in slow,
+            -tests[item.path],
+        )
+    )
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -69,7 +69,8 @@ class Project:
 
 def write() -> None:
     """Keep the fingerprints of what the recorded marts were made from."""
-    project, made = Project(), {}
+    project = Project()
+    made: dict[str, str] = {}
     for name in recorded.names():
         made |= project.upstream(name)
     text = json.dumps(dict(sorted(made.items())), indent=1)

@@ -34,22 +34,24 @@ from tests.support.warehouse import POSTGRES_FIRST, Warehouse
 
 CLIENTS = ("713", "cti")
 Table = list[dict[str, Any]]
-PASSING: list[tuple[Kind, dict[str, Any]]] = [
+# Each source repeats what fails in one way of each kind; test_http.py has all ways, and so has
+# `make test-deep` for each source.
+PASSING: list[Any] = [
     ("status_500", {}),
-    ("status", {"status": 503}),
-    ("status_429", {}),
+    pytest.param("status", {"status": 503}, marks=pytest.mark.deep),
+    pytest.param("status_429", {}, marks=pytest.mark.deep),
     ("status_429", {"retry_after": 0.2}),
     ("truncated_body", {}),
-    ("close_connection", {}),
-    ("bad_json", {}),
+    pytest.param("close_connection", {}, marks=pytest.mark.deep),
+    pytest.param("bad_json", {}, marks=pytest.mark.deep),
     ("wrong_type", {}),
 ]
-LASTING: list[tuple[Kind, dict[str, Any], type[SourceError]]] = [
+LASTING: list[Any] = [
     ("status_500", {}, SourceError),
-    ("close_connection", {}, SourceError),
-    ("truncated_body", {}, SourceError),
+    pytest.param("close_connection", {}, SourceError, marks=pytest.mark.deep),
+    pytest.param("truncated_body", {}, SourceError, marks=pytest.mark.deep),
     ("status", {"status": 403}, CredentialsError),
-    ("status", {"status": 400}, SourceError),
+    pytest.param("status", {"status": 400}, SourceError, marks=pytest.mark.deep),
     ("redirect_foreign", {}, AnswerError),
 ]
 
@@ -182,6 +184,7 @@ class Acceptance:
         agency.faults.clear()
         self.check_that_a_ledger_of_the_future_is_overruled(warehouse)
 
+    @pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True)
     def test_what_the_vendor_restates_is_restated(
         self, warehouse: Warehouse, agency: Agency, monkeypatch: pytest.MonkeyPatch
     ) -> None:

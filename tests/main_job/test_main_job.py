@@ -15,8 +15,9 @@ import pytest
 
 from reports import compose
 from tests.main_job.conftest import CLIENTS, MainJob
-from tests.support.processes import dbt, signalroom_cli
+from tests.support.processes import ROOT, signalroom_cli
 from tests.support.warehouse import DUCKDB_FIRST, POSTGRES_FIRST, Target, Warehouse
+from tests.transform.dbt import WITHOUT_UNIT_TESTS, Dbt
 
 # the first test waits for the whole job on both engines
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -211,15 +212,16 @@ def test_a_second_run_changes_nothing_and_says_so(main_job: MainJob, target: Tar
     assert contents() == before
 
 
-@pytest.mark.parametrize("command", [("source", "freshness"), ("test",), ("docs", "generate")])
+@pytest.mark.parametrize(
+    "command",
+    [("source", "freshness"), ("test", *WITHOUT_UNIT_TESTS), ("docs", "generate")],
+)
 @pytest.mark.parametrize("target", DUCKDB_FIRST)
 def test_plain_dbt_works_on_what_the_run_left(
     main_job: MainJob, target: Target, command: tuple[str, ...]
 ) -> None:
-    env = main_job.warehouses[target].environment
     folder = main_job.warehouses[target].home / "plain-dbt"
-    said = dbt(*command, "--target-path", str(folder), "--log-path", str(folder), env=env)
-    assert said.returncode == 0, said.stdout + said.stderr
+    Dbt(ROOT, main_job.warehouses[target].environment, folder).succeeds(*command)
 
 
 def text_cells(warehouse: Warehouse, schema: str) -> set[str]:

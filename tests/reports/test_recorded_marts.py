@@ -48,8 +48,8 @@ def project(tmp_path: Path) -> Path:
     ("path", "old", "new", "named"),
     [
         ("transform/models/marts/weekly_rollup.sql", "select", "select distinct", "weekly_rollup"),
-        ("transform/models/intermediate/int_performance__ledger.sql", "with daily_stats", "with stats",
-         "daily_performance"),
+        ("transform/models/intermediate/int_performance__ledger.sql", "with daily_stats",
+         "with stats", "daily_performance"),
         ("transform/macros/exact_ratio.sql", "1000000", "100", "affiliate_leaderboard"),
         ("dbt_project.yml", "low_volume_conversions: 10", "low_volume_conversions: 9",
          "affiliate_leaderboard"),

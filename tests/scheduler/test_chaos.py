@@ -13,7 +13,7 @@ from tests.scheduler.chaos import AIM_S, broken, chaos, doubled
 from tests.support.warehouse import Warehouse
 
 MARTS = ("daily_performance", "daily_summary", "unmapped_spend", "orders")
-SECONDS = 60
+SECONDS = 40  # of several kills; make chaos has hundreds
 
 
 def wrong_marts(warehouse: Warehouse, agency: Agency) -> list[str]:
@@ -45,7 +45,7 @@ def wrong_marts(warehouse: Warehouse, agency: Agency) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
-def test_a_minute_of_kills_leaves_the_truth_an_unbroken_ledger_and_no_message_twice(
+def test_kills_leave_the_truth_an_unbroken_ledger_and_no_message_twice(
     warehouse: Warehouse,
 ) -> None:
     with Agency() as agency, chaos(warehouse, agency, seed=713) as one:

@@ -86,8 +86,3 @@ def signalroom_cli(*args: str, env: Mapping[str, str]) -> subprocess.CompletedPr
     if builds:
         parsed.after_product(env)
     return done
-
-
-def dbt(*args: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """Plain `dbt ARGS`."""
-    return run([str(BIN / "dbt"), *args], env)

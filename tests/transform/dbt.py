@@ -88,11 +88,13 @@ class Dbt:
 
     project: Path
     environment: Mapping[str, str]
+    folder: Path | None = None
 
     @property
     def target_path(self) -> Path:
         """Where dbt writes its artefacts: a folder per engine keeps its partial parsing."""
-        return self.project / "target" / self.environment.get("SIGNALROOM_TARGET", "duckdb")
+        within = self.folder or self.project / "target"
+        return within / self.environment.get("SIGNALROOM_TARGET", "duckdb")
 
     def run(self, *arguments: str) -> Outcome:
         """Run one dbt command to its end, whatever that is."""
