@@ -50,7 +50,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             -tests[item.path],
         )
     )
-    )
 
 
 @pytest.fixture(autouse=True)

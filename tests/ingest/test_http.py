@@ -68,7 +68,8 @@ def test_control_characters_inside_text_are_read() -> None:
         pytest.param(Answer("<html>gateway</html>"), id="200 with a page of HTML"),
     ],
 )
-def test_a_passing_fault_is_tried_again(bad: Answer) -> None:
+def test_a_passing_fault_is_tried_again(bad: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "_backoff", tenacity.wait_fixed(0.01))
     found, vendor = ask(in_turn(bad, Answer([{"a": 1}])))
     assert found == [{"a": 1}]
     assert len(vendor.requests) == 2
