@@ -27,7 +27,7 @@ MARKS = {"warning": "!", "fault": "✗"}
 def doctor(reference_only: bool, offline: bool, as_json: bool, adopt: bool, yes: bool) -> None:
     """Check configuration, connections and client data; name each repair.
 
-    Each source and channel is asked once, by a call that only reads. Exits 1 when something would
+    Each source and channel is checked once, by a call that only reads. Exits 1 when something would
     stop the main job or give wrong numbers, 0 when there are warnings alone.
     """
     if adopt:
@@ -175,11 +175,11 @@ def _alert_recipients(name: str) -> list[Check]:
         names = [f"{RECIPIENTS[one][0]}{own}" for one in unset]
         scope = {"client": client.id}
         if len(unset) == len(RECIPIENTS):
-            said = f"nobody hears of alerts for client {client.id}"
+            said = f"no one gets alerts for client {client.id}"
             found.append(Check(name, "warning", said, f"Set {' or '.join(names)}.", **scope))
             continue
         for channel, variable in zip(unset, names, strict=True):
-            said = f"alerts for client {client.id} go to nobody by {channel}: {variable} not set"
+            said = f"alerts for client {client.id} go to no one by {channel}: {variable} not set"
             found.append(Check(name, "off", said, f"Set {variable}.", **scope))
     return found
 

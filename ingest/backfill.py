@@ -54,7 +54,7 @@ def run(source: SourceSettings, pull: Pull, parts: list[Window]) -> Iterator[Loa
     """Load the slices one after another; `pull.window` is the whole range.
 
     Each slice is marked when its rows are there. Once all are, the marks go: the same range can be
-    asked for again. Raises what a pull raises; the slices before stay done.
+    requested again. Raises what a pull raises; the slices before stay done.
     """
     scope = _scope(source, pull.client_id, pull.window)
     for part in parts:

@@ -2,7 +2,7 @@
 
 A rejected row of a file has a line number. One letter without a line stands for an answer of a
 vendor: a table and a window of days. It is resolved by the next load of that table which covers
-the window, so that what is left open is what no one has asked for again.
+the window, so that what is left open is what was not requested again.
 """
 
 from __future__ import annotations

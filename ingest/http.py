@@ -105,7 +105,7 @@ class VendorClient:
     `source` and `client_id` name the caller in errors. Floats come as Decimal. Raises
     CredentialsError (401, 403), DeferredError (a wait beyond SIGNALROOM_HTTP_MAX_WAIT_S),
     AnswerError (anything else unusable), SourceError (not reachable). With a `token` each request
-    carries one as its bearer; a 401 is asked again once, with a new one. `address` is the variable
+    carries one as its bearer; a 401 is tried again once, with a new one. `address` is the variable
     that holds the base URL, for ConfigurationError where it is none.
     """
 
@@ -180,7 +180,7 @@ class VendorClient:
             raise errors.SourceError(
                 f"{self.who}: {method} {path} failed {tries} times in "
                 f"{time.monotonic() - started:.0f} s ({error}); nothing of this pull was loaded. "
-                "The next run asks again."
+                "The next run tries again."
             ) from None
 
     def _once(
@@ -290,7 +290,7 @@ class VendorClient:
 class BearerTokens:
     """A vendor's bearer tokens: the one in use, or a new one where it is old or was refused.
 
-    `client` reaches the vendor without a token, `form` is what asks for one. CredentialsError where
+    `client` reaches the vendor without a token, `form` is what requests one. CredentialsError where
     the vendor refuses that.
     """
 
@@ -325,7 +325,7 @@ class BearerTokens:
 class Connection(ABC):
     """A connection for one pull, opened when it is first used.
 
-    What denies it (a refused key, no token) denies it to every table of the pull, asked only once.
+    What denies it (a refused key, no token) denies it to every table of the pull, with one request.
     """
 
     def __init__(self, pull: Pull) -> None:

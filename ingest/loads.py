@@ -1,4 +1,4 @@
-"""The ledger of loads, in schema `ops` beside the rows: who was asked when, and what was given.
+"""The ledger of loads, in schema `ops` beside the rows: what was requested when, what was given.
 
 Written after the rows, in one transaction. A crash in between leaves older control totals beside
 newer rows: dbt's reconciliation then stops the marts until the pull is repeated.
@@ -295,7 +295,7 @@ def _record_load(entry: _Entry) -> None:
             return
         is_gap = window.start > end + timedelta(days=1)
         covered = Window(start, end) if is_gap else Window(min(start, window.start), window.end)
-        if entry.metrics.failure:  # when it was last asked with success stays as it is
+        if entry.metrics.failure:  # when it was last pulled with success stays as it is
             entry.execute(
                 "update ops.loads set window_start = :start, window_end = :end"  # noqa: S608
                 f" where {WHERE}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 
-# What is not among these is told as its hundred (5xx), so that labels stay few.
+# What is not among these is counted as its hundred (5xx), so that labels stay few.
 KNOWN = frozenset({200, 201, 202, 204, 400, 401, 403, 404, 409, 422, 429})
 NO_ANSWER = "none"
 
@@ -17,7 +17,7 @@ _waits: Counter[tuple[str, str]] = Counter()
 
 
 def answered(source: str, client_id: str, status: int | None) -> None:
-    """Count a request; None: no one answered."""
+    """Count a request; None: no answer."""
     with _lock:
         _requests[source, client_id, _label(status)] += 1
 

@@ -1,4 +1,4 @@
-"""What a pull asks a source for, and what the source's tables report about their rows."""
+"""What a pull requests of a source, and what the source's tables report about their rows."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Pull:
 
 @dataclass(frozen=True)
 class Found:
-    """Rows of a table whose columns only its content tells, and the types of those columns."""
+    """Rows of a table whose columns only its content shows, and the types of those columns."""
 
     rows: Sequence[Row]
     columns: Mapping[str, Mapping[str, Any]]

@@ -1,4 +1,4 @@
-"""Every source of every client: off, set up, or asked by one cheap call that only reads.
+"""Every source of every client: off, set up, or checked by one cheap call that only reads.
 
 A source's `probe.py` has `probe(pull)`: it returns what is limited and raises what is refused.
 Nothing is written, at the vendor or here.
@@ -27,7 +27,7 @@ Probe = Callable[[Pull], list[str]]
 
 
 def check_sources(states: States, *, offline: bool) -> list[Check]:
-    """One check for each source and client, in their order; `offline` asks no one."""
+    """One check for each source and client, in their order; `offline` calls no one."""
     found: list[Check] = []
     waiting: list[tuple[int, SourceSettings, str]] = []
     for name in NAMES:
@@ -88,7 +88,7 @@ def _settings(one: SourceSettings, client_id: str, states: States) -> Check:
         if not any(name in message for name in names) and whose not in message:
             message = f"{whose}: {message}"
         return Check(one.name, "fault", message, repair, **scope)
-    return Check(one.name, "ok", f"{whose} is set up, not asked", **scope)
+    return Check(one.name, "ok", f"{whose} is set up, not checked", **scope)
 
 
 def _missing(one: SourceSettings, client_id: str, missing: list[str], is_on: bool) -> Check:

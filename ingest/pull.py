@@ -1,6 +1,6 @@
 """The one way in: every pull of every source goes through dlt's extract, normalize and load here.
 
-Vendors are asked side by side, each pull in a thread and a working folder of its own; what came is
+Vendors are called side by side, each pull in a thread and a working folder of its own; what came is
 loaded one at a time under the source's lock in the main thread, the only one where dlt ends its
 work on SIGTERM. Nothing is loaded before every row of a pull was read. State comes from the
 destination alone, so that an unfinished load cannot poison the next one.
@@ -52,7 +52,7 @@ class Loaded:
     changed: int
     rejected_rows: int
     failures: tuple[str, ...]
-    deferred_until: datetime | None = None  # when the vendor may be asked for the rest
+    deferred_until: datetime | None = None  # when the rest may be requested
 
     def summary(self) -> str:
         """What came, in one line."""
@@ -212,7 +212,7 @@ def extract_all(pulls: Sequence[tuple[SourceSettings, Pull]]) -> Iterator[Extrac
 
 
 def replay(letters: Sequence[Letter]) -> Iterator[tuple[SourceSettings, Pull]]:
-    """The pulls that read the letters' files again, whole, and ask again for the days of answers.
+    """The pulls that read the letters' files again, whole, and request the days of answers again.
 
     Rows that are still bad become new letters. Files and days are replaced as a whole, so a fixed
     row is loaded exactly once. Each pull is to be loaded before the next one is taken.

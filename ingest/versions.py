@@ -51,7 +51,7 @@ def record(
 def pulled(
     pull: Pull, tables: Mapping[str, TableMetrics], loaded_at: datetime
 ) -> list[dict[str, Any]]:
-    """A row for each stretch of days that a table was asked for, for `ops.pulls`."""
+    """A row for each stretch of days that a table was requested for, for `ops.pulls`."""
     rows: list[dict[str, Any]] = []
     for table, metrics in tables.items():
         days = sorted({total.day for total in metrics.totals if total.day})

@@ -1,7 +1,7 @@
 """Which business days a pull covers.
 
-Vendors restate the past, so each pull asks again for the days before today. What was missed while
-nothing ran is asked for too, so that an outage leaves no hole.
+Vendors restate the past, so each pull requests the days before today again. What was missed while
+nothing ran is requested too, so that an outage leaves no hole.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from signalroom.settings import window_days
 
 
 def default_window(last_end: date | None, asked: date | None = None, source: str = "") -> Window:
-    """The days of a pull for which no one named both ends.
+    """The days of a pull whose two ends were not both given.
 
     `last_end` is the last day that an earlier pull covered (None: never pulled); `asked` is a day
     that must be covered. A source may look back further than others (.dlt/config.toml).

@@ -38,8 +38,8 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Told:
-    """What recipients were last told of a day; `at` is an instant in UTC."""
+class Reported:
+    """What was last reported of a day; `at` is an instant in UTC."""
 
     at: datetime
     edition: str
@@ -76,7 +76,7 @@ def figure(metric: str, value: Decimal | int | None, **keys: object) -> list[Fig
 class Rendered:
     """A report rendered for its channels.
 
-    `day` is the last day of its period, by which a message is told from others; `asked` the day
+    `day` is the last day of its period, by which a message is known; `asked` the day
     that was requested, by which the files are named. `messages` has the content per channel
     (see reports.messages.render), `edition` is `complete` or `incomplete`, `told` what the next
     report compares with, `figures` the numbers shown and `as_of` the business instant (UTC) of
@@ -137,7 +137,7 @@ def slug(name: str) -> str:
 
 CHANNELS = ("slack", "email", "sms")
 FOLDER = Path(__file__).parent
-Build = Callable[[Subject, Rows, Mapping[date, Told]], Any]
+Build = Callable[[Subject, Rows, Mapping[date, Reported]], Any]
 Read = Callable[[Client, date], Sequence[Row]]
 # daily: about one day. weekly: about the last ISO week that ends on or before the day asked for.
 # event: about what is open now; nothing sends it by the calendar.

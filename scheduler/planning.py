@@ -18,7 +18,7 @@ from signalroom.times import span
 
 log = logging.getLogger("scheduler")
 COMMAND_JOB = "run"  # how the ledger names a run of `signalroom run`
-# Older instants are not even recorded: no one asks for them after so long an outage.
+# Older instants are not even recorded: no one needs them after so long an outage.
 HORIZON = timedelta(days=35)
 # A run that begins no later than this was not missed.
 PUNCTUAL = timedelta(minutes=10)
@@ -164,7 +164,7 @@ def record_due(
 ) -> int:
     """Record every run that came due up to `now` (business time); how many are new.
 
-    A job that the ledger does not know yet begins now: its past is no one's concern.
+    A job that the ledger does not know yet begins now: its past does not count.
     """
     until = ledger.recorded_until([job.name for job in jobs], now, owner)
     paused = ledger.paused_jobs(now)

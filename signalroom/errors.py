@@ -7,8 +7,8 @@ SignalRoomError           one readable line: what happened, to whom, what was ke
   |   |   + ForbiddenError  the key is good, but may not do this
   |   + DeferredError     the vendor asks to wait longer than one request may
   |   + AnswerError       the answer is incomplete or not what it should be; nothing was loaded
-  |       + AbsentError   the vendor does not have what was asked for
-  |       + TooLargeError more than may be held at once; a smaller part may be asked for
+  |       + AbsentError   the vendor does not have what was requested
+  |       + TooLargeError more than may be held at once; a smaller part may be requested
   + WarehouseError        the warehouse is away, locked or unreadable
   + TransformError        dbt failed
   + ReportError           a report could not be made
@@ -39,7 +39,7 @@ class AnswerError(SourceError):
     """The vendor answered, but not completely or not in a known form.
 
     `payload` is what it said, as parsed JSON or text and not redacted: it is kept among the dead
-    letters and never printed. `table` is the raw table that was asked for, where it is known.
+    letters and never printed. `table` is the raw table that was requested, where it is known.
     """
 
     def __init__(self, message: str, payload: object = None) -> None:
@@ -49,7 +49,7 @@ class AnswerError(SourceError):
 
 
 class AbsentError(AnswerError):
-    """The vendor does not have what was asked for, as with a list that an account lacks."""
+    """The vendor does not have what was requested, as with a list that an account lacks."""
 
 
 class TooLargeError(AnswerError):

@@ -80,7 +80,7 @@ VERSIONED: dict[str, tuple[_Columns, _Columns]] = {
 }
 
 
-# When a table was asked for which days: what was known of a day's completeness at an instant.
+# When a table was requested for which days: what was known of a day's completeness at an instant.
 PULL_COLUMNS: _Columns = {
     **dict.fromkeys(("source", "table_name"), _WORD),
     **dict.fromkeys(("first_day", "last_day"), _DAY),

@@ -125,7 +125,7 @@ def _key_may_not(step: FailedStep) -> tuple[str, str]:
 
 
 def _answer(step: FailedStep) -> tuple[str, str]:
-    repair = f"`signalroom dead-letters list` shows the answer; {step.again} asks again."
+    repair = f"`signalroom dead-letters list` shows the answer; {step.again} pulls again."
     return f"{step.name} sent an answer that cannot be used", repair
 
 
@@ -135,7 +135,7 @@ def _too_large(step: FailedStep) -> tuple[str, str]:
 
 
 def _away(step: FailedStep) -> tuple[str, str]:
-    repair = f"Look at the vendor's status page; each pull asks again, {step.again} asks now."
+    repair = f"Look at the vendor's status page; each pull tries again, {step.again} tries now."
     return f"{step.name} does not answer", repair
 
 
@@ -166,8 +166,8 @@ def _tests(step: FailedStep) -> tuple[str, str]:
 
 def _refused(step: FailedStep) -> tuple[str, str]:
     repair = (
-        f"Fix the recipient or the key that it names (`signalroom doctor` asks each channel), then "
-        f"`signalroom report {step.name} --send`: it goes only to those who lack it."
+        f"Fix the recipient or the key that it names (`signalroom doctor` checks each channel), "
+        f"then `signalroom report {step.name} --send`: it goes only to those who lack it."
     )
     return f"{step.name} was refused by its channel", repair
 

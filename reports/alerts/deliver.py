@@ -1,6 +1,6 @@
-"""Alerting: incidents become messages, each told once, and edited or followed up when it is over.
+"""Alerting: incidents become messages, each sent once, and edited or followed up when it is over.
 
-Incidents of one cause share a message. What a recipient was told of them is read from the outbox;
+Incidents of one cause share a message. What a recipient was sent of them is read from the outbox;
 what is missing is put there and sent by its rules. A process may die at any point: the next one
 finds the same left to do.
 """
@@ -16,7 +16,7 @@ from reports.alerts import findings as troubles
 from reports.alerts.groups import RECOVERY, by_group, silent_until
 from reports.alerts.incidents import Incident, Incidents, wait
 from reports.alerts.message import addressee
-from reports.alerts.plan import telling
+from reports.alerts.plan import state_of
 from reports.alerts.snoozes import read_snoozes
 from reports.alerts.targets import (
     NAME,
@@ -113,7 +113,7 @@ def _write(
         speaking = [target for target in targets if target.plan.message]
         contents = [content_of(target) for target in speaking]
         is_told_anew = any(
-            not target.plan.edits and telling(target.incident).state != "resolved"
+            not target.plan.edits and state_of(target.incident).state != "resolved"
             for target in speaking
         )
         # Written down first: what dies after this line is still known to need an ending.
@@ -131,7 +131,7 @@ def _write(
 
 
 def _told(incidents: Incidents, group: Sequence[Incident]) -> bool:
-    """Write down that its incidents were told; False when one of them changed meanwhile."""
+    """Write down that its incidents were sent; False when one of them changed meanwhile."""
     now = clock.now()
     return all(incidents.told(one, one.due_at, now) for one in group if not one.is_silent)
 

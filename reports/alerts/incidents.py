@@ -149,7 +149,7 @@ class Incidents:
             if newest is None or not newest.is_open:
                 return
             now = clock.now()
-            # No one was told of it, so no one needs to hear that it is over.
+            # No message was sent, so none is needed to say that it is over.
             due_at = None if newest.told_at is None else now
             if self._change(newest, settled_at=now, open_key=None, due_at=due_at):
                 return

@@ -1,7 +1,7 @@
 """What a recipient has yet to hear of an incident: decided from the incident and the outbox alone.
 
 Nothing is written or sent here. A Slack message is edited, email and SMS get one short follow-up
-when something critical is over; whatever was never told ends silently.
+when something critical is over; what was never sent ends silently.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from signalroom import clock
 
 
 @dataclass(frozen=True)
-class Telling:
-    """As what an incident was told: `state` is `open`, `resolved` or `said` (a notice)."""
+class State:
+    """As what an incident was sent: `state` is `open`, `resolved` or `said` (a notice)."""
 
     state: str
     rounds: int
@@ -40,22 +40,22 @@ class Plan:
     later: datetime | None = None
 
 
-def telling(incident: Incident) -> Telling:
-    """As what an incident is to be told now."""
+def state_of(incident: Incident) -> State:
+    """As what an incident is to be sent now."""
     state = "open" if incident.is_open else "resolved"
-    return Telling("said" if incident.is_notice else state, incident.rounds, incident.count)
+    return State("said" if incident.is_notice else state, incident.rounds, incident.count)
 
 
 def edition(incident: Incident) -> str:
     """The same, as the outbox keeps it."""
-    now = telling(incident)
+    now = state_of(incident)
     return f"{incident.incident_id} {now.state} {now.rounds} {now.count}"
 
 
-def told_by(entry: Entry) -> Telling:
-    """As what a row of the outbox tells its incident."""
+def sent_state(entry: Entry) -> State:
+    """As what a row of the outbox sent its incident."""
     _, state, rounds, count = entry.edition.split()
-    return Telling(state, int(rounds), int(count))
+    return State(state, int(rounds), int(count))
 
 
 def plan(
@@ -69,9 +69,9 @@ def plan(
 
     `held_until` is the end of the quiet hours, when they hold new messages of its severity back.
     """
-    wanted = telling(incident)
+    wanted = state_of(incident)
     waiting = [row for row in rows if row.status == "pending"]
-    stale = tuple(row for row in waiting if told_by(row).state != wanted.state)
+    stale = tuple(row for row in waiting if sent_state(row).state != wanted.state)
     if len(stale) < len(waiting):
         return Plan(stale, later=_settled(waiting, now) if channel == "slack" else None)
     arrived = [row for row in rows if row.status in ("sent", "unknown")]
@@ -81,18 +81,20 @@ def plan(
         return _new(stale, held_until) if is_news else Plan(stale)
     if channel == "slack":
         return _edit(wanted, arrived, refused, stale, held_until, now)
-    return _follow_up(incident, told_by(arrived[-1]).state, bool(refused), stale, held_until, now)
+    return _follow_up(
+        incident, sent_state(arrived[-1]).state, bool(refused), stale, held_until, now
+    )
 
 
 def _edit(
-    wanted: Telling,
+    wanted: State,
     arrived: Sequence[Entry],
     refused: Sequence[Entry],
     stale: tuple[Entry, ...],
     held_until: datetime | None,
     now: datetime,
 ) -> Plan:
-    last = told_by(arrived[-1])
+    last = sent_state(arrived[-1])
     is_refresh = (last.state, last.rounds) == (wanted.state, wanted.rounds)
     if wanted.state == "said" or (is_refresh and (wanted.state != "open" or last == wanted)):
         return Plan(stale)
@@ -114,12 +116,12 @@ def _follow_up(
     held_until: datetime | None,
     now: datetime,
 ) -> Plan:
-    state = telling(incident).state
+    state = state_of(incident).state
     if state == told or is_refused or state == "said":
         return Plan(stale)
     if state == "resolved":
         return _new(stale, held_until) if incident.severity == "critical" else Plan(stale)
-    # Told that it is over, but it came back: said again once it has not been said for a while.
+    # Sent that it is over, but it came back: sent again once it has not been sent for a while.
     again_at = (incident.told_at or now) + CALM
     return _new(stale, held_until) if again_at <= now else Plan(stale, later=again_at)
 
@@ -134,11 +136,11 @@ def _is_edit(entry: Entry) -> bool:
     return "ts" in parse(entry.payload)
 
 
-def _refused_since(rows: Sequence[Entry], wanted: Telling) -> list[Entry]:
+def _refused_since(rows: Sequence[Entry], wanted: State) -> list[Entry]:
     """What was refused of the same news since something last arrived."""
     refused: list[Entry] = []
     for row in rows:
-        told = told_by(row)
+        told = sent_state(row)
         if row.status in ("sent", "unknown"):
             refused.clear()
         elif row.status == "dead" and (told.state, told.rounds) == (wanted.state, wanted.rounds):

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 def work_off(
     outbox: Outbox, waiting: Sequence[Entry], patience_s: float | None = None
 ) -> list[Entry]:
-    """Give each message its turns, in the order they are due; nobody waits for another's pause.
+    """Give each message its turns, in the order they are due; none waits for another's pause.
 
     All pauses together last no longer than `patience_s`, or else than one request may wait. What
     was not due to begin with, because it was deferred or another process has it, is left alone;
@@ -130,7 +130,7 @@ def _attempt(outbox: Outbox, entry: Entry) -> Entry | None:
 
 
 class _Unseen(Exception):  # noqa: N818 - an ending, like an Outcome
-    """A message that may have arrived cannot be looked up: nobody may take it for undelivered."""
+    """A message that may have arrived cannot be looked up: it must not count as undelivered."""
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(str(outcome))

@@ -1,4 +1,4 @@
-"""Every channel of every client: off, set up, or asked by one cheap call that sends nothing."""
+"""Every channel of every client: off, set up, or checked by one cheap call that sends nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FURTHER = {"slack": ("SLACK_ALERT_CHANNEL_ID", "SLACK_BASE_URL"), "email": ("RES
 
 
 def check_channels(*, offline: bool) -> list[Check]:
-    """One check for each channel and client; `offline` asks no one.
+    """One check for each channel and client; `offline` calls no one.
 
     The clients of a channel take turns, for an SDK keeps one key; the channels do not wait.
     """
@@ -47,7 +47,7 @@ def _check(name: str, client_id: str, offline: bool) -> Check:
             said = f"{whose} cannot work: {', '.join(wrong)} is wrong"
             return Check(name, "fault", said, "Repair it as said above.", **scope)
         if offline:
-            return Check(name, "ok", f"{whose} is set up, not asked", **scope)
+            return Check(name, "ok", f"{whose} is set up, not checked", **scope)
         with one_attempt():
             limits: list[str] = module.probe(client_id)
     except Later as outcome:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from reports.model import Row, Told
+from reports.model import Row, Reported
 from reports.shared.completeness import EVERFLOW, REDTRACK
 from reports.shared.figures import EXACT, add, count, money, ratio, rounded
 from reports.shared.words import day_name, listed
@@ -25,7 +25,7 @@ SOURCE_OF_COST = {"internal": REDTRACK, "external": EVERFLOW, "unmapped": REDTRA
 def snapshot(rows: Sequence[Row], missing: Sequence[str]) -> dict[str, str]:
     """The sums of a day that are compared later, as text: they are stored with the message.
 
-    What a missing source should have told is left out.
+    What a missing source should have reported is left out.
     """
     parts: dict[str, list[Row]] = {"internal": [], "external": [], "unmapped": []}
     for row in rows:
@@ -136,7 +136,7 @@ def restatements(
     day: date,
     state: str,
     now: Mapping[str, Snapshot],
-    history: Mapping[date, Told],
+    history: Mapping[date, Reported],
     named: Callable[[date], str] = day_name,
     unit: str = "days",
 ) -> Changes:

@@ -1,6 +1,6 @@
 """Who may take up which run: the dead give back, the newer replaces, two never collide.
 
-Both engines ask here: the executor of the resident process, and Temporal's workflows.
+Both engines decide here: the executor of the resident process, and Temporal's workflows.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def freed(ledger: WorkLedger, run: Run, now: datetime, me: str = "") -> Run:
     if not (expired or is_dropped or owners.has_died(run.owner)):
         return run
     if run.trigger == COMMAND:
-        # over when the command is; nobody resumes it
+        # over when the command is; no one resumes it
         ledger.settle(run.run_id, run.owner, "failed", error="interrupted", finished_at=now)
         return ledger.run(run.run_id) or run
     if ledger.release(run.run_id, run.owner, now):
@@ -69,7 +69,7 @@ def inherited(
 ) -> tuple[dict[str, datetime], dict[str, date]]:
     """What a claimed run takes over of older ones that wait for the same sources.
 
-    By step: until when a vendor asked to defer, and the first day that its pull has to reach.
+    By step: until when a vendor deferred it, and the first day that its pull has to reach.
     """
     deferred: dict[str, datetime] = {}
     since: dict[str, date] = {}

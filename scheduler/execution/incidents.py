@@ -38,7 +38,7 @@ def _recorded() -> Iterator[None]:
 
 
 class Troubles:
-    """What of our steps is wrong, as far as is known here; asked for again every few minutes."""
+    """What of our steps is wrong, as far as is known here; looked up again every few minutes."""
 
     def __init__(self, jobs: Sequence[Job] = ()) -> None:
         self._jobs = jobs
@@ -129,7 +129,7 @@ def usual_job(jobs: Sequence[Job], step: str, now: datetime) -> str | None:
 
 
 def run_over(job: Job, run: Run, status: str, error: str | None) -> None:
-    """Tell the channels that the job names how a run ended."""
+    """Send to the channels that the job names how a run ended."""
     ended_well = status == "done"
     channels = job.on_success if ended_well else job.on_failure
     if not channels:

@@ -95,7 +95,7 @@ def ended_badly(code: int, over_limit: bool, limit_s: float, last_words: str) ->
 
 
 def ingest_outcome(step: Step, answers: Sequence[Answer], end: tuple[str, str] | None) -> Outcome:
-    """The outcome for one source of an ingest child; `end` tells of one that ended badly."""
+    """The outcome for one source of an ingest child; `end` describes one that ended badly."""
     found = Outcome(clients=dict(step.details.get("clients", {})))
     mine = [answer for answer in answers if answer.get("source") == step.subject]
     for answer in mine:

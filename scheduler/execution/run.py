@@ -66,9 +66,9 @@ class Work:
         return list(self._steps.values())
 
     def begin(self, now: datetime, deferred: dict[str, datetime], since: dict[str, date]) -> None:
-        """Take up a claimed run: what was deferred and is due again is asked again.
+        """Take up a claimed run: what was deferred and is due again is requested again.
 
-        `deferred` are steps that a vendor asked to defer, handed to another run; `since` are days
+        `deferred` are steps that a vendor deferred, handed to another run; `since` are days
         back to which pulls have to reach for one.
         """
         again = False
@@ -202,7 +202,7 @@ class Work:
         log.info("%s begins", ", ".join(order.steps), extra={"run_id": self.run.run_id})
 
     def _listen(self, child: Worker, order: Order, is_over: bool) -> None:
-        """Keep what is loaded already: should this process end now, it is not asked again."""
+        """Keep what is loaded already: should this process end now, it is not pulled again."""
         heard = child.answers()
         self._answers += heard
         if is_over:

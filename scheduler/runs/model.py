@@ -87,7 +87,7 @@ class Run:
 
     @property
     def sources(self) -> frozenset[str]:
-        """The sources that the run asks."""
+        """The sources that the run pulls."""
         return frozenset(step.subject for step in self.steps if step.kind == "ingest")
 
     @property

@@ -219,7 +219,7 @@ class WorkLedger(Ledger):
         )
 
     def hand_over(self, run: Run, steps: list[str], new_owner: str, instant: datetime) -> bool:
-        """A newer run asks what a waiting one still wanted to ask; the older one is over."""
+        """A newer run pulls what a waiting one still had to pull; the older one is over."""
         over = self._change_run(
             run.run_id,
             RUNS.c.status == "waiting",

@@ -31,7 +31,7 @@ from signalroom.clients import active_clients
 from signalroom.errors import WarehouseError
 
 log = logging.getLogger("scheduler")
-SPEND_DAYS = 3  # spend of older days was told when it was new
+SPEND_DAYS = 3  # spend of older days was reported when it was new
 KINDS = frozenset(
     {
         "source_late",

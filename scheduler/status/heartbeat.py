@@ -3,7 +3,7 @@ is noticed elsewhere.
 
 The address is one of healthchecks.io, or of what speaks like it: `/start` when work begins, the
 address itself when it went well, `/1` (the exit code) when it did not, and `rid` to tell runs
-apart. Who is unreachable holds no one up.
+apart. An address that cannot be reached delays nothing.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ def _warehouse(status: Status, found: Freshness) -> Iterator[Metric]:
         for one in found.sources
         if one.as_of
     ]
-    yield _gauge("source_age_seconds", "Since a source was asked", labels, samples=ages)
+    yield _gauge("source_age_seconds", "Since a source was pulled", labels, samples=ages)
     late: Samples = [((one.client_id, one.source), float(one.is_late)) for one in found.sources]
     yield _gauge("source_late", "Whether it should have been since", labels, samples=late)
     letters: Samples = [((one.client_id, one.source), one.count) for one in found.letters]

@@ -39,7 +39,7 @@ class PullResult:
 
     `rows` are counts by table, `changed` days and files that differ from what was known. `off`
     names the variables that are not set, `paused` says since when: nothing was requested.
-    `deferred_until` is an ISO instant at which the vendor may be asked again.
+    `deferred_until` is an ISO instant at which the vendor may be called again.
     """
 
     source: str

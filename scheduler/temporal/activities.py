@@ -1,4 +1,4 @@
-"""The activities: each runs one step as a child process, and tells the server that it lives.
+"""The activities: each runs one step as a child process, and sends the server its heartbeat.
 
 Thin and synchronous, on a pool with a thread for each slot. An activity runs at least once; that
 nothing is loaded or sent twice is the work of the ledger, the outbox and its keys. A child is asked
@@ -155,7 +155,7 @@ class Activities:
                     non_retryable=True,
                 ) from None
             finally:
-                if work and work.child:  # whatever happened: no one would look at it any more
+                if work and work.child:  # in any case: nothing would watch it any more
                     work.child.kill()
                     work.child.close()
         step = work.steps[0]

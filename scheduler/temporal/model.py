@@ -160,7 +160,7 @@ class Finishing:
 
 @dataclass
 class Finished:
-    """How a run ended. `resume_at` says when what a vendor deferred is asked for again."""
+    """How a run ended. `resume_at` says when what a vendor deferred is requested again."""
 
     status: str
     resume_at: str = ""

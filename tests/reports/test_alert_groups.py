@@ -127,7 +127,7 @@ def test_same_error_is_another_cause_at_another_source() -> None:
         ("ingest:s3_exports", "CredentialsError", "S3 exports rejected the API key",
          "Put a new AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY into .env, then"),
         ("ingest:everflow", "SourceError", "Everflow does not answer",
-         "`signalroom trigger hourly` asks now."),
+         "`signalroom trigger hourly` tries now."),
         ("dbt", "TestsFailed", "A check of the numbers failed in dbt build",
          "Fix what the check names"),
         ("dbt", "WarehouseError", "The warehouse is unavailable", "`signalroom doctor` checks"),

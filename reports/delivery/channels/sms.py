@@ -1,5 +1,5 @@
 """SMS by Twilio: at most once. After an attempt without an answer the message is looked up and,
-when it cannot be found, left alone: nobody is told twice.
+when it cannot be found, left alone: no one gets it twice.
 """
 
 from __future__ import annotations
