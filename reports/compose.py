@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports.delivery.outbox import Outbox
 from reports.messages.attachments import CSV_TYPE, with_data_uris, with_sheet
-from reports.model import Content, Rendered, Report, Rows, Subject, Reported, own_rows
+from reports.model import Content, LastReport, Rendered, Report, Rows, Subject, own_rows
 from signalroom import clock, warehouse
 from signalroom.clients import Client
 from signalroom.clients import client as client_of
@@ -91,7 +91,7 @@ def _known_at(report: Report, client: Client) -> datetime:
 
 
 def context_of(
-    report: Report, client: Client, day: date, rows: Rows, history: Mapping[date, Reported]
+    report: Report, client: Client, day: date, rows: Rows, history: Mapping[date, LastReport]
 ) -> Any:
     """The context of a report, from its rows and from what was reported before."""
     brand = report.brand_of(client)

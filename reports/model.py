@@ -38,7 +38,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Reported:
+class LastReport:
     """What was last reported of a day; `at` is an instant in UTC."""
 
     at: datetime
@@ -137,7 +137,7 @@ def slug(name: str) -> str:
 
 CHANNELS = ("slack", "email", "sms")
 FOLDER = Path(__file__).parent
-Build = Callable[[Subject, Rows, Mapping[date, Reported]], Any]
+Build = Callable[[Subject, Rows, Mapping[date, LastReport]], Any]
 Read = Callable[[Client, date], Sequence[Row]]
 # daily: about one day. weekly: about the last ISO week that ends on or before the day asked for.
 # event: about what is open now; nothing sends it by the calendar.

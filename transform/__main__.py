@@ -40,7 +40,7 @@ def diff(base: str, limit: int) -> None:
         before = both.submit(branch.built_base, tree, raw)
         after = both.submit(branch.built, paths.root(), raw, branch.folder() / "here")
         found = compare(before.result(), after.result())
-    for line in told(found, limit):
+    for line in lines_of(found, limit):
         click.echo(line)
 
 
@@ -58,7 +58,7 @@ def state(base: str) -> None:
     )
 
 
-def told(found: Iterable[MartDiff], limit: int) -> Iterator[str]:
+def lines_of(found: Iterable[MartDiff], limit: int) -> Iterator[str]:
     """The differences as lines for a terminal."""
     marts = list(found)
     for mart in marts:

@@ -13,7 +13,7 @@ from functools import partial
 
 from reports.affiliate_leaderboard.context import Board, Leaderboard, Place
 from reports.messages.attachments import Sheet, sheet
-from reports.model import Report, Row, Rows, Subject, Reported, own_rows
+from reports.model import LastReport, Report, Row, Rows, Subject, own_rows
 from reports.shared.brands import NAME_LIMIT, brand_name
 from reports.shared.change import Movement
 from reports.shared.completeness import by_day
@@ -138,7 +138,7 @@ COLUMNS = (
 )
 
 
-def build(subject: Subject, rows: Rows, history: Mapping[date, Reported]) -> Leaderboard:
+def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> Leaderboard:
     """The content of the leaderboard; `history` is what was last reported of each week.
 
     Raises ReportError when a row is not the client's own.

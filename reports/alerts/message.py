@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 
 from reports.alerts.groups import by_group, together
 from reports.alerts.incidents import ALL_CLIENTS, Incident, Incidents
-from reports.model import Figure, Report, Row, Rows, Subject, Reported, refuse_foreign
+from reports.model import Figure, LastReport, Report, Row, Rows, Subject, refuse_foreign
 from reports.shared.completeness import Completeness
 from reports.shared.words import clean, listed
 from signalroom import clock
@@ -143,7 +143,7 @@ def read(client: Client, day: date) -> list[Row]:
     ]
 
 
-def build(subject: Subject, rows: Rows, history: Mapping[date, Reported]) -> Alerts:
+def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> Alerts:
     """All incidents among the rows, by cause. ReportError when one is another client's."""
     incidents: list[Incident] = [row["incident"] for row in rows["query"]]
     groups = [together(members) for members in by_group(incidents).values()]

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from reports.daily.context import Comparison, Daily, Deltas, Line, TrendDay
 from reports.daily.moved import Beside, what_moved
-from reports.model import Report, Row, Rows, Subject, Reported, own_rows
+from reports.model import LastReport, Report, Row, Rows, Subject, own_rows
 from reports.shared.change import Movement
 from reports.shared.completeness import EVERFLOW, REDTRACK, Completeness, by_day, completeness
 from reports.shared.figures import (
@@ -38,7 +38,7 @@ NAME_LIMIT = 60
 TENTH = Decimal("0.1")
 
 
-def build(subject: Subject, rows: Rows, history: Mapping[date, Reported]) -> Daily:
+def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> Daily:
     """The content of a daily report; `history` is what was last reported of each day.
 
     Raises ReportError when a row is not the client's own.

@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from reports.model import Figure, Reported
+from reports.model import Figure, LastReport
 from signalroom import clock, outbox_memory
 from signalroom.run_database import prepared_engine
 from signalroom.tables import OUTBOX as TABLE
@@ -92,7 +92,7 @@ class Outbox:
 
     def told(
         self, report: str, client_id: str, until: datetime | None = None
-    ) -> Mapping[date, Reported]:
+    ) -> Mapping[date, LastReport]:
         """What was last told, up to an instant, of each day that a delivered message was about."""
         query = (
             sa.select(TABLE.c.period, TABLE.c.edition, TABLE.c.told, REPORTED_AT)
@@ -104,16 +104,16 @@ class Outbox:
             )
             .order_by(TABLE.c.sent_at)
         )
-        found: dict[date, Reported] = {}
+        found: dict[date, LastReport] = {}
         with self._engine.begin() as connection:
             for row in connection.execute(query):
                 for iso_day, figures in json.loads(row.told).items():
                     day = date.fromisoformat(iso_day)
                     if day == row.period:
-                        found[day] = Reported(row.reported_at, row.edition, figures)
+                        found[day] = LastReport(row.reported_at, row.edition, figures)
                     elif day in found:
                         # A later report spoke of this day as changed: that is the last word.
-                        found[day] = Reported(row.reported_at, found[day].edition, figures)
+                        found[day] = LastReport(row.reported_at, found[day].edition, figures)
         return found
 
     def entries(

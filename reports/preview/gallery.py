@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from reports.compose import context_of, messages_of, read_rows
-from reports.model import Report, Rows, Reported, own_rows
+from reports.model import LastReport, Report, Rows, own_rows
 from reports.preview.failure import Failure, failure
 from reports.preview.patches import GOALS, PARAMETERS, Patches
 from reports.preview.recorded import NOW, fill
@@ -116,7 +116,7 @@ def _rows(report: Report, scenario: Scenario, owner: Client) -> Rows:
 
 def _history(
     report: Report, scenario: Scenario, owner: Client, homes: Homes
-) -> dict[date, Reported]:
+) -> dict[date, LastReport]:
     """What the earlier message told, as the outbox would remember it."""
     if scenario.before is None or not report.queries:
         return {}
@@ -126,6 +126,6 @@ def _history(
         context = context_of(report, owner, before.day, rows, {})
         at, edition = clock.now(), context.completeness.edition
     return {
-        date.fromisoformat(day): Reported(at, edition, figures)
+        date.fromisoformat(day): LastReport(at, edition, figures)
         for day, figures in context.told.items()
     }

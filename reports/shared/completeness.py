@@ -53,7 +53,7 @@ class Completeness:
 
     @property
     def edition(self) -> str:
-        """Which telling this is: an incomplete one is followed by one that corrects it."""
+        """Which edition this is: an incomplete one is followed by one that corrects it."""
         return "complete" if self.state == "complete" else "incomplete"
 
     @property

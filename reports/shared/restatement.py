@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from reports.model import Row, Reported
+from reports.model import LastReport, Row
 from reports.shared.completeness import EVERFLOW, REDTRACK
 from reports.shared.figures import EXACT, add, count, money, ratio, rounded
 from reports.shared.words import day_name, listed
@@ -136,7 +136,7 @@ def restatements(
     day: date,
     state: str,
     now: Mapping[str, Snapshot],
-    history: Mapping[date, Reported],
+    history: Mapping[date, LastReport],
     named: Callable[[date], str] = day_name,
     unit: str = "days",
 ) -> Changes:

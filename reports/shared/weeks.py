@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from reports.model import Row, Reported
+from reports.model import LastReport, Row
 from reports.shared.completeness import COLUMNS, Completeness, Freshness, completeness
 from reports.shared.restatement import Snapshot, restatements
 from reports.shared.words import day_name, listed, short_day
@@ -64,7 +64,7 @@ def week_snapshots(
     week: Week,
     past: Sequence[Week],
     rows: Mapping[date, Sequence[Row]],
-    history: Mapping[date, Reported],
+    history: Mapping[date, LastReport],
     snapshot: Callable[[Sequence[Row]], Snapshot],
 ) -> dict[str, Snapshot]:
     """The snapshots that are kept with a message: of its week, and of past ones reported before."""
@@ -76,7 +76,7 @@ def week_snapshots(
 
 
 def week_changes(
-    week: Week, state: str, now: Mapping[str, Snapshot], history: Mapping[date, Reported]
+    week: Week, state: str, now: Mapping[str, Snapshot], history: Mapping[date, LastReport]
 ) -> tuple[str, ...]:
     """A line for each week that was reported otherwise; see `restatements`."""
     return restatements(week.last_day, state, now, history, week_name, "weeks").lines

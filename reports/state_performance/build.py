@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from reports.messages.attachments import Sheet, sheet
-from reports.model import Report, Row, Rows, Subject, Reported, own_rows
+from reports.model import LastReport, Report, Row, Rows, Subject, own_rows
 from reports.shared.brands import NAME_LIMIT, NO_BRAND
 from reports.shared.completeness import Completeness, Freshness
 from reports.shared.figures import add, apportion
@@ -33,7 +33,7 @@ MOST_BRANDS = 12  # shown one by one, for an email has its limit
 COUNTS = ("attempts", "approved", "declined", "refunds", "chargebacks")
 
 
-def build(subject: Subject, rows: Rows, history: Mapping[date, Reported]) -> States:
+def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> States:
     """The content of the report; `history` is what was last reported of each week.
 
     Raises ReportError when a row is not the client's own.

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from reports.messages.attachments import Sheet, sheet
-from reports.model import Report, Row, Rows, Subject, Reported, own_rows
+from reports.model import LastReport, Report, Row, Rows, Subject, own_rows
 from reports.shared.brands import NAME_LIMIT, NO_BRAND, brand_name
 from reports.shared.change import Movement
 from reports.shared.completeness import by_day
@@ -133,7 +133,7 @@ COLUMNS = (
 )
 
 
-def build(subject: Subject, rows: Rows, history: Mapping[date, Reported]) -> Rollup:
+def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> Rollup:
     """The content of the rollup; `history` is what was last reported of each week, by its Sunday.
 
     Raises ReportError when a row is not the client's own.

@@ -9,7 +9,7 @@ import pytest
 from reports import compose, registry
 from reports.compose import read_rows
 from reports.daily import build as daily
-from reports.model import Subject, Reported
+from reports.model import LastReport, Subject
 from reports.shared.restatement import restatements
 from signalroom.clients import client
 from tests.reports.world import DAY, Affiliate, Day, Marts
@@ -26,7 +26,7 @@ YESTERDAY = DAY - timedelta(days=1)
 
 
 def said(now: dict[str, str], edition: str = "complete", day: date = DAY) -> list[str]:
-    history = {day: Reported(AT, edition, BEFORE)}
+    history = {day: LastReport(AT, edition, BEFORE)}
     return list(restatements(DAY, "complete", {day.isoformat(): {**BEFORE, **now}}, history).lines)
 
 
@@ -79,7 +79,7 @@ def test_first_whole_message_says_which_incomplete_one_it_corrects() -> None:
 
 def test_number_that_was_unknown_is_not_said_to_have_been_told() -> None:
     known = {name: value for name, value in BEFORE.items() if name == "external_cost"}
-    history = {DAY: Reported(AT, "incomplete", known)}
+    history = {DAY: LastReport(AT, "incomplete", known)}
     assert list(restatements(DAY, "complete", {DAY.isoformat(): BEFORE}, history).lines) == [
         "Replaces the incomplete report of Nov 18, 7:00 AM EST: CPA unknown \u2192 $26.81, "
         "conversions unknown \u2192 47, cost unknown \u2192 $1,260.00."
@@ -97,7 +97,7 @@ def test_older_incomplete_day_is_not_called_corrected_by_a_report_of_another_day
 
 def test_many_changed_days_do_not_flood_the_message() -> None:
     days = [DAY - timedelta(days=back) for back in range(10)]
-    history = {day: Reported(AT, "complete", BEFORE) for day in days}
+    history = {day: LastReport(AT, "complete", BEFORE) for day in days}
     now = {day.isoformat(): {**BEFORE, "internal_cost": "1"} for day in days}
     lines = restatements(DAY, "complete", now, history).lines
     assert len(lines) == 6
@@ -109,7 +109,7 @@ def test_a_day_never_reported_is_not_called_changed(marts: Marts) -> None:
     marts.load(Day(), Day((Affiliate("Blue Bench", 1, "5.00"),), YESTERDAY))
     rows = read_rows(registry.find("daily_ccw"), client("713"), DAY)
     subject = Subject("daily_ccw", "CCW daily", "713", "CCW", DAY)
-    context = daily.build(subject, rows, {YESTERDAY: Reported(AT, "complete", BEFORE)})
+    context = daily.build(subject, rows, {YESTERDAY: LastReport(AT, "complete", BEFORE)})
     assert set(context.told) == {"2026-11-17", "2026-11-18"}
     assert len(context.changes) == 1
     assert compose("daily_ccw", "713", DAY).context.changes == ()

@@ -10,7 +10,7 @@ from typing import Any
 
 from reports import Rendered, registry
 from reports.compose import context_of, messages_of, read_rows
-from reports.model import Reported
+from reports.model import LastReport
 from reports.preview.recorded import create_marts
 from signalroom.clients import client as client_of
 from tests.support.warehouse import Warehouse
@@ -206,7 +206,7 @@ def restated(name: str, before: Rendered, edition: str = "complete") -> Rendered
     """The report once more, after the message `before` was delivered with its numbers."""
     report, client = registry.find(name), client_of("713")
     told = {
-        date.fromisoformat(day): Reported(LOADED_AT, edition, figures)
+        date.fromisoformat(day): LastReport(LOADED_AT, edition, figures)
         for day, figures in before.told.items()
     }
     rows = read_rows(report, client, before.asked)
