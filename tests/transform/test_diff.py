@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from tests.support.processes import ROOT, run
-from transform.__main__ import told
+from transform.__main__ import lines_of
 from transform.compare import compare
 
 PERFORMANCE = """
@@ -28,13 +28,13 @@ create table marts.orders as select '713' as _client_id, '0' || n as order_id fr
 
 @pytest.fixture
 def said(tmp_path: Path, request: pytest.FixtureRequest) -> Sequence[str]:
-    """The lines that are told of a base and a branch with the parameter's statements on top."""
+    """The lines about a base and a branch with the parameter's statements on top."""
     files = []
     for name, change in (("base", ""), ("branch", request.param)):
         files.append(tmp_path / f"{name}.duckdb")
         with duckdb.connect(str(files[-1])) as connection:
             connection.execute(PERFORMANCE + change)
-    return list(told(compare(*files), limit=2))
+    return list(lines_of(compare(*files), limit=2))
 
 
 @pytest.mark.parametrize("said", [""], indirect=True)
