@@ -124,7 +124,7 @@ def test_a_paused_job_is_skipped_until_its_pause_ends(
             now = at("2026-11-19", hour, 1)
             assert record_due(ledger, [HOURLY], "me:1:1", now, now) == 1
         found = [(run.status, run.error) for run in reversed(ledger.recent())]
-        said = "paused since 2026-11-19 12:59 UTC until 2026-11-19 14:30 UTC: moved"
+        said = "paused since Nov 19, 7:59 AM EST until Nov 19, 9:30 AM EST: moved"
         assert found == [("skipped", said), ("skipped", said), ("due", None)]
         assert ledger.resume_job("hourly")
         assert not ledger.resume_job("hourly")
