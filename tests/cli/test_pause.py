@@ -35,7 +35,7 @@ def test_a_lost_key_is_a_fault_and_a_pause_is_not(warehouse: Warehouse) -> None:
         for environment in (env, bare):
             skipped = signalroom_cli(*pull, env=environment)
             assert skipped.returncode == 0, skipped.stderr
-            assert "until 2099-01-01 00:00: account is moved" in skipped.stdout
+            assert "until Jan 1, 2099, 12:00 AM EST: account is moved" in skipped.stdout
         resumed = signalroom_cli("resume", "redtrack", env=env)
         assert resumed.stdout == "redtrack is on again for 713.\n"
         again = signalroom_cli(*pull, env=env)

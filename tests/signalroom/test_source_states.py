@@ -53,7 +53,9 @@ def test_a_pull_does_not_end_a_pause_that_lasts_and_clears_one_that_is_over(
     source_states.record_on([("713", "everflow")])
     assert states() == {("713", "everflow"): "paused", ("713", "redtrack"): "on"}
     paused = source_states.read_states()["713", "everflow"].pause_text()
-    assert paused == "paused since Nov 19, 7:00 AM EST until Nov 19, 9:00 AM EST: the key is renewed"
+    assert (
+        paused == "paused since Nov 19, 7:00 AM EST until Nov 19, 9:00 AM EST: the key is renewed"
+    )
 
     monkeypatch.setenv("SIGNALROOM_NOW", "2026-11-19T15:00:00+00:00")
     assert states()["713", "everflow"] == "on"
