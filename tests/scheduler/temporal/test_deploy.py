@@ -14,6 +14,7 @@ import pytest
 from sandbox import Agency
 from sandbox.clock import BUSINESS_ZONE
 from scheduler.runs.ledger import Ledger
+from scheduler.runs.model import Run
 from tests.scheduler.temporal.fleet import Fleet
 from tests.scheduler.temporal.server import dev_server
 from tests.support.warehouse import Warehouse
@@ -36,6 +37,12 @@ def test_a_deploy_in_the_middle_of_a_run_sends_nothing_again(
     agency.set_now(MORNING)
     agency.faults.plan("slack", "hang", times=100, match="chat.postMessage", seconds=4)
     env = {**agency.environment(), **warehouse.environment, "SIGNALROOM_CLIENTS": "713"}
+    warehouse.activate(monkeypatch)
+
+    def the_run() -> Run | None:
+        with Ledger() as ledger:
+            return ledger.run(f"daily_reports-{MORNING:%Y%m%dT%H%MZ}")
+
     with dev_server() as server:
         fleet = Fleet(server, env)
         try:
@@ -43,7 +50,7 @@ def test_a_deploy_in_the_middle_of_a_run_sends_nothing_again(
             workflow = fleet.begin("daily_reports", MORNING)
             give_up_at = time.monotonic() + 600
             while agency.faults.planned[0].times == 100:
-                assert time.monotonic() < give_up_at
+                assert time.monotonic() < give_up_at, the_run()
                 time.sleep(0.05)
             at_work = fleet.at_work()[old]
             fleet.workers[old].send_signal(signal.SIGTERM)
@@ -63,9 +70,7 @@ def test_a_deploy_in_the_middle_of_a_run_sends_nothing_again(
     sent = Counter((told.channel, told.recipients, told.text) for told in agency.messages)
     assert {channel for channel, _, _ in sent} >= {"slack", "resend"}
     assert set(sent.values()) == {1}
-    warehouse.activate(monkeypatch)
-    with Ledger() as ledger:
-        run = ledger.run(result.runs[0])
+    run = the_run()
     assert run is not None
     assert {step.attempt for step in run.steps} == {1}  # nothing was cut
     worked = {
