@@ -20,10 +20,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from cli.temporal import _queues as chosen_queues
 from scheduler.temporal import worker
 from scheduler.temporal.connection import connect
 from scheduler.temporal.model import QUEUES
 from signalroom import clock
+from signalroom.errors import ConfigurationError
 from tests.scheduler.temporal.server import DevServer, dev_server
 from tests.scheduler.test_heartbeat import Receiver
 from tests.support.processes import signalroom_cli
@@ -226,3 +228,22 @@ def test_a_namespace_that_is_not_there_is_named(
     refused = signalroom_cli("temporal", *command.split(), env=env)
     assert (refused.returncode, len(refused.stderr.splitlines())) == (1, 1), refused.stderr
     assert "cannot be reached (Namespace nowhere is not found)" in refused.stderr
+
+
+def test_a_worker_of_one_queue_takes_nothing_from_the_other(
+    server: DevServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workflows are on the queue of those who wait; dbt's machine may be another one."""
+    monkeypatch.setenv("TEMPORAL_ADDRESS", server.address)
+
+    async def queues(*asked: str) -> dict[str, bool]:
+        made = worker.WorkerProcess(asked, None)._workers(await connect())
+        return {one.task_queue: bool(one.config()["workflows"]) for one in made}
+
+    assert asyncio.run(queues(*QUEUES)) == {"api-tasks": True, "warehouse-tasks": False}
+    assert asyncio.run(queues("warehouse-tasks")) == {"warehouse-tasks": False}
+    monkeypatch.setenv("TEMPORAL_TASK_QUEUE", "warehouse-tasks")
+    assert chosen_queues() == ("warehouse-tasks",)
+    monkeypatch.setenv("TEMPORAL_TASK_QUEUE", "dbt")
+    with pytest.raises(ConfigurationError, match="TEMPORAL_TASK_QUEUE is 'dbt': use api-tasks or"):
+        chosen_queues()
