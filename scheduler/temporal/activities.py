@@ -121,7 +121,7 @@ class Activities:
     def run_backfill_activity(self, asked: Backfill) -> Loaded:
         """Load a long range; a later try does only what is left."""
         order = backfill_order(asked, str(activity.info().workflow_id))
-        code = _to_the_end(order, lambda: slices_done(order))
+        code = self._to_the_end(order, lambda: slices_done(order))
         if code:
             raise ApplicationError(
                 f"the backfill of {asked.source} exits {code}; its log is {order.log}",
@@ -133,7 +133,27 @@ class Activities:
     def send_notification_activity(self, asked: Delivery | None = None) -> Sent:
         """Send what is open: alerts, and messages that could not be delivered before."""
         _rehearse(asked.at if asked else "")  # an earlier version asked without
-        return Sent(_to_the_end(DELIVER))
+        return Sent(self._to_the_end(DELIVER))
+
+    def _to_the_end(self, order: Order, progress: Callable[[], int] = lambda: 0) -> int:
+        """Run a child that is no step of a run; its exit code."""
+        child = self._start(order)
+        try:
+            with _beating(lambda: Lease(_process(child), 0, progress())):
+                while (code := child.poll()) is None:
+                    if activity.is_cancelled():
+                        child.end(GRACE_S)
+                        while child.poll() is None:
+                            time.sleep(0.05)
+                        details = activity.cancellation_details()
+                        if details and details.cancel_requested:
+                            raise CancelledError("canceled; its process was ended")
+                        raise _stopped()
+                    time.sleep(LOOK_S)
+                return code
+        finally:
+            child.kill()
+            child.close()
 
     def _step(self, given: StepInput) -> StepResult:
         """One try of a step, in a child process; the ledger says how it ended."""
@@ -221,27 +241,6 @@ def _judge(work: Work, given: StepInput) -> None:
             type=kind,
             next_retry_delay=max(left, timedelta(milliseconds=100)),
         )
-
-
-def _to_the_end(order: Order, progress: Callable[[], int] = lambda: 0) -> int:
-    """Run a child that is no step of a run; its exit code."""
-    child = Child(order)
-    try:
-        with _beating(lambda: Lease(owners.process(child.pid), 0, progress())):
-            while (code := child.poll()) is None:
-                if activity.is_cancelled():
-                    child.end(GRACE_S)
-                    while child.poll() is None:
-                        time.sleep(0.05)
-                    details = activity.cancellation_details()
-                    if details and details.cancel_requested:
-                        raise CancelledError("canceled; its process was ended")
-                    raise _stopped()
-                time.sleep(LOOK_S)
-            return code
-    finally:
-        child.kill()
-        child.close()
 
 
 def _stopped() -> ApplicationError:

@@ -16,9 +16,17 @@ from scheduler.runs import owner
 from scheduler.schedule import read_schedule
 from scheduler.temporal import activities, bookkeeping
 from scheduler.temporal.activities import Activities
-from scheduler.temporal.model import DEFERRED, Lease, Opening, StepInput, StepResult
+from scheduler.temporal.model import (
+    DEFERRED,
+    Backfill,
+    Lease,
+    Loaded,
+    Opening,
+    StepInput,
+    StepResult,
+)
 from signalroom import clock, paths
-from tests.scheduler.bench import Bench, is_gone
+from tests.scheduler.bench import Bench, begun, is_gone
 
 AT = datetime(2026, 11, 19, 17, tzinfo=UTC)
 HOURLY = next(job for job in read_schedule() if job.name == "hourly")
@@ -133,6 +141,28 @@ def test_a_child_that_will_not_end_is_ended(steps: Steps, monkeypatch: pytest.Mo
     steps.bench.body("ingest", f"trap '' TERM; echo $$ > {pids}; while :; do sleep 0.1; done")
     canceled_while(steps, pids.exists)
     assert is_gone(pids.read_text().strip())
+
+
+def test_a_backfill_tells_its_slices_and_a_later_try_counts_on(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it says in its log as it goes: the same words as the command's own."""
+    monkeypatch.setattr(activities, "BEAT_S", 0.1)
+    said = "everflow 713: 2026-09-01 to 2026-09-30: 30 rows, {} of 3 slices, about 1 min left"
+    asked = Backfill("everflow", "2026-07-01", "2026-09-30", "713")
+    work = Activities("default", steps.bench.start).run_backfill_activity
+    steps.bench.body("backfill", f"echo '{said.format(1)}' >&2; sleep 0.5; exit 1")
+    with pytest.raises(ApplicationError, match="the backfill of everflow exits 1") as failed:
+        steps.environment.run(work, asked)
+    assert not failed.value.non_retryable
+    assert {beat.progress for beat in steps.beats} >= {1}
+    more = "; ".join(f"echo '{said.format(number)}' >&2; sleep 0.3" for number in (2, 3))
+    steps.bench.body("backfill", more)
+    assert steps.environment.run(work, asked) == Loaded(3, 0)
+    assert [beat.progress for beat in steps.beats] == sorted(beat.progress for beat in steps.beats)
+    assert begun()[-1].endswith(
+        "backfill everflow --start 2026-07-01 --end 2026-09-30 --client 713"
+    )
 
 
 def test_a_heartbeat_names_the_process_and_the_try_so_that_the_next_one_ends_an_orphan(
