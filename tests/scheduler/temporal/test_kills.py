@@ -11,6 +11,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -58,9 +59,11 @@ def test_kills_a_freeze_and_outages_lose_nothing_and_send_nothing_twice(
         asked_for = 0
         killed_at: Counter[str] = Counter()
 
-        def ask(days_ago: int = 0) -> None:  # the first of today: its pull goes back furthest
-            now = clock.now() - timedelta(days=days_ago)
-            run = asked(JOB, "manual", now, clock.instant())
+        def ask(days_ago: int = 0) -> None:
+            """A run of now with the reports of an earlier day: there is always one to send."""
+            now = clock.now()
+            run = asked(JOB, "manual", now - timedelta(days=days_ago), clock.instant())
+            run = replace(run, scheduled_for=now)
             with WorkLedger() as ledger:
                 ledger.record(run)
 
