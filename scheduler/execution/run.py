@@ -240,19 +240,20 @@ class Work:
             next_at = max(now + retries.pause(failed), outcome.retry_at or now)
             values |= {"status": "waiting", "next_at": next_at}
             values["detail"] = _detail(outcome, tries=failed)
-            log.warning("%s, try %d: %s", step.step, failed, error, extra=about)
+            told = (logging.WARNING, f"{step.step}, try {failed}: {error}")
         elif outcome.deferred_until and outcome.deferred_until > now:
             values |= {"status": "deferred", "next_at": outcome.deferred_until}
             values["error"] = mask(error or outcome.deferred or "")
-            log.warning("%s deferred: %s", step.step, values["error"], extra=about)
+            told = (logging.WARNING, f"{step.step} deferred: {values['error']}")
         elif outcome.failures:
             values["status"] = "failed"
-            log.error("%s failed: %s", step.step, error, extra=about)
+            told = (logging.ERROR, f"{step.step} failed: {error}")
         else:
             values["status"] = "waiting" if outcome.waits else "off" if outcome.is_off else "done"
-            log.info("%s %s", step.step, values["status"], extra=about)
+            told = (logging.INFO, f"{step.step} {values['status']}")
         values.setdefault("detail", _detail(outcome))
-        self._change(step, **values)
+        self._change(step, **values)  # who has lost the step says nothing of it
+        log.log(told[0], "%s", told[1], extra=about)
         if values["status"] == "failed":
             self._troubles.step_failed(self.run, step, outcome.failures, failed)
         if values["status"] in ("done", "failed"):
