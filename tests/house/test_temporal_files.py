@@ -64,4 +64,5 @@ def test_an_image_has_the_extra_on_request_and_never_the_server() -> None:
     syncs = [one.text for stage in dockerfile() for one in stage if "uv sync" in one.text]
     assert all("--no-default-groups ${EXTRAS:-}" in text for text in syncs[:2])
     stages = [stage[0].text.split()[-1] for stage in dockerfile()]
-    assert stages[1:] == ["dev", "prod"]
+    assert "dev" in stages
+    assert stages[-1] == "prod"  # what is built where nobody names one
