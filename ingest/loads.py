@@ -17,11 +17,11 @@ from ingest import versions
 from ingest.model import ControlTotal, KnownFile, Pull, Row, TableMetrics, Window
 from ingest.privacy import forgotten
 from signalroom import clock
+from signalroom.bulk import ROWS_PER_INSERT, insert
 from signalroom.errors import ConfigurationError, WarehouseError
 from signalroom.migrations import prepare_warehouse
 from signalroom.warehouse import Execute, read, transaction
 
-ROWS_PER_INSERT = 200
 MANY_ROWS = 20  # of a list, before a loss of most of them says anything
 WHERE = "_client_id = :_client_id and source = :source and table_name = :table_name"
 
@@ -152,7 +152,7 @@ class _Entry:
         )
 
     def insert(self, table: str, rows: Iterable[Mapping[str, object]]) -> None:
-        _insert(self.execute, table, [{**self.scope, **row} for row in rows])
+        insert(self.execute, table, [{**self.scope, **row} for row in rows])
 
 
 def record(pull: Pull, tables: Mapping[str, TableMetrics], load_id: str | None) -> int:
@@ -166,7 +166,7 @@ def record(pull: Pull, tables: Mapping[str, TableMetrics], load_id: str | None) 
             _record_files(entry)
             _record_load(entry)
         versions.record(execute, pull, tables, load_id)
-        _insert(execute, "pulls", versions.pulled(pull, tables, loaded_at))
+        insert(execute, "pulls", versions.pulled(pull, tables, loaded_at))
     return changed
 
 
@@ -325,17 +325,3 @@ def _read_days(entry: _Entry) -> Window | None:
         return window
     done = [total.day for total in entry.metrics.totals if total.day]
     return Window(window.start, max(done)) if done else None
-
-
-def _insert(execute: Execute, table: str, rows: list[dict[str, Any]]) -> None:
-    for start in range(0, len(rows), ROWS_PER_INSERT):
-        part = rows[start : start + ROWS_PER_INSERT]
-        names = list(part[0])
-        values = ", ".join(
-            "(" + ", ".join(f":{name}_{number}" for name in names) + ")"
-            for number in range(len(part))
-        )
-        execute(
-            f"insert into ops.{table} ({', '.join(names)}) values {values}",  # noqa: S608
-            {f"{name}_{number}": row[name] for number, row in enumerate(part) for name in names},
-        )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -74,6 +75,7 @@ class Pulled:
     loaded: Loaded | None = None
     error: Exception | None = None
     failures: tuple[str, ...] = ()
+    seconds: float = 0.0  # from the first request to the last row, waits included
 
 
 @dataclass
@@ -86,6 +88,7 @@ class Extracted:
     pipeline: Pipeline | None = None
     folder: ExitStack = field(default_factory=ExitStack)
     error: Exception | None = None
+    begun: float = field(default_factory=time.monotonic)
 
 
 def is_on(source: SourceSettings, client_id: str) -> bool:
@@ -373,9 +376,11 @@ def _load_step(extracted: Extracted, step: Step) -> Pulled:
         if not isinstance(error, SignalRoomError):
             line = f"{name} {client_id}: {line}"
         step.fail(line)
-        return Pulled(name, client_id, error=error, failures=(line,))
+        seconds = time.monotonic() - extracted.begun
+        return Pulled(name, client_id, error=error, failures=(line,), seconds=seconds)
     if loaded.failures:
         step.fail("; ".join(loaded.failures))
     else:
         step.finish(loaded.summary())
-    return Pulled(name, client_id, loaded, failures=tuple(loaded.failures))
+    seconds = time.monotonic() - extracted.begun
+    return Pulled(name, client_id, loaded, failures=tuple(loaded.failures), seconds=seconds)

@@ -20,6 +20,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from signalroom import clock, outbox_memory, run_database
+from signalroom.bulk import ROWS_PER_INSERT, insert
 from signalroom.errors import ConfigurationError, WarehouseError
 from signalroom.migrations import prepare_warehouse
 from signalroom.tables import LOADS, MIGRATIONS, OUTBOX, RUNS, Database, tables
@@ -27,7 +28,6 @@ from signalroom.warehouse import Execute, transaction
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-ROWS_PER_INSERT = 200
 # What speaks of raw rows, table by table: true only where those rows are.
 OF_RAW = ("loads", "control_totals", "file_ledger", "backfill_slices")
 DATABASES: tuple[Database, ...] = ("warehouse", "runs")
@@ -154,24 +154,9 @@ def _write(
         if database == "runs":
             connection.execute(table.insert(), part)
         else:
-            _insert(execute, table.name, part)
+            insert(execute, table.name, part)
         count += len(part)
     return count
-
-
-def _insert(execute: Execute, table: str, rows: list[Row]) -> None:
-    names = list(rows[0])
-    listed = ", ".join(f'"{name}"' for name in names)
-    values = ", ".join(
-        "(" + ", ".join(f":v{column}_{number}" for column in range(len(names))) + ")"
-        for number in range(len(rows))
-    )
-    given = {
-        f"v{column}_{number}": row[name]
-        for number, row in enumerate(rows)
-        for column, name in enumerate(names)
-    }
-    execute(f'insert into ops."{table}" ({listed}) values {values}', given)  # noqa: S608
 
 
 def _text(value: Any) -> str:

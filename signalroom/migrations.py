@@ -81,6 +81,12 @@ STEPS = (
             " where group_id is null",
         ),
     ),
+    Step(
+        5,
+        "Find messages by when they were made",
+        "runs",
+        sql=("create index if not exists outbox_by_creation on {ops}outbox (created_at)",),
+    ),
 )
 
 

@@ -10,11 +10,12 @@ import yaml
 
 from signalroom import clock, paths
 from signalroom.errors import ConfigurationError
+from signalroom.history_tables import PULL_LOG
 from signalroom.tables import INCIDENTS, OUTBOX, RUNS, STEPS
-from signalroom.warehouse import transaction
+from signalroom.warehouse import Execute, transaction
 from signalroom.watch_tables import SOURCE_SPEND
 
-KINDS = ("outbox_payloads", "runs", "incidents", "dead_letters")
+KINDS = ("outbox_payloads", "runs", "dbt_nodes", "incidents", "dead_letters")
 LEAST_DAYS = 35  # reports and catch-up look back that far
 NO_PAYLOAD = "{}"
 OVER = ("done", "done_with_errors", "failed", "skipped")
@@ -38,11 +39,12 @@ def policy() -> Mapping[str, int]:
 
 def prune_run_database(engine: sa.Engine) -> None:
     """Remove old runs and incidents, and the payloads of old messages that are over."""
-    runs, incidents, payloads = (_before(kind) for kind in ("runs", "incidents", "outbox_payloads"))
+    runs, incidents, payloads = (before(kind) for kind in ("runs", "incidents", "outbox_payloads"))
     old = sa.select(RUNS.c.run_id).where(RUNS.c.status.in_(OVER), RUNS.c.finished_at < runs)
     with engine.begin() as connection:
         connection.execute(STEPS.delete().where(STEPS.c.run_id.in_(old)))
         connection.execute(RUNS.delete().where(RUNS.c.run_id.in_(old)))
+        connection.execute(PULL_LOG.delete().where(PULL_LOG.c.ended_at < runs))
         connection.execute(SOURCE_SPEND.delete().where(SOURCE_SPEND.c.at < incidents))
         connection.execute(INCIDENTS.delete().where(INCIDENTS.c.settled_at < incidents))
         connection.execute(
@@ -61,9 +63,27 @@ def prune_warehouse() -> None:
     with transaction() as execute:
         execute(
             "delete from ops.dead_letters where resolved_at < :before",
-            {"before": _before("dead_letters")},
+            {"before": before("dead_letters")},
         )
 
 
-def _before(kind: str) -> datetime:
+def prune_history(execute: Execute) -> None:
+    """Remove what is old from the warehouse's copy of the product's own history."""
+    runs, incidents, nodes = (before(kind) for kind in ("runs", "incidents", "dbt_nodes"))
+    old = "select run_id from ops.history_runs where coalesce(finished_at, created_at) < :before"
+    execute(f"delete from ops.history_steps where run_id in ({old})", {"before": runs})  # noqa: S608
+    execute(f"delete from ops.history_runs where run_id in ({old})", {"before": runs})  # noqa: S608
+    old = "select pull_id from ops.history_pulls where ended_at < :before"
+    execute(
+        f"delete from ops.history_pulled_tables where pull_id in ({old})",  # noqa: S608
+        {"before": runs},
+    )
+    execute("delete from ops.history_pulls where ended_at < :before", {"before": runs})
+    execute("delete from ops.history_deliveries where created_at < :before", {"before": runs})
+    execute("delete from ops.history_incidents where settled_at < :before", {"before": incidents})
+    execute("delete from ops.history_nodes where ended_at < :before", {"before": nodes})
+
+
+def before(kind: str) -> datetime:
+    """Until when records of that kind are removed; real clock."""
     return clock.instant() - timedelta(days=policy()[kind])

@@ -38,7 +38,8 @@ def _for_all_clients() -> sa.Column[str]:
 
 def tables(database: Database) -> list[sa.Table]:
     """The tables of the warehouse, or those of the run database; `migrations` is in both."""
-    importlib.import_module("signalroom.watch_tables")  # which adds its own to METADATA
+    for name in ("watch_tables", "history_tables"):  # which add their own to METADATA
+        importlib.import_module(f"signalroom.{name}")
     return [
         table
         for table in METADATA.sorted_tables
@@ -141,6 +142,7 @@ OUTBOX = sa.Table(
     sa.Column("sent_at", Instant),
     sa.Column("reported_at", Instant),  # sent_at in business time: another one in rehearsals
     sa.Index("outbox_by_period", "report", "_client_id", "period"),
+    sa.Index("outbox_by_creation", "created_at"),
 )
 
 REPORTED_FIGURES = sa.Table(  # the numbers of each message, written with it; count once delivered

@@ -18,9 +18,10 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+from signalroom import current_run
+
 log = logging.getLogger(__name__)
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
-RUN = "SIGNALROOM_RUN_ID"  # set for the children of a run
 Value = str | int | float | bool
 _forced = threading.local()
 
@@ -115,7 +116,7 @@ def _ids(run_id: str) -> tuple[int, int]:
 
 def _of_run() -> Any:
     """The context of the run that this process works for; None outside of any."""
-    run_id = os.environ.get(RUN, "").strip()
+    run_id = current_run.run_id()
     if not run_id:
         return None
     from opentelemetry.trace import (

@@ -12,7 +12,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,6 +27,7 @@ from signalroom.progress import Silent, Step
 from signalroom.warehouse import duckdb_connection, read, schema
 from transform import changed
 from transform.client_files.packages import prepare
+from transform.history import record_nodes
 from transform.publish import publish
 
 # Events for the live bar. dbt's file says what was built, why not, and what was parsed; with every
@@ -70,25 +71,33 @@ class BuildResult:
 
     `failures` name the clients' files that could not be used, too; `warnings` the lines of such
     files that count as unmapped, and labels that Everflow does not know. `is_current`: nothing had
-    changed since the last build, so nothing was built.
+    changed since the last build, so nothing was built. `kinds` are the seconds that dbt's models,
+    seeds and tests took, each kind together.
     """
 
     models: int = 0
     tests: int = 0
     skipped: int = 0
+    warned: int = 0
+    failed: int = 0
     repeats: int = 0
     seconds: float = 0.0
+    kinds: dict[str, float] = field(default_factory=dict)
     is_current: bool = False
     warnings: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
 
 def build(
-    arguments: Sequence[str] = (), step: Step | None = None, only_changed: bool = False
+    arguments: Sequence[str] = (),
+    step: Step | None = None,
+    only_changed: bool = False,
+    then: Callable[[BuildResult], None] = lambda _: None,
 ) -> BuildResult:
     """`dbt build` with further dbt arguments; the marts keep what they had where a test fails.
 
     `only_changed` leaves out what cannot differ from the last whole build (transform/changed.py).
+    `then` reads what was built, before any load may begin on the embedded warehouse.
 
     Without arguments unit tests are left out: they are about the SQL, which no new data changes,
     and take as long as all the rest. Plain `dbt build` and `make test` run them.
@@ -109,14 +118,17 @@ def build(
             nodes = _settled(arguments, files.folder, step or Silent())
         else:
             nodes = _build_all(files.folder, step or Silent(), only_changed)
+        if not settings.schema_prefix():
+            record_nodes(nodes.results, {name: _test_name(name) for name in nodes.results})
         result = _result(nodes)
         result.is_current = nodes.is_current
         if settings.target() == "duckdb" and result.models:
             publish()
-    result.failures[:0] = [str(one) for one in files.mistakes if one.spoils_file]
-    result.warnings[:0] = [str(one) for one in files.mistakes if not one.spoils_file]
-    result.warnings += unknown_labels()
-    result.seconds = time.monotonic() - started
+        result.failures[:0] = [str(one) for one in files.mistakes if one.spoils_file]
+        result.warnings[:0] = [str(one) for one in files.mistakes if not one.spoils_file]
+        result.warnings += unknown_labels()
+        result.seconds = time.monotonic() - started
+        then(result)
     return result
 
 
@@ -166,7 +178,9 @@ def _build_all(packages: Path, step: Step, only_changed: bool) -> _Nodes:
     if selected == []:
         return _Nodes(is_current=True)
     changed.forget()
-    chosen = DATA_ONLY if selected is None else (*DATA_ONLY, "--select", *selected)
+    chosen: tuple[str, ...] = DATA_ONLY
+    if selected is not None:
+        chosen = (*DATA_ONLY, "--select", *selected, changed.ALONGSIDE)
     nodes = _settled(chosen, packages, step)
     if (
         not nodes.has_failed and not nodes.has_warned
@@ -318,6 +332,9 @@ def _result(nodes: _Nodes) -> BuildResult:
     result = BuildResult(repeats=nodes.repeats)
     for name, node in nodes.results.items():
         kind, status = name.split(".", 1)[0], node["status"]
+        result.kinds[kind] = result.kinds.get(kind, 0.0) + float(node.get("execution_time") or 0)
+        result.failed += status in FAILED
+        result.warned += status == "warn"
         shown = f"dbt test {_test_name(name)} ({nodes.paths.get(name, '')})"
         if status == "skipped":
             result.skipped += 1

@@ -12,12 +12,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from signalroom.bulk import insert
 from signalroom.run_database import prepared_engine
-from signalroom.tables import METADATA, OUTBOX
+from signalroom.tables import METADATA, OUTBOX, REPORTED_DAYS
 from signalroom.warehouse import Execute
 
 METRICS = ("conversions", "cost")  # every message about a day has them
-ROWS_PER_INSERT = 500
 Key = tuple[str, date, int | None]
 
 
@@ -38,20 +38,16 @@ def copy_reported_days(execute: Execute) -> None:
             newest[key] = (sent_at, as_of)
     execute("delete from ops.reported_days")
     rows = [
-        {"client_id": key[0], "day": key[1], "brand": key[2], "as_of": as_of, "sent_at": sent_at}
-        for key, (sent_at, as_of) in sorted(newest.items(), key=repr)
+        {
+            "_client_id": client_id,
+            "date": day,
+            "advertiser_id": brand,
+            "as_of": as_of,
+            "reported_at": sent_at,
+        }
+        for (client_id, day, brand), (sent_at, as_of) in sorted(newest.items(), key=repr)
     ]
-    for start in range(0, len(rows), ROWS_PER_INSERT):
-        part = rows[start : start + ROWS_PER_INSERT]
-        values = ", ".join(
-            f"(:client_id_{n}, :day_{n}, :brand_{n}, :as_of_{n}, :sent_at_{n})"
-            for n in range(len(part))
-        )
-        execute(
-            "insert into ops.reported_days"  # noqa: S608 - names and numbers of our own
-            f" (_client_id, date, advertiser_id, as_of, reported_at) values {values}",
-            {f"{name}_{n}": value for n, row in enumerate(part) for name, value in row.items()},
-        )
+    insert(execute, REPORTED_DAYS.name, rows)
 
 
 def _delivered() -> list[Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -17,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from scheduler.runs import owner as owners
 from scheduler.runs.model import Run
 from scheduler.runs.work_ledger import LEASE, RENEW_EVERY, WorkLedger
-from signalroom import clock, settings
+from signalroom import clock, current_run, settings, tracing
 from signalroom.errors import SignalRoomError, WarehouseError
 from signalroom.logs import mask
 from signalroom.progress import Progress
@@ -38,12 +39,16 @@ class Recorder:
         self._over = threading.Event()
         self._states: dict[str, str] = {}
         self._errors: dict[str, str] = {}
+        self._open = ExitStack()
+        self._begun = clock.instant()
 
     def __enter__(self) -> Self:
+        self._open.enter_context(current_run.working_for(self._run.run_id))
         try:
             ledger = WorkLedger()
         except WarehouseError as error:
             if settings.target() == "postgres":
+                self._open.close()
                 raise
             self._progress.note(f"this run is not recorded: {error}")
             return self
@@ -66,6 +71,10 @@ class Recorder:
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
         self._over.set()
+        self._open.close()
+        failed = type(error).__name__ if error else "failed" if self._errors else ""
+        now = clock.instant()
+        tracing.record_run(self._run.run_id, self._begun, now, failed, job=self._run.job)
         if self._ledger is None:
             return
         try:

@@ -10,12 +10,13 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ingest import backfill as slices
-from ingest import meter, registry
 from ingest import pull as pulling
+from ingest import registry
 from ingest.pull import load_all
 from ingest.windows import explicit_window
 from scheduler.status import freshness
-from signalroom import clock, counters, retention, source_states
+from scheduler.steps.costs import keep_cost
+from signalroom import clock, retention, source_states
 from signalroom.clients import active_clients
 from signalroom.errors import ConfigurationError, DeferredError, SignalRoomError, WarehouseError
 from signalroom.logs import mask
@@ -53,11 +54,21 @@ class PullResult:
     deferred_until: str | None = None
     off: tuple[str, ...] = ()
     paused: str | None = None
+    seconds: float = 0.0
 
     @property
     def is_loaded(self) -> bool:
         """Whether the vendor answered and its rows were loaded, in part at least."""
         return self.window is not None
+
+    @property
+    def status(self) -> str:
+        """How it ended, as the log of pulls has it."""
+        if self.deferred_until:
+            return "deferred"
+        if self.failures:
+            return "partly" if self.is_loaded else "failed"
+        return "loaded"
 
     def answer(self) -> dict[str, Any]:
         """As one JSON object of `signalroom ingest --json`; without what does not apply."""
@@ -117,10 +128,7 @@ def ingest(
     def add(one: PullResult) -> None:
         result.pulls.append(one)
         heard(one)
-        requests, waited = meter.taken(one.source, one.client)
-        by_status = {(one.source, one.client, status): n for status, n in requests.items()}
-        counters.add("vendor_requests", by_status)
-        counters.add("rate_limit_wait_ms", {(one.source, one.client, ""): waited})
+        keep_cost(one)
 
     as_of = clock.now()  # before the first request
     if target() == "postgres" or duckdb_exists():
@@ -247,18 +255,21 @@ def replay(letters: Sequence[Letter], progress: Progress) -> IngestResult:
     """Read the files and days of dead letters again; what fails again stops no other."""
     result = IngestResult()
     for pull in pulling.replay(letters):
-        result.pulls += [_result(pulled) for pulled in load_all([pull], progress)]
+        for pulled in load_all([pull], progress):
+            result.pulls.append(_result(pulled))
+            keep_cost(result.pulls[-1])
     return result
 
 
 def _result(pulled: Pulled) -> PullResult:
+    whose = pulled.source, pulled.client_id
     if pulled.error:
-        return _failed(pulled.source, pulled.client_id, pulled.error, pulled.failures)
+        return _failed(*whose, pulled.error, pulled.failures, pulled.seconds)
     assert pulled.loaded is not None  # noqa: S101 - one of both
-    return _loaded(pulled.source, pulled.client_id, pulled.loaded)
+    return _loaded(*whose, pulled.loaded, pulled.seconds)
 
 
-def _loaded(source: str, client: str, loaded: Loaded) -> PullResult:
+def _loaded(source: str, client: str, loaded: Loaded, seconds: float) -> PullResult:
     return PullResult(
         source=source,
         client=client,
@@ -268,10 +279,13 @@ def _loaded(source: str, client: str, loaded: Loaded) -> PullResult:
         rejected_rows=loaded.rejected_rows,
         failures=tuple(loaded.failures),
         deferred_until=_iso(loaded.deferred_until),
+        seconds=seconds,
     )
 
 
-def _failed(source: str, client: str, error: Exception, failures: Sequence[str]) -> PullResult:
+def _failed(
+    source: str, client: str, error: Exception, failures: Sequence[str], seconds: float = 0.0
+) -> PullResult:
     until = _iso(error.until) if isinstance(error, DeferredError) else None
     return PullResult(
         source,
@@ -279,6 +293,7 @@ def _failed(source: str, client: str, error: Exception, failures: Sequence[str])
         failures=tuple(failures),
         error_class=type(error).__name__,
         deferred_until=until,
+        seconds=seconds,
     )
 
 
@@ -323,7 +338,7 @@ def backfill(
         source_states.record_on([(pull.client_id, name)])
         step = progress.step(f"{source.title} {pull.client_id}")
         rows = 0
-        started = time.monotonic()
+        started = before = time.monotonic()
         try:
             loads = slices.run(source, replace(pull, say=step.say), parts)
             for number, loaded in enumerate(loads, start=1):
@@ -335,10 +350,14 @@ def backfill(
                     f"{loaded.window}: {count:,} rows, {number} of {len(parts)} slices, about "
                     f"{timedelta(seconds=round(left))} left"
                 )
-                result.pulls.append(_loaded(name, pull.client_id, loaded))
+                took, before = time.monotonic() - before, time.monotonic()
+                result.pulls.append(_loaded(name, pull.client_id, loaded, took))
+                keep_cost(result.pulls[-1])
         except SignalRoomError as error:
             step.fail(str(error))
-            result.pulls.append(_failed(name, pull.client_id, error, [str(error)]))
+            took = time.monotonic() - before
+            result.pulls.append(_failed(name, pull.client_id, error, [str(error)], took))
+            keep_cost(result.pulls[-1])
         else:
             step.finish(f"{rows:,} rows in {len(parts)} slices ({pull.window})")
     return result

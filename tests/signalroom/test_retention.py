@@ -68,8 +68,14 @@ def test_old_records_go_and_the_keys_of_messages_stay(
     ("text", "said"),
     [
         ("runs: 400\n", "is missing or unknown"),
-        ("{outbox_payloads: 400, runs: 3, incidents: 400, dead_letters: 400}", "runs is 3"),
-        ("{outbox_payloads: 400, runs: long, incidents: 400, dead_letters: 400}", "runs is 'long'"),
+        (
+            "{runs: 3, dbt_nodes: 99, outbox_payloads: 400, incidents: 400, dead_letters: 400}",
+            "runs is 3",
+        ),
+        (
+            "{runs: long, dbt_nodes: 99, outbox_payloads: 400, incidents: 400, dead_letters: 400}",
+            "runs is 'long'",
+        ),
     ],
 )
 def test_a_policy_that_is_none_is_named(

@@ -17,6 +17,10 @@ from tests.support.postgres import PostgresServer
 Target = Literal["duckdb", "postgres"]
 # For `parametrize(..., indirect=True)`: one engine tells, the other one is for `make test-deep`.
 DUCKDB_FIRST: list[Any] = ["duckdb", pytest.param("postgres", marks=pytest.mark.deep)]
+# Marts of what the product itself did, which no two runs of it have in common.
+HISTORY_MARTS = (
+    "runs", "run_steps", "pulls", "pulled_tables", "dbt_nodes", "deliveries", "incidents"
+)  # fmt: skip
 POSTGRES_FIRST: list[Any] = ["postgres", pytest.param("duckdb", marks=pytest.mark.deep)]
 
 

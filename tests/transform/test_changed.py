@@ -56,9 +56,10 @@ def selected() -> list[str] | None:
 
 
 def marts(warehouse: Warehouse) -> dict[str, list[str]]:
-    """Every cell of every mart, but for when a row was built."""
+    """Every cell of every mart, but for what builds themselves took."""
     names = warehouse.rows(
         "select distinct table_name from information_schema.tables where table_schema = 'marts'"
+        " and table_name <> 'dbt_nodes'"
     )
     return {
         name: sorted(map(repr, warehouse.rows(f"select * from marts.{name}"))) for (name,) in names

@@ -24,6 +24,7 @@ from signalroom.warehouse import Execute, transaction
 from transform.client_files import check
 from transform.client_files.files import KINDS, Reading, read, read_text
 from transform.client_files.reader import Mistake
+from transform.history import copy_history
 from transform.reported import copy_reported_days
 
 LINE_NUMBER = "_line"
@@ -53,6 +54,7 @@ def prepare() -> Prepared:
             _keep(execute, readings)
             if "reported_figures" in METADATA.tables:
                 copy_reported_days(execute)
+            copy_history(execute)
     folder = paths.home() / "dbt" / "packages"
     for client in clients.registry().values():
         used = [_used(kind, client, readings, good) for kind in KINDS]

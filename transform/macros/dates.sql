@@ -59,3 +59,8 @@
                 end
     end
 {%- endmacro %}
+
+{#- Seconds between two instants; null where one is. -#}
+{% macro seconds_between(began, ended) -%}
+    cast(extract(epoch from ({{ ended }} - {{ began }})) as decimal(18, 3))
+{%- endmacro %}
