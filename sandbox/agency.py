@@ -80,7 +80,7 @@ class Agency:
             Mautic(self.stage),
             self.google_sheets,
         )
-        self.faults = Faults(self.vendors, self.calendar.now)
+        self.faults = Faults(self.vendors, self.calendar)
         prepare(scenario, self.stage.world, self.calendar, self.faults)
         self.requests: list[Request] = []
         self._closing = threading.Event()

@@ -2,10 +2,11 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, get_args
 
+from sandbox.clock import Calendar
 from sandbox.errors import SandboxError
 
 Kind = Literal[
@@ -29,7 +30,10 @@ Match = str | Callable[[str], bool] | None
 
 @dataclass
 class Fault:
-    """`match` is a part of "METHOD path?query body", or a function of that text."""
+    """`match` is a part of "METHOD path?query body", or a function of that text.
+
+    Where `since` is given, `retry_after` is in simulated seconds too.
+    """
 
     vendor: str
     kind: Kind
@@ -54,9 +58,9 @@ class Fault:
 
 
 class Faults:
-    def __init__(self, vendors: tuple[str, ...], now: Callable[[], datetime]) -> None:
+    def __init__(self, vendors: tuple[str, ...], calendar: Calendar) -> None:
         self._vendors = vendors
-        self._now = now
+        self._calendar = calendar
         self._lock = threading.Lock()
         self._planned: list[Fault] = []
 
@@ -94,11 +98,13 @@ class Faults:
 
     def take(self, vendor: str, request: str) -> Fault | None:
         """The first plan that fits, used up by one."""
-        now = self._now()
+        now, speed = self._calendar.now(), self._calendar.speed
         with self._lock:
             for fault in self._planned:
                 if fault.vendor == vendor and fault.times > 0 and fault.fits(request, now):
                     fault.times -= 1
+                    if fault.since and fault.retry_after and speed:
+                        return replace(fault, retry_after=fault.retry_after / speed)
                     return fault
         return None
 

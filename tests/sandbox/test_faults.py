@@ -44,6 +44,13 @@ def test_a_429_says_when_to_come_back_or_does_not(own_agency: Agency) -> None:
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "2")
 
 
+def test_a_rehearsed_wait_lasts_ten_hours_of_a_fast_day(own_agency: Agency) -> None:
+    since = own_agency.now()
+    own_agency.faults.plan("everflow", "status_429", retry_after=600, since=since)
+    own_agency.calendar.run(20)
+    assert table(own_agency).headers["Retry-After"] == "30"
+
+
 @pytest.mark.parametrize(
     ("kind", "error"),
     [
