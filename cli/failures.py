@@ -13,9 +13,9 @@ import click
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a cause.")
 def failures(days: int, as_json: bool) -> None:
-    """Failures by cause: steps that failed for good, and rejected rows that are open.
+    """Failures by cause: steps and runs that failed for good, and rejected rows.
 
-    The most frequent cause comes first, with its newest run and what it said.
+    The most frequent cause comes first, with its newest run, what it said and its counts by day.
 
     \b
       signalroom failures
@@ -27,15 +27,13 @@ def failures(days: int, as_json: bool) -> None:
     from scheduler.status.freshness import current_freshness
     from signalroom.times import when
 
+    current_freshness(read_schedule())  # counts the dead letters again, where it can
     causes = read_failures(days)
-    letters = current_freshness(read_schedule()).letters
     if as_json:
         for cause in causes:
-            record = {**vars(cause), "last_at": local_iso(cause.last_at)}
+            by_day = {day.isoformat(): count for day, count in sorted(cause.by_day.items())}
+            record = {**vars(cause), "last_at": local_iso(cause.last_at), "by_day": by_day}
             click.echo(json.dumps(record))
-        for one in letters:
-            rejected = {"subject": f"dead_letters:{one.source}", "client": one.client_id}
-            click.echo(json.dumps({**rejected, "count": one.count}))
         return
     from rich.console import Console
     from rich.markup import escape
@@ -43,15 +41,16 @@ def failures(days: int, as_json: bool) -> None:
     console = Console(highlight=False)
     for cause in causes:
         whose = f" {cause.client}" if cause.client != "*" else ""
+        often = "once" if cause.count == 1 else f"{cause.count:,} times"
+        where = f" in {cause.last_run}" if cause.last_run else ""
         console.print(
-            f"[bold]{cause.count} times[/] {escape(cause.subject)}{escape(whose)} "
-            f"[dim]{escape(cause.error_class)}, last {when(cause.last_at)} "
-            f"in {escape(cause.last_run)}[/]\n  {escape(cause.example)}"
+            f"[bold]{often}[/] {escape(cause.subject)}{escape(whose)} "
+            f"[dim]{escape(cause.error_class)}, last {when(cause.last_at)}{escape(where)}[/]\n"
+            f"  {escape(cause.example)}"
         )
-    for one in letters:
-        console.print(
-            f"[bold]{one.count:,} rejected rows[/] {one.source} {one.client_id}\n"
-            "  see `signalroom dead-letters list`"
-        )
-    if not causes and not letters:
+        if len(cause.by_day) > 1:
+            console.print(f"  [dim]{escape(cause.days)}[/]")
+        if cause.still_open:
+            console.print(f"  {cause.still_open:,} open: `signalroom dead-letters list`")
+    if not causes:
         console.print(f"No failures in the last {days} days.")

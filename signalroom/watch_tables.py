@@ -47,3 +47,26 @@ BRAND_DAYS = sa.Table(  # the last days of each brand, as the marts had them aft
     sa.Column("conversions", sa.Integer, nullable=False),
     sa.Column("cost", sa.Text, nullable=False),  # exact, in dollars
 )
+
+RULE_RATES = sa.Table(  # how often each rule for anomalies would have fired, asked once a day
+    "rule_rates",
+    METADATA,
+    sa.Column("rule", sa.Text, primary_key=True),
+    sa.Column("day", sa.Date, nullable=False),  # business day on which it was asked
+    sa.Column("days", sa.Integer, nullable=False),
+    sa.Column("judged", sa.Integer, nullable=False),  # days of a client that were complete
+    sa.Column("fired", sa.Integer, nullable=False),
+)
+
+DEAD_LETTER_CAUSES = sa.Table(  # dead letters by why and when, as the warehouse had them at last
+    "dead_letter_causes",
+    METADATA,
+    sa.Column("_client_id", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("table_name", sa.Text, primary_key=True),
+    sa.Column("cause", sa.Text, primary_key=True),  # the reason without what varies
+    sa.Column("day", sa.Date, primary_key=True),  # business day on which they came
+    sa.Column("letters", sa.Integer, nullable=False),
+    sa.Column("open_letters", sa.Integer, nullable=False),
+    sa.Column("last_at", Instant, nullable=False),
+)

@@ -78,6 +78,13 @@ class Ledger:
             rows = connection.execute(query.order_by(STEPS.c.finished_at.desc())).mappings()
             return [Step(**row) for row in rows]
 
+    def failed_runs(self, moment: datetime) -> list[Run]:
+        """Runs that ended with an error since a real instant, newest first."""
+        ended = sa.and_(
+            RUNS.c.status.in_(("failed", "done_with_errors")), RUNS.c.finished_at >= moment
+        )
+        return self._runs(sa.select(RUNS).where(ended).order_by(RUNS.c.finished_at.desc()))
+
     def known_since(self) -> dict[str, datetime]:
         """Since when (business time) each job's schedule is recorded."""
         query = sa.select(BEATS.c.name, BEATS.c.started_at).where(BEATS.c.name.like("job:%"))

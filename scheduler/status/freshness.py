@@ -23,8 +23,10 @@ from signalroom.errors import SignalRoomError, WarehouseError
 from signalroom.settings import target
 from signalroom.tables import FILE_PROBLEMS, OPEN_DEAD_LETTERS, SOURCE_FRESHNESS
 from signalroom.warehouse import duckdb_connection, duckdb_exists, first_line, postgres_connection
+from signalroom.watch_tables import DEAD_LETTER_CAUSES
 
 log = logging.getLogger("scheduler")
+Queried = tuple[list[Any], list[Any], list[Any], list[Any], list[Any], bool]
 WAIT_S = 1.0  # for another process that has the DuckDB file open
 TABLES = (
     "select table_name from information_schema.tables where table_schema = 'ops'"
@@ -35,6 +37,20 @@ LETTERS = (
     "select _client_id, source, count(*) from ops.dead_letters where resolved_at is null"
     " group by 1, 2 order by 1, 2"
 )
+# What differs from one letter of a cause to the next: what is quoted, and numbers.
+CAUSES = """
+select
+    _client_id, source, table_name,
+    regexp_replace(
+        regexp_replace(reason, '''[^'']*''', '#', 'g'), '[0-9][0-9,.:-]*', '#', 'g'
+    ) as cause,
+    cast((created_at + interval '{ahead} seconds') at time zone '{zone}' as date) as day,
+    count(*) as letters,
+    count(*) - count(resolved_at) as open_letters,
+    max(created_at) as last_at
+from ops.dead_letters
+group by 1, 2, 3, 4, 5
+"""
 FILES = (
     "select _client_id, source, table_name, file_name, status, reason from ops.file_ledger"
     " where status in ('refused', 'waiting', 'unreadable') or (status = 'loaded' and reason <> '')"
@@ -173,7 +189,7 @@ def record_pull(client_id: str, source: str, tables: Iterable[str], as_of: datet
 
 def refresh(wait_s: float = WAIT_S) -> None:
     """Record what the warehouse says; WarehouseError when it is away or another process has it."""
-    loads, letters, files, states, is_simulated = _query(wait_s)
+    loads, letters, causes, files, states, is_simulated = _query(wait_s)
     now = clock.instant()
     known = {(client_id, source): state for client_id, source, state in states}
     found = {(client_id, source, table): as_of for client_id, source, table, as_of in loads}
@@ -192,12 +208,11 @@ def refresh(wait_s: float = WAIT_S) -> None:
         for (client_id, source, table), as_of in found.items()
     ]
     counts = [dict(zip(("_client_id", "source", "letters"), row, strict=True)) for row in letters]
-    names = [column.name for column in FILE_PROBLEMS.columns]
-    problems = [dict(zip(names, row, strict=True)) for row in files]
     recorded = (
         (SOURCE_FRESHNESS, rows),
         (OPEN_DEAD_LETTERS, counts),
-        (FILE_PROBLEMS, problems),
+        (DEAD_LETTER_CAUSES, _named(DEAD_LETTER_CAUSES, causes)),
+        (FILE_PROBLEMS, _named(FILE_PROBLEMS, files)),
     )
     engine = run_database.prepared_engine()
     try:
@@ -210,6 +225,11 @@ def refresh(wait_s: float = WAIT_S) -> None:
         raise WarehouseError(f"Freshness cannot be recorded: {first_line(error)}") from error
     finally:
         engine.dispose()
+
+
+def _named(table: sa.Table, rows: Iterable[Any]) -> list[dict[str, Any]]:
+    names = [column.name for column in table.columns]
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _age(row: Any) -> tuple[bool, Any, str]:
@@ -250,11 +270,14 @@ def _recorded() -> tuple[list[Any], list[Any], list[Any]]:
     return list(rows), [tuple(row) for row in letters], [tuple(row) for row in files]
 
 
-def _query(wait_s: float) -> tuple[list[Any], list[Any], list[Any], list[Any], bool]:
-    """Loads, dead letters, files, states of sources, whether simulated; none without tables."""
+def _query(wait_s: float) -> Queried:
+    """Loads, dead letters and their causes, files, states of sources, whether simulated.
+
+    Nothing of what has no table yet.
+    """
     if target() == "duckdb":
         if not duckdb_exists():
-            return [], [], [], [], False
+            return [], [], [], [], [], False
         import duckdb
 
         with duckdb_connection(read_only=True, wait_s=wait_s) as connection:
@@ -273,7 +296,7 @@ def _query(wait_s: float) -> tuple[list[Any], list[Any], list[Any], list[Any], b
             raise WarehouseError(f"Schema ops cannot be read: {first_line(error)}") from error
 
 
-def _rows(cursor: Any) -> tuple[list[Any], list[Any], list[Any], list[Any], bool]:
+def _rows(cursor: Any) -> Queried:
     """Run the queries on a DuckDB connection or a cursor of PostgreSQL."""
 
     def fetch(table: str, sql: str) -> list[Any]:
@@ -282,12 +305,14 @@ def _rows(cursor: Any) -> tuple[list[Any], list[Any], list[Any], list[Any], bool
         cursor.execute(sql)
         return list(cursor.fetchall())
 
+    ahead = (clock.now() - clock.instant()).total_seconds()  # of the real clock, in rehearsals
     there = {"tables"}
     there = {name for (name,) in fetch("tables", TABLES)}
     origin = fetch("origin", ORIGIN)
     return (
         fetch("loads", LOADS),
         fetch("dead_letters", LETTERS),
+        fetch("dead_letters", CAUSES.format(zone=clock.zone().key, ahead=round(ahead))),
         fetch("file_ledger", FILES),
         fetch("sources", SOURCES),
         any(row[0] == "simulated" for row in origin),
