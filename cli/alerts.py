@@ -22,8 +22,8 @@ def backtest(rule: str, days: int, as_json: bool) -> None:
     """How often a rule would have fired on the last days, and on what.
 
     Each day is judged as if it were yesterday, with the thresholds of reports/alerts.yml. RULE is
-    zero_rows, volume, spend_without_conversions, conversions_without_spend, cpa, drift or
-    mapping_gap.
+    zero_rows, volume, spend_without_conversions, conversions_without_spend, cpa, drift,
+    mapping_gap or schema.
 
     \b
       signalroom alerts backtest volume
@@ -31,13 +31,17 @@ def backtest(rule: str, days: int, as_json: bool) -> None:
     """
     from cli.console import no_such
     from reports.alerts.rules.judge import backtest as run
+    from reports.alerts.rules.judge import days_needed
     from reports.alerts.rules.rules import RULES
     from reports.shared.figures import money
+    from scheduler.status.schemas import read_tables
     from signalroom.clients import active_clients
 
     if rule not in RULES:
         raise no_such("rule", rule, RULES)
-    found = run(rule, days, {client.id for client in active_clients()})
+    clients = {client.id for client in active_clients()}
+    tables = read_tables(days_needed(days), clients) if rule == "schema" else {}
+    found = run((rule,), days, clients, tables)[rule]
     if as_json:
         record = {
             "rule": rule,
@@ -64,4 +68,5 @@ def backtest(rule: str, days: int, as_json: bool) -> None:
         f"{found.judged} complete days of clients were judged."
     )
     for one in found.findings:
-        click.echo(f"  {one.day} {one.client_id} {money(one.amount)}  {one.words}")
+        amount = f" {money(one.amount)}" if one.amount else ""
+        click.echo(f"  {one.day} {one.client_id}{amount}  {one.words}")

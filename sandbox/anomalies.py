@@ -103,6 +103,12 @@ def costly_gap(source_id: str, name: str, cost: Decimal) -> Alteration:
     return lambda log: log._replace(spend=(*log.spend, new))
 
 
+def column_left_out(log: DayLog) -> DayLog:
+    """Everflow gives no sale amount any more; no figure of a report changes."""
+    bare = (row._replace(sale_amount=None) for row in log.conversions)  # type: ignore[arg-type]
+    return log._replace(conversions=tuple(bare))
+
+
 def sources_of(profile: Profile, label: str, advertiser_id: int) -> set[str]:
     """RedTrack sources that the client's file maps to the affiliate."""
     return {

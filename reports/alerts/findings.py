@@ -56,16 +56,19 @@ def source_late(
     last_success: datetime | None,
     due: datetime | None,
     deferred: datetime | None = None,
+    why: str = "",
 ) -> Trouble | None:
     """A source that was not loaded since it was due; None when it was, or nothing was due.
 
     `due` is the latest instant for which the schedule wanted it loaded and whose grace is over,
     `deferred` when it is pulled again because its vendor asked to wait: no one hears of it before.
+    `why` is what else is known of the reason, in a sentence.
     """
     if due is None or (last_success is not None and last_success >= due):
         return None
     known = "It was never loaded" if last_success is None else f"Last loaded {moment(last_success)}"
-    why = f"The vendor asks to wait until {moment(deferred)}. " if deferred else ""
+    if deferred:
+        why = f"The vendor asks to wait until {moment(deferred)}."
     name = str(sources.declared(source).TITLE) if source in sources.names() else source
     return Trouble(
         kind="source_late",
@@ -73,7 +76,7 @@ def source_late(
         subject=source,
         severity="warning",
         title=f"{name} is late",
-        detail=f"{known}; it was due {moment(due)}. {why}Existing data is "
+        detail=f"{known}; it was due {moment(due)}. {why}{' ' if why else ''}Existing data is "
         "unchanged, and reports name it as late.",
         repair=f"`signalroom runs list` shows what ran; `signalroom ingest {source}` loads it now.",
         quiet_until=deferred + DEFERRAL_GRACE if deferred else None,

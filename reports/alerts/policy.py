@@ -31,6 +31,7 @@ RULES: Mapping[str, Mapping[str, float]] = {
     "cpa": {"minimum": 100, "deviations": 3.2, "ratio": 1.4, "payout_spread": 0.05},
     "drift": {"minimum": 100, "deviations": 4},
     "mapping_gap": {"minimum": 100},
+    "schema": {"minimum": 0, "chance": 0.0001, "likeness": 0.6},
     "budget": {"minimum": 100, "times": 2},
 }
 

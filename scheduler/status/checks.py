@@ -22,13 +22,16 @@ from reports.alerts.incidents import (
     settle_trouble,
 )
 from reports.alerts.rules.budget import find_dry_sources
-from reports.alerts.rules.judge import find_anomalies
+from reports.alerts.rules.judge import days_needed, find_anomalies
 from scheduler.runs.ledger import Ledger
 from scheduler.schedule import read_schedule
 from scheduler.status import freshness
+from scheduler.status.schemas import read_tables
+from scheduler.status.status import STALE_AFTER
 from signalroom import clock, warehouse
 from signalroom.clients import active_clients
 from signalroom.errors import WarehouseError
+from signalroom.times import moment
 
 log = logging.getLogger("scheduler")
 SPEND_DAYS = 3  # spend of older days was reported when it was new
@@ -97,7 +100,7 @@ def check(warnings: Sequence[str], is_whole: bool = True) -> list[Trouble]:
     except WarehouseError as error:
         log.info("changes are not checked: %s", error)
     try:
-        found += find_anomalies(wanted)
+        found += find_anomalies(wanted, read_tables(days_needed(1), wanted))
         read.add("anomaly")
         found += find_dry_sources(wanted)
         read.add("budget")
@@ -126,10 +129,16 @@ def check(warnings: Sequence[str], is_whole: bool = True) -> list[Trouble]:
 def _freshness() -> list[Trouble]:
     freshness.refresh()
     found = freshness.read_freshness(read_schedule())
-    deferred = _deferred()
+    deferred, whys = _known_reasons()
+    idle = whys.get("", "")
     late = (
         troubles.source_late(
-            one.client_id, one.source, one.as_of, one.due_at, deferred.get(one.source)
+            one.client_id,
+            one.source,
+            one.as_of,
+            one.due_at,
+            deferred.get(one.source),
+            whys.get(one.source, idle),
         )
         for one in found.sources
         if one.is_late
@@ -173,17 +182,28 @@ def _unexplained(wanted: set[str]) -> list[Trouble]:
     ]
 
 
-def _deferred() -> dict[str, datetime]:
-    """When sources that their vendor deferred are pulled again, in business time."""
+def _known_reasons() -> tuple[dict[str, datetime], dict[str, str]]:
+    """Why sources may be late, by source.
+
+    When those that their vendor deferred are pulled again, in business time; and in a sentence
+    which are being pulled. '' is for all others: that the scheduler does not run.
+    """
     try:
         with Ledger() as ledger:
-            runs = ledger.open_runs()
+            runs, beat = ledger.open_runs(), ledger.beat()
     except SQLAlchemyError:
-        return {}
+        return {}, {}
     ahead = clock.now() - clock.instant()
+    pulls = [step for run in runs for step in run.steps if step.kind == "ingest"]
+    whys = {
+        step.subject: f"Its pull began {moment(step.started_at + ahead)} and has not ended."
+        for step in pulls
+        if step.status == "running" and step.started_at
+    }
+    if beat and beat.at < clock.instant() - STALE_AFTER:
+        whys[""] = f"The scheduler has not run since {moment(beat.at + ahead)}."
     return {
         step.subject: step.next_at + ahead
-        for run in runs
-        for step in run.steps
-        if step.kind == "ingest" and step.status == "deferred" and step.next_at
-    }
+        for step in pulls
+        if step.status == "deferred" and step.next_at
+    }, whys

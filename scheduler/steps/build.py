@@ -7,7 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from scheduler.status import brands, checks
+from scheduler.status import brands, checks, rule_rates
+from signalroom.clients import active_clients
 from signalroom.errors import SignalRoomError
 from signalroom.logs import mask
 from signalroom.progress import Progress
@@ -39,8 +40,12 @@ def build_marts(
     version stays in use, and everything is built.
     """
     step = progress.step("dbt build")
+
+    def look(built: BuildResult) -> None:
+        _look(built, progress, is_whole=not arguments)
+
     try:
-        built = build(arguments, step, only_changed)
+        built = build(arguments, step, only_changed, look)
     except SignalRoomError as error:
         step.fail(str(error))
         return BuildStepResult(failures=[str(error)], error_class=type(error).__name__)
@@ -53,10 +58,16 @@ def build_marts(
         step.finish(said)
     for warning in built.warnings:
         progress.note(warning)
+    return BuildStepResult(built=built, failures=built.failures)
+
+
+def _look(built: BuildResult, progress: Progress, is_whole: bool) -> None:
+    """What looks wrong in what was built becomes an incident; the page's figures are recorded."""
     try:
-        checks.check(built.warnings, is_whole=not arguments)
+        checks.check(built.warnings, is_whole=is_whole)
     except SignalRoomError as error:
         progress.note(f"could not save warnings: {error}")
     with suppress(SignalRoomError):  # the page then shows the days of the build before
         brands.record_brand_days()
-    return BuildStepResult(built=built, failures=built.failures)
+    with suppress(SignalRoomError):
+        rule_rates.record_rates({client.id for client in active_clients()})

@@ -23,6 +23,7 @@ from scheduler.runs.model import Run, Step
 from scheduler.status.brands import recorded_brand_days
 from scheduler.status.failures import failures
 from scheduler.status.grid import source_grid
+from scheduler.status.rule_rates import recorded_rates
 from scheduler.status.status import duration, read_status
 from scheduler.status.verdict import verdict
 from scheduler.temporal import links
@@ -104,6 +105,7 @@ def overview(may_act: bool = False, said: str = "") -> str:
         ),
         archive=part(lambda: archive(ARCHIVE_DAYS), []),
         causes=part(failures, []),
+        rates=part(recorded_rates, []),
         channels=CHANNELS,
         may_act=may_act,
         has_token=bool(page_token()),

@@ -17,7 +17,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from reports.alerts import policy
-from reports.alerts.rules.history import WEEKS, History, Line, LineDay, Usual
+from reports.alerts.rules.history import WEEKS, History, Line, LineDay, TableDay, Usual
 from reports.alerts.rules.rules import RULES, judge
 from sandbox import anomalies
 from sandbox.cast import Profile
@@ -26,7 +26,7 @@ from sandbox.mapping import fold
 from sandbox.scenarios import world_of
 from sandbox.world import World
 
-TUNED, REPORTED = range(1, 51), range(51, 71)
+TUNED, REPORTED = range(1, 21), range(71, 91)
 LAST = date(2026, 11, 18)
 DAYS = 90
 SYNCS = 2
@@ -41,6 +41,7 @@ FAULTS: dict[str, Fault] = {
     "conversions without spend": anomalies.conversions_without_spend,
     "three times as dear": lambda who, label, brand: anomalies.dearer(who, label, brand, 3),
     "trackers drift apart": lambda who, label, brand: anomalies.drifting(who, label, brand, 0.3),
+    "column left out": lambda *_: anomalies.column_left_out,
     "costly gap": lambda *_: anomalies.costly_gap(GAP, "Surprise", Decimal("180.50")),
 }
 
@@ -74,8 +75,12 @@ def line_days(profile: Profile, log: DayLog) -> list[LineDay]:
     def of(label: str, advertiser_id: int | None, is_unmapped: bool = False) -> list[Decimal]:
         is_internal = (label, advertiser_id) in internal
         line = Line(log.client, advertiser_id, label, is_internal, is_unmapped)
-        return sums.setdefault(line, [Decimal(0)] * 3)
+        return sums.setdefault(line, [Decimal(0)] * 5)
 
+    for cell in log.cells:
+        name = labels.get((cell.affiliate_id, cell.advertiser_id))
+        if name is not None:
+            of(fold(name), cell.advertiser_id)[3] += cell.unique_clicks + cell.duplicate_clicks
     for sale in log.conversions:
         key = (fold(labels[sale.affiliate_id, sale.advertiser_id]), sale.advertiser_id)
         sum_of = of(*key)
@@ -86,21 +91,47 @@ def line_days(profile: Profile, log: DayLog) -> list[LineDay]:
         sum_of = of(*owner) if owner else of(f"Unmapped: {row.source_name}", None, True)
         sum_of[1] += row.costs[0].total
         sum_of[2] += row.conversions
+        sum_of[4] += row.clicks
     return [
-        LineDay(line, log.day, int(count), cost, int(tracked) if line.is_internal else None)
-        for line, (count, cost, tracked) in sums.items()
-    ]
+        LineDay(
+            line, log.day, int(count), cost, int(tracked) if line.is_internal else None,
+            int(clicks), int(paid_clicks),
+        )
+        for line, (count, cost, tracked, clicks, paid_clicks) in sums.items()
+    ]  # fmt: skip
+
+
+def tables_of(log: DayLog) -> dict[str, TableDay]:
+    """The raw rows of the day by table, with the columns that they fill."""
+    found = {}
+    for name, rows in (("everflow.conversions", log.conversions), ("redtrack.spend", log.spend)):
+        columns = [column for row in rows[:1] for column in row._fields]
+        filled = {
+            column: sum(getattr(row, column) is not None for row in rows) for column in columns
+        }
+        found[name] = TableDay(len(rows), filled, dict.fromkeys(columns, "text"))
+    return found
 
 
 def agency(seed: int, days: int) -> tuple[World, dict[str, History]]:
     """A noisy agency, and the histories of its clients."""
     world = world_of("noisy", seed)
-    histories = {client: History(client) for client in world.profiles}
+    histories = {client: History(client, {}) for client in world.profiles}
     for client, profile in world.profiles.items():
         for back in range(days + 7 * WEEKS + 1):
-            log = world.day(client, LAST - timedelta(days=back))
-            histories[client].add(line_days(profile, log))
+            day = LAST - timedelta(days=back)
+            _take_in(histories[client], profile, world.day(client, day), day)
     return world, histories
+
+
+def _take_in(history: History, profile: Profile, log: DayLog, day: date) -> None:
+    history.add(line_days(profile, log))
+    kept: dict[str, dict[date, TableDay]] = {
+        name: dict(days) for name, days in history.tables.items()
+    }
+    for name, one in tables_of(log).items():
+        kept.setdefault(name, {})[day] = one
+    history.tables = kept
 
 
 def run(seeds: Iterable[int], days: int = DAYS, each: int = 2) -> Result:
@@ -136,18 +167,18 @@ def _plant(
     line = rng.choice(lines)
     profile = world.profiles[client]
     alteration = FAULTS[name](profile, line.label, line.advertiser_id or 0)
-    before = {one: dict(rows) for one, rows in history.days.items()}
+    before = {one: dict(rows) for one, rows in history.days.items()}, history.tables
     for one in span:
         for rows in history.days.values():
             rows.pop(one, None)
-        history.add(line_days(profile, alteration(world.day(client, one))))
+        _take_in(history, profile, alteration(world.day(client, one)), one)
     is_found = any(
         found.line in (None, line)
         for one in span
         for rule in RULES
         for found in judge(rule, history, one, policy.thresholds(rule))
     )
-    history.days = before
+    history.days, history.tables = before
     history.add([])
     result.planted[name] += 1
     result.found[name] += is_found

@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from reports.alerts import policy
-from reports.alerts.rules.history import History, Line, LineDay, Usual, chance_of_so_few
+from reports.alerts.rules.history import (
+    History,
+    Line,
+    LineDay,
+    TableDay,
+    Usual,
+    chance_of_so_few,
+)
 from reports.alerts.rules.judge import as_known
 from reports.alerts.rules.rules import RULES, Finding, judge
 from signalroom import clock
@@ -151,6 +158,39 @@ def test_a_young_day_is_compared_with_old_ones() -> None:
     assert known(20, ledger) == [10]
     assert known(1, ledger) == [10], "the ledger is younger than that"
     assert known(32, ledger[:1]) == [], "the row had vanished by then"
+
+
+USUAL = TableDay(40, {"sub5": 40, "coupon": 10}, {"sub5": "text", "coupon": "text"})
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        (USUAL, None),
+        (TableDay(0, {}, USUAL.types), None),  # no rows: zero_rows speaks of that
+        (TableDay(40, {"sub5": 40}, USUAL.types), "coupon is empty"),
+        (TableDay(9, {"sub5": 9}, USUAL.types), None),  # nine of 40 rows have none by chance
+        (TableDay(40, {"coupon": 10}, USUAL.types), "sub5 is empty"),
+        (TableDay(40, {"sub_5": 40, "coupon": 10}, {**USUAL.types, "sub_5": "text"}),
+         "sub5 is sub_5 now"),
+        (TableDay(40, USUAL.filled, {**USUAL.types, "browser": "text"}), "browser is new"),
+        (TableDay(40, USUAL.filled, {**USUAL.types, "coupon": "bigint"}),
+         "coupon is bigint now and was text"),
+    ],
+)  # fmt: skip
+def test_schema_that_changed_is_overseen_or_made_up(last: TableDay, said: str | None) -> None:
+    days = {DAY - timedelta(days=back): USUAL for back in range(1, 60)}
+    found = History("713", {"everflow.conversions": {**days, DAY: last}})
+    expected = [f"Columns of everflow.conversions changed: {said}."] if said else []
+    these = judge("schema", found, DAY, policy.thresholds("schema"))
+    assert [one.words for one in these] == expected
+    after = {**days, DAY: last, DAY + timedelta(days=1): last}
+    found = History("713", {"everflow.conversions": after})
+    later = judge("schema", found, DAY + timedelta(days=1), policy.thresholds("schema"))
+    assert later == [], "told once"
+    young = {day: one for day, one in after.items() if day > DAY - timedelta(weeks=4)}
+    found = History("713", {"everflow.conversions": young})
+    assert judge("schema", found, DAY, policy.thresholds("schema")) == []
 
 
 def test_thresholds_are_not_data(tmp_path: Path) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -13,8 +11,10 @@ from click.testing import CliRunner, Result
 from cli.main import signalroom
 from reports.alerts.incidents import open_incidents
 from scheduler.status import checks
+from scheduler.status.rule_rates import record_rates, recorded_rates
 from scheduler.web.actions import Actions, UnknownActionError
-from tests.support.warehouse import Warehouse, empty_warehouse
+from scheduler.web.page import overview
+from tests.support.warehouse import Warehouse
 
 
 def run(*arguments: str) -> Result:
@@ -28,7 +28,7 @@ create schema marts;
 create table marts.daily_performance_versions (
     _client_id text, date date, advertiser_id bigint, affiliate_label text, is_internal boolean,
     is_unmapped boolean, conversions bigint, cost decimal(38, 18), known_from timestamptz,
-    known_to timestamptz);
+    known_to timestamptz, clicks bigint default 0, redtrack_clicks bigint default 0);
 create table marts.campaign_performance (
     _client_id text, date date, source_id text, source_name text, advertiser_id bigint,
     affiliate_label text, is_unmapped boolean, conversions bigint, cost decimal(38, 18));
@@ -37,34 +37,35 @@ create table marts.daily_summary (_client_id text, date date, is_complete boolea
 
 
 @pytest.fixture
-def marts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
+def marts(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     """Ten even weeks of two lines; the pixel of one broke yesterday."""
-    with empty_warehouse("duckdb", tmp_path / "home", None) as warehouse:
-        warehouse.activate(monkeypatch)
-        monkeypatch.setenv("SIGNALROOM_NOW", NOW)
-        warehouse.execute(TABLES)
-        line = "'713', date '2026-11-18' - cast(n as int), 1, 'SB - Meta'"
-        conversions = "case when n = 0 then 0 else 20 end"
-        warehouse.execute(
-            f"insert into marts.daily_performance_versions select {line}, true, false,"
-            f" {conversions}, 560, timestamptz '2026-11-19 06:00:00-05:00', null"
-            " from range(70) as days(n)"
-        )
-        warehouse.execute(
-            "insert into marts.daily_performance_versions select '713', date '2026-11-18' -"
-            " cast(n as int), 1, 'Blue Bench', false, false, 30, 900,"
-            " timestamptz '2026-11-19 06:00:00-05:00', null from range(70) as days(n)"
-        )
-        warehouse.execute(
-            "insert into marts.campaign_performance select '713', date '2026-11-18' -"
-            " cast(n as int), 'f1', 'Facebook', 1, 'SB - Meta', false,"
-            f" {conversions}, 560 from range(70) as days(n)"
-        )
-        warehouse.execute(
-            "insert into marts.daily_summary select '713', date '2026-11-18' - cast(n as int), true"
-            " from range(70) as days(n)"
-        )
-        yield warehouse
+    warehouse.activate(monkeypatch)
+    monkeypatch.setenv("SIGNALROOM_NOW", NOW)
+    for statement in TABLES.strip().rstrip(";").split(";"):
+        warehouse.execute(statement)
+    line = "'713', date '2026-11-18' - cast(n as int), 1, 'SB - Meta'"
+    conversions = "case when n = 0 then 0 else 20 end"
+    warehouse.execute(
+        f"insert into marts.daily_performance_versions select {line}, true, false,"
+        f" {conversions}, 560, timestamptz '2026-11-19 06:00:00-05:00', null, 0, 0"
+        " from generate_series(0, 69) as days(n)"
+    )
+    warehouse.execute(
+        "insert into marts.daily_performance_versions select '713', date '2026-11-18' -"
+        " cast(n as int), 1, 'Blue Bench', false, false, 30, 900,"
+        " timestamptz '2026-11-19 06:00:00-05:00', null, 0, 0"
+        " from generate_series(0, 69) as days(n)"
+    )
+    warehouse.execute(
+        "insert into marts.campaign_performance select '713', date '2026-11-18' -"
+        " cast(n as int), 'f1', 'Facebook', 1, 'SB - Meta', false,"
+        f" {conversions}, 560 from generate_series(0, 69) as days(n)"
+    )
+    warehouse.execute(
+        "insert into marts.daily_summary select '713', date '2026-11-18' - cast(n as int), true"
+        " from generate_series(0, 69) as days(n)"
+    )
+    return warehouse
 
 
 def found() -> dict[str, str]:
@@ -94,6 +95,12 @@ def test_backtest_counts_what_was_found_twice_or_misses_it(marts: Warehouse) -> 
     assert told["findings"][0]["amount"] == "560.00"
     plain = run("alerts", "backtest", "spend_without_conversions", "--days", "7")
     assert "would have fired once in 7 days, 1.00 a week" in plain.output
+    record_rates({"713"})
+    page = overview()
+    section = " ".join(page[page.index("back-tested over 90 days") :].split())
+    said = '<span class="soft">0.08 a week · fired once</span>'
+    assert f"<span>spend without conversions</span> {said}" in section
+    assert section.count("fired 0 times") == len(recorded_rates()) - 1
     wrong = run("alerts", "backtest", "volumes")
     assert wrong.exit_code == 2
     assert "volume" in wrong.output

@@ -11,18 +11,25 @@ import pytest
 
 from reports.alerts import findings as troubles
 from reports.alerts.incidents import open_incidents
+from scheduler.runs.model import Run, Step
+from scheduler.runs.work_ledger import WorkLedger
 from scheduler.status import checks
+from signalroom import clock
 from tests.support.warehouse import Warehouse, empty_warehouse
 
 NOW = "2026-11-19T09:30:00-05:00"
+DAY = date(2026, 11, 19)
 LATE = "2026-11-19 05:00:00+00"
 TABLES = """
 create schema ops; create schema marts;
 create table ops.loads (_client_id text, source text, table_name text, as_of timestamptz);
-create table ops.dead_letters (_client_id text, source text, resolved_at timestamptz);
+create table ops.dead_letters (
+    _client_id text, source text, resolved_at timestamptz, table_name text default 'orders_create',
+    reason text default 'no date', created_at timestamptz default now());
 create table marts.unmapped_spend
     (_client_id text, date date, source_name text, cost decimal(38, 18));
 """
+LETTER = "insert into ops.dead_letters (_client_id, source) values ('cti', 's3_exports')"
 
 
 @pytest.fixture
@@ -45,7 +52,9 @@ def test_each_finding_comes_with_its_cause_and_goes_with_it(watched: Warehouse) 
         f"insert into ops.loads values ('713', 'redtrack', 'daily_spend', '{LATE}'),"
         " ('713', 'everflow', 'daily_stats', '2026-11-19 14:05:00+00')"
     )
-    watched.execute("insert into ops.dead_letters values ('cti', 's3_exports', null)")
+    watched.execute(
+        "insert into ops.dead_letters (_client_id, source) values ('cti', 's3_exports')"
+    )
     watched.execute(
         "insert into marts.unmapped_spend values"
         " ('713', '2026-11-17', 'New Source', 11.10), ('713', '2026-11-18', 'New Source', 20),"
@@ -64,7 +73,9 @@ def test_each_finding_comes_with_its_cause_and_goes_with_it(watched: Warehouse) 
     (spend,) = [one for one in open_incidents() if one.kind == "unmapped_spend"]
     assert spend.detail.startswith("New Source $20.00 on Wed, Nov 18. It is listed separately")
     assert "data/clients/713/mappings/internal-affiliates.csv" in spend.repair
-    watched.execute("insert into ops.dead_letters values ('cti', 's3_exports', null)")
+    watched.execute(
+        "insert into ops.dead_letters (_client_id, source) values ('cti', 's3_exports')"
+    )
     assert look()["dead_letters", "cti", "s3_exports"] == (
         "s3_exports: 2 rows wait in dead letters"
     )
@@ -83,7 +94,9 @@ def test_only_what_was_read_can_resolve(
         "insert into marts.unmapped_spend values ('713', '2026-11-18', 'New Source', 20),"
         " ('cti', '2026-11-18', 'New Source', 20)"
     )
-    watched.execute("insert into ops.dead_letters values ('cti', 's3_exports', null)")
+    watched.execute(
+        "insert into ops.dead_letters (_client_id, source) values ('cti', 's3_exports')"
+    )
     found = look("dbt test not_null_x (m.yml) warns")
     assert len(found) == 4
     watched.execute("alter table marts.unmapped_spend rename to aside")
@@ -100,6 +113,26 @@ def test_only_what_was_read_can_resolve(
 
 def test_warehouse_without_anything_looks_right(watched: Warehouse) -> None:
     assert look() == {}
+
+
+def test_late_source_keeps_to_itself_why_it_is_late(watched: Warehouse) -> None:
+    def said() -> str:
+        checks.check([])
+        [detail] = [one.detail for one in open_incidents() if one.kind == "source_late"]
+        return detail
+
+    watched.execute(TABLES)
+    watched.execute(f"insert into ops.loads values ('713', 'redtrack', 'daily_spend', '{LATE}')")
+    assert said().endswith("EST. Existing data is unchanged, and reports name it as late.")
+    now = clock.instant()
+    with WorkLedger() as ledger:
+        ledger.beat_now("host:1:1", 1, now, now - timedelta(minutes=9, seconds=30))
+        assert "The scheduler has not run since Nov 19, 9:20 AM EST. Existing" in said()
+        begun = now - timedelta(minutes=4, seconds=30)
+        step = Step("r", "ingest:redtrack", 0, status="running", started_at=begun)
+        run = Run("r", "r", "hourly", now, DAY, "manual", "running", now, steps=(step,))
+        ledger.record(run)
+    assert "Its pull began Nov 19, 9:25 AM EST and has not ended. Existing" in said()
 
 
 @pytest.mark.parametrize(("now", "is_late"), [("09:29", False), ("09:31", True)])

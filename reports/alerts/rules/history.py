@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -17,6 +17,7 @@ from decimal import Decimal
 WEEKS = 8  # how far back a baseline reaches
 LEAST = 4  # same weekdays, without which a rule is silent
 SPREAD = 3.6
+CLICK_SPREAD = 2.0  # of conversions beside their clicks: how many people came is known then
 BELIEF = 0.75
 
 
@@ -33,20 +34,44 @@ class Line:
 
 @dataclass(frozen=True)
 class LineDay:
-    """What a line did on a day, exact; `tracked` are RedTrack's own conversions, where known."""
+    """What a line did on a day, exact; `tracked` are RedTrack's own conversions, where known.
+
+    `clicks` are Everflow's, `paid_clicks` RedTrack's.
+    """
 
     line: Line
     day: date
     conversions: int
     cost: Decimal
     tracked: int | None = None
+    clicks: int = 0
+    paid_clicks: int = 0
+
+
+@dataclass(frozen=True)
+class TableDay:
+    """What a raw table has of a day: rows, how many fill each column, and the columns' types."""
+
+    rows: int
+    filled: Mapping[str, int]
+    types: Mapping[str, str]
+
+
+Tables = Mapping[str, Mapping[date, TableDay]]  # by name, as `everflow.conversions`
+NO_TABLES: Tables = {}
+
+
+def days_like(day: date) -> list[date]:
+    """The same weekdays before, newest first."""
+    return [day - timedelta(weeks=back) for back in range(1, WEEKS + 1)]
 
 
 @dataclass
 class History:
-    """The days of one client's lines; `left_out` are days that no baseline may hold."""
+    """The days of one client's lines and raw tables; no baseline may hold days of `left_out`."""
 
     client_id: str
+    tables: Tables = field(default_factory=lambda: NO_TABLES)
     days: dict[Line, dict[date, LineDay]] = field(default_factory=dict)
     left_out: set[tuple[Line | None, date]] = field(default_factory=set)
     _counts: dict[date, dict[Line, tuple[float, float]]] = field(default_factory=dict)
@@ -72,10 +97,9 @@ class History:
     def like(self, line: Line, day: date) -> list[LineDay]:
         """The same weekdays before, newest first; those before the line began are none."""
         begun = min(self.days[line], default=day)
-        found = [day - timedelta(weeks=back) for back in range(1, WEEKS + 1)]
         return [
             self.of(line, one)
-            for one in found
+            for one in days_like(day)
             if one >= begun
             and (line, one) not in self.left_out
             and (None, one) not in self.left_out
@@ -84,6 +108,11 @@ class History:
     def leave_out(self, line: Line | None, days: Collection[date]) -> None:
         """Keep days of known incidents out of baselines (None: of every line)."""
         self.left_out |= {(line, day) for day in days}
+        self._counts.clear()
+
+    def leave_out_only(self, days: Collection[tuple[Line | None, date]]) -> None:
+        """Forget what else was left out."""
+        self.left_out = set(days)
         self._counts.clear()
 
     def mood(self, line: Line, days: Collection[date]) -> float:
@@ -122,6 +151,8 @@ class Usual:
     cpa: float | None
     cost_spread: float  # standard deviation of log(cost), robust
     always_costs: bool
+    click_rate: float  # conversions of a click of Everflow's
+    click_cost: float  # of RedTrack's; 0: there are none
 
     @classmethod
     def of(cls, days: Collection[LineDay]) -> Usual | None:
@@ -137,6 +168,11 @@ class Usual:
             cpa=statistics.median(cpas) if cpas else None,
             cost_spread=deviation(logs),
             always_costs=all(cost > 0 for cost in costs),
+            click_rate=sum(one.conversions for one in days)
+            / max(1, sum(one.clicks for one in days)),
+            click_cost=statistics.median(
+                float(one.cost) / one.paid_clicks if one.paid_clicks else 0.0 for one in days
+            ),
         )
 
 
@@ -148,12 +184,12 @@ def deviation(values: Collection[float]) -> float:
     return 1.4826 * statistics.median(abs(value - middle) for value in values)
 
 
-def chance_of_so_few(count: int, expected: float) -> float:
+def chance_of_so_few(count: int, expected: float, spread: float = SPREAD) -> float:
     """How likely a count is no larger than that, when `expected` was to be expected."""
     if expected <= 0:
         return 1.0
-    size = expected / (SPREAD - 1)
-    stays, falls = math.log(1 / SPREAD), math.log(1 - 1 / SPREAD)
+    size = expected / (spread - 1)
+    stays, falls = math.log(1 / spread), math.log(1 - 1 / spread)
     return min(
         1.0,
         sum(

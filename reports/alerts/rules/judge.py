@@ -7,7 +7,7 @@ a line, are left out of it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -15,13 +15,14 @@ from typing import Any
 
 from reports.alerts import policy
 from reports.alerts.incidents import Incidents, Trouble
-from reports.alerts.rules.history import WEEKS, History, Line, LineDay
+from reports.alerts.rules.history import WEEKS, History, Line, LineDay, Tables, days_like
 from reports.alerts.rules.rules import RULES, Finding, judge
 from reports.shared.figures import money
 from reports.shared.words import day_name
 from signalroom import clock, warehouse
 from signalroom.errors import ReportError
 
+TablesOf = Mapping[str, Tables]  # by client
 KIND = "anomaly"
 REACH = timedelta(weeks=WEEKS, days=1)
 # What is found first is told alone. Gaps of the mapping are found by the check of unmapped spend.
@@ -36,7 +37,7 @@ MOST_TELLING = (
 VERSIONS = """
 select
     _client_id, date, advertiser_id, affiliate_label, is_internal, is_unmapped,
-    conversions, cost, known_from, known_to
+    conversions, cost, clicks, redtrack_clicks, known_from, known_to
 from daily_performance_versions
 where date between :since and :until
 order by known_from
@@ -59,7 +60,10 @@ REPAIRS = {
     "conversions_without_spend": "Check the ad account's connection in RedTrack, its token too.",
     "cpa": "Look at bids and payouts of this affiliate.",
     "drift": "Compare the postbacks of both trackers for this affiliate.",
+    "schema": "Look for a change at the vendor; then change the source's columns and its YAML, and "
+    "load the days again.",
 }
+NO_CLIENTS: TablesOf = {}
 
 
 @dataclass(frozen=True)
@@ -77,12 +81,17 @@ class Backtest:
         return len(self.findings) / self.days * 7
 
 
-def find_anomalies(clients: Collection[str]) -> list[Trouble]:
-    """What the rules find in yesterday; WarehouseError where the marts cannot be read."""
+def find_anomalies(clients: Collection[str], tables: TablesOf = NO_CLIENTS) -> list[Trouble]:
+    """What the rules find in yesterday, with raw tables by client where they could be read.
+
+    WarehouseError where the marts cannot be read.
+    """
     day = clock.yesterday()
     known = _known_anomalies(day)
     found: list[Trouble] = []
-    for client_id, history in read_histories(day, day, clients).items():
+    for client_id, history in read_histories(day, day, clients, tables).items():
+        for one in judge("schema", history, day, policy.thresholds("schema")):
+            found.append(trouble_of(client_id, one))
         for line, its_day in known:
             history.leave_out(line, [its_day])
         told: set[Line | None] = set()
@@ -91,23 +100,35 @@ def find_anomalies(clients: Collection[str]) -> list[Trouble]:
             # a day of nothing explains its lines, and a broken pixel the volume of its own
             these = [one for one in these if not told & {None, one.line}]
             told |= {one.line for one in these}
-            found += [_trouble(client_id, one) for one in these]
+            found += [trouble_of(client_id, one) for one in these]
     return found
 
 
-def backtest(rule: str, days: int, clients: Collection[str]) -> Backtest:
-    """Judge each of the last days as if it were yesterday; ReportError for an unknown rule."""
-    if rule not in RULES:
-        raise ReportError(f"There is no rule {rule!r}; there are {', '.join(RULES)}.")
+def backtest(
+    rules: Collection[str], days: int, clients: Collection[str], tables: TablesOf = NO_CLIENTS
+) -> dict[str, Backtest]:
+    """Judge each of the last days by each rule as if it were yesterday.
+
+    ReportError for an unknown rule.
+    """
+    for rule in rules:
+        if rule not in RULES:
+            raise ReportError(f"There is no rule {rule!r}; there are {', '.join(RULES)}.")
     last = clock.yesterday()
     since = last - timedelta(days=days - 1)
+    histories = list(read_histories(since, last, clients, tables).values())
+    span = [since + timedelta(days=ahead) for ahead in range(days)]
+    return {rule: _backtest(rule, span, histories) for rule in rules}
+
+
+def _backtest(rule: str, span: Sequence[date], histories: Iterable[History]) -> Backtest:
     thresholds = policy.thresholds(rule)
     found: list[Finding] = []
     judged = 0
-    for history in read_histories(since, last, clients).values():
-        for ahead in range(days):
-            day = since + timedelta(days=ahead)
-            if (None, day) in history.left_out:
+    for history in histories:
+        before = set(history.left_out)
+        for day in span:
+            if (None, day) in before:
                 continue
             judged += 1
             these = judge(rule, history, day, thresholds)
@@ -115,16 +136,27 @@ def backtest(rule: str, days: int, clients: Collection[str]) -> Backtest:
                 if one.line:
                     history.leave_out(one.line, [day])
             found += these
-    return Backtest(rule, days, judged, tuple(found))
+        history.leave_out_only(before)
+    return Backtest(rule, len(span), judged, tuple(found))
 
 
-def read_histories(first: date, last: date, clients: Collection[str]) -> dict[str, History]:
+def days_needed(days: int) -> list[date]:
+    """The days whose raw tables a back-test of so many days needs; one: those of yesterday."""
+    last = clock.yesterday()
+    judged = [last - timedelta(days=back) for back in range(days)]
+    found = {day - timedelta(days=1) for day in judged}.union(judged)
+    return sorted(found.union(*(days_like(day) for day in judged)))
+
+
+def read_histories(
+    first: date, last: date, clients: Collection[str], tables: TablesOf = NO_CLIENTS
+) -> dict[str, History]:
     """The days of each client that judging these days needs, and those before them."""
     window = {"since": first - REACH, "until": last}
     versions = [row for row in warehouse.read(VERSIONS, window) if row["_client_id"] in clients]
     tracked = {_key(row): int(row["conversions"]) for row in warehouse.read(TRACKED, window)}
     age = clock.now() - clock.midnight(last)
-    found: dict[str, History] = {}
+    found = {one: History(one, tables.get(one, {})) for one in clients}
     for row in as_known(versions, age):
         line = Line(
             row["_client_id"],
@@ -133,10 +165,10 @@ def read_histories(first: date, last: date, clients: Collection[str]) -> dict[st
             bool(row["is_internal"]),
             bool(row["is_unmapped"]),
         )
-        history = found.setdefault(line.client_id, History(line.client_id))
         cost = Decimal(row["cost"] or 0)
-        one = LineDay(line, row["date"], row["conversions"] or 0, cost, tracked.get(_key(row)))
-        history.add([one])
+        counts = (row[name] or 0 for name in ("clicks", "redtrack_clicks"))
+        count, own = row["conversions"] or 0, tracked.get(_key(row))
+        found[line.client_id].add([LineDay(line, row["date"], count, cost, own, *counts)])
     for row in warehouse.read(COMPLETE, window):
         if row["_client_id"] in found and not row["is_complete"]:
             found[row["_client_id"]].leave_out(None, [row["date"]])
@@ -176,15 +208,20 @@ def _subject(one: Finding) -> str:
     return f"{one.rule}:{one.subject}:{one.day}"
 
 
-def _trouble(client_id: str, one: Finding) -> Trouble:
+def trouble_of(client_id: str, one: Finding) -> Trouble:
+    """A finding in words, as people are told of it."""
+    detail = f"On {day_name(one.day)}, beside the same weekdays before: {money(one.amount)} are "
+    detail += "at stake."
+    if one.rule == "schema":
+        detail = f"Since {day_name(one.day)}. What the models read is unchanged; a column that is "
+        detail += "empty counts as nothing, and one that is new is not read."
     return Trouble(
         kind=KIND,
         client_id=client_id,
         subject=_subject(one),
         severity="warning",
         title=f"{one.words.rstrip('.')}"[:150],
-        detail=f"On {day_name(one.day)}, beside the same weekdays before: {money(one.amount)} are "
-        "at stake.",
+        detail=detail,
         repair=REPAIRS[one.rule],
         cause=f"{KIND}:{one.rule}",
     )

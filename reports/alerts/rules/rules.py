@@ -7,13 +7,24 @@ would have.
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from reports.alerts.rules.history import History, Line, LineDay, Usual, chance_of_so_few
+from reports.alerts.rules.history import (
+    CLICK_SPREAD,
+    LEAST,
+    History,
+    Line,
+    LineDay,
+    TableDay,
+    Usual,
+    chance_of_so_few,
+    days_like,
+)
 
 LEAST_SPREAD = 0.25  # of log(cost): platforms never spend evenly
 
@@ -90,16 +101,18 @@ def spend_without_conversions(
             continue
         for days in (rows[:1], rows):
             cost = sum((row.cost for row in days), Decimal(0))
+            if not cost or any(row.conversions for row in days):
+                continue
             expected = min(
                 float(cost) / usual.cpa, usual.conversions * len(days) * _mood(history, days)
             )
-            if (
-                cost
-                and not any(row.conversions for row in days)
-                and chance_of_so_few(0, expected) < thresholds["chance"]
-            ):
+            by_clicks = usual.click_rate * sum(row.clicks for row in days)
+            chance = min(
+                chance_of_so_few(0, expected), chance_of_so_few(0, by_clicks, CLICK_SPREAD)
+            )
+            if chance < thresholds["chance"]:
                 words = f"{line.label} spent {_dollars(cost)} and brought no conversion; usual are "
-                words += f"{expected:.0f}."
+                words += f"{max(expected, by_clicks):.0f}."
                 yield _finding("spend_without_conversions", history, day, line, cost, words)
                 break
 
@@ -119,11 +132,14 @@ def conversions_without_spend(
 def cpa(history: History, day: date, thresholds: Thresholds) -> Iterator[Finding]:
     """A line's conversions cost far more than they do on such days, over one day or two.
 
-    Paid media is judged by what it spends, for the few conversions of a day say too little; others
-    by their payout, which hardly moves.
+    Paid media is judged by what it spends and by what its clicks cost, for the few conversions of a
+    day say too little; others by their payout, which hardly moves.
     """
     for line, usual, rows in _lines(history, day):
         for days in (rows[:1], rows):
+            if finding := _dear_clicks(history, day, line, usual, days, thresholds):
+                yield finding
+                break
             count = sum(row.conversions for row in days)
             cost = sum(float(row.cost) for row in days)
             if not count or not cost or not usual.cpa or not usual.cost:
@@ -141,6 +157,23 @@ def cpa(history: History, day: date, thresholds: Thresholds) -> Iterator[Finding
                 )
                 yield _finding("cpa", history, day, line, (now - usual.cpa) * count, words)
                 break
+
+
+def _dear_clicks(
+    history: History, day: date, line: Line, usual: Usual, days: Sequence[LineDay],
+    thresholds: Thresholds,
+) -> Finding | None:  # fmt: skip
+    clicks = sum(row.paid_clicks for row in days)
+    cost = sum(float(row.cost) for row in days)
+    if not line.is_internal or not clicks or not cost or not usual.click_cost:
+        return None
+    now = cost / clicks
+    rise = now / usual.click_cost
+    spread = LEAST_SPREAD / math.sqrt(len(days))
+    if rise < thresholds["ratio"] or math.log(rise) / spread < thresholds["deviations"]:
+        return None
+    words = f"{line.label} pays {_dollars(now)} a click; usual is {_dollars(usual.click_cost)}."
+    return _finding("cpa", history, day, line, (now - usual.click_cost) * clicks, words)
 
 
 def drift(history: History, day: date, thresholds: Thresholds) -> Iterator[Finding]:
@@ -173,6 +206,47 @@ def mapping_gap(history: History, day: date, thresholds: Thresholds) -> Iterator
     yield _finding("mapping_gap", history, day, None, float(cost), words, "unmapped")
 
 
+def schema(history: History, day: date, thresholds: Thresholds) -> Iterator[Finding]:
+    """A column of a raw table is new, is no longer filled, has another name or another type.
+
+    dlt's schema versions know what is new and of which type; that a vendor leaves a column out
+    shows in its rows alone. It costs no dollars by itself, and is told on its first day.
+    """
+    for table, days in sorted(history.tables.items()):
+        now, before = days.get(day), days.get(day - timedelta(days=1))
+        past = [days[one] for one in days_like(day) if one in days]
+        if now is None or before is None or len(past) < LEAST:
+            continue
+        new = [name for name in now.types if before.types and name not in before.types]
+        said = []
+        for name in _left_empty(now, before if before.rows else past[0], past, thresholds):
+            other = difflib.get_close_matches(name, new, n=1, cutoff=thresholds["likeness"])
+            if other:
+                new.remove(other[0])
+            said.append(f"{name} is {other[0]} now" if other else f"{name} is empty")
+        said += [f"{name} is new" for name in new]
+        said += [
+            f"{name} is {kind} now and was {before.types[name]}"
+            for name, kind in now.types.items()
+            if before.types.get(name, kind) != kind
+        ]
+        if said:
+            words = f"Columns of {table} changed: {', '.join(said)}."
+            yield _finding("schema", history, day, None, 0, words, table)
+
+
+def _left_empty(
+    now: TableDay, before: TableDay, past: Sequence[TableDay], thresholds: Thresholds
+) -> Iterator[str]:
+    """Columns that no row of a day fills, where that can hardly be chance."""
+    rows = sum(one.rows for one in past)
+    for name, count in before.filled.items():
+        if count and now.rows and not now.filled.get(name):
+            share = sum(one.filled.get(name, 0) for one in past) / rows if rows else 0.0
+            if (1 - share) ** now.rows < thresholds["chance"]:
+                yield name
+
+
 RULES: Mapping[str, Rule] = {
     "zero_rows": zero_rows,
     "volume": volume,
@@ -181,6 +255,7 @@ RULES: Mapping[str, Rule] = {
     "cpa": cpa,
     "drift": drift,
     "mapping_gap": mapping_gap,
+    "schema": schema,
 }
 
 
