@@ -23,6 +23,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
+from reports.alerts.rules.rules import RULES
 from scheduler.status.checks import KINDS
 from scheduler.status.freshness import Freshness
 from scheduler.status.status import Status, read_status
@@ -81,6 +82,11 @@ def _process(status: Status) -> Iterator[Metric]:
         kinds = Counter(one.kind for one in status.incidents)
         samples = [((kind,), kinds[kind]) for kind in ALERT_KINDS]
         yield _gauge("alerts_open", "Open alerts by what is wrong", ["kind"], samples=samples)
+        rules = Counter(
+            one.subject.partition(":")[0] for one in status.incidents if one.kind == "anomaly"
+        )
+        samples = [((rule,), rules[rule]) for rule in RULES]
+        yield _gauge("anomalies_open", "Open anomalies by the rule", ["rule"], samples=samples)
         yield _gauge("alerts_snoozed", "Open alerts that are snoozed", value=len(status.snoozed))
     if not status.is_ledger_read:
         return  # what is not known is not zero
@@ -175,12 +181,18 @@ def _builds(builds: Sequence[Any]) -> Iterator[Metric]:
     """What the newest build of dbt did; nothing where there was none."""
     for build in builds:
         detail = json.loads(build.detail or "{}")
-        states = ("models", "tests", "skipped")
+        states = ("models", "tests", "skipped", "warned", "failed")
         nodes: Samples = [((state,), float(detail.get(state) or 0)) for state in states]
-        words = "Nodes of the newest dbt build: built, tests passed, skipped"
+        words = "Nodes of the newest dbt build: models built, tests passed, and what went wrong"
         yield _gauge("dbt_nodes", words, ["state"], samples=nodes)
         seconds = float(detail.get("seconds") or 0)
         yield _gauge("dbt_seconds", "How long the newest dbt build took", value=seconds)
+        took: Samples = [((kind,), took) for kind, took in (detail.get("kinds") or {}).items()]
+        words = "What all nodes of a kind took in the newest dbt build"
+        yield _gauge("dbt_node_seconds", words, ["kind"], samples=took)
+        if build.finished_at:
+            at = build.finished_at.timestamp()
+            yield _gauge("dbt_last_end_timestamp_seconds", "When the newest build ended", value=at)
 
 
 def _sums(table: sa.Table, name: sa.Column[str]) -> sa.Select[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,7 +103,16 @@ def test_requests_of_an_earlier_process_are_forgotten(value: Value) -> None:
     assert value("rate_limit_wait_seconds_total", source="redtrack", client="713") == 1.5
     assert value("alerts_open", kind="step_failed") == 1
     assert value("alerts_open", kind="anomaly") == 0
-    assert value("dbt_nodes", state="models") == 0
+    assert value("anomalies_open", rule="cpa") == 0
+
+
+def test_newest_build_is_not_there_by_state_and_time(value: Value) -> None:
+    states = {"models": 81, "tests": 109, "skipped": 0, "warned": 1, "failed": 0}
+    for state, nodes in states.items():
+        assert value("dbt_nodes", state=state) == nodes
+    assert value("dbt_seconds") == 9.5
+    assert value("dbt_node_seconds", kind="model") == 5.25
+    assert value("dbt_last_end_timestamp_seconds") == pytest.approx(time.time() - 2382, abs=60)
 
 
 def test_a_rule_or_a_panel_asks_for_a_metric_that_is_none(text: str) -> None:
@@ -142,7 +152,8 @@ def test_labels_hold_names_and_no_data(text: str) -> None:
         assert family.documentation
         for sample in family.samples:
             assert set(sample.labels) <= {
-                "job", "step", "status", "client", "source", "channel", "severity", "kind", "state"
+                "job", "step", "status", "client", "source", "channel", "severity", "kind", "state",
+                "rule",
             }  # fmt: skip
 
 
