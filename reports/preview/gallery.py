@@ -15,6 +15,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from reports.alerts.groups import by_group, together
+from reports.alerts.message import alerts_of
 from reports.compose import context_of, messages_of, read_rows
 from reports.model import LastReport, Report, Rows, own_rows
 from reports.preview.failure import Failure, failure
@@ -23,7 +25,7 @@ from reports.preview.recorded import NOW, fill
 from reports.preview.scenarios import SCENARIOS, Scenario
 from reports.preview.stage import stage
 from signalroom import clock
-from signalroom.clients import Client, client, default_client_id
+from signalroom.clients import Client, client, default_client_id, registry
 from signalroom.errors import ReportError
 
 
@@ -84,8 +86,7 @@ def cell(report: Report, scenario: Scenario, homes: Homes) -> Cell:
     try:
         history = _history(report, scenario, owner, homes)
         with stage(homes.folder(scenario.patches), scenario.now):
-            rows = _rows(report, scenario, owner)
-            context = context_of(report, named, scenario.day, rows, history)
+            context = _context(report, scenario, named, history)
     except Exception as error:  # shown in its place, whatever it is
         return Cell(report, scenario, {}, dict.fromkeys(report.channels, failure(error)))
     with ExitStack() as standing:
@@ -102,6 +103,19 @@ def _owner(report: Report) -> Client:
     """A client that the report is for; the default one where it has a choice."""
     default = client(default_client_id())
     return default if report.is_for(default) else next(iter(report.clients()), default)
+
+
+def _context(
+    report: Report, scenario: Scenario, owner: Client, history: Mapping[date, LastReport]
+) -> Any:
+    """What the templates show; of incidents of every client, as one person hears of them."""
+    is_alert = report.period == "event" and not report.queries
+    shared = [one for one in scenario.wrong or () if one.is_shared and is_alert]
+    if not shared:
+        return context_of(report, owner, scenario.day, _rows(report, scenario, owner), history)
+    found = [one.incident(client_id) for one in shared for client_id in registry()]
+    groups = [together(members) for members in by_group(found).values()]
+    return alerts_of(owner.id, groups, scenario.day, tuple(registry()))
 
 
 def _rows(report: Report, scenario: Scenario, owner: Client) -> Rows:

@@ -5,23 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 
 from reports.alerts.causes import FailedStep, step_failed
 from reports.alerts.findings import source_late
 from reports.alerts.incidents import NOTICE, Incident, Trouble
+from reports.alerts.rules.judge import trouble_of
+from reports.alerts.rules.rules import Finding
 from reports.delivery.outbox import hashed
 from signalroom import clock
 
 
 @dataclass(frozen=True)
 class Wrong:
-    """An incident of what the code reports; `ago` and `lasted` in minutes, None while it lasts."""
+    """An incident of what the code reports; `ago` and `lasted` in minutes, None while it lasts.
+
+    One that `is_shared` is every client's, told to a person who is named for all of them.
+    """
 
     trouble: Callable[[str], Trouble]
     ago: int = 42
     lasted: int | None = None
     count: int = 1
     rounds: int = 1
+    is_shared: bool = False
 
     def incident(self, client_id: str) -> Incident:
         """As the run database would give it, seen from business time."""
@@ -47,6 +54,8 @@ class Wrong:
             told_at=opened_at,
             due_at=None,
             version=1,
+            cause=trouble.cause or "",
+            group_id=trouble.cause or "",
         )
 
 
@@ -58,6 +67,12 @@ def _failed(step: str, error_class: str, said: str, tries: int = 1) -> Callable[
         return step_failed(FailedStep(step, client_id, error_class, said, tries, run_id, "hourly"))
 
     return trouble
+
+
+def _anomaly(client_id: str) -> Trouble:
+    words = "SB - Meta spent $560.00 and brought no conversion; usual are 20."
+    about = ("spend_without_conversions", client_id, clock.yesterday(), "SB - Meta (1)")
+    return trouble_of(client_id, Finding(*about, Decimal("560.00"), words))
 
 
 def _late(client_id: str) -> Trouble:
@@ -81,6 +96,15 @@ OPEN = Wrong(
     ),
     count=3,
 )
+SHARED = Wrong(
+    _failed(
+        "ingest:redtrack",
+        "CredentialsError",
+        "redtrack: the vendor refuses the key (HTTP 401).",
+    ),
+    is_shared=True,
+)
+ANOMALY = Wrong(_anomaly, ago=12)
 LATE = Wrong(_late, ago=150, count=2)
 CAME_BACK = Wrong(
     _failed("ingest:everflow", "SourceError", "everflow answers with HTTP 503.", tries=5),

@@ -11,12 +11,14 @@ from datetime import date
 
 from reports.model import Period
 from reports.preview.incidents import (
+    ANOMALY,
     CAME_BACK,
     LATE,
     MANY,
     OPEN,
     RESOLVED,
     SAID,
+    SHARED,
     Wrong,
     hostile_incidents,
 )
@@ -146,6 +148,16 @@ SCENARIOS = (
         "It is over: what it was, and how long it lasted.",
         None,
         (RESOLVED,),
+    ),
+    Scenario(
+        "shared",
+        "Every client",
+        "One cause, one message: it names the clients of whom its reader may hear.",
+        None,
+        (SHARED,),
+    ),
+    Scenario(
+        "anomaly", "Anomaly", "A day that a rule found, with what it costs.", None, (ANOMALY,)
     ),
     Scenario("notice", "Notice", "Said once, with nothing to do.", None, (SAID,)),
 )

@@ -105,6 +105,23 @@ def test_a_channel_where_the_bot_cannot_look_is_a_fault(start_agency: StartAgenc
     assert "switch it on" in of(found, "google_sheets")["message"]
 
 
+def test_alerts_that_nobody_hears_are_no_notice(
+    start_agency: StartAgency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who reads reports gets no alert: a channel without recipients of its own is silent."""
+    point_at(start_agency())
+    assert not [one for one in checks("--offline") if "alerts for client" in one["message"]]
+    for name in ("ALERT_EMAILS", "SLACK_ALERT_CHANNEL_ID", "SLACK_CHANNEL_ID", "ALERT_NUMBERS"):
+        monkeypatch.setenv(f"{name}__CTI", "")
+    monkeypatch.setenv("ALERT_NUMBERS", "")
+    said = {one["message"]: one for one in checks("--offline") if "alerts for" in one["message"]}
+    silent = said["nobody hears of alerts for client cti"]
+    assert (silent["state"], silent["client"]) == ("warning", "cti")
+    assert "ALERT_EMAILS__CTI" in silent["repair"]
+    sms = said["alerts for client 713 go to nobody by sms: ALERT_NUMBERS not set"]
+    assert (sms["state"], sms["repair"]) == ("off", "Set ALERT_NUMBERS.")
+
+
 def test_offline_asks_nobody(start_agency: StartAgency) -> None:
     agency = start_agency()
     point_at(agency)
