@@ -29,6 +29,7 @@ from reports.preview.stage import stage
 from reports.registry import reports
 from scheduler.schedule import read_schedule
 from scheduler.web.server import WebServer
+from tests.house import trace_picture
 from tests.scheduler import story
 from tests.support.browser import FLAGS, find_chromium
 from tests.support.processes import BIN, ROOT, own_environment
@@ -100,6 +101,7 @@ def pictures(home: Path) -> None:
         _slack(browser, index, IMAGES / "slack.png")
         with _story(home / "story") as address:
             _picture(browser, address, IMAGES / "scheduler-page.png", 700, height=1100)
+        trace_picture.picture(browser, IMAGES / "trace.png", _environment(home / "trace"))
     sys.stdout.write(f"Look through {IMAGES.relative_to(ROOT)}\n")
 
 

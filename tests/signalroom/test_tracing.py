@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any, ClassVar
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.support.collector import Collector, collecting
 
 SCHEDULER = """
 from datetime import timedelta
@@ -34,30 +32,10 @@ tracing.record("dbt node", now - timedelta(seconds=2), now, "failed", node="mode
 """
 
 
-class Receiver(BaseHTTPRequestHandler):
-    """What a collector hears at /v1/traces."""
-
-    bodies: ClassVar[list[tuple[str, bytes]]]
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.bodies.append((self.path, body))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        return
-
-
 @pytest.fixture
-def collector() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
-    class Own(Receiver):
-        bodies: ClassVar[list[tuple[str, bytes]]] = []
-
-    with HTTPServer(("127.0.0.1", 0), Own) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", Own.bodies
-        server.shutdown()
+def collector() -> Iterator[Collector]:
+    with collecting() as found:
+        yield found
 
 
 def run(code: str, **env: str) -> None:
@@ -65,18 +43,13 @@ def run(code: str, **env: str) -> None:
 
 
 def test_processes_of_a_run_make_traces_of_their_own_or_tell_data(
-    collector: tuple[str, list[tuple[str, bytes]]],
+    collector: Collector,
 ) -> None:
-    address, bodies = collector
-    on = {"OTEL_EXPORTER_OTLP_ENDPOINT": address}
+    on = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.address}
     run(CHILD, SIGNALROOM_RUN_ID="hourly-1", **on)
     run(SCHEDULER, **on)
-    assert {path for path, _ in bodies} == {"/v1/traces"}
-    spans: dict[str, Any] = {}
-    for _, body in bodies:
-        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-            for scope in resource.scope_spans:
-                spans |= {one.name: one for one in scope.spans}
+    assert {path for path, _ in collector.bodies} == {"/v1/traces"}
+    spans = {one.name: one for one in collector.spans()}
     assert set(spans) == {"run", "source", "request", "dbt node"}
     root = spans["run"]
     assert not root.parent_span_id
@@ -87,17 +60,16 @@ def test_processes_of_a_run_make_traces_of_their_own_or_tell_data(
     assert root.end_time_unix_nano - root.start_time_unix_nano == 9_000_000_000
     assert spans["source"].status.message == "ValueError"
     assert not spans["source"].events
-    sent = b"".join(body for _, body in bodies)
+    sent = b"".join(body for _, body in collector.bodies)
     assert b"example" not in sent
     assert b"secret" not in sent
 
 
 def test_traces_that_are_off_cost_an_import_or_a_request(
-    collector: tuple[str, list[tuple[str, bytes]]],
+    collector: Collector,
 ) -> None:
-    _, bodies = collector
     code = (
         CHILD + "import sys\nassert not any(one.startswith('opentelemetry') for one in sys.modules)"
     )
     run(code, SIGNALROOM_RUN_ID="hourly-1", OTEL_EXPORTER_OTLP_ENDPOINT="")
-    assert bodies == []
+    assert collector.bodies == []
