@@ -115,10 +115,10 @@ def test_alerts_that_nobody_hears_are_no_notice(
         monkeypatch.setenv(f"{name}__CTI", "")
     monkeypatch.setenv("ALERT_NUMBERS", "")
     said = {one["message"]: one for one in checks("--offline") if "alerts for" in one["message"]}
-    silent = said["nobody hears of alerts for client cti"]
+    silent = said["no one gets alerts for client cti"]
     assert (silent["state"], silent["client"]) == ("warning", "cti")
     assert "ALERT_EMAILS__CTI" in silent["repair"]
-    sms = said["alerts for client 713 go to nobody by sms: ALERT_NUMBERS not set"]
+    sms = said["alerts for client 713 go to no one by sms: ALERT_NUMBERS not set"]
     assert (sms["state"], sms["repair"]) == ("off", "Set ALERT_NUMBERS.")
 
 
