@@ -22,14 +22,25 @@ asked as (
 
 ),
 
+-- each file once first: counting distinct names would sort the lines of all files
+named as (
+
+    select distinct
+        _client_id,
+        file_date,
+        _file_name
+    from created_lines
+    where file_date is not null
+
+),
+
 files as (
 
     select
         _client_id,
         file_date,
-        cast(count(distinct _file_name) as bigint) as files
-    from created_lines
-    where file_date is not null
+        cast(count(*) as bigint) as files
+    from named
     group by 1, 2
 
 )
