@@ -77,10 +77,12 @@ def _totals_of_copies(growth: Growth) -> list[str]:
 def _copied(schema: str, table: str, columns: Columns, blocks: int, copies: int, days: int) -> str:
     made = ", ".join(_shifted(schema, table, name, kind, days) for name, kind in columns.items())
     names = ", ".join(f'"{name}"' for name in columns)
+    # lists are what they are: their totals are of no day
+    parts = " and (day is not null or source = 's3_exports')" if table == "control_totals" else ""
     return (
         f"insert into {schema}.{table} ({names}) select {made} from {schema}.{table} as base,"
         f" generate_series(0, {blocks - 1}) as block, generate_series(0, {copies - 1}) as copy"
-        " where block + copy > 0"
+        f" where block + copy > 0{parts}"
     )
 
 
