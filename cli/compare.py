@@ -49,6 +49,8 @@ def compare(
         for line in answer["unread"]:
             click.echo(f"  no pattern reads: {line}")
         click.echo(f"{answer['clean_days']} clean days in a row.")
+        for brand in answer["not_compared"]:
+            click.echo(f"Nothing of {brand} was compared: the old figures do not name it.")
         if answer["summary"]:
             click.echo(answer["summary"])
     is_clean = all(one["verdict"] == "clean" for one in answer["days"]) and not answer["unread"]

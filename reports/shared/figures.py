@@ -69,6 +69,12 @@ def rounded(value: Decimal | None, step: Decimal = CENT) -> Decimal | None:
     return None if value is None else value.quantize(step, rounding=ROUND_HALF_UP, context=EXACT)
 
 
+def plain(value: Decimal) -> str:
+    """Every digit, without the zeros at the end."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def apportion(parts: Sequence[Decimal]) -> list[Decimal]:
     """The parts in cents, adding up to the rounded whole (largest remainders round up)."""
     whole = rounded(add(parts)) or Decimal(0)
