@@ -17,28 +17,18 @@ from signalroom.tables import METADATA
 from signalroom.versioned import VERSIONED, versions_name
 from signalroom.warehouse import Execute
 
-RAW_COLUMNS = (
-    "select table_name, column_name from information_schema.columns"
-    " where table_schema = :source and table_catalog = current_database()"
-)
-
 
 def record(
     execute: Execute, pull: Pull, tables: Mapping[str, TableMetrics], load_id: str | None
 ) -> None:
-    """Append what changed in the tables that were read: one statement each, one for them all."""
-    versioned = [table for table in tables if f"{pull.source}.{table}" in VERSIONED]
-    if not versioned or load_id is None:
-        return
-    raw: dict[str, set[str]] = {}
-    for row in execute(RAW_COLUMNS, {"source": pull.source}):
-        raw.setdefault(row["table_name"], set()).add(row["column_name"])
-    for table in versioned:
-        days = [total.day for total in tables[table].totals if total.day]
-        if table not in raw or not tables[table].totals:
+    """Append what changed in the tables that were read, in one statement each."""
+    for table, metrics in tables.items():
+        is_versioned = f"{pull.source}.{table}" in VERSIONED
+        if not is_versioned or load_id is None or not metrics.totals:
             continue
+        days = [total.day for total in metrics.totals if total.day]
         execute(
-            _statement(pull.source, table, raw[table], by_day=bool(days)),
+            _statement(pull.source, table, by_day=bool(days)),
             {
                 "client_id": pull.client_id,
                 "load_id": load_id,
@@ -74,19 +64,19 @@ def pulled(
     return rows
 
 
-def _statement(source: str, table: str, raw: set[str], by_day: bool) -> str:
+def _statement(source: str, table: str, by_day: bool) -> str:
     """The insert of one table. A key that raw has twice counts once, so that no version repeats.
 
-    A column that the privacy policy drops is null in every version.
+    A column that raw lacks, as the privacy policy drops it, is null in every version: its name then
+    means that of `absent`, which stands around the query of raw.
     """
     name = versions_name(f"{source}.{table}")
     key, others = (list(columns) for columns in VERSIONED[f"{source}.{table}"])
     types = METADATA.tables[name].columns
     quoted = {column: f'"{column}"' for column in (*key, *others)}
     columns = ", ".join(quoted.values())
-    of_raw = ", ".join(
-        quoted[column] if column in raw else f"cast(null as {types[column].type})"
-        for column in quoted
+    absent = ", ".join(
+        f"cast(null as {types[column].type}) as {quoted[column]}" for column in quoted
     )
     keys = ", ".join(quoted[column] for column in key)
     removed = ", ".join(
@@ -111,7 +101,12 @@ def _statement(source: str, table: str, raw: set[str], by_day: bool) -> str:
         present as (
             select {columns} from (
                 select {columns}, row_number() over (partition by {keys} order by {columns}) as copy
-                from (select {of_raw} from {source}.{table} where {scope}) as raw ({columns})
+                from (
+                    select raw.* from (select {absent}) as absent,
+                    lateral (
+                        select {columns} from {source}.{table} where {scope}
+                    ) as raw ({columns})
+                ) as rows
             ) as copies where copy = 1
         ),
         changed as (select {columns} from present except select {columns} from known)
