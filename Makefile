@@ -46,15 +46,19 @@ CHANGED_PYTHON = $(filter-out tests/%,$(filter %.py,$(CHANGED)))
 
 .PHONY: help install-dev run test test-deep test-quick test-file walks pictures faults fuzz chaos lint lint-changed lint-sql lint-secrets format typecheck backtest bench journeys record-marts audit sbom image-test ci chaos-readers build diff state preview docs docs-serve dev temporal temporal-ui logs-worker restart-worker test-temporal up down logs reset clean
 
+#> Start
+# Headings of the menu are lines that begin with `#> `.
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^#> / {printf "\n%s\n", substr($$0, 4)} \
+	/^[a-z][a-z-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install-dev: $(READY) ## Set up: uv, the virtual environment .venv, the dbt packages
+install-dev: $(READY) ## Set up: uv, the virtual environment .venv, dbt packages
 	@echo "SignalRoom is set up in .venv. Next: make run"
 
 run: $(READY) ## Run the main job once and show the result
 	@$(BIN)/signalroom run $(ARGS)
 
+#> Test
 test: lint ## Check everything: lint, then the tests
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not deep" $(ARGS)
 
@@ -74,7 +78,8 @@ test-file: $(READY) ## Run one file or folder of tests: FILE=tests/reports
 	@test -n "$(FILE)" || { echo "Which one? make test-file FILE=tests/house/test_docs.py"; exit 2; }
 	@$(BIN)/pytest $(FILE) $(ARGS)
 
-walks: $(READY) ## Record four people's walks into target/walks, to look through
+#> Look through, stress
+walks: $(READY) ## Record four people's walks into target/walks
 	@$(BIN)/python -m tests.house.walks
 
 pictures: $(READY) ## Make the pictures of README and docs (docs/images) again
@@ -83,13 +88,14 @@ pictures: $(READY) ## Make the pictures of README and docs (docs/images) again
 faults: $(READY) ## Inject the 62 faults of the matrix, print how each ended
 	@$(BIN)/python -m tests.house.fault_matrix $(ARGS)
 
-fuzz: $(READY) ## Feed the CSV readers bytes for MINUTES=10, guided by coverage
+fuzz: $(READY) ## Feed the CSV readers bytes for MINUTES=10, by coverage
 	@$(UV) run --quiet --frozen --group fuzz python -m tests.ingest.s3_exports.fuzz $$(( 60 * $(MINUTES) )) .venv/fuzz
 
-chaos: $(READY) ## Kill the scheduler and its children KILLS times, then check
+chaos: $(READY) ## Kill the scheduler and children KILLS times, then check
 	@$(MAKE) chaos-readers
 	@PYTHONPATH=. $(BIN)/python -m tests.scheduler.chaos $(KILLS) $(ARGS)
 
+#> Lint
 # One line for each check: its name, how it ended, how long it took; its output only where it fails.
 define check
 	@start=$$SECONDS; if out=$$($(2) 2>&1); then printf '%-14s ok  %3d s\n' "$(1)" $$((SECONDS - start)); \
@@ -141,6 +147,7 @@ format: $(READY) ## Rewrite Python and SQL in the house's style
 	$(UNSET) $(BIN)/sqlfluff fix $(SQLFLUFF) transform
 	$(UNSET) $(BIN)/sqlfluff fix $(SQLFLUFF) $(PLAIN) $(wildcard reports/*/*.sql)
 
+#> Measure, record
 backtest: $(READY) ## Judge 20 simulated agencies by the rules of alerts
 	@$(BIN)/python -m tests.reports.backtests $(ARGS)
 
@@ -150,7 +157,7 @@ bench: $(READY) ## Measure speed; ARGS="--scale 0.1 --only 1,4 --keep"
 journeys: $(READY) ## Print the files that a day, a file, a job, a report pass
 	@$(BIN)/python tests/house/journeys.py
 
-record-marts: $(READY) ## Record the marts that the preview shows, once they changed
+record-marts: $(READY) ## Record the marts that the preview shows, after a change
 	@$(BIN)/python -m tests.house.record_marts
 
 audit: $(READY) ## Look for known faults in locked packages (needs internet)
@@ -161,7 +168,7 @@ sbom: $(READY) ## Write the bill of materials to target/sbom.json
 	@mkdir -p target
 	@$(UV) export --quiet --frozen --no-default-groups --preview-features sbom-export --format cyclonedx1.5 --output-file target/sbom.json
 
-image-test: $(READY) ## Build the image and run an hour of it (Docker, else podman)
+image-test: $(READY) ## Build the image, run an hour of it (Docker or podman)
 	@$(BIN)/pytest tests/house/test_image.py -m deep --timeout 1800 -s $(ARGS)
 
 ci: ## Run what CI runs
@@ -170,6 +177,7 @@ ci: ## Run what CI runs
 chaos-readers: $(READY) ## Read marts in a loop through 200 builds on PostgreSQL
 	@BUILDS=$(BUILDS) $(BIN)/pytest tests/transform/test_grants.py -k reader_in_a_loop --timeout 7200 $(ARGS)
 
+#> Models and reports
 build: $(READY) ## Build and test the models on what is loaded (dbt build)
 	@$(BIN)/signalroom build
 
@@ -182,12 +190,13 @@ state: $(READY) ## Save the models of BASE=main, for dbt -s state:modified+
 preview: $(READY) ## Show every report as it would look; reloads on each save
 	@$(BIN)/signalroom preview --serve $(ARGS)
 
-docs: $(READY) ## Write dbt's documentation of all tables to target/index.html
+docs: $(READY) ## Write dbt's documentation to target/index.html
 	$(WITH_ENV) $(BIN)/dbt docs generate
 
 docs-serve: docs ## The same, to look at in a browser until Ctrl-C
 	$(WITH_ENV) $(BIN)/dbt docs serve --port 8081 --no-browser
 
+#> Run
 dev: $(READY) ## Run the scheduler here, in the foreground
 	@$(BIN)/signalroom scheduler
 
@@ -215,6 +224,7 @@ down: ## Stop the containers; data stays in their volumes
 logs: ## Follow the logs of the containers
 	docker compose logs --follow --tail 200
 
+#> Clean up
 reset: ## Remove local warehouse and outbox, as after the demo
 	rm -rf .signalroom .signalroom-demo .signalroom-demo-* .signalroom-temporal
 

@@ -56,6 +56,8 @@ def _brands(result: MainJobResult, failures: list[str]) -> Table:
         found = []
     for one in found:
         cpa = money(rounded(one.cpa)) if one.cpa is not None else "no conversions"
+        if one.state:
+            cpa = f"[yellow]{one.state}[/] {cpa}"
         cost = money(rounded(one.cost))
         table.add_row(one.client_id, escape(one.brand), f"{one.conversions:,}", cost, cpa)
     if not found:

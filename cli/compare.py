@@ -27,7 +27,7 @@ def compare(
     """Compare the old system's figures with ours, cell by cell, and say why they differ.
 
     The CSV has the columns date,brand,affiliate,conversions,cost,cpa; a blank affiliate is the
-    brand as a whole. Text is read by patterns (patterns.txt beside it); see docs/go-live.md.
+    brand as a whole. Text is read by patterns (patterns.txt next to it); see docs/go-live.md.
     Exits 1 where a gap is unexplained.
 
     \b

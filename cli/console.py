@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
+from cli.lines import say, wrapped
 from ingest.registry import NAMES
 from signalroom.logs import mask
 from signalroom.progress import Silent, Step
@@ -181,7 +182,8 @@ class Display:
     def note(self, text: str) -> None:
         """A line of its own."""
         if self._live:
-            self._live.console.print(f"{NOTE} {escape(mask(text))}", highlight=False)
+            line = wrapped(f"• {mask(text)}", indent="  ")
+            self._live.console.print(f"{NOTE}{escape(line[1:])}", highlight=False, soft_wrap=True)
         elif not self._quiet:
             click.echo(mask(f"note    {text}"))
         else:
@@ -191,4 +193,4 @@ class Display:
 def complain(failures: Iterable[str]) -> None:
     """Each failure on a line of its own, on stderr."""
     for failure in failures:
-        click.echo(f"Error: {mask(failure)}", err=True)
+        say(f"Error: {mask(failure)}", err=True)

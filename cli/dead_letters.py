@@ -45,7 +45,7 @@ def list_letters(as_json: bool) -> None:
                 f"{file['file_name']}  {file['status']}: {file['reason']}"
             )
     if not letters and not files and not as_json:
-        click.echo("No dead letters are waiting.")
+        click.echo("No rejected rows.")
 
 
 @dead_letters.command()
@@ -61,9 +61,9 @@ def show(letter_id: str) -> None:
 
 @dead_letters.command()
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--all", "everything", is_flag=True, help="All that wait.")
+@click.option("--all", "everything", is_flag=True, help="All that are open.")
 def replay(ids: tuple[str, ...], everything: bool) -> None:
-    """Read their files again, ask again for their days; each row lands exactly once."""
+    """Load their files and days again; each row lands exactly once."""
     from cli.console import Display, complain
     from ingest import dead_letters as kept
     from scheduler.steps import ingest as steps
@@ -73,7 +73,7 @@ def replay(ids: tuple[str, ...], everything: bool) -> None:
     letters = kept.waiting(ids)
     with Display() as display:
         failures = steps.replay(letters, display).failures
-    click.echo(f"{len(kept.waiting())} dead letters are waiting now.")
+    click.echo(f"{len(kept.waiting())} dead letters are still open.")
     complain(failures)
     sys.exit(1 if failures else 0)
 
@@ -81,7 +81,7 @@ def replay(ids: tuple[str, ...], everything: bool) -> None:
 @dead_letters.command()
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 def discard(ids: tuple[str, ...]) -> None:
-    """Give these rows up; they stay in ops.dead_letters, marked."""
+    """Discard these rows (kept in ops.dead_letters)."""
     from ingest import dead_letters as kept
 
     letters = kept.waiting(ids)

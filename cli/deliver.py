@@ -38,7 +38,7 @@ def deliver(as_json: bool) -> None:
             if as_json:
                 click.echo(mask(json.dumps({**vars(one), "summary": line})))
         delivered = sum(one.status == "sent" for one in sent.deliveries)
-        said = f"{delivered} delivered" if sent.deliveries else "nothing was due"
+        said = f"{delivered} delivered" if sent.deliveries else "nothing to send"
         if failures:
             step.fail(f"{said}, {len(failures)} failed")
         else:

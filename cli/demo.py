@@ -87,7 +87,7 @@ def demo(speed: float, port: int, is_opened: bool) -> None:
 
 
 def _own_home() -> Path:
-    """An empty folder beside the usual one; ConfigurationError while another demo runs there."""
+    """An empty folder next to the usual one; ConfigurationError while another demo runs there."""
     from filelock import FileLock, Timeout
 
     from signalroom import paths

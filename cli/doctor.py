@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from cli.lines import say
 from signalroom.checks import Check
 
 SHOWN = {"ok": "connected", "off": "off", "warning": "limited", "fault": "refused"}
@@ -143,9 +144,9 @@ def _home(name: str) -> list[Check]:
 
 def _time(name: str) -> list[Check]:
     from signalroom import clock
+    from signalroom.times import moment
 
-    now = clock.now().astimezone(clock.zone())
-    return [Check(name, "ok", f"business time {now:%Y-%m-%d %H:%M %Z}")]
+    return [Check(name, "ok", f"business time {moment(clock.now())}")]
 
 
 def _clients(name: str) -> list[Check]:
@@ -179,7 +180,7 @@ def _alert_recipients(name: str) -> list[Check]:
             found.append(Check(name, "warning", said, f"Set {' or '.join(names)}.", **scope))
             continue
         for channel, variable in zip(unset, names, strict=True):
-            said = f"alerts for client {client.id} go to no one by {channel}: {variable} not set"
+            said = f"alerts for client {client.id} are not sent by {channel}: {variable} not set"
             found.append(Check(name, "off", said, f"Set {variable}.", **scope))
     return found
 
@@ -249,7 +250,7 @@ def _demo(name: str) -> list[Check]:
     if settings.target() == "duckdb":
         said = "the warehouse holds the demo; the first real load moves it aside"
         return [Check(name, "warning", said, "`make reset` deletes it now.")]
-    said = "the warehouse holds the demo, and no real data can be loaded beside it"
+    said = "the warehouse holds the demo, and no real data can be loaded next to it"
     return [Check(name, "fault", said, "Use another database, or drop the demo's schemas.")]
 
 
@@ -364,11 +365,11 @@ def _plain(check: Check) -> dict[str, Any]:
 def _complain(text: str) -> None:
     from signalroom.logs import mask
 
-    click.echo(mask(text), err=True)
+    say(mask(text), err=True)
 
 
 def _good(text: str) -> None:
-    click.echo(f"✓ {text}")
+    say(f"✓ {text}")
 
 
 def _adopt(carry_out: bool) -> None:

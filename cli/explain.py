@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import click
+
+from signalroom.times import moment
 
 
 @click.command()
@@ -50,28 +53,56 @@ def explain(
 
 
 def _show(answer: dict[str, Any]) -> None:
+    """The figure, then the rows behind it by the column that they come from, with its sum."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
+    from cli.lines import wrapped
+
     console = Console(highlight=False)
     value = "none" if answer["value"] is None else answer["value"]
     console.print(f"[bold]{answer['metric']}[/] of {answer['client']} on {answer['date']}: {value}")
-    console.print(escape(f"  {answer['formula']}"))
-    table = Table("Amount", "Column", "Affiliate", "Row", "Mapping", box=None, header_style="bold")
+    formula = wrapped(f"  {answer['formula']}", console.width, "  ")
+    console.print(escape(formula), soft_wrap=True)
+    groups: dict[str, list[dict[str, Any]]] = {}
     for part in answer["parts"]:
-        key = ", ".join(f"{name} {value}" for name, value in part["key"].items())
-        mapping = part["mapping"] or {}
-        line = (
-            f"{mapping.get('rule', '')} line {mapping.get('line')}" if mapping.get("line") else ""
-        )
-        table.add_row(
-            str(part["amount"]),
-            f"{part['table']}.{part['column']}",
-            escape(part["affiliate"]),
-            escape(key),
-            line or mapping.get("rule", ""),
-        )
-    console.print(table)
-    for name, total in (answer["control_total"] or {}).items():
-        console.print(escape(f"  the vendor's total of the day: {name} = {total}"))
+        groups.setdefault(f"{part['table']}.{part['column']}", []).append(part)
+    totals = answer["control_total"] or {}
+    for name, parts in groups.items():
+        whole = sum((Decimal(str(part["amount"])) for part in parts), Decimal(0))
+        console.print(f"\n[bold]{name}[/]  {_plain(whole)}")
+        table = Table(box=None, header_style="dim", pad_edge=False)
+        table.add_column("Affiliate")
+        table.add_column("row")
+        table.add_column("amount", justify="right", no_wrap=True)
+        table.add_column("mapping")
+        for part in parts:
+            table.add_row(
+                escape(part["affiliate"]), escape(_row(part)), str(part["amount"]), _mapping(part)
+            )
+        console.print(table)
+        if name in totals:
+            console.print(f"[dim]The vendor's total of the day, all brands: {totals[name]}[/]")
+    for one in answer["sent"]:
+        at = moment(datetime.fromisoformat(one["sent_at"]))
+        console.print(f"\nReported as {one['value']} by {one['channel']} on {at}.")
+
+
+def _row(part: dict[str, Any]) -> str:
+    """What tells the raw row from others, in few words; --json has its whole key."""
+    key = part["key"]
+    if key.get("source_name"):
+        return str(key["source_name"])
+    return f"affiliate {key['affiliate_id']}" if key.get("affiliate_id") is not None else ""
+
+
+def _mapping(part: dict[str, Any]) -> str:
+    mapping = part["mapping"] or {}
+    rule = str(mapping.get("rule") or "")
+    return f"{rule} line {mapping['line']}" if mapping.get("line") else rule
+
+
+def _plain(amount: Decimal) -> str:
+    text = f"{amount:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

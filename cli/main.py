@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import io
 import json
 import os
 import sys
@@ -10,6 +11,7 @@ from importlib import import_module
 
 import click
 
+from cli.lines import say
 from signalroom import child_process, logs, settings
 from signalroom.errors import SignalRoomError
 from signalroom.logs import explained, mask
@@ -20,41 +22,41 @@ GROUPS: dict[str, dict[str, str]] = {
         "run": "Run the pipeline once: ingest, dbt build, daily reports.",
         "ingest": "Load one or more sources into the raw tables.",
         "backfill": "Load a long range of one source, in slices, resumable.",
-        "build": "dbt build, under the lock that keeps two builds apart.",
+        "build": "Build and test the marts (dbt build).",
         "report": "Render one report, and with --send deliver it.",
         "deliver": "Send what is due: alerts, and messages not delivered before.",
         "scheduler": "Run the scheduler: every job by itself, with its page.",
-        "temporal": "The same jobs on Temporal: workers, schedules.",
+        "temporal": "Run the same jobs on Temporal: workers, schedules.",
         "trigger": "Run a job of the schedule, or pull a source, now.",
         "pause": "Pause a job or a source.",
         "resume": "End a pause.",
-        "snooze": "Hear nothing of an alert until a date.",
+        "snooze": "Mute an alert until a date.",
     },
     "Look": {
-        "status": "What ran, what runs, what is late, what is due next.",
-        "runs": "Recent runs: list them, look at one step by step.",
-        "schedule": "What is due in the next 24 hours.",
+        "status": "Overview: recent runs, running jobs, late sources, what is next.",
+        "runs": "List recent runs, show one step by step.",
+        "schedule": "Show what is due in the next 24 hours.",
         "pages": "Write each client's page of 90 days.",
-        "explain": "The rows and loads that a figure is made of.",
-        "compare": "The old system's figures against ours, gap by gap.",
-        "what-if": "What an edit of a mapping file would change.",
+        "explain": "Show the rows and loads behind a figure.",
+        "compare": "Compare the old system's figures with ours, gap by gap.",
+        "what-if": "Show what an edit of a mapping file would change.",
         "query": "Read the marts with SQL.",
-        "failures": "Failures by cause.",
-        "alerts": "How often the rules of alerts would have fired.",
+        "failures": "List failures by cause.",
+        "alerts": "Show how often each alert rule would have fired.",
     },
     "Repair": {
         "doctor": "Check configuration, connections and client data.",
-        "dead-letters": "Rejected rows: list, show, replay, discard.",
-        "forget": "Blank what is kept of a person.",
-        "backup": "What cannot be made again, in one file.",
-        "restore": "Bring back what backup wrote.",
+        "dead-letters": "List, show, replay or discard rejected rows.",
+        "forget": "Erase a person from every table.",
+        "backup": "Save what cannot be rebuilt to one file.",
+        "restore": "Restore a backup.",
         "db": "Set up the database's roles and logins.",
     },
     "Develop": {
-        "demo": "A day at a simulated agency, faster than life.",
-        "new": "Write the first files of a new source.",
-        "preview": "Every report, channel and scenario on one local page.",
-        "sandbox": "The simulated agency: local servers like every vendor.",
+        "demo": "Watch a simulated agency for a day, faster than real time.",
+        "new": "Write the first files of a new source, client or report.",
+        "preview": "Show every report, channel and scenario on one local page.",
+        "sandbox": "Run the simulated agency: a local server for each vendor.",
     },
 }
 # Commands that only read PostgreSQL -> seconds without an answer after which it counts as frozen;
@@ -145,15 +147,18 @@ def _call() -> None:
         logs.configure()
         signalroom(standalone_mode=False)
     except click.exceptions.Abort:
-        click.echo("Interrupted. Loaded data is kept; rerun to continue.", err=True)
+        say("Interrupted. Loaded data is kept; rerun to continue.", err=True)
         sys.exit(130)
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(file=shown)
+        for line in shown.getvalue().splitlines():
+            say(line, err=True)
         sys.exit(error.exit_code)
     except click.exceptions.Exit as leave:
         sys.exit(leave.exit_code)
     except SignalRoomError as error:
-        click.echo(f"Error: {mask(str(error))}", err=True)
+        say(f"Error: {mask(str(error))}", err=True)
         _tell_parent(error, is_child)
         sys.exit(1)
     except BrokenPipeError:
@@ -161,7 +166,7 @@ def _call() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
-        click.echo(f"Error: {explained(error)}", err=True)
+        say(f"Error: {explained(error)}", err=True)
         sys.exit(1)
 
 

@@ -28,7 +28,9 @@ class MomentType(click.ParamType[datetime]):
         try:
             moment = datetime.fromisoformat(value)
         except ValueError:
-            self.fail(f"{value!r} is no moment; write 2026-12-01 or 2026-12-01T09:00.", param, ctx)
+            self.fail(
+                f"{value!r} is not a valid time; write 2026-12-01 or 2026-12-01T09:00.", param, ctx
+            )
         return (moment if moment.tzinfo else moment.replace(tzinfo=clock.zone())).astimezone(UTC)
 
 

@@ -32,7 +32,7 @@ def pause(name: str, clients: tuple[str, ...], until: Moment | None, reason: str
 
     now = clock.now()
     if until is not None and until <= now:
-        raise click.UsageError(f"--until {moment(until)} is over already.")
+        raise click.UsageError(f"--until is in the past: {moment(until)}.")
     end = f" until {moment(until)}" if until else ""
     if name in NAMES:
         chosen = [client.id for client in active_clients(clients)]

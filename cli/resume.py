@@ -14,7 +14,7 @@ from cli.pause import check_job
 def resume(name: str, clients: tuple[str, ...]) -> None:
     """End the pause of a job, or of a source for all clients or some.
 
-    The source's next pull loads the days that it missed. A job goes on with its next run.
+    The source's next pull loads the days that it missed. A job continues with its next run.
 
     \b
       signalroom resume redtrack --client cti
@@ -28,11 +28,11 @@ def resume(name: str, clients: tuple[str, ...]) -> None:
         chosen = [client.id for client in active_clients(clients)]
         resumed = source_states.resume(name, chosen)
         for client in resumed:
-            click.echo(f"{name} is on again for {client}.")
+            click.echo(f"{name} resumed for {client}.")
         if not resumed:
             click.echo(f"{name} is not paused for {' or '.join(chosen)}.")
         return
     check_job(name, clients)
     with WorkLedger() as ledger:
         was_paused = ledger.resume_job(name)
-    click.echo(f"Job {name} is on again." if was_paused else f"Job {name} is not paused.")
+    click.echo(f"Job {name} resumed." if was_paused else f"Job {name} is not paused.")

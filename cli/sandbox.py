@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def simulated(wanted: bool | None, chosen: tuple[str, ...], progress: Progress) -> Iterator[None]:
     """Run the body against the simulated agency where that is wanted, or where nothing is set up.
 
-    Unasked only on the embedded warehouse, without credentials of any source, and never beside
+    Unasked only on the embedded warehouse, without credentials of any source, and never next to
     real rows.
     """
     if wanted is False or (wanted is None and not _nothing_set_up(chosen)):

@@ -1,4 +1,4 @@
-"""`signalroom scheduler`: the resident process."""
+"""`signalroom scheduler`: run every job on schedule."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ANSWER_WITHIN_S = 20.0  # the database, to this process, which asks little at a 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 def scheduler(host: str) -> None:
-    """The resident process: every job of scheduler/schedule.yml by itself.
+    """Run the scheduler: every job of scheduler/schedule.yml by itself.
 
     Listens on PORT (default 8080): the page at /, /health, /ready, /metrics, and POST /trigger/JOB.
     Beyond loopback the page and the metrics need SIGNALROOM_WEB_TOKEN; the trigger always needs

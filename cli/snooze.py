@@ -14,7 +14,7 @@ from cli.moments import MOMENT, Moment
 )
 @click.option("--reason", required=True, help="Why, for all who look at the status.")
 def snooze(alert: str, until: Moment, reason: str) -> None:
-    """Hear nothing of an open alert until a date; to accept it, choose a date far away.
+    """Mute an open alert until a date; to accept it, choose a date far away.
 
     ALERT is its id or its cause, which `signalroom status` shows. The snooze holds for the cause
     and its clients: what ends and begins again meanwhile stays silent too. What was sent already
@@ -30,9 +30,9 @@ def snooze(alert: str, until: Moment, reason: str) -> None:
     from signalroom.times import moment
 
     if until <= clock.now():
-        raise click.UsageError(f"--until {moment(until)} is over already.")
+        raise click.UsageError(f"--until is in the past: {moment(until)}.")
     if not reason.strip():
-        raise click.UsageError("--reason is empty: say why nobody needs to hear of it.")
+        raise click.UsageError("--reason is empty: say why no one needs to hear of it.")
     end = moment(until)
     for one in keep(alert, until, reason.strip()):
         whose = "" if one.client_id == "*" else f" ({one.client_id})"

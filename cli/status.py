@@ -1,4 +1,4 @@
-"""`signalroom status`: what ran, what runs, what is late, what is due next."""
+"""`signalroom status`: a verdict, recent and running jobs, late sources, what is next."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 COLORS = {"good": "green", "warning": "yellow", "bad": "red"}
 
-FILES_SHOWN = 20
+FILES_SHOWN, PROBLEMS_SHOWN = 20, 5
 
 
 @click.command()
 @click.option("--week", "is_week", is_flag=True, help="Every scheduled run of the last 7 days.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def status(is_week: bool, as_json: bool) -> None:
-    """What ran, what runs, what is late, what is due next.
+    """Overview: recent runs, running jobs, late sources, what is next.
 
-    Shows a verdict, each job's last runs with duration and rows, how fresh each source is, open
-    alerts and rejected rows. Times are business time. What is unavailable is named; the exit code
+    Shows a verdict, each job's last runs with duration and rows, data freshness, open alerts and
+    rejected rows. Times are business time. What is unavailable is named; the exit code
     is 0 all the same.
 
     \b
@@ -133,15 +133,21 @@ def _record(found: Status, judged: Verdict) -> dict[str, Any]:
 def _show(console: Console, found: Status, judged: Verdict) -> None:
     from rich.markup import escape
 
+    from cli.lines import wrapped
     from scheduler.temporal.links import address, overview
     from signalroom.times import when
 
     console.print(_headline(found))
     if address():
         console.print(f"Scheduled by Temporal at {escape(address())}  {escape(overview())}")
-    console.print(f"[{COLORS[judged.level]}]{escape(judged.line)}[/]")
+    wide = console.width
+    line = escape(wrapped(judged.line, wide))
+    console.print(f"[{COLORS[judged.level]}]{line}[/]", soft_wrap=True)
+    for problem in judged.problems[1:PROBLEMS_SHOWN] if judged.level == "bad" else ():
+        console.print(escape(wrapped(f"  also: {problem}", wide, "    ")), soft_wrap=True)
     for line in found.unreadable:
-        console.print(f"[yellow]Unavailable[/]  {escape(line)}")
+        said = escape(wrapped(f"Unavailable  {line}", wide, "  "))
+        console.print(said.replace("Unavailable", "[yellow]Unavailable[/]", 1), soft_wrap=True)
     for table in (_running(found), _jobs(found), _sources(found)):
         if table is not None:
             console.print()
@@ -152,11 +158,12 @@ def _show(console: Console, found: Status, judged: Verdict) -> None:
     if found.incidents:
         console.print("\n[bold]Open alerts[/]")
     for one in found.incidents or ():
-        colour = {"critical": "red", "warning": "yellow"}.get(one.severity, "default")
-        console.print(
-            f"  [{colour}]{one.severity}[/] {one.client_id} {escape(one.title)} "
-            f"[dim]since {when(one.opened_at)}, id {one.incident_id}[/]\n    {escape(one.repair)}"
-        )
+        color = {"critical": "red", "warning": "yellow"}.get(one.severity, "default")
+        title = escape(wrapped(f"  {one.severity} {one.client_id}: {one.title}", wide, "    "))
+        title = title.replace(one.severity, f"[{color}]{one.severity}[/]", 1)
+        repair = escape(wrapped(f"    {one.repair}", wide, "    "))
+        since = f"    [dim]since {when(one.opened_at)}, id {one.incident_id}[/]"
+        console.print(f"{title}\n{repair}\n{since}", soft_wrap=True)
     for one, snooze in found.snoozed:
         console.print(
             f"  [dim]snoozed until {when(snooze.until)}: {one.client_id} {escape(one.title)} "
@@ -177,7 +184,8 @@ def _show(console: Console, found: Status, judged: Verdict) -> None:
         console.print("\n[bold]Files that are not loaded, or not in full[/]")
     for file in files[:FILES_SHOWN]:
         line = f"{file.client_id} {file.source} {file.file_name}: {file.status}, {file.reason}"
-        console.print(f"  [yellow]{escape(line)}[/]")
+        shown = escape(wrapped(f"  {line}", wide, "    "))
+        console.print(f"[yellow]{shown}[/]", soft_wrap=True)
     if len(files) > FILES_SHOWN:
         more = len(files) - FILES_SHOWN
         console.print(f"  and {more:,} more; `signalroom dead-letters list` has them.")
@@ -192,21 +200,13 @@ def _headline(found: Status) -> str:
     if not found.is_ledger_read:
         said = "[yellow]Scheduler state unknown[/]"
     elif found.beat is None:
-        said = f"Scheduler never started. Start it: {_starter()}"
+        said = "Scheduler never started"
     elif found.is_alive:
         said = f"[green]Scheduler running[/] since {when(found.beat.started_at)}"
     else:
-        ago = span(found.instant - found.beat.at)
-        said = f"[red]No heartbeat for {ago}[/]; start {_starter()}"
+        said = f"[red]No heartbeat for {span(found.instant - found.beat.at)}[/]"
     badge = "  [yellow]SIMULATED[/]" if found.freshness and found.freshness.is_simulated else ""
     return f"[bold]{now}[/]  {said}{badge}"
-
-
-def _starter() -> str:
-    """The command of the process that does the work."""
-    from scheduler.temporal.links import address
-
-    return "`signalroom temporal worker`" if address() else "`signalroom scheduler`"
 
 
 def _grid(*names: str) -> Table:
@@ -319,7 +319,9 @@ def _show_week(week: Week, as_json: bool) -> None:
 
     console = Console(highlight=False)
     if not week.runs:
-        console.print("Nothing was due: the scheduler's schedule is not recorded yet.")
+        console.print(
+            "No scheduled runs yet: the scheduler never ran here. Start it: `signalroom scheduler`"
+        )
         sys.exit(0)
     said = "all done, none late" if not week.exceptions else f"{len(week.exceptions)} not as due"
     color = "green" if not week.exceptions else "red"

@@ -129,7 +129,7 @@ def list_schedules(as_json: bool) -> None:
 @click.argument("jobs", nargs=-1)
 @click.option("--all", "is_all", is_flag=True, help="Every schedule of ours.")
 def delete(jobs: tuple[str, ...], is_all: bool) -> None:
-    """Remove schedules from Temporal; nothing else is touched, and what runs goes on.
+    """Remove schedules from Temporal; nothing else is touched, and running work continues.
 
     \b
       signalroom temporal delete hourly

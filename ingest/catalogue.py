@@ -42,7 +42,7 @@ pipeline.run(everflow(client_id="713").with_resources("affiliates"))
 ```
 
 Then dlt's own commands show it: `dlt pipeline mine info`, `dlt pipeline mine schema`,
-`dlt pipeline mine load-package`. Beside the rows that `signalroom ingest` loads, dlt keeps what it
+`dlt pipeline mine load-package`. Besides the rows that `signalroom ingest` loads, dlt keeps what it
 always keeps: `_dlt_loads`, `_dlt_version` and `_dlt_pipeline_state` in the source's schema.
 """
 # The part of .env.example between these lines is made from the sources.

@@ -119,7 +119,7 @@ def instant(value: object) -> datetime | None:
             return datetime.fromtimestamp(float(seconds), UTC) if seconds else None
         moment = datetime.fromisoformat(said)
     except (ValueError, OverflowError, OSError):
-        raise AnswerError(f"{value!r} is no instant.") from None
+        raise AnswerError(f"{value!r} is not a valid time.") from None
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return moment if moment.year > 1 else None
 
@@ -187,7 +187,9 @@ class Entries:
     def row(self, entry: object, **more: object) -> Row:
         """The row of one entry, with `more` columns; AnswerError where it cannot be read."""
         if not isinstance(entry, Mapping):
-            raise AnswerError(f"{self._where}: an entry is no object; nothing was loaded.", entry)
+            raise AnswerError(
+                f"{self._where}: an entry is not an object; nothing was loaded.", entry
+            )
         entry = {key: value for key, value in entry.items() if key not in self._shape.skipped}
         row = read_fields(entry, self._shape.fields, self._where)
         for name, key in self._shape.documents.items():

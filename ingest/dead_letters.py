@@ -21,7 +21,7 @@ from ingest.privacy.documents import Payload
 from signalroom import clock
 from signalroom.errors import AnswerError, ConfigurationError
 from signalroom.logs import mask
-from signalroom.warehouse import Execute, transaction
+from signalroom.warehouse import Execute, read, transaction
 
 COLUMNS = (
     "dead_letter_id, _client_id, source, table_name, partition_key, line_number, reason, payload,"
@@ -53,21 +53,23 @@ class Letter:
 
 
 def waiting(ids: Sequence[str] = ()) -> list[Letter]:
-    """The letters that are open, newest first; ConfigurationError for an unknown id."""
-    ledger.prepare()
-    with transaction() as execute:
-        rows = execute(
-            f"select {COLUMNS} from ops.dead_letters where resolved_at is null"  # noqa: S608
-            " order by created_at desc, partition_key, line_number"
-        )
+    """The letters that are open, newest first; ConfigurationError for an unknown id.
+
+    Only reads: also where the warehouse holds the demo's data.
+    """
+    rows = read(
+        f"select {COLUMNS} from dead_letters where resolved_at is null"  # noqa: S608
+        " order by created_at desc, partition_key, line_number",
+        within="ops",
+    )
     letters = [Letter(client_id=row.pop("_client_id"), **row) for row in rows]
     if not ids:
         return letters
     unknown = sorted(set(ids) - {letter.dead_letter_id for letter in letters})
     if unknown:
         raise ConfigurationError(
-            f"No dead letter {', '.join(unknown)} is waiting; `signalroom dead-letters list` "
-            "shows those that are."
+            f"No dead letter {', '.join(unknown)} is open; `signalroom dead-letters list` shows "
+            "those that are."
         )
     return [letter for letter in letters if letter.dead_letter_id in ids]
 

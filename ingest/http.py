@@ -30,12 +30,13 @@ from ingest import meter, values
 from ingest.model import Pull
 from signalroom import clock, errors, logs, machine, tracing
 from signalroom.settings import number, user_agent
+from signalroom.times import moment
 from signalroom.waits import requested_wait_s
 
 MAX_ATTEMPTS = 8
 READ_S, CONNECT_S = 60.0, 15.0
 SHORTEST_LIMIT_S = 15.0  # for one answer, however short the wait that is allowed
-# What parsing makes of an answer, in bytes: a list, an object, a value beside its text.
+# What parsing makes of an answer, in bytes: a list, an object, a value next to its text.
 LIST_BYTES, OBJECT_BYTES, VALUE_BYTES = 80, 240, 60
 MEMORY_FACTOR = 6  # an answer may take so many times its own limit once it is parsed
 TOKEN_SHARE = 0.9  # of its life; a token must not expire on the way
@@ -200,7 +201,7 @@ class VendorClient:
             )
         if answer.status_code in refusals:
             raise errors.CredentialsError(
-                f"{self.who}: the vendor refuses the key (HTTP {answer.status_code}, "
+                f"{self.who}: API key rejected (HTTP {answer.status_code}, "
                 f"{_short(text)}); nothing was loaded. Check the key in .env."
             )
         if not answer.is_success:
@@ -280,8 +281,8 @@ class VendorClient:
         if wait_s is not None and wait_s > self._max_wait:
             until = clock.instant() + timedelta(seconds=wait_s)
             return errors.DeferredError(
-                f"{self.who}: {path} asks to wait {wait_s:.0f} s (HTTP {answer.status_code}); "
-                f"nothing was loaded. Ask again after {until:%H:%M} UTC.",
+                f"{self.who}: {path} is rate-limited (HTTP {answer.status_code}); nothing was "
+                f"loaded. Retry after {moment(until)} (in {wait_s:.0f} s).",
                 until,
             )
         return _RetryableError(f"HTTP {answer.status_code}", wait_s)
@@ -353,7 +354,7 @@ class Connection(ABC):
 
 
 def _checked(base_url: str, who: str, address: str) -> str:
-    """The base URL without its last slash; ConfigurationError where it is no address."""
+    """The base URL without its last slash; ConfigurationError where it is not an address."""
     try:
         url = httpx.URL(base_url)
         is_address = url.scheme in ("http", "https") and bool(url.host)
@@ -361,8 +362,8 @@ def _checked(base_url: str, who: str, address: str) -> str:
         is_address = False
     if not is_address:
         raise errors.ConfigurationError(
-            f"{who}: {address or 'the address'} is {base_url!r}, which is no address: begin it "
-            "with https://."
+            f"{who}: {address or 'the address'} is {base_url!r}, which is not a valid address: "
+            "begin it with https://."
         )
     return base_url.rstrip("/")
 

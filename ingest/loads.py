@@ -1,6 +1,6 @@
-"""The ledger of loads, in schema `ops` beside the rows: what was requested when, what was given.
+"""The ledger of loads, in schema `ops` next to the rows: who was asked when, and what was given.
 
-Written after the rows, in one transaction. A crash in between leaves older control totals beside
+Written after the rows, in one transaction. A crash in between leaves older control totals next to
 newer rows: dbt's reconciliation then stops the marts until the pull is repeated.
 """
 
@@ -41,7 +41,7 @@ def prepare() -> None:
         elif found[0]["origin"] != ours:
             raise ConfigurationError(
                 f"This warehouse holds {found[0]['origin']} data, and {ours} data would be loaded "
-                "beside it: set SIGNALROOM_HOME to a new folder (on postgres: another database), "
+                "next to it: set SIGNALROOM_HOME to a new folder (on postgres: another database), "
                 "or remove the demo with `make reset`."
             )
 
@@ -115,12 +115,12 @@ def file_problems() -> list[dict[str, Any]]:
 
     Each with `client_id, source, table_name, file_name, status, reason, loaded_at`.
     """
-    with transaction() as execute:
-        return execute(
-            "select _client_id as client_id, source, table_name, file_name, status, reason,"
-            " loaded_at from ops.file_ledger where status in ('refused', 'waiting', 'unreadable')"
-            " or (status = 'loaded' and reason <> '') order by 1, 2, 3, 4"
-        )
+    return read(
+        "select _client_id as client_id, source, table_name, file_name, status, reason,"
+        " loaded_at from file_ledger where status in ('refused', 'waiting', 'unreadable')"
+        " or (status = 'loaded' and reason <> '') order by 1, 2, 3, 4",
+        within="ops",
+    )
 
 
 @dataclass(frozen=True)

@@ -186,7 +186,7 @@ class TableMetrics:
     """What a table reports of one pull; travels as dlt's resource metrics, in plain values.
 
     `failures` are lines about parts that failed while the rest loads; with `failure` the table
-    could not be read at all and keeps what it had.
+    could not be read at all and keeps its rows.
     """
 
     totals: list[ControlTotal] = field(default_factory=list)

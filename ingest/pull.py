@@ -160,7 +160,7 @@ def make_pull(
 
 
 def load(source: SourceSettings, pull: Pull) -> Loaded:
-    """Pull and load; the tables keep what they had when anything fails before the load.
+    """Pull and load; the tables keep their rows when anything fails before the load.
 
     Raises SourceError and its kinds when the vendor cannot be read, WarehouseError when the rows
     cannot be written.
@@ -337,7 +337,7 @@ def _failures(tables: Mapping[str, TableMetrics]) -> Iterator[str]:
     for table, one in tables.items():
         yield from one.failures
         if one.failure:
-            yield f"{table} keeps what it had: {one.failure.message}"
+            yield f"{table} keeps its rows: {one.failure.message}"
 
 
 def _normalize_and_load(extracted: Extracted) -> str | None:
@@ -369,7 +369,7 @@ def _load_step(extracted: Extracted, step: Step) -> Pulled:
     name, client_id = extracted.source.name, extracted.pull.client_id
     try:
         if not extracted.error:
-            step.say("is loaded")
+            step.say("loading")
         loaded = _load(extracted)
     except Exception as error:
         line = explained(error)

@@ -6,7 +6,7 @@ data is taken out first, then control totals are taken, and a row with `_deleted
 there, so that what vanished at the vendor vanishes here. What the table reports (totals, files,
 rejected rows, its failure) travels as dlt's resource metrics.
 
-In plain dlt a table that fails raises. In `ingest.pull` it keeps what it had while others load.
+In plain dlt a table that fails raises. In `ingest.pull` it keeps its rows while others load.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def daily_in_parts(
 ) -> Callable[[ReadParts], Make]:
     """Like `daily`, for a large table: its function yields one day with all its rows at a time.
 
-    Where it fails, the days before are loaded, each whole, and the others keep what they had.
+    Where it fails, the days before are loaded, each whole, and the others keep their rows.
     """
 
     def decorate(read: ReadParts) -> Make:
@@ -266,7 +266,7 @@ def _keep_failure(pull: Pull, table: str, error: SourceError, limit: str, is_spa
         pull.notice(f"{table}: the vendor has none for this account")
         return False
     if is_further and is_spared and isinstance(error, ForbiddenError):
-        pull.notice(f"{table} keeps what it had: the key may not read it ({error})")
+        pull.notice(f"{table} keeps its rows: the key may not read it ({error})")
         return False
     payload = None
     if isinstance(error, CredentialsError):
@@ -289,7 +289,7 @@ def _require(pull: Pull, table: str, rows: Sequence[Row], required: Sequence[str
         if rows and all(row.get(name) is None for row in rows):
             raise AnswerError(
                 f"{pull}, {table} of {pull.window}: none of {len(rows):,} rows has {name}; the "
-                "vendor renamed or dropped it. Nothing was loaded; the table keeps what it had."
+                "vendor renamed or dropped it. Nothing was loaded; the table keeps its rows."
             )
 
 

@@ -49,7 +49,7 @@ def remove_abandoned(above: str) -> None:
 
 
 def _remove_old(folder: Path) -> None:
-    """Remove a folder without a lock that nobody is about to lock: that of an older version."""
+    """Remove a folder without a lock that no one is about to lock: that of an older version."""
     with suppress(OSError):
         if not (folder / LOCK).exists() and time.time() - folder.stat().st_mtime > YOUNG_S:
             shutil.rmtree(folder, ignore_errors=True)

@@ -131,7 +131,7 @@ def leaves(campaigns: Mapping[str, tuple[Campaign, ...]], source_id: str, day: d
 
 
 def rest_of(cost: Decimal, source_id: str, day: date) -> Decimal:
-    """What the source cost beside its campaigns: set on the source alone."""
+    """What the source cost besides its campaigns: set on the source alone."""
     has_rest = (day.toordinal() + int(source_id[-2:], 16)) % REST_EVERY == 0
     return (cost * REST_SHARE).quantize(CENT, ROUND_DOWN) if has_rest else Decimal(0)
 

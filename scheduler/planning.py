@@ -178,7 +178,7 @@ def record_due(
         for turn in turns:
             if ledger.record(scheduled(turn, instant)):
                 found += 1
-                said = turn.skipped or "is due"
+                said = turn.skipped or "is queued"
                 log.info("%s of %s UTC %s", job.name, f"{turn.at:%Y-%m-%d %H:%M}", said)
         if turns:  # after they are recorded: what a crash cuts off is found again
             ledger.advance(job.name, turns[-1].at)

@@ -1,4 +1,4 @@
-"""The resident process: a tick each minute records what is due, children work it off.
+"""The scheduler's process: a tick each minute records what is due, children work it off.
 
 dlt and dbt live in the children only, so that the process stays small and a hung step can be ended.
 """
@@ -120,7 +120,7 @@ class Resident:
             heartbeat.ping()
         except Exception as error:
             said = str(error).split("\n", 1)[0]
-            log.warning("this tick is left out, the next one makes up for it: %s", said)
+            log.warning("tick failed; will catch up next minute: %s", said)
 
     def _remove_old(self, instant: datetime) -> None:
         """Once a day: logs and records older than data/retention.yml keeps them."""
@@ -141,7 +141,7 @@ class Resident:
                 self._deliver()
                 self._pulse.last_turn = clock.instant()
             except Exception:
-                log.exception("a turn failed; the next one goes on")
+                log.exception("a turn failed; trying again")
             last = self._pulse.last_tick
             # also when the machine's clock was set back: APScheduler waits for the old time
             if last and abs(clock.instant() - last) > STALE_AFTER:
@@ -214,10 +214,7 @@ def _each_minute() -> CronTrigger | IntervalTrigger:
 
 def _only_scheduler() -> AbstractContextManager[None]:
     """Refuse to be a second scheduler on the same SIGNALROOM_HOME."""
-    refusal = (
-        f"A scheduler works on {paths.home()} already: {{holder}}. Stop that one first, or "
-        "leave it to it."
-    )
+    refusal = f"Another scheduler is already running on {paths.home()}: {{holder}}."
     return hold_file("scheduler", "signalroom scheduler", 0, refusal)
 
 

@@ -1,7 +1,7 @@
 """Schemas of PostgreSQL that only their owner may enter.
 
 Supabase gives new tables to the roles of its public interface by default. Without the right to
-enter a schema nobody reaches any of its tables, those to come included. What dbt builds is closed
+enter a schema no one reaches any of its tables, those to come included. What dbt builds is closed
 by its own macros (transform/macros/privileges.sql).
 """
 
@@ -21,7 +21,7 @@ from signalroom.warehouse import (
     transaction,
 )
 
-# The roles of Supabase's public interface, beside PostgreSQL's own PUBLIC; behind service_role
+# The roles of Supabase's public interface, besides PostgreSQL's own PUBLIC; behind service_role
 # stands a key that programs hold.
 WEB_ROLES = "('anon', 'authenticated', 'service_role')"
 MAY_TAKE = """

@@ -197,7 +197,7 @@ def _packed(file: Path) -> zipfile.ZipFile:
     except OSError as error:
         raise ConfigurationError(f"{file} cannot be read: {error.strerror}.") from error
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise ConfigurationError(f"{file} is no backup of SignalRoom.") from error
+        raise ConfigurationError(f"{file} is not a backup of SignalRoom.") from error
     if found != FORMAT:
         raise ConfigurationError(f"{file} was made by a newer SignalRoom: update this one first.")
     return packed

@@ -3,9 +3,9 @@
 SignalRoomError           one readable line: what happened, to whom, what was kept, what to do now
   + ConfigurationError    a setting is missing or wrong
   + SourceError           a vendor's answer could not be used
-  |   + CredentialsError  the vendor refuses the key; retrying cannot help
+  |   + CredentialsError  the vendor rejects the key; retrying cannot help
   |   |   + ForbiddenError  the key is good, but may not do this
-  |   + DeferredError     the vendor asks to wait longer than one request may
+  |   + DeferredError     rate-limited for longer than one request may wait
   |   + AnswerError       the answer is incomplete or not what it should be; nothing was loaded
   |       + AbsentError   the vendor does not have what was requested
   |       + TooLargeError more than may be held at once; a smaller part may be requested
@@ -28,7 +28,7 @@ class ConfigurationError(SignalRoomError):
 
 
 class SourceError(SignalRoomError):
-    """A vendor could not be read; the tables keep what they had."""
+    """A vendor could not be read; the tables keep their rows."""
 
 
 class CredentialsError(SourceError):

@@ -22,7 +22,7 @@ _heard: dict[str, timedelta] = {}
 
 
 def hear(who: str, date: datetime | str | None) -> None:
-    """Note what somebody's clock says now, such as the Date of an answer."""
+    """Note what someone's clock says now, such as the Date of an answer."""
     with suppress(TypeError, ValueError):
         said = parsedate_to_datetime(date) if isinstance(date, str) else date
         if said is not None:

@@ -6,7 +6,7 @@ append a `Step` with the next number to STEPS here: `adds=("outbox.as_of",)`.
 To change or fill rows: append a `Step` with `sql=(...)`, in SQL that DuckDB or SQLite and
 PostgreSQL share; `{ops}` stands for the schema. It runs on new, empty databases too.
 
-Steps that only add are compatible: older code goes on beside them. A step that older code cannot
+Steps that only add are compatible: older code goes on next to them. A step that older code cannot
 work with (a column renamed or dropped) says `is_breaking=True`; older code then refuses to start.
 Steps that have landed are never edited or renumbered.
 """
@@ -86,6 +86,12 @@ STEPS = (
         "Find messages by when they were made",
         "runs",
         sql=("create index if not exists outbox_by_creation on {ops}outbox (created_at)",),
+    ),
+    Step(
+        6,
+        "Keep the goal of a brand's days, and whether their CPA can be trusted",
+        "runs",
+        adds=("brand_days.state", "brand_days.cpa_goal"),
     ),
 )
 

@@ -1,4 +1,4 @@
-"""What this machine remembers of deliveries beside the outbox, to notice that it is too old.
+"""What this machine remembers of deliveries next to the outbox, to notice that it is too old.
 
 A database or folder brought back from a backup has an outbox that ends before what was sent since.
 Then nothing is taken for unsent only because no row speaks of it.

@@ -1,6 +1,6 @@
 """The run database: run history, outbox and incidents.
 
-On `postgres` it is the warehouse itself (schema `ops`); on `duckdb` an SQLite file beside it, since
+On `postgres` it is the warehouse itself (schema `ops`); on `duckdb` an SQLite file next to it, as
 DuckDB admits one writing process only.
 """
 

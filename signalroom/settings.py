@@ -23,7 +23,7 @@ from signalroom.paths import root
 
 Target = Literal["duckdb", "postgres"]
 
-# What clients may have in common beside what sources declare: access that several may share.
+# What clients may have in common besides what sources declare: access that several may share.
 # Anything else names an account or a recipient.
 SHARED = frozenset(
     {
@@ -216,8 +216,8 @@ def report_role() -> str:
     name = require("SIGNALROOM_REPORT_ROLE")
     if name.lower() in NOT_FOR_REPORTS or name == variable("SUPABASE_DB_USER"):
         raise ConfigurationError(
-            f"SIGNALROOM_REPORT_ROLE is {name}, which is no role of the reports' own: every mart "
-            "would be open to all who act as it. Use a name of its own (signalroom_report); "
+            f"SIGNALROOM_REPORT_ROLE is {name}, which is not a role of the reports' own: every "
+            "mart would be open to all who act as it. Use a name of its own (signalroom_report); "
             "`signalroom db setup` creates it."
         )
     return name

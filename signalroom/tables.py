@@ -1,7 +1,7 @@
 """Every table of ours, on any of the three engines: one METADATA, which migrations keep up to date.
 
-WAREHOUSE tables lie in schema `ops` of the warehouse, beside the rows that they speak of; the
-others in the run database: schema `ops` again on PostgreSQL, an SQLite file beside DuckDB. Rows
+WAREHOUSE tables lie in schema `ops` of the warehouse, next to the rows that they speak of; the
+others in the run database: schema `ops` again on PostgreSQL, an SQLite file next to DuckDB. Rows
 that concern all clients have `*` as their `_client_id`.
 
 A new table is defined here; a new column, at the end of its table, needs a step of migrations.
@@ -217,7 +217,7 @@ FILE_PROBLEMS = sa.Table(  # files that are not loaded, or not in full, until th
     sa.Column("reason", sa.Text),
 )
 
-# --- the warehouse: what was loaded, beside the rows --------------------------------------------
+# --- the warehouse: what was loaded, next to the rows --------------------------------------------
 
 SCHEMAS = sa.Table(  # those that a load of ours made
     "schemas",
@@ -228,7 +228,7 @@ SCHEMAS = sa.Table(  # those that a load of ours made
     **WAREHOUSE,
 )
 
-ORIGIN = sa.Table(  # one row, real or simulated: made-up rows never stand beside real ones
+ORIGIN = sa.Table(  # one row, real or simulated: made-up rows never stand next to real ones
     "origin", METADATA, _text("origin"), _for_all_clients(), **WAREHOUSE
 )
 

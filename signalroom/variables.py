@@ -29,7 +29,7 @@ INTERNAL = (
     "SIGNALROOM_STEP_TRY",
     "SIGNALROOM_RUN_OWNER",
 )
-CLOSE = 0.8  # of difflib's ratio, beside the same first word
+CLOSE = 0.8  # of difflib's ratio, besides the same first word
 NUMBERS = (
     "PORT",
     "SIGNALROOM_CLOCK_FACTOR",
@@ -115,7 +115,7 @@ def wrong(name: str) -> tuple[str, str] | None:
 def _address(value: str) -> tuple[str, str] | None:
     if ADDRESS.fullmatch(value):
         return None
-    return "is no address", "Begin it with https://."
+    return "is not a valid address", "Begin it with https://."
 
 
 def _number(value: str) -> tuple[str, str] | None:
@@ -124,7 +124,7 @@ def _number(value: str) -> tuple[str, str] | None:
             return None
     except ValueError:
         pass
-    return "is no number", "Write digits alone, such as 300."
+    return "is not a valid number", "Write digits alone, such as 300."
 
 
 def _listed(
@@ -136,7 +136,7 @@ def _listed(
         parts = [part.strip() for part in value.split(",") if part.strip()]
         if parts and all(one.fullmatch(part) for part in parts):
             return None
-        return f"is no {what}", f"Write it like {example}; several are separated by commas."
+        return f"is not {what}", f"Write it like {example}; several are separated by commas."
 
     return judge
 
@@ -151,19 +151,19 @@ _KINDS: tuple[tuple[Callable[[str], bool], Callable[[str], tuple[str, str] | Non
     (lambda name: name in NUMBERS, _number),
     (
         lambda name: name.endswith(("_EMAIL", "_EMAILS")),
-        _listed(MAILBOX, "e-mail address", "ann@example.org"),
+        _listed(MAILBOX, "a valid email address", "ann@example.org"),
     ),
     (
         lambda name: name.endswith("_FROM_NUMBER"),
-        _listed(SENDER, "sender that Twilio takes", "+15550100199"),
+        _listed(SENDER, "a sender that Twilio takes", "+15550100199"),
     ),
     (
         lambda name: name.endswith("_NUMBERS"),
-        _listed(PHONE, "phone number with its country", "+15550100199"),
+        _listed(PHONE, "a phone number with its country", "+15550100199"),
     ),
     (
         lambda name: name.endswith("_CHANNEL_ID"),
-        _listed(CHANNEL_ID, "id of a Slack channel", "C0123456789"),
+        _listed(CHANNEL_ID, "the id of a Slack channel", "C0123456789"),
     ),
 )
 

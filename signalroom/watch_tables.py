@@ -46,6 +46,8 @@ BRAND_DAYS = sa.Table(  # the last days of each brand, as the marts had them aft
     sa.Column("day", sa.Date, primary_key=True),
     sa.Column("conversions", sa.Integer, nullable=False),
     sa.Column("cost", sa.Text, nullable=False),  # exact, in dollars
+    sa.Column("state", sa.Text),  # why the CPA cannot be trusted; empty where it can
+    sa.Column("cpa_goal", sa.Text),  # of the day's month, in dollars
 )
 
 RULE_RATES = sa.Table(  # how often each rule for anomalies would have fired, asked once a day

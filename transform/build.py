@@ -94,7 +94,7 @@ def build(
     only_changed: bool = False,
     then: Callable[[BuildResult], None] = lambda _: None,
 ) -> BuildResult:
-    """`dbt build` with further dbt arguments; the marts keep what they had where a test fails.
+    """`dbt build` with further dbt arguments; the marts keep their rows where a test fails.
 
     `only_changed` leaves out what cannot differ from the last whole build (transform/changed.py).
     `then` reads what was built, before any load may begin on the embedded warehouse.
@@ -222,7 +222,7 @@ def _with_moved(arguments: Sequence[str], moved: set[str]) -> Sequence[str]:
 
 
 def _load_times() -> dict[str, datetime]:
-    """When each source was last loaded; on DuckDB no load runs beside a build."""
+    """When each source was last loaded; on DuckDB no load runs next to a build."""
     if settings.target() == "duckdb":
         return {}
     rows = read("select source, max(loaded_at) as at from control_totals group by 1", within="ops")

@@ -1,6 +1,6 @@
 """A copy of the marts that readers open while a build or a load writes the embedded warehouse.
 
-DuckDB lets one process write and no one read beside it. `marts.duckdb` is replaced as a whole after
+DuckDB lets one process write and no other read. `marts.duckdb` is replaced as a whole after
 each build: a reader that has it open keeps the marts that it began with. The marts lie in its main
 schema: opened by itself, `marts.daily_summary` then means catalog and table, and is not ambiguous.
 """
@@ -29,7 +29,7 @@ def published() -> Path:
 
 
 def publish() -> Path:
-    """Write the marts as they are now beside the warehouse; the caller holds its lock."""
+    """Write the marts as they are now next to the warehouse; the caller holds its lock."""
     new = published().with_suffix(".duckdb.new")
     new.unlink(missing_ok=True)
     with duckdb_connection(read_only=False) as connection:

@@ -237,7 +237,7 @@ def _notes(
     notes = [open_days_note(open_days(week, days), "these numbers may still change.")]
     if not is_comparable:
         what = "The week" if state != "complete" else "The week before"
-        notes.append(f"{what} is not complete: who rises or falls is not said.")
+        notes.append(f"{what} is not complete: no movers are shown.")
     brands = len({row["advertiser_id"] for row in rows})
     if brands > MOST_BOARDS:
         notes.append(f"{brands - MOST_BOARDS} more brands are in the attachment only.")

@@ -131,7 +131,7 @@ def _answer(step: FailedStep) -> tuple[str, str]:
 
 def _too_large(step: FailedStep) -> tuple[str, str]:
     repair = f"Raise SIGNALROOM_HTTP_MAX_ANSWER_MB in .env, then {step.again}."
-    return f"{step.name} sent more than may be held at once", repair
+    return f"{step.name} sent an answer over the size limit", repair
 
 
 def _away(step: FailedStep) -> tuple[str, str]:
@@ -149,12 +149,12 @@ def _limit(step: FailedStep) -> tuple[str, str]:
         f"`signalroom runs show {step.run_id}` shows where it hung; {step.again} runs it again, "
         "`limit` in scheduler/schedule.yml gives it longer."
     )
-    return f"{step.name} took longer than it may", repair
+    return f"{step.name} exceeded its time limit", repair
 
 
 def _killed(step: FailedStep) -> tuple[str, str]:
     return (
-        f"{step.name} was ended from outside",
+        f"{step.name} was killed",
         f"Check the machine's memory, then {step.again}.",
     )
 

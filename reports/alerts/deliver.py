@@ -109,7 +109,7 @@ def _write(
         targets = list(targets_of(outbox, group))
         for target in targets:
             for row in target.plan.stale:
-                outbox.skip(row, "overtaken by what happened since")
+                outbox.skip(row, "superseded by what happened since")
         speaking = [target for target in targets if target.plan.message]
         contents = [content_of(target) for target in speaking]
         is_told_anew = any(

@@ -37,14 +37,15 @@ def build_warned(warnings: Sequence[str]) -> Trouble:
 
 def dead_letters(client_id: str, source: str, count: int) -> Trouble:
     """Rows that were rejected and wait for someone; the others were loaded."""
-    rows = "1 row waits" if count == 1 else f"{count:,} rows wait"
+    rows = "1 rejected row" if count == 1 else f"{count:,} rejected rows"
+    name = str(sources.declared(source).TITLE) if source in sources.names() else source
     return Trouble(
         kind="dead_letters",
         client_id=client_id,
         subject=source,
         severity="notice",
-        title=f"{source}: {rows} in dead letters",
-        detail="They could not be read and are kept aside; all other rows were loaded.",
+        title=f"{name}: {rows}",
+        detail="They could not be read and are kept in ops.dead_letters; all others were loaded.",
         repair="`signalroom dead-letters list` names file, line and reason; fix the file, then "
         "`signalroom dead-letters replay --all`.",
     )
@@ -68,7 +69,7 @@ def source_late(
         return None
     known = "It was never loaded" if last_success is None else f"Last loaded {moment(last_success)}"
     if deferred:
-        why = f"The vendor asks to wait until {moment(deferred)}."
+        why = f"Rate-limited until {moment(deferred)}."
     name = str(sources.declared(source).TITLE) if source in sources.names() else source
     return Trouble(
         kind="source_late",

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 
 from reports.alerts.groups import by_group, together
 from reports.alerts.incidents import ALL_CLIENTS, Incident, Incidents
+from reports.messages.links import Link, alert_link, runbook_link
 from reports.model import Figure, LastReport, Report, Row, Rows, Subject, refuse_foreign
 from reports.shared.completeness import Completeness
 from reports.shared.words import clean, listed
@@ -32,6 +33,7 @@ class Alert:
     """
 
     client_id: str
+    kind: str
     about: str
     client: str
     severity: str
@@ -53,12 +55,23 @@ class Alert:
 
     @property
     def is_shared(self) -> bool:
-        """Whether it concerns more clients than one, who are then named beside the title."""
+        """Whether it concerns more clients than one, who are then named next to the title."""
         return "," in self.client
 
     @property
+    def link(self) -> Link | None:
+        """Where it leads on the page, where people can reach that."""
+        whose = ALL_CLIENTS if self.client == "all clients" else self.client
+        return None if self.state == "said" else alert_link(self.kind, whose, self.subject)
+
+    @property
+    def runbook(self) -> str:
+        """The address of its entry in the runbook, while it lasts."""
+        return runbook_link(self.kind) if self.state == "open" else ""
+
+    @property
     def brief(self) -> str:
-        """The title, with room for more beside it in an SMS."""
+        """The title, with room for more next to it in an SMS."""
         return clean(self.title, 90)
 
     @property
@@ -85,10 +98,10 @@ class Alert:
         if self.state == "resolved" and self.settled_at is not None:
             sentences = [f"From {moment(self.opened_at)} to {moment(self.settled_at)}."]
         if self.count > 1:
-            sentences.append(f"Seen {self.count:,} times, last {moment(self.last_at)}.")
+            sentences.append(f"Occurred {self.count:,} times, latest {moment(self.last_at)}.")
         if self.rounds > 1:
             times = "once" if self.rounds == 2 else f"{self.rounds - 1} times"
-            sentences.append(f"It was over and came back {times}.")
+            sentences.append(f"Recurred {times}.")
         return tuple(sentences)
 
 
@@ -117,7 +130,7 @@ class Alerts:
     def headline(self) -> str:
         """What is wrong, in one line."""
         if not self.alerts:
-            return "No incident is open."
+            return "No open incidents."
         if len(self.alerts) == 1:
             return self.alerts[0].headline
         return f"{len(self.alerts) + self.more} incidents, first {self.alerts[0].headline}"
@@ -170,6 +183,7 @@ def _alert(client_id: str, incident: Incident, limit: int) -> Alert:
     state = "open" if incident.is_open else "resolved"
     return Alert(
         client_id=client_id,
+        kind=incident.kind,
         about=_about(incident.client_id),
         client="all clients" if incident.client_id == ALL_CLIENTS else incident.client_id,
         severity=incident.severity,

@@ -147,7 +147,9 @@ class _Rules:
                 raise self._mistake(where, f"{source_id} is {addresses!r}; write a list")
             for one in addresses:
                 if not ADDRESS.fullmatch(str(one)):
-                    said = f"{one!r} is no address: write ann@example.org, '+15550100199' or "
+                    said = (
+                        f"{one!r} is not a valid address: write ann@example.org, '+15550100199' or "
+                    )
                     raise self._mistake(where, f"{said}the id of a Slack channel")
             found[str(source_id)] = tuple(dict.fromkeys(str(one) for one in addresses))
         return found

@@ -120,7 +120,7 @@ def tile_picture(name: str, panels: Sequence[Panel], rows: int, columns: int, al
 def native_trend(
     points: Sequence[Point], target: Decimal | None = None
 ) -> tuple[Mapping[str, Any], ...]:
-    """The trend as blocks that Slack draws: CPA (beside its target), then conversions.
+    """The trend as blocks that Slack draws: CPA (next to its target), then conversions.
 
     Nothing where a label is too long or comes twice; what is unknown is left out of its series.
     """

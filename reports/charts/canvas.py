@@ -34,7 +34,7 @@ class Look:
     line: str
     bars: str
     curve: str
-    second: str  # another series beside either
+    second: str  # another series next to either
 
     def of(self, series: str) -> str:
         """The color of a series: `bars`, `curve`, `second`, or `quiet`."""

@@ -159,7 +159,7 @@ def _sides(axes: Axes, count: int) -> None:
 def _end_labels(
     axes: Axes, look: Look, series: Sequence[Series], written: Written, count: int
 ) -> None:
-    """The newest value beside the end of its line; the upper one of two is written higher."""
+    """The newest value next to the end of its line; the upper one of two is written higher."""
     ends = [(float(one.values[-1]), one) for one in series if count and one.values[-1] is not None]
     for at, (value, one) in enumerate(sorted(ends, key=lambda end: -end[0])):
         text = f" {written(value)}"

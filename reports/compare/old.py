@@ -39,7 +39,7 @@ class Old:
     unread: dict[date | None, list[str]]
 
     def add(self, day: date, brand: str, affiliate: str, cells: Mapping[str, str]) -> None:
-        """What a line says; ValueError where it is no number, or another one than before."""
+        """What a line says; ValueError where it is not a number, or another one than before."""
         said = Figure(_whole(cells), _amount(cells, "cost"), _amount(cells, "cpa"))
         if said == Figure(None, None, None):
             return
@@ -77,7 +77,7 @@ def read_old(path: Path, day: date | None, patterns: Path | None) -> Old:
             _read_text(text, rules, day, old)
         else:
             raise ConfigurationError(
-                f"{file} is no CSV with the header {','.join(COLUMNS)}, and there is no "
+                f"{file} is not a CSV with the header {','.join(COLUMNS)}, and there is no "
                 f"{folder / PATTERNS} that says how its lines are read (docs/go-live.md)."
             )
     return old
@@ -139,7 +139,7 @@ def _amount(cells: Mapping[str, str], name: str) -> Decimal | None:
     if text.lower() in NOTHING:
         return None
     if not AMOUNT.fullmatch(text):
-        raise ValueError(f"{name} {text} is no number")
+        raise ValueError(f"{name} {text} is not a number")
     return Decimal(text.replace(",", ""))
 
 

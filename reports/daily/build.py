@@ -13,7 +13,6 @@ from decimal import Decimal
 from typing import TypeVar
 
 from reports.daily.context import Comparison, Daily, Deltas, Line, TrendDay
-from reports.daily.moved import Beside, what_moved
 from reports.model import LastReport, Report, Row, Rows, Subject, own_rows
 from reports.shared.change import Movement
 from reports.shared.completeness import EVERFLOW, REDTRACK, Completeness, by_day, completeness
@@ -27,6 +26,7 @@ from reports.shared.figures import (
     rounded,
 )
 from reports.shared.goals import QUERIES, goals
+from reports.shared.moved import Compared, each, what_moved
 from reports.shared.restatement import restatements, snapshot
 from reports.shared.words import clean, day_name, listed
 
@@ -189,7 +189,7 @@ def _others(rows: Sequence[Row]) -> str:
     return "1 other" if len(rows) == 1 else f"{len(rows)} others"
 
 
-def _by_label(rows: Sequence[Row], whole: Completeness) -> dict[str, Beside]:
+def _by_label(rows: Sequence[Row], whole: Completeness) -> dict[str, Compared]:
     """Each affiliate's figures of a day, by its label; `before` is the same."""
     labels: dict[str, list[Row]] = {}
     for row in rows:
@@ -200,19 +200,19 @@ def _by_label(rows: Sequence[Row], whole: Completeness) -> dict[str, Beside]:
         is_unpaid = any(row["cpa_state"] == "missing_spend" for row in part)
         unknown = [*whole.missing, REDTRACK] if is_unpaid else whole.missing
         figures = _figures(part, unknown, source)
-        found[label] = Beside(_name(part[0]), figures, figures)
+        found[label] = Compared(_name(part[0]), figures, figures)
     return found
 
 
-def _cpa(day: Mapping[str, Beside], label: str) -> Decimal | None:
+def _cpa(day: Mapping[str, Compared], label: str) -> Decimal | None:
     return day[label].now.cpa if label in day else None
 
 
-def _channels(sold: Mapping[date, Sequence[Row]], days: Sequence[date]) -> list[Beside]:
+def _channels(sold: Mapping[date, Sequence[Row]], days: Sequence[date]) -> list[Compared]:
     """Paid media and affiliates, on the day and the day before."""
     before, now = (_mapped(sold.get(day, [])) for day in days)
     return [
-        Beside(
+        Compared(
             name,
             _figures([row for row in now if bool(row["is_internal"]) == kind], ()),
             _figures([row for row in before if bool(row["is_internal"]) == kind], ()),
@@ -222,10 +222,10 @@ def _channels(sold: Mapping[date, Sequence[Row]], days: Sequence[date]) -> list[
 
 
 def _moved(
-    past: Sequence[Mapping[str, Beside]],
+    past: Sequence[Mapping[str, Compared]],
     trend: Sequence[TrendDay],
     state: str,
-    channels: Sequence[Beside],
+    channels: Sequence[Compared],
 ) -> tuple[str, ...]:
     """What moved against the day before, where both days are whole."""
     if state != "complete" or not trend[-2].is_complete:
@@ -233,15 +233,15 @@ def _moved(
     none = Figures(0, Decimal(0))
     now, before = past[-1], past[-2]
     affiliates = {
-        label: Beside(
+        label: Compared(
             (now.get(label) or before[label]).name,
             now[label].now if label in now else none,
             before[label].now if label in before else none,
         )
         for label in {**now, **before}
     }
-    total = Beside("", trend[-1].figures, trend[-2].figures)
-    return what_moved(total, channels, affiliates)
+    total = Compared("", trend[-1].figures, trend[-2].figures)
+    return what_moved(total, affiliates, each(channels))
 
 
 def _deltas(total: Figures, day_before: TrendDay, state: str) -> Deltas:

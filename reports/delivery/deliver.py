@@ -21,7 +21,7 @@ STATUSES = {
     "sent": "delivered",
     "already": "delivered before, not sent again",
     "pending": "not delivered yet, will be tried again",
-    "unknown": "may have arrived, look before sending it again with --again",
+    "unknown": "delivery unconfirmed: it may have arrived; check before re-sending with --again",
     "dead": "not delivered",
     "busy": "is being sent by another process",
     "skipped": "skipped",
@@ -56,7 +56,7 @@ class Delivery:
 
     @property
     def is_failure(self) -> bool:
-        """Whether somebody who should have the message may lack it."""
+        """Whether someone who should have the message may lack it."""
         return self.status in ("pending", "unknown", "dead")
 
     def summary(self) -> str:
@@ -148,7 +148,7 @@ def _enqueue(
     text = json.dumps(payload, ensure_ascii=False)
     for entry in earlier:
         if entry.status == "pending":
-            outbox.skip(entry, "overtaken by a newer message")
+            outbox.skip(entry, "superseded by a newer message")
     if newest and is_dead:
         return outbox.replace_payload(newest, text, told, rendered.figures, rendered.as_of)
     return outbox.store(

@@ -1,7 +1,7 @@
 """The outbox: one row per report, client, period, edition, channel and recipient.
 
 What is rendered is stored first, and the stored bytes are sent. A row is `pending` (certainly not
-accepted yet), `unknown` (an attempt has begun whose end nobody saw), `sent`, `dead` (refused for
+accepted yet), `unknown` (an attempt has begun whose end no one saw), `sent`, `dead` (refused for
 good) or `skipped` (too late to be useful, or overtaken by a newer edition).
 """
 
@@ -79,7 +79,7 @@ class Reported:
 
 
 class Outbox:
-    """The outbox in the run database: PostgreSQL's schema ops, or SQLite beside DuckDB."""
+    """The outbox in the run database: PostgreSQL's schema ops, or SQLite next to DuckDB."""
 
     def __init__(self) -> None:
         self._engine = prepared_engine()

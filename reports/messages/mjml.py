@@ -76,4 +76,4 @@ class _Check(HTMLParser):
                 self._refuse(f"<{tag}> has no attribute {name!r}")
 
     def _refuse(self, what: str) -> None:
-        raise ReportError(f"{self._template} is no MJML, line {self.getpos()[0]}: {what}.")
+        raise ReportError(f"{self._template} is not MJML, line {self.getpos()[0]}: {what}.")

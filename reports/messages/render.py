@@ -32,7 +32,7 @@ SUBJECT_LIMIT = 160
 def render(channel: str, folder: str, context: Any, client_id: str) -> Content:
     """The message of one channel.
 
-    Slack: `text` and `blocks`; e-mail: `subject`, `html` and `text`; SMS: `body`; files as
+    Slack: `text` and `blocks`; email: `subject`, `html` and `text`; SMS: `body`; files as
     reports.messages.attachments has them. Raises
     ReportError for a template's mistake, or when a part of the context is another client's.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_HALF_DOWN, Decimal
 from typing import Literal
 
 from reports.messages.text import columns, pad_left, pad_right
@@ -17,20 +17,24 @@ UNKNOWN = "·"
 
 
 def sparkline(values: Sequence[Value]) -> str:
-    """One block letter per value between the least and the most; a dot where it is unknown."""
+    """One block letter per value between the least and the most; a dot where it is unknown.
+
+    The range is at least a fifth of the level, as in charts, so that small changes look small.
+    """
     known = [Decimal(value) for value in values if value is not None]
     if not known:
         return UNKNOWN * len(values)
-    low, span = min(known), max(known) - min(known)
+    low, high = min(known), max(known)
+    span = max(high - low, abs(high) / 5) or Decimal(1)
+    base = (low + high - span) / 2
     letters = []
     for value in values:
         if value is None:
             letters.append(UNKNOWN)
-        elif span == 0:
-            letters.append(LEVELS[3])
         else:
-            share = (Decimal(value) - low) / span
-            letters.append(LEVELS[int((share * (len(LEVELS) - 1)).to_integral_value())])
+            share = (Decimal(value) - base) / span
+            place = (share * (len(LEVELS) - 1)).to_integral_value(ROUND_HALF_DOWN)
+            letters.append(LEVELS[int(place)])
     return "".join(letters)
 
 

@@ -46,7 +46,7 @@ class Sum:
 
 @dataclass(frozen=True)
 class Day:
-    """A day of a brand: paid media and affiliates apart, unmapped spend beside them."""
+    """A day of a brand: paid media and affiliates apart, unmapped spend next to them."""
 
     day: date
     is_complete: bool
@@ -68,7 +68,7 @@ class Day:
 
 @dataclass(frozen=True)
 class Place:
-    """An affiliate of a brand in a period, beside the period before."""
+    """An affiliate of a brand in a period, next to the period before."""
 
     rank: int
     climbed: int | None
@@ -95,29 +95,30 @@ class Part:
     total: Sum
     paid: Sum
     affiliates: Sum
-    before: Sum | None  # None: nothing was loaded for the period before
+    before: Sum | None  # None: the period before was not loaded as a whole
     places: tuple[Place, ...]
+    since: date | None = None  # the first day that was loaded, where the period began before it
 
     @property
     def cpa(self) -> Movement:
-        """The CPA beside that of the period before."""
+        """The CPA next to that of the period before."""
         return Movement(self.total.cpa, self.before.cpa if self.before else None, less_is_good=True)
 
     @property
     def conversions(self) -> Movement:
-        """Conversions beside those of the period before."""
+        """Conversions next to those of the period before."""
         return Movement(self.total.conversions, self.before.conversions if self.before else None)
 
     @property
     def cost(self) -> Movement:
-        """Cost beside that of the period before."""
+        """Cost next to that of the period before."""
         return Movement(
             self.total.cost, self.before.cost if self.before else None, less_is_good=None
         )
 
     @property
     def profit(self) -> Movement:
-        """Profit beside that of the period before."""
+        """Profit next to that of the period before."""
         return Movement(self.total.profit, self.before.profit if self.before else None)
 
 
@@ -238,10 +239,15 @@ def _part(rows: Sequence[Row], days: Mapping[date, Row], last_day: date, period:
         by_day.setdefault(row["date"], []).append(row)
     shown = tuple(_day(day, by_day.get(day, []), days.get(day)) for day in window)
     now = [row for row in rows if row["date"] >= window[0] and not row["is_unmapped"]]
-    start = window[0] - timedelta(days=period)
+    start, first = window[0] - timedelta(days=period), min(days, default=None)
+    # with a part of a period nothing can be compared
     before = [
-        row for row in rows if start <= row["date"] < window[0] and not row["is_unmapped"]
-    ]  # fmt: skip
+        row
+        for row in rows
+        if first is not None
+        and first <= start <= row["date"] < window[0]
+        and not row["is_unmapped"]
+    ]
     return Part(
         days=shown,
         total=_sum(now),
@@ -249,6 +255,7 @@ def _part(rows: Sequence[Row], days: Mapping[date, Row], last_day: date, period:
         affiliates=_sum(row for row in now if not row["is_internal"]),
         before=_sum(before) if before else None,
         places=_places(now, before, window),
+        since=first if first is not None and first > window[0] else None,
     )
 
 

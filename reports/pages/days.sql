@@ -6,5 +6,5 @@ select
     everflow_loaded_at,
     redtrack_loaded_at
 from daily_summary
-where _client_id = :client_id and date between :first_date and :last_date
+where _client_id = :client_id and date between :earliest_date and :last_date
 order by date

@@ -36,21 +36,21 @@ MEASURES = {
 DEFINITIONS = (
     ("Conversions", "What Everflow counts as approved, by the day of the conversion."),
     ("Cost", "Paid media: what RedTrack says was spent. Affiliates: what Everflow pays out."),
-    ("CPA", "Cost per conversion: the cost of the days shown by their conversions, without "
-     "unmapped spend. A day without conversions has none."),
+    ("CPA", "Cost per conversion: cost divided by conversions over the days shown, without "
+     "unmapped spend. A day without conversions has no CPA."),
     ("Paid media", "Affiliates that internal-affiliates.csv maps to a RedTrack source."),
-    ("Unmapped spend", "RedTrack spend that is not mapped to an affiliate: listed separately, in "
-     "no CPA."),
+    ("Unmapped spend", "RedTrack spend that is not mapped to an affiliate: listed separately, "
+     "excluded from CPA."),
     ("Revenue, profit", "What Everflow says the advertiser pays; profit is revenue less cost."),
-    ("Goal", "The client's goals.csv, of the month. The line of a chart is the goal of a day: the "
-     "month's by its days."),
+    ("Goal", "From the client's goals.csv, by month. The line of a chart is one day's share of the "
+     "month."),
     ("Attempts, approved", "Orders of the export, declined ones included; those that went "
      "through. Test orders are left out."),
     ("Refunds, chargebacks", "Of approved orders, by the day of the order; they keep arriving for "
      "months."),
-    ("Not complete", "A source was not pulled since that day ended: hatched, and numbers may still "
-     "change."),
-    ("Changed since reported", "A figure that a delivered report gave and that is another now, by "
+    ("Not complete", "A source was not loaded after that day ended: the day is hatched, and its "
+     "numbers may still change."),
+    ("Changed since reported", "Figures that differ from those of a delivered report, by "
      "cause."),
 )  # fmt: skip
 
@@ -154,7 +154,7 @@ def _charts(brand: Brand, period: int) -> list[Chart]:
             tuple((one.name, one.color) for one in spent),
             None,
             drawn.bars(f"{name}-cost", labels, spent, is_open, spend_goal, True),
-            f"{figures.money(total.cost)} in {period} days, unmapped spend beside it.",
+            f"{figures.money(total.cost)} in {period} days, unmapped spend shown separately.",
             ("Cost", PAID, AFFILIATES, UNMAPPED),
             [
                 (day, _monies(day.total.cost, day.paid.cost, day.affiliates.cost, day.unmapped))

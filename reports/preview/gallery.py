@@ -20,7 +20,7 @@ from reports.alerts.message import alerts_of
 from reports.compose import context_of, messages_of, read_rows
 from reports.model import LastReport, Report, Rows, own_rows
 from reports.preview.failure import Failure, failure
-from reports.preview.patches import GOALS, PARAMETERS, Patches
+from reports.preview.patches import GOALS, PAID, PARAMETERS, Patches
 from reports.preview.recorded import NOW, fill
 from reports.preview.scenarios import SCENARIOS, Scenario
 from reports.preview.stage import stage
@@ -54,7 +54,7 @@ class Homes:
             self.folders[patches] = folder
             if patches is not None:
                 with stage(folder, NOW):
-                    fill((*GOALS, *patches), PARAMETERS)
+                    fill((*GOALS, *PAID, *patches), PARAMETERS)
         return self.folders[patches]
 
 
@@ -122,7 +122,7 @@ def _rows(report: Report, scenario: Scenario, owner: Client) -> Rows:
     if report.read is None:
         return read_rows(report, owner, scenario.day)
     if report.queries or report.period != "event":
-        raise ReportError(f"The gallery has no rows for what {report.name} reads beside the marts.")
+        raise ReportError(f"The gallery has no rows for what {report.name} reads elsewhere.")
     found = [one.incident(owner.id) for one in scenario.wrong or ()]
     rows = [{"_client_id": owner.id, "incident": one} for one in found]
     return {"query": own_rows(rows, owner.id)}

@@ -70,7 +70,7 @@ def _failed(step: str, error_class: str, said: str, tries: int = 1) -> Callable[
 
 
 def _anomaly(client_id: str) -> Trouble:
-    words = "SB - Meta spent $560.00 and brought no conversion; usual are 20."
+    words = "SB - Meta spent $560.00 and brought no conversions; usually 20."
     about = ("spend_without_conversions", client_id, clock.yesterday(), "SB - Meta (1)")
     return trouble_of(client_id, Finding(*about, Decimal("560.00"), words))
 
@@ -92,7 +92,7 @@ OPEN = Wrong(
     _failed(
         "ingest:everflow",
         "CredentialsError",
-        "everflow: the vendor refuses the key (HTTP 401).",
+        "everflow: API key rejected (HTTP 401).",
     ),
     count=3,
 )
@@ -100,7 +100,7 @@ SHARED = Wrong(
     _failed(
         "ingest:redtrack",
         "CredentialsError",
-        "redtrack: the vendor refuses the key (HTTP 401).",
+        "redtrack: API key rejected (HTTP 401).",
     ),
     is_shared=True,
 )

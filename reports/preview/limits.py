@@ -34,7 +34,7 @@ class Measure:
 
     @property
     def words(self) -> str:
-        """The size beside its limit."""
+        """The size next to its limit."""
         of = "" if self.limit is None else f" of {self.limit:,}"
         return f"{self.size:,}{of}{' ' if self.unit else ''}{self.unit}"
 

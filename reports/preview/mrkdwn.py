@@ -90,7 +90,7 @@ def _angle(inner: str) -> Markup:
     target, _, label = inner.partition("|")
     if target.startswith(("!", "@", "#")):
         said = plain(label) or html.unescape(target)
-        return Markup('<span class="mention" title="Slack calls somebody here">{}</span>').format(
+        return Markup('<span class="mention" title="Slack calls someone here">{}</span>').format(
             said if said.startswith(("@", "#")) else f"@{said.lstrip('!')}"
         )
     # The address is shown, not followed: nothing on this page leaves the machine.

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,7 +28,7 @@ from signalroom.errors import ReportError
 from signalroom.logs import mask
 
 TEMPLATES = Path(__file__).parent / "templates"
-TITLES = {"slack": "Slack", "email": "E-mail", "sms": "SMS"}
+TITLES = {"slack": "Slack", "email": "Email", "sms": "SMS"}
 SCHEMES = ("light", "dark")
 MAIL_POLICY = (
     '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
@@ -105,14 +106,27 @@ def _image(picture: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def write_page(cells: Sequence[Cell], folder: Path, live: str = "") -> Path:
-    """Write the gallery into a folder; with a version in `live` it asks its server for newer."""
+    """Write the gallery into a folder; with a version in `live` it asks its server for newer.
+
+    The files of the version before are kept in `files-before`, and shown next to those that differ.
+    """
     shown = [Shown(cell) for cell in cells]
-    page = _page("gallery.html.j2", live, shown=shown, sections=_sections(shown))
+    files, before = folder / "files", folder / "files-before"
     try:
-        (folder / "files").mkdir(parents=True, exist_ok=True)
+        changed = set()
+        if files.exists():
+            shutil.rmtree(before, ignore_errors=True)
+            files.rename(before)
+        files.mkdir(parents=True, exist_ok=True)
         for one in shown:
             for name, text in _files(one).items():
-                (folder / "files" / f"{one.id}.{name}").write_text(text, encoding="utf-8")
+                path = files / f"{one.id}.{name}"
+                path.write_text(text, encoding="utf-8")
+                if name == "email.light.html" and _differs(before / path.name, text):
+                    changed.add(one.id)
+        page = _page(
+            "gallery.html.j2", live, shown=shown, sections=_sections(shown), changed=changed
+        )
         index = folder / "index.html"
         index.write_text(page, encoding="utf-8")
     except OSError as error:
@@ -120,6 +134,10 @@ def write_page(cells: Sequence[Cell], folder: Path, live: str = "") -> Path:
             f"The gallery cannot be written to {folder}: {error.strerror}."
         ) from error
     return index
+
+
+def _differs(path: Path, text: str) -> bool:
+    return path.exists() and path.read_text(encoding="utf-8") != text
 
 
 def trouble_page(trouble: Failure, live: str) -> str:

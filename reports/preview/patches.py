@@ -17,6 +17,12 @@ GOALS = (
     " ('cti', 'CTI', '2026-11', 'cpa', 40, 30)"
     ") goals(_client_id, brand, month, measure, goal, days_in_month)",
 )
+# Spend is missing in the scenarios that say so, and in no other.
+PAID = (
+    "update daily_performance set cpa = 0, cpa_state = 'zero_cost'"
+    " where cpa_state = 'missing_spend'",
+    "update affiliate_leaderboard set missing_spend_days = 0 where cpa is not null",
+)
 # The week of a Sunday that is not complete has one day less.
 SHORT_WEEK = "update weekly_rollup set days = 6 where week_start = '2026-11-09'"
 SUNDAY_INCOMPLETE = "update daily_summary set is_complete = false where date = '2026-11-15'"

@@ -137,7 +137,7 @@ SCENARIOS = (
     Scenario(
         "hostile",
         "Hostile names",
-        "Whatever vendors write is text: no script runs, nobody is mentioned, nothing breaks.",
+        "Whatever vendors write is text: no script runs, no one is mentioned, nothing breaks.",
         NAMES,
         hostile_incidents(HOSTILE),
         client_name="<b>Acme</b> & *Sons* <!channel>",

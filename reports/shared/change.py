@@ -1,4 +1,4 @@
-"""Movements: a number beside an earlier one or a goal, as every channel words it."""
+"""Movements: a number next to an earlier one or a goal, as every channel words it."""
 
 from __future__ import annotations
 

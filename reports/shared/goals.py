@@ -1,4 +1,4 @@
-"""Goals: what a month has come to beside what the client wants of it, up to a report's day.
+"""Goals: what a month has come to next to what the client wants of it, up to a report's day.
 
 The same sums as `marts.goal_pace` has for the last day; here for the day that a report is about.
 """
@@ -66,6 +66,13 @@ class Goal:
             f"{name} {self._written(self.actual)} of {self._written(self.goal)}: "
             f"{whole_percent(share)} of {noun} on {pace} of the month"
         )
+
+    @property
+    def target_words(self) -> str:
+        """The target of the CPA, and how far the report's own period is from it."""
+        if self.recent is None:
+            return f"target {money(self.goal)}"
+        return f"{self._against(self.recent)} of {money(self.goal)}"
 
     @property
     def is_good(self) -> bool | None:

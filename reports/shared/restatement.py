@@ -65,7 +65,7 @@ def difference(then: Snapshot, now: Snapshot) -> str:
             causes.append(cause)
     because = listed(causes, most=5)
     if not moved:
-        return f"the totals stand, but {because}." if because else ""
+        return f"the totals are unchanged, but {because}." if because else ""
     return "; ".join(part for part in (", ".join(moved), because) if part) + "."
 
 

@@ -38,6 +38,11 @@ class States:
     sheet: Sheet
 
     @property
+    def caution(self) -> str:
+        """Nothing: orders have no spend that could be missing."""
+        return ""
+
+    @property
     def figures(self) -> list[Figure]:
         """Every number of the message, of its week."""
         found: list[Figure] = []
@@ -93,7 +98,7 @@ class States:
 
     @property
     def attempts(self) -> Movement:
-        """Attempts beside those of the week before."""
+        """Attempts next to those of the week before."""
         return Movement(
             self.total.attempts if self.total else None,
             self.before.attempts if self.before else None,
@@ -101,7 +106,7 @@ class States:
 
     @property
     def revenue(self) -> Movement:
-        """Revenue beside that of the week before."""
+        """Revenue next to that of the week before."""
         return Movement(
             self.total.revenue if self.total else None,
             self.before.revenue if self.before else None,

@@ -16,6 +16,7 @@ from reports.shared.change import Movement
 from reports.shared.completeness import by_day
 from reports.shared.figures import EXACT, Figures, add, apportion, ratio
 from reports.shared.goals import QUERIES, Goal, goals
+from reports.shared.moved import Compared, amount, what_moved
 from reports.shared.restatement import MAIN, WHY, measure
 from reports.shared.weeks import (
     DAYS,
@@ -35,6 +36,7 @@ MONEY = (
     *("previous_cost", "previous_revenue", "previous_profit", "previous_unmapped_cost"),
 )
 Shown = Mapping[str, Decimal]
+Unpaid = frozenset[tuple[int | None, str]]  # affiliates by brand
 
 
 def by_number(rows: Sequence[Row]) -> list[Row]:
@@ -47,7 +49,9 @@ def mapped_cost(rows: Sequence[Row]) -> Decimal:
     return add(EXACT.subtract(row["cost"], row["unmapped_cost"]) for row in rows)
 
 
-def brand_weeks(subject: Subject, rows: Sequence[Row]) -> tuple[BrandWeek, ...]:
+def brand_weeks(
+    subject: Subject, rows: Sequence[Row], unpaid: Unpaid = frozenset()
+) -> tuple[BrandWeek, ...]:
     """Each brand, then what belongs to none; amounts in cents that add up to the total's."""
     ordered = by_number(rows)
     brands = [row for row in ordered if row["advertiser_id"] is not None]
@@ -61,20 +65,35 @@ def brand_weeks(subject: Subject, rows: Sequence[Row]) -> tuple[BrandWeek, ...]:
         for name in MONEY
     }
     return tuple(
-        _week(subject, name, is_brand, part, {one: cents[one][at] for one in MONEY})
+        _week(subject, name, is_brand, part, unpaid, {one: cents[one][at] for one in MONEY})
         for at, (name, is_brand, part) in enumerate(parts)
     )
 
 
-def total_week(subject: Subject, rows: Sequence[Row]) -> BrandWeek:
+def total_week(subject: Subject, rows: Sequence[Row], unpaid: Unpaid = frozenset()) -> BrandWeek:
     """All brands and what belongs to none."""
-    return _week(subject, "Total", True, rows)
+    return _week(subject, "Total", True, rows, unpaid)
+
+
+def mapped_cost_before(rows: Sequence[Row]) -> Decimal | None:
+    """The same of the week before; None where it is not known."""
+    spent, unmapped = _summed(rows, "previous_cost"), _summed(rows, "previous_unmapped_cost")
+    return None if spent is None or unmapped is None else EXACT.subtract(spent, unmapped)
 
 
 def _week(
-    subject: Subject, name: str, is_brand: bool, rows: Sequence[Row], shown: Shown | None = None
+    subject: Subject,
+    name: str,
+    is_brand: bool,
+    rows: Sequence[Row],
+    unpaid: Unpaid,
+    shown: Shown | None = None,
 ) -> BrandWeek:
-    """Sums of rows; what is before is known where it is of each."""
+    """Sums of rows; what is before is known where it is of each.
+
+    A CPA that lacks the spend of an affiliate is compared with nothing.
+    """
+    is_trusted = not {number for number, _ in unpaid} & {row["advertiser_id"] for row in rows}
 
     def moved(now: str, before: str, less_is_good: bool | None) -> Movement:
         value, earlier = _summed(rows, now), _summed(rows, before)
@@ -84,8 +103,6 @@ def _week(
         return Movement(value, earlier, less_is_good, shown[now], cents_before)
 
     sold, sold_before = _counted(rows, "conversions"), _counted(rows, "previous_conversions")
-    spent, unmapped = _summed(rows, "previous_cost"), _summed(rows, "previous_unmapped_cost")
-    mapped_before = None if spent is None or unmapped is None else EXACT.subtract(spent, unmapped)
     return BrandWeek(
         client_id=subject.client_id,
         name=name,
@@ -93,7 +110,11 @@ def _week(
         conversions=Movement(sold, sold_before),
         cost=moved("cost", "previous_cost", None),
         unmapped=moved("unmapped_cost", "previous_unmapped_cost", None),
-        cpa=Movement(ratio(mapped_cost(rows), sold), ratio(mapped_before, sold_before), True),
+        cpa=Movement(
+            ratio(mapped_cost(rows), sold),
+            ratio(mapped_cost_before(rows), sold_before) if is_trusted else None,
+            True,
+        ),
         revenue=moved("everflow_revenue", "previous_revenue", False),
         profit=moved("profit", "previous_profit", False),
     )
@@ -144,7 +165,9 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> R
         weeks.setdefault(row["week_start"] + timedelta(days=DAYS - 1), []).append(row)
     week = Week(subject.day)
     whole = week_completeness(week, days)
-    brands = brand_weeks(subject, weeks.get(week.last_day, []))
+    own = weeks.get(week.last_day, [])
+    unpaid = _unpaid(rows, subject.client_id, week)
+    brands = brand_weeks(subject, own, unpaid)
     trend = [
         Week(week.last_day - timedelta(days=DAYS * back)) for back in reversed(range(TREND_WEEKS))
     ]
@@ -155,10 +178,12 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> R
         client_name=clean(subject.client_name, NAME_LIMIT),
         week=week,
         completeness=whole,
-        total=total_week(subject, weeks[week.last_day]) if brands else None,
+        total=total_week(subject, own, unpaid) if brands else None,
         brands=brands,
+        unpaid=len(unpaid),
+        moved=_moved(subject, own) if brands and not unpaid else (),
         running=_running(subject, weeks),
-        goals=_goals(subject, rows, weeks.get(week.last_day, [])) if brands else (),
+        goals=_goals(subject, rows, own) if brands else (),
         notes=tuple(_notes(week, whole.state, days, brands)),
         changes=week_changes(week, whole.state, told, history),
         trend=tuple(_trend_week(one, weeks.get(one.last_day, [])) for one in trend),
@@ -167,8 +192,33 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> R
     )
 
 
+def _unpaid(rows: Rows, client_id: str, week: Week) -> Unpaid:
+    """Paid media that sold on a day of the week on which no spend is known."""
+    return frozenset(
+        (row["advertiser_id"], row["affiliate_label"])
+        for row in own_rows(rows["unpaid"], client_id)
+        if week.first_day <= row["date"] <= week.last_day
+    )
+
+
+def _moved(subject: Subject, rows: Sequence[Row]) -> tuple[str, ...]:
+    """What moved against the week before: the CPA, the brand that moved it most, the profit."""
+
+    def compared(name: str, part: Sequence[Row]) -> Compared:
+        now = Figures(_counted(part, "conversions"), mapped_cost(part))
+        before = Figures(_counted(part, "previous_conversions"), mapped_cost_before(part))
+        return Compared(name, now, before)
+
+    brands = [row for row in rows if row["advertiser_id"] is not None]
+    parts = {str(row["advertiser_id"]): compared(brand_name(subject, row), [row]) for row in brands}
+    profit = amount("Profit", _summed(rows, "profit"), _summed(rows, "previous_profit"))
+    return what_moved(
+        compared("", rows), parts if len(parts) > 1 else {}, profit, cost="mapped cost"
+    )
+
+
 def _goals(subject: Subject, rows: Rows, week: Sequence[Row]) -> tuple[Goal, ...]:
-    """Goals of the month of the week's Sunday, beside the week's CPA of each brand."""
+    """Goals of the month of the week's Sunday, next to the week's CPA of each brand."""
     recent = {
         row["advertiser_id"]: ratio(mapped_cost([row]), int(row["conversions"]))
         for row in week
@@ -250,7 +300,7 @@ REPORT = Report(
     name="weekly_rollup",
     title="Weekly rollup",
     folder="weekly_rollup",
-    queries=("days", "query", *QUERIES),
+    queries=("days", "query", "unpaid", *QUERIES),
     build=build,
     days=DAYS_BACK,
     period="weekly",

@@ -56,7 +56,7 @@ class BrandWeek:
         return lines
 
     def figures(self, week: Week, **keys: object) -> list[Figure]:
-        """Its numbers, and those of the week before beside them."""
+        """Its numbers, and those of the week before next to them."""
         of = {"brand": None if self.name == TOTAL else self.name, **keys}
         found = []
         for metric, moved in (
@@ -101,6 +101,8 @@ class Rollup:
     completeness: Completeness
     total: BrandWeek | None
     brands: tuple[BrandWeek, ...]
+    unpaid: int
+    moved: tuple[str, ...]
     running: RunningWeek | None
     goals: tuple[Goal, ...]
     notes: tuple[str, ...]
@@ -130,6 +132,18 @@ class Rollup:
         return found
 
     @property
+    def caution(self) -> str:
+        """Why the CPA cannot be trusted although the week is whole; empty where it can."""
+        noun = "affiliate" if self.unpaid == 1 else "affiliates"
+        return f"Spend missing for {self.unpaid} {noun}" if self.unpaid else ""
+
+    def cpa_goal(self, brand: str) -> Goal | None:
+        """What a conversion of a brand is to cost this month."""
+        return next(
+            (one for one in self.goals if one.measure == "cpa" and one.brand == brand), None
+        )
+
+    @property
     def is_absent(self) -> bool:
         """Whether there is nothing to show."""
         return self.total is None
@@ -156,6 +170,8 @@ class Rollup:
         if self.total.cpa.now is None:
             return "No CPA"
         moved = self.total.cpa.arrow_text if self.total.cpa.change is not None else ""
+        if self.caution:
+            moved = "(spend missing)"
         return f"CPA {self.total.cpa.text} {moved}".strip()
 
     @property
@@ -234,8 +250,13 @@ class Rollup:
             )
             for one in self.trend
         ]
+        alone = [one for one in self.brands if one.is_brand]
+        goal = self.cpa_goal(alone[0].name) if len(alone) == 1 else None
         return trend_picture(
-            "trend", points, f"Conversions and CPA of {len(points)} weeks. {words}."
+            "trend",
+            points,
+            f"Conversions and CPA of {len(points)} weeks. {words}.",
+            goal.goal if goal else None,
         )
 
 

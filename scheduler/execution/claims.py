@@ -1,6 +1,6 @@
 """Who may take up which run: the dead give back, the newer replaces, two never collide.
 
-Both engines decide here: the executor of the resident process, and Temporal's workflows.
+Both engines decide here: the executor of the scheduler, and Temporal's workflows.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The ledger: every run that was ever due, its steps, and who works on it.
 
-In the run database, beside the outbox. Each change is one statement that says what it expects,
+In the run database, next to the outbox. Each change is one statement that says what it expects,
 so that two schedulers on one ledger do nothing twice.
 """
 

@@ -16,28 +16,39 @@ from reports.shared.figures import ratio
 from signalroom import clock, run_database, warehouse
 from signalroom.clients import active_clients, registry
 from signalroom.errors import WarehouseError
+from signalroom.warehouse import Row
 from signalroom.watch_tables import BRAND_DAYS
 
 DAYS = 15  # today's so far, and the 14 before it
 
-SQL = """
+QUERIES = {
+    "days": """
 select
-    _client_id,
-    advertiser_id,
-    date,
-    max(advertiser_label) as advertiser_label,
-    sum(conversions) as conversions,
-    sum(cost) as cost
-from daily_performance
-where date between :first_day and :last_day and not is_unmapped
+    performance._client_id,
+    performance.advertiser_id,
+    performance.date,
+    max(performance.advertiser_label) as advertiser_label,
+    sum(performance.conversions) as conversions,
+    sum(performance.cost) as cost,
+    max(case when performance.cpa_state = 'missing_spend' then 1 else 0 end) as missing,
+    max(case when summary.is_complete then 1 else 0 end) as is_complete
+from daily_performance as performance
+inner join daily_summary as summary
+    on performance._client_id = summary._client_id and performance.date = summary.date
+where performance.date between :first_day and :last_day and not performance.is_unmapped
 group by 1, 2, 3
 order by 1, 2, 3
-"""
+""",
+    "goals": "select _client_id, brand, month, goal from goal_pace where measure = 'cpa'",
+}
 
 
 @dataclass(frozen=True)
 class BrandDay:
-    """Conversions, mapped cost in dollars and CPA of one brand; CPA is None without conversions."""
+    """Conversions, mapped cost in dollars and CPA of one brand; CPA is None without conversions.
+
+    `state` says why the CPA cannot be trusted, in a few words; it is empty where it can.
+    """
 
     client_id: str
     brand: str
@@ -45,6 +56,8 @@ class BrandDay:
     conversions: int
     cost: Decimal
     cpa: Decimal | None
+    state: str = ""
+    cpa_goal: Decimal | None = None
 
 
 def brand_days(first_day: date, last_day: date) -> list[BrandDay]:
@@ -52,24 +65,36 @@ def brand_days(first_day: date, last_day: date) -> list[BrandDay]:
 
     Raises WarehouseError without marts, or while another process writes to the DuckDB file.
     """
+    found = warehouse.read_together(QUERIES, {"first_day": first_day, "last_day": last_day})
+    goals = {(row["_client_id"], row["brand"], row["month"]): row["goal"] for row in found["goals"]}
     names = {
         (client.id, brand.advertiser_id): brand.name
         for client in registry().values()
         for brand in client.brands
     }
-    return [
-        BrandDay(
-            client_id=row["_client_id"],
-            brand=names.get((row["_client_id"], row["advertiser_id"]))
-            or row["advertiser_label"]
-            or f"advertiser {row['advertiser_id']}",
-            day=row["date"],
-            conversions=int(row["conversions"]),
-            cost=row["cost"],
-            cpa=ratio(row["cost"], int(row["conversions"])),
+    days = []
+    for row in found["days"]:
+        client_id, number = row["_client_id"], row["advertiser_id"]
+        brand = names.get((client_id, number)) or row["advertiser_label"] or f"advertiser {number}"
+        days.append(
+            BrandDay(
+                client_id=client_id,
+                brand=brand,
+                day=row["date"],
+                conversions=int(row["conversions"]),
+                cost=row["cost"],
+                cpa=ratio(row["cost"], int(row["conversions"])),
+                state=_state(row),
+                cpa_goal=goals.get((client_id, brand, f"{row['date']:%Y-%m}")),
+            )
         )
-        for row in warehouse.read(SQL, {"first_day": first_day, "last_day": last_day})
-    ]
+    return days
+
+
+def _state(row: Row) -> str:
+    if not row["is_complete"]:
+        return "not complete"
+    return "spend missing" if row["missing"] else ""
 
 
 def record_brand_days() -> None:
@@ -82,6 +107,8 @@ def record_brand_days() -> None:
             "day": one.day,
             "conversions": one.conversions,
             "cost": str(one.cost),
+            "state": one.state,
+            "cpa_goal": None if one.cpa_goal is None else str(one.cpa_goal),
         }
         for one in brand_days(today - timedelta(days=DAYS - 1), today)
     ]
@@ -112,6 +139,8 @@ def recorded_brand_days() -> dict[tuple[str, str], list[BrandDay]]:
                 row["conversions"],
                 cost,
                 ratio(cost, row["conversions"]),
+                row["state"] or "",
+                Decimal(row["cpa_goal"]) if row["cpa_goal"] else None,
             )
             if one.client_id in wanted:
                 found.setdefault((one.client_id, one.brand), []).append(one)

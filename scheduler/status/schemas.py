@@ -1,6 +1,6 @@
 """What raw tables hold of given days: their columns, of which types, and how many rows fill them.
 
-dlt keeps every version of a source's schema beside its tables; what a vendor leaves out shows in
+dlt keeps every version of a source's schema next to its tables; what a vendor leaves out shows in
 the rows alone. The rule `schema` judges both.
 """
 

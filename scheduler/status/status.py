@@ -1,4 +1,4 @@
-"""The status: what ran, what runs, what is late, what is due next; one answer for every reader.
+"""The status: recent and running jobs, late sources, what is next; one answer for every reader.
 
 The terminal, the page, /health and /metrics all show this. Each part that cannot be read is named
 in `unreadable`, in one line; the others are there all the same.

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from scheduler.status.status import Status
+from scheduler.temporal.links import address
 from signalroom import outbox_memory, run_database
 from signalroom.clients import active_clients
 from signalroom.errors import SignalRoomError
@@ -65,10 +66,10 @@ def _bad(status: Status) -> list[str]:
     if not status.is_ledger_read:
         found.append("run database unavailable.")
     elif status.beat is None:
-        found.append("scheduler never started: `signalroom scheduler`.")
+        found.append(f"scheduler never started. Start it: {_starter()}.")
     elif not status.is_alive:
         ago = span(status.instant - status.beat.at)
-        found.append(f"no heartbeat for {ago}: start `signalroom scheduler`.")
+        found.append(f"no heartbeat for {ago}. Start {_starter()}.")
     if status.freshness and not any(one.state == "on" for one in status.freshness.sources):
         found.append("no source is configured: `signalroom doctor`.")
     found += [f"{one.title}." for one in status.incidents or () if one.severity == "critical"]
@@ -76,6 +77,11 @@ def _bad(status: Status) -> list[str]:
     found += [f"{one.source} {one.client_id} is late." for one in status.late]
     found += [f"the newest run of {run.job} failed." for run in status.unexplained]
     return found
+
+
+def _starter() -> str:
+    """The command of the process that does the work."""
+    return "`signalroom temporal worker`" if address() else "`signalroom scheduler`"
 
 
 def _mild(status: Status) -> list[str]:
@@ -112,8 +118,9 @@ def _sent() -> list[str]:
 
 def last_sent() -> tuple[date, datetime] | None:
     """The newest day whose daily reports were delivered, and when the last of them was."""
+    sent_at = sa.func.coalesce(OUTBOX.c.reported_at, OUTBOX.c.sent_at)
     query = (
-        sa.select(OUTBOX.c.period, sa.func.max(OUTBOX.c.sent_at, type_=OUTBOX.c.sent_at.type))
+        sa.select(OUTBOX.c.period, sa.func.max(sent_at, type_=OUTBOX.c.sent_at.type))
         .where(OUTBOX.c.report.like("daily%"), OUTBOX.c.status == "sent")
         .group_by(OUTBOX.c.period)
         .order_by(OUTBOX.c.period.desc())

@@ -96,7 +96,7 @@ def make_report(
         if sending == "when_complete" and _may_wait(rendered):
             made.waits = True
             made.deliveries.append(
-                f"waits for the day's data, until {report_deadline():%H:%M} at the latest"
+                f"waits for the day's data, until {report_deadline():%-I:%M %p} at the latest"
             )
         elif sending != "not":
             _deliver(rendered, sending == "again", made)

@@ -231,7 +231,7 @@ def _judge(work: Work, given: StepInput) -> None:
         raise ApplicationError(f"{step.step} failed: {see}", type=kind, non_retryable=True)
     if step.status == "deferred" and left.total_seconds() <= given.wait_s:
         raise ApplicationError(
-            f"{step.step}: the vendor asks to wait; {see}",
+            f"{step.step}: rate-limited; {see}",
             type=DEFERRED,
             next_retry_delay=max(left, timedelta(seconds=1)),
         )
@@ -245,7 +245,7 @@ def _judge(work: Work, given: StepInput) -> None:
 
 def _stopped() -> ApplicationError:
     return ApplicationError(
-        "this worker stops; another one goes on",
+        "this worker stops; another one continues",
         type=STOPPED,
         next_retry_delay=timedelta(seconds=1),
     )

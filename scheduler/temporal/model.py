@@ -18,7 +18,7 @@ SYNC_SOURCE = "SyncSourceWorkflow"
 RUN_REPORT = "RunReportWorkflow"
 BACKFILL = "BackfillWorkflow"
 DELIVER = "DeliverWorkflow"
-LONGEST_RUN_H = 26  # a vendor may ask to wait for a day
+LONGEST_RUN_H = 26  # a vendor may rate-limit for a day
 # The classes of signalroom.errors and of dbt's tests that say the same again at the next try.
 NON_RETRYABLE = (
     "AbsentError",

@@ -239,7 +239,7 @@ async def _guarded(work: Coroutine[Any, Any, None]) -> bool:
         return True
     except (SignalRoomError, SQLAlchemyError, RPCError) as error:
         said = mask(str(error).split("\n", 1)[0])
-        log.warning("this tick is left out in part, the next one makes up for it: %s", said)
+        log.warning("tick failed in part; will catch up next minute: %s", said)
         return False
 
 

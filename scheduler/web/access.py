@@ -7,6 +7,7 @@ import hmac
 import ipaddress
 import logging
 import math
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -113,6 +114,13 @@ def is_own_origin(headers: Mapping[str, str]) -> bool:
         return headers.get("sec-fetch-site") in ("same-origin", None)
     found = urlsplit(origin)
     return bool(found.netloc) and found.netloc.lower() == headers.get("host", "").lower()
+
+
+def own_path(asked: str) -> str:
+    """The path and query of a page of this server; "/" for what leads elsewhere."""
+    found = urlsplit(asked)
+    is_own = not found.scheme and not found.netloc and re.fullmatch(r"/(?!/)[ -\[\]-~]*", asked)
+    return asked if is_own else "/"
 
 
 def session_cookie() -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
+import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -132,14 +134,35 @@ def run_page(run_id: str, may_act: bool = False) -> str | None:
     )
 
 
-def entrance(mistake: str = "") -> str:
-    """The page that asks for the token."""
-    return _fill("entrance.html.j2", line="", mistake=mistake)
+def newest_failure(step: str) -> str | None:
+    """The newest run of the last days in which a step (`ingest:redtrack`) failed."""
+    found = [one for one in failures() if one.subject == step]
+    return max(found, key=lambda one: one.last_at).last_run if found else None
+
+
+@cache
+def runbook() -> str:
+    """docs/runbook.md as a page; its headings have the anchors that it has on GitHub."""
+    from markdown_it import MarkdownIt
+
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = markdown.parse((paths.root() / "docs" / "runbook.md").read_text(encoding="utf-8"))
+    for opening, inline in itertools.pairwise(tokens):
+        if opening.type == "heading_open":
+            words = re.sub(r"[^\w\- ]", "", inline.content)
+            opening.attrSet("id", words.lower().replace(" ", "-"))
+    text = markdown.renderer.render(tokens, markdown.options, {})
+    return _fill("runbook.html.j2", text=text)
+
+
+def entrance(asked: str, mistake: str = "") -> str:
+    """The page that asks for the token, and leads on to what was asked for."""
+    return _fill("entrance.html.j2", line="", asked=asked, mistake=mistake)
 
 
 def notice(line: str) -> str:
     """A page of one line."""
-    return _fill("entrance.html.j2", line=line, mistake="")
+    return _fill("entrance.html.j2", line=line, asked="", mistake="")
 
 
 def mail(key: str) -> str | None:
@@ -168,6 +191,7 @@ def _brands() -> list[dict[str, Any]]:
             continue
         last = whole[-1]
         before = next((one.cpa for one in reversed(whole[:-1]) if one.cpa), None)
+        goal = last.cpa_goal
         found.append(
             {
                 "client": client_id,
@@ -177,7 +201,13 @@ def _brands() -> list[dict[str, Any]]:
                 "cpa": money(rounded(last.cpa)) if last.cpa is not None else None,
                 "cost": money(rounded(last.cost)),
                 "conversions": last.conversions,
-                "change": (last.cpa / before - 1) * 100 if last.cpa and before else None,
+                "state": last.state,
+                # a number that cannot be trusted is compared with nothing
+                "change": (last.cpa / before - 1) * 100
+                if last.cpa and before and not last.state
+                else None,
+                "goal": money(rounded(goal)) if goal else None,
+                "over": (last.cpa / goal - 1) * 100 if last.cpa and goal else None,
                 "line": templates.polyline([one.cpa for one in whole], 120, 28),
             }
         )

@@ -90,6 +90,8 @@ class WebServer(Listener):
             ("/", self._overview, "GET"),
             ("/reports/{key:path}", self._mail, "GET"),
             ("/runs/{run_id}", self._run, "GET"),
+            ("/steps/{step}", self._newest_failure, "GET"),
+            ("/runbook", self._runbook, "GET"),
             ("/clients/{client}/", self._client, "GET"),
             ("/clients/{client}/index.html", self._client, "GET"),
             ("/clients/{client}/days/{day}.html", self._client, "GET"),
@@ -136,13 +138,23 @@ class WebServer(Listener):
             raise Refusal(404, "There is no such run.", html=page.notice("There is no such run."))
         return _html(html)
 
+    async def _newest_failure(self, request: Request) -> Response:
+        """Lead from an alert to the newest run in which its step failed."""
+        self._admit(request)
+        run_id = await self._made(page.newest_failure, request.path_params["step"])
+        return RedirectResponse(f"/runs/{run_id}" if run_id else "/", 303, headers=ALWAYS)
+
+    async def _runbook(self, request: Request) -> Response:
+        self._admit(request)
+        return _html(await self._made(page.runbook))
+
     async def _client(self, request: Request) -> Response:
         """A client's page, or the rows of one of its days, as they were made last."""
         self._admit(request)
         names = request.path_params
         path = await self._made(client_pages.file_of, names["client"], names.get("day", ""))
         if path is None:
-            line = "This page was not made yet: it is after the next build."
+            line = "This page is not ready yet: the next build writes it."
             raise Refusal(404, line, html=page.notice(line))
         headers = {**ALWAYS, **page.CLIENT_HEADERS, "Content-Type": "text/html; charset=utf-8"}
         return Response(await self._made(path.read_bytes), headers=headers)
@@ -151,7 +163,7 @@ class WebServer(Listener):
         """Do what a person who has signed in asks for in a form of the page."""
         self._refuse_strangers(request)
         if not self._may_act(request):
-            raise Refusal(401, "Sign in first.", html=page.entrance())
+            raise Refusal(401, "Sign in first.", html=page.entrance("/"))
         form = await _form(request)
         try:
             said = await self._made(self.actions.act, form)
@@ -179,20 +191,21 @@ class WebServer(Listener):
         return HTMLResponse(html, headers={**ALWAYS, **page.MAIL_HEADERS})
 
     async def _login(self, request: Request) -> Response:
-        """Trade the token for a cookie."""
+        """Trade the token for a cookie, and go to the page that was asked for."""
         self._refuse_strangers(request)
         self._slow_down(request)
         form = await _form(request)
+        asked = access.own_path(form.get("next", ""))
         if not access.matches(form.get("token", ""), access.page_token()):
             self.guesses.wrong(peer(request.scope), "/login")
-            return _html(page.entrance("That is not the token."), 401)
+            return _html(page.entrance(asked, "Wrong token."), 401)
         # Lax: a link in a message leads here, and what follows must find the cookie.
         secure = "; Secure" if request.headers.get("x-forwarded-proto") == "https" else ""
         cookie = (
             f"{access.COOKIE}={access.session_cookie()}; HttpOnly; SameSite=Lax; Path=/"
             f"; Max-Age={access.COOKIE_DAYS * 86400}{secure}"
         )
-        return RedirectResponse("/", 303, headers={**ALWAYS, "Set-Cookie": cookie})
+        return RedirectResponse(asked, 303, headers={**ALWAYS, "Set-Cookie": cookie})
 
     async def _trigger(self, request: Request) -> Response:
         _refuse_long(request)
@@ -220,7 +233,8 @@ class WebServer(Listener):
 
     def _admit(self, request: Request) -> None:
         """Let only those look who may; a person without a token is asked for it."""
-        is_page = request.url.path == "/" or request.url.path.startswith(("/clients/", "/runs/"))
+        is_page = request.url.path in ("/", "/runbook")
+        is_page = is_page or request.url.path.startswith(("/clients/", "/runs/", "/steps/"))
         headers = request.headers
         if self.access.is_closed:
             line = "Others can reach this port: set SIGNALROOM_WEB_TOKEN to see page and metrics."
@@ -235,7 +249,9 @@ class WebServer(Listener):
             if access.bearer(headers.get("authorization")):
                 self.guesses.wrong(peer(request.scope), request.url.path)
             line = "Send the header `Authorization: Bearer <SIGNALROOM_WEB_TOKEN>`."
-            raise Refusal(401, line, ASK, page.entrance() if is_page else "")
+            asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            html = page.entrance(access.own_path(asked)) if is_page else ""
+            raise Refusal(401, line, ASK, html)
 
     def _slow_down(self, request: Request) -> None:
         """Look at no further token of an address that has sent too many wrong ones."""

@@ -75,7 +75,7 @@ def test_a_plan_changes_no_byte_takes_no_lock_and_outlives_an_error(
             failed = "all" in plan
             assert done.exit_code == int(failed), done.output
             if failed:
-                assert "posthog for client 713: the vendor refuses the key" in done.stderr
+                assert "posthog for client 713: API key rejected" in done.stderr
                 assert "begin it with https://" in done.stderr
                 assert "everflow 713: 2026-10-15..2026-11-19" in done.stdout
                 assert "mautic 713:" in done.stdout

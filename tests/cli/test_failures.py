@@ -206,7 +206,7 @@ def test_one_failing_source_does_not_stop_the_others(warehouse: Warehouse) -> No
         }
         said = signalroom_cli("run", env=env)
     assert said.returncode == 1
-    assert "everflow for client 713: the vendor refuses the key" in said.stderr
+    assert "everflow for client 713: API key rejected" in said.stderr
     assert "canary" not in said.stdout + said.stderr
     assert warehouse.rows("select source_name, cost from marts.unmapped_spend") == [("New", 5)]
 

@@ -37,7 +37,7 @@ def test_a_lost_key_is_a_fault_and_a_pause_is_not(warehouse: Warehouse) -> None:
             assert skipped.returncode == 0, skipped.stderr
             assert "until Jan 1, 2099, 12:00 AM EST: account is moved" in skipped.stdout
         resumed = signalroom_cli("resume", "redtrack", env=env)
-        assert resumed.stdout == "redtrack is on again for 713.\n"
+        assert resumed.stdout == "redtrack resumed for 713.\n"
         again = signalroom_cli(*pull, env=env)
         assert "done    RedTrack 713" in again.stdout
 
@@ -48,7 +48,10 @@ def test_a_lost_key_is_a_fault_and_a_pause_is_not(warehouse: Warehouse) -> None:
     [
         (("pause", "deep_restatment"), "Did you mean 'deep_restatement'?"),
         (("pause", "hourly", "--client", "713"), "leave out --client"),
-        (("pause", "hourly", "--until", "2001-01-01"), "is over already"),
+        (
+            ("pause", "hourly", "--until", "2001-01-01"),
+            "is in the past: Jan 1, 2001, 12:00 AM EST.",
+        ),
         (("pause", "hourly", "--until", "soon"), "'soon' is no moment"),
     ],
 )

@@ -36,7 +36,7 @@ MATRIX: dict[int, tuple[str, str]] = {
     19: ("500 some times", "tried again"),
     20: ("vendor hangs", "ended at its limit"),
     21: ("answer cut off", "never half a page"),
-    22: ("200 with an error or without the measure", "fails, tables keep what they had"),
+    22: ("200 with an error or without the measure", "fails, tables keep their rows"),
     23: ("link to the next page leads astray", "no key sent to a stranger"),
     24: ("redirect to another host", "never followed with a key"),
     25: ("columns change", "new ones kept, bad types refused"),

@@ -78,6 +78,13 @@ def test_paths_in_documents_exist() -> None:
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
+def test_tests_that_documents_name_exist() -> None:
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
+    named = set(re.findall(r"`(test_\w+)`", TEXT))
+    assert len(named) >= 15
+    assert [one for one in sorted(named) if f"def {one}(" not in code] == []
+
+
 def test_decisions_are_dated_and_give_a_reason() -> None:
     text = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
     entries = re.split(r"\n(?=\*\*)", text)[1:]

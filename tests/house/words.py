@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.house.test_files import files
 from tests.support.processes import ROOT
 
-# What is found, and what to write instead.
-INSTEAD = {
+# What is found, and what to write instead: everywhere, and in all but tests.
+EVERYWHERE = {
     r"mend(s|ed|ing)?": "fix, repair",
     r"anew": "again",
     r"whoever": "anyone who, the one that",
@@ -29,16 +30,37 @@ INSTEAD = {
     r"worries": "problems",
     r"lest|thereof|whence|hence": "plain words",
 }
+NOT_IN_TESTS = {
+    r"nobody": "no one",
+    r"anybody|somebody": "anyone, someone",
+    r"e-mail(s|ed)?": "email",
+    r"colou?rs?(?<!color)(?<!colors)": "color",
+    r"beside": "next to, besides, compared with",
+    r"keeps? what (it|they) had": "keeps its rows",
+    r"asks? to wait": "rate-limited",
+    r"refuses the key": "API key rejected",
+    r"(is|are) no (address|list|number|date|day|moment|instant|object)": "is not a valid ...",
+    r"was over and came back|the totals? stands?": "plain words",
+    r"resident process": "scheduler",
+}
 ENDINGS = [".py", ".sql", ".yml", ".toml", ".md", ".j2", ".sh", ".css", ".js", ".env.example"]
 ENDINGS += ["Makefile", "Dockerfile"]
-PATTERN = re.compile("|".join(rf"(?P<w{n}>\b({word})\b)" for n, word in enumerate(INSTEAD)), re.I)
+
+
+def _pattern(words: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(rf"(?P<w{n}>\b({word})\b)" for n, word in enumerate(words)), re.I)
+
+
+INSTEAD = EVERYWHERE | NOT_IN_TESTS
+PATTERNS = {False: _pattern(INSTEAD), True: _pattern(EVERYWHERE)}
 
 
 def wrong(path: Path) -> list[str]:
     """One line for each wrong word of a file."""
     found = []
+    pattern = PATTERNS[path.is_relative_to(ROOT / "tests")]
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        for match in PATTERN.finditer(line):
+        for match in pattern.finditer(line):
             advice = list(INSTEAD.values())[int(str(match.lastgroup)[1:])]
             found.append(f"{path.relative_to(ROOT)}:{number}: '{match[0]}': write {advice}")
     return found

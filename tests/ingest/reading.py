@@ -69,7 +69,7 @@ def extract(pull: Pull, source: str) -> dict[str, Landed]:
             else:
                 failed[name] = metrics
     lines = [
-        f"{table} keeps what it had: {one.failure.message}"
+        f"{table} keeps its rows: {one.failure.message}"
         for table, one in failed.items()
         if one.failure
     ]

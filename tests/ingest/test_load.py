@@ -139,7 +139,7 @@ def test_a_table_in_parts_that_breaks_keeps_what_the_later_days_had(
 
     broken = source_of(daily_stats)
     loaded = pipeline.load(broken, pipeline.make_pull(broken, "713", window=BOTH_DAYS))
-    assert loaded.failures == ("daily_stats keeps what it had: cut off in the middle",)
+    assert loaded.failures == ("daily_stats keeps its rows: cut off in the middle",)
     assert stored(warehouse) == [
         ("713", FIRST, 9, Decimal("99")),
         ("713", SECOND, 1, Decimal("20")),

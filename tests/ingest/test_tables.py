@@ -49,7 +49,7 @@ def test_a_list_that_fails_is_named_and_holds_no_other(monkeypatch: pytest.Monke
     found = read(lambda request: answers[request.path], monkeypatch)
     assert list(found) == ["daily_spend", "sources"]
     (failure,) = found["daily_spend"].failures
-    assert failure.startswith("campaigns keeps what it had")
+    assert failure.startswith("campaigns keeps its rows")
 
 
 def test_the_table_that_matters_is_never_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ START = datetime.fromisoformat("2026-11-19T09:30:00-05:00")
 KEY = ("step_failed", "713", "ingest:everflow")
 WORDS = {
     "title": "Everflow could not be loaded",
-    "detail": "It answered 500 five times. The tables keep what they had.",
+    "detail": "It answered 500 five times. The tables keep their rows.",
     "repair": "Nothing: the next hourly pull tries again.",
 }
 SLACK = ("slack", "C0ALERTS713")

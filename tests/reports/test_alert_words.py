@@ -31,7 +31,7 @@ OPEN = Incident(
     subject="ingest:everflow",
     severity="critical",
     title="Everflow could not be loaded",
-    detail="It answered 500 five times. The tables keep what they had.",
+    detail="It answered 500 five times. The tables keep their rows.",
     repair="Look at `signalroom status`.",
     channels=None,
     opened_at=OPENED,
@@ -50,7 +50,11 @@ SENTENCES = [
     ("Critical: Everflow could not be loaded", OPEN, replace(OPEN, severity="warning")),
     ("Warning: Everflow could not be loaded", replace(OPEN, severity="warning"), OPEN),
     ("Notice: Everflow could not be loaded", replace(OPEN, severity="notice"), NOTICE),
-    ("It answered 500 five times. The tables keep what they had.", OPEN, replace(OPEN, detail="")),
+    (
+        "It answered 500 five times. The tables keep their rows.",
+        OPEN,
+        replace(OPEN, detail=""),
+    ),
     ("What to do now", OPEN, SETTLED),
     ("What to do now", OPEN, replace(OPEN, repair="")),
     ("Look at 'signalroom status'.", OPEN, SETTLED),
@@ -58,9 +62,9 @@ SENTENCES = [
     ("All clients, ingest:everflow.", replace(OPEN, client_id="*"), OPEN),
     ("Since Nov 19, 9:30 AM EST.", OPEN, SETTLED),
     ("From Nov 19, 9:30 AM EST to Nov 19, 10:10 AM EST.", SETTLED, OPEN),
-    ("Seen 1,205 times, last Nov 19, 9:40 AM EST.", replace(OPEN, count=1205), OPEN),
-    ("It was over and came back once.", replace(OPEN, rounds=2), OPEN),
-    ("It was over and came back 3 times.", replace(OPEN, rounds=4), replace(OPEN, rounds=2)),
+    ("Occurred 1,205 times, latest Nov 19, 9:40 AM EST.", replace(OPEN, count=1205), OPEN),
+    ("Recurred once.", replace(OPEN, rounds=2), OPEN),
+    ("Recurred 3 times.", replace(OPEN, rounds=4), replace(OPEN, rounds=2)),
     ("Resolved, lasted 40 min", SETTLED, OPEN),
     (", on and off", replace(SETTLED, rounds=2), SETTLED),
 ]
@@ -123,9 +127,9 @@ def test_subject_is_the_headline_with_the_client() -> None:
 
 def test_nothing_open_is_said_so() -> None:
     for said in words(context()).values():
-        assert "No incident is open." in said
-    assert "No incident is open." not in words(context(OPEN))["text"]
-    assert render("sms", "alerts", context(), "713")["body"] == "No incident is open."
+        assert "No open incidents." in said
+    assert "No open incidents." not in words(context(OPEN))["text"]
+    assert render("sms", "alerts", context(), "713")["body"] == "No open incidents."
 
 
 def test_many_incidents_are_listed_and_the_rest_counted() -> None:

@@ -14,7 +14,7 @@ from reports.alerts.incidents import open_incidents, work_waits
 from tests.reports.alarm import EMAILS, PHONES, SLACK, Alarm, statuses
 from tests.reports.reading import slack_text
 
-RESOLVED = "Resolved, lasted 40 min."
+RESOLVED = "Resolved, lasted 40 min:"
 
 
 def shown(alarm: Alarm) -> str:
@@ -94,7 +94,7 @@ def test_alert_that_is_over_before_the_channel_took_it_is_given_up(
     assert alarm.deliver() == {}
     assert not alarm.received()
     assert [(row.status, row.reason) for row in alarm.rows()] == [
-        ("skipped", "overtaken by what happened since")
+        ("skipped", "superseded by what happened since")
     ]
 
 
@@ -108,7 +108,7 @@ def test_edit_that_waited_too_long_is_overtaken_by_newer_words(
     alarm.at(minutes=50).report("notice").deliver()
     assert ":large_blue_circle:" in shown(alarm), "nothing says that it is over while it is not"
     alarm.at(minutes=60).settle().deliver()
-    assert "Resolved, lasted 1 h, on and off." in shown(alarm)
+    assert "Resolved, lasted 1 h, on and off:" in shown(alarm)
     assert not work_waits()
 
 

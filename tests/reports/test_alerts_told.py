@@ -8,7 +8,7 @@ from reports.alerts.incidents import CALM, notice, work_waits
 from tests.reports.alarm import EMAILS, EVERYONE, PHONES, SLACK, Alarm
 from tests.reports.reading import slack_text
 
-RESOLVED = "Resolved, lasted 40 min."
+RESOLVED = "Resolved, lasted 40 min:"
 
 
 def test_everyone_hears_once_of_something_critical_and_once_that_it_is_over(
@@ -29,7 +29,7 @@ def test_everyone_hears_once_of_something_critical_and_once_that_it_is_over(
     (message,) = alarm.slack()
     assert message.message_id == posted.message_id
     shown = slack_text(dict(message.payload))
-    assert ":large_green_circle: ~Everflow could not be loaded~" in shown
+    assert ":large_green_circle: *Resolved, lasted 40 min:* Everflow could not be loaded" in shown
     assert RESOLVED in shown
     assert "What to do now" not in shown
     assert alarm.deliver() == {}
@@ -60,9 +60,11 @@ def test_follow_up_by_mail_stays_in_the_thread_of_its_incident(alarm: Alarm) -> 
 def test_number_of_repeats_is_brought_up_to_date_hourly(alarm: Alarm) -> None:
     alarm.report("warning").deliver()
     alarm.at(minutes=10).report("warning").deliver()
-    assert "Seen" not in slack_text(dict(alarm.slack()[0].payload))
+    assert "Occurred" not in slack_text(dict(alarm.slack()[0].payload))
     alarm.at(minutes=61).deliver()
-    assert "Seen 2 times, last Nov 19, 9:40 AM EST." in slack_text(dict(alarm.slack()[0].payload))
+    assert "Occurred 2 times, latest Nov 19, 9:40 AM EST." in slack_text(
+        dict(alarm.slack()[0].payload)
+    )
     assert set(alarm.received().values()) == {1}
     alarm.at(hours=5).deliver()
     assert not work_waits()
@@ -75,7 +77,7 @@ def test_trouble_that_flaps_is_one_message_in_six_hours(alarm: Alarm) -> None:
         alarm.at(hours=hour, minutes=30).report().deliver()
         (message,) = alarm.slack()
         assert ":red_circle:" in slack_text(dict(message.payload))
-    assert "It was over and came back 4 times." in slack_text(dict(message.payload))
+    assert "Recurred 4 times." in slack_text(dict(message.payload))
     # One alert and one word that it was over; anyone who was told so hears after the calm that it
     # is not, and only then.
     assert alarm.received() == {SLACK: 1, **dict.fromkeys(EMAILS | PHONES, 2)}
@@ -86,7 +88,7 @@ def test_trouble_that_flaps_is_one_message_in_six_hours(alarm: Alarm) -> None:
     assert alarm.received() == {SLACK: 1, **dict.fromkeys(EMAILS | PHONES, 3)}
     alarm.at(hours=7).settle().deliver()
     shown = slack_text(dict(alarm.slack()[0].payload))
-    assert "Resolved, lasted 7 h, on and off." in shown
+    assert "Resolved, lasted 7 h, on and off:" in shown
     assert "lasted 7 h, on and off" in alarm.first("twilio")[-1].text
 
 
@@ -125,7 +127,7 @@ def test_night_is_quiet_and_the_morning_brings_what_is_still_wrong(
     assert work_waits()
     alarm.deliver()
     (message,) = alarm.slack()
-    assert "Since Nov 18, 11:00 PM EST. Seen 2 times" in slack_text(dict(message.payload))
+    assert "Since Nov 18, 11:00 PM EST. Occurred 2 times" in slack_text(dict(message.payload))
 
 
 def test_critical_alert_and_the_end_of_an_earlier_one_pass_at_night(alarm: Alarm) -> None:
@@ -133,7 +135,7 @@ def test_critical_alert_and_the_end_of_an_earlier_one_pass_at_night(alarm: Alarm
     alarm.at("2026-11-18T22:30").settle("step_failed", "713", "early").report().deliver()
     assert set(alarm.received()) == EVERYONE
     early, late = alarm.slack()
-    assert "Resolved, lasted 40 min." in slack_text(dict(early.payload))
+    assert "Resolved, lasted 40 min:" in slack_text(dict(early.payload))
     assert "Critical" in late.text
 
 

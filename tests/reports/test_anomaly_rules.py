@@ -64,17 +64,17 @@ def test_even_days_are_alarming() -> None:
     ("rule", "last", "amount", "words"),
     [
         ("spend_without_conversions", {"meta": (0, "560", 0)}, "560.00",
-         "SB - Meta spent $560.00 and brought no conversion; usual are 20."),
+         "SB - Meta spent $560.00 and brought no conversions; usually 20."),
         ("conversions_without_spend", {"meta": (20, "0", 19)}, "560.00",
-         "SB - Meta brought 20 conversions and RedTrack shows no spend; usual is $560.00."),
+         "SB - Meta brought 20 conversions and RedTrack shows no spend; usually $560.00."),
         ("cpa", {"meta": (20, "1680", 19)}, "1120.00",
-         "SB - Meta has a CPA of $84.00; usual is $28.00."),
+         "SB - Meta has a CPA of $84.00; usually $28.00."),
         ("cpa", {"bench": (30, "1350", None)}, "450.00",
-         "Blue Bench has a CPA of $45.00; usual is $30.00."),
+         "Blue Bench has a CPA of $45.00; usually $30.00."),
         ("volume", {"meta": (4, "112", 4)}, "448.00",
-         "SB - Meta brought 4 conversions; usual are 20."),
+         "SB - Meta brought 4 conversions; usually 20."),
         ("drift", {"meta": (20, "560", 4)}, "420.00",
-         "SB - Meta: Everflow counts 20 conversions, RedTrack 4; usual are 19 of these."),
+         "SB - Meta: Everflow counts 20 conversions, RedTrack 4; usually 19 of these."),
     ],
 )  # fmt: skip
 def test_a_fault_is_not_found_or_is_called_something_else(

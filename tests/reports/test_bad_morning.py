@@ -20,7 +20,7 @@ from tests.reports.alarm import Alarm
 from tests.reports.reading import slack_text
 
 DAY = date(2026, 11, 19)
-REFUSED = "the vendor refuses the key (HTTP 401)."
+REFUSED = "API key rejected (HTTP 401)."
 GAPS = {"713": ("27.10", "8.20", "19.99", "12.40", "9.83"), "cti": ("8.05", "22.70")}
 OPS_MAIL, OPS_PHONE = "ops@example.org", "+12025550141"
 

@@ -70,7 +70,7 @@ def test_somebody_else_than_the_buyer_hears_or_hears_twice(
     mail = alarm.first("resend")[0]
     title = "Facebook CCW spent $312.00 since its last conversion"
     assert mail.payload["subject"] == f"Warning: {title} (713)"
-    assert "Usual is $35.00 (95th percentile $35.00)." in mail.text
+    assert "Usually $35.00 (95th percentile $35.00)." in mail.text
     assert "RedTrack's own conversions" in mail.text
     settle_trouble(found.kind, "713", found.subject)
     alarm.deliver()
@@ -90,5 +90,5 @@ def test_address_that_is_none_is_found_when_it_is_needed(address: str, tmp_path:
     written = tmp_path / "alerts.yml"
     text = policy.FILE.read_text().replace("clients: {}\n", BUYERS)
     written.write_text(text.replace("ann@example.org", address))
-    with pytest.raises(ConfigurationError, match=r"client 713, buyers: .* is no address"):
+    with pytest.raises(ConfigurationError, match=r"client 713, buyers: .* is not a valid address"):
         policy.buyers("713", written)

@@ -41,7 +41,7 @@ def leave_open(alarm: Alarm, recipient: str) -> str:
 
 def test_nothing_due_is_said_and_is_no_failure(alarm: Alarm) -> None:
     done = run("deliver")
-    assert (done.exit_code, done.output) == (0, "done    deliver: nothing was due\n")
+    assert (done.exit_code, done.output) == (0, "done    deliver: nothing to send\n")
 
 
 def test_command_sends_alerts_and_what_was_left_open_and_names_each(alarm: Alarm) -> None:
@@ -54,7 +54,7 @@ def test_command_sends_alerts_and_what_was_left_open_and_names_each(alarm: Alarm
         "note    alert 713, Slack to C0ALERTS713: delivered",
         "done    deliver: 2 delivered",
     ]
-    assert run("deliver").output == "done    deliver: nothing was due\n"
+    assert run("deliver").output == "done    deliver: nothing to send\n"
 
 
 def test_each_message_is_a_json_object_and_stdout_holds_nothing_else(alarm: Alarm) -> None:
@@ -85,7 +85,7 @@ def environment(alarm: Alarm) -> dict[str, str]:
             "ok_false",
             "Slack to C0ALERTS713: not delivered (Slack refused: not_in_channel)",
         ),
-        ("twilio", "close_connection", "SMS to +12025550121: may have arrived, look before"),
+        ("twilio", "close_connection", "SMS to +12025550121: delivery unconfirmed"),
     ],
 )
 def test_dead_and_unknown_messages_are_failures(
@@ -132,8 +132,8 @@ def test_no_open_incident_is_said_in_words_and_files(alarm: Alarm, tmp_path: Pat
     done = run("report", "alert", "--out", str(tmp_path))
     assert done.exit_code == 0, done.output
     for client_id in ("713", "cti"):
-        assert f"done    alert {client_id}: No incident is open. 4 files" in done.stdout
-    assert (tmp_path / "alert-cti-2026-11-19.sms.txt").read_text() == "No incident is open.\n"
+        assert f"done    alert {client_id}: No open incidents. 4 files" in done.stdout
+    assert (tmp_path / "alert-cti-2026-11-19.sms.txt").read_text() == "No open incidents.\n"
 
 
 def test_alerts_of_an_earlier_day_are_those_that_lasted_on_it(alarm: Alarm, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ TROUBLE = Trouble(
     subject="ingest:everflow",
     severity="warning",
     title="Everflow could not be loaded",
-    detail="It answered 500 five times. The tables keep what they had.",
+    detail="It answered 500 five times. The tables keep their rows.",
     repair="Nothing: the next hourly pull tries again.",
 )
 KEY = ("step_failed", "713", "ingest:everflow")

@@ -135,7 +135,7 @@ def test_incomplete_weeks_are_not_compared(weeks: WeekMarts) -> None:
     weeks.board(SUNDAY, *SELLERS)
     messages: Any = compose("affiliate_leaderboard", "713", SUNDAY).messages
     text = messages["email"]["text"]
-    assert "The week before is not complete: who rises or falls is not said." in text
+    assert "The week before is not complete: no movers are shown." in text
     assert "up  " not in text
     assert {row[6] for row in slack_rows(messages["slack"])[1:]} == {"", "\u2013"}
 

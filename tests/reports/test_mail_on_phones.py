@@ -13,7 +13,6 @@ import pytest
 from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, sync_playwright
 
-from reports.daily.moved import Beside, what_moved
 from reports.messages.table import PHONE
 from reports.messages.text import columns
 from reports.preview.gallery import Cell, Homes, cell
@@ -21,6 +20,7 @@ from reports.preview.page import write_page
 from reports.preview.scenarios import SCENARIOS
 from reports.registry import reports
 from reports.shared.figures import Figures
+from reports.shared.moved import Compared, amount, each, what_moved
 from tests.reports.reading import email_text
 from tests.support.browser import FLAGS, axe
 
@@ -198,18 +198,20 @@ def test_what_moved_is_told_from_the_figures(cells: Cells) -> None:
 
 
 def test_driver_of_a_day_is_who_cost_most_beyond_the_day_before() -> None:
-    def beside(name: str, now: tuple[int, str], before: tuple[int, str]) -> Beside:
-        return Beside(name, *(Figures(sold, Decimal(cost)) for sold, cost in (now, before)))
+    def beside(name: str, now: tuple[int, str], before: tuple[int, str]) -> Compared:
+        return Compared(name, *(Figures(sold, Decimal(cost)) for sold, cost in (now, before)))
 
     total = beside("", (30, "900"), (30, "750"))
     parts = {
         "a": beside("Cheap but large", (20, "500"), (20, "500")),
         "b": beside("Dear now", (10, "400"), (10, "250")),
     }
-    assert what_moved(total, list(parts.values()), parts) == (
+    assert what_moved(total, parts, each(list(parts.values()))) == (
         "CPA rose $5.00 to $30.00, on $150.00 more cost.",
         "Mostly Dear now: 10 conversions at $40.00 (from 10 at $25.00).",
         "Cheap but large unchanged at $25.00, Dear now up $15.00 to $40.00 per conversion.",
     )
-    unknown = Beside("", Figures(3, None), Figures(3, Decimal(9)))
-    assert what_moved(unknown, [], {}) == ()
+    unknown = Compared("", Figures(3, None), Figures(3, Decimal(9)))
+    assert what_moved(unknown, {}) == ()
+    assert amount("Profit", Decimal(5), None) == ""
+    assert amount("Profit", Decimal(5), Decimal(7)) == "Profit fell $2.00 to $5.00."

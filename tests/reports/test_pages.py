@@ -120,6 +120,20 @@ def test_numbers_are_the_marts_numbers_and_every_chart_has_its_table(made: list[
     )
 
 
+def test_period_is_not_compared_with_one_that_was_loaded_in_part() -> None:
+    rows = read(client("713"), SUNDAY)
+    whole = content(client("713"), SUNDAY, clock.now(), rows).brands[0].periods[7]
+    assert whole.before is not None
+    assert whole.since is None
+    first = SUNDAY - timedelta(days=10)
+    late = {**rows, "days": [row for row in rows["days"] if row["date"] >= first]}
+    part = content(client("713"), SUNDAY, clock.now(), late).brands[0].periods
+    assert (part[7].before, part[7].since) == (None, None)
+    assert part[7].cpa.change is None
+    assert {one.moved for one in part[7].places} == {""}, "no rank before to have moved from"
+    assert part[30].since == first
+
+
 def test_day_is_written_again_only_when_its_rows_changed(made: list[Made]) -> None:
     assert [path.name for path in made[0].days] == ["2026-11-15.html"]
     (again,) = files.make(["713"])

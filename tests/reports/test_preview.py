@@ -38,9 +38,9 @@ SAID = (
     ("daily_ccw", "RedTrack was not loaded for this day", {"missing"}),
     ("affiliate_leaderboard", "G2 - Google: CPA too low or unknown", {"gaps"}),
     ("weekly_rollup", "So far: 3 complete days", {"midweek"}),
-    ("alert", "No incident is open", {"no-data"}),
+    ("alert", "No open incidents", {"no-data"}),
     ("alert", "Resolved, lasted 40 min", {"resolved"}),
-    ("alert", "It was over and came back", {"restated"}),
+    ("alert", "Recurred", {"restated"}),
     ("alert", "RedTrack is late", {"late"}),
 )
 # The text of each block that is drawn, with a blank where another line or cell begins.

@@ -10,15 +10,18 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from playwright.sync_api import expect, sync_playwright
 
 from cli.preview import preview
 from reports.preview import limits, stage
+from reports.preview.failure import Failure
 from reports.preview.gallery import Cell, gallery
 from reports.preview.mrkdwn import mrkdwn_html
 from reports.preview.page import Shown, write_page
 from reports.preview.scenarios import SCENARIOS
 from reports.registry import reports
 from signalroom.errors import ReportError
+from tests.support.browser import FLAGS
 from tests.support.processes import signalroom_cli
 
 ALERT = reports()["alert"]
@@ -169,3 +172,36 @@ def test_views_that_fail_are_named_and_the_command_fails(
     assert "messages failed" in str(called.exception)
     assert "none/templates/sms.j2" in str(called.exception)
     assert "\n" not in str(called.exception)
+
+
+def test_a_change_is_marked_and_stands_next_to_the_last_version(
+    tmp_path: Path, chromium: Path
+) -> None:
+    first, *others = gallery([ALERT])
+    write_page([first, *others], tmp_path)
+    assert 'id="change"' not in (tmp_path / "index.html").read_text("utf-8")
+    messages = {name: dict(content) for name, content in first.messages.items()}
+    messages["email"]["html"] = messages["email"]["html"].replace("</h1>", " once more</h1>", 1)
+    broken = replace(others[-1], failures={"sms": Failure("no such field", "sms.j2:1")})
+    index = write_page([replace(first, messages=messages), *others[:-1], broken], tmp_path)
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=str(chromium), args=FLAGS)
+        page = running.new_page(viewport={"width": 1280, "height": 900})
+        page.goto(index.as_uri())
+        page.get_by_role("button", name="Next problem").click()
+        shown = page.locator("main > section:not([hidden])")
+        expect(shown).to_contain_text("no such field")
+        page.get_by_role("button", name="Next change (1)").click()
+        expect(shown).to_have_id(Shown(first).id)
+        now, before = (shown.frame_locator("iframe.desktop").nth(at) for at in (0, 1))
+        expect(now.locator("h1")).to_contain_text("once more")
+        expect(before.locator("h1")).not_to_contain_text("once more")
+        assert shown.locator("iframe.desktop").count() == 2
+        phone, slack = (
+            shown.locator(one).bounding_box() for one in ("iframe.phone", "article.slack")
+        )
+        assert phone is not None
+        assert slack is not None
+        assert phone["x"] >= slack["x"] + slack["width"], "the phone is next to Slack"
+        assert phone["y"] < slack["y"] + 400
+        running.close()

@@ -58,8 +58,8 @@ def test_nothing_is_said_when_nothing_changed() -> None:
         ),
         (
             {"internal_conversions": "31", "external_conversions": "16"},
-            "the totals stand, but Everflow removed 1 paid-media conversion and Everflow added 1 "
-            "affiliate conversion.",
+            "the totals are unchanged, but Everflow removed 1 paid-media conversion and Everflow "
+            "added 1 affiliate conversion.",
         ),
     ],
 )

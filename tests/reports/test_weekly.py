@@ -22,7 +22,8 @@ CCW = (Sold(1013, "96128.13", "29448.89", "351.58"), Sold(955, "90535.00", "2787
 EXP = (Sold(342, "22059.00", "9047.90"), Sold(0, "0", "0"))
 NOBODY = (Sold(0, "0", "1239.78", "1239.78"), Sold(0, "0", "1285.22", "1285.22"))
 LINE = re.compile(
-    r"^ *(?P<name>\S+) +(?P<now>\S+) +(?P<change>\S+) +(?P<percent>n/a \(was 0\)|\S+)$"
+    r"^ *(?P<name>\S+) +(?P<now>[-\d$\u2212\u2013]\S*) +(?P<change>\S+)"
+    r" +(?P<percent>n/a \(was 0\)|\S+)$"
 )
 Numbers = dict[tuple[str, str], tuple[Decimal | None, Decimal | None, str]]
 

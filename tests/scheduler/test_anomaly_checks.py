@@ -74,7 +74,7 @@ def found() -> dict[str, str]:
 
 
 def test_anomaly_of_yesterday_is_no_incident_or_outlives_its_day(marts: Warehouse) -> None:
-    title = "SB - Meta spent $560.00 and brought no conversion; usual are 20"
+    title = "SB - Meta spent $560.00 and brought no conversions; usually 20"
     assert found() == {f"spend_without_conversions:SB - Meta (1):{YESTERDAY}": title}
     marts.execute("update marts.daily_performance_versions set conversions = 20 where is_internal")
     marts.execute("update marts.campaign_performance set conversions = 20")

@@ -63,7 +63,7 @@ def test_each_finding_comes_with_its_cause_and_goes_with_it(watched: Warehouse) 
     )
     found = {
         ("source_late", "713", "redtrack"): "RedTrack is late",
-        ("dead_letters", "cti", "s3_exports"): "s3_exports: 1 row waits in dead letters",
+        ("dead_letters", "cti", "s3_exports"): "S3 exports: 1 rejected row",
         ("unmapped_spend", "713", "unmapped spend"): "New Source has no affiliate, $20.00",
         ("build_warned", "*", "dbt"): "dbt build: 1 check warns",
     }
@@ -76,9 +76,7 @@ def test_each_finding_comes_with_its_cause_and_goes_with_it(watched: Warehouse) 
     watched.execute(
         "insert into ops.dead_letters (_client_id, source) values ('cti', 's3_exports')"
     )
-    assert look()["dead_letters", "cti", "s3_exports"] == (
-        "s3_exports: 2 rows wait in dead letters"
-    )
+    assert look()["dead_letters", "cti", "s3_exports"] == ("S3 exports: 2 rejected rows")
     watched.execute("update ops.loads set as_of = '2026-11-19 14:05:00+00'")
     watched.execute("update ops.dead_letters set resolved_at = '2026-11-19 14:05:00+00'")
     watched.execute("delete from marts.unmapped_spend")
@@ -173,7 +171,7 @@ def test_every_trouble_says_what_was_kept_and_what_to_do() -> None:
         assert one.detail.endswith(".")
         assert one.repair.endswith(".")
     assert "And 2 more." in found[0].detail
-    assert found[1].title == "s3_exports: 1,204 rows wait in dead letters"
+    assert found[1].title == "S3 exports: 1,204 rejected rows"
     assert found[2].title == "(no name) has no affiliate, $1.01"
 
 

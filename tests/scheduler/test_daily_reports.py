@@ -47,7 +47,7 @@ def test_a_report_waits_for_its_day_until_the_deadline_and_is_corrected_once(
     agency.faults.plan("redtrack", "status_500", times=200)
 
     waiting = signalroom(7, 0, *job)
-    assert "waits for the day's data, until 07:45 at the latest" in waiting
+    assert "waits for the day's data, until 7:45 AM at the latest" in waiting
     assert told() == []
 
     signalroom(7, 45, *job)

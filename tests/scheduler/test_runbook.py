@@ -12,6 +12,7 @@ import pytest
 from reports.alerts.incidents import open_incidents
 from scheduler.runs.ledger import Ledger
 from scheduler.status import health
+from scheduler.web import page
 from scheduler.web.messages import archive
 from signalroom.warehouse import read
 from tests.scheduler import story
@@ -56,6 +57,15 @@ def test_every_kind_of_alert_has_an_entry() -> None:
     assert kinds() >= {"step_failed", "source_late", "delivery_failed"}
     for kind in kinds():
         assert len(part(f"`{kind}`").split()) > 15, kind
+
+
+def test_the_page_leads_from_an_alert_to_its_entry() -> None:
+    html = page.runbook()
+    for kind in kinds():
+        assert f' id="{kind}">' in html, kind
+    anchors = set(re.findall(r' href="#([^"]+)"', html))
+    assert anchors <= set(re.findall(r' id="([^"]+)"', html))
+    assert "<table>" in html
 
 
 @pytest.mark.parametrize("mode", MODES)

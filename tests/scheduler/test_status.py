@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -115,7 +116,7 @@ def test_people_read_the_same(told: dict[str, str]) -> None:
     assert lines[0].startswith("Thu Nov 19, 2026 9:40 AM EST Scheduler running since ")
     assert "redtrack 713 8:01 AM 1 h 39 min late, was due 9:00 AM (daily_spend)" in lines
     assert "everflow 713 9:02 AM 38 min fresh" in lines
-    assert any(line.startswith("critical 713 RedTrack answers nothing <script>") for line in lines)
+    assert any(line.startswith("critical 713: RedTrack answers nothing <script>") for line in lines)
     assert any("3 of s3_exports 713" in line for line in lines)
     assert any(line.startswith(f"{story.RUNNING} ingest:redtrack ") for line in lines)
     tables = said.stdout.split("Open alerts")[0].splitlines()
@@ -208,6 +209,20 @@ def test_a_database_that_is_away_is_named_and_a_writer_hides_nothing(told: dict[
     assert found["running"][0]["run_id"] == story.RUNNING
 
 
+def test_a_job_without_any_key_had_nothing_to_do_and_is_not_green(tmp_path: Path) -> None:
+    """Steps of sources that are off are off, not done, and nobody is told that all is good."""
+    env = {"SIGNALROOM_HOME": str(tmp_path)}
+    done = signalroom_cli("trigger", "hourly", "--wait", env=env)
+    assert done.returncode == 0, done.stderr
+    steps = dict(line.split(": ") for line in done.stdout.splitlines()[1:])
+    last = list(steps)[-1]
+    assert {state for step, state in steps.items() if step != last} == {"off"}
+    assert steps[last] == "nothing to do"
+    said = signalroom_cli("status", env=env)
+    assert "no source is configured: `signalroom doctor`" in said.stdout
+    assert "All good" not in said.stdout
+
+
 def test_a_verdict_is_red_without_a_source_or_a_scheduler(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,7 +231,7 @@ def test_a_verdict_is_red_without_a_source_or_a_scheduler(
     first = verdict(read_status())
     assert first.level == "bad"
     assert first.problems == (
-        "scheduler never started: `signalroom scheduler`.",
+        "scheduler never started. Start it: `signalroom scheduler`.",
         "no source is configured: `signalroom doctor`.",
     )
     story.beat()

@@ -230,6 +230,29 @@ def test_a_form_of_another_site_is_refused(
     assert client.post("/login", data={"token": TOKEN}, headers={"Origin": own}).status_code == 303
 
 
+@pytest.mark.parametrize(
+    ("asked", "leads_to"),
+    [
+        ("/clients/713/?period=30", "/clients/713/?period=30"),
+        ("/runs/hourly-1", "/runs/hourly-1"),
+        ("//evil.example/", "/"),
+        ("/\\evil.example", "/"),
+        ("https://evil.example/", "/"),
+        ("/\r\nSet-Cookie: a=b", "/"),
+        ("", "/"),
+    ],
+)
+def test_signing_in_leads_to_the_page_that_was_asked_for_and_nowhere_else(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, asked: str, leads_to: str
+) -> None:
+    monkeypatch.setenv("SIGNALROOM_WEB_TOKEN", TOKEN)
+    client = serve()
+    if leads_to == asked:
+        assert f'name="next" value="{asked}"' in client.get(asked).text
+    entered = client.post("/login", data={"token": TOKEN, "next": asked})
+    assert (entered.status_code, entered.headers["Location"]) == (303, leads_to)
+
+
 @pytest.mark.parametrize("path", ["/login", "/trigger/hourly", "/metrics"])
 def test_guessing_a_token_is_slow_and_seen(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, path: str

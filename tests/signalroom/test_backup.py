@@ -68,5 +68,5 @@ def test_a_file_that_is_no_backup_is_named(
 ) -> None:
     file = tmp_path / "file"
     file.write_bytes(content)
-    with pytest.raises(ConfigurationError, match="is no backup of SignalRoom"):
+    with pytest.raises(ConfigurationError, match="is not a backup of SignalRoom"):
         backup.restore(file)

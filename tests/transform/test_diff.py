@@ -105,6 +105,6 @@ def test_a_change_of_the_contract_is_no_change_of_cells(said: Sequence[str], fir
 def test_a_base_that_does_not_exist_is_one_readable_line() -> None:
     asked = run(["make", "diff", "BASE=no-such-branch"], {})
     assert asked.returncode == 2
-    assert "no-such-branch is no branch or commit of this repository" in asked.stderr
+    assert "no-such-branch is not a branch or commit of this repository" in asked.stderr
     assert "Traceback" not in asked.stderr
     assert not (ROOT / "no-such-branch").exists()

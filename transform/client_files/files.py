@@ -160,7 +160,7 @@ class Projects(_Rules):
             yield "everflow.advertiser_id is blank; an offer is of an advertiser."
         yield from _advertiser_faults(self.client, advertiser_id)
         if offer_id and not (offer_id.isascii() and offer_id.isdigit()):
-            yield f"offer {offer_id} is no number; everflow.offer_id is Everflow's id."
+            yield f"offer {offer_id} is not a valid number; everflow.offer_id is Everflow's id."
 
     def claim(self, line: Line) -> _Claim | None:
         ids = ("everflow.advertiser_id", "everflow.offer_id")
@@ -187,11 +187,11 @@ class Goals(_Rules):
             has = ", ".join(names.values())
             yield f"brand '{brand}' is unknown; dbt_project.yml gives this client {has}."
         if not MONTH.fullmatch(month):
-            yield f"month '{month}' is none; write it as 2026-11."
+            yield f"month '{month}' is not valid; write it as 2026-11."
         for name in GOAL_COLUMNS[2:]:
             text = line.values[name]
             if text and not AMOUNT.fullmatch(text):
-                yield f"{name} '{text}' is no number; write it as 1250.00, or leave it blank."
+                yield f"{name} '{text}' is not a valid number; write 1250.00, or leave it blank."
 
     def claim(self, line: Line) -> _Claim | None:
         if not MONTH.fullmatch(line.values["month"]):
@@ -294,7 +294,7 @@ def _day(line: Line, column: str, otherwise: date) -> date:
             continue
         if 1000 <= day.year <= 2999:
             return day
-    raise ValueError(f"{column} {text} is no date; write it as 2026-11-30.")
+    raise ValueError(f"{column} {text} is not a valid date; write it as 2026-11-30.")
 
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")

@@ -121,7 +121,7 @@ class ClientFile:
             raise Unusable(0, f"cannot be read: {error.strerror}.") from error
 
     def _misnamed(self) -> str:
-        """A file beside it whose name is nearly this one's."""
+        """A file next to it whose name is nearly this one's."""
         folder = self.path.parent
         names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
         others = {name: _plain_name(name) for name in names if name not in FILE_NAMES}

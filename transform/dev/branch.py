@@ -51,7 +51,7 @@ def commit_of(base: str) -> str:
         if found.returncode == 0:
             return found.stdout.decode().strip()
     raise TransformError(
-        f"{base} is no branch or commit of this repository: name another one, as in "
+        f"{base} is not a branch or commit of this repository: name another one, as in "
         "`make diff BASE=origin/main`."
     )
 
@@ -98,7 +98,7 @@ def loaded_data() -> Path:
             home.mkdir()
             if simulated:
                 for path in duckdb_path().parent.glob(f"{duckdb_path().name}*"):
-                    shutil.copy(path, home)  # the file, and what a killed writer left beside it
+                    shutil.copy(path, home)  # the file, and what a killed writer left next to it
             else:
                 with _agency() as environment:
                     command = [*SIGNALROOM, "ingest", "all"]

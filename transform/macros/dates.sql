@@ -29,7 +29,7 @@
     case when extract(month from {{ counted }}) = cast({{ month }} as integer) then {{ counted }} end
 {%- endmacro %}
 
-{#- The first day of a validity as clients write it: blank is open, what is no date is null. -#}
+{#- The first day of a validity as clients write it: blank is open, what is not a date is null. -#}
 {% macro first_day(value) -%}
     case when {{ value }} is null then date '1900-01-01' else {{ to_date(value) }} end
 {%- endmacro %}

@@ -91,7 +91,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- Whether a row's advertiser falls under a reported one; null stands for brands that nobody lists. -#}
+{#- Whether a row's advertiser falls under a reported one; null stands for brands that no one lists. -#}
 {% macro in_scope(row, reported) -%}
     coalesce({{ reported }}.advertiser_id, -1) = case
         when

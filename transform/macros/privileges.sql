@@ -108,7 +108,7 @@
     {%- for node in graph.nodes.values() if node.resource_type in ('model', 'seed') -%}
         {%- for name in node.config.grants.get('select', []) if name | lower in foreign -%}
             {{ exceptions.raise_compiler_error(
-                'SIGNALROOM_REPORT_ROLE is ' ~ name ~ ', which is no role of the reports own: every '
+                'SIGNALROOM_REPORT_ROLE is ' ~ name ~ ', which is not a role of the reports own: every '
                 ~ 'mart would be open to all who act as it. Use a name of its own '
                 ~ '(signalroom_report); `signalroom db setup` creates it.'
             ) }}

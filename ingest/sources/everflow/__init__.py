@@ -7,7 +7,7 @@ Data flow: POST /v1/networks/reporting/entity/table  -> everflow.daily_stats
            GET  /v1/networks/{affiliates,advertisers,offers} -> the tables of the same names
 Everflow changes past days for months (scrubs, late conversions), so every pull replaces whole days:
 what vanished there vanishes here, and a day that came back empty is emptied. dlt's `incremental`
-would add a second cursor beside `ops.loads` and could not empty a day.
+would add a second cursor next to `ops.loads` and could not empty a day.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Everflow's stream of clicks: no pages, no flag, and nothing beyond the first 10,000 rows.
 
 Off unless switched on, for it is large. Days are handed to dlt one by one, so that memory holds one
-day at a time; where reading fails, the days before are loaded, and the others keep what they had.
+day at a time; where reading fails, the days before are loaded, and the others keep their rows.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _stream(pull: Pull, window: Window, network: Network) -> Iterator[Row]:
             raise AnswerError(
                 f"everflow for client {pull.client_id}: more than {settings.CLICK_ROW_CAP:,} "
                 f"clicks in the second {start:%Y-%m-%d %H:%M:%S} UTC, the vendor leaves the rest "
-                "out; the table keeps what it had."
+                "out; the table keeps its rows."
             )
         middle = start + timedelta(seconds=seconds // 2)
         # parts of a day in UTC: local time has one hour twice when the clocks go back

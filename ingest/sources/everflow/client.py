@@ -126,7 +126,7 @@ def pages(
             raise AnswerError(f"{where}: the answer has no {key}; nothing was loaded.")
         entries = answer[key] or []
         if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
-            raise AnswerError(f"{where}: {key} is no list; nothing was loaded.")
+            raise AnswerError(f"{where}: {key} is not a list; nothing was loaded.")
         total, given = paging_of(answer, "total_count"), paging_of(answer, "page_size")
         yield entries, total or None
         ids = {str(entry.get(name)) for entry in entries}
@@ -159,4 +159,4 @@ def report_date(column: dict[str, Any]) -> date:
             return date.fromisoformat(said[:10])
         except ValueError:
             continue
-    raise AnswerError(f"everflow: {column!r} is no date; nothing was loaded.")
+    raise AnswerError(f"everflow: {column!r} is not a valid date; nothing was loaded.")

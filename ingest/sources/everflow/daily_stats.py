@@ -120,7 +120,7 @@ def number_of(column: Mapping[str, Any]) -> int:
         return int(str(column["id"]))
     except ValueError:
         raise AnswerError(
-            f"everflow: the {column['column_type']} id {column['id']!r} is no number; "
+            f"everflow: the {column['column_type']} id {column['id']!r} is not a valid number; "
             "nothing was loaded."
         ) from None
 
@@ -157,7 +157,7 @@ def rows_by_advertiser(
             return rows
     raise AnswerError(
         f"everflow for client {pull.client_id}, {day}: more than {ROW_CAP:,} rows in one day, and "
-        "its advertisers' rows do not add up to the vendor's totals; the day keeps what it had."
+        "its advertisers' rows do not add up to the vendor's totals; the day keeps its rows."
     )
 
 
@@ -169,7 +169,7 @@ def _of_advertiser(
     if any(row["advertiser_id"] != advertiser for row in rows):
         raise AnswerError(
             f"everflow for client {pull.client_id}, {day}: the vendor ignores the filter for "
-            f"advertiser {advertiser}; the day keeps what it had."
+            f"advertiser {advertiser}; the day keeps its rows."
         )
     if is_cut:
         raise AnswerError(
@@ -190,7 +190,7 @@ def _totals(http: VendorClient, pull: Pull, day: Window, zone_id: int) -> Totals
     if is_cut:
         raise AnswerError(
             f"everflow for client {pull.client_id}, {day}: the vendor cuts off even the table of "
-            "one day by advertiser; the day keeps what it had."
+            "one day by advertiser; the day keeps its rows."
         )
     found: Totals = {}
     for entry in table:

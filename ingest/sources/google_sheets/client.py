@@ -69,7 +69,7 @@ def service_account(pull: Pull) -> ServiceAccount:
         try:
             content = path.expanduser().read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is no text"
+            reason = getattr(error, "strerror", None) or "it is not text"
             raise ConfigurationError(
                 f"{where} for client {client_id}: the file {path} cannot be read: {reason}."
             ) from None
@@ -80,7 +80,7 @@ def service_account(pull: Pull) -> ServiceAccount:
     lacking = [name for name in NEEDED if not isinstance(info, dict) or not info.get(name)]
     if lacking:
         raise ConfigurationError(
-            f"{where} for client {client_id} is no service account's key: it lacks "
+            f"{where} for client {client_id} is not a service account's key: it lacks "
             f"{', '.join(lacking)}. Download the key as JSON from Google Cloud."
         )
     return ServiceAccount(str(info["client_email"]), str(info["token_uri"]), info)
@@ -173,7 +173,7 @@ class Spreadsheets(Connection):
                     "it on in the Google Cloud console"
                 )
             raise AnswerError(
-                f"{self.pull}: {fault}. Its tables keep what they had. ({error})"
+                f"{self.pull}: {fault}. Its tables keep their rows. ({error})"
             ) from None
         found = answer.get("valueRanges") if isinstance(answer, dict) else None
         if not isinstance(found, list) or len(found) != len(together):
@@ -192,6 +192,6 @@ class Spreadsheets(Connection):
         if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
             raise AnswerError(
                 f"{self.pull}, {one.table}: the values are no "
-                "rows of cells; the table keeps what it had."
+                "rows of cells; the table keeps its rows."
             )
         return rows

@@ -121,8 +121,8 @@ def _range(text: str) -> SheetRange:
     is_range = spreadsheet_id and tab and _CELLS.fullmatch(cells.strip())
     if not TABLE_NAME.fullmatch(table) or not is_range:
         raise ConfigurationError(
-            f"GOOGLE_SHEETS_RANGES: {text!r} is no range; write table=spreadsheet_id!Tab!A1:Z, "
-            "with a table of lower-case letters, digits and _."
+            f"GOOGLE_SHEETS_RANGES: {text!r} is not a valid range; write "
+            "table=spreadsheet_id!Tab!A1:Z, with a table of lower-case letters, digits and _."
         )
     if len(tab) > 1 and tab[0] == tab[-1] == "'":
         tab = tab[1:-1].replace("''", "'")

@@ -87,7 +87,7 @@ def table_of(grid: Sequence[Cells], where: str) -> Table:
         if beyond:
             raise AnswerError(
                 f"{where}: row {number + 2} of the range has cells beyond the header's "
-                f"{len(columns)} columns; the table keeps what it had. Give every column a header."
+                f"{len(columns)} columns; the table keeps its rows. Give every column a header."
             )
         errors += sum(
             value is None and is_error(raw) for value, raw in zip(values, cells, strict=True)
@@ -106,13 +106,13 @@ def column_names(header: Cells, where: str) -> tuple[str, ...]:
     if any(PERSONAL.fullmatch((text(value) or "").strip()) for value in header):
         raise AnswerError(
             f"{where}: the range's first row holds a person's data, not the names of columns; the "
-            "table keeps what it had. Let the range in GOOGLE_SHEETS_RANGES begin at the header."
+            "table keeps its rows. Let the range in GOOGLE_SHEETS_RANGES begin at the header."
         )
     names: list[str] = []
     for place, value in enumerate(header, start=1):
         if is_error(value):
             raise AnswerError(
-                f"{where}: the header of column {place} is {value}; the table keeps what it had."
+                f"{where}: the header of column {place} is {value}; the table keeps its rows."
             )
         plain = unicodedata.normalize("NFKD", text(value) or "").encode("ascii", "ignore").decode()
         name = re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")[:LONGEST_NAME].strip("_")

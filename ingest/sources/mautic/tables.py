@@ -55,7 +55,7 @@ def email_stats(pull: Pull, instance: Instance) -> list[Row]:
     def take(entry: Entry) -> Row:
         row = entries.row(entry)
         if row["id"] is None or row["date_sent"] is None:
-            raise entries.error("an e-mail has no id or no time of sending")
+            raise entries.error("an email has no id or no time of sending")
         row["date"] = clock.local_date(row["date_sent"])
         if not pull.window.start <= row["date"] <= pull.window.end:
             raise entries.error(f"asked for {pull.window}, answered for {row['date']}")

@@ -72,7 +72,7 @@ def _pages(project: Project, table: str, further: Mapping[str, str], size: int) 
         if not isinstance(results, list):
             raise AnswerError(f"{who}: the answer has no results; nothing was loaded.")
         if not all(isinstance(one, dict) for one in results):
-            raise AnswerError(f"{who}: an entry is no object; nothing was loaded.", results)
+            raise AnswerError(f"{who}: an entry is not an object; nothing was loaded.", results)
         link, count = answer.get("next"), answer.get("count")
         yield results, count if isinstance(count, int) else None
         if not link:

@@ -110,7 +110,7 @@ def _unreadable(properties: object) -> str:
     except _UnreadableError as error:
         return str(error)
     except (ValueError, RecursionError):
-        return "its properties are no JSON"
+        return "its properties are not JSON"
     return ""
 
 
@@ -231,7 +231,7 @@ def _page(answer: dict[str, Any], window: Window, entries: Entries) -> list[Row]
     page = []
     for values in answer["results"]:
         if not isinstance(values, list) or len(values) != len(names):
-            raise entries.error(f"{window}: an event is no list of {len(names)} values")
+            raise entries.error(f"{window}: an event is not a list of {len(names)} values")
         entry = dict(zip(names, values, strict=True))
         for name in ("timestamp", "created_at"):
             entry[name] = _with_zone(entry[name], zone)

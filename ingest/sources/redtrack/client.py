@@ -200,5 +200,5 @@ def entries_of(account: Account, what: str, answer: Any) -> list[Entry]:
     if isinstance(answer, list) and all(isinstance(entry, dict) for entry in answer):
         return answer
     raise AnswerError(
-        f"{account.pull}, {what}: the answer is no list of rows; nothing was loaded.", answer
+        f"{account.pull}, {what}: the answer is not a list of rows; nothing was loaded.", answer
     )

@@ -123,7 +123,8 @@ def _row(client_id: str, entry: dict[str, Any], window: Window) -> Row:
         day = date.fromisoformat(str(entry["date"])[:10]) if entry.get("date") else window.start
     except ValueError:
         raise AnswerError(
-            f"redtrack for client {client_id}: {entry['date']!r} is no date; nothing was loaded.",
+            f"redtrack for client {client_id}: {entry['date']!r} is not a valid date; nothing was "
+            "loaded.",
             entry,
         ) from None
     if not window.start <= day <= window.end:

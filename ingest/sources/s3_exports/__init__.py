@@ -140,7 +140,7 @@ def read_files(pull: Pull, exports: Exports, prefix: Prefix) -> Iterator[Any]:
         known = pipeline.schemas["s3_exports"].tables.get(prefix.table, {}).get("columns", {})
     form = file_format() if pipeline else "arrow"
     reading = Reading(exports.bucket, pull, prefix.table, TableLimits(known, form == "csv"))
-    # beside dlt's own files, so that importing one is a link and no copy
+    # next to dlt's own files, so that importing one is a link and no copy
     folder = pipeline.working_dir if pipeline else None
     with working_folder(FILES, folder) as own:
         yield from reading.files(listing, Output(Path(own), form))

@@ -31,7 +31,7 @@ AMOUNT = rf"([$]?-?|-[$]?|[(][$]?){_WHOLE}([.][0-9]{{0,18}})?[)]?"
 FLAG = "(?i:YES|Y|TRUE|T|1|NO|N|FALSE|F|0)"
 READABLE = {"date": f"{US_DATE}|{ISO_DATE}|{NO_DATE}", "amount": AMOUNT, "flag": FLAG}
 
-# Day first, or a two-digit year first: beside it 05/03/2026 may be the fifth of March.
+# Day first, or a two-digit year first: next to it 05/03/2026 may be the fifth of March.
 DAY_FIRST = re.compile(
     r"((1[3-9]|2[0-9]|3[01])[-/.](0?[1-9]|1[0-2])[-/.]([0-9]{2}|[0-9]{4})"
     r"|[12][0-9]{3}[-/.](1[3-9]|2[0-9]|3[01])[-/.](0?[1-9]|1[0-2]))\b.*",
@@ -42,7 +42,7 @@ LATE_DAY = "(0?2/(29|30|31)|(0?[469]|11)/31)/.*|[12][0-9]{3}-(02-(29|30|31)|(0[4
 # One point before three digits: thousands, or decimals? Another amount of the column may tell.
 THREE_DIGITS = "[$(-]*[1-9][0-9]{0,2}[.][0-9]{3}[)]?"
 POINT = "[$(-]*[0-9,]+[.]([0-9]{1,2}|[0-9]{4,})[)]?|[$(-]*(0|[0-9,]{4,})[.][0-9]{3}[)]?"
-# A comma before the last digits, or points between thousands: beside it 1.049 may be a thousand.
+# A comma before the last digits, or points between thousands: next to it 1.049 may be a thousand.
 DECIMAL_COMMA = re.compile(r"[0-9],[0-9]{1,2}(?![0-9,.])|[.][0-9]{3}(,|[.][0-9]{3})")
 WORD = re.compile(r"[^\W\d_]+[$]?")
 CURRENCY_COLUMN = re.compile("(.*_)?currency(_code)?(_[0-9]+)?")

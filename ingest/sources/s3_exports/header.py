@@ -57,7 +57,7 @@ def read_header(content: Content, table: str) -> Header:
         raise RefusedError(f"its columns are separated by {separator}; export it with commas")
     if any(DATA_NOT_NAME.fullmatch(cell.strip()) for cell in cells):
         # the cells may be a person's data: they are not repeated here
-        raise RefusedError("its first line is no header; export it with column names")
+        raise RefusedError("its first line is not a header; export it with column names")
     bases = tuple(_name(cell, position) for position, cell in enumerate(cells, 1))
     known = KNOWN_COLUMNS.get(table, ())
     if not is_ended and offset == content.size_bytes and not (known and set(known) <= set(bases)):
@@ -90,7 +90,7 @@ def _first_row(content: Content) -> tuple[list[str], int, int, bool]:
             try:
                 cells = next(reader, None)
             except (csv.Error, LongRecordError):
-                raise RefusedError("its first line is no header: it does not end") from None
+                raise RefusedError("its first line is not a header: it does not end") from None
             if cells is None:
                 raise WaitingError("it is empty")
             if lines.is_cut:

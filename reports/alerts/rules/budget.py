@@ -114,7 +114,7 @@ def _trouble(client_id: str, source_id: str, name: str | None, today: date, dry:
         subject=f"{source_id}:{today}",
         severity="warning",
         title=f"{called} spent {money(dry.since)} since its last conversion",
-        detail=f"Usual is {money(dry.usual)} (95th percentile {money(dry.high)}). These are "
+        detail=f"Usually {money(dry.usual)} (95th percentile {money(dry.high)}). These are "
         "RedTrack's own conversions of the source, as of its last pulls.",
         repair="Look at the campaign and its tracking; nothing was changed there.",
         cause=f"{KIND}:{source_id}",

@@ -1,4 +1,4 @@
-"""What rules judge: days of a line (an affiliate at a brand) beside days like them.
+"""What rules judge: days of a line (an affiliate at a brand) next to days like them.
 
 A day is compared with the same weekday of the weeks before, known at the same age where the ledger
 of versions has it. Counts at an agency vary more than chance alone would have them, so chances are
@@ -17,7 +17,7 @@ from decimal import Decimal
 WEEKS = 8  # how far back a baseline reaches
 LEAST = 4  # same weekdays, without which a rule is silent
 SPREAD = 3.6
-CLICK_SPREAD = 2.0  # of conversions beside their clicks: how many people came is known then
+CLICK_SPREAD = 2.0  # of conversions next to their clicks: how many people came is known then
 BELIEF = 0.75
 
 

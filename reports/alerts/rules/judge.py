@@ -210,8 +210,8 @@ def _subject(one: Finding) -> str:
 
 def trouble_of(client_id: str, one: Finding) -> Trouble:
     """A finding in words, as people are told of it."""
-    detail = f"On {day_name(one.day)}, beside the same weekdays before: {money(one.amount)} are "
-    detail += "at stake."
+    detail = f"On {day_name(one.day)}, compared with the same weekdays before: "
+    detail += f"{money(one.amount)} at stake."
     if one.rule == "schema":
         detail = f"Since {day_name(one.day)}. What the models read is unchanged; a column that is "
         detail += "empty counts as nothing, and one that is new is not read."

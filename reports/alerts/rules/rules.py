@@ -62,12 +62,12 @@ def zero_rows(history: History, day: date, thresholds: Thresholds) -> Iterator[F
     expected = sum(one.conversions for _, one in known)
     if expected >= thresholds["expected"] and not any(row.conversions for row in rows):
         amount = sum(one.cost for _, one in known)
-        words = f"Everflow shows no conversion; usual are {expected:.0f}."
+        words = f"Everflow shows no conversions; usually {expected:.0f}."
         yield _finding("zero_rows", history, day, None, amount, words, "Everflow")
     paid = [(line, one) for line, one in known if line.is_internal]
     spend = sum(one.cost for _, one in paid)
     if spend > 0 and not any(history.of(line, day).cost for line, _ in paid):
-        words = f"RedTrack shows no spend; usual is {_dollars(spend)}."
+        words = f"RedTrack shows no spend; usually {_dollars(spend)}."
         yield _finding("zero_rows", history, day, None, spend, words, "RedTrack")
 
 
@@ -87,7 +87,7 @@ def volume(history: History, day: date, thresholds: Thresholds) -> Iterator[Find
             # campaigns that end, and those that begin, make a line that much smaller or larger
             least = expected * (1 - thresholds["play"])
             if lost > 0 and (is_down or chance_of_so_few(count, least) < thresholds["chance"]):
-                words = f"{line.label} brought {count} conversions; usual are {expected:.0f}."
+                words = f"{line.label} brought {count} conversions; usually {expected:.0f}."
                 yield _finding("volume", history, day, line, lost, words)
                 break
 
@@ -111,7 +111,7 @@ def spend_without_conversions(
                 chance_of_so_few(0, expected), chance_of_so_few(0, by_clicks, CLICK_SPREAD)
             )
             if chance < thresholds["chance"]:
-                words = f"{line.label} spent {_dollars(cost)} and brought no conversion; usual are "
+                words = f"{line.label} spent {_dollars(cost)} and brought no conversions; usually "
                 words += f"{max(expected, by_clicks):.0f}."
                 yield _finding("spend_without_conversions", history, day, line, cost, words)
                 break
@@ -125,7 +125,7 @@ def conversions_without_spend(
         row = rows[0]
         if line.is_internal and usual.always_costs and row.conversions and not row.cost:
             words = f"{line.label} brought {row.conversions} conversions and RedTrack shows no "
-            words += f"spend; usual is {_dollars(usual.cost)}."
+            words += f"spend; usually {_dollars(usual.cost)}."
             yield _finding("conversions_without_spend", history, day, line, usual.cost, words)
 
 
@@ -152,9 +152,7 @@ def cpa(history: History, day: date, thresholds: Thresholds) -> Iterator[Finding
                 spread = _cost_spread(usual) / math.sqrt(len(days))
             is_far = math.log(rise) / spread > thresholds["deviations"]
             if is_far and now > usual.cpa * thresholds["ratio"]:
-                words = (
-                    f"{line.label} has a CPA of {_dollars(now)}; usual is {_dollars(usual.cpa)}."
-                )
+                words = f"{line.label} has a CPA of {_dollars(now)}; usually {_dollars(usual.cpa)}."
                 yield _finding("cpa", history, day, line, (now - usual.cpa) * count, words)
                 break
 
@@ -172,7 +170,7 @@ def _dear_clicks(
     spread = LEAST_SPREAD / math.sqrt(len(days))
     if rise < thresholds["ratio"] or math.log(rise) / spread < thresholds["deviations"]:
         return None
-    words = f"{line.label} pays {_dollars(now)} a click; usual is {_dollars(usual.click_cost)}."
+    words = f"{line.label} pays {_dollars(now)} a click; usually {_dollars(usual.click_cost)}."
     return _finding("cpa", history, day, line, (now - usual.click_cost) * clicks, words)
 
 
@@ -192,7 +190,7 @@ def drift(history: History, day: date, thresholds: Thresholds) -> Iterator[Findi
         gap = abs(expected - row.tracked)
         if gap / spread > thresholds["deviations"]:
             words = f"{line.label}: Everflow counts {row.conversions} conversions, RedTrack "
-            words += f"{row.tracked}; usual are {expected:.0f} of these."
+            words += f"{row.tracked}; usually {expected:.0f} of these."
             yield _finding("drift", history, day, line, gap * usual.cpa, words)
 
 

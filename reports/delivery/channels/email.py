@@ -1,4 +1,4 @@
-"""E-mail by Resend: exactly once, by an idempotency key that Resend remembers for 24 hours."""
+"""Email by Resend: exactly once, by an idempotency key that Resend remembers for 24 hours."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from reports.delivery.outbox import Entry
 from signalroom import clock
 from signalroom.settings import require
 
-NAME = "E-mail"
+NAME = "Email"
 REQUIRED = ("RESEND_API_KEY", "RESEND_FROM_EMAIL", "RESEND_TO_EMAILS")
 RECIPIENTS = "RESEND_TO_EMAILS"
 RESENDS_UNKNOWN = True
@@ -49,7 +49,7 @@ def payload(client_id: str, recipient: str, key: str, content: dict[str, Any]) -
 
 
 def send(entry: Entry, confirm: Confirm) -> str:
-    """Send a stored e-mail. Returns Resend's id; raises an Outcome."""
+    """Send a stored email. Returns Resend's id; raises an Outcome."""
     _set_up(entry.client_id)
     body: Any = parse(entry.payload)
     confirm()

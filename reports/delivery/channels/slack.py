@@ -22,7 +22,7 @@ PAGES = 5
 BLOCK_TROUBLE = frozenset(
     {"invalid_blocks", "invalid_blocks_format", "invalid_attachments", "msg_blocks_too_long"}
 )
-SCOPES = {  # beside that of the history, which is asked for in each channel
+SCOPES = {  # besides that of the history, which is asked for in each channel
     "chat:write": "no message can be posted",
     "files:write": "pictures are sent as text, files are not attached",
     "files:read": "a picture may be shown too early",
@@ -71,7 +71,7 @@ def _post(
     """Post in the best form that Slack takes; the channel and the timestamp.
 
     A refusal means that nothing was posted, so another try doubles nothing. After trouble of
-    Slack's own with a form nobody knows: the message is looked up before a plainer form is tried.
+    Slack's own with a form no one knows: the message is looked up before a plainer form is tried.
     """
     refusal: Outcome | None = None
     tried: list[Any] = []
@@ -128,7 +128,7 @@ def _is_rich(form: list[Any]) -> bool:
 
 
 def _looked_up(entry: Entry, trouble: Outcome) -> str | None:
-    """The timestamp of the message, if it was posted after all; raises where nobody can tell."""
+    """The timestamp of the message, if it was posted after all; raises where no one can tell."""
     try:
         return find(entry, frozenset())
     except Outcome:
@@ -167,7 +167,7 @@ def find(entry: Entry, known: frozenset[str], is_new: bool = False) -> str | Non
         cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
         if not cursor:
             return None
-    raise Ambiguous(f"the last {PAGES * 200} messages of {entry.recipient} do not tell")
+    raise Ambiguous(f"it is not among the last {PAGES * 200} messages of {entry.recipient}")
 
 
 def probe(client_id: str) -> list[str]:

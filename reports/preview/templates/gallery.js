@@ -1,7 +1,7 @@
 'use strict';
 const root = document.documentElement;
 
-// E-mails are loaded when they are looked at, in the scheme that is chosen.
+// Emails are loaded when they are looked at, in the scheme that is chosen.
 function show() {
   const wanted = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   const section = wanted || document.querySelector('main > section');
@@ -29,6 +29,15 @@ document.getElementById('theme')?.addEventListener('click', () => {
   try { localStorage.setItem('signalroom-theme', theme); } catch { /* a private window */ }
   paint(theme);
 });
+// Buttons that lead from one view with a problem, or a change, to the next.
+for (const [id, mark] of [['problem', 'bad'], ['change', 'changed']]) {
+  document.getElementById(id)?.addEventListener('click', () => {
+    const all = [...document.querySelectorAll('main > section')];
+    const at = all.findIndex((one) => !one.hidden);
+    const next = [...all.slice(at + 1), ...all.slice(0, at + 1)].find((one) => mark in one.dataset);
+    if (next) location.hash = '#' + next.id;
+  });
+}
 addEventListener('hashchange', () => { show(); scrollTo(0, 0); });
 paint(remembered() || (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'));
 

@@ -162,7 +162,7 @@ def test_one_table_that_fails_holds_no_other(own_agency: Agency) -> None:
     landings = extract(pull, "everflow")
     assert set(landings) == {"daily_stats", "adjustments", "affiliates", "advertisers", "offers"}
     assert [one.split(":")[0] for one in landings["daily_stats"].failures] == [
-        "conversions keeps what it had"
+        "conversions keeps its rows"
     ]
 
 

@@ -134,7 +134,7 @@ def test_a_split_that_loses_or_doubles_rows_is_no_load(
         pytest.raises(AnswerError, match=message) as caught,
     ):
         ask(vendor, monkeypatch)
-    assert "the day keeps what it had" in str(caught.value)
+    assert "the day keeps its rows" in str(caught.value)
 
 
 def test_the_cap_is_the_vendors(own_agency: Agency) -> None:

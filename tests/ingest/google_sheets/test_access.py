@@ -151,10 +151,10 @@ def test_ranges_are_read_as_people_write_them(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("targets", "is no range; write table=spreadsheet_id!Tab!A1:Z"),
-        ("t=id", "is no range"),
-        ("t=id!Tab!first column", "is no range"),
-        ("Big Table=id!Tab!A1:Z", "is no range"),
+        ("targets", "is not a valid range; write table=spreadsheet_id!Tab!A1:Z"),
+        ("t=id", "is not a valid range"),
+        ("t=id!Tab!first column", "is not a valid range"),
+        ("Big Table=id!Tab!A1:Z", "is not a valid range"),
         ("t=id!A!A1:Z,t=id!B!A1:Z", "names table t twice"),
     ],
 )

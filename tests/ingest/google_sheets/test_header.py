@@ -111,8 +111,8 @@ def test_one_bad_range_holds_no_other(put: Put, warehouse: Warehouse) -> None:
     agency = put(plan=[["a", "b"], ["1", "3"]], wide=[["a"], ["1", "beyond"]])
     loaded = load()
     assert loaded.failures == (
-        "wide keeps what it had: google_sheets for client 713, wide: row 2 of the range has cells "
-        "beyond the header's 1 columns; the table keeps what it had. Give every column a header.",
+        "wide keeps its rows: google_sheets for client 713, wide: row 2 of the range has cells "
+        "beyond the header's 1 columns; the table keeps its rows. Give every column a header.",
     )
     assert rows(warehouse) == [(0, "1", "3")]
     # a tab that is gone spoils the answer for all ranges: they are asked for one by one

@@ -92,7 +92,9 @@ def test_one_who_moves_to_the_next_page_stands_once(read: Read) -> None:
             id="an error with status 200",
         ),
         pytest.param(
-            paged([{"id": 1, "dateAdded": "yesterday"}]), "'yesterday' is no instant", id="a date"
+            paged([{"id": 1, "dateAdded": "yesterday"}]),
+            "'yesterday' is not a valid time",
+            id="a date",
         ),
     ],
 )

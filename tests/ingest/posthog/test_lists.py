@@ -90,7 +90,7 @@ def test_a_link_may_be_relative_and_pages_may_overlap(read: Read) -> None:
         (page({"key": "nameless"}), "an entry has no id"),
         (page(flag(1, active="perhaps")), "active: 'perhaps' is neither yes nor no"),
         (in_turn(Answer([flag(1)])), "has no results"),
-        (in_turn(Answer({"results": [1], "next": None})), "an entry is no object"),
+        (in_turn(Answer({"results": [1], "next": None})), "an entry is not an object"),
     ],
 )
 def test_what_is_no_complete_list_fails_loudly(
@@ -130,8 +130,8 @@ def test_a_scope_that_is_missing_holds_no_other_table(own_agency: Agency) -> Non
     found = extract(pull_of("posthog", window=today, said=said), "posthog")
     assert set(found) == {"events", FLAGS}
     assert found["events"].failures == []
-    [notice] = [line for line in said if "keeps what it had" in line]
-    assert notice.startswith("experiments keeps what it had: the key may not read it")
+    [notice] = [line for line in said if "keeps its rows" in line]
+    assert notice.startswith("experiments keeps its rows: the key may not read it")
 
 
 def test_an_empty_project_is_no_fault(

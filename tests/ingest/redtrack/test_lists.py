@@ -93,10 +93,10 @@ def test_values_have_one_type_whatever_the_vendor_writes(read: Read) -> None:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        ({"error": "internal"}, "campaigns: the answer is no list of rows"),
-        ([["a"]], "campaigns: the answer is no list of rows"),
+        ({"error": "internal"}, "campaigns: the answer is not a list of rows"),
+        ([["a"]], "campaigns: the answer is not a list of rows"),
         ([{"title": "nameless"}], "one of the campaigns has no id"),
-        ([{"id": "a", "created_at": "last week"}], "created_at: 'last week' is no instant"),
+        ([{"id": "a", "created_at": "last week"}], "created_at: 'last week' is not a valid time"),
     ],
 )
 def test_what_is_no_list_fails_loudly(read: Read, answer: Any, message: str) -> None:

@@ -197,5 +197,5 @@ def test_a_file_that_is_not_loaded_is_listed_until_it_is_replaced(
     bench.s3.delete_object(Bucket=bench.bucket, Key="orders-create/book.xlsx")
     bench.put(export(orders([8])), "orders-create/cold.csv")
     assert load().failures == ()
-    assert lines_of("dead-letters", "list") == ["No dead letters are waiting."]
+    assert lines_of("dead-letters", "list") == ["No rejected rows."]
     assert not [line for line in lines_of("status") if ".csv" in line]

@@ -18,7 +18,7 @@ ledger as (
 
 ),
 
--- what Everflow counts as `cv`, and view-through ones beside, which may be paid too
+-- what Everflow counts as `cv`, and view-through ones besides, which may be paid too
 approved as (
 
     select

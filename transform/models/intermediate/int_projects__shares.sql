@@ -2,7 +2,7 @@
 -- Which projects each row of the costed ledger belongs to, and with what weight. An advertiser
 -- whose offers are one project has one share. One whose offers differ is shared out by the
 -- conversions of the affiliate that day; where it has none (spend before conversions), by those of
--- the advertiser that day; where that has none either, nobody knows: one share of no project.
+-- the advertiser that day; where that has none either, no one knows: one share of no project.
 with costed as (
 
     select * from {{ ref('int_performance__costed') }}

@@ -1,5 +1,5 @@
 -- Fails when sharing an affiliate's day among projects loses, doubles or moves anything: the parts
--- must make the whole in each row of the costed ledger, and nothing may stand beside it.
+-- must make the whole in each row of the costed ledger, and nothing may stand next to it.
 with facts as (
 
     select

@@ -1,4 +1,4 @@
--- Warns of lines of internal-affiliates.csv that count as unmapped though they name somebody: a
+-- Warns of lines of internal-affiliates.csv that count as unmapped though they name someone: a
 -- failed formula for a label, an id that became a number, an advertiser that the registry does not
 -- list. `signalroom build` leaves such lines out and names them itself.
 {{ config(severity='warn', enabled=not env_var('SIGNALROOM_CLIENT_PACKAGES', '')) }}

@@ -44,7 +44,7 @@ typed as (
         ltrim({{ readable('affiliate_label') }}, '''') as affiliate_label,
         {{ readable('advertiser_label') }} as advertiser_label,
 
-        -- dates: a blank is open, what is no date is never valid
+        -- dates: a blank is open, what is not a date is never valid
         {{ first_day('valid_from') }} as valid_from,
         {{ last_day('valid_to') }} as valid_to,
 

@@ -36,7 +36,7 @@ select
     -- text
     project,
 
-    -- dates: a blank is open, what is no date is never valid
+    -- dates: a blank is open, what is not a date is never valid
     {{ first_day('valid_from') }} as valid_from,
     {{ last_day('valid_to') }} as valid_to,
 

@@ -41,5 +41,5 @@ select
     revenue,
     sale_amount
 
-    -- sub ids, hashed e-mail and the visitor's finer data omitted: raw has them
+    -- sub ids, hashed email and the visitor's finer data omitted: raw has them
 from source

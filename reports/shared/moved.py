@@ -1,4 +1,4 @@
-"""What moved: three sentences on a day beside the day before, from its figures alone."""
+"""What moved: sentences on a day or week next to the one before, from its figures alone."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from reports.shared.figures import EXACT, Figures, count, money, rounded
 
 
 @dataclass(frozen=True)
-class Beside:
-    """The figures of a part of the brand on the day and on the day before."""
+class Compared:
+    """The figures of a part in the period and in the one before."""
 
     name: str
     now: Figures
@@ -19,16 +19,22 @@ class Beside:
 
 
 def what_moved(
-    total: Beside, channels: Sequence[Beside], affiliates: Mapping[str, Beside]
+    total: Compared,
+    parts: Mapping[str, Compared],
+    *more: str,
+    cost: str = "cost",
 ) -> tuple[str, ...]:
-    """At most three sentences; none where a CPA is unknown on either side."""
+    """The whole, which of the parts moved it most, and further sentences.
+
+    None where a CPA is unknown on either side; `cost` is what the cost is called.
+    """
     if total.now.cpa is None or total.before.cpa is None:
         return ()
-    sentences = [_whole(total), _driver(total, affiliates), _channels(channels)]
+    sentences = [_whole(total, cost), _driver(total, parts), *more]
     return tuple(sentence for sentence in sentences if sentence)
 
 
-def _whole(total: Beside) -> str:
+def _whole(total: Compared, cost: str) -> str:
     now, before = total.now.cpa, total.before.cpa
     if now is None or before is None:
         return ""
@@ -41,42 +47,54 @@ def _whole(total: Beside) -> str:
         noun = "conversion" if abs(sold) == 1 else "conversions"
         parts.append(f"{count(abs(sold))} {'more' if sold > 0 else 'fewer'} {noun}")
     if spent:
-        parts.append(f"{money(abs(spent))} {'more' if spent > 0 else 'less'} cost")
+        parts.append(f"{money(abs(spent))} {'more' if spent > 0 else 'less'} {cost}")
     because = f", on {' and '.join(parts)}" if parts else ""
     return f"CPA {moved} {money(now)}{because}."
 
 
-def _driver(total: Beside, affiliates: Mapping[str, Beside]) -> str:
-    """Who moved the CPA most: by what it costs beyond the day before's CPA, then and now."""
+def _driver(total: Compared, parts: Mapping[str, Compared]) -> str:
+    """Who moved the CPA most: by what it costs beyond the CPA before, then and now."""
     base, now = total.before.cpa, total.now.cpa
     if base is None or now is None or not _cents(now, base):
         return ""
     pushes = {
         label: EXACT.subtract(_beyond(one.now, base), _beyond(one.before, base))
-        for label, one in affiliates.items()
+        for label, one in parts.items()
     }
     is_up = now > base
     label = max(pushes, key=lambda one: (pushes[one] if is_up else -pushes[one], one), default=None)
     if label is None or not pushes[label] or (pushes[label] > 0) != is_up:
         return ""
-    one = affiliates[label]
+    one = parts[label]
+    before = f"{count(one.before.conversions)} at {_at(one.before)}"
     return (
         f"Mostly {one.name}: {count(one.now.conversions)} "
         f"{'conversion' if one.now.conversions == 1 else 'conversions'} at {_at(one.now)} "
-        f"(from {count(one.before.conversions)} at {_at(one.before)})."
+        f"(from {before if one.before.conversions else 'none'})."
     )
 
 
-def _channels(channels: Sequence[Beside]) -> str:
-    parts = []
-    for one in channels:
+def each(parts: Sequence[Compared]) -> str:
+    """The CPA of each part in one sentence."""
+    found = []
+    for one in parts:
         if one.now.cpa is None or one.before.cpa is None:
             continue
         change = _cents(one.now.cpa, one.before.cpa)
         moved = f"{'up' if change > 0 else 'down'} {money(abs(change))} to"
-        parts.append(f"{one.name} {moved if change else 'unchanged at'} {money(one.now.cpa)}")
-    text = ", ".join(parts)
+        found.append(f"{one.name} {moved if change else 'unchanged at'} {money(one.now.cpa)}")
+    text = ", ".join(found)
     return f"{text[0].upper()}{text[1:]} per conversion." if text else ""
+
+
+def amount(name: str, now: Decimal | None, before: Decimal | None) -> str:
+    """How an amount of money moved; empty where one of the two is unknown."""
+    if now is None or before is None:
+        return ""
+    change = _cents(now, before)
+    if not change:
+        return f"{name} stayed at {money(now)}."
+    return f"{name} {'rose' if change > 0 else 'fell'} {money(abs(change))} to {money(now)}."
 
 
 def _beyond(figures: Figures, base: Decimal) -> Decimal:

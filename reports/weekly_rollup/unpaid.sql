@@ -1,0 +1,11 @@
+-- Paid media with conversions and no row of spend: its CPA is unknown, that of the week too low.
+select
+    _client_id,
+    date,
+    advertiser_id,
+    affiliate_label
+from daily_performance
+where
+    _client_id = :client_id
+    and date between :first_date and :report_date
+    and cpa_state = 'missing_spend'
