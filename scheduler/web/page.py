@@ -261,6 +261,9 @@ def _environment() -> jinja2.Environment:
     environment.filters.update(
         when=when, span=span, time=clock_time, words=lambda text: text.replace("_", " ")
     )
+    # what is kept on the real clock, as a rehearsal's own clock had it
+    environment.filters["ran"] = lambda at: when(clock.business(at)) if at else when(at)
+    environment.filters["ran_time"] = lambda at: clock_time(clock.business(at))
     environment.filters["masked"] = lambda text: mask(str(text))
     environment.globals["duration"] = duration
     environment.globals["workflow_page"] = links.run_page

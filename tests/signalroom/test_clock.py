@@ -76,3 +76,14 @@ def test_a_factor_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch, factor:
 )
 def test_an_alias_of_a_zone_is_known_by_its_rules(one: str, other: str, same: bool) -> None:
     assert clock.has_same_rules(ZoneInfo(one), ZoneInfo(other)) is same
+
+
+def test_a_rehearsal_shows_what_ran_by_its_own_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = clock.instant() - timedelta(minutes=2)
+    assert clock.business(real) == real
+    monkeypatch.setenv("SIGNALROOM_NOW", "2026-11-19T07:00:00-05:00")
+    assert clock.business(real) == real, "a clock that stands has no earlier times"
+    monkeypatch.setenv("SIGNALROOM_CLOCK_SINCE", real.isoformat())
+    monkeypatch.setenv("SIGNALROOM_CLOCK_FACTOR", "60")
+    shown = clock.business(real)
+    assert abs(shown - datetime(2026, 11, 19, 12, tzinfo=UTC)) < timedelta(seconds=30)
