@@ -16,7 +16,7 @@ import jinja2
 from markupsafe import Markup
 from mjml import mjml_to_html
 
-from reports.messages import links, mjml, table, text
+from reports.messages import links, mjml, parity, table, text
 from reports.messages.attachments import Inline
 from reports.messages.slack_blocks import Blocks
 from reports.model import FOLDER, Content, refuse_foreign_parts
@@ -63,6 +63,8 @@ def _email(folder: str, context: Any) -> Content:
     if size > EMAIL_LIMIT:
         raise ReportError(f"The email of {folder} has {size} bytes: too long to show.")
     plain = re.sub(r"\n{3,}", "\n\n", _fill(folder, "email.txt.j2", str, context)).strip() + "\n"
+    shown = getattr(context, "figures", ())
+    parity.refuse_other_amounts(html, plain, shown, f"{folder}/templates/email.mjml.j2")
     subject = _fill(folder, "subject.j2", words.clean, context)
     content = {"subject": words.clean(subject, SUBJECT_LIMIT), "html": html, "text": plain}
     return {**content, "attachments": list(inline.files.values())} if inline.files else content

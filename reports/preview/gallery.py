@@ -18,6 +18,7 @@ from typing import Any
 from reports.alerts.groups import by_group, together
 from reports.alerts.message import alerts_of
 from reports.compose import context_of, messages_of, read_rows
+from reports.messages.parity import differences
 from reports.model import LastReport, Report, Rows, own_rows
 from reports.preview.failure import Failure, failure
 from reports.preview.patches import GOALS, PAID, PARAMETERS, Patches
@@ -94,9 +95,21 @@ def cell(report: Report, scenario: Scenario, homes: Homes) -> Cell:
         for channel in report.channels:
             try:
                 messages |= messages_of(report, named, scenario.day, context, [channel])
+                if channel == "email":
+                    _refuse_differences(messages["email"], report.folder)
             except Exception as error:
                 failures[channel] = failure(error)
     return Cell(report, scenario, messages, failures)
+
+
+def _refuse_differences(mail: Mapping[str, Any], folder: str) -> None:
+    """ReportError where a mail's HTML does not say what its plain part says."""
+    found = differences(mail["html"], mail["text"])
+    if found:
+        raise ReportError(
+            f"{folder}/templates/email.mjml.j2 and email.txt.j2 differ; the HTML does not say: "
+            f"{'; '.join(found[:5])}."
+        )
 
 
 def _owner(report: Report) -> Client:
