@@ -308,10 +308,21 @@ ODD_CELLS = [
         "a\u00adb",
         "⭐\ufe0f Star",
     ),
+    *("#¿NOMBRE?", "#ССЫЛКА!", "#I/T", "Err:508", "=VLOOKUP(A2,x,2,0)", "=", "#1/2", "6.53E23"),
+    *(
+        "Bell\x07",
+        "\x1a",
+        "Del\x7f",
+        "Cafe\u200b\u0301",
+        "G2\u3164",
+        "\U000e0047Tag",
+        "G\U000e0101",
+    ),
+    "\u2800Blank",
 ]
 CELL = st.one_of(
     st.sampled_from(ODD_CELLS),
-    st.text(st.characters(codec="utf-8", exclude_characters="\x00", exclude_categories=["Cc"])),
+    st.text(st.characters(codec="utf-8", exclude_characters="\x00")),
 )
 
 

@@ -38,9 +38,10 @@ MONTH = re.compile(
     r"|(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[- ]([12][0-9])?[0-9]{2}",
     re.IGNORECASE,
 )
-AMOUNT = re.compile(
-    r"([$]?-?|-[$]?|[(][$]?)([0-9]{1,19}|[0-9]{1,3}(,[0-9]{3}){1,5})([.][0-9]{0,18})?[)]?"
-)
+SLASHES = re.compile(r"[0-9]{1,2}/[0-9]{1,2}/")
+DAY_FIRST = re.compile(r"(1[3-9]|[23][0-9])/[0-9]{1,2}/")
+_WHOLE = r"([0-9]{1,19}|[0-9]{1,3}(,[0-9]{3}){1,5})([.][0-9]{0,18})?"
+AMOUNT = re.compile(rf"([$]?-?|-[$]?){_WHOLE}|[(][$]?{_WHOLE}[)]")
 
 
 @dataclass
@@ -230,18 +231,47 @@ def read_text(kind: type[_Rules], client: Client, text: str) -> Reading:
 
 
 def _checked(rules: _Rules, reading: Reading) -> Reading:
-    claims: list[_Claim] = []
     if reading.text is None:
         return reading
+    found: list[Line | tuple[int, str]] = []
+    spoilt: Unusable | None = None
     try:
-        for read_line in rules.file.lines(reading.text):
-            if isinstance(read_line, Line):
-                _check(rules, reading, read_line, claims)
-            else:
-                reading.blame(*read_line, spoils_file=False)
+        found.extend(rules.file.lines(reading.text))
     except Unusable as fault:
-        reading.blame(fault.line, fault.reason, spoils_file=True)
+        spoilt = fault
+    days_first = [one.number for one in found if isinstance(one, Line) and _is_day_first(one)]
+    claims: list[_Claim] = []
+    for one in found:
+        if not isinstance(one, Line):
+            reading.blame(*one, spoils_file=False)
+        elif days_first and (odd := _ambiguous(one)):
+            reason = (
+                f"{odd} can be read in two ways, for line {days_first[0]} has the day first; "
+                "write it as 2026-11-30."
+            )
+            reading.blame(one.number, reason, spoils_file=False)
+        else:
+            _check(rules, reading, one, claims)
+    if spoilt:
+        reading.blame(spoilt.line, spoilt.reason, spoils_file=True)
     return reading
+
+
+def _is_day_first(line: Line) -> bool:
+    """Whether a date of the line has a first number that is no month: 31/10/2026."""
+    return any(DAY_FIRST.match(line.values.get(column, "")) for column in VALIDITY)
+
+
+def _ambiguous(line: Line) -> str:
+    """A date of the line that is one with the month first and with the day first."""
+    return next(
+        (
+            f"{column} {text}"
+            for column in VALIDITY
+            if SLASHES.match(text := line.values.get(column, "")) and not DAY_FIRST.match(text)
+        ),
+        "",
+    )
 
 
 def _check(rules: _Rules, reading: Reading, line: Line, claims: list[_Claim]) -> None:
@@ -268,8 +298,9 @@ def _check(rules: _Rules, reading: Reading, line: Line, claims: list[_Claim]) ->
 
 def _advertiser_faults(client: Client, value: str) -> Iterator[str]:
     advertiser_id = identifier(value)
-    known = {str(brand.advertiser_id): brand.name for brand in client.brands}
-    if known and advertiser_id and advertiser_id not in known:
+    known = {brand.advertiser_id: brand.name for brand in client.brands}
+    is_number = re.fullmatch(r"[0-9]{1,18}", advertiser_id)
+    if known and advertiser_id and not (is_number and int(advertiser_id) in known):
         has = ", ".join(f"{number} ({name})" for number, name in known.items())
         yield (
             f"advertiser {advertiser_id} is unknown; dbt_project.yml gives this client {has}. "

@@ -22,22 +22,26 @@ from signalroom.clients import Client
 SPACES = (
     "\t\n\v\f\r\u0085\u00a0\u1680"
     + "".join(map(chr, range(0x2000, 0x200B)))
-    + ("\u2028\u2029\u202f\u205f\u3000")
+    + ("\u2028\u2029\u202f\u205f\u2800\u3000")
 )
 HYPHENS = "\u2010\u2011"
-# Characters without a width: joiners, marks of direction, byte-order marks, variation selectors.
-INVISIBLE = "\u00ad\u034f\u061c\u180b\u180c\u180d\u180e\ufeff" + "".join(
-    chr(number)
-    for first, last in ((0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0xFE00, 0xFE0F))
-    for number in range(first, last + 1)
+# Controls, and what has no width: joiners, fillers, marks of direction, byte-order marks, tags,
+# variation selectors. First and last of each range.
+UNSEEN = (
+    *((0x01, 0x08), (0x0E, 0x1F), (0x7F, 0x84), (0x86, 0x9F), (0xAD, 0xAD), (0x034F, 0x034F)),
+    *((0x061C, 0x061C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x200B, 0x200F)),
+    *((0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF)),
+    *((0xFFA0, 0xFFA0), (0xFFF9, 0xFFFB), (0xE0000, 0xE007F), (0xE0100, 0xE01EF)),
 )
+INVISIBLE = "".join(chr(code) for first, last in UNSEEN for code in range(first, last + 1))
 _TRANSLATION = str.maketrans(SPACES + HYPHENS, " " * len(SPACES) + "-" * len(HYPHENS), INVISIBLE)
-# What a spreadsheet shows where a formula failed, in several of its languages.
+# What a spreadsheet shows where a formula failed, in any language, or the formula itself.
 BROKEN = re.compile(
-    r"#([A-ZÄÖÜ0-9/_.]+[!?]|N/A|N/D|NV|NA|GETTING_DATA|#*)|LOADING(\.\.\.|…)|.*\ufffd.*"
+    r"#[^ ]+[!?]|#[^ 0-9]/[^ 0-9]|#(NV|NA|GETTING_DATA|#*)|ERR:[0-9]{3}|LOADING(\.\.\.|…)"
+    r"|=[^ ]*\(.*|.*\ufffd.*"
 )
-# `6.5E+23`: an id that a spreadsheet took for a number. A hexadecimal id has no sign.
-MANGLED = re.compile(r"[0-9]+([.,][0-9]+)?[eE][+][0-9]+")
+# `6.5E+23`: an id that a spreadsheet took for a number. A hexadecimal id has no sign and no point.
+MANGLED = re.compile(r"[0-9]+([.,][0-9]+[eE][+]?|[eE][+])[0-9]+")
 SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}
 
 
@@ -174,13 +178,14 @@ class ClientFile:
                 raise Unusable(
                     1, f"separated by {shown}: save the sheet as comma CSV ('CSV UTF-8')."
                 )
-        raise Unusable(1, self._odd_header(found))
+        raise Unusable(1, self._odd_header(found, text))
 
-    def _odd_header(self, found: tuple[str, ...]) -> str:
+    def _odd_header(self, found: tuple[str, ...], text: str) -> str:
         optional = f", and at its end may be {','.join(self.further)}" if self.further else ""
         wanted = f"the header has to be {','.join(self.columns)}{optional}"
         if not found:
-            return f"the file is empty; {wanted}."
+            what = "the first line is blank" if clean(text) else "the file is empty"
+            return f"{what}; {wanted}."
         # one more column is a wish for what it brings; both columns of a pair belong together
         expected = self.all_columns if set(found) & set(self.further) else self.columns
         missing = [column for column in expected if column not in found]
@@ -211,7 +216,7 @@ def decoded(content: bytes) -> str:
 
 def clean(cell: str) -> str:
     """A cell without what no one sees: one form of accents, plain spaces, none at the ends."""
-    return unicodedata.normalize("NFC", cell).translate(_TRANSLATION).strip(" ")
+    return unicodedata.normalize("NFC", cell.translate(_TRANSLATION)).strip(" ")
 
 
 def value_of(cell: str) -> str:

@@ -6,9 +6,9 @@
     case when lower({{ cleaned(value) }}) not in ('', 'n/a', 'null') then {{ cleaned(value) }} end
 {%- endmacro %}
 
-{#- A failed formula of a spreadsheet (`#N/A`, `#REF!`), or text that was read in the wrong encoding. -#}
+{#- A failed formula (`#N/A`, `#REF!`, `=VLOOKUP(…)`), or text that was read in the wrong encoding. -#}
 {% macro is_broken(value) -%}
-    {%- set pattern = '^(#([A-ZÄÖÜ0-9/_.]+[!?]|N/A|N/D|NV|NA|GETTING_DATA|#*)|LOADING([.][.][.]|…)|.*\ufffd.*)$' -%}
+    {%- set pattern = '^(#[^ ]+[!?]|#[^ 0-9]/[^ 0-9]|#(NV|NA|GETTING_DATA|#*)|ERR:[0-9]{3}|LOADING([.][.][.]|…)|=[^ ]*[(].*|.*\ufffd.*)$' -%}
     upper({{ value }}) ~ '{{ pattern }}'
 {%- endmacro %}
 
@@ -24,7 +24,7 @@
 
 {#- Whether a spreadsheet made a number of an id: `6.5E+23`. -#}
 {% macro is_mangled(value) -%}
-    {{ value }} ~ '^[0-9]+([.,][0-9]+)?[eE][+][0-9]+$'
+    {{ value }} ~ '^[0-9]+([.,][0-9]+[eE][+]?|[eE][+])[0-9]+$'
 {%- endmacro %}
 
 {#- Labels are compared without their case, nor the apostrophe that marks text in a spreadsheet. -#}

@@ -8,17 +8,28 @@
   width, nothing blank around. `clean` in `transform/client_files/reader.py` does the same.
 -#}
 {% macro cleaned(value) -%}
-    {%- set spaces = "\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000" -%}
+    {%- set spaces = "\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u2800\u3000" -%}
     {%- set hyphens = "\u2010\u2011" -%}
-    {%- set invisible = "\u00ad\u034f\u061c\u180b\u180c\u180d\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2061\u2062\u2063\u2064\u2065\u2066\u2067\u2068\u2069\u206a\u206b\u206c\u206d\u206e\u206f\ufe00\ufe01\ufe02\ufe03\ufe04\ufe05\ufe06\ufe07\ufe08\ufe09\ufe0a\ufe0b\ufe0c\ufe0d\ufe0e\ufe0f\ufeff" -%}
+    {%- set invisible = [] -%}
+    {%- for first, last in [
+        (1, 8), (14, 31), (127, 132), (134, 159), (173, 173), (847, 847), (1564, 1564), (4447, 4448),
+        (6068, 6069), (6155, 6159), (8203, 8207), (8234, 8238), (8288, 8303), (12644, 12644),
+        (65024, 65039), (65279, 65279), (65440, 65440), (65529, 65531), (917504, 917631),
+        (917760, 917999),
+    ] -%}
+        {%- for code in range(first, last + 1) -%}
+            {%- do invisible.append('%c' | format(code)) -%}
+        {%- endfor -%}
+    {%- endfor -%}
     {%- set plain = ' ' * (spaces | length + 5) ~ '-' * (hyphens | length) -%}
-    trim(
+    {%- set seen -%}
         translate(
-            {{ composed(value) }},
-            chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || '{{ spaces }}{{ hyphens }}{{ invisible }}',
+            {{ value }},
+            chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || '{{ spaces }}{{ hyphens }}{{ invisible | join }}',
             '{{ plain }}'
         )
-    )
+    {%- endset -%}
+    trim({{ composed(seen) }})
 {%- endmacro %}
 
 {#- Text in one form of accents (Unicode's NFC). -#}
@@ -99,9 +110,9 @@
 
 {#- Money as exports write it: 1049.95, $1,049.95, -5, ($5.00). Anything else is null. -#}
 {% macro to_amount(value) -%}
-    {%- set whole = '([0-9]{1,19}|[0-9]{1,3}(,[0-9]{3}){1,5})' -%}
+    {%- set whole = '([0-9]{1,19}|[0-9]{1,3}(,[0-9]{3}){1,5})([.][0-9]{0,18})?' -%}
     case
-        when {{ value }} ~ '^([$]?-?|-[$]?|[(][$]?){{ whole }}([.][0-9]{0,18})?[)]?$'
+        when {{ value }} ~ '^(([$]?-?|-[$]?){{ whole }}|[(][$]?{{ whole }}[)])$'
             then cast(
                 case when {{ value }} ~ '[-(]' then '-' else '' end
                 || regexp_replace({{ value }}, '[^0-9.]', '', 'g') as decimal(38, 18)
