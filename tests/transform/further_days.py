@@ -109,7 +109,9 @@ PROSPECTS: list[dict[str, object]] = [
         "_file_name": PROSPECT_FILE,
         "_row_id": row,
         "_file_date": NEXT_DAY,
-        "prospects_id": prospect,
+        # one export names it in the singular
+        "prospects_id": None if row == 1 else prospect,
+        "prospect_id": prospect if row == 1 else None,
         "prospect_date": "11/17/2026",
     }
     for row, prospect in enumerate(["7", "8", "7"])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -26,10 +26,16 @@ _TIME = "([ T](?s:.*))?"
 US_DATE = f"{_MONTH}/{_DAY}/[12][0-9]{{3}}{_TIME}"
 ISO_DATE = f"[12][0-9]{{3}}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]){_TIME}"
 NO_DATE = f"0{{1,4}}[-/]0{{1,2}}[-/]0{{1,4}}{_TIME}"  # MySQL's zero date
-_WHOLE = "([0-9]{1,19}|[0-9]{1,3}(,[0-9]{3}){1,5})"
-AMOUNT = rf"([$]?-?|-[$]?|[(][$]?){_WHOLE}([.][0-9]{{0,18}})?[)]?"
+_WHOLE = "([0-9]{1,19}|[0-9]{1,3}(,[0-9]{3}){1,5})([.][0-9]{0,18})?"
+AMOUNT = rf"([$]?-?|-[$]?){_WHOLE}|[(][$]?{_WHOLE}[)]"
 FLAG = "(?i:YES|Y|TRUE|T|1|NO|N|FALSE|F|0)"
-READABLE = {"date": f"{US_DATE}|{ISO_DATE}|{NO_DATE}", "amount": AMOUNT, "flag": FLAG}
+READABLE = {
+    "date": f"{US_DATE}|{ISO_DATE}|{NO_DATE}",
+    "amount": AMOUNT,
+    "flag": FLAG,
+    "number": "[0-9]{1,18}",
+    "status": "(?i:NEW|DECLINED|VOID/REFUNDED)",
+}
 
 # Day first, or a two-digit year first: next to it 05/03/2026 may be the fifth of March.
 DAY_FIRST = re.compile(
@@ -45,8 +51,8 @@ POINT = "[$(-]*[0-9,]+[.]([0-9]{1,2}|[0-9]{4,})[)]?|[$(-]*(0|[0-9,]{4,})[.][0-9]
 # A comma before the last digits, or points between thousands: next to it 1.049 may be a thousand.
 DECIMAL_COMMA = re.compile(r"[0-9],[0-9]{1,2}(?![0-9,.])|[.][0-9]{3}(,|[.][0-9]{3})")
 WORD = re.compile(r"[^\W\d_]+[$]?")
-CURRENCY_COLUMN = re.compile("(.*_)?currency(_code)?(_[0-9]+)?")
-OUR_CURRENCY = {"", "$", "USD", "US", "US$", "DOLLAR", "DOLLARS"}
+CURRENCY_COLUMN = re.compile("(.*_)?(currency|curr|ccy)(_(iso|code|symbol|name))*(_[0-9]+)?")
+OUR_CURRENCY = re.compile(r"|[$]|(US|U\.S\.) ?[$]?|USD?|840|(USD? - )?((US|U\.S\.) )?DOLLARS?")
 CURRENCIES = frozenset(
     """
     AED ARS AUD BGN BRL CAD CHF CLP CNY COP CZK DKK EUR GBP HKD HUF IDR ILS INR JPY KRW MXN MYR NOK
@@ -56,8 +62,8 @@ CURRENCIES = frozenset(
 )
 # What a spreadsheet makes of a whole number: 1001.0, 1.0E+3, 1,001, '1001, ="1001".
 MANGLED = (
-    r"[0-9]+[.,]0*|[0-9]+([.,][0-9]+)?[eE][+][0-9]+|[0-9]{1,3}([,. '\x{a0}\x{202f}][0-9]{3})+"
-    r"|['\x{2019}`][0-9]+|=.*"
+    r"[0-9]+[.,]0*|[0-9]+([.,][0-9]+[eE][+]?|[eE][+])[0-9]+"
+    r"|[0-9]{1,3}([,. '\x{a0}\x{202f}][0-9]{3})+|['\x{2019}`][0-9]+|=.*"
 )
 PLAIN_ID = "^[ \t]*[0-9]+[ \t]*$"
 NO_ID = re.compile(
@@ -75,6 +81,9 @@ class Expected:
     amounts: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
+    counted: tuple[str, ...] = ()  # of the numbers, those that the models read as such
+    statuses: tuple[str, ...] = ()
+    further: tuple[str, ...] = ()  # what the models read as it is
     telling: tuple[str, ...] = ()  # a row without any of these is none
 
     def kinds(self) -> dict[str, str]:
@@ -83,7 +92,13 @@ class Expected:
             **dict.fromkeys(self.dates, "date"),
             **dict.fromkeys(self.amounts, "amount"),
             **dict.fromkeys(self.flags, "flag"),
+            **dict.fromkeys(self.counted, "number"),
+            **dict.fromkeys(self.statuses, "status"),
         }
+
+    def missing(self, there: Collection[str]) -> list[str]:
+        """Columns that the models read and a file lacks."""
+        return [name for name in (*self.kinds(), *self.further) if name not in there]
 
 
 ORDERS = Expected(
@@ -92,13 +107,18 @@ ORDERS = Expected(
     amounts=("total_amount", "refund_amount", "void_amount"),
     flags=("is_test_cc", "void_flag", "refund_flag", "chargeback_flag"),
     numbers=("orders_id", "parent_order_id", "affid", "products_id", "rebill_depth"),
+    counted=("affid", "rebill_depth"),
+    statuses=("order_status",),
+    further=("parent_order_id", "products_id", "product_category", "billing_state"),
     telling=("order_date", "order_status"),
 )
 PROSPECTS = Expected(
     ids=("prospects_id", "prospect_id"),
     dates=("prospect_date",),
     numbers=("prospects_id", "prospect_id", "affid", "orders_id", "campaign_id"),
+    counted=("affid",),
 )
+NOTHING = Expected((), ())
 EXPECTED = {"orders_create": ORDERS, "orders_update": ORDERS, "prospects_create": PROSPECTS}
 
 
@@ -110,17 +130,16 @@ class Checks:
     header: Header
     rows: int = 0
     _unreadable: Counter[str] = field(default_factory=Counter)
-    _undated: int = 0
+    _blank: Counter[str] = field(default_factory=Counter)
     _amounts: dict[str, set[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        expected = EXPECTED.get(self.table, Expected((), ()))
+        expected = EXPECTED.get(self.table, NOTHING)
         there = self.header.names
         self._kinds = {name: kind for name, kind in expected.kinds().items() if name in there}
         self._numbers = [name for name in expected.numbers if name in there]
         self._telling = [name for name in expected.telling if name in there]
         self._key = next((name for name in expected.ids if name in there), None)
-        self._dated = expected.dates[0] if self._telling else None
         self._currencies = [name for name in there if CURRENCY_COLUMN.fullmatch(name)]
 
     def look(self, columns: Mapping[str, Any], count: int, is_sifted: bool) -> None:
@@ -140,8 +159,10 @@ class Checks:
                 )
         for name in self._currencies:
             for text in columns[name].unique().to_pylist():
-                if (text or "").strip(BLANKS).upper() not in OUR_CURRENCY:
+                if not OUR_CURRENCY.fullmatch((text or "").strip(BLANKS).upper()):
                     raise RefusedError(_other_currency(name))
+        for name in self._telling:
+            self._blank[name] += columns[name].null_count
         for name, kind in self._kinds.items():
             self._look_at(name, kind, columns[name])
 
@@ -182,8 +203,6 @@ class Checks:
         return None
 
     def _look_at(self, name: str, kind: str, cells: Any) -> None:
-        if name == self._dated:
-            self._undated += cells.null_count
         if cells.null_count == len(cells):
             return
         trimmed = pc.utf8_trim(cells, BLANKS)
@@ -222,8 +241,7 @@ class Checks:
         """What could not be read, in words; empty where all could."""
         found = [f"{count:,} of {name}" for name, count in self._unreadable.items() if count]
         parts = [f"values that cannot be read: {', '.join(found)}"] if found else []
-        if self._undated:
-            parts.append(f"{self._undated:,} rows without {self._dated}")
+        parts += [f"{count:,} rows without {name}" for name, count in self._blank.items() if count]
         return f"{'; '.join(parts)} (of {self.rows:,} rows)" if parts else ""
 
 

@@ -15,7 +15,7 @@ from ingest.model import ControlTotal, DeadLetter, FileRecord, Pull
 from ingest.privacy.policy import Policy
 from ingest.privacy.rows import Protection
 from ingest.sources.s3_exports.bucket import Bucket, StoredFile
-from ingest.sources.s3_exports.checks import Checks
+from ingest.sources.s3_exports.checks import EXPECTED, NOTHING, Checks
 from ingest.sources.s3_exports.download import stored
 from ingest.sources.s3_exports.fast_csv import Batch, fast_batches
 from ingest.sources.s3_exports.header import read_header
@@ -244,6 +244,9 @@ class Reading:
                 self._notice(f"new columns in {file}: {', '.join(new)}")
             elif self._headers:
                 self._notice(f"{file} has a header not seen before: {', '.join(new)}")
+        lacking = EXPECTED.get(self._table, NOTHING).missing(accepted.columns)
+        if lacking and header not in self._headers:
+            self._notice(f"{file} has no {', '.join(lacking)}; to reports they are blank")
         self._headers.add(header)
         self._columns.update(new)
         if accepted.record.reason:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from ingest.sources.s3_exports.csv_records import Lines, LongRecordError
@@ -20,8 +21,15 @@ from ingest.sources.s3_exports.limits import (
 
 BOM = b"\xef\xbb\xbf"
 NAME_LENGTH = 63  # PostgreSQL's limit; longer names are shortened alike on both engines
-SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-DATA_NOT_NAME = re.compile(r"[+-]?[0-9][0-9.,:/-]*|.*@.*", re.DOTALL)
+SEPARATORS = {
+    **{";": "semicolons", "\t": "tabs", "|": "vertical bars", "^": "carets", "~": "tildes"},
+    **{"\u00a6": "broken bars", "\u00ac": "not signs"},
+    **dict.fromkeys("\uff0c\u060c\u3001\uff1b\u061b", "the commas of another script"),
+    **dict.fromkeys("\x01\x02\x1c\x1d\x1e\x1f", "control characters"),
+}
+DATA_NOT_NAME = re.compile(
+    r"[+-]?[0-9][0-9.,:/-]*|.*@.*|[\[{<].*|sep=.*", re.DOTALL | re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +70,8 @@ def read_header(content: Content, table: str) -> Header:
     known = KNOWN_COLUMNS.get(table, ())
     if not is_ended and offset == content.size_bytes and not (known and set(known) <= set(bases)):
         raise WaitingError("it is cut off within the header")
-    missing = [name for name in REQUIRED_COLUMNS.get(table, ()) if name not in bases]
+    required = REQUIRED_COLUMNS.get(table, ())
+    missing = [" or ".join(one) for one in required if not set(one) & set(bases)]
     if missing:
         raise RefusedError(
             f"its header lacks {', '.join(missing)}; export it again with these columns"
@@ -118,7 +127,7 @@ def _name(cell: str, position: int) -> str:
     """The column's name in dlt's spelling, out of the way of the names that are ours."""
     from dlt.common.normalizers.naming.snake_case import NamingConvention
 
-    spelled = cell.strip()
+    spelled = "".join(one for one in cell if unicodedata.category(one) != "Cf").strip()
     name: str = NamingConvention(NAME_LENGTH).normalize_identifier(spelled) if spelled else ""
     if not name.strip("_"):
         return f"unnamed_{position}"

@@ -58,7 +58,7 @@ class TolerantReader:
         names = self._header.names
         row_ids: list[int] = []
         rows: list[list[str]] = []
-        size = count = 0
+        size = count = loose = 0
         with self._content.text_from(self._header.offset) as text:
             for record in records(text, self._header.width, self._header.lines):
                 if record.cells and record.cells[0].startswith(BOM_MARK):  # a second file, joined
@@ -66,6 +66,7 @@ class TolerantReader:
                 if self._checks and record.fault is None and not any(record.cells):
                     continue  # a spreadsheet's empty line
                 count += 1
+                loose += record.fault is not None
                 if self._checks and record.fault is None:
                     cells = dict(zip(names, record.cells, strict=True))
                     record = replace(record, fault=self._checks.fault(cells))
@@ -79,7 +80,7 @@ class TolerantReader:
                     yield _batch(names, row_ids, rows)
                     row_ids, rows, size = [], [], 0
         allowed = max(FEW_REJECTED, int(count * MAX_REJECTED_SHARE))
-        if len(self.dead_letters) > allowed:
+        if len(self.dead_letters) > allowed or (loose and loose == count):
             raise self._refusal(f"{len(self.dead_letters):,} of {count:,} rows are bad")
         if rows:
             yield _batch(names, row_ids, rows)

@@ -40,9 +40,13 @@ def refusal(taken: Taken, table: str = "orders_create") -> str:
         *(("order_date", text) for text in ("3/10/26", "10-Mar-2026", "Mar 10, 2026", "46091",
                                             "2026/03/10", "10.03.2026", "20260310", "02/30/2026",
                                             "2026-02-29", "4/31/2026 10:15 AM")),
-        *(("total_amount", text) for text in ("USD 50.00", "50.00 USD", "n/a", "5 0.00")),
+        *(("total_amount", text) for text in ("USD 50.00", "50.00 USD", "n/a", "5 0.00", "(50.00",
+                                              "50.00)", "$ 50.00", "50.00-")),
         *(("refund_date", text) for text in ("soon", "10-Mar-2026")),
         ("is_test_cc", "maybe"),
+        *(("affid", text) for text in ("17;18", "none", "1.7")),
+        ("rebill_depth", "first"),
+        *(("order_status", text) for text in ("APPROVED", "7")),
     ],
 )  # fmt: skip
 def test_a_value_that_cannot_be_read_is_counted_and_reported_with_the_file(
@@ -98,13 +102,32 @@ def test_a_notation_that_can_be_read_in_two_ways_refuses_the_file(
     bench: Bench, column: str, text: str, reason: str
 ) -> None:
     header = HEADER if column in HEADER else [*HEADER, column]
-    bench.put(export([*orders(range(20)), order(21, **{column: text})], header))
+    bench.put(export([*orders(range(20)), {**order(21), column: text}], header))
     assert reason in refusal(bench.take())
 
 
 def test_an_export_that_names_our_currency_is_read(bench: Bench) -> None:
-    bench.put(export([order(1, currency="USD"), order(2, currency="")], [*HEADER, "currency"]))
+    names = ("USD", "", "US Dollar", "usd ", "840", "$")
+    rows = [order(number, currency=name) for number, name in enumerate(names)]
+    bench.put(export(rows, [*HEADER, "currency"]))
     assert bench.take().landings["orders_create"].files[0].reason == ""
+
+
+def test_a_subtotal_that_has_a_date_is_told(bench: Bench) -> None:
+    bench.put(export([*orders(range(9)), order(9, order_status="")]))
+    reason = bench.take().landings["orders_create"].files[0].reason
+    assert reason == "1 rows without order_status (of 10 rows)"
+
+
+def test_a_column_that_went_missing_is_told_once(bench: Bench) -> None:
+    """Without is_test_cc every test card counts as business, and nobody would know."""
+    header = [name for name in HEADER if name not in ("is_test_cc", "refund_amount")]
+    bench.put(export(orders([1]), header))
+    said = [line for line in bench.take().said if "has no" in line]
+    assert len(said) == 1
+    assert f"{CREATE} has no refund_amount, is_test_cc; to reports they are blank" in said[0]
+    bench.put(export(orders([2]), header), "orders-create/next_2026-11-19.csv")
+    assert not [line for line in bench.take().said if "has no" in line]
 
 
 def total(**cells: str) -> bytes:
@@ -190,7 +213,16 @@ def test_empty_lines_of_a_spreadsheet_are_none(bench: Bench) -> None:
         ("prospects_id\tlast_name\tstate\n2\tGarcia\tTX\n", "tabs"),
         ("prospects_id|last_name\n2|Garcia\n", "vertical bars"),
         ("prospects_id;city,last_name\n2;Austin,Garcia\n", "semicolons"),
-        ("prospects_id^last_name\n2^Garcia\n", "one column"),
+        ("prospects_id^last_name\n2^Garcia\n", "carets"),
+        ("prospects_id~last_name,state\n2~Garcia,TX\n", "tildes"),
+        ("prospects_id\x1flast_name,e\n2\x1fGarcia,e\n", "control characters"),
+        ("prospects_id\uff0clast_name,e\n2\uff0cGarcia,e\n", "commas of another script"),
+        ("prospects_id/last_name,state\n2/Garcia,TX\n", "lacks prospects_id or prospect_id"),
+        ("'prospects_id','last_name'\n'2','Garcia'\n", "lacks prospects_id or prospect_id"),
+        ("sep=,\nprospects_id,last_name\n2,Garcia\n", "no header"),
+        ('[{"prospects_id":1,"last_name":"Garcia"}]\n', "no header"),
+        ("prospects_id,last_name,state\n1;Garcia;TX\n2;Garcia;TX\n", "2 of 2 rows are bad"),
+        ("prospects_id,last_name,state\n1,Garcia, Jr,TX\n", "1 of 1 rows are bad"),
         ("prospects_id,state\n1.0,TX\n", "a spreadsheet"),
         ("prospects_id,prospect_date\n1,13/03/2026\n", "day first"),
     ],
@@ -201,6 +233,14 @@ def test_a_name_of_a_prospect_never_arrives_because_a_separator_was_missed(
     bench.put(content.encode(), PROSPECTS)
     taken = bench.take()
     assert reason in refusal(taken, "prospects_create")
+    assert "Garcia" not in taken.everything
+
+
+def test_a_name_in_any_column_of_names_is_dropped(bench: Bench) -> None:
+    names = ["First\u200bName", "LastName", "FName", "L_Name", "surname", "Fullname", "given name"]
+    bench.put(line(["\ufeffprospects_id", *names]) + line(["1", *["Garcia"] * 7]), PROSPECTS)
+    taken = bench.take()
+    assert [row["prospects_id"] for row in taken.rows("prospects_create")] == ["1"]
     assert "Garcia" not in taken.everything
 
 
@@ -218,7 +258,7 @@ def test_a_table_of_ones_own_with_a_missed_separator_is_refused(
 ) -> None:
     monkeypatch.setenv("S3_PREFIXES", "leads")
     bench.put(b"name;state\nGarcia;TX\n", "leads/1.csv")
-    bench.put(b"name^state\nGarcia^TX\n", "leads/2.csv")
+    bench.put(b"name%state\nGarcia%TX\n", "leads/2.csv")
     taken = bench.take()
     assert len(taken.failures) == 2
     assert "Garcia" not in taken.everything
@@ -228,7 +268,7 @@ def macro_patterns(path: str, values: dict[str, str]) -> dict[str, str]:
     """The patterns that a macro sets, by name."""
     text = (root() / "transform" / "macros" / path).read_text()
     found = dict(re.findall(r"{%- set (\w+) = '(.+)' -%}", text))
-    used = re.search(r"~ '(\^\(\[\$\].+)'\n", text)
+    used = re.search(r"~ '(\^\(\(\[\$\].+)'\n", text)
     if used:
         found["amount"] = used[1]
     for name, pattern in found.items():

@@ -12,7 +12,8 @@ trimmed as (
         _row_id,
         _file_date,
         {{ without_blanks([
-            'prospects_id', 'campaign_id', 'affid', 'click_id', 'state', 'prospect_date'
+            'prospects_id', 'prospect_id', 'campaign_id', 'affid', 'click_id', 'state',
+            'prospect_date'
         ]) }}
     from source
 
@@ -21,7 +22,8 @@ trimmed as (
 select
     -- ids
     _client_id,
-    prospects_id as prospect_id,
+    -- some accounts' exports name it in the singular
+    coalesce(prospects_id, prospect_id) as prospect_id,
     campaign_id,
     {{ to_whole_number('affid') }} as affiliate_id,
     click_id,
