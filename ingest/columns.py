@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -20,9 +20,11 @@ from signalroom.errors import AnswerError
 
 FLAG_TYPE: Mapping[str, Any] = {"data_type": "bool"}
 INSTANT_TYPE: Mapping[str, Any] = {"data_type": "timestamp", "timezone": True}
-_MILLISECONDS = 10**11  # an epoch this large would be the year 5138
+# An epoch this large would be the year 5138: milliseconds; or micro- or nanoseconds.
+_FRACTIONS = ((10**17, 10**9), (10**14, 10**6), (10**11, 10**3))
 # MySQL's zero date, as it is and as PHP reads it: in the year 0, or before it
-ZERO_DATE = re.compile(r"0{4}-\d\d-\d\d|-\d{3,6}-\d\d-\d\d")
+ZERO_DATE = re.compile(r"0{4}-\d\d-\d\d|-\d{3,6}-\d\d-\d\d|00[/.-]00[/.-]0{4}")
+NEVER = -62_135_510_400  # the end of the year 1's first day, Go's zero time in any zone
 _YES, _NO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})
 
 
@@ -109,19 +111,28 @@ def instant(value: object) -> datetime | None:
     ISO text without an offset is read as UTC; 0 and the year 1 mean: never. Go's own notation
     (`2026-01-15 10:00:00 +0000 UTC`) is read too.
     """
-    said = re.sub(r" ?([+-]\d\d:?\d\d) ?[A-Z]*$", r"\1", (text(value) or "").strip())
+    said = re.sub(
+        r" ?([+-]\d\d:?\d\d) ?(?:[A-Z]*|[+-]\d\d(?:\d\d)?)$",
+        r"\1",
+        (text(value) or "").strip().upper(),
+    )
     if not said or ZERO_DATE.match(said):
         return None
     try:
         number = Decimal(said) if re.fullmatch(r"-?\d+(\.\d+)?", said) else None
         if number is not None:
-            seconds = number / 1000 if abs(number) >= _MILLISECONDS else number
-            return datetime.fromtimestamp(float(seconds), UTC) if seconds else None
+            parts = next((one for least, one in _FRACTIONS if abs(number) >= least), 1)
+            seconds = number / parts
+            is_never = not seconds or seconds < NEVER
+            return None if is_never else datetime.fromtimestamp(float(seconds), UTC)
         moment = datetime.fromisoformat(said)
     except (ValueError, OverflowError, OSError):
         raise AnswerError(f"{value!r} is not a valid time.") from None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return moment if moment.year > 1 else None
+    if moment.year <= 1:
+        return None
+    if moment.tzinfo is None or moment.year == MAXYEAR:  # the end of all time has no zone
+        return moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC)
 
 
 def by_key(rows: Sequence[Row], key: str) -> list[Row]:

@@ -215,7 +215,13 @@ class VendorClient:
         self._refuse_large(content, path)
         try:
             # Everflow is known to leave control characters inside strings.
-            return json.loads(text, parse_float=values.fraction, parse_int=_integer, strict=False)
+            return json.loads(
+                text,
+                parse_float=values.fraction,
+                parse_int=_integer,
+                parse_constant=str,  # NaN is no JSON, and no number that adds up
+                strict=False,
+            )
         except json.JSONDecodeError as error:
             raise _RetryableError(f"no JSON: {error}") from None
         except RecursionError:

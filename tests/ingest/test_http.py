@@ -16,6 +16,7 @@ import tenacity
 
 from ingest import http
 from ingest.http import RateLimit, VendorClient
+from ingest.values import money
 from signalroom import clock
 from signalroom.errors import (
     AnswerError,
@@ -48,6 +49,14 @@ def test_numbers_stay_exact() -> None:
     found, vendor = ask(in_turn(Answer('{"cost": 412.37000000000006, "big": 9007199254740993}')))
     assert found == {"cost": Decimal("412.37000000000006"), "big": 9007199254740993}
     assert vendor.requests[0].query == {"api_key": KEY, "page": "1"}
+
+
+def test_what_is_no_number_in_json_is_none_that_adds_up() -> None:
+    found, _ = ask(in_turn(Answer('{"cost": NaN, "payout": -Infinity}')))
+    assert found == {"cost": "NaN", "payout": "-Infinity"}
+    for value in found.values():
+        with pytest.raises(AnswerError, match="is not a number"):
+            money(value)
 
 
 def test_control_characters_inside_text_are_read() -> None:

@@ -140,9 +140,10 @@ def pages(
 
 
 def paging_of(answer: dict[str, Any], name: str) -> int | None:
-    """A number of the answer's paging; None where it states none."""
+    """A number of the answer's paging; None where it states none, or one below zero."""
     paging = answer.get("paging")
-    return count(paging.get(name)) if isinstance(paging, dict) else None
+    found = count(paging.get(name)) if isinstance(paging, dict) else None
+    return None if found is None or found < 0 else found
 
 
 def report_date(column: dict[str, Any]) -> date:

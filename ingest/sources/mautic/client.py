@@ -64,14 +64,15 @@ def every(
                     f"{who}: {total} are said to be there, none came; nothing was loaded."
                 )
             ids = {str(entry.get("id")) for entry in found}
-            if found and ids <= seen and total is None:
+            if found and ids <= seen and (total is None or len(seen) >= total):
                 raise AnswerError(f"{who}: the pages repeat themselves; nothing was loaded.")
             seen |= ids
             if found:
                 pull.say(f"{name}: {len(seen):,} rows")
                 yield [take(entry) for entry in found], total
             start += len(found)
-            if not found or (total is not None and start >= total):
+            # a total may count the page alone: behind a full one is asked once more
+            if not found or (total is not None and start >= total and len(found) < size):
                 return
         raise AnswerError(f"{who}: more than {PAGE_CAP} pages; nothing was loaded.")
 

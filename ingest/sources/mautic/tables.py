@@ -70,7 +70,7 @@ def requests_for(pull: Pull, instance: Instance, table: str) -> int:
         answer = instance.http.get(f"/api/{table}", {**ORDER, "start": 0, "limit": 1})
     else:
         answer = instance.http.get(PATH, {**question(pull.window), "start": 0, "limit": 1})
-    return max(1, -(-(total_of(answer) or 0) // PAGE_ROWS))
+    return (total_of(answer) or 0) // PAGE_ROWS + 1  # behind a full page is asked once more
 
 
 def question(window: Window) -> dict[str, str | int]:

@@ -25,6 +25,7 @@ from signalroom import clock
 from signalroom.errors import AnswerError, SourceError, TooLargeError
 
 RATE_LIMIT = RateLimit(*settings.RATE_LIMIT)
+DOLLARS = {"", CURRENCY, "$", "US$", "840", "DOLLAR", "US DOLLAR"}
 
 
 class Account(Connection):
@@ -57,7 +58,7 @@ class Account(Connection):
 
 
 def refuse_other_currencies(account: Account, rows: Sequence[Entry]) -> None:
-    """Raise AnswerError where the account, or a source that spent, is kept in another currency.
+    """Raise AnswerError where the account, a source that spent or its spend has another currency.
 
     Adding euros to dollars would be wrong silently. Where the account or the list of sources
     cannot be read, nothing is known of it.
@@ -76,7 +77,8 @@ def refuse_other_currencies(account: Account, rows: Sequence[Entry]) -> None:
         return  # named when the table of sources is read
     currencies = {one.get("id"): currency_of(one) for one in sources}
     for row in rows:
-        currency = currencies.get(row.get("source_id"), CURRENCY)
+        given = (currencies.get(row.get("source_id"), CURRENCY), currency_of(row))
+        currency = next((one for one in given if one != CURRENCY), CURRENCY)
         if currency != CURRENCY and row.get("cost"):
             raise AnswerError(
                 f"{account.pull}: source {row.get('source') or row.get('source_id')} is kept in "
@@ -87,7 +89,11 @@ def refuse_other_currencies(account: Account, rows: Sequence[Entry]) -> None:
 
 def currency_of(entry: Entry) -> str:
     """The currency that an entry names, in upper case; dollars where it names none."""
-    return str(entry.get("currency") or CURRENCY).strip().upper()
+    named = entry.get("currency")
+    if isinstance(named, dict):  # an object of its own, by code and name
+        named = next((named[key] for key in ("code", "id", "name", "symbol") if key in named), None)
+    said = str(named or "").strip().upper()
+    return CURRENCY if said in DOLLARS else said
 
 
 def report(account: Account, window: Window, groups: str) -> list[Entry]:
@@ -117,7 +123,10 @@ def report(account: Account, window: Window, groups: str) -> list[Entry]:
     days = (window.end - window.start).days + 1
     try:
         found = page(1)
-        if not found or {key(row) for row in page(2)} <= {key(row) for row in found}:
+        second = page(2) if found else []
+        # a full page that comes again is no end: the number of the page was not heeded
+        is_again = {key(row) for row in second} <= {key(row) for row in found}
+        if not second or (is_again and len(found) < PAGE_ROWS):
             return found
     except TooLargeError:
         if days == 1:
@@ -177,11 +186,12 @@ def _every(
             found = entries_of(account, what, answer)
             keys = {key(entry) for entry in found}
             said = answer.get("total") if isinstance(answer, dict) else None
-            total = None if isinstance(said, dict) else count(said) or None
+            total = None if isinstance(said, dict) else max(0, count(said) or 0) or None
             is_end = keys <= seen
             seen |= keys
             yield found, total
-            if is_end or (total and len(seen) >= total):
+            # a total may count the page alone: behind a full one is asked once more
+            if is_end or (total and len(seen) >= total and len(found) < size):
                 return
         raise AnswerError(
             f"{account.pull}, {what}: more than {PAGE_CAP} pages; nothing was loaded."

@@ -73,6 +73,7 @@ def test_a_row_on_two_pages_is_one_row(own_agency: Agency) -> None:
         pytest.param([2, 2, 1], {"page_size": 2, "total_count": 2}, id="count too small"),
         pytest.param([2, 2], {"page_size": 2, "total_count": 4}, id="the last page is full"),
         pytest.param([5], {}, id="no paging at all"),
+        pytest.param([3, 2], {"total_count": -1}, id="a count below zero"),
         pytest.param([1, 4], {"total_count": 5}, id="a short page in between"),
         pytest.param([], {"total_count": 0}, id="nothing"),
     ],

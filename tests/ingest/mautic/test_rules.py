@@ -58,7 +58,8 @@ def test_a_list_that_stays_short_of_its_total_is_no_load(read: Read) -> None:
 
 ZERO = ("0000-00-00", "0000-00-00 00:00:00", "-0001-11-30T00:00:00+00:00", "0000-00-00T00:00:00Z",
         "-0001-11-30T04:56:02+00:00", "-0001-11-29T18:03:58-05:56", "-001-11-30 00:00:00",
-        "0001-01-01T00:00:00Z")  # fmt: skip
+        "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+02:00", "00/00/0000", "-62169984000",
+        "-62135596800")  # fmt: skip
 
 
 @pytest.mark.parametrize("text", ZERO)
@@ -68,11 +69,40 @@ def test_a_zero_date_in_any_spelling_is_no_date(read: Read, text: str) -> None:
     assert (row["date_modified"], row["last_active"], row["date_added"]) == (None, None, None)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("9999-12-31T23:59:59-05:00", "9999-12-31 23:59:59+00:00"),
+        ("2026-01-15T10:00:00z", "2026-01-15 10:00:00+00:00"),
+        ("2026-01-15 10:00:00 -0500 -05", "2026-01-15 15:00:00+00:00"),
+        ("1768471200000000", "2026-01-15 10:00:00+00:00"),
+    ],
+)
+def test_an_unusual_instant_holds_no_contact(read: Read, text: str, expected: str) -> None:
+    [row] = read(paged([contact(1) | {"dateModified": text}], total=1), "contacts")
+    assert str(row["date_modified"]) == expected
+
+
 def test_zero_dates_of_the_simulated_instance_hold_no_contact(own_agency: Agency) -> None:
     own_agency.quirks.mautic_zero_dates = True
     rows = rows_of(extract(pull_of("mautic", resources=("contacts",)), "mautic")["contacts"])
     assert len(rows) == len(own_agency.truth("713").mautic_contacts)
     assert any(row["date_modified"] is None for row in rows)
+
+
+@pytest.mark.parametrize("total", ["page", "all"])
+def test_a_total_that_counts_the_page_alone_ends_no_list(
+    read: Read, monkeypatch: pytest.MonkeyPatch, total: str
+) -> None:
+    monkeypatch.setattr("ingest.sources.mautic.client.PAGE_ROWS", 4)
+    every = [contact(number) for number in range(1, 11)]
+
+    def give(request: Request) -> Answer:
+        start, limit = int(request.query["start"]), int(request.query["limit"])
+        found = every[start : start + limit]
+        return Answer({"contacts": found, "total": len(found) if total == "page" else len(every)})
+
+    assert sorted(row["id"] for row in read(give, "contacts")) == list(range(1, 11))
 
 
 @pytest.mark.parametrize("total", [0, "0", None])

@@ -170,3 +170,50 @@ def test_a_source_that_spent_in_another_currency_is_refused(read: Read, table: s
         read(rows, table)
     rows["/report"][1]["cost"] = 0  # one that spent nothing adds nothing wrong
     assert len(read(rows, table)) == 2
+
+
+@pytest.mark.parametrize(
+    ("named", "is_ours"),
+    [("US Dollar", True), ("$", True), ({"code": "usd"}, True), ({"code": "EUR"}, False)],
+)
+def test_a_currency_is_known_in_each_of_its_forms(read: Read, named: Any, is_ours: bool) -> None:
+    rows = {"/report": spend(1, 1), "/sources": [{"id": "s0", "currency": named}]}
+    if is_ours:
+        assert len(read(rows, "daily_spend")) == 1
+    else:
+        with pytest.raises(AnswerError, match="source S0 is kept in EUR"):
+            read(rows, "daily_spend")
+
+
+def test_spend_that_names_another_currency_itself_is_refused(read: Read) -> None:
+    rows = spend(1, 2)
+    rows[1]["currency"] = "CAD"
+    with pytest.raises(AnswerError, match="source S1 is kept in CAD, not in USD"):
+        read({"/report": rows, "/sources": []}, "daily_spend")
+
+
+@pytest.mark.parametrize("total", [-1, "page"])
+def test_a_total_that_counts_no_list_ends_none(
+    read: Read, monkeypatch: pytest.MonkeyPatch, total: Any
+) -> None:
+    monkeypatch.setattr("ingest.sources.redtrack.client.CONVERSION_PAGE_SIZES", (20, 13, 9))
+    every = [{"id": f"v{number}", "conv_time": "2026-11-09T15:00:00Z"} for number in range(57)]
+
+    def give(request: Request) -> Any:
+        page, per = int(request.query["page"]), int(request.query["per"])
+        found = every[(page - 1) * per : page * per]
+        return {"items": found, "total": len(found) if total == "page" else total}
+
+    assert len(read({"/conversions": give}, "conversions")) == 57
+
+
+def test_a_full_page_that_comes_again_is_no_end(read: Read) -> None:
+    """The number of the page is not heeded: 1,050 rows of three days, 1,000 of them answered."""
+    rows = spend(3, 350)
+
+    def give(request: Request) -> Any:
+        asked = request.query
+        found = [r for r in rows if asked["date_from"] <= r["date"] <= asked["date_to"]]
+        return found[: int(asked["per"])]
+
+    assert len(read({"/report": give, "/sources": []}, "daily_spend")) == 1050
