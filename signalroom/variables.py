@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable, Collection, Iterator
 from functools import cache
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
@@ -38,10 +39,12 @@ NUMBERS = (
     "SIGNALROOM_LOCK_WAIT_S",
     "SUPABASE_DB_PORT",
 )
-ADDRESS = re.compile(r"https?://[^\s/]+\S*")
-MAILBOX = re.compile(r"(?:[^<>;,]*<)?[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>.]+>?")
+PORTS = ("PORT", "SUPABASE_DB_PORT")
+ADDRESS = re.compile(r"https?://[^\s/,]+[^\s,]*", re.IGNORECASE)
+_MAILBOX = r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(\.[\w-]+)+"
+MAILBOX = re.compile(rf"{_MAILBOX}|[^<>;,]*<{_MAILBOX}>")
 PHONE = re.compile(r"\+[1-9]\d{6,14}")
-SENDER = re.compile(r"\+[1-9]\d{6,14}|\d{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}")
+SENDER = re.compile(r"\+[1-9]\d{6,14}|MG[0-9a-f]{32}|\d{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}")
 CHANNEL_ID = re.compile(r"[A-Z][A-Z0-9]{5,}")
 
 
@@ -113,9 +116,17 @@ def wrong(name: str) -> tuple[str, str] | None:
 
 
 def _address(value: str) -> tuple[str, str] | None:
-    if ADDRESS.fullmatch(value):
+    try:
+        is_address = ADDRESS.fullmatch(value) is not None and urlsplit(value).port != 0
+    except ValueError:  # a port beyond the last one, half of an IPv6 address
+        is_address = False
+    return None if is_address else ("is not a valid address", "Begin it with https://.")
+
+
+def _port(value: str) -> tuple[str, str] | None:
+    if value.isdecimal() and int(value) < 65_536:  # 0 is any that is free
         return None
-    return "is not a valid address", "Begin it with https://."
+    return "is not a valid port", "Write a number up to 65535."
 
 
 def _number(value: str) -> tuple[str, str] | None:
@@ -148,6 +159,7 @@ def _is_address(name: str) -> bool:
 
 _KINDS: tuple[tuple[Callable[[str], bool], Callable[[str], tuple[str, str] | None]], ...] = (
     (_is_address, _address),
+    (lambda name: name in PORTS, _port),
     (lambda name: name in NUMBERS, _number),
     (
         lambda name: name.endswith(("_EMAIL", "_EMAILS")),
@@ -192,15 +204,35 @@ def _meant(name: str) -> str | None:
     for suffix in _suffixes():  # one underscore before the client where two belong
         if plain.endswith(f"_{suffix}") and plain.removesuffix(f"_{suffix}") in known():
             return f"{plain.removesuffix(f'_{suffix}')}__{suffix}"
-    first = plain.partition("_")[0]
+        if plain.startswith(f"{suffix}_") and plain.removeprefix(f"{suffix}_") in known():
+            return f"{plain.removeprefix(f'{suffix}_')}__{suffix}"
     for one in known():
         if _letters(one) == _letters(plain):
             return f"{one}__{owner}" if owner else one
-    alike = sorted(one for one in known() if one.partition("_")[0] == first and "_" in one)
-    close = difflib.get_close_matches(plain, alike, n=1, cutoff=CLOSE)
-    if not close:
+    found = _alike(plain)
+    return f"{found}__{owner}" if found and owner else found
+
+
+def _alike(plain: str) -> str | None:
+    """The variable that is nearly so called, or lacks a word of it; its first word may be misspelt.
+
+    Another program's name has a first word of its own, or words that none of ours has.
+    """
+    firsts = {one.partition("_")[0] for one in known() if "_" in one}
+    given, *words = plain.split("_")
+    first = next(iter(difflib.get_close_matches(given, firsts, n=1, cutoff=CLOSE)), None)
+    if first is None:
         return None
-    return f"{close[0]}__{owner}" if owner else close[0]
+    alike = sorted(one for one in known() if one.partition("_")[0] == first and "_" in one)
+    close = difflib.get_close_matches("_".join((first, *words)), alike, n=1, cutoff=CLOSE)
+    lacking = [one for one in alike if _is_within(words, one.split("_")[1:])]
+    return next(iter(close), lacking[0] if len(lacking) == 1 else None)
+
+
+def _is_within(words: list[str], all_words: list[str]) -> bool:
+    """Whether the words stand in that order among all of them."""
+    left = iter(all_words)
+    return all(word in left for word in words)
 
 
 def _letters(name: str) -> str:

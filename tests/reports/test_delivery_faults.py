@@ -64,6 +64,16 @@ def test_message_that_another_process_is_sending_is_neither_sent_nor_waited_for(
 
 
 @pytest.mark.fault(51)
+def test_a_messaging_service_sends_in_place_of_a_number(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = f"MG{'0' * 32}"
+    monkeypatch.setenv("TWILIO_FROM_NUMBER", service)
+    assert set(statuses(deliver(post.only("sms"))).values()) == {"sent"}
+    sent = [one.payload for one in post.agency.messages if one.channel == "twilio"]
+    assert {(one.get("MessagingServiceSid"), one.get("From")) for one in sent} == {(service, None)}
+
+
 def test_sms_without_an_answer_is_not_sent_twice(post: Post) -> None:
     post.agency.faults.plan("twilio", "accept_then_close", times=2, match="POST")
     first = statuses(deliver(post.only("sms")))

@@ -29,17 +29,16 @@ NAME = "SMS"
 REQUIRED = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_FROM_NUMBER", "TWILIO_TO_NUMBERS")
 RECIPIENTS = "TWILIO_TO_NUMBERS"
 RESENDS_UNKNOWN = False
+SERVICE = re.compile("MG[0-9a-f]{32}")
 SUBJECT = re.compile(r"[^:]*?(?:, |: )([^,:]+ [A-Z][a-z]{2} \d{1,2})\.(?:\s|$)")
 LOOKED_AT = 100  # newest messages to the recipient
 
 
 def payload(client_id: str, recipient: str, key: str, content: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of the message."""
-    return {
-        "to": recipient,
-        "from_": require("TWILIO_FROM_NUMBER", client_id),
-        "body": content["body"],
-    }
+    """Arguments of the message; a messaging service may stand in place of a number."""
+    sender = require("TWILIO_FROM_NUMBER", client_id)
+    name = "messaging_service_sid" if SERVICE.fullmatch(sender) else "from_"
+    return {"to": recipient, name: sender, "body": content["body"]}
 
 
 def send(entry: Entry, confirm: Confirm) -> str:

@@ -1,0 +1,79 @@
+"""What people write into .env that is nearly right is named with its repair; right values pass."""
+
+from __future__ import annotations
+
+import pytest
+
+from signalroom import variables
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("EVERLOW_API_KEY", "EVERFLOW_API_KEY"),
+        ("REDTRAK_API_KEY", "REDTRACK_API_KEY"),
+        ("SIGNALROM_TARGET", "SIGNALROOM_TARGET"),
+        ("ALERTS_EMAILS", "ALERT_EMAILS"),
+        ("S3_BUCKET", "S3_BUCKET_NAME"),
+        ("MAUTIC_SECRET", "MAUTIC_CLIENT_SECRET"),
+        ("TWILIO_SID", "TWILIO_ACCOUNT_SID"),
+        ("RESEND_TO", "RESEND_TO_EMAILS"),
+        ("CTI_EVERFLOW_API_KEY", "EVERFLOW_API_KEY__CTI"),
+        ("EVERLOW_API_KEY__CTI", "EVERFLOW_API_KEY__CTI"),
+    ],
+)
+def test_a_misspelt_or_shortened_name_is_known(
+    monkeypatch: pytest.MonkeyPatch, name: str, meant: str
+) -> None:
+    monkeypatch.setenv(name, "something")
+    found = {check.name: check.repair for check in variables.check([])}
+    assert found.get(name) == f"Rename it to {meant}."
+
+
+@pytest.mark.parametrize("name", ["PATH", "AWS_PROFILE", "DATABASE_URL", "SLACK_WEBHOOK_URL"])
+def test_what_belongs_to_another_program_is_not_named(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "something")
+    assert name not in {check.name for check in variables.check([])}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("EVERFLOW_BASE_URL", "https://a.example.org,https://b.example.org"),
+        ("EVERFLOW_BASE_URL", "https://api.example.org:99999"),
+        ("EVERFLOW_BASE_URL", "https://[::1"),
+        ("PORT", "80.5"),
+        ("SUPABASE_DB_PORT", "54321111"),
+        ("RESEND_TO_EMAILS", '["ann@example.org"]'),
+        ("RESEND_TO_EMAILS", "mailto:ann@example.org"),
+        ("RESEND_TO_EMAILS", "“ann@example.org”"),
+        ("RESEND_TO_EMAILS", "ann@example.org\u200b"),
+        ("ALERT_EMAILS", "ann@example..org"),
+    ],
+)
+def test_a_value_that_cannot_work_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    found = variables.wrong(name)
+    assert found is not None
+    assert name in found[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("EVERFLOW_BASE_URL", "HTTPS://api.example.org/v1/"),
+        ("EVERFLOW_BASE_URL", "http://[::1]:9790"),
+        ("PORT", "0"),
+        ("RESEND_TO_EMAILS", "o'malley+ads@example.org, Ann <ann@example.org>,"),
+        ("TWILIO_FROM_NUMBER", "MG0123456789abcdef0123456789abcdef"),
+    ],
+)
+def test_a_value_that_works_is_not_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert variables.wrong(name) is None
