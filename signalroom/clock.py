@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import MAXYEAR, UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from signalroom.errors import ConfigurationError
@@ -50,6 +50,8 @@ def now() -> datetime:
         return instant()
     try:
         moment = datetime.fromisoformat(frozen)
+        if not 1 < moment.year < MAXYEAR:
+            raise ValueError(frozen)
     except ValueError as error:
         raise ConfigurationError(
             f"SIGNALROOM_NOW is {frozen!r}: use an ISO timestamp such as 2026-11-19T09:30:00-05:00."

@@ -21,6 +21,7 @@ from signalroom.settings import SECRETS, declared
 MASK = "***"
 SUFFIXES = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_JSON", "_SALT")
 SECRET_FIELD = re.compile(r"(?i)(key|key_id|token|secret|password|assertion)$")
+LOGIN = re.compile(r"(?<=://)[^/?#\s@:]*:[^/?#\s@]+(?=@)")  # of an address, as a proxy's may have
 LEAST = 4  # a shorter value would mask parts of words
 LEAST_UNDECLARED = 8  # of a variable that is ours by its ending alone, and of one line of a value
 _learned: deque[str] = deque(maxlen=100)  # tokens expire: the newest ones matter
@@ -63,7 +64,7 @@ def mask(text: str) -> str:
         text = text.replace(spelling, MASK)
     if "\n" in text or "\\n" in text:
         text = _without_wrapped(text, spelled)
-    return text
+    return LOGIN.sub(MASK, text) if "@" in text else text
 
 
 def secret_values() -> list[str]:
@@ -94,10 +95,20 @@ def _parts(value: str) -> Iterator[str]:
             found = json.loads(value)
         except ValueError:
             return
-        for name, field in found.items() if isinstance(found, Mapping) else ():
-            if isinstance(field, str) and SECRET_FIELD.search(name):
-                yield field
-                yield from (line for line in field.splitlines() if _is_telling(line))
+        yield from _fields(found)
+
+
+def _fields(found: object) -> Iterator[str]:
+    """The secret fields of JSON with their lines, at any depth."""
+    if isinstance(found, list):
+        for inner in found:
+            yield from _fields(inner)
+    for name, field in found.items() if isinstance(found, Mapping) else ():
+        if not isinstance(field, str):
+            yield from _fields(field)
+        elif SECRET_FIELD.search(name) and len(field.strip()) >= LEAST:
+            yield field
+            yield from (line for line in field.splitlines() if _is_telling(line))
 
 
 def _is_telling(line: str) -> bool:
@@ -116,12 +127,15 @@ def _written(value: str) -> Iterator[str]:
     yield value
     for quoted in (quote(value, safe=""), quote(value), quote_plus(value)):
         yield quoted
+        yield quote(quoted, safe="")  # an address inside an address
         yield re.sub("%..", lambda code: code[0].lower(), quoted)
     for escaped in (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]):
         yield escaped
         yield json.dumps(escaped)[1:-1]
         yield escaped.replace("/", "\\/")
     yield repr(value)[1:-1]
+    yield value.replace("'", "''")  # in SQL
+    yield value.replace('"', '""')  # in CSV
     yield repr(value.encode())[2:-1]
     plain = html.escape(value, quote=False)
     for double in ('"', "&quot;", "&#34;", "&#x22;"):

@@ -48,7 +48,12 @@ def test_load_instants_are_never_frozen(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("SIGNALROOM_NOW", "yesterday"), ("SIGNALROOM_TIMEZONE", "Mars/Base")]
+    ("name", "value"),
+    [
+        ("SIGNALROOM_NOW", "yesterday"),
+        ("SIGNALROOM_NOW", "9999-12-31T23:00:00"),
+        ("SIGNALROOM_TIMEZONE", "Mars/Base"),
+    ],
 )
 def test_a_malformed_time_setting_is_named(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str

@@ -37,6 +37,9 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "form": lambda secret: urlencode({"key": secret}),
     "form with blanks": lambda secret: quote_plus(f"{secret} x"),
     "JSON": json.dumps,
+    "SQL": lambda secret: secret.replace("'", "''"),
+    "CSV": lambda secret: secret.replace('"', '""'),
+    "an address inside an address": lambda secret: quote(quote(secret, safe=""), safe=""),
     "JSON in UTF-8": lambda secret: json.dumps(secret, ensure_ascii=False),
     "JSON in JSON": lambda secret: json.dumps(json.dumps({"key": secret})),
     "JSON with slashes": lambda secret: json.dumps(secret).replace("/", "\\/"),
@@ -178,3 +181,17 @@ def test_a_child_gets_only_the_secrets_that_its_step_needs(
     (environment,) = child.answers()
     child.close()
     assert names & set(environment) == kept | {"SUPABASE_DB_PASSWORD"}
+
+
+def test_fields_of_a_key_are_masked_at_any_depth(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = {"web": {"client_secret": "CANARY-nested"}, "keys": [{"private_key": "a\nCANARYline\nb"}]}
+    monkeypatch.setenv("GOOGLE_SHEETS_CREDENTIALS_JSON", json.dumps(key))
+    assert "CANARY" not in mask("said CANARY-nested and CANARYline")
+
+
+def test_the_login_of_an_address_is_masked_whoever_names_it() -> None:
+    assert mask("proxy http://bob:CANARY@10.0.0.1:3128 failed") == (
+        "proxy http://***@10.0.0.1:3128 failed"
+    )
+    plain = "see https://example.org:8080/a?b=c@d and ann@example.org"
+    assert mask(plain) == plain
