@@ -29,6 +29,7 @@ from signalroom.errors import ConfigurationError
 
 FILE = Path(__file__).with_name("schedule.yml")
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+LONGEST, LONGEST_RUN = timedelta(days=3660), timedelta(days=7)
 CatchUp = Literal["latest", "all", "skip"]
 Channel = Literal["slack", "email", "sms"]
 
@@ -102,9 +103,9 @@ class _Entry(BaseModel):
 
     cron: str
     sources: Sources = []
-    days: StrictInt | None = Field(default=None, ge=0)
+    days: StrictInt | None = Field(default=None, ge=0, le=LONGEST.days)
     reports: Reports = []
-    limit: StrictInt = Field(ge=1)
+    limit: StrictInt = Field(ge=1, le=LONGEST_RUN // timedelta(minutes=1))
     catch_up: CatchUp = "latest"
     within: timedelta = timedelta(hours=24)
     notify: _Notify = _Notify()
@@ -119,13 +120,15 @@ class _Entry(BaseModel):
     def _crontab(cls, text: str) -> str:
         if re.search(r"\d", text.split()[-1] if text.split() else ""):
             raise ValueError(f"{text!r}: write weekdays as names (mon, sun), not as numbers")
-        CronTrigger.from_crontab(text, timezone=clock.zone())
+        trigger = CronTrigger.from_crontab(text, timezone=clock.zone())
+        if trigger.get_next_fire_time(None, clock.now()) is None:
+            raise ValueError(f"{text!r} is never due")
         return text
 
     @field_validator("within", mode="before")
     @classmethod
     def _duration(cls, value: Any) -> timedelta:
-        found = re.fullmatch(r"(\d+)([mhd])", str(value))
+        found = re.fullmatch(r"(\d{1,4})([mhd])", str(value))
         if not found:
             raise ValueError(f"{value!r} is not a duration; write it as 45m, 24h or 6d")
         return timedelta(**{UNITS[found[2]]: int(found[1])})
@@ -189,8 +192,12 @@ def _read(path: Path, key: str) -> Any:
     try:
         # a safe loader that refuses a key given twice
         return yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)[key]  # noqa: S506
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise ConfigurationError(f"{path.name} cannot be read: {error!r}.") from None
+    except (KeyError, TypeError):
+        raise ConfigurationError(f"{path.name} has no `{key}:`.") from None
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error
+        said = " ".join(str(reason).split())
+        raise ConfigurationError(f"{path.name} cannot be read: {said}.") from None
 
 
 def _job(file: str, name: str, entry: Any) -> Job:
@@ -220,9 +227,10 @@ def _mistakes(where: str, error: ValidationError) -> Iterator[str]:
             said = f"it is {one['input']!r}; write a list: [{one['input']}]"
         elif kind == "literal_error":
             said = f"it is {one['input']!r}; use {one['ctx']['expected']}"
-        elif kind in ("int_type", "greater_than_equal"):
-            least = one.get("ctx", {}).get("ge", 0)
-            said = f"it is {one['input']!r}; use a whole number from {least} on"
+        elif kind in ("int_type", "greater_than_equal", "less_than_equal"):
+            least, most = one.get("ctx", {}).get("ge", 0), one.get("ctx", {}).get("le")
+            upper = f"{least} to {most}" if most else f"{least} on"
+            said = f"it is {one['input']!r}; use a whole number from {upper}"
         elif kind == "model_type":
             said = "it has no entries"
         yield f"{at}: {said}"

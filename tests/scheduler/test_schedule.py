@@ -79,6 +79,10 @@ def test_no_source_is_forgotten() -> None:
         ("{cron: '0 7 * * *', sources: [redtrack], limit: 5, catch_up: one}", "job x.*catch_up"),
         ("{cron: '0 7 * * *', sources: [redtrack], limit: 5, within: soon}", "job x.*within"),
         ("{cron: '0 7 * * *', sources: [redtrack], limit: 5, notify: {success: [fax]}}", "fax"),
+        ("{cron: '0 7 31 feb *', sources: [redtrack], limit: 5}", "job x.*is never due"),
+        ("{cron: '0 7 * * *', sources: [redtrack], limit: 99999999999999999}", "job x.*limit"),
+        ("{cron: '0 7 * * *', sources: [redtrack], limit: 5, days: 99999999999}", "job x.*days"),
+        ("{cron: '0 7 * * *', sources: [redtrack], limit: 5, within: 99999999999d}", "x.*within"),
         ("[]", "job x"),
         ("{limit: 5, limit: 6}", "twice"),
     ],
@@ -88,3 +92,22 @@ def test_a_mistake_stops_the_start_and_is_named(tmp_path: Path, entry: str, name
     path.write_text(f"jobs:\n  x: {entry}\n")
     with pytest.raises(ConfigurationError, match=names):
         read_schedule(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("jobs: {}  # caf\u00e9".encode("cp1252"), "schedule.yml cannot be read: it is not UTF-8"),
+        ("jobs: {}".encode("utf-16"), "schedule.yml cannot be read: it is not UTF-8"),
+        (b"", "schedule.yml has no `jobs:`"),
+        (b"jobs:\n\tx:\n", "schedule.yml cannot be read: .*line 2"),
+    ],
+)
+def test_a_file_that_is_no_schedule_is_named_in_one_line(
+    tmp_path: Path, content: bytes, said: str
+) -> None:
+    path = tmp_path / "schedule.yml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=said) as caught:
+        read_schedule(path)
+    assert "\n" not in str(caught.value)
