@@ -12,7 +12,9 @@ from ingest.privacy.policy import Action, Hasher, policy, salt
 from ingest.values import fraction
 from signalroom.errors import AnswerError
 
-_EMAIL = re.compile(r"[\w.%+-]+(?:@|%40)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+_AT = "@|%40|%2540|\uff20"
+_EMAIL = re.compile(rf"[\w.%+'-]+(?:{_AT})[\w-]+(?:\.[\w-]+)+")
+_ANY_AT = re.compile(_AT)
 _IN_ADDRESS = re.compile(r"(?<=[?&#;])([^=&#;\s]+)=([^&#;\s]*)")
 _EXACT = re.compile(r'"\\u0000([-+0-9.eE]+)"')
 _STRICTNESS = {"keep": 0, "hash": 1, "drop": 2}
@@ -64,7 +66,7 @@ class Payload:
             return said
         if "://" in said and "=" in said:
             said = _IN_ADDRESS.sub(self._parameter, said)
-        if "@" not in said and "%40" not in said:
+        if not _ANY_AT.search(said):
             return said
         if _EMAIL.fullmatch(said.strip()):
             return self._hash(said)

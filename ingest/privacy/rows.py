@@ -21,7 +21,7 @@ from signalroom.errors import AnswerError
 
 Row = dict[str, Any]
 # What cleaning could change: an address, plain or encoded, or the parameters of a web address.
-SUSPECT = "@|%40|://"
+SUSPECT = "@|%40|%2540|\uff20|://"
 
 
 class Protection:

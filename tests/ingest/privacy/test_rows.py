@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 
 from ingest.privacy.policy import Hasher
@@ -43,6 +44,24 @@ def test_an_address_is_never_kept_in_plain_text(source: str, table: str, column:
     rows = [{column: f" {ANA.upper()} "}, {column: f"id-7-{ANA};x"}, {column: "7"}]
     kept = Protection(source, table, "713").rows(rows)
     assert [row[column] for row in kept] == [hashed(ANA), "***;x", "7"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "jos\u00e9@b\u00fccher.example",
+        "ana%2540mail.example",
+        "ana\uff20mail.example",
+        "o'malley@mail.example",
+    ],
+)
+def test_an_address_in_another_script_or_encoding_is_one_too(text: str) -> None:
+    protection = Protection("everflow", "conversions", "713")
+    [alone, inside] = protection.rows([{"sub1": text}, {"sub1": f"id;{text};x"}])
+    assert alone["sub1"] == hashed(text)
+    assert inside["sub1"] == "id;***;x"
+    column = pa.array([text, f"id;{text};x", "7"], pa.string())
+    assert protection.array("sub1", column).to_pylist() == [hashed(text), "id;***;x", "7"]
 
 
 @pytest.mark.parametrize("name", ["verification_token", "api_key", "Webhook_Secret".lower()])
