@@ -24,43 +24,51 @@ ROW = re.compile(rf"^.*?\S(?P<cells>(?:\s+(?:{CELL}|{ABSENT})){{2,}})$")
 
 
 def refuse_other_amounts(html: str, plain: str, figures: Iterable[Figure], template: str) -> None:
-    """ReportError where the plain part shows an amount of the report that the HTML does not.
+    """ReportError where the HTML does not show an amount of the report as the plain part does.
 
     Only amounts that the report itself names count: what else looks like one may be part of a
     name, and no name stops a mail.
     """
     own = {money(one.value).strip(MINUS) for one in figures if isinstance(one.value, Decimal)}
-    wanted = [one for one in SAID.findall(plain) if one in own]
-    shown = {one for text in _texts(html) for one in SAID.findall(text)}
-    missing = list(dict.fromkeys(one for one in wanted if one not in shown))
+    missing = [one for one in _missing(html, plain) if one in own]
     if missing:
         raise ReportError(
-            f"{template} and its plain part differ: the HTML shows no {', '.join(missing[:5])}."
+            f"{template} and its plain part differ: the HTML shows {', '.join(missing[:5])} less "
+            "often, or not at all."
         )
 
 
 def differences(html: str, plain: str) -> list[str]:
-    """What the plain part says and the HTML does not: amounts, percentages, rows of tables.
-
-    A figure that the plain part says again (in its first line and in a table) must stand in the
-    HTML twice; the lines of a sparkline may be a picture's words.
-    """
-    page, *pictures = _texts(html)
-    shown, drawn = Counter(SAID.findall(page)), set(SAID.findall(" ".join(pictures)))
-    lines = plain.splitlines()
-    said = Counter(
-        one for line in lines if not set(line) & set(LEVELS) for one in SAID.findall(line)
-    )
-    found = [f"{one} ({shown[one]} of {n})" for one, n in said.items() if shown[one] < min(n, 2)]
-    for line in lines:
-        if set(line) & set(LEVELS):
-            found += [one for one in SAID.findall(line) if one not in drawn and not shown[one]]
+    """What the plain part says and the HTML does not: amounts, percentages, rows of tables."""
+    found = _missing(html, plain)
     rows = [Counter(re.findall(CELL, row)) for row in _rows(html)]
-    for line in lines:
+    for line in plain.splitlines():
         row = ROW.match(line)
         if row and not any(Counter(re.findall(CELL, row["cells"])) <= one for one in rows):
             found.append(line.strip())
     return found
+
+
+def _missing(html: str, plain: str) -> list[str]:
+    """Amounts and percentages that a reader of the HTML sees less often, or not at all.
+
+    An amount that stands in the first line and in a table must stand twice. The line of a
+    sparkline may be a picture's words, and a percentage may stand twice where the plain part has
+    it in a list of its own too.
+    """
+    page, *pictures = _texts(html)
+    shown, drawn = Counter(SAID.findall(page)), set(SAID.findall(" ".join(pictures)))
+    wanted: Counter[str] = Counter()
+    found = []
+    for line in plain.splitlines():
+        said = SAID.findall(line)
+        if set(line) & set(LEVELS):
+            found += [one for one in said if one not in drawn and not shown[one]]
+        else:
+            wanted.update(said)
+    return found + [
+        one for one, n in wanted.items() if shown[one] < (min(n, 2) if one.endswith("%") else n)
+    ]
 
 
 def _texts(html: str) -> list[str]:
