@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from ingest.sources.s3_exports.header import Header
-from ingest.sources.s3_exports.limits import AbnormalError, RefusedError
+from ingest.sources.s3_exports.limits import PROSPECT_IDS, AbnormalError, RefusedError
 
 BLANKS = " \t\n\v\f\r\u00a0"
 _MONTH, _DAY = "(0?[1-9]|1[0-2])", "(0?[1-9]|[12][0-9]|3[01])"
@@ -98,7 +98,9 @@ class Expected:
 
     def missing(self, there: Collection[str]) -> list[str]:
         """Columns that the models read and a file lacks."""
-        return [name for name in (*self.kinds(), *self.further) if name not in there]
+        read = (*self.kinds(), *self.further)
+        keys = self.ids[:1] if not set(self.ids) & set(there) else ()
+        return [name for name in (*keys, *read) if name not in there]
 
 
 ORDERS = Expected(
@@ -113,7 +115,7 @@ ORDERS = Expected(
     telling=("order_date", "order_status"),
 )
 PROSPECTS = Expected(
-    ids=("prospects_id", "prospect_id"),
+    ids=PROSPECT_IDS,
     dates=("prospect_date",),
     numbers=("prospects_id", "prospect_id", "affid", "orders_id", "campaign_id"),
     counted=("affid",),
@@ -140,6 +142,7 @@ class Checks:
         self._numbers = [name for name in expected.numbers if name in there]
         self._telling = [name for name in expected.telling if name in there]
         self._key = next((name for name in expected.ids if name in there), None)
+        self._ids = expected.ids
         self._currencies = [name for name in there if CURRENCY_COLUMN.fullmatch(name)]
 
     def look(self, columns: Mapping[str, Any], count: int, is_sifted: bool) -> None:
@@ -149,6 +152,8 @@ class Checks:
         notation that cannot be told, AbnormalError for a row that is none.
         """
         self.rows += count
+        if self._key is None and self._ids:
+            self._refuse_later_header(columns.values())
         if not is_sifted and self._has_no_rows(columns, count):
             raise AbnormalError("a line that is no row")
         for name in self._numbers:
@@ -165,6 +170,12 @@ class Checks:
             self._blank[name] += columns[name].null_count
         for name, kind in self._kinds.items():
             self._look_at(name, kind, columns[name])
+
+    def _refuse_later_header(self, columns: Iterable[Any]) -> None:
+        """Raise RefusedError where the name of the id stands below the first line."""
+        pattern = f"(?i:{'|'.join(self._ids)})"
+        if any(_any(pc.utf8_trim(cells, BLANKS), pattern) for cells in columns):
+            raise RefusedError("its header is not its first line; export it with nothing above")
 
     def _has_no_rows(self, columns: Mapping[str, Any], count: int) -> bool:
         if self._key is None:

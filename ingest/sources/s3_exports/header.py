@@ -14,6 +14,7 @@ from ingest.sources.s3_exports.limits import (
     KNOWN_COLUMNS,
     MAX_COLUMNS,
     META_COLUMNS,
+    PROSPECT_IDS,
     REQUIRED_COLUMNS,
     RefusedError,
     WaitingError,
@@ -63,6 +64,8 @@ def read_header(content: Content, table: str) -> Header:
     separator = next((SEPARATORS[one] for cell in cells for one in cell if one in SEPARATORS), None)
     if separator:
         raise RefusedError(f"its columns are separated by {separator}; export it with commas")
+    if all(re.fullmatch("'.*'", cell.strip(), re.DOTALL) for cell in cells):
+        raise RefusedError("its columns are quoted by apostrophes; export it with double quotes")
     if any(DATA_NOT_NAME.fullmatch(cell.strip()) for cell in cells):
         # the cells may be a person's data: they are not repeated here
         raise RefusedError("its first line is not a header; export it with column names")
@@ -70,11 +73,14 @@ def read_header(content: Content, table: str) -> Header:
     known = KNOWN_COLUMNS.get(table, ())
     if not is_ended and offset == content.size_bytes and not (known and set(known) <= set(bases)):
         raise WaitingError("it is cut off within the header")
-    required = REQUIRED_COLUMNS.get(table, ())
-    missing = [" or ".join(one) for one in required if not set(one) & set(bases)]
+    missing = [name for name in REQUIRED_COLUMNS.get(table, ()) if name not in bases]
     if missing:
         raise RefusedError(
             f"its header lacks {', '.join(missing)}; export it again with these columns"
+        )
+    if _runs_together(bases):
+        raise RefusedError(
+            "names of its header run together; export it with commas between columns"
         )
     if len(cells) == 1:
         raise RefusedError("its header is one column; export it with commas between columns")
@@ -86,6 +92,13 @@ def read_header(content: Content, table: str) -> Header:
         offset=offset,
         lines=lines,
     )
+
+
+def _runs_together(bases: tuple[str, ...]) -> bool:
+    """Whether a prospect's id stands in one name with another, by a separator that is none."""
+    if set(PROSPECT_IDS) & set(bases):
+        return False
+    return any(re.search(f"(^|_){name}_", base) for base in bases for name in PROSPECT_IDS)
 
 
 def _first_row(content: Content) -> tuple[list[str], int, int, bool]:

@@ -102,10 +102,8 @@ _ORDERS = """
 """
 ORDER_COLUMNS = tuple(_ORDERS.split())
 KNOWN_COLUMNS = {"orders_create": ORDER_COLUMNS, "orders_update": ORDER_COLUMNS}
-# Without one of each an order cannot be told from another, dated or counted, nor a prospect told.
-REQUIRED_COLUMNS: dict[str, tuple[tuple[str, ...], ...]] = {
-    **dict.fromkeys(
-        KNOWN_COLUMNS, (("orders_id",), ("order_date",), ("order_status",), ("total_amount",))
-    ),
-    "prospects_create": (("prospects_id", "prospect_id"),),
-}
+# Without these an order cannot be told from another, dated or counted.
+REQUIRED_COLUMNS = dict.fromkeys(
+    KNOWN_COLUMNS, ("orders_id", "order_date", "order_status", "total_amount")
+)
+PROSPECT_IDS = ("prospects_id", "prospect_id")

@@ -80,7 +80,7 @@ class TolerantReader:
                     yield _batch(names, row_ids, rows)
                     row_ids, rows, size = [], [], 0
         allowed = max(FEW_REJECTED, int(count * MAX_REJECTED_SHARE))
-        if len(self.dead_letters) > allowed or (loose and loose == count):
+        if len(self.dead_letters) > allowed or loose == count > 1:
             raise self._refusal(f"{len(self.dead_letters):,} of {count:,} rows are bad")
         if rows:
             yield _batch(names, row_ids, rows)

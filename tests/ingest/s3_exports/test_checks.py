@@ -217,12 +217,13 @@ def test_empty_lines_of_a_spreadsheet_are_none(bench: Bench) -> None:
         ("prospects_id~last_name,state\n2~Garcia,TX\n", "tildes"),
         ("prospects_id\x1flast_name,e\n2\x1fGarcia,e\n", "control characters"),
         ("prospects_id\uff0clast_name,e\n2\uff0cGarcia,e\n", "commas of another script"),
-        ("prospects_id/last_name,state\n2/Garcia,TX\n", "lacks prospects_id or prospect_id"),
-        ("'prospects_id','last_name'\n'2','Garcia'\n", "lacks prospects_id or prospect_id"),
+        ("prospects_id/last_name,state\n2/Garcia,TX\n", "run together"),
+        ("'prospects_id','last_name'\n'2','Garcia'\n", "apostrophes"),
+        ("Prospects,of November\nprospects_id,last_name\n2,Garcia\n", "not its first line"),
         ("sep=,\nprospects_id,last_name\n2,Garcia\n", "no header"),
         ('[{"prospects_id":1,"last_name":"Garcia"}]\n', "no header"),
         ("prospects_id,last_name,state\n1;Garcia;TX\n2;Garcia;TX\n", "2 of 2 rows are bad"),
-        ("prospects_id,last_name,state\n1,Garcia, Jr,TX\n", "1 of 1 rows are bad"),
+        ("prospects_id,last_name,state\n1,Garcia, Jr,TX\n2,Garcia, Sr,TX\n", "2 of 2 rows are bad"),
         ("prospects_id,state\n1.0,TX\n", "a spreadsheet"),
         ("prospects_id,prospect_date\n1,13/03/2026\n", "day first"),
     ],
@@ -237,8 +238,17 @@ def test_a_name_of_a_prospect_never_arrives_because_a_separator_was_missed(
 
 
 def test_a_name_in_any_column_of_names_is_dropped(bench: Bench) -> None:
-    names = ["First\u200bName", "LastName", "FName", "L_Name", "surname", "Fullname", "given name"]
-    bench.put(line(["\ufeffprospects_id", *names]) + line(["1", *["Garcia"] * 7]), PROSPECTS)
+    names = [
+        "Name",
+        "First\u200bName",
+        "LastName",
+        "FName",
+        "L_Name",
+        "surname",
+        "Fullname",
+        "given name",
+    ]
+    bench.put(line(["\ufeffprospects_id", *names]) + line(["1", *["Garcia"] * 8]), PROSPECTS)
     taken = bench.take()
     assert [row["prospects_id"] for row in taken.rows("prospects_create")] == ["1"]
     assert "Garcia" not in taken.everything
@@ -258,7 +268,7 @@ def test_a_table_of_ones_own_with_a_missed_separator_is_refused(
 ) -> None:
     monkeypatch.setenv("S3_PREFIXES", "leads")
     bench.put(b"name;state\nGarcia;TX\n", "leads/1.csv")
-    bench.put(b"name%state\nGarcia%TX\n", "leads/2.csv")
+    bench.put(b"name^state\nGarcia^TX\n", "leads/2.csv")
     taken = bench.take()
     assert len(taken.failures) == 2
     assert "Garcia" not in taken.everything
