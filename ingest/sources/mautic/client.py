@@ -64,7 +64,8 @@ def every(
                     f"{who}: {total} are said to be there, none came; nothing was loaded."
                 )
             ids = {str(entry.get("id")) for entry in found}
-            if found and ids <= seen and (total is None or len(seen) >= total):
+            is_again = ids <= seen
+            if found and is_again and (total is None or len(seen) >= total):
                 raise AnswerError(f"{who}: the pages repeat themselves; nothing was loaded.")
             seen |= ids
             if found:
@@ -72,7 +73,8 @@ def every(
                 yield [take(entry) for entry in found], total
             start += len(found)
             # a total may count the page alone: behind a full one is asked once more
-            if not found or (total is not None and start >= total and len(found) < size):
+            is_end = is_again or len(found) < size
+            if not found or (total is not None and start >= total and is_end):
                 return
         raise AnswerError(f"{who}: more than {PAGE_CAP} pages; nothing was loaded.")
 
