@@ -52,7 +52,7 @@ def test_a_lost_key_is_a_fault_and_a_pause_is_not(warehouse: Warehouse) -> None:
             ("pause", "hourly", "--until", "2001-01-01"),
             "is in the past: Jan 1, 2001, 12:00 AM EST.",
         ),
-        (("pause", "hourly", "--until", "soon"), "'soon' is no moment"),
+        (("pause", "hourly", "--until", "soon"), "'soon' is not a valid time"),
     ],
 )
 def test_wrong_usage_is_named(warehouse: Warehouse, arguments: tuple[str, ...], said: str) -> None:

@@ -203,7 +203,7 @@ def test_a_brand_that_the_old_figures_miss_on_one_day_or_never_name_is_said(
 
 
 def test_what_cannot_be_read_is_named(warehouse: Warehouse, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"no CSV with the header .*patterns.txt"):
+    with pytest.raises(ConfigurationError, match=r"not a CSV with the header .*patterns.txt"):
         judged(tmp_path, "Daily report\n")
     with pytest.raises(ConfigurationError, match=r"figures.txt:2: cannot be read"):
         judged(tmp_path, HEADER + "yesterday,CCW,,1,1,1\n")

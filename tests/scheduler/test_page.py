@@ -88,7 +88,9 @@ def test_people_see_what_needs_attention_first_and_each_thing_once(visit: Visit)
     assert "1,563 rows" in runs[1]
     assert "ingest:redtrack done 18 s · 40 rows · 3 tries" in runs[1]
     assert "<script>alert('x')</script> & \"co\" ***" in runs[2]
-    assert section(page, "failures")[0].startswith("1 × ingest:redtrack")  # noqa: RUF001
+    rejected, failed = section(page, "failures")[:2]
+    assert rejected.startswith("4 × s3_exports.orders_create 713")  # noqa: RUF001
+    assert failed.startswith("1 × ingest:redtrack")  # noqa: RUF001
     grid = page.locator("#grid table:not(.plain) tbody tr").all_inner_texts()
     assert [line.split()[0] for line in grid] == ["everflow", "mautic", "redtrack"]
     assert page.locator("#grid table:not(.plain) tbody tr").first.locator("td").count() == 14
