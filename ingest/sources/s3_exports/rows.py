@@ -21,13 +21,14 @@ AMOUNT = "total_amount"
 PLAIN_AMOUNT = "^-?[0-9]{1,12}([.][0-9]{1,18})?$"
 AMOUNT_TYPE = pa.decimal128(38, 18)
 EXACT = Context(prec=60)  # Python's default keeps 28 digits
-META = {
-    "_client_id": pa.string(),
-    "_file_name": pa.string(),
-    "_row_id": pa.int64(),
-    "_file_date": pa.date32(),
-    "_deleted": pa.bool_(),
-}
+# As dlt's schema has them, names of what is never null included: else it writes each file anew.
+META = (
+    pa.field("_client_id", pa.string(), nullable=False),
+    pa.field("_file_name", pa.string(), nullable=False),
+    pa.field("_row_id", pa.int64()),
+    pa.field("_file_date", pa.date32()),
+    pa.field("_deleted", pa.bool_()),
+)
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class Shape:
             raise RefusedError("the privacy policy keeps none of its columns")
         self.has_amount = AMOUNT in kept and protection.action(AMOUNT) == "keep"
         self.columns = tuple(kept)
-        self._schema = pa.schema([*((name, pa.string()) for name in kept), *META.items()])
+        self._schema = pa.schema([*(pa.field(name, pa.string()) for name in kept), *META])
 
     def tombstone(self) -> Any:
         """One row that clears the file's earlier rows."""
@@ -144,7 +145,7 @@ class Shape:
         arrays = [
             self._protection.array(self._bases[name], batch.columns[name]) for name in self.columns
         ]
-        arrays += [ours.get(name, pa.nulls(count, kind)) for name, kind in META.items()]
+        arrays += [ours.get(one.name, pa.nulls(count, one.type)) for one in META]
         table = pa.table(arrays, schema=self._schema)
         self._limits.check_rows(table)
         return table

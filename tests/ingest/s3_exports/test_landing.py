@@ -7,13 +7,16 @@ import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from dlt.normalize.items_normalizers.arrow import ArrowItemsNormalizer
 
 from cli.main import signalroom as main
 from ingest import pull as pipeline
 from ingest import registry
+from ingest.sources.s3_exports.limits import ORDER_COLUMNS
 from signalroom.paths import root
 from tests.ingest.s3_exports.conftest import CREATE, HEADER, Bench, export, order, orders
 from tests.support.warehouse import Warehouse
@@ -65,6 +68,32 @@ def test_a_file_read_again_shorter_and_empty_never_leaves_old_rows(
         (OTHER, "rows", Decimal(1)),
         (OTHER, "total_amount", Decimal("49.95")),
     ]
+
+
+@pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
+def test_a_file_that_is_written_for_the_load_is_written_once(
+    bench: Bench, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where its columns differ from dlt's schema in anything, dlt writes all of it anew."""
+    again: list[str] = []
+    write = ArrowItemsNormalizer._write_with_dlt_columns
+
+    def counted(self: ArrowItemsNormalizer, *given: Any) -> Any:
+        again.append(str(given[0]))
+        return write(self, *given)
+
+    monkeypatch.setattr(ArrowItemsNormalizer, "_write_with_dlt_columns", counted)
+    warehouse.activate(monkeypatch)
+    cells = {
+        "orders_id": "1",
+        "order_date": "11/18/2026",
+        "order_status": "NEW",
+        "total_amount": "49.95",
+    }
+    bench.put(export([cells], list(ORDER_COLUMNS)))
+    assert load().rows["orders_create"] == 1
+    assert raw(warehouse) == [(CREATE, "1", 0)]
+    assert [name for name in again if "orders_create" in name] == []
 
 
 def test_text_is_stored_as_it_stands_in_the_file(
