@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -37,17 +37,29 @@ ALONGSIDE = f"source:{HISTORY}+"
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a build is made of: `code` in one word, the rows of each dbt source by its name."""
+    """What a build is made of: `code` in one word, the rows of each dbt source by its name.
+
+    `states` tell of some sources whether they were touched since.
+    """
 
     code: str
     rows: dict[str, str]
+    states: dict[str, str] = field(default_factory=dict)
 
 
 def inputs(packages: Path) -> Inputs:
-    """What a build would be made of now."""
-    rows = fingerprints.of_tables(set(_sources()) - {REQUESTS})
+    """What a build would be made of now; tables that were not touched are not read again."""
+    names = set(_sources()) - {REQUESTS}
+    states = fingerprints.states(names)  # before the rows, so that what comes meanwhile is noticed
+    known = _recorded() or {}
+    rows = {
+        name: known["rows"][name]
+        for name, state in states.items()
+        if known.get("states", {}).get(name) == state and name in known["rows"]
+    }
+    rows |= fingerprints.of_tables(names - set(rows))
     rows |= {REQUESTS: fingerprints.requests()}
-    return Inputs(_code(packages, set(rows)), rows)
+    return Inputs(_code(packages, set(rows)), rows, states)
 
 
 def selection(now: Inputs) -> list[str] | None:
