@@ -21,7 +21,7 @@ AMOUNT = "total_amount"
 PLAIN_AMOUNT = "^-?[0-9]{1,12}([.][0-9]{1,18})?$"
 AMOUNT_TYPE = pa.decimal128(38, 18)
 EXACT = Context(prec=60)  # Python's default keeps 28 digits
-# As dlt's schema has them, names of what is never null included: else it writes each file a second time.
+# As dlt's schema has them, never null where it says so: else dlt writes each file a second time.
 META = (
     pa.field("_client_id", pa.string(), nullable=False),
     pa.field("_file_name", pa.string(), nullable=False),

@@ -74,7 +74,7 @@ def test_a_file_read_again_shorter_and_empty_never_leaves_old_rows(
 def test_a_file_that_is_written_for_the_load_is_written_once(
     bench: Bench, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where its columns differ from dlt's schema in anything, dlt writes all of it a second time."""
+    """Where its columns differ in anything from the schema, dlt writes all of it a second time."""
     again: list[str] = []
     write = ArrowItemsNormalizer._write_with_dlt_columns
 
