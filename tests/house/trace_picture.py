@@ -27,7 +27,8 @@ STYLE = f"""
 body {{ margin: 0; padding: 16px; font: 13px/20px system-ui, sans-serif; color: #1f2937; }}
 h1 {{ font-size: 15px; margin: 0 0 8px; }}
 div.row {{ display: flex; height: 20px; }}
-div.row > span:first-child {{ width: {HEAD}px; white-space: nowrap; overflow: hidden; }}
+div.row > span:first-child {{ flex: none; box-sizing: border-box; width: {HEAD}px;
+  white-space: nowrap; overflow: hidden; }}
 div.lane {{ position: relative; flex: 1; border-left: 1px solid #d1d5db; }}
 div.lane i {{ position: absolute; top: 4px; height: 12px; border-radius: 2px; min-width: 2px; }}
 div.lane b {{ position: absolute; top: 0; font-weight: normal; color: #6b7280; font-size: 11px; }}
