@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -65,6 +66,9 @@ def _show(answer: dict[str, Any]) -> None:
     console.print(f"[bold]{answer['metric']}[/] of {answer['client']} on {answer['date']}: {value}")
     formula = wrapped(f"  {answer['formula']}", console.width, "  ")
     console.print(escape(formula), soft_wrap=True)
+    window = answer["window"]
+    day = f"  The day in {answer['zone']}: {window['start']} to {window['end']}"
+    console.print(escape(day), soft_wrap=True)
     groups: dict[str, list[dict[str, Any]]] = {}
     for part in answer["parts"]:
         groups.setdefault(f"{part['table']}.{part['column']}", []).append(part)
@@ -73,8 +77,8 @@ def _show(answer: dict[str, Any]) -> None:
         whole = sum((Decimal(str(part["amount"])) for part in parts), Decimal(0))
         console.print(f"\n[bold]{name}[/]  {_plain(whole)}")
         table = Table(box=None, header_style="dim", pad_edge=False)
-        table.add_column("Affiliate")
-        table.add_column("row")
+        table.add_column("Affiliate", overflow="fold")
+        table.add_column("row", overflow="fold")
         table.add_column("amount", justify="right", no_wrap=True)
         table.add_column("mapping")
         for part in parts:
@@ -84,9 +88,32 @@ def _show(answer: dict[str, Any]) -> None:
         console.print(table)
         if name in totals:
             console.print(f"[dim]The vendor's total of the day, all brands: {totals[name]}[/]")
+    console.print()
+    for line in _notes(answer):
+        console.print(escape(line), soft_wrap=True)
     for one in answer["sent"]:
         at = moment(datetime.fromisoformat(one["sent_at"]))
         console.print(f"\nReported as {one['value']} by {one['channel']} on {at}.")
+
+
+def _notes(answer: dict[str, Any]) -> Iterator[str]:
+    """The loads, the lines of the mapping, and every value since it was known, a line each."""
+    loads = {
+        (part["table"], part["load_id"] or "unknown", part["loaded_at"] or "unknown")
+        for part in answer["parts"]
+    }
+    for table, load, loaded_at in sorted(loads):
+        yield f"Load {load} of {table}, loaded at {loaded_at}"
+    lines = {
+        (mapping["line"], f"{mapping['file']}:{mapping['line']}", mapping["commit"] or "unknown")
+        for part in answer["parts"]
+        if (mapping := part["mapping"]) and mapping["line"]
+    }
+    for _, place, commit in sorted(lines):
+        yield f"{place} as of {commit}"
+    for version in answer["versions"]:
+        value = "none" if version["value"] is None else version["value"]
+        yield f"{value} since {version['known_from']}"
 
 
 def _row(part: dict[str, Any]) -> str:

@@ -214,6 +214,11 @@ class Outbox:
                 FIGURES.c["_client_id"] == client_id,
                 FIGURES.c.metric == metric,
                 TABLE.c.status == "sent",
+                # few of the many are read in full
+                *(
+                    FIGURES.c["keys"].contains(_as_kept({name: key})[1:-1], autoescape=True)
+                    for name, key in keys.items()
+                ),
             )
             .order_by(TABLE.c.sent_at)
         )
@@ -325,13 +330,18 @@ def _keep(
                 "position": position,
                 "_client_id": entry.client_id,
                 "metric": one.metric,
-                "keys": json.dumps(one.keys, sort_keys=True, ensure_ascii=False),
+                "keys": _as_kept(one.keys),
                 "value": one.text,
                 "as_of": as_of or clock.now(),
             }
             for position, one in enumerate(figures)
         ]
         connection.execute(FIGURES.insert(), rows)
+
+
+def _as_kept(keys: Mapping[str, str]) -> str:
+    """A figure's keys as they stand in the table."""
+    return json.dumps(keys, sort_keys=True, ensure_ascii=False)
 
 
 def hashed(text: str) -> str:

@@ -9,6 +9,8 @@ select
     everflow_affiliate_id,
     source_id,
     source_name,
+    campaign_id,
+    offer_id,
     amount,
     is_cost,
     mapping_rule,
@@ -23,4 +25,6 @@ order by
     advertiser_id,
     affiliate_label,
     everflow_affiliate_id,
-    source_id
+    source_id,
+    campaign_id,
+    offer_id

@@ -11,7 +11,9 @@ import sqlalchemy as sa
 from reports import Rendered, compose
 from reports.delivery.deliver import deliver
 from reports.delivery.outbox import FIGURES, Outbox
-from signalroom import run_database
+from reports.explain.history import MappingFile, sent
+from reports.explain.question import Question
+from signalroom import clients, run_database
 from tests.reports.conftest import Compose
 from tests.reports.post import Post
 from tests.reports.test_weekly_expected import REPORTS as WEEKLY
@@ -106,6 +108,12 @@ def test_day_that_a_later_message_says_has_changed_is_reported_by_that_message(p
         (None, 8),
         ("changed", 9),
     ]
+    # and `signalroom explain` names both messages, and no figure of a part of it
+    question = Question(clients.client("713"), yesterday, "cost", brand="CCW")
+    assert [(one["report"], Decimal(one["value"])) for one in sent(question, 1)] == [
+        ("daily_ccw", 8),
+        ("daily_ccw", 9),
+    ]
 
 
 @pytest.mark.parametrize("name", WEEKLY)
@@ -117,3 +125,16 @@ def test_weekly_messages_keep_their_numbers(weeks: WeekMarts, name: str) -> None
     week = rendered.context.week.first_day.isoformat()
     totals = [one for one in rendered.figures if set(one.keys) <= {"week", "brand"}]
     assert {one.keys["week"] for one in totals} >= {week}
+
+
+def test_a_line_is_as_of_the_version_that_brought_it() -> None:
+    file = MappingFile(
+        [
+            {"version": "c4", "content": "head\nA,1\nB,2\n"},
+            {"version": "c3", "content": "head\nA,1\nB,9\n"},
+            {"version": "c2", "content": "head\nZ,3\nA,1\n"},
+            {"version": "c1", "content": "head\n"},
+        ]
+    )
+    assert [file.commit(line) for line in (2, 3, 1, 9, None)] == ["c2", "c4", "c1", "c4", "c4"]
+    assert MappingFile([]).commit(2) is None

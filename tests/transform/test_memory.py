@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from cli.main import signalroom
 from reports.explain import Question, explain
 from signalroom import clients, paths
 from signalroom.errors import ConfigurationError, TransformError, WarehouseError
@@ -184,6 +186,36 @@ def test_an_answer_names_rows_totals_zone_and_window(ask: Callable[..., dict[str
     assert answer["control_total"] == {"redtrack.daily_spend.cost": "1317.25"}
     assert answer["zone"] == "America/New_York"
     assert answer["window"]["start"].startswith("2026-11-18T05:00:00")
+
+
+def test_an_answer_tells_each_value_since_it_was_known(ask: Callable[..., dict[str, Any]]) -> None:
+    """A new spelling of the label is no new value."""
+    answer = ask("everflow_payout", affiliate="Blue Bench", brand="CCW")
+    assert answer["versions"] == [
+        {"known_from": INSTANTS[0], "value": "360"},
+        {"known_from": INSTANTS[1], "value": "400"},
+    ]
+    unknown = ask("cpa", affiliate="G2 - Google", brand="CCW")
+    assert unknown["versions"] == [{"known_from": INSTANTS[0], "value": None}]
+
+
+def test_what_is_printed_has_every_digit_and_all_that_is_known(
+    history: History, ask: Callable[..., dict[str, Any]]
+) -> None:
+    asked = ["explain", "713", str(DAY), "cost", "--affiliate", "G2 - Meta", "--brand", "CCW"]
+    printed = CliRunner().invoke(signalroom, asked)
+    assert printed.exit_code == 0, printed.output
+    text = " ".join(printed.output.split())
+    for said in (
+        *("cost of 713 on 2026-11-18: 600", "RedTrack spend of paid media"),
+        *("2026-11-18T05:00:00+00:00 to 2026-11-19T05:00:00+00:00", "America/New_York"),
+        *("Load unknown of redtrack.daily_spend", "The vendor's total of the day, all brands: 1317.25"),
+        "600 since 2026-11-19T12:00:00+00:00",
+    ):
+        assert said in text, said
+    money = "select affiliate_label from marts.figure_parts where amount = 250.5"
+    assert history.rows(money) == [("SB - Meta",)]
+    assert "250.5" in CliRunner().invoke(signalroom, [*asked[:4], "--json"]).output
 
 
 def test_what_cannot_be_explained_is_said_in_one_line(

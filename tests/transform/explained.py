@@ -1,0 +1,42 @@
+"""Re-adds what `signalroom explain` prints for every figure of a daily message."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+from reports import compose
+from reports.explain import CPA_DIGITS, Question, explain
+from reports.shared.figures import ratio, rounded
+from signalroom import clients
+
+SUMS = {"month", "others"}  # goals, and several affiliates together
+
+
+def explained(report: str, client_id: str, day: date) -> int:
+    """How many figures of the message its parts make, to the last digit; AssertionError else."""
+    found = 0
+    for one in compose(report, client_id, day).figures:
+        if SUMS & set(one.keys):
+            continue
+        answer = explain(
+            Question(
+                client=clients.client(client_id),
+                day=date.fromisoformat(one.keys["date"]),
+                metric=one.metric,
+                affiliate=one.keys.get("affiliate"),
+                brand=one.keys["brand"],
+                group=one.keys.get("group"),
+            )
+        )
+        value, given = Decimal(answer["value"]), Decimal(one.value)
+        assert value == (rounded(given, CPA_DIGITS) if one.metric == "cpa" else given), one
+        amounts = {True: Decimal(0), False: Decimal(0)}
+        for part in answer["parts"]:
+            amounts[part["column"] == "conversions"] += Decimal(part["amount"])
+        added = amounts[one.metric == "conversions"]
+        if one.metric == "cpa":
+            added = rounded(ratio(added, amounts[True]), CPA_DIGITS) or added
+        assert added == value, one
+        found += 1
+    return found
