@@ -3,6 +3,7 @@
 from datetime import date
 
 from sandbox.cast import Profile
+from sandbox.codes import code
 from sandbox.ledger.rows import Row
 
 
@@ -34,6 +35,20 @@ def offers(profile: Profile) -> list[Row]:
          "network_advertiser_id": row.advertiser_id, "name": name, "offer_status": "active"}
         for row in profile.advertisers
         for number, name in row.offers
+    ]  # fmt: skip
+
+
+def tracking_codes(profile: Profile) -> list[Row]:
+    """`everflow.tracking_codes`: a code for each affiliate and offer."""
+    ids = {
+        "affiliate": [row["network_affiliate_id"] for row in affiliates(profile)],
+        "offer": [row["network_offer_id"] for row in offers(profile)],
+    }
+    return [
+        {"_client_id": profile.client, "kind": kind, "id": number,
+         "code": code(f"tracking_link_{kind}", int(str(number)))}
+        for kind, numbers in ids.items()
+        for number in numbers
     ]  # fmt: skip
 
 

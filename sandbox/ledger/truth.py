@@ -17,6 +17,7 @@ from sandbox.ledger.lists import (
     offers,
     redtrack_offers,
     sources,
+    tracking_codes,
 )
 from sandbox.ledger.marketing import MarketingTruth
 from sandbox.ledger.orders import files_of, orders_of
@@ -39,8 +40,8 @@ class Truth(MarketingTruth):
     tables = ("daily_stats", "daily_spend", "daily_performance", "daily_summary",
               "unmapped_spend", "daily_project_performance", "funnel_daily", "email_engagement",
               "orders", "files", "conversions", "adjustments", "affiliates", "advertisers",
-              "offers", "campaigns", "sources", "campaign_spend", "redtrack_conversions",
-              "redtrack_offers", "targets", "budgets",
+              "offers", "tracking_codes", "campaigns", "sources", "campaign_spend",
+              "redtrack_conversions", "redtrack_offers", "targets", "budgets",
               *MarketingTruth.marketing_tables)  # fmt: skip
 
     def __init__(
@@ -148,6 +149,11 @@ class Truth(MarketingTruth):
     def offers(self) -> list[Row]:
         """`everflow.offers`: id, advertiser, name, status"""
         return offers(self._profile)
+
+    @cached_property
+    def tracking_codes(self) -> list[Row]:
+        """`everflow.tracking_codes`: what stands for each affiliate and offer in links"""
+        return tracking_codes(self._profile)
 
     @cached_property
     def campaigns(self) -> list[Row]:

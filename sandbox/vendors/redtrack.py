@@ -10,10 +10,10 @@ from flask import Flask, Response, g, jsonify, request
 from sandbox.campaigns import Offer
 from sandbox.cast import Profile
 from sandbox.clock import day_bounds, days_between, local_day
+from sandbox.codes import code
 from sandbox.limits import CallWindow
 from sandbox.stage import Stage, per_client
 from sandbox.tracked import Tracked, tracked_of
-from sandbox.vendors.everflow_codes import code
 from sandbox.vendors.everflow_table import number
 from sandbox.vendors.redtrack_report import rows_of
 

@@ -5,9 +5,12 @@ Data flow: POST /v1/networks/reporting/entity/table  -> everflow.daily_stats
            POST /v1/networks/reporting/clicks/stream -> everflow.clicks (off unless switched on)
            GET  /v1/networks/reportingadjustments    -> everflow.adjustments
            GET  /v1/networks/{affiliates,advertisers,offers} -> the tables of the same names
+           POST /v1/networks/encode                  -> everflow.tracking_codes
 Everflow changes past days for months (scrubs, late conversions), so every pull replaces whole days:
 what vanished there vanishes here, and a day that came back empty is emptied. dlt's `incremental`
 would add a second cursor next to `ops.loads` and could not empty a day.
+Unverified: that a tracking link's path has the codes of its affiliate and offer, in this order;
+they tell whose a RedTrack offer is.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from ingest.model import Plan, Pull
 from ingest.resources import SOURCE, plain_pull
 from ingest.sources.everflow import adjustments, clicks, conversions, daily_stats
 from ingest.sources.everflow.client import Network
-from ingest.sources.everflow.lists import advertisers, affiliates, offers
+from ingest.sources.everflow.lists import advertisers, affiliates, offers, tracking_codes
 from ingest.sources.everflow.settings import (
     ADJUSTMENT_SLICE_DAYS,
     CLICK_DAYS_KEPT,
@@ -61,6 +64,7 @@ def everflow(
         affiliates(pull, network),
         advertisers(pull, network),
         offers(pull, network),
+        tracking_codes(pull, network),
         clicks.clicks(pull, network),
     )
 
@@ -87,4 +91,6 @@ def plan(pull: Pull) -> Plan:
             covered |= set(days(part.window)) if length else set()
     needs_zone = {"daily_stats", "conversions", "clicks"} & set(tables)
     requests += bool(needs_zone) + ("daily_stats" in tables)
+    if "tracking_codes" in tables:  # a request for each kind of id, which its list must name
+        requests += 1 + len({"affiliates", "offers"} - set(tables))
     return Plan(tuple(tables), len(covered), requests, 0)

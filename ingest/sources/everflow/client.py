@@ -28,6 +28,7 @@ class Network(Connection):
         super().__init__(pull)
         self._ids: dict[str, int] | None = None
         self._is_currency_said = False
+        self.lists: dict[str, list[Entry]] = {}  # what was read in this pull
 
     def open(self) -> VendorClient:
         """The network API for that client's account."""

@@ -124,6 +124,9 @@ ADJUSTMENT_FIELDS = {
 ADJUSTMENT_COLUMNS = {**CLIENT_COLUMN, "date": DATE_TYPE, **columns_of(ADJUSTMENT_FIELDS)}
 ADJUSTMENT_CONTROLLED = ("conversions", "payout", "revenue")
 
+# The codes of affiliates and offers in tracking links; `kind` is `affiliate` or `offer`.
+CODE_COLUMNS = {**CLIENT_COLUMN, "kind": TEXT_TYPE, "id": COUNT_TYPE, "code": TEXT_TYPE}
+
 _TIMES = {name: Field(name, INSTANT_TYPE) for name in ("time_created", "time_saved")}
 # table -> its fields, the first being the id; the vendor's own names
 LISTS = {

@@ -25,6 +25,7 @@ TABLES = {
     "affiliates": "whole",
     "advertisers": "whole",
     "offers": "whole",
+    "tracking_codes": "whole",
     "clicks": "day",
 }
 OPTIONAL = {"clicks": "EVERFLOW_CLICKS"}
@@ -45,6 +46,7 @@ CLICK_ROW_CAP = 10_000
 CLICK_SLICE_DAYS = 13  # at most 14 are answered, and a day of a clock change has 25 hours
 CLICK_DAYS_KEPT = 88
 LIST_PAGE_ROWS = 500
+CODES_PER_REQUEST = 500
 PAGE_CAP = 1000
 
 

@@ -6,7 +6,8 @@ Data flow: GET /report by date and source                  -> redtrack.daily_spe
            GET /campaigns, /sources, /offers               -> the tables of the same names
 Costs are rewritten for any past day, so every pull replaces whole days; lists are replaced whole.
 Unverified: the field of an offer's target address (`url`) and the forms of Everflow's ids in it
-(parameters, or encoded in its path); they only suggest whose a source is (marts.mapping_gaps).
+(parameters, or codes in its path, everflow.tracking_codes). They suggest whose a source is
+(marts.mapping_gaps, doctor); they map spend only where the registry says `mapping: offer`.
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ class TestEverflow(Acceptance):
             "affiliates",
             "advertisers",
             "offers",
+            "tracking_codes",
         )
         return {table: getattr(found, table) for table in tables}
 

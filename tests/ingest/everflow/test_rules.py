@@ -48,7 +48,9 @@ def test_null_for_an_empty_list_is_a_day_without_rows(own_agency: Agency) -> Non
     assert rows_of(found["daily_stats"]) == rows_of(found["conversions"]) == []
 
 
-@pytest.mark.parametrize("forbidden", [{"affiliates", "advertisers", "offers"}, {"timezones"}])
+@pytest.mark.parametrize(
+    "forbidden", [{"affiliates", "advertisers", "offers"}, {"timezones"}, {"encode"}]
+)
 def test_a_narrow_key_holds_no_statistics(own_agency: Agency, forbidden: set[str]) -> None:
     own_agency.quirks.everflow_forbidden = set(forbidden)
     said: list[str] = []
@@ -57,7 +59,8 @@ def test_a_narrow_key_holds_no_statistics(own_agency: Agency, forbidden: set[str
     assert len(rows_of(found["conversions"])) > 3
     assert found["daily_stats"].failures == []
     named = {line.split(" ")[0] for line in said if "the key may not read it" in line}
-    assert named == forbidden - {"timezones"}
+    codes = {"tracking_codes"} if forbidden & {"affiliates", "encode"} else set()
+    assert named == forbidden - {"timezones", "encode"} | codes
 
 
 def test_a_network_in_another_currency_is_loaded_and_said_once(own_agency: Agency) -> None:
@@ -127,3 +130,30 @@ def test_a_count_of_what_never_comes_fails_instead_of_emptying_the_day(
         monkeypatch.setenv("SIGNALROOM_NOW", "2026-11-19T09:30:00-05:00")
         with pytest.raises(AnswerError, match="0 of 3 came"):
             extract(pull, "everflow")
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        pytest.param({1: "28KL6"}, id="one is missing"),
+        pytest.param({1: "28KL6", 2: ""}, id="one is blank"),
+        pytest.param({1: "28KL6", 2: "28KL6"}, id="two are the same"),
+        pytest.param(None, id="none at all"),
+    ],
+)
+def test_an_id_without_a_code_of_its_own_loads_no_codes(
+    monkeypatch: pytest.MonkeyPatch, codes: dict[int, str] | None
+) -> None:
+    def give(request: Request) -> Answer:
+        if request.path.endswith("/encode"):
+            values = codes and [{"decoded": key, "encoded": code} for key, code in codes.items()]
+            return Answer({"values": values})
+        kind = request.path.rpartition("/")[2]
+        rows = [{f"network_{kind.removesuffix('s')}_id": number} for number in (1, 2)]
+        return Answer({kind: rows, "paging": {"total_count": 2}})
+
+    with scripted_vendor(give) as vendor:
+        monkeypatch.setenv("EVERFLOW_API_KEY", "key")
+        monkeypatch.setenv("EVERFLOW_BASE_URL", vendor.url)
+        with pytest.raises(AnswerError, match="of 2 affiliates not each has a tracking code"):
+            extract(pull_of("everflow", resources=("tracking_codes",)), "everflow")
