@@ -277,6 +277,13 @@ def _outbox(name: str) -> list[Check]:
     return [Check(name, "warning", older, outbox_memory.TELLS)] if older else []
 
 
+def _mapping(name: str) -> list[Check]:
+    """Sources that map to nobody, or to another than the links of their offers name."""
+    from transform.client_files.suggested import suggestions
+
+    return suggestions()
+
+
 _LOOKS: dict[str, Callable[[str], list[Check]]] = {
     "machine": _machine,
     "home": _home,
@@ -289,6 +296,7 @@ _LOOKS: dict[str, Callable[[str], list[Check]]] = {
     "demo": _demo,
     "exposure": _exposure,
     "outbox": _outbox,
+    "mapping": _mapping,
 }
 
 

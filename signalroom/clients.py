@@ -28,13 +28,17 @@ class Brand:
 
 @dataclass(frozen=True)
 class Client:
-    """One client; `is_default` owns the environment variables without a client's suffix."""
+    """One client; `is_default` owns the environment variables without a client's suffix.
+
+    `maps_by_offer`: the links of RedTrack's offers map spend where the client's file has no line.
+    """
 
     id: str
     name: str
     brands: tuple[Brand, ...]
     is_active: bool
     is_default: bool
+    maps_by_offer: bool = False
 
 
 @cache
@@ -51,6 +55,11 @@ def registry() -> dict[str, Client]:
                 f"dbt_project.yml: client id {client_id!r} is malformed: quote it, and use "
                 "lower-case letters, digits, - and _."
             )
+        if entry.get("mapping") not in (None, "offer"):
+            raise ConfigurationError(
+                f"dbt_project.yml: client {client_id} says `mapping: {entry['mapping']}`; only "
+                "`offer` is known, and without it offers only suggest."
+            )
         brands = tuple(Brand(name, int(number)) for name, number in entry["brands"].items())
         clients[client_id] = Client(
             id=client_id,
@@ -58,6 +67,7 @@ def registry() -> dict[str, Client]:
             brands=brands,
             is_active=bool(entry.get("active", True)),
             is_default=bool(entry.get("default", False)),
+            maps_by_offer=entry.get("mapping") == "offer",
         )
     if sum(client.is_default for client in clients.values()) != 1:
         raise ConfigurationError("dbt_project.yml: exactly one client must say `default: true`.")

@@ -69,6 +69,10 @@ VERSIONED: dict[str, tuple[_Columns, _Columns]] = {
             "cost": _MONEY,
         },
     ),
+    "redtrack.offers": (
+        {"id": _WORD},
+        dict.fromkeys(("title", "url", "status", "network_title"), _WORD),
+    ),
     "redtrack.campaign_spend": (
         {"date": _DAY, "source_id": _WORD, "campaign_id": _WORD, "offer_id": _WORD},
         {

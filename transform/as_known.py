@@ -19,9 +19,8 @@ from signalroom.versioned import VERSIONED, versions_name
 from transform.build import run_scratch
 from transform.client_files.files import KINDS, Reading, read_text
 from transform.client_files.packages import write_packages
-from transform.scratch import NO_TESTS, TABLES, fill
+from transform.scratch import CAMPAIGNS, CODES, LISTS, NO_TESTS, RAW, TABLES, columns, fill
 
-RAW = ("everflow.daily_stats", "redtrack.daily_spend")
 MARTS = ("daily_performance", "daily_summary", "weekly_rollup", "affiliate_leaderboard")
 Row = Mapping[str, Any]
 
@@ -39,6 +38,9 @@ def build_as_known(client: Client, at: datetime) -> Path:
             "remembered from the first pull on."
         )
     totals = [total for table in RAW for total in _asked(table, client, at, raw[table])]
+    if client.maps_by_offer:
+        raw |= {table: _known(table, client, at) for table in (CAMPAIGNS, *LISTS)}
+        raw[CODES] = _codes(client)
     fill(home, {**raw, "ops.control_totals": totals, "ops.sources": _sources(client, at)})
     packages = home / "dbt" / "packages"
     write_packages(packages, _files(client, at))
@@ -54,14 +56,23 @@ def _known(table: str, client: Client, at: datetime) -> list[dict[str, Any]]:
     kept = {name for part in VERSIONED[table] for name in part}
     keys = ", ".join(VERSIONED[table][0])
     listed = ", ".join(name for name in TABLES[table] if name in kept)
+    others = [name for name in TABLES[table] if name not in (*kept, "_client_id")]
+    nulls = "".join(f", null as {name}" for name in others)
     return warehouse.read(
-        f"select _client_id, {listed} from ("  # noqa: S608 - names of our own
+        f"select _client_id, {listed}{nulls} from ("  # noqa: S608 - names of our own
         f"select *, row_number() over (partition by {keys} order by known_from desc, load_id desc)"
         f" as newest from {versions_name(table)} where _client_id = :client_id"
         " and known_from <= :at) as versions where newest = 1 and not is_removed",
         {"client_id": client.id, "at": at},
         within="ops",
     )
+
+
+def _codes(client: Client) -> list[dict[str, Any]]:
+    """What stands for affiliates and offers in links, which never changes."""
+    scope = {"client_id": client.id}
+    sql = f"select {columns(CODES)} from tracking_codes where _client_id = :client_id"  # noqa: S608
+    return warehouse.read(sql, scope, within="everflow")
 
 
 def _asked(table: str, client: Client, at: datetime, rows: Iterable[Row]) -> list[dict[str, Any]]:

@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import Any
 
 Row = Mapping[str, Any]
+# what daily_performance is made of; with links that map spend, of these too
+RAW = ("everflow.daily_stats", "redtrack.daily_spend")
+CAMPAIGNS = "redtrack.campaign_spend"
+LISTS = ("redtrack.offers", "everflow.affiliates", "everflow.advertisers", "everflow.offers")
+CODES = "everflow.tracking_codes"
 NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 # raw and ledger tables that can be put there, with their columns
@@ -19,6 +24,23 @@ TABLES: dict[str, dict[str, str]] = {
     "redtrack.daily_spend": {
         "_client_id": "text", "date": "date", "source_id": "text", "source_name": "text",
         "source_alias": "text", "clicks": "bigint", "conversions": "bigint", "cost": "decimal",
+    },
+    "redtrack.campaign_spend": {
+        "_client_id": "text", "date": "date", "source_id": "text", "source_name": "text",
+        "source_alias": "text", "campaign_id": "text", "campaign_name": "text", "offer_id": "text",
+        "offer_name": "text", "clicks": "bigint", "conversions": "bigint", "cost": "decimal",
+    },
+    "redtrack.offers": {"_client_id": "text", "id": "text", "title": "text", "url": "text"},
+    "everflow.affiliates": {"_client_id": "text", "network_affiliate_id": "bigint", "name": "text"},
+    "everflow.advertisers": {
+        "_client_id": "text", "network_advertiser_id": "bigint", "name": "text",
+    },
+    "everflow.offers": {
+        "_client_id": "text", "network_offer_id": "bigint", "network_advertiser_id": "bigint",
+        "name": "text",
+    },
+    "everflow.tracking_codes": {
+        "_client_id": "text", "kind": "text", "id": "bigint", "code": "text",
     },
     "ops.control_totals": {
         "_client_id": "text", "source": "text", "table_name": "text", "partition_key": "text",

@@ -20,9 +20,8 @@ from transform.build import run_scratch
 from transform.client_files.files import InternalAffiliates, read_text
 from transform.client_files.packages import write_packages
 from transform.client_files.reader import Unusable, decoded
-from transform.scratch import NO_TESTS, columns, fill, rows_of
+from transform.scratch import CAMPAIGNS, CODES, LISTS, NO_TESTS, RAW, columns, fill, rows_of
 
-RAW = ("everflow.daily_stats", "redtrack.daily_spend")
 COLUMNS = (
     "_client_id, date, advertiser_id, advertiser_label, affiliate_label, is_internal, is_unmapped,"
     " conversions, everflow_payout, everflow_revenue, redtrack_cost, cost"
@@ -95,6 +94,14 @@ def _load(home: Path, client: Client, first: date, last: date) -> None:
             f"select {columns(table)} from {name}"  # noqa: S608 - names of our own
             " where _client_id = :client_id and date between :first and :last",
             {"client_id": client.id, "first": first, "last": last},
+            within=source,
+        )
+    # an offer's link maps from the first day on which the offer spent
+    for table in (CAMPAIGNS, *LISTS, CODES) if client.maps_by_offer else ():
+        source, _, name = table.partition(".")
+        found[table] = warehouse.read(
+            f"select {columns(table)} from {name} where _client_id = :client_id",  # noqa: S608
+            {"client_id": client.id},
             within=source,
         )
     fill(home, found)

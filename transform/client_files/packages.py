@@ -126,7 +126,9 @@ def _keep(execute: Execute, readings: dict[Key, Reading]) -> None:
 
 def _entry(client: Client) -> str:
     brands = {brand.name: brand.advertiser_id for brand in client.brands}
-    return json.dumps({"name": client.name, "active": client.is_active, "brands": brands})
+    entry = {"name": client.name, "active": client.is_active, "brands": brands}
+    # what an entry does not say is left out, so that one from before is no other version
+    return json.dumps(entry | ({"mapping": "offer"} if client.maps_by_offer else {}))
 
 
 def project_file(client_id: str, columns: Mapping[str, Iterable[str]]) -> str:

@@ -127,6 +127,8 @@ from (
         daily_stats.affiliate_id as everflow_affiliate_id,
         cast(null as text) as source_id,
         cast(null as text) as source_name,
+        cast(null as text) as campaign_id,
+        cast(null as text) as offer_id,
         daily_stats.clicks,
         daily_stats.conversions,
         daily_stats.payout as everflow_payout,
@@ -134,7 +136,7 @@ from (
         cast(null as bigint) as redtrack_clicks,
         cast(null as bigint) as redtrack_conversions,
         cast(null as decimal(38, 18)) as redtrack_cost,
-        case when internal_days.affiliate_key is not null then 'csv' end as mapping_rule,
+        internal_days.mapping_rule,
         internal_days.mapping_line,
         daily_stats.load_id
     from (
@@ -154,7 +156,8 @@ from (
             stats.date,
             stats.advertiser_id,
             {{ label_key('stats.affiliate_label') }} as affiliate_key,
-            min(mappings.line_number) as mapping_line
+            min(mappings.line_number) as mapping_line,
+            min(mappings.mapping_rule) as mapping_rule
         from {{ stats }} as stats
         inner join {{ mappings }} as mappings
             on
@@ -183,6 +186,8 @@ from (
         cast(null as bigint) as everflow_affiliate_id,
         source_id,
         source_name,
+        campaign_id,
+        offer_id,
         cast(null as bigint) as clicks,
         cast(null as bigint) as conversions,
         cast(null as decimal(38, 18)) as everflow_payout,

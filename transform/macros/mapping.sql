@@ -104,9 +104,191 @@
     end
 {%- endmacro %}
 
+{#- Whether the links of a client's offers map spend, by the registry; else they only suggest. -#}
+{% macro maps_by_offer(client_id) -%}
+    {%- set found = [] -%}
+    {%- for id, client in var('clients').items() if client.mapping == 'offer' -%}
+        {%- do found.append("'" ~ id ~ "'") -%}
+    {%- endfor -%}
+    {{ client_id ~ ' in (' ~ found | join(', ') ~ ')' if found else '1 = 0' }}
+{%- endmacro %}
+
 {#-
-  Spend with the affiliate and advertiser that the client's file maps its source to; by the mapping
-  and the names of now where no others are named.
+  The lines by which spend is mapped: those of the client's file, and a line for each source and
+  offer of `campaigns` whose link names an affiliate, from the first day on which it spent, on the
+  days for which the file has no line of that source. `n/a` is a line.
+-#}
+{% macro mapping_lines(files, campaigns, links) -%}
+    select
+        _client_id,
+        source_id,
+        cast(null as text) as offer_id,
+        affiliate_label,
+        affiliate_key,
+        advertiser_id,
+        advertiser_label,
+        is_mapped,
+        valid_from,
+        valid_to,
+        line_number,
+        'csv' as mapping_rule
+    from {{ files }}
+    union all
+    select
+        offers._client_id,
+        offers.source_id,
+        offers.offer_id,
+        links.affiliate_label,
+        links.affiliate_key,
+        links.advertiser_id,
+        links.advertiser_label,
+        true as is_mapped,
+        greatest(offers.first_day, unlisted.valid_from) as valid_from,
+        unlisted.valid_to,
+        cast(null as bigint) as line_number,
+        'offer' as mapping_rule
+    from (
+        select
+            _client_id,
+            source_id,
+            offer_id,
+            min(date) as first_day
+        from {{ campaigns }}
+        group by 1, 2, 3
+    ) as offers
+    inner join {{ links }} as links
+        on
+            offers._client_id = links._client_id
+            and offers.offer_id = links.offer_id
+    -- the days after each line of the source, to the next one; a line of no day comes first
+    inner join (
+        select
+            _client_id,
+            source_id,
+            max(valid_to) over (
+                partition by _client_id, source_id
+                order by valid_from, valid_to
+                rows between unbounded preceding and current row
+            ) + 1 as valid_from,
+            coalesce(
+                lead(valid_from) over (
+                    partition by _client_id, source_id
+                    order by valid_from, valid_to
+                ) - 1,
+                date '2999-12-31'
+            ) as valid_to
+        from (
+            select
+                _client_id,
+                source_id,
+                valid_from,
+                valid_to
+            from {{ files }}
+            where valid_from is not null and valid_to is not null
+            union all
+            select distinct
+                _client_id,
+                source_id,
+                date '1899-12-31' as valid_from,
+                date '1899-12-31' as valid_to
+            from {{ campaigns }}
+        ) as listed
+    ) as unlisted
+        on
+            offers._client_id = unlisted._client_id
+            and offers.source_id = unlisted.source_id
+            and greatest(offers.first_day, unlisted.valid_from) <= unlisted.valid_to
+{%- endmacro %}
+
+{#-
+  Spend by source; that of a source and day of which a line maps an offer by campaign and offer, with
+  what these do not add up to. `measures` have their types; `own` are columns that spend and campaigns
+  both have, `of_spend` those that only spend has, `further_key` ones that tell rows of both besides.
+-#}
+{% macro split_spend(spend, campaigns, lines, measures, own=[], of_spend=[], further_key=[]) -%}
+    {%- set key = ['_client_id', 'date', 'source_id'] + further_key -%}
+    {%- set kept = ['source_name'] + of_spend %}
+    with divided as (
+
+        select
+            {% for name in key + kept %}
+            spend.{{ name }},
+            {% endfor %}
+            {% for name in measures %}
+            cast(sum(coalesce(campaigns.{{ name }}, 0)) as {{ measures[name] }}) as {{ name }}
+            {{- ',' if not loop.last }}
+            {% endfor %}
+        from {{ spend }} as spend
+        inner join {{ campaigns }} as campaigns
+            on
+                {% for name in key %}
+                {{ 'and ' if not loop.first }}spend.{{ name }} = campaigns.{{ name }}
+                {% endfor %}
+        left join {{ lines }} as lines
+            on
+                campaigns._client_id = lines._client_id
+                and campaigns.source_id = lines.source_id
+                and campaigns.offer_id = lines.offer_id
+                and campaigns.date between lines.valid_from and lines.valid_to
+        where spend.cost is not null
+        group by {{ range(1, (key + kept) | length + 1) | join(', ') }}
+        having count(lines.offer_id) > 0
+
+    )
+
+    select
+        {% for name in key %}
+        spend.{{ name }},
+        {% endfor %}
+        {% for name in kept + own %}
+        spend.{{ name }},
+        {% endfor %}
+        cast(null as text) as campaign_id,
+        cast(null as text) as offer_id,
+        divided.source_id is not null as is_remainder,
+        {% for name in measures %}
+        cast(spend.{{ name }} - coalesce(divided.{{ name }}, 0) as {{ measures[name] }}) as {{ name }}
+        {{- ',' if not loop.last }}
+        {% endfor %}
+    from {{ spend }} as spend
+    left join divided
+        on
+            {% for name in key %}
+            {{ 'and ' if not loop.first }}spend.{{ name }} = divided.{{ name }}
+            {% endfor %}
+    where
+        divided.source_id is null
+        {% for name in measures %}
+        or spend.{{ name }} <> divided.{{ name }}
+        {% endfor %}
+    union all
+    select
+        {% for name in key %}
+        campaigns.{{ name }},
+        {% endfor %}
+        {% for name in kept %}
+        divided.{{ name }},
+        {% endfor %}
+        {% for name in own %}
+        campaigns.{{ name }},
+        {% endfor %}
+        campaigns.campaign_id,
+        campaigns.offer_id,
+        false as is_remainder,
+        {% for name in measures %}
+        campaigns.{{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ campaigns }} as campaigns
+    inner join divided
+        on
+            {% for name in key %}
+            {{ 'and ' if not loop.first }}campaigns.{{ name }} = divided.{{ name }}
+            {% endfor %}
+{%- endmacro %}
+
+{#-
+  Spend, split as above, with the affiliate and advertiser that a line maps it to; by the lines and
+  the names of now where no others are named.
 -#}
 {% macro mapped_spend(spend, columns, mappings=none, affiliates=none, sources=none) -%}
     select
@@ -114,6 +296,8 @@
         spend.date,
         spend.source_id,
         spend.source_name,
+        spend.campaign_id,
+        spend.offer_id,
         mappings.advertiser_id,
         not coalesce(mappings.is_mapped, false) as is_unmapped,
         case when mappings.is_mapped then affiliates.affiliate_id end as affiliate_id,
@@ -124,13 +308,18 @@
         {%- for column in columns %}
         spend.{{ column }},
         {%- endfor %}
-        case when mappings.is_mapped then 'csv' else 'unmapped' end as mapping_rule,
+        case
+            when spend.is_remainder then 'remainder'
+            when mappings.is_mapped then mappings.mapping_rule
+            else 'unmapped'
+        end as mapping_rule,
         mappings.line_number as mapping_line
     from {{ spend }} as spend
-    left join {{ mappings or ref('stg_clients__internal_affiliates') }} as mappings
+    left join {{ mappings or ref('int_mappings__lines') }} as mappings
         on
             spend._client_id = mappings._client_id
             and spend.source_id = mappings.source_id
+            and (mappings.offer_id is null or spend.offer_id = mappings.offer_id)
             and spend.date between mappings.valid_from and mappings.valid_to
     left join {{ affiliates or ref('int_affiliates__named') }} as affiliates
         on
@@ -148,5 +337,22 @@
     case
         when lower({{ address }}) ~ '{{ pattern }}'
             then cast(regexp_replace(lower({{ address }}), '{{ pattern }}', '\2') as bigint)
+    end
+{%- endmacro %}
+
+{#-
+  A part of an address's path, `https://domain/first/second/`, where it has these two alone; a
+  tracking link of Everflow has its codes there.
+-#}
+{% macro link_code(address, place) -%}
+    {%- set pattern = '^https?://[^/?#]+/([A-Za-z0-9]+)/([A-Za-z0-9]+)/?([?#].*)?$' -%}
+    case when {{ address }} ~ '{{ pattern }}' then regexp_replace({{ address }}, '{{ pattern }}', '\{{ place }}') end
+{%- endmacro %}
+
+{#- A value as a cell of a CSV file. -#}
+{% macro csv_cell(value) -%}
+    case
+        when {{ value }} ~ '^.*[",].*$' then '"' || replace({{ value }}, '"', '""') || '"'
+        else coalesce({{ value }}, '')
     end
 {%- endmacro %}

@@ -1,14 +1,14 @@
--- the file speaks only for advertisers that Everflow has never shown
+-- lines of the mapping speak only for advertisers that Everflow has never shown
 with daily_stats as (
 
     select * from {{ ref('stg_everflow__daily_stats') }}
 
 ),
 
-internal_affiliates as (
+lines as (
 
-    select * from {{ ref('stg_clients__internal_affiliates') }}
+    select * from {{ ref('int_mappings__lines') }}
 
 )
 
-{{ advertiser_names('daily_stats', 'internal_affiliates') }}
+{{ advertiser_names('daily_stats', 'lines') }}

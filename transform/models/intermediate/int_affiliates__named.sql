@@ -1,15 +1,15 @@
 -- one spelling of each label: Everflow's newest; where Everflow has not shown it yet, the first of
--- the client's file, so that two spellings there are one affiliate
+-- the lines that map spend, so that two spellings there are one affiliate
 with daily_stats as (
 
     select * from {{ ref('stg_everflow__daily_stats') }}
 
 ),
 
-internal_affiliates as (
+lines as (
 
-    select * from {{ ref('stg_clients__internal_affiliates') }}
+    select * from {{ ref('int_mappings__lines') }}
 
 )
 
-{{ affiliate_names('daily_stats', 'internal_affiliates') }}
+{{ affiliate_names('daily_stats', 'lines') }}

@@ -6,9 +6,9 @@ with campaign_spend as (
 
 ),
 
-spend as (
+daily_spend as (
 
-    select * from {{ ref('int_spend__mapped') }}
+    select * from {{ ref('stg_redtrack__daily_spend') }}
 
 ),
 
@@ -18,6 +18,7 @@ sums as (
         _client_id,
         date,
         source_id,
+        max(source_name) as source_name,
         sum(coalesce(clicks, 0)) as clicks,
         sum(coalesce(conversions, 0)) as conversions,
         sum(coalesce(cost, 0)) as cost
@@ -26,68 +27,53 @@ sums as (
 
 ),
 
-parts as (
+spend as (
 
     select
-        _client_id,
-        date,
-        source_id,
-        campaign_id,
-        campaign_name,
-        offer_id,
-        offer_name,
+        campaign_spend._client_id,
+        campaign_spend.date,
+        campaign_spend.source_id,
+        coalesce(daily_spend.source_name, campaign_spend.source_name) as source_name,
+        campaign_spend.campaign_id,
+        campaign_spend.campaign_name,
+        campaign_spend.offer_id,
+        campaign_spend.offer_name,
         false as is_remainder,
-        coalesce(clicks, 0) as clicks,
-        coalesce(conversions, 0) as conversions,
-        coalesce(cost, 0) as cost
+        cast(coalesce(campaign_spend.clicks, 0) as bigint) as clicks,
+        cast(coalesce(campaign_spend.conversions, 0) as bigint) as conversions,
+        cast(coalesce(campaign_spend.cost, 0) as decimal(38, 18)) as cost
     from campaign_spend
+    left join daily_spend
+        on
+            campaign_spend._client_id = daily_spend._client_id
+            and campaign_spend.date = daily_spend.date
+            and campaign_spend.source_id = daily_spend.source_id
     union all
     select
-        coalesce(spend._client_id, sums._client_id) as _client_id,
-        coalesce(spend.date, sums.date) as date,
-        coalesce(spend.source_id, sums.source_id) as source_id,
+        coalesce(daily_spend._client_id, sums._client_id) as _client_id,
+        coalesce(daily_spend.date, sums.date) as date,
+        coalesce(daily_spend.source_id, sums.source_id) as source_id,
+        coalesce(daily_spend.source_name, sums.source_name) as source_name,
         null as campaign_id,
         null as campaign_name,
         null as offer_id,
         null as offer_name,
         true as is_remainder,
-        coalesce(spend.clicks, 0) - coalesce(sums.clicks, 0) as clicks,
-        coalesce(spend.conversions, 0) - coalesce(sums.conversions, 0) as conversions,
-        coalesce(spend.cost, 0) - coalesce(sums.cost, 0) as cost
-    from spend
+        cast(coalesce(daily_spend.clicks, 0) - coalesce(sums.clicks, 0) as bigint) as clicks,
+        cast(coalesce(daily_spend.conversions, 0) - coalesce(sums.conversions, 0) as bigint)
+            as conversions,
+        cast(coalesce(daily_spend.cost, 0) - coalesce(sums.cost, 0) as decimal(38, 18)) as cost
+    from daily_spend
     full outer join sums
         on
-            spend._client_id = sums._client_id
-            and spend.date = sums.date
-            and spend.source_id = sums.source_id
+            daily_spend._client_id = sums._client_id
+            and daily_spend.date = sums.date
+            and daily_spend.source_id = sums.source_id
     where
-        coalesce(spend.cost, 0) <> coalesce(sums.cost, 0)
-        or coalesce(spend.clicks, 0) <> coalesce(sums.clicks, 0)
-        or coalesce(spend.conversions, 0) <> coalesce(sums.conversions, 0)
+        coalesce(daily_spend.cost, 0) <> coalesce(sums.cost, 0)
+        or coalesce(daily_spend.clicks, 0) <> coalesce(sums.clicks, 0)
+        or coalesce(daily_spend.conversions, 0) <> coalesce(sums.conversions, 0)
 
 )
 
-select
-    parts._client_id,
-    parts.date,
-    parts.source_id,
-    spend.source_name,
-    parts.campaign_id,
-    parts.campaign_name,
-    parts.offer_id,
-    parts.offer_name,
-    spend.advertiser_id,
-    spend.affiliate_label,
-    coalesce(spend.is_unmapped, true) as is_unmapped,
-    case
-        when parts.is_remainder then 'remainder' else coalesce(spend.mapping_rule, 'unmapped')
-    end as mapping_rule,
-    cast(parts.clicks as bigint) as clicks,
-    cast(parts.conversions as bigint) as conversions,
-    cast(parts.cost as decimal(38, 18)) as cost
-from parts
-left join spend
-    on
-        parts._client_id = spend._client_id
-        and parts.date = spend.date
-        and parts.source_id = spend.source_id
+{{ mapped_spend('spend', ['campaign_name', 'offer_name', 'clicks', 'conversions', 'cost']) }}

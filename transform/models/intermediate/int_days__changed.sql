@@ -12,6 +12,13 @@ spend_versions as (
 
 ),
 
+campaigns_versions as (
+
+    select * from {{ ref('stg_ops__redtrack_campaign_spend_versions') }}
+    where {{ maps_by_offer('_client_id') }}
+
+),
+
 file_versions as (
 
     select * from {{ ref('stg_ops__client_file_versions') }}
@@ -26,7 +33,7 @@ last_build as (
 
 changed_days as (
 
-    {% for ledger in ['stats', 'spend'] %}
+    {% for ledger in ['stats', 'spend', 'campaigns'] %}
     select
         {{ ledger }}_versions._client_id,
         {{ ledger }}_versions.date,

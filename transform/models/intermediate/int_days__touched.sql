@@ -1,5 +1,5 @@
 -- The days whose rows of the mart may have been others after a pull since the last build, which
--- stands in `_client_id`: those that it changed, and every day of a client whose names it respelled.
+-- stands in `_client_id`: those that it changed, all where it brought another spelling of a name.
 with changed_days as (
 
     select * from {{ ref('int_days__changed') }}

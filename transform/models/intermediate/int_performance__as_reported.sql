@@ -13,7 +13,7 @@ with moments as (
 
 mappings as (
 
-    select * from {{ ref('stg_clients__internal_affiliates') }}
+    select * from {{ ref('int_mappings__lines') }}
 
 ),
 
@@ -85,9 +85,38 @@ spend as (
 
 ),
 
+known_campaigns as (
+
+    {{ known_then_and_now(
+        ref('stg_ops__redtrack_campaign_spend_versions'),
+        ['date', 'source_id', 'campaign_id', 'offer_id'],
+        ties='versions.is_removed asc, versions.load_id desc',
+    ) }}
+    where {{ maps_by_offer('versions._client_id') }}
+
+),
+
+campaigns as (
+
+    select * from known_campaigns
+    where is_known_then and recency_then = 1 and not is_removed
+
+),
+
+split as (
+
+    {{ split_spend(
+        'spend', 'campaigns', 'mappings',
+        measures={'cost': 'decimal(38, 18)'},
+        of_spend=['is_renamed'],
+        further_key=['built_at'],
+    ) }}
+
+),
+
 mapped as (
 
-    {{ mapped_spend('spend', ['built_at', 'cost', 'is_renamed']) }}
+    {{ mapped_spend('split', ['built_at', 'cost', 'is_renamed']) }}
 
 ),
 

@@ -18,6 +18,12 @@ all_spend as (
 
 ),
 
+all_campaigns as (
+
+    select * from {{ ref('int_campaigns__at_pulls') }}
+
+),
+
 mappings as (
 
     select * from {{ ref('int_mappings__at_pulls') }}
@@ -58,10 +64,20 @@ spend as (
 
 ),
 
+split as (
+
+    {{ split_spend(
+        'spend', 'all_campaigns', 'mappings',
+        measures={'clicks': 'bigint', 'conversions': 'bigint', 'cost': 'decimal(38, 18)'},
+        own=['load_id'],
+    ) }}
+
+),
+
 mapped as (
 
     {{ mapped_spend(
-        'spend',
+        'split',
         ['clicks', 'conversions', 'cost', 'load_id'],
         'mappings', 'affiliates', 'sources',
     ) }}

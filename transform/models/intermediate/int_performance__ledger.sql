@@ -15,7 +15,7 @@ spend as (
 
 mappings as (
 
-    select * from {{ ref('stg_clients__internal_affiliates') }}
+    select * from {{ ref('int_mappings__lines') }}
 
 ),
 

@@ -1,9 +1,8 @@
--- Whose a source is by the links of its offers: Everflow's ids that the target address carries as
--- parameters (`oid`, `affid` and their like), where all its offers that spent agree. A hint, and
--- unverified (docs/sources.md): ids that a link carries encoded in its path are not read.
-with redtrack_offers as (
+-- Whose a source is by the links of its offers, where all that spent and say something agree. It is
+-- a hint: only `mapping: offer` in the registry makes lines of links (int_mappings__lines).
+with links as (
 
-    select * from {{ ref('stg_redtrack__offers') }}
+    select * from {{ ref('int_offers__linked') }}
 
 ),
 
@@ -13,60 +12,21 @@ campaign_spend as (
 
 ),
 
-everflow_offers as (
-
-    select * from {{ ref('stg_everflow__offers') }}
-
-),
-
-affiliates as (
-
-    select * from {{ ref('stg_everflow__affiliates') }}
-
-),
-
-links as (
-
-    select
-        _client_id,
-        offer_id,
-        {{ link_parameter('target_url', 'oid|offer_id|offerid') }} as everflow_offer_id,
-        {{ link_parameter('target_url', 'affid|aff_id|affiliate_id|affiliateid') }} as affiliate_id
-    from redtrack_offers
-
-),
-
-spending as (
-
-    select distinct
-        _client_id,
-        source_id,
-        offer_id
-    from campaign_spend
-    where cost > 0
-
-),
-
 named as (
 
-    select
-        spending._client_id,
-        spending.source_id,
-        affiliates.affiliate_label,
-        everflow_offers.advertiser_id
-    from spending
+    select distinct
+        campaign_spend._client_id,
+        campaign_spend.source_id,
+        links.affiliate_label,
+        links.affiliate_key,
+        links.affiliate_id,
+        links.advertiser_id
+    from campaign_spend
     inner join links
         on
-            spending._client_id = links._client_id
-            and spending.offer_id = links.offer_id
-    inner join affiliates
-        on
-            links._client_id = affiliates._client_id
-            and links.affiliate_id = affiliates.affiliate_id
-    inner join everflow_offers
-        on
-            links._client_id = everflow_offers._client_id
-            and links.everflow_offer_id = everflow_offers.offer_id
+            campaign_spend._client_id = links._client_id
+            and campaign_spend.offer_id = links.offer_id
+    where campaign_spend.cost > 0
 
 )
 
@@ -74,7 +34,17 @@ select
     _client_id,
     source_id,
     min(affiliate_label) as affiliate_label,
-    min(advertiser_id) as advertiser_id
-from named
-group by 1, 2
-having count(distinct affiliate_label) = 1 and count(distinct advertiser_id) = 1
+    affiliate_key,
+    min(affiliate_id) as affiliate_id,
+    advertiser_id
+from (
+    select
+        *,
+        min(affiliate_key) over (partition by _client_id, source_id) as first_key,
+        max(affiliate_key) over (partition by _client_id, source_id) as last_key,
+        min(advertiser_id) over (partition by _client_id, source_id) as first_advertiser_id,
+        max(advertiser_id) over (partition by _client_id, source_id) as last_advertiser_id
+    from named
+) as compared
+where first_key = last_key and first_advertiser_id = last_advertiser_id
+group by _client_id, source_id, affiliate_key, advertiser_id

@@ -1,7 +1,30 @@
--- whose spend it is: the client's file maps a source to an affiliate label and an advertiser
-with spend as (
+-- Whose spend it is: a line maps a source, or an offer of it, to an affiliate and an advertiser.
+with daily_spend as (
 
     select * from {{ ref('stg_redtrack__daily_spend') }}
+
+),
+
+campaigns as (
+
+    select * from {{ ref('stg_redtrack__campaign_spend') }}
+    where {{ maps_by_offer('_client_id') }}
+
+),
+
+lines as (
+
+    select * from {{ ref('int_mappings__lines') }}
+
+),
+
+spend as (
+
+    {{ split_spend(
+        'daily_spend', 'campaigns', 'lines',
+        measures={'clicks': 'bigint', 'conversions': 'bigint', 'cost': 'decimal(38, 18)'},
+        own=['load_id'],
+    ) }}
 
 )
 

@@ -7,7 +7,14 @@
     ('redtrack', 'redtrack_clicks', 'clicks', 'redtrack_clicks', 'false'),
     ('redtrack', 'redtrack_cost', 'cost', 'redtrack_cost', 'true'),
 ] %}
-{% set tables = {'everflow': 'everflow.daily_stats', 'redtrack': 'redtrack.daily_spend'} %}
+{% set tables = {
+    'everflow': "'everflow.daily_stats'",
+    'redtrack': "case
+        when ledger.mapping_rule <> 'remainder' and ledger.campaign_id is not null
+            then 'redtrack.campaign_spend'
+        else 'redtrack.daily_spend'
+    end",
+} %}
 
 with ledger as (
 
@@ -32,11 +39,13 @@ select
     ledger.is_internal,
     ledger.is_unmapped,
     '{{ measure }}' as measure,
-    '{{ tables[source] }}' as source_table,
+    {{ tables[source] }} as source_table,
     '{{ column }}' as source_column,
     ledger.everflow_affiliate_id,
     ledger.source_id,
     ledger.source_name,
+    ledger.campaign_id,
+    ledger.offer_id,
     cast(ledger.{{ amount }} as decimal(38, 18)) as amount,
     {{ is_cost }} as is_cost,
     ledger.mapping_rule,

@@ -1,6 +1,6 @@
-with ledger as (
+with gaps as (
 
-    select * from {{ ref('int_performance__ledger') }}
+    select * from {{ ref('int_mappings__gaps') }}
 
 ),
 
@@ -16,72 +16,102 @@ links as (
 
 ),
 
-versioned as (
+sources as (
 
-    select
-        _client_id,
-        source_id,
-        source_name,
-        advertiser_id,
-        date,
-        redtrack_cost,
-        row_number() over (
-            partition by _client_id, source_id
-            order by date desc
-        ) as recency
-    from ledger
-    where is_unmapped
+    select * from {{ ref('stg_redtrack__sources') }}
 
 ),
 
-gaps as (
+affiliates as (
+
+    select * from {{ ref('int_affiliates__named') }}
+
+),
+
+advertisers as (
+
+    select * from {{ ref('int_advertisers__named') }}
+
+),
+
+-- what a link says is more than a likeness of names
+suggested as (
 
     select
-        _client_id,
-        source_id,
-        max(case when recency = 1 then source_name end) as source_name,
-        max(advertiser_id) as advertiser_id,
-        min(date) as first_seen,
-        max(date) as last_seen,
-        count(*) as days,
-        cast(coalesce(sum(redtrack_cost), 0) as decimal(38, 18)) as cost
-    from versioned
-    group by 1, 2
+        gaps.*,
+        coalesce(links.affiliate_label, suggestions.affiliate_label) as suggested_affiliate_label,
+        case
+            when links.source_id is not null then links.advertiser_id
+            else suggestions.advertiser_id
+        end as suggested_advertiser_id,
+        case when links.source_id is null then suggestions.similarity end as similarity,
+        case
+            when links.source_id is not null then 'link'
+            when suggestions.source_id is not null then 'name'
+        end as suggested_by,
+        links.affiliate_id as linked_affiliate_id
+    from gaps
+    left join links
+        on
+            gaps._client_id = links._client_id
+            and gaps.source_id = links.source_id
+    left join suggestions
+        on
+            gaps._client_id = suggestions._client_id
+            and gaps.source_id = suggestions.source_id
+            and gaps.gap = 'unmapped'
 
 )
 
 select
     -- ids
-    gaps._client_id,
-    gaps.source_id,
-    gaps.source_name,
-    gaps.advertiser_id,
+    suggested._client_id,
+    suggested.source_id,
+    suggested.source_name,
+    suggested.gap,
+    suggested.advertiser_id,
+    suggested.affiliate_label,
+    suggested.mapping_line,
 
     -- dates
-    gaps.first_seen,
-    gaps.last_seen,
+    suggested.first_seen,
+    suggested.last_seen,
 
     -- measures
-    gaps.days,
-    gaps.cost,
+    suggested.days,
+    suggested.cost,
 
-    -- a hint for the person who keeps the file: what a link says is more than a likeness of names
-    coalesce(links.affiliate_label, suggestions.affiliate_label) as suggested_affiliate_label,
+    -- a hint for the person who keeps the file
+    suggested.suggested_affiliate_label,
+    suggested.suggested_advertiser_id,
+    suggested.similarity,
+    suggested.suggested_by,
     case
-        when links.source_id is not null then links.advertiser_id
-        else suggestions.advertiser_id
-    end as suggested_advertiser_id,
-    case when links.source_id is null then suggestions.similarity end as similarity,
-    case
-        when links.source_id is not null then 'link'
-        when suggestions.source_id is not null then 'name'
-    end as suggested_by
-from gaps
-left join links
+        when suggested.suggested_by is not null
+            then
+                {{ csv_cell('suggested.source_name') }}
+                || ',' || {{ csv_cell('sources.source_alias') }}
+                || ',' || {{ csv_cell('suggested.source_id') }}
+                || ',' || coalesce(
+                    cast(
+                        coalesce(affiliates.affiliate_id, suggested.linked_affiliate_id) as text
+                    ),
+                    ''
+                )
+                || ',' || {{ csv_cell('suggested.suggested_affiliate_label') }}
+                || ',' || coalesce(cast(suggested.suggested_advertiser_id as text), '')
+                || ',' || {{ csv_cell('advertisers.advertiser_label') }}
+    end as suggested_line
+from suggested
+left join sources
     on
-        gaps._client_id = links._client_id
-        and gaps.source_id = links.source_id
-left join suggestions
+        suggested._client_id = sources._client_id
+        and suggested.source_id = sources.source_id
+left join affiliates
     on
-        gaps._client_id = suggestions._client_id
-        and gaps.source_id = suggestions.source_id
+        suggested._client_id = affiliates._client_id
+        and {{ label_key('suggested.suggested_affiliate_label') }} = affiliates.affiliate_key
+left join advertisers
+    on
+        suggested._client_id = advertisers._client_id
+        and suggested.suggested_advertiser_id = advertisers.advertiser_id

@@ -21,6 +21,25 @@ file_versions as (
 
 ),
 
+-- where links of offers map spend, a changed link and a new offer edit the mapping too
+link_versions as (
+
+    select
+        _client_id,
+        cast(null as date) as date,
+        known_from
+    from {{ ref('stg_ops__redtrack_offers_versions') }}
+    where {{ maps_by_offer('_client_id') }}
+    union all
+    select
+        _client_id,
+        date,
+        known_from
+    from {{ ref('stg_ops__redtrack_campaign_spend_versions') }}
+    where {{ maps_by_offer('_client_id') }}
+
+),
+
 caused as (
 
     select * from {{ ref('int_changes__caused') }}
@@ -154,6 +173,14 @@ edited as (
                 file_versions.number > 1
                 and lines._client_id = file_versions._client_id
                 and lines.built_at < file_versions.known_from
+        )
+        or exists (
+            select 1
+            from link_versions
+            where
+                lines._client_id = link_versions._client_id
+                and lines.date = coalesce(link_versions.date, lines.date)
+                and lines.built_at < link_versions.known_from
         ) as is_edited
     from lines
     left join renamed_days

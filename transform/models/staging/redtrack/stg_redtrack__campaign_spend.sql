@@ -12,6 +12,12 @@ select
     {{ name_or_null('offer_id') }} as offer_id,
 
     -- text
+    coalesce(
+        {{ name_or_null('source_name') }},
+        {{ name_or_null('source_alias') }},
+        {{ name_or_null('source_id') }},
+        'no source'
+    ) as source_name,
     {{ name_or_null('campaign_name') }} as campaign_name,
     {{ name_or_null('offer_name') }} as offer_name,
 
@@ -21,5 +27,8 @@ select
     -- measures
     clicks,
     conversions,
-    cost
+    cost,
+
+    -- load
+    _dlt_load_id as load_id
 from source
