@@ -278,7 +278,7 @@ def _outbox(name: str) -> list[Check]:
 
 
 def _mapping(name: str) -> list[Check]:
-    """Sources that map to nobody, or to another than the links of their offers name."""
+    """Sources that map to no one, or to another than the links of their offers name."""
     from transform.client_files.suggested import suggestions
 
     return suggestions()

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from reports.explain.history import FILE, MappingFile, beside, sent, values
+from reports.explain.history import FILE, MappingFile, of_ops, sent, values
 from reports.explain.question import (
     CPA_DIGITS,
     FORMULAS,
@@ -86,7 +86,7 @@ def explain(question: Question) -> dict[str, Any]:
                 value = None  # spend is missing
     else:
         value = exact_sum(row["amount"] for row in parts)
-    others = beside(question)
+    others = of_ops(question)
     mapping = MappingFile(others["files"])
     return {
         "client": question.client.id,
@@ -130,7 +130,7 @@ def _part(row: Row, client_id: str, file: MappingFile) -> dict[str, Any]:
         names += ("campaign_id", "offer_id")
     mapping = None
     if row["mapping_rule"]:
-        # the link of an offer, and what a source cost beside its campaigns, stand in no file
+        # the link of an offer, and what campaigns do not add up to, stand in no file
         is_of_file = row["mapping_rule"] in ("csv", "unmapped")
         mapping = {
             "file": f"data/clients/{client_id}/mappings/{FILE}" if is_of_file else None,

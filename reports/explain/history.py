@@ -37,7 +37,7 @@ OPS = {
 Row = Mapping[str, Any]
 
 
-def beside(question: Question) -> dict[str, list[dict[str, Any]]]:
+def of_ops(question: Question) -> dict[str, list[dict[str, Any]]]:
     """The vendors' totals of the day and the versions of the mapping file, newest first."""
     scope = {**question.scope, "file": FILE}
     found: dict[str, list[dict[str, Any]]] = {}

@@ -209,7 +209,8 @@ def test_what_is_printed_has_every_digit_and_all_that_is_known(
     for said in (
         *("cost of 713 on 2026-11-18: 600", "RedTrack spend of paid media"),
         *("2026-11-18T05:00:00+00:00 to 2026-11-19T05:00:00+00:00", "America/New_York"),
-        *("Load unknown of redtrack.daily_spend", "The vendor's total of the day, all brands: 1317.25"),
+        "Load unknown of redtrack.daily_spend",
+        "The vendor's total of the day, all brands: 1317.25",
         "600 since 2026-11-19T12:00:00+00:00",
     ):
         assert said in text, said

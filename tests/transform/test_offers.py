@@ -135,7 +135,7 @@ def test_without_the_registrys_word_links_only_suggest(linked: Linked) -> None:
     ]  # fmt: skip
     told = dict(linked.default["doctor"])
     gap = (
-        f"client 713: New Source ({NEW}, $20.00 so far) maps to nobody; the links of its offers"
+        f"client 713: New Source ({NEW}, $20.00 so far) maps to no one; the links of its offers"
         " name Blue Bench of CCW"
     )
     assert told[gap] == f"If that is right, add the line {line}"

@@ -42,7 +42,7 @@ def _check(row: Mapping[str, Any], brands: Mapping[tuple[str, int], str]) -> Che
     advertiser = row["suggested_advertiser_id"]
     brand = brands.get((client, advertiser), f"advertiser {advertiser}")
     by = "the links of its offers name" if row["suggested_by"] == "link" else "its name is like"
-    said = f"maps to {row['affiliate_label'] or 'nobody'}"
+    said = f"maps to {row['affiliate_label'] or 'no one'}"
     if number:
         said += f" by line {number} of internal-affiliates.csv"
     do = f"line {number} becomes" if number else "add the line"

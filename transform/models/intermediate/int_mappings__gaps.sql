@@ -1,4 +1,4 @@
--- RedTrack's sources that map to nobody, and those that the client's file maps, as of their newest
+-- RedTrack's sources that map to no one, and those that the client's file maps, as of their newest
 -- day, to another affiliate or advertiser than the links of their offers name.
 with ledger as (
 

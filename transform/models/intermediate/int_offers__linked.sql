@@ -1,6 +1,6 @@
 -- Whose a RedTrack offer is by its target address: Everflow's ids as parameters (`oid`, `affid` and
 -- their like), or their codes in its path. Where both say something they must agree. Unverified
--- (docs/sources.md). Advertisers that the registry does not list are nobody's.
+-- (docs/sources.md). Advertisers that the registry does not list are no one's.
 with redtrack_offers as (
 
     select * from {{ ref('stg_redtrack__offers') }}

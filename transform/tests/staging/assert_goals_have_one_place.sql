@@ -1,4 +1,4 @@
--- Fails when a client has goals both in goals.csv and in a range `goals` of its spreadsheet: nobody
+-- Fails when a client has goals both in goals.csv and in a range `goals` of its spreadsheet: no one
 -- knows which of them hold. Remove the file or the range; goal_pace stays as it was until then.
 with goals as (
 
