@@ -190,7 +190,7 @@ def test_fields_of_a_key_are_masked_at_any_depth(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_login_of_an_address_is_masked_whoever_names_it() -> None:
-    assert mask("proxy http://bob:CANARY@10.0.0.1:3128 failed") == (
+    assert mask("proxy http://bob:CANARY@10.0.0.1:3128 failed") == (  # pragma: allowlist secret
         "proxy http://***@10.0.0.1:3128 failed"
     )
     plain = "see https://example.org:8080/a?b=c@d and ann@example.org"
