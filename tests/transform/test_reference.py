@@ -298,8 +298,8 @@ def test_the_last_good_file_stays_in_use_and_other_clients_go_on(
 ) -> None:
     folder = tmp_path / "data" / "clients"
     shutil.copytree(paths.root() / "data" / "clients", folder)
-    for name in ("dbt_project.yml", "packages.yml"):
-        shutil.copy(paths.root() / name, tmp_path)
+    for name in ("dbt_project.yml", "packages.yml", "data/retention.yml"):
+        shutil.copy(paths.root() / name, tmp_path / name)
     config = settings._config()
     monkeypatch.setattr("signalroom.settings._config", lambda: config)
     monkeypatch.setattr("signalroom.paths.root", lambda: tmp_path)

@@ -196,9 +196,9 @@ def bomb() -> bytes:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        pytest.param(b"1," * WIDTH + b"\r\n" + b"".join(lines(3)[1:]), "no header", id="headless"),
-        pytest.param(b"a@x.org,Ann Lee\r\nb@x.org,Bo\r\n", "no header", id="headless people"),
-        pytest.param(b"<html><body>Not found</body></html>\n", "no header", id="a page"),
+        pytest.param(b"1," * WIDTH + b"\r\n" + b"".join(lines(3)[1:]), "not a header", id="headless"),
+        pytest.param(b"a@x.org,Ann Lee\r\nb@x.org,Bo\r\n", "not a header", id="headless people"),
+        pytest.param(b"<html><body>Not found</body></html>\n", "not a header", id="a page"),
         pytest.param(export([]).decode().encode("utf-16"), "UTF-16", id="UTF-16"),
         pytest.param(b"orders_id,n\xe4me\r\n1,2\r\n", "not UTF-8", id="Latin-1 header"),
         pytest.param(b"PK\x03\x04" + b"x" * 100, "zip archive", id="zip"),
