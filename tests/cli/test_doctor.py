@@ -118,7 +118,7 @@ def test_alerts_that_nobody_hears_are_no_notice(
     silent = said["no one gets alerts for client cti"]
     assert (silent["state"], silent["client"]) == ("warning", "cti")
     assert "ALERT_EMAILS__CTI" in silent["repair"]
-    sms = said["alerts for client 713 go to no one by sms: ALERT_NUMBERS not set"]
+    sms = said["alerts for client 713 are not sent by sms: ALERT_NUMBERS not set"]
     assert (sms["state"], sms["repair"]) == ("off", "Set ALERT_NUMBERS.")
 
 
