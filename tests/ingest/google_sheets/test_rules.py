@@ -54,7 +54,7 @@ def test_a_cell_that_is_loading_is_no_value(own_agency: Agency) -> None:
 
 @pytest.mark.parametrize("text", ["Loading...", "Loading\u2026", " loading... ", "#LOADING..."])
 def test_an_import_that_has_not_come_is_no_header(text: str) -> None:
-    with pytest.raises(AnswerError, match=r"the header of column 1 is .*the table keeps what it"):
+    with pytest.raises(AnswerError, match=r"the header of column 1 is .*the table keeps its rows"):
         table_of([[text]], "x")
     assert table_of([["a"], [text]], "x").rows == ({"_row_id": 0, "a": None},)
     assert table_of([["a"], ["Loading dock"]], "x").rows == ({"_row_id": 0, "a": "Loading dock"},)
