@@ -88,7 +88,7 @@ def test_a_load_takes_at_most_two_more_statements_for_each_table(
 
     monkeypatch.setattr(loads, "transaction", counted)
     pull_at(NOON, [row(FIRST, 1, "10")], monkeypatch)
-    ours = [sql for sql in statements if "_versions" in sql or "ops.pulls" in sql]
+    ours = [sql for sql in statements if "_versions" in sql or 'ops."pulls"' in sql]
     assert len(ours) == 2, "one for each table, and the pull is noted once for all of them"
     assert not any("information_schema" in sql for sql in statements)
     # days that are asked again are taken out of the control totals together, not one by one

@@ -25,7 +25,7 @@ def test_process_killed_after_sending_tells_nobody_twice(alarm: Alarm) -> None:
     alarm.die_while_sending()
     alarm.deliver()
     assert alarm.received() == {SLACK: 1, **dict.fromkeys(EMAILS | PHONES, 2)}
-    assert "Resolved, lasted 40 min." in slack_text(dict(alarm.slack()[0].payload))
+    assert "*Resolved, lasted 40 min:*" in slack_text(dict(alarm.slack()[0].payload))
 
 
 def test_process_killed_before_the_first_message_is_made_up_for(
