@@ -196,7 +196,7 @@ def bomb() -> bytes:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        pytest.param(b"1," * WIDTH + b"\r\n" + b"".join(lines(3)[1:]), "not a header", id="headless"),
+        pytest.param(b"1," * WIDTH + b"\r\n" + b"".join(lines(3)[1:]), "not a header", id="bare"),
         pytest.param(b"a@x.org,Ann Lee\r\nb@x.org,Bo\r\n", "not a header", id="headless people"),
         pytest.param(b"<html><body>Not found</body></html>\n", "not a header", id="a page"),
         pytest.param(export([]).decode().encode("utf-16"), "UTF-16", id="UTF-16"),
