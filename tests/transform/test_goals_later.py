@@ -26,6 +26,9 @@ GOALS = 'brand,month,spend,cpa,conversions\nccw,2026-11,"10,000.00",30,\n'
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "warehouse", ["duckdb", pytest.param("postgres", marks=pytest.mark.deep)], indirect=True
+)
 def test_goals_and_validity_that_come_later_need_no_other_command(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:

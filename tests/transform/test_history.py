@@ -71,6 +71,10 @@ def rows(sql: str, client_id: str | None = None) -> list[tuple[object, ...]]:
     return ask(sql, client_id).rows
 
 
+# roles are PostgreSQL's, and the rows are copied by the same statements
+@pytest.mark.parametrize(
+    "warehouse", [pytest.param("duckdb", marks=pytest.mark.deep), "postgres"], indirect=True
+)
 def test_an_analysts_query_about_runs_is_not_the_truth(
     warehouse: Warehouse,
     start_agency: Callable[..., Agency],
