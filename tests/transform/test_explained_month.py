@@ -18,7 +18,13 @@ from tests.support.warehouse import Warehouse
 from tests.transform.dbt import Dbt
 from tests.transform.explained import explained
 
-MARTS = ("figure_parts", "daily_summary", "daily_performance_versions", "goal_pace")
+MARTS = (
+    "figure_parts",
+    "daily_performance",
+    "daily_summary",
+    "daily_performance_versions",
+    "goal_pace",
+)
 TABLES = {"everflow": ("daily_stats",), "redtrack": ("daily_spend",)}
 MONTH, TREND_DAYS = 30, 14
 
