@@ -12,6 +12,8 @@ import click
 
 from signalroom.times import moment
 
+COMMIT_DIGITS = 12  # of a commit, or of the hash of a file without one
+
 
 @click.command()
 @click.argument("client")
@@ -67,7 +69,7 @@ def _show(answer: dict[str, Any]) -> None:
     formula = wrapped(f"  {answer['formula']}", console.width, "  ")
     console.print(escape(formula), soft_wrap=True)
     window = answer["window"]
-    day = f"  The day in {answer['zone']}: {window['start']} to {window['end']}"
+    day = f"  The day in {answer['zone']}: {_at(window['start'])} to {_at(window['end'])}"
     console.print(escape(day), soft_wrap=True)
     groups: dict[str, list[dict[str, Any]]] = {}
     for part in answer["parts"]:
@@ -92,28 +94,33 @@ def _show(answer: dict[str, Any]) -> None:
     for line in _notes(answer):
         console.print(escape(line), soft_wrap=True)
     for one in answer["sent"]:
-        at = moment(datetime.fromisoformat(one["sent_at"]))
+        at = _at(one["sent_at"])
         console.print(f"\nReported as {one['value']} by {one['channel']} on {at}.")
+
+
+def _at(instant: str) -> str:
+    """An instant in business time; --json has it to the microsecond."""
+    return moment(datetime.fromisoformat(instant))
 
 
 def _notes(answer: dict[str, Any]) -> Iterator[str]:
     """The loads, the lines of the mapping, and every value since it was known, a line each."""
     loads = {
-        (part["table"], part["load_id"] or "unknown", part["loaded_at"] or "unknown")
+        (part["table"], part["load_id"] or "unknown", part["loaded_at"] or "")
         for part in answer["parts"]
     }
     for table, load, loaded_at in sorted(loads):
-        yield f"Load {load} of {table}, loaded at {loaded_at}"
+        yield f"Load {load} of {table}, loaded {_at(loaded_at) if loaded_at else 'unknown when'}"
     lines = {
         (mapping["line"], f"{mapping['file']}:{mapping['line']}", mapping["commit"] or "unknown")
         for part in answer["parts"]
         if (mapping := part["mapping"]) and mapping["line"]
     }
     for _, place, commit in sorted(lines):
-        yield f"{place} as of {commit}"
+        yield f"{place} as of {commit[:COMMIT_DIGITS]}"
     for version in answer["versions"]:
         value = "none" if version["value"] is None else version["value"]
-        yield f"{value} since {version['known_from']}"
+        yield f"{value} since {_at(version['known_from'])}"
 
 
 def _row(part: dict[str, Any]) -> str:

@@ -208,10 +208,10 @@ def test_what_is_printed_has_every_digit_and_all_that_is_known(
     text = " ".join(printed.output.split())
     for said in (
         *("cost of 713 on 2026-11-18: 600", "RedTrack spend of paid media"),
-        *("2026-11-18T05:00:00+00:00 to 2026-11-19T05:00:00+00:00", "America/New_York"),
+        *("Nov 18, 12:00 AM EST to Nov 19, 12:00 AM EST", "America/New_York"),
         "Load unknown of redtrack.daily_spend",
         "The vendor's total of the day, all brands: 1317.25",
-        "600 since 2026-11-19T12:00:00+00:00",
+        "600 since Nov 19, 7:00 AM EST",
     ):
         assert said in text, said
     money = "select affiliate_label from marts.figure_parts where amount = 250.5"
