@@ -35,6 +35,7 @@ from signalroom.logs import mask
 log = logging.getLogger(__name__)
 BODY_LIMIT = 64 * 1024
 BODY_S = 10.0
+REFUSED_BODY_S, REFUSED_BODY_LIMIT = 0.5, 1024 * 1024
 TRIGGER_EVERY_S = 60.0
 PROBE_S = 8.0  # a database that answers nothing is unhealthy, not a probe without an answer
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -273,6 +274,7 @@ def _answering(endpoint: Endpoint) -> Endpoint:
         try:
             return await endpoint(request)
         except Refusal as refusal:
+            await _let_finish(request)
             headers = {**refusal.headers, "Connection": "close"}
             if refusal.html:
                 return _html(refusal.html, refusal.status, headers)
@@ -316,6 +318,21 @@ async def _body(request: Request) -> bytes:
     with anyio.move_on_after(BODY_S):
         return await request.body()
     raise Refusal(408, "The body did not arrive in time.")
+
+
+async def _let_finish(request: Request) -> None:
+    """Throw away the start of a body that nobody reads.
+
+    Closing a connection whose body is still on its way resets it, and the visitor never sees why.
+    """
+    if "expect" in request.headers:
+        return  # it is not sent before we ask for it
+    size = 0
+    with anyio.move_on_after(REFUSED_BODY_S):
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > REFUSED_BODY_LIMIT:
+                break
 
 
 async def _form(request: Request) -> dict[str, str]:

@@ -46,6 +46,16 @@ def test_the_token_is_asked_for_before_the_body(serve: Serve) -> None:
     assert time.monotonic() - began < connections.HEADERS_S
 
 
+def test_one_who_is_refused_is_told_even_when_the_body_comes_late(serve: Serve) -> None:
+    """The body is on its way when the answer is: closing then would reset the connection."""
+    with connection(serve()) as one:
+        one.sendall(b"POST /act HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 900000\r\n\r\n")
+        time.sleep(0.1)
+        one.sendall(bytes(900_000))
+        time.sleep(0.1)
+        assert one.recv(100).startswith(b"HTTP/1.1 401")
+
+
 def test_silent_and_dripping_visitors_shut_no_one_out(serve: Serve) -> None:
     """More connections than there are places, some without a word, some a byte at a time."""
     client = serve()
