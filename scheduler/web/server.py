@@ -321,9 +321,9 @@ async def _body(request: Request) -> bytes:
 
 
 async def _let_finish(request: Request) -> None:
-    """Throw away the start of a body that nobody reads.
+    """Read the start of a body that is not needed, and drop it.
 
-    Closing a connection whose body is still on its way resets it, and the visitor never sees why.
+    A connection closed while its body still arrives is reset, and the visitor never sees why.
     """
     if "expect" in request.headers:
         return  # it is not sent before we ask for it
