@@ -11,8 +11,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from scheduler.execution import results as outcomes
-from scheduler.execution import results as retries
+from scheduler.execution import results
 from scheduler.execution.child import Order, Start, Worker, last_line
 from scheduler.execution.incidents import Troubles, run_over
 from scheduler.execution.results import Answer, Outcome
@@ -210,22 +209,22 @@ class Work:
         for name in {f"ingest:{answer['source']}" for answer in heard if "source" in answer}:
             if name in order.steps:
                 step = self._steps[name]
-                outcome = outcomes.ingest_outcome(step, self._answers, None)
+                outcome = results.ingest_outcome(step, self._answers, None)
                 tries = int(step.details.get("tries", 0))  # before this one
                 self._change(step, detail=_detail(outcome, tries=tries), rows=outcome.rows)
 
     def _ended(self, child: Worker, order: Order, code: int, now: datetime) -> None:
         end = None
         if code:
-            end = outcomes.ended_badly(code, child.over_limit, order.limit_s, last_line(order))
+            end = results.ended_badly(code, child.over_limit, order.limit_s, last_line(order))
         for name in order.steps:
             step = self._steps[name]
             if step.kind == "ingest":
-                outcome = outcomes.ingest_outcome(step, self._answers, end)
+                outcome = results.ingest_outcome(step, self._answers, end)
             elif step.kind == "dbt":
-                outcome = outcomes.dbt_outcome(self._answers, end)
+                outcome = results.dbt_outcome(self._answers, end)
             else:
-                outcome = outcomes.report_outcome(self._answers, end)
+                outcome = results.report_outcome(self._answers, end)
             self._settle(step, outcome, now)
 
     def _settle(self, step: Step, outcome: Outcome, now: datetime) -> None:
@@ -233,11 +232,11 @@ class Work:
         about = {"run_id": self.run.run_id, "step": step.step}
         self.failures = outcome.failures
         failed = int(step.details.get("tries", 0)) + 1
-        allowed = max((retries.tries(kind, said) for _, kind, said in outcome.failures), default=0)
+        allowed = max((results.tries(kind, said) for _, kind, said in outcome.failures), default=0)
         error = mask(outcome.error) if outcome.error else None
         values: dict[str, Any] = {"finished_at": now, "rows": outcome.rows, "error": error}
         if outcome.failures and failed < allowed and step.attempt < MOST_STARTS:
-            next_at = max(now + retries.pause(failed), outcome.retry_at or now)
+            next_at = max(now + results.pause(failed), outcome.retry_at or now)
             values |= {"status": "waiting", "next_at": next_at}
             values["detail"] = _detail(outcome, tries=failed)
             told = (logging.WARNING, f"{step.step}, try {failed}: {error}")
