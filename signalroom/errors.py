@@ -18,6 +18,22 @@ from __future__ import annotations
 
 from datetime import datetime
 
+# What a second try would meet again: a step that ends with one of these is not tried again by
+# itself, on either engine. The last two are no exceptions: what a channel refused for good, and
+# tests of dbt.
+FINAL = frozenset(
+    {
+        "AbsentError",
+        "AnswerError",
+        "ConfigurationError",
+        "CredentialsError",
+        "ForbiddenError",
+        "TooLargeError",
+        "DeliveryError",
+        "TestsFailed",
+    }
+)
+
 
 class SignalRoomError(Exception):
     """Base of all failures that are explained in one line; the exit code is 1."""

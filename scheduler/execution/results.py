@@ -10,19 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from scheduler.runs.model import Step
+from signalroom.errors import FINAL
 
-FINAL = frozenset(
-    {
-        "ConfigurationError",
-        "CredentialsError",
-        "ForbiddenError",
-        "AnswerError",  # the vendor changed the form of its answers: it will say the same again
-        "AbsentError",
-        "TooLargeError",
-        "DeliveryError",
-        "TestsFailed",
-    }
-)
 TRANSIENT = frozenset(
     {
         "SourceError",  # time-outs, 429 and 5xx that lasted longer than one request may

@@ -23,7 +23,6 @@ from temporalio.exceptions import ApplicationError, CancelledError
 
 from scheduler.execution.child import GRACE_S, Child, Order, Start, Worker
 from scheduler.execution.incidents import Troubles
-from scheduler.execution.results import FINAL
 from scheduler.execution.run import LostError, Work
 from scheduler.process import DELIVER
 from scheduler.runs import owner as owners
@@ -49,7 +48,7 @@ from scheduler.temporal.model import (
     StepResult,
 )
 from signalroom import clock
-from signalroom.errors import ConfigurationError, SignalRoomError
+from signalroom.errors import FINAL, ConfigurationError, SignalRoomError
 from signalroom.logs import mask
 
 BEAT_S = 5.0

@@ -19,17 +19,6 @@ RUN_REPORT = "RunReportWorkflow"
 BACKFILL = "BackfillWorkflow"
 DELIVER = "DeliverWorkflow"
 LONGEST_RUN_H = 26  # a vendor may rate-limit for a day
-# The classes of signalroom.errors and of dbt's tests that say the same again at the next try.
-NON_RETRYABLE = (
-    "AbsentError",
-    "AnswerError",
-    "ConfigurationError",
-    "CredentialsError",
-    "DeliveryError",
-    "ForbiddenError",
-    "TestsFailed",
-    "TooLargeError",
-)
 # No failed tries: a vendor's Retry-After, a worker that was stopped, a ledger that is away.
 DEFERRED = "DeferredError"
 STOPPED = "WorkerStopped"

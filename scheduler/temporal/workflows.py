@@ -18,7 +18,6 @@ from scheduler.temporal.model import (
     API_TASKS,
     BACKFILL,
     DELIVER,
-    NON_RETRYABLE,
     PATIENT,
     RUN_REPORT,
     SCHEDULED_SYNC,
@@ -39,6 +38,7 @@ from scheduler.temporal.model import (
     SyncResult,
     SyncSource,
 )
+from signalroom.errors import FINAL
 
 FIRST = timedelta(seconds=1)
 LONGEST = timedelta(minutes=5)
@@ -52,7 +52,7 @@ STEP_RETRIES = RetryPolicy(
     backoff_coefficient=2,
     maximum_interval=LONGEST,
     maximum_attempts=5,
-    non_retryable_error_types=NON_RETRYABLE,
+    non_retryable_error_types=sorted(FINAL),
 )
 # What only the ledger's absence can stop goes on until it is back.
 RECORD_RETRIES = RetryPolicy(
