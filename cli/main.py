@@ -144,6 +144,7 @@ def _call() -> None:
     try:
         if not is_child:  # its parent has read the file, and gives it what it needs
             settings.load_env_file()
+        settings.forget_dlt_variables()
         logs.configure()
         signalroom(standalone_mode=False)
     except click.exceptions.Abort:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ingest import adoption, dead_letters
+from ingest import adoption, dead_letters, dlt_settings
 from ingest import loads as ledger
 from ingest.dead_letters import Letter
 from ingest.model import Pull, Say, TableMetrics, Tables, Window
@@ -265,6 +265,7 @@ def _run_extract(extracted: Extracted) -> None:
     import dlt
     from dlt.pipeline.exceptions import PipelineStepFailed
 
+    dlt_settings.use_own()
     name, pull = extracted.source.name, extracted.pull
     folder = extracted.folder.enter_context(working_folder())
     # A job that is done again after its commit doubles rows where no index forbids it: there the

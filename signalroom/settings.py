@@ -77,6 +77,16 @@ def load_env_file() -> None:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from None
 
 
+def forget_dlt_variables() -> None:
+    """Remove what dlt would read while it is imported; `ingest.dlt_settings` does the rest.
+
+    DLT_DATA_DIR, where dlt keeps files of its own, stays.
+    """
+    for name in [*os.environ]:
+        if name.startswith(("DLT_", "RUNTIME__", "PROVIDERS__")) and name != "DLT_DATA_DIR":
+            del os.environ[name]
+
+
 @cache
 def _config() -> dict[str, dict[str, str]]:
     path = root() / ".dlt" / "config.toml"
