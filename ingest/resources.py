@@ -121,7 +121,7 @@ def daily(
     def decorate(read: Read) -> Make:
         def parts(pull: Pull, table: str, *rest: Any) -> Iterator[Any]:
             found = _found(read(pull, *rest))
-            _require(pull, table, found.rows, required)
+            require_measures(pull, table, found.rows, required)
             kept, further = _protected(pull, table, found, columns, documents)
             covered = list(days(pull.window))
             pull.metrics.totals += totals_by_day(kept, covered, measures)
@@ -163,6 +163,7 @@ def whole_list(
     *,
     columns: Columns,
     measures: Sequence[str] = (),
+    required: Sequence[str] = (),
     documents: Sequence[str] = (),
     limit: str = "",
 ) -> Callable[[Read], Make]:
@@ -171,6 +172,7 @@ def whole_list(
     def decorate(read: Read) -> Make:
         def parts(pull: Pull, table: str, *rest: Any) -> Iterator[Any]:
             found = _found(read(pull, *rest))
+            require_measures(pull, table, found.rows, required)
             kept, further = _protected(pull, table, found, columns, documents)
             totals: dict[str, Decimal | int] = {"rows": len(kept)}
             totals |= {name: total(row.get(name) for row in kept) for name in measures}
@@ -283,8 +285,13 @@ def _keep_failure(pull: Pull, table: str, error: SourceError, limit: str, is_spa
     return True
 
 
-def _require(pull: Pull, table: str, rows: Sequence[Row], required: Sequence[str]) -> None:
-    """Raise AnswerError where no row at all has a measure: it was renamed, and is not zero."""
+def require_measures(
+    pull: Pull, table: str, rows: Sequence[Mapping[str, Any]], required: Sequence[str]
+) -> None:
+    """Raise AnswerError where no row at all has a measure: it was renamed, and is not zero.
+
+    For rows of one answer too: a vendor may rename it between two pages of one pull.
+    """
     for name in required:
         if rows and all(row.get(name) is None for row in rows):
             raise AnswerError(

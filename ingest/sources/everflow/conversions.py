@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from ingest.columns import read_fields, unknown_fields
 from ingest.http import VendorClient
-from ingest.model import Pull, Row
-from ingest.resources import daily
+from ingest.model import Pull, Row, Window
+from ingest.resources import daily, require_measures
 from ingest.sources.everflow.client import Network, every
 from ingest.sources.everflow.columns import (
     CONVERSION_COLUMNS,
@@ -19,6 +20,8 @@ from ingest.sources.everflow.settings import CONVERSION_DAYS_KEPT, CONVERSION_PA
 from ingest.windows import days
 from signalroom import clock
 from signalroom.errors import AnswerError
+
+REQUIRED = ("status", "payout", "revenue")
 
 
 @daily(
@@ -53,7 +56,9 @@ def _of_day(http: VendorClient, pull: Pull, day: date, zone_id: int) -> list[Row
         lambda paging: http.post("/networks/reporting/conversions", asked, paging),
         "conversion_id",
     )
-    return [_row(pull, day, entry) for entry in found]
+    rows = [_row(pull, day, entry) for entry in found]
+    require_measures(replace(pull, window=Window(day, day)), "conversions", rows, REQUIRED)
+    return rows
 
 
 def _row(pull: Pull, day: date, entry: dict[str, Any]) -> Row:

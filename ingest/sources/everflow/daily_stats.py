@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from ingest.columns import read_fields, unknown_fields
 from ingest.http import VendorClient
 from ingest.model import Pull, Row, Window
-from ingest.resources import daily
+from ingest.resources import daily, require_measures
 from ingest.sources.everflow.client import Network, paging_of, report_date
 from ingest.sources.everflow.columns import COLUMNS, CONTROLLED, DERIVED, METRICS
 from ingest.sources.everflow.lists import list_entries
@@ -20,9 +21,10 @@ from signalroom.errors import AnswerError, TooLargeError
 
 Entry = dict[str, Any]
 COLUMNS_ASKED = ("date", "affiliate", "advertiser")
+REQUIRED = ("clicks", "conversions", "revenue", "payout")
 
 
-@daily(columns=COLUMNS, measures=CONTROLLED, required=("conversions", "revenue", "payout"))
+@daily(columns=COLUMNS, measures=CONTROLLED, required=REQUIRED)
 def daily_stats(pull: Pull, network: Network) -> list[Row]:
     """The rows of every day of the window."""
     rows: list[Row] = []
@@ -180,8 +182,10 @@ def _of_advertiser(
     return rows
 
 
-def _rows(pull: Pull, day: Window, table: list[Entry]) -> list[Row]:
-    return [daily_row(pull, day, entry) for entry in table]
+def _rows(pull: Pull, window: Window, table: list[Entry]) -> list[Row]:
+    rows = [daily_row(pull, window, entry) for entry in table]
+    require_measures(replace(pull, window=window), "daily_stats", rows, REQUIRED)
+    return rows
 
 
 def _totals(http: VendorClient, pull: Pull, day: Window, zone_id: int) -> Totals:
@@ -236,7 +240,7 @@ def daily_rows(http: VendorClient, pull: Pull, window: Window, zone_id: int) -> 
             raise
         table, is_cut = [], True
     if not is_cut:
-        yield from (daily_row(pull, window, entry) for entry in table)
+        yield from _rows(pull, window, table)
     elif days == 1:
         pull.say(f"{window}: cut off at {len(table):,} rows, asking by advertiser")
         yield from rows_by_advertiser(http, pull, window, zone_id, table)

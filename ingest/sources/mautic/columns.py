@@ -85,3 +85,4 @@ EMAIL_STATS = Shape(
 )
 DAY_COLUMN = {"date": DATE_TYPE}
 STATS_CONTROLLED = ("open_count",)
+STATS_REQUIRED = ("is_read", "is_failed", *STATS_CONTROLLED)

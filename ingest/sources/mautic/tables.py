@@ -16,6 +16,7 @@ from ingest.sources.mautic.columns import (
     LIST_CONTROLLED,
     LISTS,
     STATS_CONTROLLED,
+    STATS_REQUIRED,
 )
 from ingest.sources.mautic.settings import PAGE_ROWS
 from signalroom import clock
@@ -34,6 +35,7 @@ def contacts(pull: Pull, instance: Instance) -> list[Row]:
 @whole_list(
     columns=LISTS["emails"].columns,
     measures=LIST_CONTROLLED["emails"],
+    required=LIST_CONTROLLED["emails"],
     documents=tuple(LISTS["emails"].documents),
 )
 def emails(pull: Pull, instance: Instance) -> list[Row]:
@@ -47,7 +49,12 @@ def campaigns(pull: Pull, instance: Instance) -> list[Row]:
     return _list(pull, instance, "campaigns")
 
 
-@daily(columns={**EMAIL_STATS.columns, **DAY_COLUMN}, measures=STATS_CONTROLLED, documents=())
+@daily(
+    columns={**EMAIL_STATS.columns, **DAY_COLUMN},
+    measures=STATS_CONTROLLED,
+    required=STATS_REQUIRED,
+    documents=(),
+)
 def email_stats(pull: Pull, instance: Instance) -> list[Row]:
     """Every email sent in the window."""
     entries = Entries("email_stats", pull, EMAIL_STATS)

@@ -11,6 +11,7 @@ from typing import Any
 from ingest.http import Connection, RateLimit, VendorClient
 from ingest.model import Pull, Window
 from ingest.paging import Entry, Page, whole
+from ingest.resources import require_measures
 from ingest.sources.redtrack import settings
 from ingest.sources.redtrack.settings import (
     CONVERSION_PAGE_SIZES,
@@ -25,6 +26,7 @@ from signalroom import clock
 from signalroom.errors import AnswerError, SourceError, TooLargeError
 
 RATE_LIMIT = RateLimit(*settings.RATE_LIMIT)
+REPORT, REQUIRED = "/report", ("cost",)
 DOLLARS = {"", CURRENCY, "$", "US$", "840", "DOLLAR", "US DOLLAR"}
 
 
@@ -117,8 +119,10 @@ def report(account: Account, window: Window, groups: str) -> list[Entry]:
         return tuple(row.get(f"{name}_id") or row.get(name) for name in names)
 
     def page(number: int) -> list[Entry]:
-        answer = account.http.get("/report", {**asked, "page": number})
-        return entries_of(account, what, answer)
+        answer = account.http.get(REPORT, {**asked, "page": number})
+        found = entries_of(account, what, answer)
+        require_measures(account.pull, what, found, REQUIRED)
+        return found
 
     days = (window.end - window.start).days + 1
     try:
@@ -136,7 +140,7 @@ def report(account: Account, window: Window, groups: str) -> list[Entry]:
             row for half in slices(window, (days + 1) // 2) for row in report(account, half, groups)
         ]
     order = {"sortby": next(name for name in names if name != "date"), "direction": "asc"}
-    return _every(account, "/report", {**asked, **order}, what, key)
+    return _every(account, REPORT, {**asked, **order}, what, key)
 
 
 def tracked(account: Account, start: date, end: date) -> list[Entry]:
@@ -184,6 +188,8 @@ def _every(
         for page in range(1, PAGE_CAP + 1):
             answer = account.http.get(path, {**asked, "per": size, "page": page})
             found = entries_of(account, what, answer)
+            if path == REPORT:
+                require_measures(account.pull, what, found, REQUIRED)
             keys = {key(entry) for entry in found}
             said = answer.get("total") if isinstance(answer, dict) else None
             total = None if isinstance(said, dict) else max(0, count(said) or 0) or None

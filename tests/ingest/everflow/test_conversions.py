@@ -32,7 +32,14 @@ def read(window: Window | None = None) -> list[dict[str, Any]]:
 
 
 def entry(number: int, **more: Any) -> Entry:
-    return {"conversion_id": f"c{number}", "conversion_unix_timestamp": NOON + number, **more}
+    return {
+        "conversion_id": f"c{number}",
+        "conversion_unix_timestamp": NOON + number,
+        "status": "approved",
+        "payout": 0,
+        "revenue": 0,
+        **more,
+    }
 
 
 @pytest.fixture
@@ -122,6 +129,17 @@ def test_what_cannot_be_a_conversion_fails_loudly(
 ) -> None:
     with pytest.raises(AnswerError, match=message):
         answering([[entry(1, **bad)]])
+
+
+@pytest.mark.parametrize("measure", ["status", "payout", "revenue"])
+def test_a_measure_that_one_day_lacks_altogether_is_no_zero(
+    answering: Callable[..., list[dict[str, Any]]], measure: str
+) -> None:
+    few = [entry(1), entry(2, **{measure: None})]  # one that lacks it is as the vendor gives it
+    assert [row[measure] for row in answering([few])][1] is None
+    every = [entry(number, **{measure: None, f"new_{measure}": "5"}) for number in (1, 2)]
+    with pytest.raises(AnswerError, match=f"none of 2 rows has {measure}; the vendor renamed"):
+        answering([every])
 
 
 def test_personal_data_does_not_pass(own_agency: Agency) -> None:

@@ -217,3 +217,15 @@ def test_a_full_page_that_comes_again_is_no_end(read: Read) -> None:
         return found[: int(asked["per"])]
 
     assert len(read({"/report": give, "/sources": []}, "daily_spend")) == 1050
+
+
+@pytest.mark.parametrize("count", [1100, 350], ids=["page", "window"])
+def test_a_cost_that_only_one_answer_lacks_is_no_zero(read: Read, count: int) -> None:
+    """A vendor that renames it between two requests of one pull."""
+    rows = spend(3, count)
+    renamed = rows[1000:1100] if count > 1000 else rows[700:]
+    for row in renamed:
+        row["spend"] = row.pop("cost")
+    days = Window(DAYS.start, DAYS.start) if count > 1000 else DAYS
+    with pytest.raises(AnswerError, match=r"none of [0-9]+ rows has cost; the vendor"):
+        read({"/report": rows}, "daily_spend", days)
