@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.browser import find_chromium
+from tests.support.browser import FLAGS, find_chromium
 from tests.support.postgres import PostgresServer, postgres_server
 from tests.support.processes import is_ours, own_environment
 from tests.support.warehouse import Target, Warehouse, empty_warehouse
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from sandbox import Agency
 
 BOTH: tuple[Target, ...] = ("duckdb", "postgres")
@@ -121,3 +123,14 @@ def start_agency() -> Iterator[Callable[..., Agency]]:
 def chromium() -> Path:
     """Path of the browser."""
     return find_chromium()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Path) -> Iterator[Browser]:
+    """A running browser. Not for a whole session: its event loop would be in others' way."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=str(chromium), args=FLAGS)
+        yield running
+        running.close()

@@ -7,26 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from reports import render_report
 from tests.reports.conftest import Compose
 from tests.reports.world import DAY, Affiliate, Day, Marts, trend
-from tests.support.browser import CONTRAST, FLAGS
+from tests.support.browser import CONTRAST
 
 HEADLINE = (
     ("$26.81", 40),
     ("47", 20),
     ("$1,260.00", 20),
 )
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: Path) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=str(chromium), args=FLAGS)
-        yield running
-        running.close()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from html import unescape
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from reports.messages.table import PHONE
 from reports.messages.text import columns
@@ -22,7 +22,7 @@ from reports.registry import reports
 from reports.shared.figures import Figures
 from reports.shared.moved import Compared, amount, each, what_moved
 from tests.reports.reading import email_text
-from tests.support.browser import FLAGS, axe
+from tests.support.browser import axe
 
 REPORTS = ("daily_ccw", "weekly_rollup", "affiliate_leaderboard", "state_performance")
 Cells = Mapping[tuple[str, str], Cell]
@@ -40,14 +40,6 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> Cells:
         for scenario in chosen
         if scenario.name == "normal" or name in ("daily_ccw", "affiliate_leaderboard")
     }
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: Path) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=str(chromium), args=FLAGS)
-        yield running
-        running.close()
 
 
 def html(cells: Cells, name: str, scenario: str = "normal") -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from reports.model import Row
 from reports.pages import files
@@ -23,7 +23,7 @@ from reports.preview.scenarios import SUNDAY
 from reports.preview.stage import stage
 from signalroom import clock, warehouse
 from signalroom.clients import client
-from tests.support.browser import FLAGS, axe
+from tests.support.browser import axe
 
 SENTINEL = "Sentinel of {}"
 PART: Row = {
@@ -152,14 +152,6 @@ def test_only_files_of_the_pages_are_served(made: list[Made], name: str, day: st
         assert found is not None
     else:
         assert found is None
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: Path) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=str(chromium), args=FLAGS)
-        yield running
-        running.close()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (1280, "dark")])

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from reports.registry import reports
-from tests.support.browser import CONTRAST, FLAGS
+from tests.support.browser import CONTRAST
 from tests.support.processes import signalroom_cli
 
 pytestmark = pytest.mark.slow  # making all of it takes a quarter of a minute, once
@@ -76,14 +76,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     assert (called.returncode, called.stderr) == (0, "Drawing every report in every scenario ...\n")
     assert called.stdout == f"{out / 'index.html'}\n"
     return out, home
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: Path) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=str(chromium), args=FLAGS)
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")

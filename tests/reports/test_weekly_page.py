@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from reports import render_report
 from tests.reports import test_leaderboard, test_states, test_weekly
 from tests.reports.weeks_world import NOW, SUNDAY, Seller, State, WeekMarts
-from tests.support.browser import CONTRAST, FLAGS
+from tests.support.browser import CONTRAST
 from tests.support.warehouse import empty_warehouse
 
 REPORTS = ("weekly_rollup", "affiliate_leaderboard", "state_performance")
 SCENES = ("normal", "late", "absent", "hostile")
 Pages = dict[tuple[str, str], Path]
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: Path) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=str(chromium), args=FLAGS)
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")

@@ -7,22 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from signalroom import paths
 from tests.scheduler import story
 from tests.scheduler.conftest import Serve
-from tests.support.browser import CONTRAST, FLAGS, axe
+from tests.support.browser import CONTRAST, axe
 
 TOKEN = "a-long-token-of-the-page"
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: Path) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=str(chromium), args=FLAGS)
-        yield running
-        running.close()
 
 
 class Visit:

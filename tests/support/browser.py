@@ -56,7 +56,8 @@ def find_chromium() -> Path:
         if found:
             return Path(found)
     pytest.fail(
-        "This test looks at a page and needs Chromium: sudo apt-get install chromium", pytrace=False
+        "This test looks at a page and needs Chromium: sudo apt-get install chromium fonts-liberation",
+        pytrace=False,
     )
 
 
