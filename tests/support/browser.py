@@ -56,7 +56,7 @@ def find_chromium() -> Path:
         if found:
             return Path(found)
     pytest.fail(
-        "This test looks at a page and needs Chromium: sudo apt-get install chromium fonts-liberation",
+        "This test looks at a page: sudo apt-get install chromium fonts-liberation",
         pytrace=False,
     )
 
