@@ -6,10 +6,11 @@ Everything is read from `marts.figure_parts` and `ops`; re-adding the parts give
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
-from reports.explain.history import FILE, MappingFile, of_ops, sent, values
+from reports.delivery.outbox import Reported
+from reports.explain.history import FILE, MappingFile, of_ops, reported, sent, values
 from reports.explain.question import (
     CPA_DIGITS,
     FORMULAS,
@@ -24,9 +25,10 @@ from reports.explain.question import (
 )
 from reports.shared.figures import plain
 from signalroom import clock, warehouse
+from signalroom.clients import Client
 from signalroom.errors import ConfigurationError, WarehouseError
 
-__all__ = ["CPA_DIGITS", "Question", "explain"]
+__all__ = ["CPA_DIGITS", "Day", "Question", "explain"]
 
 Row = Mapping[str, Any]
 MARTS = {
@@ -53,21 +55,42 @@ MARTS = {
 }
 
 
-def explain(question: Question) -> dict[str, Any]:
+class Day:
+    """What is known of one client's day, read once: every figure of it is answered from here."""
+
+    def __init__(self, client: Client, day: date) -> None:
+        """Raises WarehouseError for a day that the marts do not have."""
+        scope = {"client_id": client.id, "day": day}
+        self.marts = warehouse.read_together(MARTS, scope, client_id=client.id)
+        if not self.marts["days"]:
+            raise WarehouseError(
+                f"The marts have no {day} for client {client.id}: load it with "
+                f"`signalroom ingest all --start {day} --end {day}`, then build."
+            )
+        self.client, self.day = client, day
+        self.ops = of_ops(client.id, day)
+        self.mapping = MappingFile(self.ops["files"])
+        self._reported: dict[str, list[Reported]] = {}
+
+    def reported(self, metric: str) -> list[Reported]:
+        """What delivered messages gave as the day's metric, oldest first."""
+        if metric not in self._reported:
+            self._reported[metric] = reported(self.client.id, self.day, metric)
+        return self._reported[metric]
+
+
+def explain(question: Question, known: Day | None = None) -> dict[str, Any]:
     """The answer as the JSON object of `signalroom explain`; amounts of money are decimal text.
 
-    Raises ConfigurationError for a brand or metric that is unknown, WarehouseError for a day that
-    the marts do not have.
+    `known` is the question's day where it was read for another figure before. Raises
+    ConfigurationError for a brand or metric that is unknown, WarehouseError for a day that the
+    marts do not have.
     """
     if question.metric not in FORMULAS:
         known = ", ".join(FORMULAS)
         raise ConfigurationError(f"Metric {question.metric!r} is unknown; there are: {known}.")
-    found = warehouse.read_together(MARTS, question.scope, client_id=question.client.id)
-    if not found["days"]:
-        raise WarehouseError(
-            f"The marts have no {question.day} for client {question.client.id}: load it with "
-            f"`signalroom ingest all --start {question.day} --end {question.day}`, then build."
-        )
+    known = known or Day(question.client, question.day)
+    found = known.marts
     advertiser_id = advertiser_of(question)
     belongs = belongs_to(question, advertiser_id)
     chosen = [row for row in found["parts"] if belongs(row)]
@@ -86,18 +109,16 @@ def explain(question: Question) -> dict[str, Any]:
                 value = None  # spend is missing
     else:
         value = exact_sum(row["amount"] for row in parts)
-    others = of_ops(question)
-    mapping = MappingFile(others["files"])
     return {
         "client": question.client.id,
         "date": question.day.isoformat(),
         "metric": question.metric,
         "value": shown(value, question.metric),
         "formula": FORMULAS[question.metric],
-        "parts": [_part(row, question.client.id, mapping) for row in parts],
-        "control_total": _totals(parts, others["totals"]),
+        "parts": [_part(row, question.client.id, known.mapping) for row in parts],
+        "control_total": _totals(parts, known.ops["totals"]),
         "versions": list(values(question, belongs, found["versions"])),
-        "sent": sent(question, advertiser_id),
+        "sent": sent(question, advertiser_id, known.reported(question.metric)),
         "zone": str(clock.zone()),
         "window": {
             "start": clock.midnight(question.day).isoformat(),

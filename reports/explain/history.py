@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from reports.delivery.outbox import Outbox
+from reports.delivery.outbox import Outbox, Reported
 from reports.explain.question import (
     RATIOS,
     WITHOUT_CPA,
@@ -37,9 +37,9 @@ OPS = {
 Row = Mapping[str, Any]
 
 
-def of_ops(question: Question) -> dict[str, list[dict[str, Any]]]:
+def of_ops(client_id: str, day: date) -> dict[str, list[dict[str, Any]]]:
     """The vendors' totals of the day and the versions of the mapping file, newest first."""
-    scope = {**question.scope, "file": FILE}
+    scope = {"client_id": client_id, "day": day, "file": FILE}
     found: dict[str, list[dict[str, Any]]] = {}
     for name, sql in OPS.items():
         try:
@@ -112,8 +112,16 @@ def _value(question: Question, rows: list[Row]) -> Decimal | None:
     return total(question.metric)
 
 
-def sent(question: Question, advertiser_id: int | None) -> list[dict[str, Any]]:
-    """The delivered messages that gave this very figure, oldest first."""
+def reported(client_id: str, day: date, metric: str) -> list[Reported]:
+    """What delivered messages gave as the metric of that day, of whatever, oldest first."""
+    with Outbox() as outbox:
+        return outbox.reported(client_id, metric, {"date": day.isoformat()})
+
+
+def sent(
+    question: Question, advertiser_id: int | None, figures: Iterable[Reported]
+) -> list[dict[str, Any]]:
+    """Those of the figures that delivered messages gave which are this very one."""
     keys = {
         "date": question.day.isoformat(),
         "advertiser_id": None if advertiser_id is None else str(advertiser_id),
@@ -121,7 +129,6 @@ def sent(question: Question, advertiser_id: int | None) -> list[dict[str, Any]]:
         "affiliate": question.affiliate,
     }
     wanted = {name: value.casefold() for name, value in keys.items() if value is not None}
-    date_alone = {"date": question.day.isoformat()}
     return [
         {
             "report": one.report,
@@ -129,7 +136,7 @@ def sent(question: Question, advertiser_id: int | None) -> list[dict[str, Any]]:
             "sent_at": one.sent_at.isoformat(),
             "value": one.value,
         }
-        for one in Outbox().reported(question.client.id, question.metric, date_alone)
+        for one in figures
         # a message also gives figures of days that changed, or in its trend: the same figure
         if wanted
         == {

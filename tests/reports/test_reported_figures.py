@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from reports import Rendered, compose
 from reports.delivery.deliver import deliver
 from reports.delivery.outbox import FIGURES, Outbox
-from reports.explain.history import MappingFile, sent
+from reports.explain.history import MappingFile, reported, sent
 from reports.explain.question import Question
 from signalroom import clients, run_database
 from tests.reports.conftest import Compose
@@ -110,7 +110,8 @@ def test_day_that_a_later_message_says_has_changed_is_reported_by_that_message(p
     ]
     # and `signalroom explain` names both messages, and no figure of a part of it
     question = Question(clients.client("713"), yesterday, "cost", brand="CCW")
-    assert [(one["report"], Decimal(one["value"])) for one in sent(question, 1)] == [
+    told = sent(question, 1, reported("713", yesterday, "cost"))
+    assert [(one["report"], Decimal(one["value"])) for one in told] == [
         ("daily_ccw", 8),
         ("daily_ccw", 9),
     ]

@@ -6,29 +6,33 @@ from datetime import date
 from decimal import Decimal
 
 from reports import compose
-from reports.explain import CPA_DIGITS, Question, explain
+from reports.explain import CPA_DIGITS, Day, Question, explain
 from reports.shared.figures import ratio, rounded
 from signalroom import clients
 
 SUMS = {"month", "others"}  # goals, and several affiliates together
 
 
-def explained(report: str, client_id: str, day: date) -> int:
-    """How many figures of the message its parts make, to the last digit; AssertionError else."""
-    found = 0
-    for one in compose(report, client_id, day).figures:
+def explained(report: str, client_id: str, day: date, known: dict[date, Day] | None = None) -> int:
+    """How many figures of the message its parts make, to the last digit; AssertionError else.
+
+    `known` keeps what was read of the client's days.
+    """
+    found, days = 0, {} if known is None else known
+    for one in compose(report, client_id, day, ("sms",)).figures:
         if SUMS & set(one.keys):
             continue
-        answer = explain(
-            Question(
-                client=clients.client(client_id),
-                day=date.fromisoformat(one.keys["date"]),
-                metric=one.metric,
-                affiliate=one.keys.get("affiliate"),
-                brand=one.keys["brand"],
-                group=one.keys.get("group"),
-            )
+        question = Question(
+            client=clients.client(client_id),
+            day=date.fromisoformat(one.keys["date"]),
+            metric=one.metric,
+            affiliate=one.keys.get("affiliate"),
+            brand=one.keys["brand"],
+            group=one.keys.get("group"),
         )
+        if question.day not in days:
+            days[question.day] = Day(question.client, question.day)
+        answer = explain(question, days[question.day])
         value, given = Decimal(answer["value"]), Decimal(one.value)
         assert value == (rounded(given, CPA_DIGITS) if one.metric == "cpa" else given), one
         amounts = {True: Decimal(0), False: Decimal(0)}

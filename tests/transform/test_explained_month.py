@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
-from datetime import timedelta
+from collections import defaultdict
+from datetime import date, timedelta
 
 import pytest
 
 from ingest import pull as pipeline
 from ingest import registry as sources
 from ingest.model import Window
+from reports.explain import Day
 from reports.registry import reports
 from sandbox import Agency
 from signalroom import clock
@@ -52,9 +54,12 @@ def test_every_figure_of_a_random_months_messages_is_made_of_its_rows(
     dbt.succeeds("seed")
     dbt.succeeds("run", "--select", *(f"+{mart}" for mart in MARTS))
     found = 0
+    known: defaultdict[str, dict[date, Day]] = defaultdict(dict)
     for name, report in reports().items():
         if report.folder == "daily":
             for client in report.clients():
                 for number in range(MONTH):
-                    found += explained(name, client.id, last - timedelta(days=number))
+                    found += explained(
+                        name, client.id, last - timedelta(days=number), known[client.id]
+                    )
     assert found > 30 * MONTH, f"a month that ends {back} days ago"
