@@ -48,15 +48,13 @@ class Payload:
             value = self._parsed(value)
         if value is None:
             return None
-        text = json.dumps(
-            self._cleaned(value), ensure_ascii=False, sort_keys=True, separators=(",", ":")
-        )
-        return _EXACT.sub(r"\1", text)
+        return _written(self._cleaned(value))
 
     def plain(self, value: str | None, name: str = "") -> str | None:
         """The text under that name without what the policy removes from web addresses.
 
-        An email address is hashed where it stands alone, and masked inside longer text.
+        An email address is hashed where it stands alone, and masked inside longer text. A text
+        that is itself JSON loses what the policy removes by key.
         """
         if not value:
             return value
@@ -64,6 +62,8 @@ class Payload:
         said = value.replace("\x00", "").encode("utf-8", "replace").decode()
         if self._is_chosen(name):
             return said
+        if said.lstrip()[:1] in ("{", "[") and (inner := self._inside(said, name)) is not None:
+            return inner
         if "://" in said and "=" in said:
             said = _IN_ADDRESS.sub(self._parameter, said)
         if not _ANY_AT.search(said):
@@ -71,6 +71,18 @@ class Payload:
         if _EMAIL.fullmatch(said.strip()):
             return self._hash(said)
         return _EMAIL.sub("***", said)
+
+    def _inside(self, text: str, name: str) -> str | None:
+        """JSON that is kept as a text, cleaned by key, as it is where nothing is removed.
+
+        None for a text that is no JSON.
+        """
+        try:
+            value = json.loads(text, strict=False, parse_float=fraction)
+            before, after = _written(value), _written(self._cleaned(value, name, name))
+        except (ValueError, RecursionError):
+            return None
+        return text if before == after else after
 
     def _parameter(self, found: re.Match[str]) -> str:
         name = _snake(unquote_plus(found[1]))
@@ -110,8 +122,7 @@ class Payload:
             return [self._cleaned(inner, path, name) for inner in value]
         if isinstance(value, str):
             return self.plain(value, name)
-        # marked by a NUL, which no text has: written as the number that it is, with every digit
-        return f"\x00{value}" if isinstance(value, Decimal) else value
+        return _marked(value) if isinstance(value, Decimal) else value
 
     def _hashed(self, value: Any) -> Any:
         if isinstance(value, dict):
@@ -130,6 +141,19 @@ class Payload:
             actions = (self._policy.action(name), self._policy.action(path))
             found = self._actions[name, path] = max(actions, key=_STRICTNESS.__getitem__)
         return found
+
+
+def _written(value: Any) -> str:
+    """JSON text with its keys in order, and numbers with every digit."""
+    text = json.dumps(
+        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_marked
+    )
+    return _EXACT.sub(r"\1", text)
+
+
+def _marked(number: Decimal) -> str:
+    """By a NUL, which no text has: written as the number that it is."""
+    return f"\x00{number}"
 
 
 def _snake(key: str) -> str:

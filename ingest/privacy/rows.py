@@ -7,6 +7,7 @@ rule keeps by name), and a column of full card numbers is refused.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,9 +21,10 @@ from ingest.values import TEXT_TYPE
 from signalroom.errors import AnswerError
 
 Row = dict[str, Any]
-# What cleaning could change: an address, plain or encoded, or the parameters of a web address.
-SUSPECT = "@|%40|%2540|\uff20|://"
-SUSPECT_BYTES = tuple(mark.encode() for mark in SUSPECT.split("|"))
+# What cleaning could change: an address, plain or encoded, parameters of a web address, JSON.
+MARKS = ("@", "%40", "%2540", "\uff20", "://", "{")
+SUSPECT = "|".join(map(re.escape, MARKS))
+SUSPECT_BYTES = tuple(mark.encode() for mark in MARKS)
 
 
 class Protection:

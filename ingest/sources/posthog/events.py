@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -37,6 +37,10 @@ REASON = "_reason"  # why an event cannot be stored; never a column
 SMALLER = 4  # times, where an answer would be too large
 _TEXTS = re.compile(r'"(?:[^"\\]|\\.)*"')
 _BRACKETS = re.compile(r"[\[\]{}]")
+
+
+class _NoPlaceError(Exception):
+    """An event without a uuid or a time: it has no place in the order."""
 
 
 class _UnreadableError(Exception):
@@ -89,14 +93,15 @@ def _is_rejected(pull: Pull, row: Row) -> bool:
     """Whether the event cannot be stored; it is kept as a dead letter then."""
     reason = row.pop(REASON, None) or _unreadable(row["properties"])
     if reason:
-        scope = {"client_id": pull.client_id, "source": pull.source, "table_name": "events"}
-        said = {name: str(row[name]) for name in ("uuid", "event", "timestamp")}
-        pull.metrics.dead_letters.append(
-            DeadLetter(
-                str(row["date"]), f"event {row['uuid']}: {reason}", redacted(said, scope) or ""
-            )
-        )
+        _reject(pull, row["date"], f"event {row['uuid']}: {reason}", row)
     return bool(reason)
+
+
+def _reject(pull: Pull, day: date, reason: str, event: Mapping[str, object]) -> None:
+    """Keep an event that cannot be stored as a dead letter of the day."""
+    scope = {"client_id": pull.client_id, "source": pull.source, "table_name": "events"}
+    texts = {name: str(event[name])[:LONGEST_NUMBER] for name in ("uuid", "event", "timestamp")}
+    pull.metrics.dead_letters.append(DeadLetter(str(day), reason, redacted(texts, scope) or ""))
 
 
 def _unreadable(properties: object) -> str:
@@ -173,12 +178,12 @@ def _rows(project: Project, window: Window, entries: Entries) -> Iterator[Row]:
                 raise
             size = max(1, size // SMALLER)
             continue
-        page = _page(answer, window, entries)
+        page = _page(project.pull, answer, window, entries)
         if page and last and page[0]["timestamp"] < last.at:
             raise entries.error(f"{window}: the events do not come in order of time")
         yield from page
         cap = count(answer.get("limit")) or size  # the instance may allow less
-        if len(page) < min(cap, size) and not answer.get("hasMore"):
+        if len(answer["results"]) < min(cap, size) and not answer.get("hasMore"):
             return
         reached = _Place(page[-1]["timestamp"], page[-1]["uuid"]) if page else last
         if reached == last:
@@ -223,19 +228,26 @@ def _ask(project: Project, question: str, entries: Entries) -> dict[str, Any]:
     return answer
 
 
-def _page(answer: dict[str, Any], window: Window, entries: Entries) -> list[Row]:
+def _page(pull: Pull, answer: dict[str, Any], window: Window, entries: Entries) -> list[Row]:
     names = answer.get("columns")
     if not isinstance(names, list) or not set(EVENT_COLUMNS) <= set(names):
         raise entries.error(f"{window}: the answer lacks some of {', '.join(EVENT_COLUMNS)}")
     zone = str(answer.get("timezone") or "UTC")
-    page = []
+    page: list[Row] = []
+    lost: list[str] = []
     for values in answer["results"]:
         if not isinstance(values, list) or len(values) != len(names):
             raise entries.error(f"{window}: an event is not a list of {len(names)} values")
         entry = dict(zip(names, values, strict=True))
         for name in ("timestamp", "created_at"):
             entry[name] = _with_zone(entry[name], zone)
-        page.append(_row(entry, window, entries))
+        try:
+            page.append(_row(entry, window, entries))
+        except _NoPlaceError as error:
+            lost.append(str(error))
+            _reject(pull, window.start, f"event {entry['uuid']}: {error}", entry)
+    if len(lost) > len(page):  # not one event among many: the answer is another
+        raise AnswerError(lost[-1])
     if any(one["timestamp"] > two["timestamp"] for one, two in pairwise(page)):
         raise entries.error(f"{window}: the events do not come in order of time")
     return page
@@ -247,13 +259,16 @@ def _row(entry: dict[str, Any], window: Window, entries: Entries) -> Row:
         row = entries.row(entry)
     except AnswerError as error:
         # its place in the order is all that the reading of the others needs
-        row = entries.row({**dict.fromkeys(entry), **{name: entry[name] for name in PLACE}})
         reason = str(error)
+        try:
+            row = entries.row({**dict.fromkeys(entry), **{name: entry[name] for name in PLACE}})
+        except AnswerError:
+            raise _NoPlaceError(reason) from None
     try:
         UUID(row["uuid"])
         day = clock.local_date(row["timestamp"])
     except (TypeError, ValueError, AttributeError):
-        raise entries.error(f"{window}: an event has no uuid or no time") from None
+        raise _NoPlaceError(str(entries.error("an event has no uuid or no time"))) from None
     if not window.start <= day <= window.end:
         raise entries.error(f"asked for events of {window}, answered for {day}")
     row["date"] = day

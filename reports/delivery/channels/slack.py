@@ -59,7 +59,7 @@ def send(entry: Entry, confirm: Confirm) -> str:
     extras = arguments.pop("extras", {})
     if "ts" in arguments:
         confirm()
-        return str(call(entry.client_id, "chat.update", arguments)["ts"])
+        return _timestamp(call(entry.client_id, "chat.update", arguments))
     channel, ts = _post(entry, arguments, extras, confirm)
     slack_files.attach(entry.client_id, channel, ts, extras.get("files", []))
     return ts
@@ -84,7 +84,7 @@ def _post(
         confirm()
         try:
             answer = call(entry.client_id, "chat.postMessage", {**arguments, "blocks": form})
-            return str(answer.get("channel") or entry.recipient), str(answer["ts"])
+            return str(answer.get("channel") or entry.recipient), _timestamp(answer)
         except Declined as declined:
             if declined.code not in BLOCK_TROUBLE:
                 raise
@@ -160,14 +160,30 @@ def find(entry: Entry, known: frozenset[str], is_new: bool = False) -> str | Non
                 "cursor": cursor,
             },
         )
-        for message in answer.get("messages", []):
-            event = (message.get("metadata") or {}).get("event_payload") or {}
-            if event.get("key") == entry.dedupe_key and message["ts"] not in known:
-                return str(message["ts"])
-        cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+        if not isinstance(answer.get("messages"), list):
+            raise Ambiguous("answered without the channel's messages")
+        for message in answer["messages"]:
+            event = _inside(_inside(message, "metadata"), "event_payload")
+            ts = str(_inside(message).get("ts") or "")
+            if event.get("key") == entry.dedupe_key and ts and ts not in known:
+                return ts
+        cursor = str(_inside(answer, "response_metadata").get("next_cursor") or "")
         if not cursor:
             return None
     raise Ambiguous(f"it is not among the last {PAGES * 200} messages of {entry.recipient}")
+
+
+def _timestamp(answer: dict[str, Any]) -> str:
+    """The timestamp of a message that Slack says it has; without one it is looked up."""
+    if not answer.get("ts"):
+        raise Ambiguous("says ok and gives no timestamp")
+    return str(answer["ts"])
+
+
+def _inside(value: Any, name: str = "") -> dict[str, Any]:
+    """The object, or the one under that name in it; empty where there is none."""
+    found = value.get(name) if name and isinstance(value, dict) else value
+    return found if isinstance(found, dict) else {}
 
 
 def probe(client_id: str) -> list[str]:

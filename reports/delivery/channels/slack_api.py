@@ -18,6 +18,11 @@ from signalroom.settings import require, variable
 
 # Slack's own trouble, after which no one knows whether the message was posted.
 UNSURE = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
+SLOWER = frozenset({"ratelimited", "rate_limited"})
+# The workspace is being moved: nothing is done meanwhile, and it passes by itself.
+MOVING = frozenset({"team_added_to_org", "org_login_required"})
+MOVING_S = 60.0
+TIMED_OUT = 408
 
 
 LOOKS, LOOK_PAUSE_S = 12, 0.5
@@ -61,12 +66,10 @@ def call_for_headers(
         raise Refused("cannot be asked: SLACK_BOT_TOKEN has letters that no token has") from error
     except httpx.HTTPError as error:
         raise Ambiguous(f"did not answer: {error or type(error).__name__}") from error
-    except ValueError as error:
-        if answer.status_code == 429:
-            raise Later("asks to slow down (429)", wait_from(answer.headers)) from error
-        raise Ambiguous(f"failed ({answer.status_code}, no JSON)") from error
+    except ValueError:  # a page of some proxy, or nothing
+        data = None
     if not isinstance(data, dict):
-        raise Ambiguous("answered with something else than JSON")
+        raise _outcome(answer, {})
     if answer.status_code == 200 and data.get("ok") is True:
         return data, answer.headers
     raise _outcome(answer, data)
@@ -74,13 +77,19 @@ def call_for_headers(
 
 def _outcome(answer: httpx.Response, data: dict[str, Any]) -> Outcome:
     status, code = answer.status_code, data.get("error")
-    if status == 429 or code in ("ratelimited", "rate_limited"):
+    if status == 429 or code in SLOWER:
         return Later("asks to slow down (429)", wait_from(answer.headers))
+    if code in MOVING:
+        return Later(f"is being moved ({code})", wait_from(answer.headers, MOVING_S))
     if status < 500 and code in UNSURE:
         return Unsure(f"failed ({code})")
+    if 400 <= status < 500 and status != TIMED_OUT and not isinstance(code, str):
+        return Refused(f"is not at this address ({status}, no answer of Slack's): SLACK_BASE_URL?")
     if status >= 500 or not isinstance(code, str):
-        return Ambiguous(f"failed ({code or status})")
-    details = "; ".join((data.get("response_metadata") or {}).get("messages", []))
+        return Ambiguous(f"failed ({code or status}{'' if data else ', no JSON'})")
+    said = data.get("response_metadata")
+    messages = said.get("messages") if isinstance(said, dict) else None
+    details = "; ".join(str(one) for one in messages) if isinstance(messages, list) else ""
     if code == "missing_scope" and data.get("needed"):
         details = f"the token needs the scope {data['needed']}"
     return Declined(code, f"refused: {code}{f' ({details})' if details else ''}", details)

@@ -70,6 +70,31 @@ def test_a_field_that_cannot_be_read_costs_its_event_alone(read: Read) -> None:
     assert [row["uuid"] for row in found] == [OTHER]
 
 
+@pytest.mark.parametrize(
+    "lost",
+    [
+        event(at="soon"),
+        event(at=""),
+        event("no-uuid"),
+        event(None),
+        event(at="99999-01-01T00:00:00Z"),
+        event(properties='{"n": NaN, "n": Infinity, "n": -0.0, "d": "\\ud800"}'),
+        event(properties="[" + "1," * 50_000 + "1]", created_at="0000-00-00 00:00:00"),
+    ],
+    ids=["time", "no time", "uuid", "no uuid", "year", "odd JSON", "long"],
+)
+def test_an_event_that_is_odd_costs_itself_at_most(
+    read: Read, monkeypatch: pytest.MonkeyPatch, lost: list[Any]
+) -> None:
+    """Between two others, on a full page: what comes behind it is read too."""
+    monkeypatch.setattr("ingest.sources.posthog.events.PAGE_ROWS", 2)
+    first, last = ONE[:-1] + "5", ONE[:-1] + "f"
+    later = NOON.replace("17:", "18:")
+    pages = iter([[event(first), lost], [event(last, later)], []])
+    found = read(lambda _: answered(*next(pages)))
+    assert [row["uuid"] for row in found if row["uuid"] != lost[0]] == [first, last]
+
+
 def test_what_is_kept_of_a_poisoned_event_names_it(own_agency: Agency) -> None:
     uuid = own_agency.truth("713", DAYS.start, DAYS.end).posthog_events[5]["uuid"]
     own_agency.quirks.posthog_properties = {uuid: POISON["1e999"]}

@@ -51,6 +51,23 @@ def test_a_personal_key_is_dropped_at_any_depth(payload: Payload, personal: dict
     assert '"value":1' in text
 
 
+def test_json_within_a_text_is_cleaned_by_key_and_else_as_it_was(payload: Payload) -> None:
+    """Form builders send their answers as one text, some of them as a text within a text."""
+    answers = (
+        '{"first_name": "Ana", "token": "t0ps3cret", "score": 1.10, "id": 12345678901234567890}'
+    )
+    kept = '{"id":12345678901234567890,"score":1.10}'
+    assert read(payload, {"form": answers}) == {"form": kept}
+    assert read(payload, {"form": json.dumps([{"inner": answers}])}) == {
+        "form": json.dumps([{"inner": kept}], separators=(",", ":"))
+    }
+    assert payload.plain(f" {answers}", "sub1") == kept
+    assert payload.plain('{"name": "Ana"}', "billing") == "{}"
+    for harmless in ('{"b": 1.0, "a": [1]}', "[1, 2]", "{not json", "[" * 5000, "{}", "[x] {y}"):
+        assert payload.plain(harmless, "sub1") == harmless
+    assert payload.plain(f"{{not json {ANA}", "sub1") == "{not json ***"
+
+
 def test_an_address_is_hashed_wherever_it_stands(payload: Payload) -> None:
     said = {
         "email": " ANA@mail.example ",
