@@ -33,14 +33,25 @@ def reports() -> dict[str, Report]:
     return {one.name: one for report in definitions().values() for one in _of_brands(report, every)}
 
 
+def of_inactive() -> set[str]:
+    """Names of reports of brands whose client is inactive: known, and never made."""
+    every = clients.registry().values()
+    names = {one.name for report in definitions().values() for one in _of_brands(report, every)}
+    return names - reports().keys()
+
+
 def expand(names: Iterable[str]) -> list[str]:
-    """Names of reports, `daily` replaced by those of each brand of the clients worked for."""
+    """Names of reports, `daily` replaced by those of each brand of the clients worked for.
+
+    Those of inactive clients are left out.
+    """
     working_for = clients.active_clients()
     found: list[str] = []
     for name in names:
         known = definitions().get(name)
         found += [one.name for one in _of_brands(known, working_for)] if known else [name]
-    return list(dict.fromkeys(found))
+    left_out = of_inactive()
+    return [name for name in dict.fromkeys(found) if name not in left_out]
 
 
 def find(name: str) -> Report:

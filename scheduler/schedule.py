@@ -79,7 +79,7 @@ def _known_source(name: str) -> str:
 def _known_report(name: str) -> str:
     known = registry.definitions() | registry.reports()
     by_calendar = [one for one, report in known.items() if report.period != "event"]
-    if name not in by_calendar:
+    if name not in by_calendar and name not in registry.of_inactive():
         raise ValueError(f"{name!r} is unknown; there are {', '.join(by_calendar)}")
     return name
 

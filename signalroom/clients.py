@@ -9,6 +9,7 @@ import os
 import re
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import yaml
 
@@ -47,31 +48,84 @@ def registry() -> dict[str, Client]:
 
     Raises ConfigurationError when the registry is malformed.
     """
-    project = yaml.safe_load((root() / "dbt_project.yml").read_text(encoding="utf-8"))
     clients: dict[str, Client] = {}
-    for client_id, entry in project["vars"]["clients"].items():
+    suffixes: dict[str, str] = {}
+    for client_id, entry in _written().items():
         if not isinstance(client_id, str) or not ID_PATTERN.fullmatch(client_id):
             raise ConfigurationError(
                 f"dbt_project.yml: client id {client_id!r} is malformed: quote it, and use "
                 "lower-case letters, digits, - and _."
             )
-        if entry.get("mapping") not in (None, "offer"):
+        other = suffixes.setdefault(client_id.replace("-", "_"), client_id)
+        if other != client_id:
             raise ConfigurationError(
-                f"dbt_project.yml: client {client_id} says `mapping: {entry['mapping']}`; only "
-                "`offer` is known, and without it offers only suggest."
+                f"dbt_project.yml: clients {other} and {client_id} would share their variables "
+                "(one suffix for both); rename one."
             )
-        brands = tuple(Brand(name, int(number)) for name, number in entry["brands"].items())
-        clients[client_id] = Client(
-            id=client_id,
-            name=entry["name"],
-            brands=brands,
-            is_active=bool(entry.get("active", True)),
-            is_default=bool(entry.get("default", False)),
-            maps_by_offer=entry.get("mapping") == "offer",
-        )
+        clients[client_id] = _client(client_id, entry)
     if sum(client.is_default for client in clients.values()) != 1:
         raise ConfigurationError("dbt_project.yml: exactly one client must say `default: true`.")
     return clients
+
+
+def _written() -> dict[Any, Any]:
+    """The registry as dbt_project.yml has it."""
+    try:
+        project = yaml.safe_load((root() / "dbt_project.yml").read_text(encoding="utf-8"))
+        found = project["vars"]["clients"]
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(
+            f"dbt_project.yml cannot be read: {' '.join(str(error).split())}."
+        ) from None
+    except (KeyError, TypeError):
+        found = None
+    if not isinstance(found, dict):
+        raise ConfigurationError("dbt_project.yml has no registry: write it at `vars: clients:`.")
+    return found
+
+
+def _client(client_id: str, entry: Any) -> Client:
+    """One entry of the registry; ConfigurationError names what is wrong with it."""
+    where = f"dbt_project.yml: client {client_id}"
+    if not isinstance(entry, dict):
+        raise ConfigurationError(f"{where} has no entries; write name and brands.")
+    if entry.get("mapping") not in (None, "offer"):
+        raise ConfigurationError(
+            f"{where} says `mapping: {entry['mapping']}`; only `offer` is known, and without it "
+            "offers only suggest."
+        )
+    if not isinstance(entry.get("name"), str):
+        raise ConfigurationError(f"{where} has no name, or one that is no text: quote it.")
+    for key in ("active", "default"):
+        if not isinstance(entry.get(key, True), bool):
+            raise ConfigurationError(f"{where} says `{key}: {entry[key]!r}`; use true or false.")
+    return Client(
+        id=client_id,
+        name=entry["name"],
+        brands=_brands(where, entry.get("brands")),
+        is_active=entry.get("active", True),
+        is_default=entry.get("default", False),
+        maps_by_offer=entry.get("mapping") == "offer",
+    )
+
+
+def _brands(where: str, written: Any) -> tuple[Brand, ...]:
+    if not isinstance(written, dict) or not written:
+        raise ConfigurationError(f"{where} has no brands; write each as `Name: advertiser id`.")
+    names: dict[int, str] = {}
+    for name, number in written.items():
+        if not isinstance(name, str) or not name.strip():
+            raise ConfigurationError(f"{where}: brand {name!r} is no text: quote its name.")
+        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+            raise ConfigurationError(
+                f"{where}: brand {name} has {number!r} as its advertiser; write Everflow's id."
+            )
+        if number in names:
+            raise ConfigurationError(
+                f"{where}: brands {names[number]} and {name} have the same advertiser ({number})."
+            )
+        names[number] = name
+    return tuple(Brand(name, number) for number, name in names.items())
 
 
 def default_client_id() -> str:

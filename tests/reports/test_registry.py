@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +58,19 @@ def test_schedule_sends_only_the_reports_of_the_clients_worked_for(
 ) -> None:
     monkeypatch.setenv("SIGNALROOM_CLIENTS", "cti")
     assert registry.expand(["daily", "weekly_rollup"]) == ["daily_cti", "weekly_rollup"]
+
+
+def test_schedule_that_names_a_brand_of_an_inactive_client_stops_no_other(
+    known: dict[str, Client], tmp_path: Path
+) -> None:
+    """As an older schedule.yml does, which named each brand."""
+    known["713"] = replace(known["713"], is_active=False)
+    path = tmp_path / "schedule.yml"
+    path.write_text("jobs: {d: {cron: 0 7 * * *, reports: [daily_ccw, daily_cti], limit: 5}}")
+    assert [job.reports for job in read_schedule(path)] == [("daily_cti",)]
+    del known["713"]
+    with pytest.raises(ConfigurationError, match="'daily_ccw' is unknown"):
+        read_schedule(path)
 
 
 def test_brand_of_two_clients_is_one_report_made_for_both(known: dict[str, Client]) -> None:

@@ -32,8 +32,9 @@ def write(client_id: str, advertiser_id: int) -> list[str]:
     files[f"{folder}/dbt_project.yml"] = project_file(client_id, needed)
     files["packages.yml"] = _read("packages.yml") + f"  - local: {folder}\n"
     files["dbt_project.yml"] = _registered(
-        f'    "{client_id}":\n      name: {title}\n      active: true\n'
-        f"      brands:\n        {title}: {advertiser_id}\n"
+        # quoted: `No` and `2024` are no text to YAML
+        f'    "{client_id}":\n      name: "{title}"\n      active: true\n'
+        f'      brands:\n        "{title}": {advertiser_id}\n'
     )
     for path, text in files.items():
         (root() / path).parent.mkdir(parents=True, exist_ok=True)

@@ -42,7 +42,7 @@
 -#}
 {% macro last_requested(source_name, table_name) -%}
     {%- set active = [] -%}
-    {%- for id, client in var('clients').items() if client.active -%}
+    {%- for id, client in var('clients').items() if client.get('active', true) -%}
         {%- do active.append(id) -%}
     {%- endfor -%}
     {%- set loads = adapter.get_relation(target.database, 'ops', 'loads') if execute else none -%}
