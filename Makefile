@@ -102,7 +102,6 @@ define check
 	else printf '%s\n' "$$out"; printf '%-14s FAILED\n' "$(1)"; exit 1; fi
 endef
 
-# dbt parses for the target that sqlfluff compiles to, which then need not parse again.
 lint: $(READY) ## Check client files, words, style, types, SQL: fast first
 	$(call check,client files,$(CHECK_CLIENT_FILES))
 	$(call check,words,$(BIN)/python -m tests.house.words)
@@ -110,8 +109,8 @@ lint: $(READY) ## Check client files, words, style, types, SQL: fast first
 	$(call check,format,$(BIN)/ruff format --check --quiet .)
 	$(call check,imports,$(BIN)/lint-imports)
 	$(call check,dead code,$(BIN)/python -m tests.house.dead_code)
-	$(call check,dbt project,$(UNSET) $(BIN)/dbt --quiet --warn-error parse --no-partial-parse --target lint)
-	@$(MAKE) -j$(WORKERS) typecheck lint-sql lint-secrets
+	@$(MAKE) -j$(WORKERS) .dbt-project lint-secrets
+	@$(MAKE) -j$(WORKERS) typecheck lint-sql
 
 lint-changed: $(READY) ## The same in seconds, for what differs from BASE=main
 	$(call check,client files,$(CHECK_CLIENT_FILES))
@@ -119,7 +118,7 @@ lint-changed: $(READY) ## The same in seconds, for what differs from BASE=main
 	$(call check,style,$(BIN)/ruff check --quiet .)
 	$(call check,format,$(BIN)/ruff format --check --quiet .)
 	$(if $(CHANGED_MODELS),$(call check,SQL,$(UNSET) $(BIN)/sqlfluff lint $(SQLFLUFF) $(CHANGED_MODELS)))
-	$(if $(CHANGED_PYTHON),$(call check,types,$(BIN)/mypy --follow-imports=silent $(CHANGED_PYTHON)))
+	$(if $(CHANGED_PYTHON),$(call check,types,$(BIN)/mypy))
 
 # SQL is linted again only where it changed since it was last clean; all models after a macro changed.
 lint-sql: $(CLEAN_MODELS) $(CLEAN_QUERIES) ## Check the style of SQL (sqlfluff)
@@ -131,6 +130,11 @@ $(CLEAN_MODELS): $(READY) $(MODELS) $(MACROS) .sqlfluff dbt_project.yml
 $(CLEAN_QUERIES): $(VENV) $(QUERIES)
 	$(call check,report SQL,$(UNSET) $(BIN)/sqlfluff lint $(SQLFLUFF) $(PLAIN) $(QUERIES))
 	@touch $@
+
+# For the target that sqlfluff compiles to, which then need not parse again.
+.PHONY: .dbt-project
+.dbt-project: $(READY)
+	$(call check,dbt project,$(UNSET) $(BIN)/dbt --quiet --warn-error parse --no-partial-parse --target lint)
 
 lint-secrets: $(READY) ## Look for keys and passwords in the repository
 	$(call check,secrets,$(BIN)/python -m tests.house.keys)
