@@ -158,9 +158,11 @@ def _clients(name: str) -> list[Check]:
 
 def _alert_policy(name: str) -> list[Check]:
     from reports.alerts import policy
+    from signalroom import retention
 
     policy.check()
-    return [Check(name, "ok", "alerts.yml is in order")]
+    retention.policy()
+    return [Check(name, "ok", "alerts.yml and retention.yml are in order")]
 
 
 def _alert_recipients(name: str) -> list[Check]:

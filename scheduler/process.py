@@ -56,6 +56,7 @@ class Resident:
     def __init__(self, start: Start = Child) -> None:
         self._jobs = read_schedule()
         alert_policy.check()
+        retention.policy()
         self._ledger = WorkLedger()
         self._executor = Executor(self._ledger, self._jobs, start=start)
         self._pulse = Pulse()
@@ -116,8 +117,8 @@ class Resident:
             record_due(self._ledger, self._jobs, self._executor.owner, now, instant)
             if incidents.work_waits():
                 self._has_mail.set()
-            self._remove_old(instant)
             heartbeat.ping()
+            self._remove_old(instant)
         except Exception as error:
             said = str(error).split("\n", 1)[0]
             log.warning("tick failed; will catch up next minute: %s", said)

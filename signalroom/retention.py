@@ -15,26 +15,43 @@ from signalroom.tables import INCIDENTS, OUTBOX, RUNS, STEPS
 from signalroom.warehouse import Execute, transaction
 from signalroom.watch_tables import SOURCE_SPEND
 
-KINDS = ("outbox_payloads", "runs", "dbt_nodes", "incidents", "dead_letters")
+DEFAULTS = {
+    **dict.fromkeys(("outbox_payloads", "runs", "incidents", "dead_letters"), 400),
+    "dbt_nodes": 120,
+}
+FILE = "data/retention.yml"
+MOST_DAYS = 36_500
 LEAST_DAYS = 35  # reports and catch-up look back that far
 NO_PAYLOAD = "{}"
 OVER = ("done", "done_with_errors", "failed", "skipped")
 
 
 def policy() -> Mapping[str, int]:
-    """Days by kind; ConfigurationError for what is not a number of days from 35 on."""
-    path = paths.root() / "data" / "retention.yml"
-    found = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    wrong = sorted(set(found) ^ set(KINDS))
-    if wrong:
-        raise ConfigurationError(f"data/retention.yml: {wrong[0]} is missing or unknown.")
+    """Days by kind, 400 where the file says nothing (of dbt's nodes 120).
+
+    ConfigurationError for what is not a number of days from 35 on.
+    """
+    path = paths.root() / FILE
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except FileNotFoundError:
+        found = {}
+    except OSError as error:
+        raise ConfigurationError(f"{FILE} cannot be read: {error.strerror}.") from None
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(
+            f"{FILE} cannot be read: {' '.join(str(error).split())}."
+        ) from None
+    if not isinstance(found, dict):
+        raise ConfigurationError(f"{FILE}: write each kind as `runs: 400`.")
     for kind, days in found.items():
-        if type(days) is not int or days < LEAST_DAYS:
+        if kind not in DEFAULTS:
+            raise ConfigurationError(f"{FILE}: {kind} is unknown; use {', '.join(DEFAULTS)}.")
+        if type(days) is not int or not LEAST_DAYS <= days <= MOST_DAYS:
             raise ConfigurationError(
-                f"data/retention.yml: {kind} is {days!r}; use a number of days, at least "
-                f"{LEAST_DAYS}."
+                f"{FILE}: {kind} is {days!r}; use a number of days, {LEAST_DAYS} to {MOST_DAYS:,}."
             )
-    return {kind: int(found[kind]) for kind in KINDS}
+    return {**DEFAULTS, **found}
 
 
 def prune_run_database(engine: sa.Engine) -> None:

@@ -13,15 +13,18 @@ import tomllib
 import unicodedata
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal, cast
 
 from dotenv import load_dotenv
+from dotenv.parser import parse_stream
 
 from signalroom.clients import default_client_id
 from signalroom.errors import ConfigurationError
 from signalroom.paths import root
 
 Target = Literal["duckdb", "postgres"]
+WINDOWS, MOST_DAYS = ("recent", "initial"), 3660
 
 # What clients may have in common besides what sources declare: access that several may share.
 # Anything else names an account or a recipient.
@@ -64,17 +67,32 @@ SECRETS = (
 def load_env_file() -> None:
     """Read `.env` of the repository; what the environment already says wins.
 
-    Raises ConfigurationError where it cannot be read.
+    Raises ConfigurationError where it cannot be read, and for a line that is no `NAME=value`,
+    which would be left out silently.
     """
     path = root() / ".env"
     try:
         load_dotenv(path, override=False, encoding="utf-8-sig")
+        if path.exists() and not os.environ.get("PYTHON_DOTENV_DISABLED"):
+            _refuse_unread_lines(path)
     except ValueError:  # another encoding: no such text, or with zero bytes between the letters
         raise ConfigurationError(
             f"{path} is not UTF-8 text: save it again with that encoding."
         ) from None
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _refuse_unread_lines(path: Path) -> None:
+    with path.open(encoding="utf-8-sig") as file:
+        for one in parse_stream(file):
+            is_export = one.original.string.lstrip().startswith("export ")
+            if one.error or (one.key and one.value is None and not is_export):
+                # not repeated here: it may be a secret
+                raise ConfigurationError(
+                    f"{path}, line {one.original.line}: write it as NAME=value, in one line, with "
+                    "quotes at both ends of the value or at none."
+                )
 
 
 def forget_dlt_variables() -> None:
@@ -88,17 +106,47 @@ def forget_dlt_variables() -> None:
 
 
 @cache
-def _config() -> dict[str, dict[str, str]]:
+def _config() -> dict[str, dict[str, Any]]:
     path = root() / ".dlt" / "config.toml"
     try:
         with path.open("rb") as file:
-            return cast("dict[str, dict[str, str]]", tomllib.load(file)["signalroom"])
-    except KeyError:
-        raise ConfigurationError(f"{path} lacks the table [signalroom].") from None
+            found = tomllib.load(file)["signalroom"]
+        defaults, windows = found["defaults"], found["windows"]
+    except (KeyError, TypeError):
+        raise ConfigurationError(
+            f"{path} lacks [signalroom.defaults] or [signalroom.windows]."
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} cannot be read: {error}.") from None
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from None
+    for name, value in defaults.items():
+        if not isinstance(value, str):
+            raise ConfigurationError(f"{path}: {name} is {value!r}: write its value in quotes.")
+    _refuse_bad_windows(f"{path}, signalroom.windows", windows)
+    return {"defaults": defaults, "windows": windows}
+
+
+def _refuse_bad_windows(where: str, windows: Mapping[str, Any]) -> None:
+    """Each is a number of days; a source's own stand in a table of its name."""
+    from signalroom import sources
+
+    of_sources = {name: one for name, one in windows.items() if isinstance(one, dict)}
+    if unknown := sorted(of_sources.keys() - set(sources.names())):
+        raise ConfigurationError(f"{where}.{unknown[0]}: there is no such source.")
+    plain = {name: one for name, one in windows.items() if name not in of_sources}
+    if missing := [name for name in WINDOWS if name not in plain]:
+        raise ConfigurationError(f"{where} lacks {missing[0]}.")
+    for days in (plain, *of_sources.values()):
+        for name, value in days.items():
+            if name not in WINDOWS:
+                raise ConfigurationError(
+                    f"{where}: {name} is unknown; use {' and '.join(WINDOWS)}."
+                )
+            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_DAYS:
+                raise ConfigurationError(
+                    f"{where}: {name} is {value!r}: write a number of days, 1 to {MOST_DAYS:,}."
+                )
 
 
 @cache

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from signalroom import clients, settings
+from signalroom import clients, settings, sources
 from signalroom.errors import ConfigurationError
 from signalroom.logs import MaskingFilter, mask
 
@@ -114,15 +114,68 @@ def test_an_env_file_in_another_encoding_is_named_in_one_line(
         settings.load_env_file()
 
 
-def test_a_broken_config_is_named_with_its_line(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(
+    "line", ["KEY abc", 'KEY="s3cret', "KEY: s3cret", "KEY", "=s3cret", "KEY='s3cret' y", "a b c"]
+)
+def test_a_line_of_the_env_file_that_is_none_is_named_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: str
 ) -> None:
+    """It was left out silently: a key was lost, and its source off."""
+    monkeypatch.delenv("PYTHON_DOTENV_DISABLED", raising=False)
+    monkeypatch.setattr("signalroom.settings.root", lambda: tmp_path)
+    path = tmp_path / ".env"
+    path.write_text(f"# keys\nA=b\n{line}\nEVERFLOW_API_KEY=k\n")
+    with pytest.raises(ConfigurationError, match=r"\.env, line 3: write it as NAME=v") as caught:
+        settings.load_env_file()
+    assert "s3cret" not in str(caught.value)
+    path.write_text('# keys\n\nexport A\nexport B=c # d\nC=\nD="e\nf"\n')
+    settings.load_env_file()
+
+
+CONFIG = """
+[signalroom.defaults]
+{default}
+[signalroom.windows]
+{window}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[signalroom\n", r"config\.toml cannot be read: .*line 1"),
+        ("[runtime]\n", "lacks"),
+        ("[signalroom]\n", "lacks"),
+        (CONFIG.format(default="PORT = 80", window=""), "PORT is 80: write its value in quotes"),
+        (CONFIG.format(default="", window="recent = 4"), "windows lacks initial"),
+        (CONFIG.format(default="", window='recent = "4"\ninitial = 9'), "recent is '4'"),
+        (CONFIG.format(default="", window="recent = 0\ninitial = 9"), "recent is 0"),
+        (
+            CONFIG.format(default="", window="recent = 4\ninitial = 9\nrecentt = 4"),
+            "recentt is unk",
+        ),
+        (
+            CONFIG.format(default="", window="recent = 4\ninitial = 9")
+            + "[signalroom.windows.everflo]\nrecent = 4\n",
+            "everflo: there is no such source",
+        ),
+        (
+            CONFIG.format(default="", window="recent = 4\ninitial = 9")
+            + "[signalroom.windows.everflow]\nrecent = -4\n",
+            "recent is -4",
+        ),
+    ],
+)
+def test_a_broken_config_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, said: str
+) -> None:
+    sources.names()  # found below the real root
     monkeypatch.setattr("signalroom.settings.root", lambda: tmp_path)
     (tmp_path / ".dlt").mkdir()
-    (tmp_path / ".dlt" / "config.toml").write_text("[signalroom\n")
+    (tmp_path / ".dlt" / "config.toml").write_text(text)
     settings._config.cache_clear()
     try:
-        with pytest.raises(ConfigurationError, match=r"config\.toml cannot be read: .*line 1"):
+        with pytest.raises(ConfigurationError, match=said):
             settings.require("SIGNALROOM_TARGET")
     finally:
         settings._config.cache_clear()
