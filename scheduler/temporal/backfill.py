@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from scheduler.execution.child import Order
-from scheduler.temporal.model import PREFIX, Backfill
+from scheduler.temporal.bookkeeping import run_of
+from scheduler.temporal.model import Backfill
 from signalroom import paths
 
 LIMIT_S = 24 * 3600.0
@@ -16,8 +17,7 @@ def backfill_order(asked: Backfill, workflow_id: str) -> Order:
     """The command of a backfill; its log is named after the workflow."""
     arguments = ["backfill", asked.source, "--start", asked.start, "--end", asked.end]
     arguments += ["--client", asked.client] if asked.client else []
-    run_id = workflow_id.removeprefix(PREFIX)
-    return Order(run_id, (f"ingest:{asked.source}",), tuple(arguments), LIMIT_S)
+    return Order(run_of(workflow_id), (f"ingest:{asked.source}",), tuple(arguments), LIMIT_S)
 
 
 def slices_done(order: Order) -> int:

@@ -8,6 +8,7 @@ other engine takes over what no worker has looked after for as long as a lease.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -53,8 +54,16 @@ def workflow_of(owner: str | None) -> tuple[str, str] | None:
     """Workflow and execution of an owner; None for one that is no workflow."""
     if not (owner or "").startswith(OWNER):
         return None
-    _, _, workflow_id, execution = str(owner).split("/", 3)
+    workflow_id, _, execution = str(owner).split("/", 2)[2].rpartition("/")
     return workflow_id, execution
+
+
+def run_of(workflow_id: str) -> str:
+    """The id of a run that a workflow has for itself; whoever starts one may type any id.
+
+    It also names a folder of logs, and so nothing in it leads out of there.
+    """
+    return re.sub(r"[^\w.:-]|^\.+", "-", workflow_id.removeprefix(PREFIX))
 
 
 def open_run(ledger: WorkLedger, opening: Opening, owner: str, workflow_id: str) -> Opened:
@@ -135,7 +144,7 @@ def _opened(run: Run, jobs: list[Job], opening: Opening, owner: str) -> Opened:
 
 def _record_alone(ledger: WorkLedger, opening: Opening, workflow_id: str, at: datetime) -> str:
     """A run of one pull or one report; the workflow's id is its key."""
-    run_id = workflow_id.removeprefix(PREFIX)
+    run_id = run_of(workflow_id)
     sources = (opening.source,) if opening.source else ()
     reports = (opening.report,) if opening.report else ()
     name = opening.source or opening.report

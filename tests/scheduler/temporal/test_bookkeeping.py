@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,8 @@ from scheduler.runs.model import Run
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import read_schedule
 from scheduler.temporal import bookkeeping
-from scheduler.temporal.model import Finishing, Opened, Opening, StepInput
+from scheduler.temporal.backfill import backfill_order
+from scheduler.temporal.model import Backfill, Finishing, Opened, Opening, StepInput
 from signalroom import clock
 from signalroom.errors import WarehouseError
 from signalroom.lock import hold
@@ -139,6 +141,20 @@ def test_a_process_whose_try_is_not_the_newest_gets_no_lock(
     monkeypatch.setenv("SIGNALROOM_STEP_TRY", "1")
     with pytest.raises(WarehouseError, match="was taken over"), hold("dbt build"):
         pass
+
+
+def test_workflow_with_an_id_that_somebody_typed_is_lost_or_writes_elsewhere() -> None:
+    typed = "../../b/c"
+    with WorkLedger() as ledger:
+        opened = take(ledger, typed, source="everflow", client="713")
+        [(run, workflow, execution)] = bookkeeping.left_behind(ledger)
+        assert (run.run_id, workflow, execution) == (opened.run_id, typed, "1")
+        assert "/" not in opened.run_id
+    asked = Backfill("everflow", "2026-07-01", "2026-09-30")
+    for name in (typed, "..", ".", "a b"):
+        log = Path(backfill_order(asked, name).log)
+        assert len(log.parts) == 4, log
+        assert ".." not in log.parts
 
 
 def test_an_ended_workflows_run_is_freed_and_one_nobody_began_is_found() -> None:
