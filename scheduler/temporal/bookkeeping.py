@@ -59,7 +59,7 @@ def workflow_of(owner: str | None) -> tuple[str, str] | None:
 
 
 def run_of(workflow_id: str) -> str:
-    """The id of a run that a workflow has for itself; such an id may be anything that a person types.
+    """The id of a run that a workflow has for itself; a person may have typed anything.
 
     It also names a folder of logs, and so nothing in it leads out of there.
     """

@@ -6,6 +6,7 @@ DAYS shortens it: `DAYS=2 make test-temporal ARGS="-k week"`.
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ START = datetime(2026, 11, 16, 5, tzinfo=BUSINESS_ZONE).astimezone(UTC)  # a Mon
 JOBS = read_schedule()
 # Of the hourly pulls and quarters these hours: the others do the same again.
 HOURLY_AT = (12, 23)
+LOADED_AT = re.compile(r"\b(as of|oldest data) \w+ \d+, \d+:\d\d [AP]M \w+")
 Cells = dict[str, list[tuple[str, ...]]]
 
 
@@ -66,7 +68,11 @@ def cells(warehouse: Warehouse) -> Cells:
 
 
 def messages(agency: Agency) -> Counter[tuple[str, str, str]]:
-    return Counter((told.channel, str(told.recipients), told.text) for told in agency.messages)
+    """What each was sent, without when its sources were loaded: the real clock says that."""
+    return Counter(
+        (told.channel, str(told.recipients), LOADED_AT.sub(r"\1", told.text))
+        for told in agency.messages
+    )
 
 
 def deliver() -> None:
@@ -124,6 +130,6 @@ def test_a_week_is_the_same_under_both_engines(
         assert different == set()
         sent = [messages(one) for one in agencies]
         assert sent[0]
-        assert sent[0] == sent[1]
+        assert sent[0] - sent[1] == sent[1] - sent[0] == Counter()
         count = sum(len(row) for rows in first.values() for row in rows)
         click.echo(f"{len(first)} marts, {count:,} cells and {sent[0].total()} messages are equal")
