@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shlex
 import shutil
 import signal
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 LOAD_LOG = "load.log"
 MORNING = time_of_day(6, 30)
 # Nothing of a person's own is called: the demo speaks to its own servers alone.
-SILENT = ("HEARTBEAT_URL", "SIGNALROOM_PUBLIC_URL", "TEMPORAL_ADDRESS", "SIGNALROOM_WEB_TOKEN",
-          "SIGNALROOM_SCHEMA_PREFIX", "OTEL_EXPORTER_OTLP_ENDPOINT")  # fmt: skip
+SILENT = ("HEARTBEAT_URL", "SIGNALROOM_PUBLIC_URL", "TEMPORAL_ADDRESS", "SIGNALROOM_SCHEMA_PREFIX",
+          "SIGNALROOM_TRIGGER_TOKEN", "OTEL_EXPORTER_OTLP_ENDPOINT")  # fmt: skip
 GIVE_UP_S = 3  # of a vendor that does not answer: an outage is over in minutes here
 STOP_S = 25
 TURN_S = 0.2
@@ -44,7 +45,7 @@ def demo(speed: float, port: int, is_opened: bool) -> None:
     Everything happens on this machine, in a folder of its own; nothing is sent to anyone. Late
     conversions, a restated day and a vendor's outage come by themselves. Ends with Ctrl-C.
     """
-    from cli.sandbox import agency_class, environment_of
+    from cli.sandbox import SCENARIO, agency_class, environment_of
     from signalroom import clock
     from signalroom.errors import ConfigurationError
 
@@ -58,6 +59,8 @@ def demo(speed: float, port: int, is_opened: bool) -> None:
     os.environ |= {
         "SIGNALROOM_HOME": str(home), "SIGNALROOM_TARGET": "duckdb",
         "SIGNALROOM_CLIENTS": "713,cti", "SIGNALROOM_HTTP_MAX_WAIT_S": str(GIVE_UP_S),
+        # who has it may act; the page listens on loopback only
+        "SIGNALROOM_WEB_TOKEN": secrets.token_hex(4),
     }  # fmt: skip
     stopping = threading.Event()
 
@@ -66,7 +69,8 @@ def demo(speed: float, port: int, is_opened: bool) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    with agency_class()(now=morning, limit_speed=max(600.0, speed)) as agency:
+    made = agency_class()(now=morning, scenario=SCENARIO, limit_speed=max(600.0, speed))
+    with made as agency:
         click.echo(f"Loading five weeks of a made-up agency into {home.name} (a minute or two) ...")
         os.environ |= environment_of(agency)
         if not _load(home, stopping):
@@ -79,7 +83,7 @@ def demo(speed: float, port: int, is_opened: bool) -> None:
         with _scheduler(home, port) as (process, page):
             _greet(agency, home, page, speed)
             if _is_up(page, process, stopping) and is_opened:
-                webbrowser.open(page)
+                webbrowser.open(_signed_in(page))
             _watch(agency, process, story, stopping)
             if process.poll() is not None and not stopping.is_set():
                 raise ConfigurationError(f"The scheduler ended: see {home / 'scheduler.log'}.")
@@ -211,6 +215,11 @@ def _story(agency: Any, morning: datetime) -> Iterator[tuple[datetime, str]]:
     yield up, "RedTrack is back"
 
 
+def _signed_in(page: str) -> str:
+    """The page's address with the token behind its #, which a browser sends to no one."""
+    return f"{page}#token={os.environ['SIGNALROOM_WEB_TOKEN']}"
+
+
 def _greet(agency: Any, home: Path, page: str, speed: float) -> None:
     names = ("SIGNALROOM_HOME", "SIGNALROOM_NOW", "SIGNALROOM_CLOCK_FACTOR",
              "SIGNALROOM_CLOCK_SINCE", "SIGNALROOM_SANDBOX", "SIGNALROOM_TARGET")  # fmt: skip
@@ -218,7 +227,8 @@ def _greet(agency: Any, home: Path, page: str, speed: float) -> None:
     lines = [f"export {name}={shlex.quote(value)}" for name, value in shared.items()]
     (home / "env.sh").write_text("\n".join(lines) + "\n", encoding="utf-8")
     click.echo(f"SIMULATED, {speed:g} times as fast as life. Nothing leaves this machine.")
-    click.echo(f"  Page:   {page}")
+    click.echo(f"  Page:   {_signed_in(page)}")
+    click.echo("          It signs you in: run, pause or retry a job there.")
     click.echo(f"  Inbox:  {agency.control_url}/_sandbox/inbox")
     click.echo(f"  Look around in another terminal: . {shlex.quote(str(home / 'env.sh'))}")
     click.echo("  then `signalroom status`. Ctrl-C ends the demo.")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 NEAR = timedelta(seconds=5)
+SCENARIO = "demo"  # one in which nothing deserves an alert but a mapping gap
 
 if TYPE_CHECKING:
     from signalroom.progress import Progress
@@ -62,7 +63,8 @@ def _agency(**options: object) -> Any:
     from signalroom import clock
 
     is_frozen = bool(os.environ.get("SIGNALROOM_NOW", "").strip())
-    return agency_class()(**{"now": clock.now(), "speed": 0.0 if is_frozen else 1.0} | options)
+    usual = {"now": clock.now(), "speed": 0.0 if is_frozen else 1.0, "scenario": SCENARIO}
+    return agency_class()(**usual | options)
 
 
 def environment_of(agency: Any) -> dict[str, str]:
@@ -108,7 +110,7 @@ def agency_class() -> type:
 @click.command()
 @click.option("--port", default=0, help="First of the ports; default: free ones.")
 @click.option("--seed", default=None, type=int, help="Another made-up agency.")
-@click.option("--scenario", default="default", show_default=True, help="What happens there.")
+@click.option("--scenario", default=SCENARIO, show_default=True, help="What happens there.")
 @click.option("--speed", default=None, type=float, help="Simulated seconds per second; 0 holds.")
 @click.option(
     "--truth", type=click.Path(file_okay=False, path_type=Path), help="Write the figures there."

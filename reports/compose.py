@@ -20,6 +20,7 @@ from signalroom.clients import Client
 from signalroom.clients import client as client_of
 from signalroom.errors import ReportError, WarehouseError
 from signalroom.paths import home
+from signalroom.simulated import is_simulated
 
 if TYPE_CHECKING:
     from reports.messages.attachments import Sheet
@@ -114,8 +115,10 @@ def messages_of(
     """The message of each channel, with the files that go along."""
     from reports.messages import render
 
+    made_up = is_simulated()
     messages = {
-        channel: render.render(channel, report.folder, context, client.id) for channel in channels
+        channel: render.render(channel, report.folder, context, client.id, made_up)
+        for channel in channels
     }
     sheet: Sheet | None = getattr(context, "sheet", None)
     last_day = report.last_day(day).isoformat()

@@ -8,6 +8,7 @@ from functools import partial
 
 from sandbox.cast import Profile
 from sandbox.clock import BUSINESS_ZONE, Calendar, day_bounds
+from sandbox.demo import demo_world
 from sandbox.errors import SandboxError
 from sandbox.events import Cell, Conversion, Cost, DayLog, Spend
 from sandbox.faults import EVER, Faults
@@ -136,6 +137,7 @@ def _spend(source_id: str, name: str, alias: str, cost: str, clicks: int) -> Spe
 
 _SCENARIOS: dict[str, Callable[[int], World]] = {
     "default": lambda seed: World(seed, calm_day),
+    "demo": demo_world,
     "messy": lambda seed: World(seed, busy_day),
     "noisy": _noisy,
     "quiet": lambda seed: World(seed, quiet_day),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -62,7 +63,11 @@ class Delivery:
     def summary(self) -> str:
         """One line for people."""
         whom = " to ".join(part for part in (CHANNELS[self.channel].NAME, self.recipient) if part)
-        return f"{whom}: {STATUSES[self.status]}{f' ({self.detail})' if self.detail else ''}"
+        # set where every vendor is the simulated agency: nothing reached a person
+        made_up = " (simulated)" if os.environ.get("SIGNALROOM_SANDBOX") else ""
+        return (
+            f"{whom}: {STATUSES[self.status]}{f' ({self.detail})' if self.detail else ''}{made_up}"
+        )
 
 
 def deliver(rendered: Rendered, again: bool = False) -> list[Delivery]:

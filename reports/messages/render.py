@@ -27,10 +27,13 @@ from signalroom.errors import ReportError
 SHARED = Path(__file__).parent / "templates"
 EMAIL_LIMIT = 90_000  # Gmail cuts a message at 102 KB, headers and encoding included
 SUBJECT_LIMIT = 160
+SIMULATED = "SIMULATED: figures of a made-up agency"
 
 
-def render(channel: str, folder: str, context: Any, client_id: str) -> Content:
-    """The message of one channel.
+def render(
+    channel: str, folder: str, context: Any, client_id: str, is_simulated: bool = False
+) -> Content:
+    """The message of one channel; it says so where its figures are made up.
 
     Slack: `text` and `blocks`; email: `subject`, `html` and `text`; SMS: `body`; files as
     reports.messages.attachments has them. Raises
@@ -38,13 +41,15 @@ def render(channel: str, folder: str, context: Any, client_id: str) -> Content:
     """
     refuse_foreign_parts(context, client_id)
     try:
-        return RENDERERS[channel](folder, context)
+        return RENDERERS[channel](folder, context, is_simulated)
     except jinja2.TemplateError as error:
         raise ReportError(f"Template {folder} for {channel} failed: {error}") from error
 
 
-def _slack(folder: str, context: Any) -> Content:
+def _slack(folder: str, context: Any, is_simulated: bool) -> Content:
     blocks = Blocks()
+    if is_simulated:
+        blocks.context(lambda: f"*{SIMULATED}*")
     rest = _fill(folder, "slack.j2", text.mrkdwn, context, slack=blocks)
     if rest.strip():
         found = rest.strip()
@@ -52,9 +57,10 @@ def _slack(folder: str, context: Any) -> Content:
     return blocks.payload()
 
 
-def _email(folder: str, context: Any) -> Content:
+def _email(folder: str, context: Any, is_simulated: bool) -> Content:
     inline = Inline()
-    source = _fill(folder, "email.mjml.j2", None, context, inline=inline)
+    shown_as = SIMULATED if is_simulated else ""
+    source = _fill(folder, "email.mjml.j2", None, context, inline=inline, simulated=shown_as)
     if re.search(r"<\s*mj-include", source, re.IGNORECASE):
         raise ReportError(f"{folder}/templates/email.mjml.j2 includes a file: that is not allowed.")
     mjml.check(source, f"{folder}/templates/email.mjml.j2")
@@ -62,7 +68,8 @@ def _email(folder: str, context: Any) -> Content:
     size = len(html.encode())
     if size > EMAIL_LIMIT:
         raise ReportError(f"The email of {folder} has {size} bytes: too long to show.")
-    plain = re.sub(r"\n{3,}", "\n\n", _fill(folder, "email.txt.j2", str, context)).strip() + "\n"
+    plain = f"{shown_as}\n\n{_fill(folder, 'email.txt.j2', str, context)}"
+    plain = re.sub(r"\n{3,}", "\n\n", plain).strip() + "\n"
     shown = getattr(context, "figures", ())
     parity.refuse_other_amounts(html, plain, shown, f"{folder}/templates/email.mjml.j2")
     subject = _fill(folder, "subject.j2", words.clean, context)
@@ -70,11 +77,12 @@ def _email(folder: str, context: Any) -> Content:
     return {**content, "attachments": list(inline.files.values())} if inline.files else content
 
 
-def _sms(folder: str, context: Any) -> Content:
-    return {"body": text.fit_segment(_fill(folder, "sms.j2", words.clean, context))}
+def _sms(folder: str, context: Any, is_simulated: bool) -> Content:
+    lines = _fill(folder, "sms.j2", words.clean, context)
+    return {"body": text.fit_segment(f"{lines}\n(simulated)" if is_simulated else lines)}
 
 
-RENDERERS: dict[str, Callable[[str, Any], Content]] = {
+RENDERERS: dict[str, Callable[[str, Any, bool], Content]] = {
     "slack": _slack,
     "email": _email,
     "sms": _sms,

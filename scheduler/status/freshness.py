@@ -7,6 +7,7 @@ no one can read the warehouse while another process writes to it.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -175,7 +176,8 @@ def record_pull(client_id: str, source: str, tables: Iterable[str], as_of: datet
                     "table_name": table,
                     "state": "on",
                     "as_of": as_of,
-                    "is_simulated": bool(known and known[0]),
+                    "is_simulated": bool(known and known[0])
+                    or bool(os.environ.get("SIGNALROOM_SANDBOX")),
                     "recorded_at": clock.instant(),
                 }
                 for table in tables
