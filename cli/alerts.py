@@ -6,6 +6,8 @@ import json
 
 import click
 
+from signalroom.plural import counted
+
 
 @click.group()
 def alerts() -> None:
@@ -64,7 +66,7 @@ def backtest(rule: str, days: int, as_json: bool) -> None:
         return
     times = "once" if len(found.findings) == 1 else f"{len(found.findings)} times"
     click.echo(
-        f"{rule} would have fired {times} in {days} days, {found.per_week:.2f} a week; "
+        f"{rule} would have fired {times} in {counted(days, 'day')}, {found.per_week:.2f} a week; "
         f"{found.judged} complete days of clients were judged."
     )
     for one in found.findings:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from signalroom.plural import counted
+
 if TYPE_CHECKING:
     from reports.as_known import Said, Sent
     from reports.model import Report
@@ -126,7 +128,7 @@ def _print(answer: dict[str, Any]) -> None:
     for title, name in (("As known then", "then"), ("As known now", "now")):
         click.echo(f"\n--- {title}\n{answer[name]['text'].strip()}")
     found = answer["differences"]
-    click.echo(f"\n--- {len(found) or 'No'} figure{'' if len(found) == 1 else 's'} differ")
+    click.echo(f"\n--- {counted(len(found), 'figure') if found else 'No figures'} differ")
     for one in found[:MOST]:
         of = ", ".join(
             value

@@ -8,6 +8,7 @@ from datetime import date
 import click
 
 from cli import console as options
+from signalroom.plural import counted
 
 
 @click.command()
@@ -32,8 +33,9 @@ def backfill(source: str, clients: tuple[str, ...], start: date, end: date, dry_
         if dry_run:
             for plan in steps.backfill_plans(source, start, end, clients, display):
                 click.echo(
-                    f"{source} {plan.client}: {plan.window}, {plan.slices} slices left, "
-                    f"{plan.days} days, {plan.requests} requests -> {', '.join(plan.tables)}"
+                    f"{source} {plan.client}: {plan.window}, {counted(plan.slices, 'slice')} "
+                    f"left, {counted(plan.days, 'day')}, {counted(plan.requests, 'request')} -> "
+                    f"{', '.join(plan.tables)}"
                 )
             return
         move_demo_aside(display.note)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from signalroom.plural import counted
+
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
@@ -18,4 +20,6 @@ def backup(file: Path) -> None:
     from signalroom.backup import backup as write
 
     counts = write(file)
-    click.echo(f"{file}: {sum(counts.values()):,} rows of {len(counts)} tables.")
+    click.echo(
+        f"{file}: {counted(sum(counts.values()), 'row')} of {counted(len(counts), 'table')}."
+    )

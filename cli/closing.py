@@ -15,6 +15,7 @@ from scheduler.status.brands import brand_days
 from scheduler.steps.main_job import MainJobResult
 from signalroom.errors import WarehouseError
 from signalroom.logs import mask
+from signalroom.plural import counted
 from transform.build import BuildResult
 
 
@@ -85,16 +86,18 @@ def _loaded(result: MainJobResult) -> str:
     pulls = [pull for pull in result.ingest.pulls if pull.is_loaded]
     rows = sum(sum(pull.rows.values()) for pull in pulls)
     sources = len({pull.source for pull in pulls})
-    said = f"[bold]Loaded[/]   {rows:,} rows from {sources} source{'s' if sources != 1 else ''}"
+    said = f"[bold]Loaded[/]   {counted(rows, 'row')} from {counted(sources, 'source')}"
     rejected = sum(pull.rejected_rows for pull in pulls)
     return f"{said}, {rejected:,} rejected (`signalroom dead-letters list`)" if rejected else said
 
 
 def _counts(build: BuildResult) -> str:
-    said = f"[bold]dbt[/]      {build.models} models, {build.tests} tests passed"
+    said = (
+        f"[bold]dbt[/]      {counted(build.models, 'model')}, {counted(build.tests, 'test')} passed"
+    )
     said += f", {len(build.failures)} failed" if build.failures else ""
     warned = len(build.warnings)
-    return f"{said}, {warned} warning{'s' if warned != 1 else ''}" if warned else said
+    return f"{said}, {counted(warned, 'warning')}" if warned else said
 
 
 def _reports(console: Console, result: MainJobResult) -> None:
@@ -102,10 +105,16 @@ def _reports(console: Console, result: MainJobResult) -> None:
     for path in (path for made in result.reports for path in made.paths):
         folders[path.parent].append(path.name)
     for folder, names in folders.items():
-        console.print(f"[bold]Reports[/]  {len(names)} files in {_short(folder)}", soft_wrap=True)
-    lines = [line for made in result.reports for line in made.deliveries]
+        console.print(
+            f"[bold]Reports[/]  {counted(len(names), 'file')} in {_short(folder)}", soft_wrap=True
+        )
+    lines = [
+        f"{made.report} {made.client}, {line}"
+        for made in result.reports
+        for line in made.deliveries
+    ]
     for line in (*lines, *result.deliveries):
-        console.print(f"  {escape(mask(line))}")
+        console.print(f"  {escape(mask(line))}", soft_wrap=True)
 
 
 def _short(path: Path) -> str:
@@ -118,12 +127,16 @@ def _next(console: Console, result: MainJobResult) -> None:
     ]
     names = list(dict.fromkeys(made.report for made in result.reports if made.paths))
     console.print("\n[bold]Next[/]")
+    hints = {}
     if mails:
-        console.print(f"  signalroom report {names[0]} --open   opens the report in a browser")
+        hints[f"signalroom report {names[0]} --open"] = "the report in a browser"
+    hints["signalroom pages --open"] = "a client's 90 days"
     if client := next((pull.client for pull in result.ingest.pulls if pull.is_loaded), None):
-        asked = f"signalroom explain {client} {result.day} cpa"
-        console.print(f"  {asked}   the rows of a figure", soft_wrap=True)
+        hints[f"signalroom explain {client} {result.day} cpa"] = "the rows of a figure"
+    hints["signalroom status"] = "what is fresh, what is due"
+    hints["signalroom demo"] = "a whole day in minutes"
+    hints["signalroom preview --open"] = "every report, every scenario"
+    for command, words in hints.items():
+        console.print(f"  {command:<40}{words}", soft_wrap=True)
     console.print('  signalroom query "select * from daily_summary order by date desc"')
-    console.print("  signalroom status                     what is fresh, what is due")
-    console.print("  signalroom preview --open             every report in every scenario")
-    console.print("  README.md, 'Point it at one real source'")
+    console.print("  Your own data: README.md, 'Point it at one real source'")

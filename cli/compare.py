@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from signalroom.plural import counted
+
 
 @click.command()
 @click.option(
@@ -42,7 +44,7 @@ def compare(
         click.echo(json.dumps(answer))
     else:
         for one in answer["days"]:
-            click.echo(f"{one['date']}: {one['verdict']}, {len(one['gaps'])} gaps")
+            click.echo(f"{one['date']}: {one['verdict']}, {counted(len(one['gaps']), 'gap')}")
             for gap in one["gaps"]:
                 what = " ".join(filter(None, (gap["brand"], gap["affiliate"], gap["column"])))
                 click.echo(f"  {what}: old {gap['old']}, ours {gap['ours']}: {gap['cause']}")

@@ -13,6 +13,7 @@ import click
 
 from cli.lines import say
 from signalroom.checks import Check
+from signalroom.plural import counted
 
 SHOWN = {"ok": "connected", "off": "off", "warning": "limited", "fault": "refused"}
 POOLER = "6543"
@@ -389,7 +390,7 @@ def _adopt(carry_out: bool) -> None:
     ledger.prepare()
     found = adoption.inherited()
     for one in found:
-        rows = ", ".join(f"{table} {count:,} rows" for table, count in one.tables.items())
+        rows = ", ".join(f"{table} {counted(count, 'row')}" for table, count in one.tables.items())
         click.echo(f"{one.schema}: {rows} -> schema {one.aside}, nothing is dropped")
         if carry_out:
             adoption.set_aside(one)

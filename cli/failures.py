@@ -6,6 +6,8 @@ import json
 
 import click
 
+from signalroom.plural import counted
+
 
 @click.command()
 @click.option(
@@ -53,4 +55,4 @@ def failures(days: int, as_json: bool) -> None:
         if cause.still_open:
             console.print(f"  {cause.still_open:,} open: `signalroom dead-letters list`")
     if not causes:
-        console.print(f"No failures in the last {days} days.")
+        console.print(f"No failures in the last {counted(days, 'day')}.")

@@ -7,6 +7,8 @@ import sys
 
 import click
 
+from signalroom.plural import counted
+
 HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -39,9 +41,9 @@ def forget(hashes: tuple[str, ...]) -> None:
         wanted = forgotten.hashes_of(address)
     changed = forgotten.forget(wanted)
     for table, count in changed.items():
-        click.echo(f"{table}: {count:,} rows blanked")
+        click.echo(f"{table}: {counted(count, 'row')} blanked")
     rows = sum(changed.values())
     click.echo(
-        f"{rows:,} rows of {len(changed)} tables; no later load brings the person back. Next: "
-        "signalroom build"
+        f"{counted(rows, 'row')} of {counted(len(changed), 'table')}; no later load brings the "
+        "person back. Next: signalroom build"
     )

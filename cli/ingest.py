@@ -11,6 +11,7 @@ import click
 
 from cli import console as options
 from ingest.registry import NAMES
+from signalroom.plural import counted
 
 if TYPE_CHECKING:
     from ingest.model import Plan, Pull
@@ -88,6 +89,7 @@ def _show_plan(source: SourceSettings, pull: Pull, plan: Plan, as_json: bool) ->
         click.echo(json.dumps({**found, "window": str(pull.window)}))
         return
     click.echo(
-        f"{source.name} {pull.client_id}: {pull.window}, {plan.days} days, {plan.requests} "
-        f"requests, {plan.files} files -> {', '.join(plan.tables)}"
+        f"{source.name} {pull.client_id}: {pull.window}, {counted(plan.days, 'day')}, "
+        f"{counted(plan.requests, 'request')}, {counted(plan.files, 'file')} -> "
+        f"{', '.join(plan.tables)}"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from cli import console as options
+from signalroom.plural import counted
 
 
 @click.command()
@@ -21,7 +22,7 @@ def pages(clients: tuple[str, ...], is_open: bool) -> None:
 
     for made in files.make(clients):
         days = len(made.days)
-        changed = f"{days} day{'s' if days != 1 else ''} changed" if days else "no day changed"
+        changed = f"{counted(days, 'day')} changed" if days else "no day changed"
         click.echo(f"{made.client_id}: {made.page} ({changed})")
         if is_open:
             click.launch(made.page.resolve().as_uri())

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from signalroom.plural import counted
+
 MOST = 5  # failures that are named
 
 
@@ -59,7 +61,7 @@ def preview(
     if is_opened:
         click.launch(page.as_uri())
     if failed:
-        said = f"{len(cells)} views, {len(failed)} messages failed"
+        said = f"{counted(len(cells), 'view')}, {counted(len(failed), 'message')} failed"
         raise ReportError("; ".join([said, *dict.fromkeys(failed[:MOST])]))
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from signalroom.plural import counted
+
 if TYPE_CHECKING:
     from signalroom.ad_hoc import Answer
 
@@ -88,7 +90,7 @@ def _show(answer: Answer) -> None:
         wide = Console(highlight=False, width=max(console.width, sum(widths) + 2 * len(widths)))
         wide.print(table)
     count = len(answer.rows)
-    click.echo(f"({count:,} row{'s' if count != 1 else ''})", err=True)
+    click.echo(f"({counted(count, 'row')})", err=True)
 
 
 def _short(value: Any) -> str:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from signalroom.plural import counted
+
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -18,6 +20,7 @@ def restore(file: Path, replace: bool) -> None:
     from signalroom.backup import restore as bring_back
 
     counts, to_pull = bring_back(file, replace=replace)
-    click.echo(f"{file}: {sum(counts.values()):,} rows of {len(counts)} tables are back.")
+    rows = counted(sum(counts.values()), "row")
+    click.echo(f"{file}: {rows} of {counted(len(counts), 'table')} restored.")
     for line in to_pull:
         click.echo(line)

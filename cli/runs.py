@@ -12,6 +12,7 @@ from scheduler.runs.model import Run, Step
 from scheduler.status.status import duration
 from signalroom import clock
 from signalroom.logs import mask
+from signalroom.plural import counted
 
 # How a status looks on a terminal; what is missing is plain.
 STYLES = {
@@ -183,7 +184,7 @@ def show(run_id: str, as_json: bool) -> None:
         console.print(f"  {escape(mask(run.error))}")
     for step in run.steps:
         tries = f", {step.attempt} tries" if step.attempt > 1 else ""
-        rows = f", {step.rows:,} rows" if step.rows is not None else ""
+        rows = f", {counted(step.rows, 'row')}" if step.rows is not None else ""
         took = span(duration(step, instant))
         console.print(f"\n[bold]{step.step}[/]  {styled(step.status)}, {took}{rows}{tries}")
         if step.next_at:

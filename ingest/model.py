@@ -26,6 +26,13 @@ class Window:
     def __str__(self) -> str:
         return f"{self.start}..{self.end}" if self.start != self.end else f"{self.start}"
 
+    def words(self) -> str:
+        """As people read it: `Nov 18`, or `Oct 25 to Nov 29`."""
+        first, last = f"{self.start:%b %-d}", f"{self.end:%b %-d}"
+        if self.start.year != self.end.year:
+            first, last = f"{first}, {self.start.year}", f"{last}, {self.end.year}"
+        return first if self.start == self.end else f"{first} to {last}"
+
 
 @dataclass(frozen=True)
 class KnownFile:

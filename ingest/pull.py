@@ -32,6 +32,7 @@ from signalroom.errors import (
 )
 from signalroom.lock import hold
 from signalroom.logs import explained
+from signalroom.plural import counted
 from signalroom.progress import Progress, Step
 from signalroom.warehouse import dlt_destination, transaction
 
@@ -57,12 +58,12 @@ class Loaded:
 
     def summary(self) -> str:
         """What came, in one line."""
-        tables = ", ".join(f"{count:,} {table}" for table, count in self.rows.items())
-        line = f"{tables or 'no new files'} ({self.window})"
+        rows = f"{counted(sum(self.rows.values()), 'row')} of {counted(len(self.rows), 'table')}"
+        line = f"{rows if self.rows else 'no new files'} ({self.window.words()})"
         if self.changed == 0:
             line += ", unchanged"
         if self.rejected_rows:
-            line += f", {self.rejected_rows:,} rejected rows kept in dead letters"
+            line += f", {counted(self.rejected_rows, 'rejected row')} kept in dead letters"
         return line
 
 

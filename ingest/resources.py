@@ -50,6 +50,8 @@ from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.pipeline import PipelineContext
 from dlt.extract.resource import DltResource
 
+from signalroom.plural import counted
+
 Read = Callable[..., Iterable[Row] | Found]
 ReadParts = Callable[..., Iterable[tuple[date, list[Row]]]]
 ReadFiles = Callable[..., Iterable[Any]]
@@ -295,8 +297,9 @@ def require_measures(
     for name in required:
         if rows and all(row.get(name) is None for row in rows):
             raise AnswerError(
-                f"{pull}, {table} of {pull.window}: none of {len(rows):,} rows has {name}; the "
-                "vendor renamed or dropped it. Nothing was loaded; the table keeps its rows."
+                f"{pull}, {table} of {pull.window}: none of {counted(len(rows), 'row')} has "
+                f"{name}; the vendor renamed or dropped it. Nothing was loaded; the table keeps "
+                "its rows."
             )
 
 

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from signalroom import clock, times
 from signalroom.paths import home
+from signalroom.plural import counted
 from signalroom.tables import OUTBOX
 
 FILE = "delivered.json"
@@ -78,7 +79,7 @@ def doubt(connection: sa.Connection) -> str | None:
     newest, count = connection.execute(query).one()
     if not (count and isinstance(newest, datetime)):
         return None
-    noun = "1 message was" if count == 1 else f"{count} messages were"
+    noun = counted(count, "message was", "messages were")
     return (
         f"The outbox may be older than what was sent: {noun} there before the first attempt, "
         f"last {times.moment(newest)}"

@@ -12,6 +12,7 @@ import click
 
 from signalroom import paths
 from signalroom.errors import SignalRoomError
+from signalroom.plural import counted
 from transform import client_files
 from transform.compare import MartDiff, compare
 from transform.dev import branch
@@ -64,7 +65,9 @@ def lines_of(found: Iterable[MartDiff], limit: int) -> Iterator[str]:
     for mart in marts:
         if mart.changed:
             yield from _told(mart, limit)
-    same = [f"{mart.name} ({mart.rows_after:,} rows)" for mart in marts if not mart.changed]
+    same = [
+        f"{mart.name} ({counted(mart.rows_after, 'row')})" for mart in marts if not mart.changed
+    ]
     if same:
         yield f"Unchanged: {', '.join(same)}"
     if len(same) == len(marts):
@@ -76,13 +79,14 @@ def lines_of(found: Iterable[MartDiff], limit: int) -> Iterator[str]:
 
 def _told(mart: MartDiff, limit: int) -> Iterator[str]:
     rows = {cell.key for cell in mart.cells}
-    counted = (
-        (len(mart.added), "rows added"),
-        (len(mart.removed), "rows removed"),
-        (len(mart.cells), f"cells changed in {len(rows):,} rows"),
+    where = f"changed in {counted(len(rows), 'row')}"
+    parts = (
+        (len(mart.added), "row added", "rows added"),
+        (len(mart.removed), "row removed", "rows removed"),
+        (len(mart.cells), f"cell {where}", f"cells {where}"),
     )
-    said = [*mart.shape, *(f"{number:,} {what}" for number, what in counted if number)]
-    yield f"marts.{mart.name} ({mart.rows_after:,} rows): {', '.join(said)}"
+    said = [*mart.shape, *(counted(*part) for part in parts if part[0])]
+    yield f"marts.{mart.name} ({counted(mart.rows_after, 'row')}): {', '.join(said)}"
     for sign, keys in (("+", mart.added), ("-", mart.removed)):
         yield from (f"  {sign} {_key(key)}" for key in keys[:limit])
         yield from _more(len(keys), limit, "such rows")

@@ -30,6 +30,7 @@ from reports.shared.weeks import (
     week_snapshots,
 )
 from reports.shared.words import clean, listed
+from signalroom.plural import counted
 
 MOVERS = 3
 
@@ -97,7 +98,7 @@ def others(
     spent = add(row["cost"] for row in rows)
     return Place(
         client_id=subject.client_id,
-        name="1 other" if len(rows) == 1 else f"{len(rows)} others",
+        name=counted(len(rows), "other"),
         is_internal=False,
         is_low_volume=False,
         is_new=False,

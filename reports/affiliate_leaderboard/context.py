@@ -14,6 +14,7 @@ from reports.shared.completeness import Completeness
 from reports.shared.figures import ABSENT, EXACT, count, money, rounded
 from reports.shared.weeks import Week
 from reports.shared.words import listed
+from signalroom.plural import counted
 
 
 @dataclass(frozen=True)
@@ -200,8 +201,7 @@ class Leaderboard:
         unpaid = {
             one.name for board in self.boards for one in board.places if one.missing_spend_days
         }
-        noun = "affiliate" if len(unpaid) == 1 else "affiliates"
-        return f"Spend missing for {len(unpaid)} {noun}" if unpaid else ""
+        return f"Spend missing for {counted(len(unpaid), 'affiliate')}" if unpaid else ""
 
     @property
     def is_absent(self) -> bool:

@@ -16,6 +16,7 @@ from reports.alerts.incidents import ALL_CLIENTS, Trouble
 from reports.shared.figures import money
 from reports.shared.words import clean, day_name, listed
 from signalroom import sources
+from signalroom.plural import counted
 from signalroom.times import moment
 
 DEFERRAL_GRACE = timedelta(minutes=15)  # for the pull after a vendor's wait to end
@@ -23,13 +24,12 @@ DEFERRAL_GRACE = timedelta(minutes=15)  # for the pull after a vendor's wait to 
 
 def build_warned(warnings: Sequence[str]) -> Trouble:
     """Tests of dbt that warn: the numbers are built, and something about them looks wrong."""
-    noun = "check warns" if len(warnings) == 1 else "checks warn"
     return Trouble(
         kind="build_warned",
         client_id=ALL_CLIENTS,
         subject="dbt",
         severity="notice",
-        title=f"dbt build: {len(warnings)} {noun}",
+        title=f"dbt build: {counted(len(warnings), 'check warns', 'checks warn')}",
         detail=f"{_lines(warnings)} The numbers are built all the same.",
         repair="Look at what the check names; `signalroom build` repeats it.",
     )
@@ -37,7 +37,7 @@ def build_warned(warnings: Sequence[str]) -> Trouble:
 
 def dead_letters(client_id: str, source: str, count: int) -> Trouble:
     """Rows that were rejected and wait for someone; the others were loaded."""
-    rows = "1 rejected row" if count == 1 else f"{count:,} rejected rows"
+    rows = counted(count, "rejected row")
     name = str(sources.declared(source).TITLE) if source in sources.names() else source
     return Trouble(
         kind="dead_letters",
@@ -123,13 +123,12 @@ def unmapped_spend(client_id: str, spend: Sequence[Unmapped], minimum: Decimal) 
 def unexplained_changes(client_id: str, days: Sequence[date], lines: int) -> Trouble:
     """Reported days that changed by more than their known causes, though every source is there."""
     named = listed([day_name(day) for day in days], most=5)
-    noun = "line" if lines == 1 else "lines"
     return Trouble(
         kind="unexplained_change",
         client_id=client_id,
         subject="changes",
         severity="warning",
-        title=f"{lines} {noun} changed without a known cause",
+        title=f"{counted(lines, 'line')} changed without a known cause",
         detail=f"{named}: what was reported and what is known now differ by more than conversions, "
         "adjustments, spend and edits account for. The figures are those of the sources.",
         repair='`signalroom query "select * from performance_changes where cause = '

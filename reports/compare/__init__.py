@@ -23,6 +23,7 @@ from signalroom import clock, warehouse
 from signalroom.clients import Client
 from signalroom.errors import ConfigurationError
 from signalroom.migrations import prepare_warehouse
+from signalroom.plural import counted
 
 CLEAN_DAYS = 7
 
@@ -158,7 +159,7 @@ def _summary(client: Client, run: int, others: Sequence[str]) -> str | None:
 
 
 def _told(figure: Figure) -> str:
-    return f"{figure.conversions} conversions, cost {_text(figure.cost)}"
+    return f"{counted(figure.conversions, 'conversion')}, cost {_text(figure.cost)}"
 
 
 def _text(value: Decimal | int | None) -> str | None:

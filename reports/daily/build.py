@@ -21,7 +21,6 @@ from reports.shared.figures import (
     Figures,
     add,
     apportion,
-    count,
     ratio,
     rounded,
 )
@@ -29,6 +28,7 @@ from reports.shared.goals import QUERIES, goals
 from reports.shared.moved import Compared, each, what_moved
 from reports.shared.restatement import restatements, snapshot
 from reports.shared.words import clean, day_name, listed
+from signalroom.plural import counted
 
 TREND_DAYS = 14
 WEEK = 7
@@ -186,7 +186,7 @@ def _unmapped(client_id: str, rows: Sequence[Row]) -> tuple[Line, ...]:
 
 
 def _others(rows: Sequence[Row]) -> str:
-    return "1 other" if len(rows) == 1 else f"{len(rows)} others"
+    return counted(len(rows), "other")
 
 
 def _by_label(rows: Sequence[Row], whole: Completeness) -> dict[str, Compared]:
@@ -316,10 +316,10 @@ def _notes(internal: Sequence[Row], missing: Sequence[str]) -> list[str]:
     unpaid = _by_conversions([row for row in internal if row["cpa_state"] == "missing_spend"])
     if unpaid:
         conversions = _conversions(unpaid)
-        noun = "conversion" if conversions == 1 else "conversions"
         notes.append(
-            f"Spend is missing for {listed([_name(row) for row in unpaid])}: {count(conversions)} "
-            f"{noun} without a row in {REDTRACK}, so the CPA may be too low."
+            f"Spend is missing for {listed([_name(row) for row in unpaid])}: "
+            f"{counted(conversions or 0, 'conversion')} without a row in {REDTRACK}, so the CPA "
+            "may be too low."
         )
     return notes
 

@@ -16,6 +16,7 @@ from reports.shared.completeness import Completeness
 from reports.shared.figures import Figures, count, money
 from reports.shared.goals import Goal
 from reports.shared.words import day_name, short_day
+from signalroom.plural import counted
 
 COLUMNS = (
     Column("", 13, is_name=True),
@@ -132,8 +133,7 @@ class Daily:
     @property
     def caution(self) -> str:
         """Why the CPA cannot be trusted although the day is whole; empty where it can."""
-        noun = "affiliate" if self.unpaid == 1 else "affiliates"
-        return f"Spend missing for {self.unpaid} {noun}" if self.unpaid else ""
+        return f"Spend missing for {counted(self.unpaid, 'affiliate')}" if self.unpaid else ""
 
     @property
     def cpa_goal(self) -> Decimal | None:

@@ -17,6 +17,7 @@ from reports.pages.content import PERIODS, Brand, Content, Day, Part
 from reports.shared import figures, words
 from reports.state_performance.map import COLUMNS, TILES, state_name
 from signalroom import templates, times
+from signalroom.plural import counted
 
 TEMPLATES = Path(__file__).parent / "templates"
 PAID, AFFILIATES, UNMAPPED = "Paid media", "Affiliates", "Unmapped"
@@ -145,7 +146,7 @@ def _charts(brand: Brand, period: int) -> list[Chart]:
             tuple((one.name, one.color) for one in sold),
             None,
             drawn.bars(f"{name}-sold", labels, sold, is_open, sold_goal),
-            f"{figures.count(total.conversions)} conversions in {period} days.",
+            f"{counted(total.conversions or 0, 'conversion')} in {period} days.",
             ("Conversions", PAID, AFFILIATES),
             [(day, _counts(day)) for day in days],
         ),
@@ -208,7 +209,8 @@ def _style() -> str:
 def _environment() -> jinja2.Environment:
     environment = templates.environment(TEMPLATES)
     environment.filters.update(
-        money=figures.money, count=figures.count, percent=figures.percent, rate=figures.ratio,
+        money=figures.money, count=figures.count, counted=counted,
+        percent=figures.percent, rate=figures.ratio,
         day_name=words.day_name, short_day=words.short_day, moment=times.moment,
         state=state_name, polyline=templates.polyline, clean=words.clean,
     )  # fmt: skip

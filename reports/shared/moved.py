@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from reports.shared.figures import EXACT, Figures, count, money, rounded
+from signalroom.plural import counted
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,7 @@ def _whole(total: Compared, cost: str) -> str:
     spent = _cents(total.now.cost or Decimal(0), total.before.cost or Decimal(0))
     parts = []
     if sold:
-        noun = "conversion" if abs(sold) == 1 else "conversions"
-        parts.append(f"{count(abs(sold))} {'more' if sold > 0 else 'fewer'} {noun}")
+        parts.append(counted(abs(sold), f"{'more' if sold > 0 else 'fewer'} conversion"))
     if spent:
         parts.append(f"{money(abs(spent))} {'more' if spent > 0 else 'less'} {cost}")
     because = f", on {' and '.join(parts)}" if parts else ""
@@ -68,8 +68,7 @@ def _driver(total: Compared, parts: Mapping[str, Compared]) -> str:
     one = parts[label]
     before = f"{count(one.before.conversions)} at {_at(one.before)}"
     return (
-        f"Mostly {one.name}: {count(one.now.conversions)} "
-        f"{'conversion' if one.now.conversions == 1 else 'conversions'} at {_at(one.now)} "
+        f"Mostly {one.name}: {counted(one.now.conversions or 0, 'conversion')} at {_at(one.now)} "
         f"(from {before if one.before.conversions else 'none'})."
     )
 

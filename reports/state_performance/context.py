@@ -15,6 +15,7 @@ from reports.shared.figures import ABSENT, count, money, percent
 from reports.shared.weeks import Week
 from reports.state_performance.map import map_in_letters, map_picture, state_name
 from reports.state_performance.orders import Orders, together
+from signalroom.plural import counted
 
 MOST = 20
 
@@ -66,8 +67,7 @@ class States:
             if self.completeness.state == "absent":
                 return f"No data for the week {self.week.short} yet: no file of orders reaches it."
             return f"No orders in the week {self.week.short}."
-        noun = "attempt" if self.total.attempts == 1 else "attempts"
-        words = f"{count(self.total.attempts)} {noun} → {count(self.total.approved)} approved"
+        words = f"{counted(self.total.attempts, 'attempt')} → {count(self.total.approved)} approved"
         if self.total.decline is not None:
             words = f"{percent(self.total.decline)} declined, {words}"
         worst = self.worst
@@ -80,8 +80,7 @@ class States:
         """The rate of declines, for a subject; or that there is none."""
         if self.total is None:
             return self.headline
-        noun = "attempt" if self.total.attempts == 1 else "attempts"
-        words = f"{count(self.total.attempts)} {noun}"
+        words = f"{counted(self.total.attempts, 'attempt')}"
         if self.total.decline is None:
             return words
         return f"{percent(self.total.decline)} declined of {words}"

@@ -8,6 +8,7 @@ from decimal import Decimal
 from reports.charts import Panel, Picture, Tile, tile_picture
 from reports.shared.figures import ABSENT, count, percent, ratio, whole_percent
 from reports.state_performance.orders import LEAST_ATTEMPTS, Orders, together
+from signalroom.plural import counted
 
 ELSEWHERE = "ZZ"
 ROWS, COLUMNS = 9, 12
@@ -98,7 +99,8 @@ def map_picture(states: Sequence[Orders], period: str) -> Picture:
     )
     rows = max((tile.row for tile in orders), default=0) + 1
     words = "; ".join(
-        f"{state_name(one.name)} {count(one.attempts)} attempts, {percent(one.decline)} declined"
+        f"{state_name(one.name)} {counted(one.attempts, 'attempt')}, "
+        f"{percent(one.decline)} declined"
         for one in states[:SPOKEN]
     )
     return tile_picture("states", panels, rows, COLUMNS, f"Map of the states, {period}. {words}.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from reports.shared.figures import add, ratio, rounded
+from signalroom.plural import counted
 
 LEAST_ATTEMPTS = 20  # below, a rate is chance
 
@@ -61,7 +62,7 @@ def together(client_id: str, parts: Sequence[Orders]) -> Orders:
     """Parts that are not shown one by one, as one, so that all still add up."""
     return Orders(
         client_id=client_id,
-        name="1 other" if len(parts) == 1 else f"{len(parts)} others",
+        name=counted(len(parts), "other"),
         attempts=sum(one.attempts for one in parts),
         approved=sum(one.approved for one in parts),
         declined=sum(one.declined for one in parts),

@@ -29,6 +29,7 @@ from reports.shared.weeks import (
 )
 from reports.shared.words import clean, short_day
 from reports.weekly_rollup.context import BrandWeek, Rollup, RunningWeek, TrendWeek
+from signalroom.plural import counted
 
 MOST_BRANDS = 3  # shown one by one; the others stand together, so that the parts add up
 MONEY = (
@@ -57,8 +58,7 @@ def brand_weeks(
     brands = [row for row in ordered if row["advertiser_id"] is not None]
     parts = [(brand_name(subject, row), True, [row]) for row in brands[:MOST_BRANDS]]
     if rest := brands[MOST_BRANDS:]:
-        noun = "brand" if len(rest) == 1 else "brands"
-        parts.append((f"{len(rest)} other {noun}", True, rest))
+        parts.append((counted(len(rest), "other brand"), True, rest))
     parts += [(NO_BRAND, False, [row]) for row in ordered if row["advertiser_id"] is None]
     cents = {
         name: apportion([_summed(part, name) or Decimal(0) for _, _, part in parts])
@@ -238,9 +238,10 @@ def _running(subject: Subject, weeks: Mapping[date, list[Row]]) -> RunningWeek |
     if first + timedelta(days=days - 1) > subject.asked:
         return None  # it has ended since: of another Monday it is the week itself
     total = total_week(subject, rows)
-    noun = "day" if days == 1 else "days"
     return RunningWeek(
-        f"{days} complete {noun} since {short_day(first)}", brand_weeks(subject, rows), total
+        f"{counted(days, 'complete day')} since {short_day(first)}",
+        brand_weeks(subject, rows),
+        total,
     )
 
 

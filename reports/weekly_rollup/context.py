@@ -17,6 +17,7 @@ from reports.shared.figures import Figures
 from reports.shared.goals import Goal
 from reports.shared.weeks import DAYS, Week
 from reports.shared.words import short_day
+from signalroom.plural import counted
 
 LABEL = 12
 TOTAL = "Total"
@@ -134,8 +135,7 @@ class Rollup:
     @property
     def caution(self) -> str:
         """Why the CPA cannot be trusted although the week is whole; empty where it can."""
-        noun = "affiliate" if self.unpaid == 1 else "affiliates"
-        return f"Spend missing for {self.unpaid} {noun}" if self.unpaid else ""
+        return f"Spend missing for {counted(self.unpaid, 'affiliate')}" if self.unpaid else ""
 
     def cpa_goal(self, brand: str) -> Goal | None:
         """What a conversion of a brand is to cost this month."""

@@ -19,6 +19,7 @@ from scheduler.schedule import Job, due_between, report_deadline
 from signalroom import clock
 from signalroom.errors import SignalRoomError
 from signalroom.logs import mask
+from signalroom.plural import counted
 
 log = logging.getLogger("scheduler")
 ASK_EVERY_S = 300.0
@@ -145,7 +146,7 @@ def run_over(job: Job, run: Run, status: str, error: str | None) -> None:
 
 
 def _rows(step: Step) -> str:
-    return f"{step.rows:,} rows, " if step.rows is not None else ""
+    return f"{counted(step.rows, 'row')}, " if step.rows is not None else ""
 
 
 def _seconds(step: Step) -> str:

@@ -14,6 +14,7 @@ from scheduler.temporal.links import address
 from signalroom import outbox_memory, run_database
 from signalroom.clients import active_clients
 from signalroom.errors import SignalRoomError
+from signalroom.plural import counted
 from signalroom.settings import variable
 from signalroom.tables import OUTBOX
 from signalroom.times import clock_time, span, when
@@ -90,8 +91,7 @@ def _mild(status: Status) -> list[str]:
         found.append("Reports stay in the outbox: no channel is set.")
     open_ones = [one for one in status.incidents or () if one.severity != "critical"]
     if open_ones:
-        noun = "1 open alert" if len(open_ones) == 1 else f"{len(open_ones)} open alerts"
-        found.append(f"{noun}: {open_ones[0].title}.")
+        found.append(f"{counted(len(open_ones), 'open alert')}: {open_ones[0].title}.")
     if older := outbox_doubt():
         found.append(f"{older}.")
     if status.unreadable:

@@ -21,6 +21,7 @@ from signalroom.clients import active_clients
 from signalroom.errors import ConfigurationError, DeferredError, SignalRoomError, WarehouseError
 from signalroom.logs import mask
 from signalroom.migrations import prepare_warehouse
+from signalroom.plural import counted
 from signalroom.progress import Progress
 from signalroom.settings import target
 from signalroom.warehouse import duckdb_exists
@@ -347,8 +348,8 @@ def backfill(
                 step.advance(number, len(parts))
                 left = (time.monotonic() - started) / number * (len(parts) - number)
                 progress.note(
-                    f"{loaded.window}: {count:,} rows, {number} of {len(parts)} slices, about "
-                    f"{timedelta(seconds=round(left))} left"
+                    f"{loaded.window}: {counted(count, 'row')}, {number} of {len(parts)} slices, "
+                    f"about {timedelta(seconds=round(left))} left"
                 )
                 took, before = time.monotonic() - before, time.monotonic()
                 result.pulls.append(_loaded(name, pull.client_id, loaded, took))
@@ -359,7 +360,7 @@ def backfill(
             result.pulls.append(_failed(name, pull.client_id, error, [str(error)], took))
             keep_cost(result.pulls[-1])
         else:
-            step.finish(f"{rows:,} rows in {len(parts)} slices ({pull.window})")
+            step.finish(f"{counted(rows, 'row')} in {counted(len(parts), 'slice')} ({pull.window})")
     return result
 
 

@@ -13,6 +13,7 @@ from scheduler.schedule import report_deadline
 from signalroom import clock, logs
 from signalroom.clients import active_clients
 from signalroom.errors import ReportError, SignalRoomError
+from signalroom.plural import counted
 from signalroom.progress import Progress
 
 # "when_complete": an incomplete day is sent, marked as such, only past the deadline
@@ -90,7 +91,7 @@ def make_report(
     try:
         rendered = render_report(name, client_id, day, channels, out)
         made.paths = rendered.paths
-        said = f"{len(made.paths)} files"
+        said = f"{counted(len(made.paths), 'file')}"
         if rendered.report == "alert":
             said = f"{rendered.context.headline} {said}"
         if sending == "when_complete" and _may_wait(rendered):

@@ -35,6 +35,7 @@ from scheduler.web.messages import archive, message
 from signalroom import clock, paths, templates
 from signalroom.errors import SignalRoomError
 from signalroom.logs import mask
+from signalroom.plural import counted
 from signalroom.times import clock_time, span, when
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -259,7 +260,11 @@ def _fill(template: str, **values: Any) -> str:
 def _environment() -> jinja2.Environment:
     environment = templates.environment(TEMPLATES)
     environment.filters.update(
-        when=when, span=span, time=clock_time, words=lambda text: text.replace("_", " ")
+        when=when,
+        span=span,
+        time=clock_time,
+        words=lambda text: text.replace("_", " "),
+        counted=counted,
     )
     # what is kept on the real clock, as a rehearsal's own clock had it
     environment.filters["ran"] = lambda at: when(clock.business(at)) if at else when(at)

@@ -39,7 +39,7 @@ def test_an_earlier_systems_tables_are_never_mixed_with_ours(old_tables: Warehou
 
         planned = signalroom_cli("doctor", "--adopt", env=env)
         assert planned.returncode == 0, planned.stderr
-        assert "daily_spend 1 rows" in planned.stdout
+        assert "daily_spend 1 row" in planned.stdout
         assert signalroom_cli(*load, env=env).returncode == 1
 
         done = signalroom_cli("doctor", "--adopt", "--yes", env=env)

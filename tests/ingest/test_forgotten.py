@@ -92,7 +92,7 @@ def test_no_later_load_brings_a_forgotten_person_back(warehouse: Warehouse) -> N
             ["sh", "-c", f"printf ' Gone@Example.org\\n' | {BIN / 'signalroom'} forget"], env
         )
         assert done.returncode == 0, done.stderr
-        assert "s3_exports.orders_create: 1 rows blanked" in done.stdout
+        assert "s3_exports.orders_create: 1 row blanked" in done.stdout
         assert "gone@example.org" not in (done.stdout + done.stderr).lower()
         blank = [("1", "10", None), ("2", "20", stays)]
         assert shown(warehouse, query) == blank

@@ -70,7 +70,7 @@ def test_cells_are_shown_by_their_keys_before_and_after(said: Sequence[str]) -> 
 )
 def test_a_row_that_went_and_a_row_that_doubled_are_rows_not_cells(said: Sequence[str]) -> None:
     assert said[:3] == [
-        "marts.performance (5 rows): 1 rows added, 1 rows removed",
+        "marts.performance (5 rows): 1 row added, 1 row removed",
         "  + cti | 2026-11-18 | 1 | Meta",
         "  - 713 | 2026-11-18 | null | Odd",
     ]
@@ -93,7 +93,7 @@ def test_a_row_that_went_and_a_row_that_doubled_are_rows_not_cells(said: Sequenc
             "marts.performance (5 rows): column conversions was BIGINT, is INTEGER",
         ),
         ("drop table marts.performance", "marts.performance (0 rows): mart is gone"),
-        ("create table marts.more as select 1 as id", "marts.more (1 rows): new mart"),
+        ("create table marts.more as select 1 as id", "marts.more (1 row): new mart"),
     ],
     indirect=["said"],
 )

@@ -17,6 +17,7 @@ from ingest.sources.everflow.columns import (
 from ingest.sources.everflow.settings import ADJUSTMENT_SLICE_DAYS
 from ingest.windows import slices
 from signalroom.errors import AnswerError
+from signalroom.plural import counted
 
 
 @daily(columns=ADJUSTMENT_COLUMNS, measures=ADJUSTMENT_CONTROLLED, is_spared=True)
@@ -33,7 +34,7 @@ def adjustments(pull: Pull, network: Network) -> list[Row]:
                 f"{pull}, {part}: the answer has no adjustments; nothing was loaded.", answer
             )
         rows += [_row(pull, part, entry) for entry in entries]
-    pull.say(f"{len(rows):,} adjustments")
+    pull.say(f"{counted(len(rows), 'adjustment')}")
     return by_key(rows, "network_reporting_adjustment_id")
 
 

@@ -20,6 +20,7 @@ from ingest.sources.everflow.columns import CLICK_COLUMNS, CLICK_CONTROLLED, CLI
 from ingest.windows import days, slices
 from signalroom import clock
 from signalroom.errors import AnswerError
+from signalroom.plural import counted
 
 SECOND = timedelta(seconds=1)
 UTC = ZoneInfo(settings.UTC_ZONE)
@@ -32,7 +33,7 @@ def clicks(pull: Pull, network: Network) -> Iterator[tuple[date, list[Row]]]:
     """Each day of the window with its clicks, read when the day before is written."""
     for part in slices(pull.window, settings.CLICK_SLICE_DAYS):
         for day, rows in _by_day(_stream(pull, part, network), part):
-            pull.say(f"clicks {day}: {len(rows):,} rows")
+            pull.say(f"clicks {day}: {counted(len(rows), 'row')}")
             yield day, rows
 
 

@@ -20,6 +20,7 @@ from ingest.sources.everflow.settings import CONVERSION_DAYS_KEPT, CONVERSION_PA
 from ingest.windows import days
 from signalroom import clock
 from signalroom.errors import AnswerError
+from signalroom.plural import counted
 
 REQUIRED = ("status", "payout", "revenue")
 
@@ -34,7 +35,7 @@ def conversions(pull: Pull, network: Network) -> list[Row]:
     rows: list[Row] = []
     for day in days(pull.window):
         rows += _of_day(network.http, pull, day, network.business_zone_id)
-        pull.say(f"conversions {day}: {len(rows):,} rows")
+        pull.say(f"conversions {day}: {counted(len(rows), 'row')}")
     return rows
 
 

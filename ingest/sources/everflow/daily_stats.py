@@ -18,6 +18,7 @@ from ingest.sources.everflow.settings import CURRENCY, ROW_CAP, SLICE_DAYS
 from ingest.values import COUNT_TYPE, EXACT, total
 from ingest.windows import slices
 from signalroom.errors import AnswerError, TooLargeError
+from signalroom.plural import counted
 
 Entry = dict[str, Any]
 COLUMNS_ASKED = ("date", "affiliate", "advertiser")
@@ -30,7 +31,7 @@ def daily_stats(pull: Pull, network: Network) -> list[Row]:
     rows: list[Row] = []
     for window in slices(pull.window, SLICE_DAYS):
         rows.extend(daily_rows(network.http, pull, window, network.business_zone_id))
-        pull.say(f"{window}: {len(rows):,} rows")
+        pull.say(f"{window}: {counted(len(rows), 'row')}")
     network.say_currency()
     return rows
 
@@ -242,9 +243,9 @@ def daily_rows(http: VendorClient, pull: Pull, window: Window, zone_id: int) -> 
     if not is_cut:
         yield from _rows(pull, window, table)
     elif days == 1:
-        pull.say(f"{window}: cut off at {len(table):,} rows, asking by advertiser")
+        pull.say(f"{window}: cut off at {counted(len(table), 'row')}, asking by advertiser")
         yield from rows_by_advertiser(http, pull, window, zone_id, table)
     else:
-        pull.say(f"{window}: cut off at {len(table):,} rows, asking in halves")
+        pull.say(f"{window}: cut off at {counted(len(table), 'row')}, asking in halves")
         for half in slices(window, (days + 1) // 2):
             yield from daily_rows(http, pull, half, zone_id)

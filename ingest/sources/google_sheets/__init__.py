@@ -26,6 +26,7 @@ from ingest.sources.google_sheets.table import (
     written,
 )
 from ingest.values import TEXT_TYPE
+from signalroom.plural import counted
 
 
 @dlt.source(**SOURCE)
@@ -75,10 +76,10 @@ def sheet(pull: Pull, one: SheetRange, spreadsheets: Spreadsheets) -> Found:
         check(pull, one.table, found.columns, known)
     if found.errors:
         pull.notice(
-            f"{one.table}: {found.errors:,} cells hold an error (#N/A) or wait for another "
-            "spreadsheet (Loading...); they are null"
+            f"{one.table}: {counted(found.errors, 'cell holds', 'cells hold')} an error (#N/A) or "
+            "Loading...; read as blank"
         )
-    pull.say(f"{one.table}: {len(found.rows):,} rows")
+    pull.say(f"{one.table}: {counted(len(found.rows), 'row')}")
     names = written(found.columns) if found.columns else (known.header if known else "")
     pull.metrics.files.append(_record(pull, one, found, names))
     rows: list[Row] = [{"_client_id": pull.client_id, **row} for row in found.rows]

@@ -11,6 +11,7 @@ from ingest.model import Pull, Row
 from ingest.paging import Entry, Page, whole
 from ingest.sources.mautic.settings import PAGE_CAP, PAGE_ROWS
 from signalroom.errors import AnswerError
+from signalroom.plural import counted
 
 PATH = "/oauth/v2/token"
 
@@ -69,7 +70,7 @@ def every(
                 raise AnswerError(f"{who}: the pages repeat themselves; nothing was loaded.")
             seen |= ids
             if found:
-                pull.say(f"{name}: {len(seen):,} rows")
+                pull.say(f"{name}: {counted(len(seen), 'row')}")
                 yield [take(entry) for entry in found], total
             start += len(found)
             # a total may count the page alone: behind a full one is asked once more

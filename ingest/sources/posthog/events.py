@@ -29,6 +29,7 @@ from ingest.values import count
 from ingest.windows import days, slices
 from signalroom import clock
 from signalroom.errors import AnswerError, TooLargeError
+from signalroom.plural import counted
 
 DEEPEST = 100  # brackets within each other
 LONGEST_NUMBER = 300  # characters; more is not a number to any engine
@@ -69,7 +70,7 @@ def events(pull: Pull, project: Project) -> Iterator[tuple[date, list[Row]]]:
         for day, found in _by_day(_rows(project, part, entries), part):
             rows = {uuid: row for uuid, row in found.items() if uuid not in known}
             known |= rows.keys()
-            pull.say(f"events {day}: {len(known):,} rows")
+            pull.say(f"events {day}: {counted(len(known), 'row')}")
             yield day, [row for row in rows.values() if not _is_rejected(pull, row)]
 
 

@@ -27,6 +27,7 @@ from ingest.sources.redtrack.settings import SLICE_DAYS
 from ingest.windows import slices
 from signalroom import clock
 from signalroom.errors import AnswerError
+from signalroom.plural import counted
 
 ONE_DAY = timedelta(days=1)
 
@@ -37,7 +38,7 @@ def daily_spend(pull: Pull, account: Account) -> list[Row]:
     rows: list[Row] = []
     for part in slices(pull.window, SLICE_DAYS):
         rows.extend(_spend(account, part))
-        pull.say(f"{part}: {len(rows):,} rows")
+        pull.say(f"{part}: {counted(len(rows), 'row')}")
     return rows
 
 
@@ -57,7 +58,7 @@ def campaign_spend(pull: Pull, account: Account) -> list[Row]:
                 "offer_name": text(entry.get("offer")),
             }
             rows.append({name: row[name] for name in row if name not in ("campaign", "offer")})
-        pull.say(f"campaign_spend {part}: {len(rows):,} rows")
+        pull.say(f"campaign_spend {part}: {counted(len(rows), 'row')}")
     return rows
 
 
@@ -84,7 +85,7 @@ def conversions(pull: Pull, account: Account) -> list[Row]:
                     **unknown_fields(further, CONVERSION_FIELDS),
                 }
             )
-    pull.say(f"conversions {pull.window}: {len(rows):,} rows")
+    pull.say(f"conversions {pull.window}: {counted(len(rows), 'row')}")
     return rows
 
 

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from ingest.sources.s3_exports.header import Header
 from ingest.sources.s3_exports.limits import PROSPECT_IDS, AbnormalError, RefusedError
+from signalroom.plural import counted
 
 BLANKS = " \t\n\v\f\r\u00a0"
 _MONTH, _DAY = "(0?[1-9]|1[0-2])", "(0?[1-9]|[12][0-9]|3[01])"
@@ -252,8 +253,12 @@ class Checks:
         """What could not be read, in words; empty where all could."""
         found = [f"{count:,} of {name}" for name, count in self._unreadable.items() if count]
         parts = [f"values that cannot be read: {', '.join(found)}"] if found else []
-        parts += [f"{count:,} rows without {name}" for name, count in self._blank.items() if count]
-        return f"{'; '.join(parts)} (of {self.rows:,} rows)" if parts else ""
+        parts += [
+            f"{counted(count, 'row')} without {name}"
+            for name, count in self._blank.items()
+            if count
+        ]
+        return f"{'; '.join(parts)} (of {counted(self.rows, 'row')})" if parts else ""
 
 
 def _is_day(text: str) -> bool:

@@ -20,6 +20,7 @@ from ingest.sources.s3_exports.limits import (
     RefusedError,
     WaitingError,
 )
+from signalroom.plural import counted
 
 csv.field_size_limit(MAX_CELL_BYTES)  # of the process; the module's own limit is an eighth of it
 ESCAPED_BYTES = re.compile("[\ud800-\udfff]")
@@ -141,7 +142,7 @@ def _is_strict(lines: list[str]) -> bool:
 
 def _fault(cells: list[str], lines: list[str], width: int) -> str | None:
     if cells and len(cells) != width:
-        return f"{len(cells)} cells instead of {width}"
+        return f"{counted(len(cells), 'cell')} instead of {width}"
     # Two stray quotes make one row, of the right width, of all rows between them.
     may_be_many = len(lines) > 1 and any(is_like_a_row(cell, width) for cell in cells)
     if may_be_many and not _is_strict(lines):

@@ -39,6 +39,7 @@ from ingest.sources.s3_exports.rows import AMOUNT, Origin, Shape, TableLimits
 from ingest.sources.s3_exports.tolerant_csv import TolerantReader
 from signalroom import clock
 from signalroom.errors import SourceError
+from signalroom.plural import counted
 
 DAY = re.compile(
     r"(?<![0-9])(20[0-9]{2})([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12][0-9]|3[01])(?![0-9])"
@@ -254,7 +255,7 @@ class Reading:
 
     def _report_progress(self, number: int, count: int) -> None:
         if number == count or time.monotonic() - self._reported_at > SAY_EVERY_S:
-            self._say(f"{number} of {count} files, {self._rows:,} rows")
+            self._say(f"{number} of {count} files, {counted(self._rows, 'row')}")
             self._reported_at = time.monotonic()
 
     def _notice(self, line: str) -> None:

@@ -25,6 +25,7 @@ from reports.alerts.rules.history import (
     chance_of_so_few,
     days_like,
 )
+from signalroom.plural import counted
 
 LEAST_SPREAD = 0.25  # of log(cost): platforms never spend evenly
 
@@ -87,7 +88,9 @@ def volume(history: History, day: date, thresholds: Thresholds) -> Iterator[Find
             # campaigns that end, and those that begin, make a line that much smaller or larger
             least = expected * (1 - thresholds["play"])
             if lost > 0 and (is_down or chance_of_so_few(count, least) < thresholds["chance"]):
-                words = f"{line.label} brought {count} conversions; usually {expected:.0f}."
+                words = (
+                    f"{line.label} brought {counted(count, 'conversion')}; usually {expected:.0f}."
+                )
                 yield _finding("volume", history, day, line, lost, words)
                 break
 
@@ -124,8 +127,8 @@ def conversions_without_spend(
     for line, usual, rows in _lines(history, day):
         row = rows[0]
         if line.is_internal and usual.always_costs and row.conversions and not row.cost:
-            words = f"{line.label} brought {row.conversions} conversions and RedTrack shows no "
-            words += f"spend; usually {_dollars(usual.cost)}."
+            words = f"{line.label} brought {counted(row.conversions, 'conversion')} and RedTrack "
+            words += f"shows no spend; usually {_dollars(usual.cost)}."
             yield _finding("conversions_without_spend", history, day, line, usual.cost, words)
 
 
@@ -189,7 +192,9 @@ def drift(history: History, day: date, thresholds: Thresholds) -> Iterator[Findi
         spread = math.sqrt(0.25 + 0.1 * expected + (0.1 * expected) ** 2)
         gap = abs(expected - row.tracked)
         if gap / spread > thresholds["deviations"]:
-            words = f"{line.label}: Everflow counts {row.conversions} conversions, RedTrack "
+            words = (
+                f"{line.label}: Everflow counts {counted(row.conversions, 'conversion')}, RedTrack "
+            )
             words += f"{row.tracked}; usually {expected:.0f} of these."
             yield _finding("drift", history, day, line, gap * usual.cpa, words)
 
@@ -199,8 +204,7 @@ def mapping_gap(history: History, day: date, thresholds: Thresholds) -> Iterator
     rows = [history.of(line, day) for line in history.days if line.is_unmapped]
     cost = sum((row.cost for row in rows), Decimal(0))
     count = sum(1 for row in rows if row.cost)
-    noun = "1 source" if count == 1 else f"{count} sources"
-    words = f"{noun} without an affiliate spent {_dollars(cost)}."
+    words = f"{counted(count, 'source')} without an affiliate spent {_dollars(cost)}."
     yield _finding("mapping_gap", history, day, None, float(cost), words, "unmapped")
 
 

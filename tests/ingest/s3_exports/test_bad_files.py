@@ -141,7 +141,7 @@ def test_one_row_in_a_hundred_may_be_bad_and_a_few_in_a_small_file(
     bench.put(line(header) + b"".join(rows))
     taken = bench.take()
     if is_refused:
-        assert f"{bad} of {of:,} rows are bad (line 2: 1 cells instead of 4;" in refusal(taken)
+        assert f"{bad} of {of:,} rows are bad (line 2: 1 cell instead of 4;" in refusal(taken)
     else:
         assert len(taken.landings["orders_create"].dead_letters) == bad
         assert len(taken.rows()) == of - bad

@@ -76,7 +76,7 @@ def test_the_usual_notations_are_no_news(bench: Bench, text: str) -> None:
 def test_an_order_without_a_date_is_counted(bench: Bench) -> None:
     bench.put(export([order(1), order(2, order_date="")]))
     assert bench.take().landings["orders_create"].files[0].reason == (
-        "1 rows without order_date (of 2 rows)"
+        "1 row without order_date (of 2 rows)"
     )
 
 
@@ -116,7 +116,7 @@ def test_an_export_that_names_our_currency_is_read(bench: Bench) -> None:
 def test_a_subtotal_that_has_a_date_is_told(bench: Bench) -> None:
     bench.put(export([*orders(range(9)), order(9, order_status="")]))
     reason = bench.take().landings["orders_create"].files[0].reason
-    assert reason == "1 rows without order_status (of 10 rows)"
+    assert reason == "1 row without order_status (of 10 rows)"
 
 
 def test_a_column_that_went_missing_is_told_once(bench: Bench) -> None:

@@ -141,7 +141,7 @@ def test_what_became_of_each_file_stands_in_the_ledger(
         ("orders-update/other.csv", "refused", 0, 0),
     ]
     letters = warehouse.rows("select partition_key, line_number, reason from ops.dead_letters")
-    assert letters == [(CREATE, 5, "1 cells instead of 129")]
+    assert letters == [(CREATE, 5, "1 cell instead of 129")]
 
 
 PROGRAM = """
