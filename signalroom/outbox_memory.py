@@ -79,7 +79,7 @@ def doubt(connection: sa.Connection) -> str | None:
     newest, count = connection.execute(query).one()
     if not (count and isinstance(newest, datetime)):
         return None
-    noun = counted(count, "message was", "messages were")
+    noun = counted(int(count), "message was", "messages were")
     return (
         f"The outbox may be older than what was sent: {noun} there before the first attempt, "
         f"last {times.moment(newest)}"

@@ -159,7 +159,7 @@ def _summary(client: Client, run: int, others: Sequence[str]) -> str | None:
 
 
 def _told(figure: Figure) -> str:
-    return f"{counted(figure.conversions, 'conversion')}, cost {_text(figure.cost)}"
+    return f"{counted(int(figure.conversions or 0), 'conversion')}, cost {_text(figure.cost)}"
 
 
 def _text(value: Decimal | int | None) -> str | None:

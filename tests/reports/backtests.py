@@ -113,9 +113,9 @@ def tables_of(log: DayLog) -> dict[str, TableDay]:
     return found
 
 
-def agency(seed: int, days: int) -> tuple[World, dict[str, History]]:
-    """A noisy agency, and the histories of its clients."""
-    world = world_of("noisy", seed)
+def agency(seed: int, days: int, scenario: str = "noisy") -> tuple[World, dict[str, History]]:
+    """An agency, and the histories of its clients."""
+    world = world_of(scenario, seed)
     histories = {client: History(client, {}) for client in world.profiles}
     for client, profile in world.profiles.items():
         for back in range(days + 7 * WEEKS + 1):

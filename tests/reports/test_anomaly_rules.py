@@ -20,6 +20,7 @@ from reports.alerts.rules.history import (
 )
 from reports.alerts.rules.judge import as_known
 from reports.alerts.rules.rules import RULES, Finding, judge
+from sandbox.agency import DEFAULT_SEED
 from signalroom import clock
 from signalroom.errors import ConfigurationError
 from tests.reports import backtests
@@ -210,6 +211,17 @@ def test_an_agency_of_noise_is_alarming_or_a_planted_fault_is_missed() -> None:
     assert sum(result.alarms.values()) <= 4, result.alarms
     assert sum(result.planted.values()) >= 12
     assert len(result.missed) <= 1, result.missed
+
+
+def test_a_demo_opens_with_warnings() -> None:
+    """What `make run` and `signalroom demo` show deserves no alert, on whichever day they run."""
+    days = 7
+    _, histories = backtests.agency(DEFAULT_SEED, days, "demo")
+    for history in histories.values():
+        for back in range(days):
+            day = backtests.LAST - timedelta(days=back)
+            for rule in RULES:
+                assert judge(rule, history, day, policy.thresholds(rule)) == [], day
 
 
 @pytest.mark.deep

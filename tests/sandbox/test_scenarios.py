@@ -34,6 +34,11 @@ def test_a_messy_agency_is_calm() -> None:
         assert len(gaps(agency)) == 7
 
 
+def test_a_demo_has_many_gaps_or_none() -> None:
+    with Agency(scenario="demo") as agency:
+        assert set(gaps(agency)) == {("713", "New Source")}
+
+
 def test_a_calm_agency_differs_in_more_than_its_gaps(agency: Agency) -> None:
     """The same days otherwise: no one has to learn another agency."""
     with Agency(scenario="messy") as messy:

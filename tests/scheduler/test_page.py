@@ -296,6 +296,26 @@ def test_a_person_enters_with_the_token_and_stays(
     context.close()
 
 
+def test_the_demos_link_asks_for_its_token_or_leaves_it_in_the_address(
+    browser: Browser, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNALROOM_WEB_TOKEN", TOKEN)
+    address = str(serve().base_url)
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.url))
+    page.goto(f"{address}/#token={TOKEN}")
+    expect(page.locator("#attention")).to_be_visible()
+    expect(page.get_by_text("Run or pause").first).to_be_visible()
+    assert TOKEN not in "".join([page.url, *asked[1:]])
+    page.goto("about:blank")
+    context.clear_cookies()
+    page.goto(f"{address}/#token=wrong")
+    expect(page.get_by_label("Token")).to_be_visible()
+    context.close()
+
+
 def test_an_empty_home_is_a_page_too(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -184,10 +184,10 @@ def drift(history: History, day: date, thresholds: Thresholds) -> Iterator[Findi
         if not line.is_internal or row.tracked is None or not usual.cpa:
             continue
         pairs = [one for one in history.like(line, day) if one.tracked is not None]
-        counted = sum(one.conversions for one in pairs)
-        if not counted:
+        total = sum(one.conversions for one in pairs)
+        if not total:
             continue
-        share = sum(one.tracked or 0 for one in pairs) / counted
+        share = sum(one.tracked or 0 for one in pairs) / total
         expected = row.conversions * share
         spread = math.sqrt(0.25 + 0.1 * expected + (0.1 * expected) ** 2)
         gap = abs(expected - row.tracked)
