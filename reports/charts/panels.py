@@ -14,7 +14,8 @@ from reports.charts.canvas import Look
 Value = Decimal | int | None
 Written = Callable[[float], str]
 LEAST_SPAN = 0.2  # of the level: a change of a few percent must not look like a fall
-TITLE, SMALL = 12.0, 11.0
+TITLE, SMALL = 13.0, 12.0
+LABEL_DAYS = 3  # as far as the name of a target reaches
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def line_panel(
     _grid(axes, look, written)
     _end_labels(axes, look, series, written, count)
     if target is not None:
-        _beside(axes, f"target\n{written(float(target))}", float(target), look.second, series)
+        _beside(axes, look, f"target {written(float(target))}", float(target), series)
     _sides(axes, count)
 
 
@@ -171,11 +172,16 @@ def _end_labels(
         )  # fmt: skip
 
 
-def _beside(axes: Axes, text: str, value: float, color: str, series: Sequence[Series]) -> None:
-    """The target's name at the left end of its line, out of the way of the newest value."""
+def _beside(axes: Axes, look: Look, text: str, value: float, series: Sequence[Series]) -> None:
+    """The target's name at the left end of its line, on the side where no value is near.
+
+    Its ground hides the lines behind it, but no value.
+    """
+    first = [v for one in series for v in _floats(one.values)[:LABEL_DAYS] if v == v]
     low, high = axes.get_ylim()
-    is_upper = value > (low + high) / 2
+    is_upper = value > (sum(first) / len(first) if first else (low + high) / 2)
     axes.text(
-        0.005, value, text.replace("\n", " "), transform=axes.get_yaxis_transform(), ha="left",
-        va="bottom" if is_upper else "top", color=color, fontsize=SMALL - 1,
+        0.005, value, text, transform=axes.get_yaxis_transform(), ha="left",
+        va="bottom" if is_upper else "top", color=look.second, fontsize=SMALL - 1, zorder=2.5,
+        bbox={"facecolor": look.paper, "edgecolor": "none", "pad": 1.5},
     )  # fmt: skip

@@ -12,6 +12,7 @@ from reports.charts import Panel
 from reports.charts.canvas import LIGHT, STYLE, WIDTH, Look, canvas, png
 
 GAP = 0.06
+CODE, NUMBER, SMALL = 11.5, 10.0, 8.5  # two letters or three digits, more of them, a word
 TITLE = 0.32  # inches
 MARGIN = 0.012  # of the width
 EVEN = 0.21  # the luminance on which white and dark letters can be read equally well
@@ -61,11 +62,17 @@ def _panel(axes: Axes, panel: Panel, rows: int, columns: int, look: Look) -> Non
         )
         middle = tile.column + 0.5
         axes.text(
-            middle, tile.row + 0.36, tile.code, ha="center", va="center", fontsize=10.5,
-            fontweight="bold", color=ink,
+            middle, tile.row + 0.36, tile.code, ha="center", va="center",
+            fontsize=CODE if len(tile.code) < 3 else SMALL, fontweight="bold", color=ink,
         )  # fmt: skip
         axes.text(
-            middle, tile.row + 0.7, tile.text, ha="center", va="center", fontsize=10, color=ink
+            middle,
+            tile.row + 0.7,
+            tile.text,
+            ha="center",
+            va="center",
+            color=ink,
+            fontsize=CODE if len(tile.text) < 4 else NUMBER,
         )
 
 

@@ -282,7 +282,7 @@ def _comparisons(total: Figures, trend: Sequence[TrendDay], state: str) -> tuple
         spent = add(one.figures.cost or Decimal(0) for one in week)
         daily = EXACT.divide(Decimal(sold), Decimal(WEEK))
         mean = (ratio(spent, sold), daily, EXACT.divide(spent, Decimal(WEEK)))
-        found.append(("the mean of the 7 days before", *mean, f"{rounded(daily, TENTH):,f}"))
+        found.append(("the 7-day average", *mean, f"{rounded(daily, TENTH):,f}"))
     return tuple(
         Comparison(
             name,

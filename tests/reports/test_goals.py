@@ -77,7 +77,7 @@ def test_day_is_compared_with_its_weekday_and_with_seven_days(marts: Marts) -> N
     ]
     # 1,440 for 68 in seven days
     assert mean.split("\n")[:4] == [
-        "the mean of the 7 days before:",
+        "the 7-day average:",
         "  CPA          ▲ 18.1% from $21.18",
         "  Conversions  ▲ 23.5% from 9.7",
         "  Cost         ▲ 45.8% from $205.71",
@@ -89,7 +89,7 @@ def test_day_that_is_not_whole_is_in_no_comparison(marts: Marts, late: int) -> N
     marts.load(Day(), *trend())
     marts.load(Day(date=DAY - timedelta(days=late), is_complete=False))
     text = compose("daily_ccw", "713", DAY).messages["email"]["text"]
-    assert "the mean of the 7 days" not in text
+    assert "7-day average" not in text
     assert ("a week before" in text) == (late == 1)
 
 
