@@ -12,7 +12,7 @@ from signalroom.plural import counted
 
 
 @click.command()
-@click.argument("source", type=options.SOURCE)
+@click.argument("source", type=options.SOURCE, metavar="SOURCE")
 @options.clients
 @click.option("--start", type=options.DAY, required=True, help="First day.")
 @click.option("--end", type=options.DAY, required=True, help="Last day.")

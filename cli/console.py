@@ -18,6 +18,7 @@ from rich.table import Column
 
 from cli.lines import say, wrapped
 from ingest.registry import NAMES
+from signalroom.closest import did_you_mean
 from signalroom.logs import mask
 from signalroom.progress import Silent, Step
 
@@ -53,11 +54,8 @@ GOOD, BAD, NOTE = "[green]✓[/]", "[red]✗[/]", "[yellow]•[/]"
 
 def no_such(what: str, given: str, known: Iterable[str]) -> click.UsageError:
     """The error for a name that does not exist, with the closest one that does."""
-    from difflib import get_close_matches
-
     names = list(known)
-    close = get_close_matches(given, names, n=1)
-    said = f"Did you mean {close[0]!r}? " if close else ""
+    said = did_you_mean(given, names)
     line = f"No {what} is called {given!r}. {said}There are: {', '.join(names)}."
     return click.UsageError(line, click.get_current_context(silent=True))
 

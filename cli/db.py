@@ -10,7 +10,7 @@ def db() -> None:
     """Set up the database's roles and logins (SIGNALROOM_TARGET=postgres)."""
 
 
-@db.command()
+@db.command(short_help="Create the role and login of reports.")
 def setup() -> None:
     """Create the role and the login that reports read as, where they are missing.
 

@@ -22,7 +22,7 @@ def dead_letters() -> None:
     """
 
 
-@dead_letters.command("list")
+@dead_letters.command("list", short_help="Open ones, newest first.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_letters(as_json: bool) -> None:
     """Open dead letters, newest first, then files that are not loaded until they are replaced."""

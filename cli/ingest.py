@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True, type=options.SourceName([*NAMES, "all"]))
+@click.argument(
+    "sources", nargs=-1, required=True, metavar="SOURCE...|all",
+    type=options.SourceName([*NAMES, "all"]),
+)  # fmt: skip
 @options.clients
 @click.option("--resource", "resources", multiple=True, help="Only this table; repeatable.")
 @click.option("--start", type=options.DAY, help="First day; default: what is due.")
@@ -41,6 +44,8 @@ def ingest(
     as_json: bool,
 ) -> None:
     """Load one or more sources into the raw tables.
+
+    Sources: everflow, redtrack, s3_exports, posthog, mautic, google_sheets; `all` for each of them.
 
     Without dates: today and the 3 days before (35 days the first time), and every unread file of
     S3. Whole days and files are replaced, so that repeating it is harmless.

@@ -106,10 +106,11 @@ def signalroom(ctx: click.Context) -> None:
     reports. Without any set-up it runs on simulated vendors and an embedded DuckDB:
 
     \b
-      signalroom run                              everything once, on made-up data
-      signalroom report daily_ccw --open          yesterday's report in the browser
+      signalroom run                        everything once, on made-up data
+      signalroom report daily_ccw --open    yesterday's report in the browser
+      signalroom demo                       a whole day in minutes
       signalroom query "select * from daily_summary order by date desc"
-      dbt build                                   the marts alone, after editing a model
+      dbt build                             the marts alone, after a model's edit
 
     Settings come from the environment and from .env; .env.example lists them all.
     """

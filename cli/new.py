@@ -15,7 +15,7 @@ def new() -> None:
     """
 
 
-@new.command()
+@new.command(short_help="A source: settings, one table, its YAML and model.")
 @click.argument("name")
 def source(name: str) -> None:
     """A source: settings, one table, its sources YAML, its staging model.

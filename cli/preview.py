@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from cli.console import no_such
 from signalroom.plural import counted
 
 MOST = 5  # failures that are named
@@ -40,6 +41,9 @@ def preview(
     from signalroom.errors import ReportError
     from signalroom.paths import home
 
+    for name in names:
+        if name not in registry.reports():
+            raise no_such("report", name, registry.reports())
     reports = [registry.find(name) for name in names or registry.reports()]
     folder = (out or home() / "preview").resolve()
     views = "every report" if len(reports) > 1 else reports[0].name

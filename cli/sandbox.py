@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.console import no_such
+
 NEAR = timedelta(seconds=5)
+WHAT = "What happens there: demo, messy, bad_morning, ...; see docs/development.md."
 SCENARIO = "demo"  # one in which nothing deserves an alert but a mapping gap
 
 if TYPE_CHECKING:
@@ -110,7 +113,7 @@ def agency_class() -> type:
 @click.command()
 @click.option("--port", default=0, help="First of the ports; default: free ones.")
 @click.option("--seed", default=None, type=int, help="Another made-up agency.")
-@click.option("--scenario", default=SCENARIO, show_default=True, help="What happens there.")
+@click.option("--scenario", default=SCENARIO, show_default=True, help=WHAT)
 @click.option("--speed", default=None, type=float, help="Simulated seconds per second; 0 holds.")
 @click.option(
     "--truth", type=click.Path(file_okay=False, path_type=Path), help="Write the figures there."
@@ -126,13 +129,16 @@ def sandbox(
     """
     from signalroom.errors import SignalRoomError
 
+    agency_class()
+    from sandbox import SandboxError
+    from sandbox.scenarios import SCENARIOS
+
+    if scenario not in SCENARIOS:
+        raise no_such("scenario", scenario, SCENARIOS)
     options: dict[str, object] = {"scenario": scenario}
     options |= {"speed": speed} if speed is not None else {}
     options |= {"seed": seed} if seed is not None else {}
     options |= {"port_base": port} if port else {}
-    agency_class()
-    from sandbox import SandboxError
-
     try:
         with _agency(**options) as agency:
             for name, value in environment_of(agency).items():

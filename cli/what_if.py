@@ -15,7 +15,7 @@ def what_if() -> None:
     """What an edit would change, before anyone commits it."""
 
 
-@what_if.command()
+@what_if.command(short_help="How CPA would move with another mapping file.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--client", help="The client whose file it is; by default the default client.")
 @click.option("--days", default=30, show_default=True, type=click.IntRange(1, 400))

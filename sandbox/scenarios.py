@@ -38,9 +38,9 @@ _REDTRACK = (
 
 def world_of(scenario: str, seed: int) -> World:
     """Raises SandboxError for a scenario that does not exist."""
-    if scenario not in _SCENARIOS:
-        raise SandboxError(f"no scenario {scenario!r}; there are {', '.join(_SCENARIOS)}")
-    return _SCENARIOS[scenario](seed)
+    if scenario not in SCENARIOS:
+        raise SandboxError(f"no scenario {scenario!r}; there are {', '.join(SCENARIOS)}")
+    return SCENARIOS[scenario](seed)
 
 
 def prepare(scenario: str, world: World, calendar: Calendar, faults: Faults) -> None:
@@ -135,7 +135,7 @@ def _spend(source_id: str, name: str, alias: str, cost: str, clicks: int) -> Spe
     )  # fmt: skip
 
 
-_SCENARIOS: dict[str, Callable[[int], World]] = {
+SCENARIOS: dict[str, Callable[[int], World]] = {
     "default": lambda seed: World(seed, calm_day),
     "demo": demo_world,
     "messy": lambda seed: World(seed, busy_day),

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from signalroom.closest import did_you_mean
 from signalroom.errors import ConfigurationError
 from signalroom.paths import root
 
@@ -140,7 +141,10 @@ def client(client_id: str) -> Client:
     found = registry().get(client_id)
     if found is None:
         known = ", ".join(registry())
-        raise ConfigurationError(f"Client {client_id!r} is unknown; dbt_project.yml has: {known}.")
+        said = did_you_mean(client_id, registry())
+        raise ConfigurationError(
+            f"Client {client_id!r} is unknown. {said}dbt_project.yml has: {known}."
+        )
     if not found.is_active:
         raise ConfigurationError(
             f"Client {client_id!r} is inactive; set `active: true` in dbt_project.yml to run it."

@@ -26,6 +26,7 @@ from reports.explain.question import (
 from reports.shared.figures import plain
 from signalroom import clock, warehouse
 from signalroom.clients import Client
+from signalroom.closest import did_you_mean
 from signalroom.errors import ConfigurationError, WarehouseError
 
 __all__ = ["CPA_DIGITS", "Day", "Question", "explain"]
@@ -87,8 +88,10 @@ def explain(question: Question, known: Day | None = None) -> dict[str, Any]:
     marts do not have.
     """
     if question.metric not in FORMULAS:
-        known = ", ".join(FORMULAS)
-        raise ConfigurationError(f"Metric {question.metric!r} is unknown; there are: {known}.")
+        said = did_you_mean(question.metric, FORMULAS)
+        raise ConfigurationError(
+            f"Metric {question.metric!r} is unknown. {said}There are: {', '.join(FORMULAS)}."
+        )
     known = known or Day(question.client, question.day)
     found = known.marts
     advertiser_id = advertiser_of(question)

@@ -11,6 +11,7 @@ from typing import Any
 from reports.shared.figures import plain
 from signalroom import warehouse
 from signalroom.clients import Client
+from signalroom.closest import did_you_mean
 from signalroom.errors import ConfigurationError
 
 COST_RULE = (
@@ -71,9 +72,11 @@ def advertiser_of(question: Question) -> int | None:
     scope = {"client_id": question.client.id, "label": wanted}
     found = warehouse.read(LABELS, scope, client_id=question.client.id)
     if not found:
-        names = ", ".join(brand.name for brand in question.client.brands)
+        names = [brand.name for brand in question.client.brands]
+        said = did_you_mean(question.brand or "", names)
         raise ConfigurationError(
-            f"Brand {question.brand!r} is unknown; client {question.client.id} has: {names}."
+            f"Brand {question.brand!r} is unknown. {said}Client {question.client.id} has: "
+            f"{', '.join(names)}."
         )
     return int(found[0]["advertiser_id"])
 
