@@ -10,9 +10,11 @@ from typing import Any
 
 import click
 
+from reports.shared.words import listed
 from signalroom.times import moment
 
 COMMIT_DIGITS = 12  # of a commit, or of the hash of a file without one
+DIGITS = 6
 
 
 @click.command()
@@ -93,9 +95,12 @@ def _show(answer: dict[str, Any]) -> None:
     console.print()
     for line in _notes(answer):
         console.print(escape(line), soft_wrap=True)
+    channels: dict[tuple[str, str], list[str]] = {}
     for one in answer["sent"]:
-        at = _at(one["sent_at"])
-        console.print(f"\nReported as {one['value']} by {one['channel']} on {at}.")
+        channels.setdefault((_short(one["value"]), _at(one["sent_at"])), []).append(one["channel"])
+    for (sent, at), names in channels.items():
+        by = listed(list(dict.fromkeys(names)))
+        console.print(f"Reported as {sent} by {by} on {at}", soft_wrap=True)
 
 
 def _at(instant: str) -> str:
@@ -135,6 +140,12 @@ def _mapping(part: dict[str, Any]) -> str:
     mapping = part["mapping"] or {}
     rule = str(mapping.get("rule") or "")
     return f"{rule} line {mapping['line']}" if mapping.get("line") else rule
+
+
+def _short(value: str) -> str:
+    """A value as the other lines give it: six digits of a ratio; --json has every one."""
+    number = Decimal(value)
+    return _plain(round(number, DIGITS)) if -number.as_tuple().exponent > DIGITS else value
 
 
 def _plain(amount: Decimal) -> str:

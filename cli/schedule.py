@@ -80,9 +80,10 @@ def _table(found: list[Due], is_whole: bool) -> Table:
     for number, one in enumerate(found):
         day = f"{one.at.astimezone(clock.zone()):%a %-d}"
         groups.setdefault((day, one.job.name, number if is_whole else 0), []).append(one)
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    # names are never broken: one of each on a line
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("", "Due", "Job", "Sources", "Reports", "Window"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name, no_wrap=name != "Due")
     before = ""
     for (day, name, _), those in groups.items():
         job = those[0].job
@@ -90,8 +91,8 @@ def _table(found: list[Due], is_whole: bool) -> Table:
             day if day != before else "",
             _times(those),
             name,
-            ", ".join(job.sources) or "-",
-            ", ".join(job.reports) or "-",
+            "\n".join(job.sources) or "-",
+            "\n".join(job.reports) or "-",
             "usual" if job.days is None else f"{job.days} days",
         )
         before = day

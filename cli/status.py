@@ -319,9 +319,9 @@ def _show_week(week: Week, as_json: bool) -> None:
 
     console = Console(highlight=False)
     if not week.runs:
-        console.print(
-            "No scheduled runs yet: the scheduler never ran here. Start it: `signalroom scheduler`"
-        )
+        from cli.lines import say
+
+        say("No scheduled runs yet: the scheduler never ran here. Start it: `signalroom scheduler`")
         sys.exit(0)
     said = "all done, none late" if not week.exceptions else f"{len(week.exceptions)} not as due"
     color = "green" if not week.exceptions else "red"

@@ -26,7 +26,7 @@ def lines(
     """Money over days; `name` is the picture's own in its page."""
     with mpl.rc_context(STYLE):
         figure, (axes,) = canvas(HEIGHT, 1, PAGE, WIDTH)
-        figure.subplots_adjust(left=0.115, right=0.86, top=0.95, bottom=0.13)
+        figure.subplots_adjust(left=0.14, right=0.86, top=0.95, bottom=0.13)
         with_dots = len(labels) <= MOST_DOTS
         hollow = is_open if with_dots else [False] * len(labels)
         line_panel(axes, PAGE, series, short_money, hollow, target, with_dots)
@@ -46,7 +46,7 @@ def bars(
     written: Written = short_money if is_money else short_count
     with mpl.rc_context(STYLE):
         figure, (axes,) = canvas(HEIGHT, 1, PAGE, WIDTH)
-        figure.subplots_adjust(left=0.115, right=0.97, top=0.95, bottom=0.13)
+        figure.subplots_adjust(left=0.14, right=0.97, top=0.95, bottom=0.13)
         bar_panel(axes, PAGE, series, written, is_open, target, with_last=False)
         _below(axes, labels)
         return svg(figure, name)

@@ -13,7 +13,7 @@ from reports.charts.panels import Series, bar_panel, days_below, line_panel, tit
 from reports.charts.written import short_count, short_money
 
 HEIGHT = 3.7  # inches
-LETTER = 0.0195  # of the width, of the number at the line's end
+LETTER = 0.0215  # of the width, of the number at the line's end
 
 
 def draw_trend(points: Sequence[Point], target: Decimal | None = None, look: Look = LIGHT) -> bytes:
@@ -24,7 +24,7 @@ def draw_trend(points: Sequence[Point], target: Decimal | None = None, look: Loo
         figure, (above, below) = canvas(HEIGHT, 2, look, height_ratios=[1.25, 1])
         last = max(len(short_money(float(points[-1].cpa or 0))), 4)
         right = 0.98 - LETTER * last
-        figure.subplots_adjust(left=0.125, right=right, top=0.91, bottom=0.085, hspace=0.42)
+        figure.subplots_adjust(left=0.14, right=right, top=0.91, bottom=0.085, hspace=0.42)
         cpa = Series("CPA", [one.cpa for one in points], "curve")
         line_panel(above, look, [cpa], short_money, is_open, target)
         titled(above, look, "Cost per conversion", note)

@@ -18,6 +18,7 @@ from reports.shared import figures, words
 from reports.state_performance.map import COLUMNS, TILES, state_name
 from signalroom import templates, times
 from signalroom.plural import counted
+from signalroom.simulated import is_simulated
 
 TEMPLATES = Path(__file__).parent / "templates"
 PAID, AFFILIATES, UNMAPPED = "Paid media", "Affiliates", "Unmapped"
@@ -214,5 +215,5 @@ def _environment() -> jinja2.Environment:
         day_name=words.day_name, short_day=words.short_day, moment=times.moment,
         state=state_name, polyline=templates.polyline, clean=words.clean,
     )  # fmt: skip
-    environment.globals.update(zone=words.zone_name, exact=exact)
+    environment.globals.update(zone=words.zone_name, exact=exact, is_simulated=is_simulated)
     return environment
