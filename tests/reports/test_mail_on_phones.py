@@ -146,7 +146,7 @@ def test_missing_spend_is_amber_and_compared_with_nothing(cells: Cells) -> None:
 def test_what_counts_declined_cards_is_called_attempts(cells: Cells) -> None:
     messages = cells["state_performance", "normal"].messages
     text = email_text(messages["email"]["html"])
-    assert re.search(r"Attempts \u2192 [\d,]+ approved [\d,]+", text)
+    assert re.search(r"Attempts [\d,]+ \u2192 [\d,]+ approved", text)
     for said in (text, messages["email"]["text"], messages["slack"]["text"]):
         assert not re.search(r"[\d,]+ orders", said)
 
@@ -166,6 +166,8 @@ def test_ranking_shows_its_ranks_on_phones_and_ranks_nobody_who_is_free(
     assert lowest is not None
     assert re.search(rf"{lowest[1]} [\d.]+% of conv\., CPA #1 ", text)
     assert re.search(r"AC Email [\d.]+% of conv\., no cost", text)
+    assert "was 0" not in text, "no change of what costs nothing"
+    assert text.count("Biggest movers") == 2
 
 
 @pytest.mark.parametrize("name", REPORTS)
