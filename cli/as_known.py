@@ -56,7 +56,7 @@ def _answer(
     from reports.as_known import differences, said, sent
     from reports.compose import outbox_folder
     from signalroom import clock
-    from transform.as_known import build_as_known
+    from transform.as_known import build_as_known, client_as_known
 
     folder = out or outbox_folder() / "as-known"
     stem = f"{one.name}-{client.id}-{day.isoformat()}"
@@ -77,7 +77,14 @@ def _answer(
             "was known of them then cannot be told."
         )
         return answer
-    then = said(one, client, day, at, build_as_known(client, at))
+    known = client_as_known(client, at)
+    if not one.is_for(known):
+        answer["note"] = (
+            f"Only the message as sent: the registry of then had no brand {one.brand} of "
+            f"{client.id}."
+        )
+        return answer
+    then = said(one, known, day, at, build_as_known(known, at))
     now = said(one, client, day, clock.now())
     answer |= {"then": _told(then), "now": _told(now)}
     answer["differences"] = [

@@ -6,29 +6,55 @@ product's own models of today make the marts of it, on a scratch warehouse.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from signalroom import clock, paths, warehouse
-from signalroom.clients import Client
+from signalroom import clients, clock, paths, warehouse
+from signalroom.clients import Brand, Client
 from signalroom.errors import TransformError
 from signalroom.versioned import VERSIONED, versions_name
 from transform.build import run_scratch
 from transform.client_files.files import KINDS, Reading, read_text
-from transform.client_files.packages import write_packages
+from transform.client_files.packages import REGISTRY, entry_of, write_packages
 from transform.scratch import CAMPAIGNS, CODES, LISTS, NO_TESTS, RAW, TABLES, columns, fill
 
 MARTS = ("daily_performance", "daily_summary", "weekly_rollup", "affiliate_leaderboard")
 Row = Mapping[str, Any]
 
 
+def client_as_known(client: Client, at: datetime) -> Client:
+    """The client with the brands and the mapping that the registry had at `at` (UTC).
+
+    As of the last build up to then; of the first where none had, and of today where none is kept.
+    """
+    rows = warehouse.read(
+        "select content, known_from from client_file_versions"
+        " where _client_id = :client_id and file_name = :file and is_usable order by recorded_at",
+        {"client_id": client.id, "file": REGISTRY},
+        within="ops",
+    )
+    known = [row for row in rows if row["known_from"] <= at] or rows[:1]
+    if not known:
+        return client
+    entry = json.loads(known[-1]["content"])
+    return replace(
+        client,
+        name=entry["name"],
+        brands=tuple(Brand(name, number) for name, number in entry["brands"].items()),
+        maps_by_offer=entry.get("mapping") == "offer",
+    )
+
+
 def build_as_known(client: Client, at: datetime) -> Path:
     """The home of a scratch warehouse whose marts say of the client what was known at `at` (UTC).
 
-    Raises TransformError where nothing was known yet, or where the models of today fail on it.
+    The client is that of then (`client_as_known`). Raises TransformError where nothing was known
+    yet, or where the models of today fail on it.
     """
     home = paths.home() / "as-known"
     raw = {table: _known(table, client, at) for table in RAW}
@@ -45,10 +71,20 @@ def build_as_known(client: Client, at: datetime) -> Path:
     packages = home / "dbt" / "packages"
     write_packages(packages, _files(client, at))
     wanted = [f"+{mart}" for mart in (*MARTS, "goal_pace")]
-    built = run_scratch(["build", "--select", *wanted, *NO_TESTS], packages, home)
+    arguments = ["build", "--select", *wanted, *NO_TESTS, *_registry(client)]
+    built = run_scratch(arguments, packages, home)
     if built.failures:
         raise TransformError(f"The scratch build failed: {built.failures[0]}")
     return home
+
+
+def _registry(client: Client) -> list[str]:
+    """Has dbt read another entry of the client than dbt_project.yml has today."""
+    today = clients.registry()
+    if entry_of(today[client.id]) == entry_of(client):
+        return []
+    entries = {one.id: entry_of(one) for one in today.values()}
+    return ["--vars", json.dumps({"clients": {**entries, client.id: entry_of(client)}})]
 
 
 def _known(table: str, client: Client, at: datetime) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ from tests.transform import raw, worked_example
 from tests.transform.dbt import Dbt
 from tests.transform.explained import explained
 from tests.transform.test_memory import PERFORMANCE
-from transform.as_known import MARTS, build_as_known
+from transform.as_known import MARTS, build_as_known, client_as_known
 from transform.scratch import rows_of
 
 pytestmark = [
@@ -227,6 +227,43 @@ def test_report_reads_as_it_would_have_then(activated: Past, tmp_path: Path) -> 
         for one in found
     ]
     assert sent(registry.find("daily_ccw"), client, day, at - timedelta(minutes=1)) == []
+
+
+def test_a_day_before_a_change_of_the_registry_is_that_of_the_registry_of_then(
+    activated: Past,
+) -> None:
+    """EXP was no brand yet: the lines of the file that name its advertiser mapped nothing."""
+    before, after = sorted(activated.marts)[1:3]
+    entries = {START: {"CCW": 1}, after: {"CCW": 1, "EXP": 2}}
+    for at, brands in entries.items():
+        entry = json.dumps({"name": "Old name", "active": True, "brands": brands})
+        activated.warehouse.execute(
+            "insert into ops.client_file_versions (_client_id, file_name, content_hash, content,"
+            f" is_usable, known_from, recorded_at) values ('713', 'dbt_project.yml', '{at}',"
+            f" '{entry}', true, timestamptz '{at}', timestamptz '{at}')"
+        )
+    try:
+        then = client_as_known(clients.client("713"), before)
+        assert [one.name for one in then.brands] == ["CCW"]
+        assert len(client_as_known(clients.client("713"), after).brands) == 2
+        by_brand = (
+            "select coalesce(advertiser_id, 0) as brand, is_unmapped, sum(redtrack_cost) as cost"
+            " from marts.daily_performance where redtrack_cost <> 0 group by 1, 2"
+        )
+        found = {
+            (row["brand"], row["is_unmapped"]): row["cost"]
+            for row in rows_of(build_as_known(then, before), by_brand)
+        }
+        spent = sum(row[12] for row in activated.marts[before])
+        assert (2, False) not in found
+        assert sum(found.values()) == spent
+        today = {row[2] for row in activated.marts[before] if row[12] and not row[7]}
+        assert 2 in today, "the registry of today would have mapped it"
+        asked = ["report", "daily_exp", "--client", "713", "--as-known-at", before.isoformat()]
+        shown = CliRunner().invoke(signalroom, asked).output
+        assert "the registry of then had no brand EXP of 713" in shown
+    finally:
+        activated.warehouse.execute("delete from ops.client_file_versions")
 
 
 def test_what_cannot_be_told_of_then_is_said(activated: Past) -> None:

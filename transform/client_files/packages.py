@@ -102,7 +102,7 @@ def _keep(execute: Execute, readings: dict[Key, Reading]) -> None:
         key: (reading.text, reading.is_usable) for key, reading in readings.items()
     }
     for client in clients.registry().values():
-        found[client.id, REGISTRY] = (_entry(client), True)
+        found[client.id, REGISTRY] = (json.dumps(entry_of(client)), True)
     for (client_id, file_name), (content, is_usable) in found.items():
         digest = hashlib.sha256((content or "").encode()).hexdigest()
         known = newest.get((client_id, file_name))
@@ -124,11 +124,12 @@ def _keep(execute: Execute, readings: dict[Key, Reading]) -> None:
         )
 
 
-def _entry(client: Client) -> str:
+def entry_of(client: Client) -> dict[str, Any]:
+    """The client's entry in the registry, as far as models read it."""
     brands = {brand.name: brand.advertiser_id for brand in client.brands}
     entry = {"name": client.name, "active": client.is_active, "brands": brands}
     # what an entry does not say is left out, so that one from before is no other version
-    return json.dumps(entry | ({"mapping": "offer"} if client.maps_by_offer else {}))
+    return entry | ({"mapping": "offer"} if client.maps_by_offer else {})
 
 
 def project_file(client_id: str, columns: Mapping[str, Iterable[str]]) -> str:
