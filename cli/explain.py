@@ -145,7 +145,7 @@ def _mapping(part: dict[str, Any]) -> str:
 def _short(value: str) -> str:
     """A value as the other lines give it: six digits of a ratio; --json has every one."""
     number = Decimal(value)
-    return _plain(round(number, DIGITS)) if -number.as_tuple().exponent > DIGITS else value
+    return _plain(round(number, DIGITS)) if number != round(number, DIGITS) else value
 
 
 def _plain(amount: Decimal) -> str:

@@ -93,9 +93,13 @@ def _run_since(started: datetime) -> timedelta:
 
 
 def business(at: datetime) -> datetime:
-    """A real instant as the clock of a rehearsal had it; the same where business time is real."""
+    """A real instant as the clock of a rehearsal had it; the same where business time is real.
+
+    Before SIGNALROOM_CLOCK_SINCE the clock stood.
+    """
     pace = factor() if os.environ.get("SIGNALROOM_NOW", "").strip() else 0
-    return now() - (instant() - at) * pace if pace else at
+    began = _began() if os.environ.get("SIGNALROOM_CLOCK_SINCE", "").strip() else at
+    return now() - (instant() - max(at, began)) * pace if pace else at
 
 
 def has_same_rules(one: ZoneInfo, other: ZoneInfo) -> bool:

@@ -162,6 +162,7 @@ def runs(instant: datetime) -> list[Run]:
             "restatement-20261119T1030Z",
             5,
             "skipped",
+            step("restatement-20261119T1030Z", 0, "ingest:everflow", "pending", started_at=None),
             started_at=None,
             error="missed by 3 h; this job is not caught up",
         ),

@@ -91,4 +91,7 @@ def test_a_rehearsal_shows_what_ran_by_its_own_clock(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("SIGNALROOM_CLOCK_SINCE", real.isoformat())
     monkeypatch.setenv("SIGNALROOM_CLOCK_FACTOR", "60")
     shown = clock.business(real)
-    assert abs(shown - datetime(2026, 11, 19, 12, tzinfo=UTC)) < timedelta(seconds=30)
+    began = datetime(2026, 11, 19, 12, tzinfo=UTC)
+    assert abs(shown - began) < timedelta(seconds=30)
+    loaded = clock.business(real - timedelta(minutes=8))
+    assert abs(loaded - began) < timedelta(seconds=30), "the clock stood before it was started"
