@@ -169,14 +169,13 @@ def _alert_policy(name: str) -> list[Check]:
 def _alert_recipients(name: str) -> list[Check]:
     """Who reads reports is not who gets alerts: a channel without own recipients stays silent."""
     from reports.alerts.targets import RECIPIENTS, recipients
-    from signalroom.clients import active_clients, default_client_id
-    from signalroom.settings import suffix
+    from signalroom.clients import active_clients
+    from signalroom.settings import own_variables
 
     found = []
     for client in active_clients():
-        own = "" if client.id == default_client_id() else f"__{suffix(client.id)}"
         unset = [one for one in RECIPIENTS if not recipients(one, client.id)]
-        names = [f"{RECIPIENTS[one][0]}{own}" for one in unset]
+        names = [own_variables(RECIPIENTS[one][0], client.id) for one in unset]
         scope = {"client": client.id}
         if len(unset) == len(RECIPIENTS):
             said = f"no one gets alerts for client {client.id}"

@@ -25,7 +25,7 @@ from ingest.registry import SourceSettings, source
 from ingest.step_errors import explained_step
 from ingest.windows import default_window
 from ingest.working_folder import working_folder
-from signalroom import clients, clock, logs, settings, tracing
+from signalroom import clients, clock, demo_home, logs, settings, tracing
 from signalroom.errors import (
     ConfigurationError,
     SignalRoomError,
@@ -138,7 +138,8 @@ def make_pull(
     """
     tables = source.chosen(client_id, resources)
     if is_plan:
-        covered, known = ledger.peek(client_id, source.name, tables)
+        is_new = demo_home.will_move()
+        covered, known = (None, {}) if is_new else ledger.peek(client_id, source.name, tables)
     else:
         ledger.prepare()
         for table in adoption.notice_dropped(source.name, tables):

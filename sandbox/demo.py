@@ -23,6 +23,7 @@ PAYOUT = Decimal("28.75")
 def demo_world(seed: int) -> World:
     """A world whose mapped sources spend on every day."""
     world = World(seed, demo_day)
+    world.quirks.sheets_clean = True
     for client, profile in world.profiles.items():
         mapped = {row.source_id for row in profile.mapping if row.is_mapped}
         sources = tuple(

@@ -47,6 +47,7 @@ class Quirks:
 
     sheets_api_disabled: bool = False
     sheets_deleted: set[str] = field(default_factory=set)  # clients whose spreadsheet is gone
+    sheets_clean: bool = False  # no cell holds an error
     sheets_loading: bool = False  # cells of an import that has not come yet
 
     # The role sees only the contacts that it owns: one in ten, and nothing says so.

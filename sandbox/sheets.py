@@ -65,6 +65,11 @@ def grids(client: str, now: datetime, is_loading: bool = False) -> dict[str, Gri
     return found
 
 
+def without_errors(row: list[Cell]) -> list[Cell]:
+    """A row whose cells with an error are blank, which reads the same."""
+    return [None if cell in ERRORS else cell for cell in row]
+
+
 HEADERS: Mapping[str, Header] = {"Targets": TARGETS, "Budgets & plans": BUDGETS, "Empty": ()}
 
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from signalroom import clock
-from signalroom.paths import home
+from signalroom.paths import home, home_to_be
 from signalroom.settings import target
 
 WAREHOUSE = "warehouse.duckdb"
@@ -39,6 +39,13 @@ def move_aside() -> Path | None:
             return None
     home()  # made again, empty
     return aside
+
+
+def will_move() -> bool:
+    """Whether a real load would find a demo here and move it aside: then it begins with nothing."""
+    if target() != "duckdb" or os.environ.get("SIGNALROOM_SANDBOX"):
+        return False
+    return _is_simulated(home_to_be() / WAREHOUSE)
 
 
 def holds_demo() -> bool:

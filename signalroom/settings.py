@@ -187,6 +187,13 @@ def suffix(client_id: str) -> str:
     return re.sub("[^A-Z0-9]", "_", client_id.upper())
 
 
+def own_variables(names: str, client_id: str) -> str:
+    """Variables (`A`, or `A or B`) as they are set for that client: its own, with its suffix."""
+    if client_id == default_client_id():
+        return names
+    return " or ".join(f"{one}__{suffix(client_id)}" for one in names.split(" or "))
+
+
 # What a secret store or a spreadsheet adds by mistake; the text of a key as JSON may have lines.
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 PLAIN_TEXT = ("_KEY", "_TOKEN", "_SECRET", "_ID", "_SID", "_URL", "_HOST")

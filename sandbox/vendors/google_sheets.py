@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, Response, g, jsonify, request
 
 from sandbox.limits import CallWindow
-from sandbox.sheets import SPREADSHEETS, Cell, grids, serial
+from sandbox.sheets import SPREADSHEETS, Cell, grids, serial, without_errors
 from sandbox.stage import Stage, per_client
 from sandbox.vendors.google_accounts import RefusedError, credentials, issuer
 from sandbox.vendors.google_ranges import RangeError, cut
@@ -111,6 +111,8 @@ class GoogleSheets:
         tabs = self.tabs.get(g.client) or grids(
             g.client, self._stage.moment(), self._stage.quirks.sheets_loading
         )
+        if self._stage.quirks.sheets_clean:
+            tabs = {tab: [without_errors(row) for row in rows] for tab, rows in tabs.items()}
         echo, rows = cut(name, tabs)
         shown = [[_shown(cell) for cell in row] for row in rows]
         found: dict[str, Any] = {"range": echo, "majorDimension": "ROWS"}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -16,14 +17,14 @@ from ingest.pull import load_all
 from ingest.windows import explicit_window
 from scheduler.status import freshness
 from scheduler.steps.costs import keep_cost
-from signalroom import clock, retention, source_states
+from signalroom import clock, demo_home, retention, source_states
 from signalroom.clients import active_clients
 from signalroom.errors import ConfigurationError, DeferredError, SignalRoomError, WarehouseError
 from signalroom.logs import mask
 from signalroom.migrations import prepare_warehouse
 from signalroom.plural import counted
 from signalroom.progress import Progress
-from signalroom.settings import target
+from signalroom.settings import own_variables, target
 from signalroom.warehouse import duckdb_exists
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def plans(
 ) -> Iterator[tuple[SourceSettings, Pull, Plan]]:
     """What `ingest` would do, as each source plans it; no vendor is asked."""
     try:
-        states = source_states.read_states(wait_s=0)
+        states = {} if demo_home.will_move() else source_states.read_states(wait_s=0)
     except WarehouseError:  # another process writes to it, and a plan does not wait
         states = {}
     for source, pull in _prepared(request, states, progress, heard, is_plan=True):
@@ -228,7 +229,7 @@ def _with_variables(
             heard(PullResult(source.name, client, paused=state.pause_text()))
         elif missing and state and state.state == "on":
             lost = ConfigurationError(
-                f"{source.name} for client {client}: {', '.join(missing)} is not set, but the "
+                f"{source.name} for client {client}: {_own(missing, client)} is not set, but the "
                 f"source has been on since {clock.local_date(state.since)}; nothing was loaded. "
                 f"Set it again, or `signalroom pause {source.name} --client {client}`."
             )
@@ -247,9 +248,15 @@ def _say_off(
     source: SourceSettings, missing: Mapping[str, Sequence[str]], progress: Progress
 ) -> None:
     """One line for all clients that lack the source."""
-    if missing:
-        variables = ", ".join(next(iter(missing.values())))
-        progress.note(f"{source.title} disabled for {' and '.join(missing)}: set {variables}.")
+    # the simulated agency sets what it has, and no one can set more
+    if missing and not os.environ.get("SIGNALROOM_SANDBOX"):
+        client, names = next(iter(missing.items()))
+        whom = " and ".join(missing)
+        progress.note(f"{source.title} disabled for {whom}: set {_own(names, client)}.")
+
+
+def _own(names: Iterable[str], client_id: str) -> str:
+    return ", ".join(own_variables(one, client_id) for one in names)
 
 
 def replay(letters: Sequence[Letter], progress: Progress) -> IngestResult:

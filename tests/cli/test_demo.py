@@ -17,8 +17,10 @@ from pathlib import Path
 import duckdb
 import httpx
 import pytest
+from click.testing import CliRunner
 from filelock import FileLock
 
+from cli.main import signalroom
 from cli.sandbox import environment_of
 from sandbox import Agency
 from signalroom import demo_home
@@ -84,6 +86,24 @@ def test_a_folder_that_cannot_be_renamed_ends_in_a_traceback(
     hold_demo(home)
     monkeypatch.setattr(Path, "rename", busy)
     assert demo_home.move_aside() is None
+    assert (home / "warehouse.duckdb").exists()
+
+
+def test_a_plan_takes_the_demos_rows_for_real_ones(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The load would move the demo aside: its sources are not on, its days are not loaded."""
+    hold_demo(home)
+    with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
+        connection.execute(
+            "create table ops.sources as select 'cti' as _client_id, 'everflow' as source,"
+            " 'on' as state, now() as since, null::timestamptz as until, null as reason"
+        )
+    monkeypatch.setenv("EVERFLOW_API_KEY", "made-up")
+    planned = CliRunner().invoke(signalroom, ["ingest", "everflow", "--dry-run"])
+    assert planned.exit_code == 0, planned.output
+    assert "36 days" in planned.output
+    assert "Everflow disabled for cti: set EVERFLOW_API_KEY__CTI" in planned.output
     assert (home / "warehouse.duckdb").exists()
 
 
