@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from datetime import date
+from typing import TYPE_CHECKING
 
 import click
 
 from cli import console as options
+
+if TYPE_CHECKING:
+    from scheduler.steps.ingest import PullResult
 from signalroom.plural import counted
 
 
@@ -31,13 +35,19 @@ def backfill(source: str, clients: tuple[str, ...], start: date, end: date, dry_
 
     with Display() as display:
         if dry_run:
-            for plan in steps.backfill_plans(source, start, end, clients, display):
+            failures: list[str] = []
+
+            def heard(pull: PullResult) -> None:
+                failures.extend(pull.failures)
+
+            for plan in steps.backfill_plans(source, start, end, clients, display, heard):
                 click.echo(
                     f"{source} {plan.client}: {plan.window}, {counted(plan.slices, 'slice')} "
                     f"left, {counted(plan.days, 'day')}, {counted(plan.requests, 'request')} -> "
                     f"{', '.join(plan.tables)}"
                 )
-            return
+            complain(failures)
+            sys.exit(1 if failures else 0)
         move_demo_aside(display.note)
         result = steps.backfill(source, start, end, clients, display)
     complain(result.failures)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from signalroom import clock
-from signalroom.errors import ConfigurationError
+from signalroom import clock, demo_home
+from signalroom.errors import ConfigurationError, WarehouseError
 from signalroom.migrations import prepare_warehouse
 from signalroom.settings import target
 from signalroom.times import moment
@@ -75,6 +75,18 @@ def read_states(wait_s: float | None = None) -> States:
     if not read(IS_THERE, within="information_schema", wait_s=wait_s):
         return {}
     return _states(read(SELECT, within="ops", wait_s=wait_s))
+
+
+def states_of_pulls(is_plan: bool = False) -> States:
+    """The states before pulls; a plan writes nothing, and waits for no process that has the file."""
+    if is_plan:
+        try:
+            return {} if demo_home.will_move() else read_states(wait_s=0)
+        except WarehouseError:
+            return {}
+    if target() == "postgres" or duckdb_exists():
+        prepare_warehouse()  # an older one does not have ops.sources yet
+    return read_states()
 
 
 def _states(rows: Iterable[Mapping[str, Any]]) -> States:

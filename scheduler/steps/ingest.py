@@ -17,15 +17,13 @@ from ingest.pull import load_all
 from ingest.windows import explicit_window
 from scheduler.status import freshness
 from scheduler.steps.costs import keep_cost
-from signalroom import clock, demo_home, retention, source_states
+from signalroom import clock, retention, source_states
 from signalroom.clients import active_clients
-from signalroom.errors import ConfigurationError, DeferredError, SignalRoomError, WarehouseError
+from signalroom.errors import ConfigurationError, DeferredError, SignalRoomError
 from signalroom.logs import mask
-from signalroom.migrations import prepare_warehouse
 from signalroom.plural import counted
 from signalroom.progress import Progress
-from signalroom.settings import own_variables, target
-from signalroom.warehouse import duckdb_exists
+from signalroom.settings import own_variables
 
 if TYPE_CHECKING:
     from ingest.dead_letters import Letter
@@ -133,9 +131,7 @@ def ingest(
         keep_cost(one)
 
     as_of = clock.now()  # before the first request
-    if target() == "postgres" or duckdb_exists():
-        prepare_warehouse()  # an older one does not have ops.sources yet
-    pulls = list(_prepared(request, source_states.read_states(), progress, add))
+    pulls = list(_prepared(request, source_states.states_of_pulls(), progress, add))
     source_states.record_on((pull.client_id, source.name) for source, pull in pulls)
     for pulled in load_all(pulls, progress):
         if pulled.loaded:
@@ -152,11 +148,9 @@ def plans(
     request: Request, progress: Progress, heard: Callable[[PullResult], None]
 ) -> Iterator[tuple[SourceSettings, Pull, Plan]]:
     """What `ingest` would do, as each source plans it; no vendor is asked."""
-    try:
-        states = {} if demo_home.will_move() else source_states.read_states(wait_s=0)
-    except WarehouseError:  # another process writes to it, and a plan does not wait
-        states = {}
-    for source, pull in _prepared(request, states, progress, heard, is_plan=True):
+    for source, pull in _prepared(
+        request, source_states.states_of_pulls(is_plan=True), progress, heard, is_plan=True
+    ):
         try:
             yield source, pull, source.plan(pull)
         except SignalRoomError as error:
@@ -322,10 +316,15 @@ class BackfillPlan:
 
 
 def backfill_plans(
-    name: str, start: date, end: date, clients: tuple[str, ...], progress: Progress
+    name: str,
+    start: date,
+    end: date,
+    clients: tuple[str, ...],
+    progress: Progress,
+    heard: Callable[[PullResult], None] = lambda _: None,
 ) -> Iterator[BackfillPlan]:
-    """What `backfill` would do; no vendor is asked."""
-    for source, pull, parts in _backfills(name, start, end, clients, progress, is_plan=True):
+    """What `backfill` would do; no vendor is asked. Who is off, paused or wrong goes to `heard`."""
+    for source, pull, parts in _backfills(name, start, end, clients, progress, heard, is_plan=True):
         found = [source.plan(replace(pull, window=part)) for part in parts]
         yield BackfillPlan(
             client=pull.client_id,
@@ -342,7 +341,8 @@ def backfill(
 ) -> IngestResult:
     """Load a long range of one source in slices, newest first; a second call does what is left."""
     result = IngestResult()
-    for source, pull, parts in _backfills(name, start, end, clients, progress):
+    heard = result.pulls.append
+    for source, pull, parts in _backfills(name, start, end, clients, progress, heard):
         source_states.record_on([(pull.client_id, name)])
         step = progress.step(f"{source.title} {pull.client_id}")
         rows = 0
@@ -377,15 +377,16 @@ def _backfills(
     end: date,
     clients: tuple[str, ...],
     progress: Progress,
+    heard: Callable[[PullResult], None],
     is_plan: bool = False,
 ) -> Iterator[tuple[SourceSettings, Pull, list[Any]]]:
     source = registry.source(name)
     window = explicit_window(start, end)
     pulling.refuse_shared_accounts(source)
     working_for = [client.id for client in active_clients(clients)]
-    missing = {one: pulling.missing_variables(source, one) for one in working_for}
-    _say_off(source, {client: found for client, found in missing.items() if found}, progress)
-    for client in (one for one in working_for if not missing[one]):
+    for client in _with_variables(
+        source, working_for, source_states.states_of_pulls(is_plan), progress, heard
+    ):
         parts = slices.left(source, client, window, is_plan)
         pull = pulling.make_pull(
             source, client, window=window, resources=source.daily, is_plan=is_plan

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,7 +70,9 @@ def test_a_plan_changes_no_byte_takes_no_lock_and_outlives_an_error(
     before = files(warehouse.home)
     tables = database(warehouse) if warehouse.target == "postgres" else []
     started = time.monotonic()
-    with hold("ingest redtrack"), hold("build"):
+    with ExitStack() as held:
+        for name in ("ingest redtrack", "build")[: None if warehouse.target == "postgres" else 1]:
+            held.enter_context(hold(name))  # on DuckDB all hold the same
         for plan in PLANS:
             done = run(*plan)
             failed = "all" in plan

@@ -11,10 +11,13 @@ from ingest import loads as ledger
 from ingest import pull as pipeline
 from ingest.http import RateLimit
 from ingest.model import Window
+from scheduler.steps import ingest as steps
+from signalroom import source_states
 from signalroom.errors import ConfigurationError, SourceError
+from signalroom.progress import Silent
 from tests.support.processes import signalroom_cli
 from tests.support.vendor import Answer, Request, Vendor, scripted_vendor
-from tests.support.warehouse import Warehouse
+from tests.support.warehouse import DUCKDB_FIRST, Warehouse
 
 RANGE = Window(date(2026, 7, 1), date(2026, 9, 30))
 
@@ -107,3 +110,25 @@ def test_a_backfill_never_moves_the_cursor(
 def test_a_source_without_days_says_so() -> None:
     with pytest.raises(ConfigurationError, match="no history by day"):
         backfill.left(registry.source("s3_exports"), "713", RANGE)
+
+
+@pytest.mark.parametrize("warehouse", DUCKDB_FIRST, indirect=True)
+def test_a_lost_key_is_a_failure_and_a_paused_source_is_not_requested(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with any pull: neither is a source that was never on."""
+    warehouse.activate(monkeypatch)
+    source_states.record_on([("713", "redtrack")])
+    asked_for = ("redtrack", RANGE.start, RANGE.end, ("713",), Silent())
+    found = steps.backfill(*asked_for)
+    [failure] = found.failures
+    assert "REDTRACK_API_KEY is not set, but the source has been on since" in failure
+    heard: list[steps.PullResult] = []
+    assert list(steps.backfill_plans(*asked_for, heard.append)) == []
+    assert heard[0].failures == (failure,)
+    monkeypatch.setenv("REDTRACK_API_KEY", "k")
+    monkeypatch.setenv("REDTRACK_BASE_URL", "http://127.0.0.1:9")
+    source_states.pause("redtrack", ["713"])
+    [one] = steps.backfill(*asked_for).pulls
+    assert one.paused
+    assert not one.failures
