@@ -46,6 +46,7 @@ KINDS = frozenset(
         "budget",
     }
 )
+FROM_LOADS, OF_MARTS = ("unmapped_spend", "unexplained_change"), ("everflow", "redtrack")
 SPEND = """
 select _client_id, source_name, date, sum(cost) as cost
 from unmapped_spend
@@ -77,7 +78,8 @@ def check(warnings: Sequence[str], is_whole: bool = True) -> list[Trouble]:
     """Report what looks wrong and resolve what no longer does; `warnings` are those of the build.
 
     Only what was read can resolve: a query that fails, a client that this process does not work
-    for, or a build of a part (`is_whole` false) leaves what is open as it is. Returns what looks
+    for, a source that is late, or a build of a part (`is_whole` false) leaves what is open as it
+    is. Returns what looks
     wrong. Raises SignalRoomError when the warehouse or the run database is away.
     """
     wanted = {client.id for client in active_clients()}
@@ -118,7 +120,11 @@ def check(warnings: Sequence[str], is_whole: bool = True) -> list[Trouble]:
         # The same finding an hour later is no news and no repeat.
         if before is None or (before.title, before.detail) != (trouble.title, trouble.detail):
             report_trouble(trouble)
+    late = {one.client_id for one in found if one.kind == "source_late" and one.subject in OF_MARTS}
+    unread = wanted if failure else late
     for gone in known:
+        if gone[0] in FROM_LOADS and gone[1] in unread:
+            continue  # rows that did not come say nothing
         if gone[0] in read and gone[1] in wanted | {ALL_CLIENTS}:
             settle_trouble(*gone)
     if failure:

@@ -109,6 +109,25 @@ def test_only_what_was_read_can_resolve(
     assert look() == {}
 
 
+def test_spend_that_was_not_read_for_days_is_not_resolved_by_that(
+    watched: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RedTrack is away: after three days the newest unmapped spend is an old one."""
+    watched.execute(TABLES)
+    watched.execute(
+        "insert into ops.loads values ('713', 'redtrack', 'daily_spend', '2026-11-19 14:05:00+00')"
+    )
+    watched.execute(
+        "insert into marts.unmapped_spend values ('713', '2026-11-18', 'New Source', 20)"
+    )
+    found = ("unmapped_spend", "713", "unmapped spend")
+    assert found in look()
+    monkeypatch.setenv("SIGNALROOM_NOW", "2026-11-24T09:30:00-05:00")
+    assert set(look()) == {found, ("source_late", "713", "redtrack")}
+    watched.execute("update ops.loads set as_of = '2026-11-24 14:05:00+00'")
+    assert look() == {}
+
+
 def test_warehouse_without_anything_looks_right(watched: Warehouse) -> None:
     assert look() == {}
 
