@@ -78,7 +78,7 @@ def read_states(wait_s: float | None = None) -> States:
 
 
 def states_of_pulls(is_plan: bool = False) -> States:
-    """The states before pulls; a plan writes nothing, and waits for no process that has the file."""
+    """The states before pulls; a plan writes nothing and waits for no one who has the file."""
     if is_plan:
         try:
             return {} if demo_home.will_move() else read_states(wait_s=0)
