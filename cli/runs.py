@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -95,7 +96,8 @@ def runs() -> None:
 
     \b
       signalroom runs list --job hourly
-      signalroom runs show hourly-20261119T1300Z
+      signalroom runs show 128
+      signalroom runs show hourly-20261119T1300Z --log
     """
 
 
@@ -110,10 +112,10 @@ def list_runs(job: str | None, limit: int, as_json: bool) -> None:
     from scheduler.schedule import read_schedule
     from scheduler.status.status import duration
     from signalroom import clock
-    from signalroom.times import span, when
+    from signalroom.times import ran, span, when
 
     with Ledger() as ledger:
-        found = ledger.recent(job, limit)
+        found, numbers = ledger.recent(job, limit), ledger.numbers()
     known = [one.name for one in read_schedule()]
     if job is not None and not found and job not in known:
         raise no_such("job", job, known)
@@ -128,16 +130,18 @@ def list_runs(job: str | None, limit: int, as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    # whole, whatever the terminal's width: ids are there to be copied
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    # ids are whole, whatever the terminal's width: ids are there to be copied
+    table.add_column("#", justify="right")
     table.add_column("Run", min_width=max(len(run.run_id) for run in found), no_wrap=True)
     for name in ("due", "began", "took", "rows", "status"):
         table.add_column(name, justify="right" if name in ("took", "rows") else "left")
     for run in found:
         table.add_row(
+            str(numbers.get(run.run_id, "")),
             run.run_id,
             when(run.scheduled_for),
-            when(run.started_at),
+            ran(run.started_at),
             span(duration(run, instant)),
             f"{run.rows:,}",
             styled(run.state),
@@ -147,22 +151,29 @@ def list_runs(job: str | None, limit: int, as_json: bool) -> None:
 
 @runs.command()
 @click.argument("run_id", metavar="ID")
+@click.option("--log", "with_logs", is_flag=True, help="With the last lines of each step's log.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def show(run_id: str, as_json: bool) -> None:
-    """One run: its steps, tries, rows, errors and logs."""
+def show(run_id: str, with_logs: bool, as_json: bool) -> None:
+    """One run: its steps, tries, rows of each table, recipients, errors and logs.
+
+    ID is the run's id, or its number, which `runs list` and the page show.
+    """
     from rich.console import Console
     from rich.markup import escape
 
     from scheduler.runs.ledger import Ledger
+    from scheduler.runs.logs import log_tail
     from scheduler.status.status import duration
     from scheduler.temporal.links import run_page
     from signalroom import clock, paths
     from signalroom.errors import ConfigurationError
     from signalroom.logs import mask
-    from signalroom.times import span, when
+    from signalroom.times import ran, span, when
 
     with Ledger() as ledger:
-        run = ledger.run(run_id)
+        given = run_id.removeprefix("#")
+        ids = {str(number): one for one, number in ledger.numbers().items()}
+        run = ledger.run(ids.get(given, run_id))
     if run is None:
         raise ConfigurationError(
             f"No run is called {run_id!r}; `signalroom runs list` shows those that are."
@@ -174,10 +185,12 @@ def show(run_id: str, as_json: bool) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"[bold]{run.run_id}[/]  {styled(run.state)}")
     console.print(f"  due {when(run.scheduled_for)}, by {run.trigger}, business day {run.day}")
-    began, ended = when(run.started_at), when(run.finished_at)
-    console.print(f"  began {began}, ended {ended}, took {span(duration(run, instant))}")
+    if run.started_at:
+        took = f", took {span(duration(run, instant))}"
+        ended = f", ended {ran(run.finished_at)}" if run.finished_at else ""
+        console.print(f"  began {ran(run.started_at)}{ended}{took}")
     if run.resume_at:
-        console.print(f"  resumes {when(run.resume_at)}")
+        console.print(f"  resumes {ran(run.resume_at)}")
     if workflow := run_page(run):
         console.print(f"  workflow {workflow}")
     if run.error:
@@ -185,11 +198,24 @@ def show(run_id: str, as_json: bool) -> None:
     for step in run.steps:
         tries = f", {step.attempt} tries" if step.attempt > 1 else ""
         rows = f", {counted(step.rows, 'row')}" if step.rows is not None else ""
-        took = span(duration(step, instant))
-        console.print(f"\n[bold]{step.step}[/]  {styled(step.status)}, {took}{rows}{tries}")
+        took = f", {span(duration(step, instant))}" if step.started_at else ""
+        console.print(f"\n[bold]{step.step}[/]  {styled(step.status)}{took}{rows}{tries}")
         if step.next_at:
-            console.print(f"  again {when(step.next_at)}")
+            console.print(f"  again {ran(step.next_at)}")
         if step.error:
             console.print(f"  {escape(mask(step.error))}")
+        for line in _by_client(step):
+            console.print(f"  {escape(mask(line))}")
         if step.log:
             console.print(f"  log {paths.home() / step.log}")
+        if with_logs:
+            console.print(escape(log_tail(step)))
+
+
+def _by_client(step: Step) -> Iterator[str]:
+    """What came of each client: rows of each table, or each recipient."""
+    for client, answer in step.details.get("clients", {}).items():
+        tables = ", ".join(f"{name} {rows:,}" for name, rows in (answer.get("rows") or {}).items())
+        if tables:
+            yield f"{client}: {tables}"
+        yield from (f"{client}: {line}" for line in answer.get("deliveries") or ())

@@ -135,7 +135,7 @@ def _show(console: Console, found: Status, judged: Verdict) -> None:
 
     from cli.lines import wrapped
     from scheduler.temporal.links import address, overview
-    from signalroom.times import when
+    from signalroom.times import ran, when
 
     console.print(_headline(found))
     if address():
@@ -153,7 +153,7 @@ def _show(console: Console, found: Status, judged: Verdict) -> None:
             console.print()
             console.print(table)
     if found.running and found.freshness and found.freshness.recorded_at:
-        at = when(found.freshness.recorded_at)
+        at = ran(found.freshness.recorded_at)
         console.print(f"[dim]Updated {at}; run in progress.[/]")
     if found.incidents:
         console.print("\n[bold]Open alerts[/]")
@@ -193,7 +193,7 @@ def _show(console: Console, found: Status, judged: Verdict) -> None:
 
 def _headline(found: Status) -> str:
     from signalroom import clock
-    from signalroom.times import clock_time, span, when
+    from signalroom.times import clock_time, ran, span
 
     local = found.at.astimezone(clock.zone())
     now = f"{local:%a %b %-d, %Y} {clock_time(found.at)} {local:%Z}"
@@ -202,7 +202,7 @@ def _headline(found: Status) -> str:
     elif found.beat is None:
         said = "Scheduler never started"
     elif found.is_alive:
-        said = f"[green]Scheduler running[/] since {when(found.beat.started_at)}"
+        said = f"[green]Scheduler running[/] since {ran(found.beat.started_at)}"
     else:
         said = f"[red]No heartbeat for {span(found.instant - found.beat.at)}[/]"
     badge = "  [yellow]SIMULATED[/]" if found.freshness and found.freshness.is_simulated else ""
@@ -222,16 +222,16 @@ def _grid(*names: str) -> Table:
 def _running(found: Status) -> Table | None:
     from cli.runs import styled
     from scheduler.status.status import duration
-    from signalroom.times import span, when
+    from signalroom.times import ran, span
 
     table = _grid("Running now", "step", "since", "took", "")
     overdue = {run.run_id for run in found.overdue}
     for run in found.open_runs:
         step = next((one for one in run.steps if one.status in ("running", "waiting")), None)
         if run.status == "waiting":
-            since = f"resumes {when(run.resume_at)}" if run.resume_at else "-"
+            since = f"resumes {ran(run.resume_at)}" if run.resume_at else "-"
         else:
-            since = when(run.started_at)
+            since = ran(run.started_at)
         table.add_row(
             run.run_id,
             step.step if step else "-",
@@ -245,7 +245,7 @@ def _running(found: Status) -> Table | None:
 def _jobs(found: Status) -> Table:
     from cli.runs import styled
     from scheduler.status.status import duration
-    from signalroom.times import span, when
+    from signalroom.times import ran, span, when
 
     table = _grid("Job", "next", "last runs", "took", "rows", "")
     jobs = [(one.job.name, when(one.next_at), one.runs) for one in found.jobs]
@@ -256,7 +256,7 @@ def _jobs(found: Status) -> Table:
         for run in runs:
             rows = f"{run.rows:,}" if run.steps else "-"
             took = span(duration(run, found.instant))
-            began = when(run.started_at or run.scheduled_for)
+            began = ran(run.started_at) if run.started_at else when(run.scheduled_for)
             table.add_row(*first, began, took, rows, styled(run.state))
             first = ("", "")
         if not runs:

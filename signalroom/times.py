@@ -28,6 +28,11 @@ def when(moment: datetime | None) -> str:
     return f"{local:%b %-d, %Y}"
 
 
+def ran(at: datetime | None) -> str:
+    """The same of what is kept on the real clock, as a rehearsal's own clock had it."""
+    return when(clock.business(at) if at else at)
+
+
 def moment(at: datetime) -> str:
     """An instant in a sentence that is read on any day: `Nov 19, 7:00 AM EST`.
 

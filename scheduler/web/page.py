@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from reports.pages import files as client_pages
 from reports.shared.figures import money, rounded
 from scheduler.runs.ledger import Ledger
+from scheduler.runs.logs import log_tail
 from scheduler.runs.model import Run, Step
 from scheduler.status.brands import recorded_brand_days
 from scheduler.status.failures import failures
@@ -36,7 +37,7 @@ from signalroom import clock, paths, templates
 from signalroom.errors import SignalRoomError
 from signalroom.logs import mask
 from signalroom.plural import counted
-from signalroom.times import clock_time, span, when
+from signalroom.times import clock_time, ran, span, when
 
 TEMPLATES = Path(__file__).parent / "templates"
 STYLE = (TEMPLATES / "page.css").read_text(encoding="utf-8")
@@ -73,8 +74,6 @@ CLIENT_HEADERS = {
 }
 RUNS_SHOWN = 25
 ARCHIVE_DAYS = 14
-LOG_LINES = 60
-LOG_BYTES = 64 * 1024
 CHANNELS = {"slack": "Slack", "email": "Email", "sms": "SMS"}
 
 
@@ -130,7 +129,7 @@ def run_page(run_id: str, may_act: bool = False) -> str | None:
         number=number,
         instant=clock.instant(),
         bars=_bars(run.steps),
-        logs={step.step: _log_tail(step) for step in run.steps},
+        logs={step.step: log_tail(step) for step in run.steps},
         may_act=may_act,
     )
 
@@ -234,24 +233,6 @@ def _bars(steps: Sequence[Step]) -> dict[str, tuple[float, float]]:
     }
 
 
-def _log_tail(step: Step) -> str:
-    """The last lines of a step's log, masked; empty where this machine does not have it."""
-    if not step.log:
-        return ""
-    folder = paths.home() / "logs"
-    path = (paths.home() / step.log).resolve()
-    if not path.is_relative_to(folder.resolve()):
-        return ""
-    try:
-        with path.open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - LOG_BYTES))
-            lines = file.read().decode("utf-8", "replace").splitlines()
-    except OSError:
-        return ""
-    return mask("\n".join(lines[-LOG_LINES:]))
-
-
 def _fill(template: str, **values: Any) -> str:
     return _environment().get_template(template).render(style=STYLE, script=SCRIPT, **values)
 
@@ -267,7 +248,7 @@ def _environment() -> jinja2.Environment:
         counted=counted,
     )
     # what is kept on the real clock, as a rehearsal's own clock had it
-    environment.filters["ran"] = lambda at: when(clock.business(at)) if at else when(at)
+    environment.filters["ran"] = ran
     environment.filters["ran_time"] = lambda at: clock_time(clock.business(at))
     environment.filters["masked"] = lambda text: mask(str(text))
     environment.globals["duration"] = duration

@@ -38,7 +38,7 @@ def test_causes_are_split_or_left_out(
             ids = {"run_id": run_id, "dedupe_key": run_id}
             ledger.record(replace(partial, **ids, finished_at=at, steps=steps))
         ids = {"run_id": "run-1", "dedupe_key": "run-1", "job": "run", "error": "interrupted"}
-        ledger.record(replace(skipped, **ids, status="failed", finished_at=now))
+        ledger.record(replace(skipped, **ids, steps=(), status="failed", finished_at=now))
     for number, reason in enumerate(
         ("'x7' is no number", "'abc' is no number", "line 12 is short")
     ):

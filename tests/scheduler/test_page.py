@@ -109,6 +109,9 @@ def test_a_run_has_a_page_with_its_steps_and_the_end_of_its_log(
     assert "line 100" not in text
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.close()
+    partial = client.get(f"/runs/{story.PARTIAL}")
+    assert partial.status_code == 200, "a report's answer has no rows"
+    assert "daily_stats 12" in partial.text
     skipped = " ".join(client.get("/runs/restatement-20261119T1030Z").text.split())
     assert '<h2 id="h-rest">Not run</h2> <p class="soft">ingest:everflow</p>' in skipped
     assert "pending" not in skipped.split("</style>")[1], "what is over waits for nothing"

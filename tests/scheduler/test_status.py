@@ -130,6 +130,7 @@ def test_a_run_is_shown_step_by_step(told: dict[str, str]) -> None:
     assert f"{story.PARTIAL}  done with errors" in said.stdout
     assert "ingest:redtrack  failed, 18 s, 5 tries" in said.stdout
     assert f"  {story.HOSTILE} ***" in said.stdout
+    assert "  713: daily_stats 12\n  cti: Slack to C0: delivered" in said.stdout
     found = json.loads(ask(told, "runs", "show", story.RUNNING, "--json").stdout)
     assert found["steps"][1]["log"] == f"logs/runs/{story.RUNNING}/ingest.log"
     assert [step["rows"] for step in found["steps"]] == [7, None, None]
@@ -141,7 +142,16 @@ def test_runs_are_listed_newest_first(told: dict[str, str]) -> None:
     assert ids[:3] == [story.RUNNING, story.DONE, story.PARTIAL]
     assert len(ids) == 5
     one = ask(told, "runs", "list", "--job", "hourly", "--limit", "1").stdout
-    assert [line.split()[0] for line in one.splitlines()] == ["Run", story.RUNNING]
+    assert [line.split()[1] for line in one.splitlines()] == ["Run", story.RUNNING]
+    number = one.splitlines()[1].split()[0]
+    log = Path(told["SIGNALROOM_HOME"]) / f"logs/runs/{story.RUNNING}/ingest.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text("\n".join(f"line {one} {story.SECRET}" for one in range(200)))
+    for given in (number, f"#{number}"):
+        shown = ask(told, "runs", "show", given, "--log").stdout
+        assert shown.startswith(f"{story.RUNNING}  running")
+        assert "line 199" in shown
+        assert story.SECRET not in shown
     said = ask(told, "runs", "show", "hourly-1")
     assert isinstance(said.exception, ConfigurationError)
     assert str(said.exception).startswith("No run is ")
