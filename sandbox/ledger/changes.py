@@ -25,7 +25,7 @@ def changes_of(log: DayLog, directory: Directory, before: int, after: int) -> li
     for affiliate, advertiser, measure, cause, amount in _everflow(log, before, after):
         label = fold(labels[affiliate, advertiser])
         found[advertiser, directory.spelling(label), measure, cause] += amount
-        if measure == "everflow_payout" and not directory.is_internal(label, advertiser):
+        if measure == "everflow_payout" and not directory.is_internal(label, advertiser, log.day):
             found[advertiser, directory.spelling(label), "cost", cause] += amount
     for spend in log.spend:
         amount = _spent(log, spend.source_id, after) - _spent(log, spend.source_id, before)

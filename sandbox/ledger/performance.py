@@ -35,6 +35,7 @@ class Directory:
         self, mapping: Sequence[MappingRow], stats: Iterable[Row], advertisers: dict[int, str]
     ) -> None:
         self.by_source = {row.source_id: row for row in mapping}
+        self.linked_since: dict[tuple[str, int | None], date] = {}
         self.advertisers = advertisers
         self._internal = {
             (fold(row.label), row.advertiser_id)
@@ -58,8 +59,10 @@ class Directory:
             if row.label is not None:
                 self._spelling.setdefault(fold(row.label), row.label)
 
-    def is_internal(self, label: str, advertiser_id: int | None) -> bool:
-        return (label, advertiser_id) in self._internal
+    def is_internal(self, label: str, advertiser_id: int | None, day: date) -> bool:
+        """By the file, or by a link of an offer on a day on which that holds."""
+        since = self.linked_since.get((label, advertiser_id))
+        return (label, advertiser_id) in self._internal or (since is not None and since <= day)
 
     def affiliate_id(self, label: str) -> int | None:
         """The smallest Everflow id that ever went by the label; None where there is none."""
@@ -116,7 +119,7 @@ def _book_spend(ledgers: dict[Key, Ledger], row: Row, directory: Directory) -> N
 
 def _performance(client: str, key: Key, ledger: Ledger, directory: Directory) -> Row:
     day, advertiser, label = key
-    is_internal = not ledger.is_unmapped and directory.is_internal(label, advertiser)
+    is_internal = not ledger.is_unmapped and directory.is_internal(label, advertiser, day)
     is_external = not ledger.is_unmapped and not is_internal
     cost = ledger.payout if is_external else ledger.spend
     state = "ok"
@@ -149,6 +152,44 @@ def _performance(client: str, key: Key, ledger: Ledger, directory: Directory) ->
         "cpa_state": state,
         "profit": ledger.revenue - cost,
     }
+
+
+def by_offer(
+    spend: Sequence[Row],
+    campaigns: Sequence[Row],
+    links: dict[str, tuple[str, int]],
+    directory: Directory,
+) -> list[Row]:
+    """The spend where links of offers (label and advertiser) map what the file has no line of.
+
+    Each linked offer of such a source is a source of its own, added to the directory, from the
+    first day on which it spent; what else the source cost stays as it was.
+    """
+    found = []
+    for row in spend:
+        source = str(row["source_id"])
+        parts = [
+            part
+            for part in campaigns
+            if (part["date"], part["source_id"]) == (row["date"], source)
+            and part["offer_id"] in links
+            and source not in directory.by_source
+        ]
+        rest = {**row}
+        for part in parts:
+            label, advertiser = links[str(part["offer_id"])]
+            own = f"{source}/{part['offer_id']}"
+            directory.by_source[own] = MappingRow(own, "", "", None, label, advertiser, None)
+            day = part["date"]
+            assert isinstance(day, date)  # noqa: S101
+            key = (fold(label), advertiser)
+            directory.linked_since[key] = min(day, directory.linked_since.get(key, day))
+            found.append({**row, "source_id": own, "cost": part["cost"], "clicks": part["clicks"]})
+            rest["cost"] = money(rest["cost"]) - money(part["cost"])
+            rest["clicks"] = count(rest["clicks"]) - count(part["clicks"])
+        if not parts or rest["cost"] or rest["clicks"]:
+            found.append(rest)
+    return found
 
 
 def daily_summary(

@@ -21,7 +21,13 @@ from sandbox.ledger.lists import (
 )
 from sandbox.ledger.marketing import MarketingTruth
 from sandbox.ledger.orders import files_of, orders_of
-from sandbox.ledger.performance import Directory, daily_performance, daily_summary, unmapped_spend
+from sandbox.ledger.performance import (
+    Directory,
+    by_offer,
+    daily_performance,
+    daily_summary,
+    unmapped_spend,
+)
 from sandbox.ledger.projects import daily_project_performance, lines_of
 from sandbox.ledger.rows import Row, daily_spend, daily_stats
 from sandbox.ledger.sheets import sheet
@@ -74,6 +80,23 @@ class Truth(MarketingTruth):
     def daily_performance(self) -> list[Row]:
         """`marts.daily_performance`"""
         return daily_performance(self.client, self.daily_stats, self.daily_spend, self.directory)
+
+    @cached_property
+    def performance_by_offer(self) -> list[Row]:
+        """`marts.daily_performance`, were the client one whose registry says `mapping: offer`"""
+        affiliates_by_id = {row["network_affiliate_id"]: row["name"] for row in self.affiliates}
+        advertisers = {row["network_offer_id"]: row["network_advertiser_id"] for row in self.offers}
+        links = {
+            str(row["id"]): (
+                str(affiliates_by_id[row["affiliate_id"]]),
+                int(str(advertisers[row["everflow_offer_id"]])),
+            )
+            for row in self.redtrack_offers
+            if row["affiliate_id"] is not None and row["everflow_offer_id"] is not None
+        }
+        directory = Directory(self._profile.mapping, self.daily_stats, self._advertisers)
+        spend = by_offer(self.daily_spend, self.campaign_spend, links, directory)
+        return daily_performance(self.client, self.daily_stats, spend, directory)
 
     @cached_property
     def daily_summary(self) -> list[Row]:

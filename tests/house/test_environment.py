@@ -22,7 +22,7 @@ READERS = {"variable", "require", "getenv", "get", "pop", "env_var"}
 # Set by SignalRoom for its own child processes; no one else's business.
 INTERNAL = {"SIGNALROOM_SANDBOX", "SIGNALROOM_RUN_ID", "SIGNALROOM_STEP", "PGAPPNAME"}
 INTERNAL |= {"SIGNALROOM_BUILD_AT", "SIGNALROOM_CLIENT_PACKAGES", "SIGNALROOM_RUN_OWNER"}
-INTERNAL |= {"SIGNALROOM_STEP_TRY"}
+INTERNAL |= {"SIGNALROOM_STEP_TRY", "PYTHON_DOTENV_DISABLED"}
 # Variables of a source or report are read as soon as it exists.
 SOURCES = {"POSTHOG_": "posthog", "MAUTIC_": "mautic", "GOOGLE_SHEETS_": "google_sheets"}
 NAME = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+|PORT")
