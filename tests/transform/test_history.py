@@ -126,7 +126,7 @@ def test_an_analysts_query_about_runs_is_not_the_truth(
     assert tables == [("everflow", sum(raw.values()))]
     done = sum(raw.values())
     assert rows(RUNS) == [
-        ("restatement", "skipped", None, 0, 0, 0),
+        ("restatement", "skipped", None, 1, 0, 0),
         ("daily_reports", "done_with_errors", 60, 2, 1, 0),
         ("hourly", "done", 60, 3, 0, done),
     ]
