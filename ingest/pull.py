@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ingest import adoption, dead_letters, dlt_settings
+from ingest import adoption, dead_letters, disposition, dlt_settings
 from ingest import loads as ledger
 from ingest.dead_letters import Letter
 from ingest.model import Pull, Say, TableMetrics, Tables, Window
@@ -270,9 +270,6 @@ def _run_extract(extracted: Extracted) -> None:
     dlt_settings.use_own()
     name, pull = extracted.source.name, extracted.pull
     folder = extracted.folder.enter_context(working_folder())
-    # A job that is done again after its commit doubles rows where no index forbids it: there the
-    # load ends, and the next one begins with empty staging tables.
-    dlt.config["load.raise_on_max_retries"] = 1 if settings.target() == "duckdb" else 5
     pipeline = extracted.pipeline = dlt.pipeline(
         pipeline_name=f"{name}_{pull.client_id}",
         destination=dlt_destination(),
@@ -353,6 +350,7 @@ def _normalize_and_load(extracted: Extracted) -> str | None:
     pipeline.activate()
     try:
         with tracing.span("load", source=pull.source, client=pull.client_id):
+            disposition.choose(pipeline, pull, tables)
             pipeline.normalize()
             info = pipeline.load()
         info.raise_on_failed_jobs()

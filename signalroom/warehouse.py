@@ -40,6 +40,9 @@ Row = dict[str, Any]
 
 LEAST_BYTES = 12_288  # of a DuckDB file: three headers
 STATEMENT_LIMIT_MS = "600000"
+# Of DuckDB while it loads. What does not fit waits in a folder next to the file; each thread holds
+# 120,000 rows of its own, so that more of them are no faster within the same memory.
+LOADING = {"memory_limit": "200MB", "threads": 1, "preserve_insertion_order": False}
 
 
 def duckdb_path() -> Path:
@@ -247,8 +250,11 @@ def dlt_destination() -> Destination[Any, Any]:
     import dlt
 
     if target() == "duckdb":
+        from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+
         home()
-        return dlt.destinations.duckdb(str(duckdb_path()), supports_transactions=True)
+        file = DuckDbCredentials(str(duckdb_path()), global_config=dict(LOADING))
+        return dlt.destinations.duckdb(file, supports_transactions=True)
     from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 
     found = postgres_settings()

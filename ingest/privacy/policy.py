@@ -124,7 +124,7 @@ class Hasher:
     def hash_all(self, values: Iterable[str | None]) -> list[str | None]:
         """The hashes of many values; null stays null."""
         known = self._known
-        if len(known) > 100_000:  # billing and delivery are mostly alike: worth a little memory
+        if len(known) > 25_000:  # billing and delivery are mostly alike: worth a little memory
             known.clear()
         hashes: list[str | None] = []
         for value in values:

@@ -145,15 +145,17 @@ POINTS: dict[str, Callable[[], None]] = {
 }
 
 
-def load_in_a_child(prepare: Callable[[], None]) -> int | None:
+def load_in_a_child(
+    prepare: Callable[[], None], work: Callable[[], object] = lambda: load(AFTER)
+) -> int | None:
     """Load in a process of its own, so prepared; its exit code."""
 
-    def work() -> None:
+    def prepared() -> None:
         prepare()
-        load(AFTER)
+        work()
         os._exit(0)  # nothing of the tests is cleaned up here
 
-    child = multiprocessing.get_context("fork").Process(target=work)
+    child = multiprocessing.get_context("fork").Process(target=prepared)
     child.start()
     child.join(60)
     if child.is_alive():

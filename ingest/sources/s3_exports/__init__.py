@@ -142,8 +142,8 @@ def read_files(pull: Pull, exports: Exports, prefix: Prefix) -> Iterator[Any]:
     reading = Reading(exports.bucket, pull, prefix.table, TableLimits(known, form == "csv"))
     # next to dlt's own files, so that importing one is a link and no copy
     folder = pipeline.working_dir if pipeline else None
-    with working_folder(FILES, folder) as own:
-        yield from reading.files(listing, Output(Path(own), form))
+    with working_folder(FILES, folder) as own, Output(Path(own), form) as output:
+        yield from reading.files(listing, output)
     if pull.tables is None:  # plain dlt shows no metrics
         for failure in pull.metrics.failures:
             log.warning("%s", failure)

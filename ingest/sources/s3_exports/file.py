@@ -105,10 +105,9 @@ def take(
 def _read(
     shape: Shape, checks: Checks, batches: Iterator[Batch], output: Output, is_sifted: bool
 ) -> Rows:
-    """All rows of a file, behind the one that clears its earlier rows."""
-    rows = Rows(output)
+    """All rows of a file; where it has none, the one that clears its earlier rows."""
+    rows = output.rows()
     try:
-        rows.add(shape.tombstone())
         for batch in batches:
             checks.look(batch.columns, len(batch.row_ids), is_sifted)
             rows.add(shape.table(batch))
@@ -116,6 +115,9 @@ def _read(
                 raise RefusedError(f"it has more than {MAX_ROWS:,} rows")
         checks.end()
         shape.check_cards()
+        if not shape.rows:
+            rows.add(shape.tombstone())
+        rows.end()
     except BaseException:
         rows.discard()
         raise

@@ -1,22 +1,23 @@
 """Rows on their way into the load: files that dlt imports as they are.
 
-PostgreSQL copies CSV, DuckDB and others read Parquet; without a load they are Arrow tables. A large
-export gets a file of its own, so that a refused one leaves nothing; small ones share one, for each
-costs the load the same.
+PostgreSQL copies CSV, DuckDB and others read Parquet; without a load they are Arrow tables. All
+exports of one shape share a file: each costs the load the same, and a pull appears in its table at
+once. An export is kept aside until it is accepted, so that a refused one leaves nothing; a thread
+writes it while the next one is read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from ingest.sources.s3_exports.limits import HELD_BYTES
-
-BATCH_ROWS = 20_000
 
 
 class ImportFile:
@@ -33,12 +34,15 @@ class ImportFile:
         else:
             import pyarrow.parquet as pq
 
-            self._writer = pq.ParquetWriter(str(path), schema, compression="lz4")
+            self._writer = pq.ParquetWriter(
+                str(path), schema, compression="lz4", use_dictionary=False
+            )
 
-    def write(self, table: Any) -> None:
-        """Append a table."""
-        self._writer.write_table(table)
-        self.rows += len(table)
+    def write(self, tables: Iterable[Any]) -> None:
+        """Append tables."""
+        for table in tables:
+            self._writer.write_table(table)
+            self.rows += len(table)
 
     def close(self) -> None:
         """End the file."""
@@ -53,34 +57,49 @@ class ImportFile:
 
 
 class Rows:
-    """One export's rows: in memory while they are few, otherwise in a file."""
+    """One export's rows: in memory while they are few, otherwise in a file of Arrow's own."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, path: Path) -> None:
         self.held: list[Any] = []
-        self.file: ImportFile | None = None
-        self._output = output
-        self._size = 0
+        self.size = 0
+        self.schema: Any = None
+        self.is_kept = False
+        self._path = path
+        self._kept: Any = None
 
     def add(self, table: Any) -> None:
         """Take a table; all of one schema."""
-        if self.file is None:
-            self.held.append(table)
-            self._size += table.nbytes
-            if self._size <= HELD_BYTES:
-                return
-            self.file = self._output.new_file(table.schema)
+        self.schema = table.schema
+        self.held.append(table)
+        self.size += table.nbytes
+        if self.size > HELD_BYTES and not self.is_kept:
+            self.is_kept = True
+            self._kept = pa.ipc.new_file(str(self._path), table.schema)
+        if self.is_kept:
             held, self.held = self.held, []
-        else:
-            held = [table]
-        for one in held:
-            self.file.write(one)
+            for one in held:
+                self._kept.write_table(one)
+
+    def end(self) -> None:
+        """No more rows come."""
+        if self.is_kept:
+            self._kept.close()
+
+    def tables(self) -> Iterator[Any]:
+        """The rows; those in a file once."""
+        yield from self.held
+        if self.is_kept:
+            with pa.OSFile(str(self._path)) as file, pa.ipc.open_file(file) as kept:
+                for number in range(kept.num_record_batches):
+                    yield pa.Table.from_batches([kept.get_batch(number)])
+            self._path.unlink()
 
     def discard(self) -> None:
         """Leave nothing behind."""
         self.held = []
-        if self.file is not None:
-            self.file.close()
-            self.file.path.unlink()
+        if self.is_kept:
+            self._kept.close()
+            self._path.unlink()
 
 
 class Output:
@@ -92,43 +111,59 @@ class Output:
         self._count = 0
         self._held: list[Any] = []
         self._size = 0
+        self._files: dict[Any, ImportFile] = {}  # by schema
+        self._thread = ThreadPoolExecutor(1)
+        self._waiting: deque[Future[None]] = deque()
 
-    def new_file(self, schema: Any) -> ImportFile:
-        """A file in the folder."""
-        self._count += 1
-        ending = "csv" if self._format == "csv" else "parquet"
-        return ImportFile(self._folder / f"export-{self._count}.{ending}", ending, schema)
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+    def rows(self) -> Rows:
+        """A place for one export's rows."""
+        return Rows(self._path("arrow"))
 
     def accept(self, rows: Rows) -> Iterator[Any]:
-        """The files that are complete with these rows."""
-        if rows.file is not None:
-            yield from self._import(rows.file)
-            return
-        size = sum(table.nbytes for table in rows.held)
-        if self._held and (
-            self._size + size > HELD_BYTES or self._held[0].schema != rows.held[0].schema
-        ):
-            yield from self.flush()
-        self._held += rows.held
-        self._size += size
+        """Take an export's rows; without a load they go on at once."""
+        if self._format == "arrow":
+            yield from rows.tables()
+        elif rows.is_kept:
+            self._write(rows.schema, rows.tables())
+        else:
+            if self._held and (
+                self._size + rows.size > HELD_BYTES or self._held[0].schema != rows.schema
+            ):
+                self._release()
+            self._held += rows.held
+            self._size += rows.size
 
     def flush(self) -> Iterator[Any]:
-        """What is still held, as a file."""
-        held, self._held, self._size = self._held, [], 0
-        if held and self._format == "arrow":
-            yield pa.concat_tables(held)
-        elif held:
-            file = self.new_file(held[0].schema)
-            file.write(pa.concat_tables(held))
-            yield from self._import(file)
-
-    def _import(self, file: ImportFile) -> Iterator[Any]:
-        file.close()
-        if self._format == "arrow":
-            import pyarrow.parquet as pq
-
-            for batch in pq.ParquetFile(file.path).iter_batches(BATCH_ROWS):
-                yield pa.Table.from_batches([batch])
-        else:
+        """The files, complete."""
+        self._release()
+        while self._waiting:
+            self._waiting.popleft().result()
+        pa.default_memory_pool().release_unused()  # the load wants memory of its own
+        for file in self._files.values():
+            file.close()
             yield file.as_item()
-        file.path.unlink()  # dlt has a link of its own
+            file.path.unlink()  # dlt has a link of its own
+
+    def _release(self) -> None:
+        held, self._held, self._size = self._held, [], 0
+        if held:
+            self._write(held[0].schema, [pa.concat_tables(held)])
+
+    def _write(self, schema: Any, tables: Iterable[Any]) -> None:
+        """Have the thread write, one export behind; raises what stopped it before."""
+        if schema not in self._files:
+            ending = "csv" if self._format == "csv" else "parquet"
+            self._files[schema] = ImportFile(self._path(ending), ending, schema)
+        self._waiting.append(self._thread.submit(self._files[schema].write, tables))
+        if len(self._waiting) > 1:
+            self._waiting.popleft().result()
+
+    def _path(self, ending: str) -> Path:
+        self._count += 1
+        return self._folder / f"export-{self._count}.{ending}"

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from ingest.sources.s3_exports import file as reading
-from ingest.sources.s3_exports import output
 from tests.ingest.s3_exports.conftest import CREATE, Bench, Faults, export, orders
 
 
@@ -42,17 +41,6 @@ def test_each_file_is_requested_once_and_parsed_once(
     asked = [path for _, path in faults.requests if "/orders-create/" in path and "csv" in path]
     uploads = [path for method, path in faults.requests if method == "PUT" and "csv" in path]
     assert len(asked) - len(uploads) == 4
-
-
-def test_small_files_share_one_write_and_a_large_one_has_its_own(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for number in range(5):
-        bench.put(export(orders([number])), f"orders-create/{number}.csv")
-    assert len(bench.take().tables["orders_create"]) == 1
-    monkeypatch.setattr(output, "HELD_BYTES", 100)
-    bench.put(export(orders(range(50))))
-    assert [row["_row_id"] for row in bench.take().rows()] == list(range(50))
 
 
 def test_a_reader_that_gives_no_rows_without_an_error_is_caught(

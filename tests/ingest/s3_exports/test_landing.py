@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from decimal import Decimal
@@ -11,14 +12,20 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from dlt.common.destination.client import RunnableLoadJob
+from dlt.destinations.exceptions import DatabaseTransientException
+from dlt.destinations.job_client_impl import SqlLoadJob
 from dlt.normalize.items_normalizers.arrow import ArrowItemsNormalizer
 
 from cli.main import signalroom as main
 from ingest import pull as pipeline
 from ingest import registry
+from ingest.sources.s3_exports import output
 from ingest.sources.s3_exports.limits import ORDER_COLUMNS
+from signalroom.errors import WarehouseError
 from signalroom.paths import root
 from tests.ingest.s3_exports.conftest import CREATE, HEADER, Bench, export, order, orders
+from tests.ingest.test_killed import POINTS, load_in_a_child
 from tests.support.warehouse import Warehouse
 
 SOURCE = registry.source("s3_exports")
@@ -36,6 +43,7 @@ def raw(warehouse: Warehouse, columns: str = "_file_name, orders_id, _row_id") -
     )
 
 
+@pytest.mark.fault(28)
 def test_a_file_read_again_shorter_and_empty_never_leaves_old_rows(
     bench: Bench, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,6 +102,96 @@ def test_a_file_that_is_written_for_the_load_is_written_once(
     assert load().rows["orders_create"] == 1
     assert raw(warehouse) == [(CREATE, "1", 0)]
     assert [name for name in again if "orders_create" in name] == []
+
+
+def test_files_that_were_never_loaded_are_written_once_and_together(
+    bench: Bench, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One job for all of them, large or small, and no merge; a file that comes again is merged."""
+    jobs: list[str] = []
+    managed = RunnableLoadJob.run_managed
+
+    def counted(self: RunnableLoadJob, *args: Any) -> None:
+        if self.job_file_info().table_name == "orders_create":
+            jobs.append("merge" if isinstance(self, SqlLoadJob) else "copy")
+        managed(self, *args)
+
+    monkeypatch.setattr(RunnableLoadJob, "run_managed", counted)
+    monkeypatch.setattr(output, "HELD_BYTES", 20_000)
+    warehouse.activate(monkeypatch)
+    names = [f"orders-create/2026-11-{day}.csv" for day in range(10, 16)]
+    expected = []
+    for number, name in enumerate(names):
+        count = 1 if number % 2 else 300
+        bench.put(export(orders(range(count))), name)
+        expected += [(name, str(row), row) for row in range(count)]
+    load()
+    assert jobs == ["copy"]
+    assert raw(warehouse) == expected
+
+    bench.put(export(orders([7])), OTHER)
+    load()
+    assert jobs == ["copy"] * 2
+    bench.put(export(orders([8, 9])), OTHER)
+    bench.put(export(orders([1])), CREATE)
+    load()
+    assert jobs[2:] == ["copy", "merge"]
+    new = [(CREATE, "1", 0), (OTHER, "8", 0), (OTHER, "9", 1)]
+    assert raw(warehouse) == [*expected, *new]
+
+
+APPENDS = ("4 in the load's transaction", "between dlt and the ledger")
+
+
+@pytest.mark.fault(4, 9)
+@pytest.mark.parametrize("point", APPENDS)
+def test_new_files_whose_load_is_killed_are_there_once_after_the_next(
+    bench: Bench, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    warehouse.activate(monkeypatch)
+    load()
+    bench.put(export(orders(range(3))))
+    bench.put(export(orders([7])), OTHER)
+    assert load_in_a_child(POINTS[point], load) == -signal.SIGKILL
+    load()
+    assert raw(warehouse) == [*((CREATE, str(n), n) for n in range(3)), (OTHER, "7", 0)]
+
+
+@pytest.mark.fault(13)
+def test_new_files_whose_commit_was_done_unheard_are_there_once_after_the_next(
+    bench: Bench, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunnableLoadJob.run_managed
+
+    def in_doubt(self: Any, *args: Any) -> None:
+        own = self.run
+
+        def unheard() -> None:
+            own()
+            raise DatabaseTransientException(Exception("the connection was lost"))
+
+        self.run = unheard
+        run(self, *args)
+
+    warehouse.activate(monkeypatch)
+    bench.put(export(orders(range(3))))
+    with monkeypatch.context() as patch:
+        patch.setattr(RunnableLoadJob, "run_managed", in_doubt)
+        with pytest.raises(WarehouseError):
+            load()
+    load()
+    assert raw(warehouse) == [(CREATE, str(n), n) for n in range(3)]
+
+
+def test_a_pull_that_read_what_another_loaded_meanwhile_replaces_it(
+    bench: Bench, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse.activate(monkeypatch)
+    bench.put(export(orders(range(3))))
+    slow = next(pipeline.extract_all([(SOURCE, pipeline.make_pull(SOURCE, "713"))]))
+    load()
+    pipeline._load(slow)
+    assert raw(warehouse) == [(CREATE, str(n), n) for n in range(3)]
 
 
 def test_text_is_stored_as_it_stands_in_the_file(

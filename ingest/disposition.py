@@ -1,0 +1,80 @@
+"""How rows get into their tables: files that were never loaded are appended, all else is merged.
+
+A merge writes each row twice, first into a staging table. Decided when the load begins, under its
+lock, and by the raw table itself: a load that was cut may have left rows that no ledger knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ingest.model import FileRecord, Pull, TableMetrics
+from signalroom.bulk import ROWS_PER_INSERT
+from signalroom.settings import target
+from signalroom.warehouse import Execute, transaction
+
+if TYPE_CHECKING:
+    from dlt import Pipeline
+
+
+def choose(pipeline: Pipeline, pull: Pull, tables: Mapping[str, TableMetrics]) -> None:
+    """Have dlt append to the tables of files that hold no row of the pull's files yet."""
+    import dlt
+
+    loaded = {
+        table: [file for file in one.files if file.status == "loaded"]
+        for table, one in tables.items()
+        if one.files
+    }
+    # A job that is done again after its commit doubles rows where no index forbids it: there the
+    # load ends, and the next one begins with empty staging tables, or finds the rows.
+    is_indexed = target() == "postgres" and not loaded
+    dlt.config["load.raise_on_max_retries"] = 5 if is_indexed else 1
+    schema = pipeline.schemas[pull.source]
+    jobs = [
+        job.job_file_info.table_name
+        for load_id in pipeline.list_extracted_load_packages()
+        for job in pipeline.get_load_package_info(load_id).jobs["new_jobs"]
+    ]
+    for table, files in loaded.items():
+        if _is_plain(files, jobs.count(table)):
+            with transaction() as execute:
+                is_new = _are_new(execute, pull, table, files)
+            if is_new:
+                schema.tables[table]["write_disposition"] = "append"
+
+
+def _is_plain(files: list[FileRecord], jobs: int) -> bool:
+    """Whether an append is as good: readers see all rows at once, and no file is empty.
+
+    Each job is a transaction of its own; a file without rows brings one that clears its earlier
+    rows.
+    """
+    return jobs == 1 and all(file.row_count for file in files)
+
+
+def _are_new(execute: Execute, pull: Pull, table: str, files: list[FileRecord]) -> bool:
+    """Whether the table holds no row of these files; waits for a load that is about to commit."""
+    place = f'{pull.source}."{table}"'
+    known = execute(
+        "select 1 as found from information_schema.tables"
+        " where table_schema = :source and table_name = :table_name",
+        {"source": pull.source, "table_name": table},
+    )
+    if not known:
+        return True
+    if target() == "postgres":
+        execute(f"lock table {place} in share mode")
+        execute(f'create index if not exists "{table}_by_file" on {place} (_file_name)')
+    for start in range(0, len(files), ROWS_PER_INSERT):
+        some = files[start : start + ROWS_PER_INSERT]
+        names = {f"file_{number}": file.file_name for number, file in enumerate(some)}
+        found = execute(
+            f"select 1 as found from {place} where _client_id = :client_id"  # noqa: S608
+            f" and _file_name in ({', '.join(f':{name}' for name in names)}) limit 1",
+            {"client_id": pull.client_id, **names},
+        )
+        if found:
+            return False
+    return True
