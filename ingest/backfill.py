@@ -5,13 +5,16 @@ A backfill never moves the cursor: the daily pulls stay responsible for the newe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from contextvars import copy_context
 from dataclasses import replace
 
 from ingest import loads as ledger
 from ingest import pull as pipeline
 from ingest.model import Pull, Window
-from ingest.pull import Loaded
+from ingest.pull import Extracted, Loaded
 from ingest.registry import SourceSettings
 from ingest.windows import slices
 from signalroom import clock
@@ -57,8 +60,8 @@ def run(source: SourceSettings, pull: Pull, parts: list[Window]) -> Iterator[Loa
     requested again. Raises what a pull raises; the slices before stay done.
     """
     scope = _scope(source, pull.client_id, pull.window)
-    for part in parts:
-        loaded = pipeline.load(source, replace(pull, window=part, is_backfill=True))
+    pulls = [replace(pull, window=part, is_backfill=True) for part in parts]
+    for part, loaded in zip(parts, _load_each(source, pulls), strict=True):
         with transaction() as execute:
             execute(
                 "insert into ops.backfill_slices values (:client_id, :source, :window_start,"
@@ -73,6 +76,33 @@ def run(source: SourceSettings, pull: Pull, parts: list[Window]) -> Iterator[Loa
         yield loaded
     with transaction() as execute:
         execute(f"delete from ops.backfill_slices where {SCOPE}", scope)  # noqa: S608
+
+
+def _load_each(source: SourceSettings, pulls: Sequence[Pull]) -> Iterator[Loaded]:
+    """Load one pull after another; the vendor is asked for the next one meanwhile.
+
+    Raises what a pull raises; those before it are loaded.
+    """
+    ahead = [_extract_ahead(source, pull) for pull in pulls[:1]]
+    for number in range(len(pulls)):
+        extracted = ahead.pop().get()
+        if extracted.error is None:
+            ahead += [_extract_ahead(source, pull) for pull in pulls[number + 1 : number + 2]]
+        yield pipeline.load_extracted(extracted)
+
+
+def _extract_ahead(source: SourceSettings, pull: Pull) -> queue.SimpleQueue[Extracted]:
+    """Extract in a thread, which has begun to ask the vendor; the result comes in the queue."""
+    done: queue.SimpleQueue[Extracted] = queue.SimpleQueue()
+    asking = threading.Event()
+
+    def work() -> None:
+        done.put(pipeline.extract(source, pull, asking))
+        asking.set()
+
+    threading.Thread(target=copy_context().run, args=(work,), daemon=True).start()
+    asking.wait()  # it needs the warehouse before, and would wait for a load that began first
+    return done
 
 
 def _scope(source: SourceSettings, client_id: str, window: Window) -> dict[str, object]:

@@ -167,7 +167,7 @@ def load(source: SourceSettings, pull: Pull) -> Loaded:
     Raises SourceError and its kinds when the vendor cannot be read, WarehouseError when the rows
     cannot be written.
     """
-    return _load(_extract(source, pull))
+    return load_extracted(extract(source, pull))
 
 
 def load_all(pulls: Sequence[tuple[SourceSettings, Pull]], progress: Progress) -> Iterator[Pulled]:
@@ -208,7 +208,7 @@ def extract_all(pulls: Sequence[tuple[SourceSettings, Pull]]) -> Iterator[Extrac
                 source, pull = waiting.get_nowait()
             except queue.Empty:
                 return
-            done.put(_extract(source, pull))
+            done.put(extract(source, pull))
 
     for _ in range(min(WORKERS, len(pulls))):
         threading.Thread(target=work, daemon=True).start()
@@ -251,19 +251,22 @@ def _forget_files(letters: Sequence[Letter]) -> None:
             )
 
 
-def _extract(source: SourceSettings, pull: Pull) -> Extracted:
-    """Ask the vendor; an error is kept, for the thread that loads."""
+def extract(source: SourceSettings, pull: Pull, asking: threading.Event | None = None) -> Extracted:
+    """Ask the vendor; an error is kept, for the thread that loads.
+
+    `asking` is set once the warehouse is not needed for it any more.
+    """
     extracted = Extracted(source, replace(pull, source=source.name, tables=Tables()))
     with logs.about(client=pull.client_id, source=source.name):
         try:
             with tracing.span("source", source=source.name, client=pull.client_id):
-                _run_extract(extracted)
+                _run_extract(extracted, asking)
         except Exception as error:
             extracted.error = error
     return extracted
 
 
-def _run_extract(extracted: Extracted) -> None:
+def _run_extract(extracted: Extracted, asking: threading.Event | None) -> None:
     import dlt
     from dlt.pipeline.exceptions import PipelineStepFailed
 
@@ -281,6 +284,8 @@ def _run_extract(extracted: Extracted) -> None:
             adoption.claim(name)
             # without it the contract on types guards nothing, and every pull adds to dlt's state
             pipeline.sync_destination()
+        if asking is not None:
+            asking.set()
         data = extracted.source.dlt_source(pull)
         info = pipeline.extract(data)
     except PipelineStepFailed as error:
@@ -302,7 +307,7 @@ def _writing(name: str) -> Iterator[None]:
         yield
 
 
-def _load(extracted: Extracted) -> Loaded:
+def load_extracted(extracted: Extracted) -> Loaded:
     """Load what was extracted, and record it; one load at a time on a warehouse."""
     pull, tables = extracted.pull, extracted.tables
     with extracted.folder:
@@ -371,7 +376,7 @@ def _load_step(extracted: Extracted, step: Step) -> Pulled:
     try:
         if not extracted.error:
             step.say("loading")
-        loaded = _load(extracted)
+        loaded = load_extracted(extracted)
     except Exception as error:
         line = explained(error)
         if not isinstance(error, SignalRoomError):

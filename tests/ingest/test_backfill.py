@@ -71,15 +71,15 @@ def test_an_interrupted_backfill_goes_on_with_what_is_left(
         next(loads)
         vendor.answer = lambda request: Answer({"error": "down"}, 500)
         with pytest.raises(SourceError):
-            next(loads)
-        done = [part for part in parts if part not in backfill.left(redtrack, "713", RANGE)]
-        assert done == parts[:2]
+            list(loads)
+        left = backfill.left(redtrack, "713", RANGE)  # one may have come ahead
+        assert left in (parts[2:], parts[3:])
 
         vendor.answer = spend
         vendor.requests.clear()
         for _ in backfill.run(redtrack, pull, backfill.left(redtrack, "713", RANGE)):
             pass
-        assert asked(vendor) == [str(part.end) for part in parts[2:]]
+        assert asked(vendor) == [str(part.end) for part in left]
     rows = warehouse.rows("select count(*), count(distinct date) from redtrack.daily_spend")
     assert rows == [(92, 92)]
     # all done: the same range can be asked for again

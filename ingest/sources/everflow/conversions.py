@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from ingest.at_once import in_order
 from ingest.columns import read_fields, unknown_fields
 from ingest.http import VendorClient
 from ingest.model import Pull, Row, Window
@@ -16,7 +17,12 @@ from ingest.sources.everflow.columns import (
     CONVERSION_CONTROLLED,
     CONVERSION_FIELDS,
 )
-from ingest.sources.everflow.settings import CONVERSION_DAYS_KEPT, CONVERSION_PAGE_ROWS
+from ingest.sources.everflow.settings import (
+    CONVERSION_DAYS_KEPT,
+    CONVERSION_PAGE_ROWS,
+    FEW_DAYS,
+    REQUESTS_AT_ONCE,
+)
 from ingest.windows import days
 from signalroom import clock
 from signalroom.errors import AnswerError
@@ -33,8 +39,12 @@ REQUIRED = ("status", "payout", "revenue")
 def conversions(pull: Pull, network: Network) -> list[Row]:
     """The conversions of every day of the window."""
     rows: list[Row] = []
-    for day in days(pull.window):
-        rows += _of_day(network.http, pull, day, network.business_zone_id)
+    http, zone_id = network.http, network.business_zone_id
+    covered = list(days(pull.window))
+    at_once = REQUESTS_AT_ONCE if len(covered) > FEW_DAYS else 1
+    found = in_order(lambda day: _of_day(http, pull, day, zone_id), covered, at_once)
+    for day, of_day in zip(covered, found, strict=True):
+        rows += of_day
         pull.say(f"conversions {day}: {counted(len(rows), 'row')}")
     return rows
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -13,6 +15,8 @@ import pytest
 
 from ingest import registry
 from ingest.model import Window
+from ingest.sources.everflow.settings import REQUESTS_AT_ONCE
+from ingest.windows import days
 from sandbox import Agency
 from signalroom.errors import AnswerError
 from tests.ingest.reading import extract, plain, pull_of, rows_of
@@ -72,6 +76,38 @@ def test_a_row_on_two_pages_is_one_row(own_agency: Agency) -> None:
     assert plain(found, columns) == plain(expected, columns)
     asked = [one for one in own_agency.requests if one.path.endswith("/conversions")]
     assert len(asked) == len(expected) // 50 + 1
+
+
+def test_days_of_a_month_are_asked_for_at_once_and_come_in_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No more at the same time than the vendor allows."""
+    lock = threading.Lock()
+    running, most = 0, 0
+
+    def give(request: Request) -> Answer:
+        nonlocal running, most
+        if request.path.endswith("/timezones"):
+            return Answer({"timezones": []})
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.03)
+        with lock:
+            running -= 1
+        noon = int(
+            datetime.fromisoformat(f"{request.body['from'][:10]}T17:00:00+00:00").timestamp()
+        )
+        found = [{"conversion_id": str(noon), "conversion_unix_timestamp": noon}]
+        return Answer({"conversions": found, "paging": {"total_count": 1}})
+
+    with scripted_vendor(give) as vendor:
+        monkeypatch.setenv("EVERFLOW_API_KEY", "key")
+        monkeypatch.setenv("EVERFLOW_BASE_URL", vendor.url)
+        monkeypatch.setenv("SIGNALROOM_NOW", "2026-11-19T09:30:00-05:00")
+        month = Window(DAY - timedelta(days=29), DAY)
+        assert [row["date"] for row in read(month)] == list(days(month))
+    assert 1 < most <= REQUESTS_AT_ONCE
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,7 @@ def test_a_pull_that_read_what_another_loaded_meanwhile_replaces_it(
     bench.put(export(orders(range(3))))
     slow = next(pipeline.extract_all([(SOURCE, pipeline.make_pull(SOURCE, "713"))]))
     load()
-    pipeline._load(slow)
+    pipeline.load_extracted(slow)
     assert raw(warehouse) == [(CREATE, str(n), n) for n in range(3)]
 
 
