@@ -98,7 +98,7 @@ def test_days_of_a_month_are_asked_for_at_once_and_come_in_order(
         noon = int(
             datetime.fromisoformat(f"{request.body['from'][:10]}T17:00:00+00:00").timestamp()
         )
-        found = [{"conversion_id": str(noon), "conversion_unix_timestamp": noon}]
+        found = [entry((day - DAY).days * 86_400)]
         return Answer({"conversions": found, "paging": {"total_count": 1}})
 
     with scripted_vendor(give) as vendor:
