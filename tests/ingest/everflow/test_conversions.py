@@ -95,9 +95,7 @@ def test_days_of_a_month_are_asked_for_at_once_and_come_in_order(
         time.sleep(0.03)
         with lock:
             running -= 1
-        noon = int(
-            datetime.fromisoformat(f"{request.body['from'][:10]}T17:00:00+00:00").timestamp()
-        )
+        day = date.fromisoformat(request.body["from"][:10])
         found = [entry((day - DAY).days * 86_400)]
         return Answer({"conversions": found, "paging": {"total_count": 1}})
 
