@@ -20,6 +20,7 @@ def pages(clients: tuple[str, ...], is_open: bool) -> None:
     """
     from reports.pages import files
 
+    click.echo("Drawing the 90 days of each client ...", err=True)
     for made in files.make(clients):
         days = len(made.days)
         changed = f"{counted(days, 'day')} changed" if days else "no day changed"

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup, escape
 from sqlalchemy.exc import SQLAlchemyError
 
 from reports.pages import files as client_pages
@@ -233,6 +234,12 @@ def _bars(steps: Sequence[Step]) -> dict[str, tuple[float, float]]:
     }
 
 
+def _masked(text: object) -> Markup:
+    """Text without secrets; what it has in backticks is code."""
+    safe = str(escape(mask(str(text))))
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", safe))  # noqa: S704 - escaped above
+
+
 def _fill(template: str, **values: Any) -> str:
     return _environment().get_template(template).render(style=STYLE, script=SCRIPT, **values)
 
@@ -250,7 +257,7 @@ def _environment() -> jinja2.Environment:
     # what is kept on the real clock, as a rehearsal's own clock had it
     environment.filters["ran"] = ran
     environment.filters["ran_time"] = lambda at: clock_time(clock.business(at))
-    environment.filters["masked"] = lambda text: mask(str(text))
+    environment.filters["masked"] = _masked
     environment.globals["duration"] = duration
     environment.globals["workflow_page"] = links.run_page
     environment.globals["workflows"] = links.overview

@@ -68,6 +68,8 @@ def test_people_see_what_needs_attention_first_and_each_thing_once(visit: Visit)
     assert re.match(r"#\d hourly running since ", now[1])
     assert "ingest:redtrack running" in now[1]
     assert page.get_by_text("Scheduler running").is_visible()
+    assert "`" not in attention[0], "commands are shown as code"
+    assert page.locator("#attention code").first.inner_text().startswith("signalroom runs show")
     visit.open_everything()
     runs = section(page, "runs")
     assert [line.split(" ")[0] for line in runs] == [
