@@ -53,9 +53,13 @@ def checked_home() -> str:
 def home_to_be() -> Path:
     """The same, made or not: for those who only look."""
     path = _home()
-    if "?" in str(path):
+    if os.environ.get("SIGNALROOM_TARGET", "").strip() == "postgres":
+        return path
+    # dbt reads the path as an address, which ends there
+    if wrong := next((mark for mark in "?#" if mark in str(path)), None):
         raise ConfigurationError(
-            f"SIGNALROOM_HOME is {path}: no DuckDB file can have ? in its name."
+            f"SIGNALROOM_HOME is {path}: no DuckDB file can have {wrong} in its path with dbt; choose "
+            "another folder."
         )
     return path
 

@@ -59,12 +59,16 @@ def test_a_disk_that_cannot_be_written_is_named_with_what_is_left(
     assert list(tmp_path.iterdir()) == []  # and no report of an unexpected error
 
 
-def test_a_home_that_duckdb_cannot_open_is_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("mark", ["?", "#"])
+def test_a_home_that_duckdb_or_dbt_cannot_open_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mark: str
 ) -> None:
-    monkeypatch.setenv("SIGNALROOM_HOME", str(tmp_path / "what?"))
-    with pytest.raises(ConfigurationError, match=r"no DuckDB file can have \?"):
+    """dbt ends the path there, and then looks for a database of another name."""
+    monkeypatch.setenv("SIGNALROOM_HOME", str(tmp_path / f"what{mark} now"))
+    with pytest.raises(ConfigurationError, match=rf"no DuckDB file can have [{mark}] in its path"):
         paths.home()
+    monkeypatch.setenv("SIGNALROOM_TARGET", "postgres")
+    assert paths.home().exists()
 
 
 @pytest.mark.fault(17)

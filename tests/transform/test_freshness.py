@@ -44,3 +44,18 @@ def test_a_late_source_warns_and_a_stale_client_fails(warehouse: Warehouse, dbt:
     late = dbt.run("source", "freshness")
     assert late.exit_code == 1
     assert late.names("error") == {"everflow.daily_stats", "s3_exports.orders_create"}
+
+    # a pause that lasts waits for no one, and one that is over does, though nothing pulled since
+    warehouse.execute(
+        "create table ops.sources (_client_id text, source text, state text, since timestamptz,"
+        " until timestamptz, reason text)"
+    )
+    for client, until in (("cti", "+ interval '1 hour'"), ("713", "- interval '1 hour'")):
+        warehouse.execute(
+            "insert into ops.sources (_client_id, source, state, since, until)"
+            f" select '{client}', name, 'paused', current_timestamp - interval '90 hours',"
+            f" current_timestamp {until} from (values ('everflow'), ('redtrack')) as names(name)"
+        )
+    paused = dbt.run("source", "freshness")
+    assert paused.names("error") == {"s3_exports.orders_create"}
+    assert "redtrack.daily_spend" in paused.names("warn")

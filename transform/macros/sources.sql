@@ -67,14 +67,14 @@
                 loads.source = '{{ source_name }}'
                 and loads.table_name = '{{ table_name }}'
                 and loads._client_id in ({{ quoted(active) }})
-                and coalesce(sources.state, 'on') = 'on'
+                and (coalesce(sources.state, 'on') = 'on' or sources.until <= current_timestamp)
             union all
-            select sources.since as loaded_at
+            select coalesce(sources.until, sources.since) as loaded_at
             from {{ sources }} as sources
             where
                 sources.source = '{{ source_name }}'
                 and sources._client_id in ({{ quoted(active) }})
-                and sources.state = 'on'
+                and (sources.state = 'on' or sources.until <= current_timestamp)
                 and not exists (
                     select 1 from {{ loads }} as loads
                     where
