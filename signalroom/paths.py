@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from signalroom.errors import ConfigurationError
@@ -53,15 +55,32 @@ def checked_home() -> str:
 def home_to_be() -> Path:
     """The same, made or not: for those who only look."""
     path = _home()
-    if os.environ.get("SIGNALROOM_TARGET", "").strip() == "postgres":
-        return path
-    # dbt reads the path as an address, which ends there
-    if wrong := next((mark for mark in "?#" if mark in str(path)), None):
+    if "?" in str(path):
         raise ConfigurationError(
-            f"SIGNALROOM_HOME is {path}: no DuckDB file can have {wrong} in its path with dbt; choose "
-            "another folder."
+            f"SIGNALROOM_HOME is {path}: no DuckDB file can have ? in its name."
         )
     return path
+
+
+def home_for_dbt(home: Path) -> str:
+    """The folder by a path that dbt can open: it reads one as an address, which # would end.
+
+    Such a folder gets a link in the temporary folder. Raises ConfigurationError where something
+    else has its name.
+    """
+    if "#" not in str(home):
+        return str(home)
+    name = hashlib.sha256(str(home).encode()).hexdigest()[:16]
+    link = Path(tempfile.gettempdir()) / f"signalroom-{name}"
+    with suppress(FileExistsError):
+        link.symlink_to(home, target_is_directory=True)
+    is_ours = link.is_symlink() and link.lstat().st_uid == os.getuid() and link.readlink() == home
+    if not is_ours or "#" in str(link):
+        raise ConfigurationError(
+            f"SIGNALROOM_HOME is {home}: dbt cannot open a DuckDB file there, and {link}, which "
+            "would lead to it, is something else. Choose a folder without # in its path."
+        )
+    return str(link)
 
 
 def _home() -> Path:

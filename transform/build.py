@@ -243,7 +243,7 @@ def run_scratch(arguments: Sequence[str], packages: Path, home: Path) -> BuildRe
     """dbt on a DuckDB file of its own, `home/warehouse.duckdb`; the warehouse is not touched."""
     own = {
         "SIGNALROOM_TARGET": "duckdb",
-        "SIGNALROOM_HOME": str(home),
+        "SIGNALROOM_HOME": paths.home_for_dbt(home),
         "SIGNALROOM_SCHEMA_PREFIX": "",
     }
     return _result(_run(arguments, packages, Silent(), home, own))
@@ -390,7 +390,7 @@ def _environment(packages: Path) -> dict[str, str]:
         **{name: value for name, value in ours.items() if not name.startswith("DBT_")},
         **{name: value for name, value in known.items() if value},
         "SIGNALROOM_TARGET": settings.target(),
-        "SIGNALROOM_HOME": str(paths.home()),
+        "SIGNALROOM_HOME": paths.home_for_dbt(paths.home()),
         "SIGNALROOM_CLIENT_PACKAGES": str(packages),
         "SIGNALROOM_BUILD_AT": clock.now().isoformat(),
         "DBT_PROFILES_DIR": str(paths.root()),
