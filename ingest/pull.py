@@ -34,7 +34,7 @@ from signalroom.lock import hold
 from signalroom.logs import explained
 from signalroom.plural import counted
 from signalroom.progress import Progress, Step
-from signalroom.warehouse import dlt_destination, transaction
+from signalroom.warehouse import dlt_destination, duckdb_connection, transaction
 
 if TYPE_CHECKING:
     from dlt import Pipeline
@@ -303,7 +303,10 @@ def _run_extract(extracted: Extracted, asking: threading.Event | None) -> None:
 
 @contextmanager
 def _writing(name: str) -> Iterator[None]:
-    with _loading, hold(f"ingest {name}"):
+    with _loading, hold(f"ingest {name}"), ExitStack() as opened:
+        if settings.target() == "duckdb":
+            # dlt does not wait for the file: whoever reads just then would fail the load
+            opened.enter_context(duckdb_connection(read_only=False))
         yield
 
 

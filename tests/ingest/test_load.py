@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -82,6 +84,34 @@ def stored(warehouse: Warehouse) -> list[tuple[Any, ...]]:
     return warehouse.rows(
         "select _client_id, date, affiliate_id, revenue from everflow.daily_stats order by 1, 2, 3"
     )
+
+
+READER = """
+import duckdb, sys, time
+while True:
+    try:
+        with duckdb.connect(sys.argv[1], read_only=True):
+            print("reading", flush=True)
+            time.sleep(0.1)
+    except duckdb.IOException:
+        pass
+    time.sleep(0.03)
+"""
+
+
+@pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
+def test_reader_that_looks_while_rows_are_loaded_fails_the_load(warehouse: Warehouse) -> None:
+    """`signalroom status`, a page, a pull of another source that has just ended."""
+    pull_rows([row(FIRST, 1, "10")])
+    command = [sys.executable, "-c", READER, str(warehouse.home / "warehouse.duckdb")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as reader:
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "reading\n"
+        try:
+            pull_rows([row(FIRST, 1, "12")])
+        finally:
+            reader.kill()
+    assert stored(warehouse) == [("713", FIRST, 1, Decimal(12))]
 
 
 def test_restated_days_are_replaced_whole(warehouse: Warehouse) -> None:
