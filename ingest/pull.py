@@ -305,7 +305,7 @@ def _run_extract(extracted: Extracted, asking: threading.Event | None) -> None:
 def _writing(name: str) -> Iterator[None]:
     with _loading, hold(f"ingest {name}"), ExitStack() as opened:
         if settings.target() == "duckdb":
-            # dlt does not wait for the file: whoever reads just then would fail the load
+            # dlt does not wait for the file: a reader at that moment would fail the load
             opened.enter_context(duckdb_connection(read_only=False))
         yield
 

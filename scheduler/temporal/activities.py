@@ -8,6 +8,7 @@ to end and given time, so that a cancellation cuts no commit.
 from __future__ import annotations
 
 import contextvars
+import logging
 import os
 import signal
 import threading
@@ -19,7 +20,7 @@ from typing import Any, NoReturn
 
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio import activity
-from temporalio.exceptions import ApplicationError, CancelledError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, CancelledError
 
 from scheduler.execution.child import GRACE_S, Child, Order, Start, Worker
 from scheduler.execution.incidents import Troubles
@@ -51,6 +52,7 @@ from signalroom import clock
 from signalroom.errors import FINAL, ConfigurationError, SignalRoomError
 from signalroom.logs import mask
 
+log = logging.getLogger("scheduler")
 BEAT_S = 5.0
 LOOK_S = 0.2
 BUSY_S = 5
@@ -88,11 +90,8 @@ class Activities:
             try:
                 return bookkeeping.open_run(ledger, opening, owner, workflow_id)
             except bookkeeping.BusyError as busy:
-                raise ApplicationError(
-                    f"{busy} has the same sources",
-                    type=BUSY,
-                    next_retry_delay=timedelta(seconds=BUSY_S),
-                ) from None
+                again_in = timedelta(seconds=BUSY_S)
+                raise _failure(f"{busy} has the same sources", BUSY, again_in) from None
 
     @defined
     def finish_run_activity(self, finishing: Finishing) -> Finished:
@@ -122,10 +121,9 @@ class Activities:
         order = backfill_order(asked, str(activity.info().workflow_id))
         code = self._to_the_end(order, lambda: slices_done(order))
         if code:
-            raise ApplicationError(
-                f"the backfill of {asked.source} exits {code}; its log is {order.log}",
-                type="SourceError",
-            )
+            said = f"the backfill of {asked.source} exits {code}; its log is {order.log}"
+            log.warning(said)
+            raise _failure(said, "SourceError")
         return Loaded(slices_done(order), code)
 
     @defined
@@ -168,11 +166,8 @@ class Activities:
                 with _beating(lambda: lease):
                     _move(work, ledger)
             except LostError:
-                raise ApplicationError(
-                    f"{given.step} of {given.run_id} was taken over",
-                    type="LostError",
-                    non_retryable=True,
-                ) from None
+                said = f"{given.step} of {given.run_id} was taken over"
+                raise _failure(said, "LostError", is_over=True) from None
             finally:
                 if work and work.child:  # in any case: nothing would watch it any more
                     work.child.kill()
@@ -227,26 +222,29 @@ def _judge(work: Work, given: StepInput) -> None:
     left = (step.next_at - clock.instant()) if step.next_at else timedelta()
     if step.status == "failed":
         # the ledger has counted its tries: it is over, whatever the class
-        raise ApplicationError(f"{step.step} failed: {see}", type=kind, non_retryable=True)
+        raise _failure(f"{step.step} failed: {see}", kind, is_over=True)
     if step.status == "deferred" and left.total_seconds() <= given.wait_s:
-        raise ApplicationError(
-            f"{step.step}: rate-limited; {see}",
-            type=DEFERRED,
-            next_retry_delay=max(left, timedelta(seconds=1)),
-        )
+        again_in = max(left, timedelta(seconds=1))
+        raise _failure(f"{step.step}: rate-limited; {see}", DEFERRED, again_in)
     if step.status == "waiting" and step.next_at:
-        raise ApplicationError(
-            f"{step.step} is tried again: {see}",
-            type=kind,
-            next_retry_delay=max(left, timedelta(milliseconds=100)),
-        )
+        again_in = max(left, timedelta(milliseconds=100))
+        raise _failure(f"{step.step} is tried again: {see}", kind, again_in)
 
 
 def _stopped() -> ApplicationError:
+    return _failure("this worker stops; another one continues", STOPPED, timedelta(seconds=1))
+
+
+def _failure(
+    said: str, kind: str, again_in: timedelta | None = None, *, is_over: bool = False
+) -> ApplicationError:
+    """What Temporal is told of it: benign, for our log has it in one line, without a traceback."""
     return ApplicationError(
-        "this worker stops; another one continues",
-        type=STOPPED,
-        next_retry_delay=timedelta(seconds=1),
+        said,
+        type=kind,
+        next_retry_delay=again_in,
+        non_retryable=is_over,
+        category=ApplicationErrorCategory.BENIGN,
     )
 
 
@@ -296,15 +294,13 @@ def _ledger() -> Iterator[WorkLedger]:
         with WorkLedger() as ledger:
             yield ledger
     except ConfigurationError as error:
-        raise ApplicationError(
-            mask(str(error)), type="ConfigurationError", non_retryable=True
-        ) from None
+        said = mask(str(error))
+        log.warning(said)
+        raise _failure(said, "ConfigurationError", is_over=True) from None
     except (SQLAlchemyError, SignalRoomError) as error:
-        raise ApplicationError(
-            f"the ledger is away: {type(error).__name__}",
-            type=LEDGER_AWAY,
-            next_retry_delay=timedelta(seconds=AWAY_S),
-        ) from None
+        said = f"the ledger is away: {type(error).__name__}"
+        log.warning(said)
+        raise _failure(said, LEDGER_AWAY, timedelta(seconds=AWAY_S)) from None
 
 
 def _rehearse(at: str) -> None:

@@ -60,8 +60,8 @@ def main() -> int:
             if server.poll() is not None or time.monotonic() > give_up_at:
                 print(f"Temporal did not start: is {ADDRESS} in use?", file=sys.stderr)  # noqa: T201
                 return 1
-        start(ours, "temporal", "worker", port=HEALTH)
-        start(ours, "scheduler", port=PAGE)
+        worker = start(ours, "temporal", "worker", port=HEALTH)
+        page = start(ours, "scheduler", port=PAGE)
         print(  # noqa: T201
             f"""
   Temporal's page   {UI}
@@ -79,9 +79,11 @@ Ctrl-C ends it all; what was loaded stays in {home.name}/.
             flush=True,
         )
         try:
-            server.wait()
+            while not any(one.poll() is not None for one in (server, worker, page)):
+                time.sleep(0.5)
         except KeyboardInterrupt:
             return 0
+        print("One of them has ended, and so all do.", file=sys.stderr)  # noqa: T201
     return 1
 
 
