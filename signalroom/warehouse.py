@@ -169,10 +169,21 @@ def duckdb_connection(read_only: bool, wait_s: float | None = None) -> Iterator[
         raise WarehouseError(f"There is no warehouse at {path} yet: `signalroom run` makes it.")
     longest = min(number("SIGNALROOM_LOCK_WAIT_S"), 1e9 if read_only else FOREIGN_WAIT_S)
     give_up_at = time.monotonic() + (longest if wait_s is None else wait_s)
+    is_reader = read_only
     while True:
         try:
-            connection = duckdb.connect(str(path), read_only=read_only)
+            connection = duckdb.connect(str(path), read_only=is_reader)
             break
+        except duckdb.ConnectionException as error:
+            # A thread of this process has it open the other way, and a process can have it open in
+            # one way only: a reader joins a writer, a writer waits for readers.
+            joins = is_reader
+            is_reader = read_only and not is_reader
+            if joins:
+                continue
+            if time.monotonic() > give_up_at:
+                raise WarehouseError(f"{path} cannot be opened: {first_line(error)}") from error
+            time.sleep(0.02)
         except duckdb.IOException as error:
             if "lock" not in str(error).lower():
                 raise WarehouseError(f"{path} cannot be opened: {first_line(error)}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +52,27 @@ def writer(path: Path, seconds: float) -> Iterator[int]:
 def test_a_reader_waits_for_a_writer_and_sees_all_that_it_wrote(file: Path) -> None:
     with writer(file, 1.5):
         assert warehouse.read("select cost from daily") == [{"cost": 2}]
+
+
+def test_thread_that_reads_while_another_writes_fails_one_of_them(file: Path) -> None:
+    """DuckDB lets a process open a file in one way at a time."""
+    read = "select cost from daily"
+    with warehouse.duckdb_connection(read_only=False) as connection:
+        connection.execute("begin; update marts.daily set cost = 2")
+        assert warehouse.read(read, wait_s=0) == [{"cost": 1}]
+        connection.execute("commit")
+    is_written = threading.Event()
+
+    def write() -> None:
+        with warehouse.transaction() as execute:
+            execute("update marts.daily set cost = 3")
+        is_written.set()
+
+    with warehouse.duckdb_connection(read_only=True):
+        threading.Thread(target=write, daemon=True).start()
+        assert not is_written.wait(0.3)
+    assert is_written.wait(10)
+    assert warehouse.read(read) == [{"cost": 3}]
 
 
 @pytest.mark.fault(36)
