@@ -149,7 +149,7 @@ def list_runs(job: str | None, limit: int, as_json: bool) -> None:
     Console(highlight=False, soft_wrap=True).print(table)
 
 
-@runs.command()
+@runs.command(short_help="One run, step by step.")
 @click.argument("run_id", metavar="ID")
 @click.option("--log", "with_logs", is_flag=True, help="With the last lines of each step's log.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")

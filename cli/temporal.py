@@ -26,7 +26,7 @@ def temporal() -> None:
     """
 
 
-@temporal.command()
+@temporal.command(short_help="Run one worker; start as many as needed.")
 @click.option(
     "--queue",
     "queues",
@@ -98,7 +98,7 @@ def apply() -> None:
         click.echo(line)
 
 
-@temporal.command("list")
+@temporal.command("list", short_help="The schedules, and when each is due.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a schedule.")
 def list_schedules(as_json: bool) -> None:
     """The schedules at Temporal and when each is due next, in business time."""
@@ -125,7 +125,7 @@ def list_schedules(as_json: bool) -> None:
         click.echo("Temporal has no schedule of ours: `signalroom temporal apply` makes them.")
 
 
-@temporal.command()
+@temporal.command(short_help="Remove schedules from Temporal.")
 @click.argument("jobs", nargs=-1)
 @click.option("--all", "is_all", is_flag=True, help="Every schedule of ours.")
 def delete(jobs: tuple[str, ...], is_all: bool) -> None:

@@ -213,7 +213,7 @@ def test_a_demo_shows_no_daily_report(tmp_path: Path) -> None:
         wait_for(lambda: "Inbox:" in said.read_text(encoding="utf-8"), 600)
         text = said.read_text(encoding="utf-8")
         [inbox] = re.findall(r"Inbox: +(\S+)", text)
-        [page] = re.findall(r"Page: +(\S+)", text)
+        [(page, token)] = re.findall(r"Page: +(\S+)#token=(\S+)", text)
         wait_for(lambda: "Next: " in said.read_text(encoding="utf-8"))
 
         def daily() -> bool:
@@ -221,7 +221,12 @@ def test_a_demo_shows_no_daily_report(tmp_path: Path) -> None:
             return any(row["channel"] == "slack" and "CPA" in row["text"] for row in rows)
 
         wait_for(daily, 600)
-        assert "SIMULATED" in httpx.get(page).text
+        with httpx.Client(base_url=page, follow_redirects=True) as person:
+            assert "SIMULATED" not in person.get("/").text, "who has no token sees nothing"
+            shown = person.post("/login", data={"token": token, "next": "/"}).text
+            assert "SIMULATED" in shown
+            assert "Run or pause" in shown
+            assert "Queued." in person.post("/act", data={"action": "run", "name": "hourly"}).text
         assert "SIMULATED" in httpx.get(inbox).text
         # another terminal reads the same clock
         home = tmp_path / "home-demo"

@@ -1,0 +1,53 @@
+"""What goes wrong with `--help` on a terminal of 80 columns: words broken, sentences cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+from click.testing import CliRunner
+
+from cli.main import signalroom
+
+WIDTH = 80
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The names that lead to each command, groups included."""
+    yield path
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        found = group.get_command(context, name)
+        assert found is not None
+        if isinstance(found, click.Group):
+            yield from commands(found, (*path, name))
+        else:
+            yield (*path, name)
+
+
+def test_help_breaks_words_or_cuts_sentences_off() -> None:
+    wrong = []
+    for path in commands(signalroom):
+        said = CliRunner().invoke(signalroom, [*path, "--help"], terminal_width=WIDTH)
+        assert said.exit_code == 0, path
+        for line in said.stdout.splitlines():
+            # a command's line in a list ends with its sentence; a broken usage goes on mid-word
+            is_cut = line.endswith("...") and not line.startswith("Usage:")
+            if len(line) > WIDTH or is_cut or "{" in line:
+                wrong.append((" ".join(path), line))
+    assert wrong == []
+
+
+def test_a_slip_is_answered_with_a_list_alone() -> None:
+    for slip, meant in {
+        ("report", "dialy"): "daily_ccw",
+        ("trigger", "hurly"): "hourly",
+        ("ingest", "everflo"): "everflow",
+        ("sandbox", "--scenario", "mesy"): "messy",
+        ("preview", "--report", "weekly_rolup"): "weekly_rollup",
+        ("frobnicat",): "",
+        ("statu",): "status",
+    }.items():
+        said = CliRunner().invoke(signalroom, slip)
+        assert said.exit_code == 2, slip
+        assert (f"Did you mean {meant!r}?" in said.stderr) is bool(meant), said.stderr
