@@ -34,7 +34,7 @@ def test_a_fixed_row_is_replayed_and_lands_exactly_once(warehouse: Warehouse) ->
         agency.s3.put("713", KEY, BROKEN.encode())
         loaded = signalroom_cli("ingest", "s3_exports", env=env)
         assert loaded.returncode == 0, loaded.stderr  # rows in dead letters alone are a warning
-        assert "1 rejected rows kept in dead letters" in loaded.stdout
+        assert "1 rejected row kept in dead letters" in loaded.stdout
         assert orders() == [("1", 0), ("3", 2)]
 
         listed = signalroom_cli("dead-letters", "list", "--json", env=env)
