@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support import parsed
 from tests.support.browser import FLAGS, find_chromium
 from tests.support.postgres import PostgresServer, postgres_server
 from tests.support.processes import is_ours, own_environment
@@ -52,6 +53,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             -tests[item.path],
         )
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def parsed_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What one process of the test run parsed of the dbt project serves the others."""
+    folder = tmp_path_factory.getbasetemp()
+    parsed.share((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "parsed")
 
 
 @pytest.fixture(autouse=True)

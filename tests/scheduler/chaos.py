@@ -28,6 +28,7 @@ from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job
 from signalroom import clock
 from tests.scheduler.bench import is_gone
+from tests.support import parsed
 from tests.support.postgres import postgres_server
 from tests.support.processes import BIN, OFFLINE, own_environment
 from tests.support.warehouse import Target, Warehouse, empty_warehouse
@@ -194,6 +195,7 @@ def chaos(warehouse: Warehouse, agency: Agency, seed: int) -> Iterator[Chaos]:
         for name, value in env.items():
             patch.setenv(name, value)
         one = Chaos(warehouse, agency, seed)
+        parsed.before_product(env)
         try:
             yield one
         finally:

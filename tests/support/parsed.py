@@ -3,13 +3,15 @@
 dbt parses every file again when the connection or a variable of dbt_project.yml has another value,
 for SQL may ask for them; a home that is new has nothing parsed at all. Among tests only the names
 of home and database differ: what a first command parsed serves the next ones under their names.
-dbt goes on comparing every file, and parses again what was changed.
+dbt goes on comparing every file, and parses again what was changed. Processes of one test run find
+what others of them parsed in the folder that `share` names.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pprint
 from argparse import Namespace
 from collections.abc import Mapping
@@ -31,10 +33,17 @@ HOME, DATABASE, PACKAGES, ROLE = (
 REFUSED = "Unable to do partial parsing because profile has changed"
 NOT_SET = "DBT_DEFAULT_PLACEHOLDER"
 ROOT = Path(__file__).resolve().parents[2]
-Names = tuple[str, str]
-_first: dict[tuple[Path, str], tuple[bytes, Names]] = {}
+Names = tuple[str, str, str]
+_first: dict[str, tuple[bytes, Names]] = {}
+_shared: list[Path] = []
 # For which connection and variables the file in a folder of artefacts was last parsed.
 _parsed_for: dict[Path, tuple[str, str]] = {}
+
+
+def share(folder: Path) -> None:
+    """Keep what is parsed in a folder too, where the other processes of the test run look."""
+    folder.mkdir(exist_ok=True)
+    _shared[:] = [folder]
 
 
 def before_product(environment: Mapping[str, str]) -> None:
@@ -54,17 +63,17 @@ def lay_out(project: Path, target: Path, environment: Mapping[str, str]) -> None
 
     `target` is the folder of dbt's artefacts; `environment` is dbt's own.
     """
-    known = _first.get((project, _engine(environment)))
+    known = _known(_kind(environment))
     if known is None or not environment.get(HOME):
         return
     content, there = known
-    here = _names(environment)
+    here = _names(project, environment)
     compared = _compared(project, environment)
     if _parsed_for.get(target) == compared and (target / FILE).exists():
         return
     parsed = msgpack.unpackb(content, strict_map_key=False)
     for old, new in zip(there, here, strict=True):
-        parsed = _renamed(parsed, old, new) if old and new else parsed
+        parsed = _renamed(parsed, old, new) if old and new and old != new else parsed
     state = parsed["state_check"]
     state["profile_hash"]["checksum"] = _digest(compared[0])
     state["project_env_vars_hash"]["checksum"] = _digest(compared[1])
@@ -79,9 +88,13 @@ def keep(project: Path, target: Path, environment: Mapping[str, str]) -> None:
     _parsed_for.pop(target, None)
     if environment.get(HOME) and path.exists():
         _parsed_for[target] = _compared(project, environment)
-        key = project, _engine(environment)
-        if key not in _first:
-            _first[key] = path.read_bytes(), _names(environment)
+        kind = _kind(environment)
+        if _known(kind) is None:
+            _first[kind] = path.read_bytes(), _names(project, environment)
+            for folder in _shared:
+                unfinished = folder / f"{kind}.{os.getpid()}"
+                unfinished.write_bytes(msgpack.packb(_first[kind]))
+                unfinished.replace(folder / kind)
 
 
 def _of_product(environment: Mapping[str, str]) -> tuple[Path, dict[str, str]]:
@@ -90,13 +103,23 @@ def _of_product(environment: Mapping[str, str]) -> tuple[Path, dict[str, str]]:
     return folder / "target", {**environment, PACKAGES: str(folder / "packages"), ROLE: role}
 
 
-def _engine(environment: Mapping[str, str]) -> str:
-    """The engine, and the role that may read: rights are parsed with it."""
-    return f"{environment.get('SIGNALROOM_TARGET') or 'duckdb'} {environment.get(ROLE, '')}"
+def _known(kind: str) -> tuple[bytes, Names] | None:
+    for folder in _shared:
+        if kind not in _first and (folder / kind).exists():
+            content, names = msgpack.unpackb((folder / kind).read_bytes())
+            _first[kind] = content, tuple(names)
+    return _first.get(kind)
 
 
-def _names(environment: Mapping[str, str]) -> tuple[str, str]:
-    return environment[HOME], environment.get(DATABASE, "")
+def _kind(environment: Mapping[str, str]) -> str:
+    """The product's packages or plain ones, the engine, the role that may read: parsed with it."""
+    packages = "product" if PACKAGES in environment else "plain"
+    engine = environment.get("SIGNALROOM_TARGET") or "duckdb"
+    return f"{packages}-{engine}-{environment.get(ROLE, '')}"
+
+
+def _names(project: Path, environment: Mapping[str, str]) -> Names:
+    return environment[HOME], environment.get(DATABASE, ""), str(project)
 
 
 def _renamed(value: Any, old: str, new: str) -> Any:

@@ -22,11 +22,15 @@ WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 # Without dbt's own file of logs, which nothing here reads.
 QUIET = ("--no-use-colors", "--log-level-file", "none")
 
-# Several commands of one process: dbt is imported and the project read once.
+# Several commands of one process: dbt is imported and the project read once, and no manifest.json
+# written twice by each (tests/transform/warm.py).
 SESSION = """
 import json, sys
 from dbt.cli.main import dbtRunner
+from dbt.parser import manifest
+from dbt.task import runnable
 
+manifest.write_manifest = runnable.write_manifest = lambda *_: None
 runner = dbtRunner()
 for line in sys.stdin:
     result = runner.invoke(json.loads(line))

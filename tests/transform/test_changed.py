@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pytest
 
 from signalroom.paths import root
+from tests.support import parsed
 from tests.support.warehouse import POSTGRES_FIRST, Warehouse
 from tests.transform import raw, worked_example
 from transform import changed, fingerprints
@@ -47,7 +48,9 @@ def built(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     warehouse.activate(monkeypatch)
     monkeypatch.setenv("SIGNALROOM_NOW", "2026-11-19T09:30:00-05:00")
     worked_example.load(warehouse)
+    parsed.before_product(warehouse.environment)
     assert build().failures == []
+    parsed.after_product(warehouse.environment)
     return warehouse
 
 

@@ -20,6 +20,7 @@ from scheduler.temporal import links
 from tests.scheduler.temporal.fleet import Fleet
 from tests.scheduler.temporal.server import dev_server
 from tests.scheduler.test_chaos import wrong_marts
+from tests.support import parsed
 from tests.support.processes import signalroom_cli
 from tests.support.warehouse import Warehouse
 
@@ -55,6 +56,7 @@ def test_an_hour_and_a_morning_load_the_truth_and_send_each_report_once(
     agency.set_now(hour)
     server = stack.enter_context(dev_server())
     env = {**agency.environment(), **warehouse.environment, "SIGNALROOM_CLIENTS": "713"}
+    parsed.before_product(env)
     fleet = Fleet(server, env)
     stack.callback(fleet.close)
     worker = fleet.start_worker()
