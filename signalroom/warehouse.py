@@ -40,9 +40,9 @@ Row = dict[str, Any]
 
 LEAST_BYTES = 12_288  # of a DuckDB file: three headers
 STATEMENT_LIMIT_MS = "600000"
-# Of DuckDB while it loads. What does not fit waits in a folder next to the file; each thread holds
-# 120,000 rows of its own, so that more of them are no faster within the same memory.
-LOADING = {"memory_limit": "200MB", "threads": 1, "preserve_insertion_order": False}
+# Of DuckDB while it loads: each thread holds 120,000 rows of its own, and two are no faster. A
+# limit on memory would end the load of a wide table, for each column holds a block.
+LOADING = {"threads": 1, "preserve_insertion_order": False}
 
 
 def duckdb_path() -> Path:
