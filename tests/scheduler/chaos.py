@@ -1,6 +1,6 @@
 """Kills at random: the scheduler and its children, at every stage of their work, with kill -9.
 
-`make chaos` kills 500 times and fails when a stage had none; the suite does it for a minute.
+`make chaos` kills 500 times and fails when a stage had none; the suite kills a few times.
 """
 
 from __future__ import annotations
