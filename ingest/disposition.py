@@ -22,16 +22,17 @@ def choose(pipeline: Pipeline, pull: Pull, tables: Mapping[str, TableMetrics]) -
     """Have dlt append to the tables of files that hold no row of the pull's files yet."""
     import dlt
 
+    schema = pipeline.schemas[pull.source]
     loaded = {
         table: [file for file in one.files if file.status == "loaded"]
         for table, one in tables.items()
-        if one.files
+        # a spreadsheet stands in the ledger of files too, and its rows name no file
+        if one.files and "_file_name" in schema.tables[table]["columns"]
     }
     # A job that is done again after its commit doubles rows where no index forbids it: there the
     # load ends, and the next one begins with empty staging tables, or finds the rows.
     is_indexed = target() == "postgres" and not loaded
     dlt.config["load.raise_on_max_retries"] = 5 if is_indexed else 1
-    schema = pipeline.schemas[pull.source]
     jobs = [
         job.job_file_info.table_name
         for load_id in pipeline.list_extracted_load_packages()

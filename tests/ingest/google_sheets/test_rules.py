@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from ingest import pull as pipeline
+from ingest import registry
 from ingest.sources.google_sheets.table import table_of
 from sandbox import Agency
 from sandbox.sheets import SPREADSHEETS
@@ -15,6 +17,7 @@ from signalroom.errors import AnswerError
 from tests.ingest.google_sheets.conftest import ID
 from tests.ingest.reading import extract, pull_of, rows_of
 from tests.support.vendor import Answer, Request, scripted_vendor
+from tests.support.warehouse import Warehouse
 
 
 def test_a_deleted_spreadsheet_fails_each_of_its_tables_and_no_other(
@@ -42,6 +45,21 @@ def test_an_api_that_is_off_is_no_matter_of_sharing(own_agency: Agency) -> None:
     assert "not shared" not in str(told.value)
 
 
+@pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
+def test_a_sheet_is_read_once_only(
+    own_agency: Agency, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second client, and the second read, find the table: its rows name no file."""
+    warehouse.activate(monkeypatch)
+    source = registry.source("google_sheets")
+    for client in ("713", "cti", "713"):
+        pipeline.load(source, pipeline.make_pull(source, client, resources=("targets",)))
+    counts = "select _client_id, count(*) from google_sheets.targets group by 1 order by 1"
+    assert warehouse.rows(counts) == [
+        (client, len(own_agency.truth(client).targets)) for client in ("713", "cti")
+    ]
+
+
 def test_a_cell_that_is_loading_is_no_value(own_agency: Agency) -> None:
     own_agency.quirks.sheets_loading = True
     said: list[str] = []
@@ -49,7 +67,7 @@ def test_a_cell_that_is_loading_is_no_value(own_agency: Agency) -> None:
     rows = rows_of(extract(pull, "google_sheets")["targets"])
     assert len(rows) == len(own_agency.truth("713").targets)
     assert {row["target"] for row in rows} == {None}
-    assert [line for line in said if "wait for another spreadsheet" in line]
+    assert [line for line in said if "or Loading..." in line]
 
 
 @pytest.mark.parametrize("text", ["Loading...", "Loading\u2026", " loading... ", "#LOADING..."])
