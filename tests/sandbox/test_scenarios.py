@@ -37,6 +37,14 @@ def test_a_messy_agency_is_calm() -> None:
 def test_a_demo_has_many_gaps_or_none() -> None:
     with Agency(scenario="demo") as agency:
         assert set(gaps(agency)) == {("713", "New Source")}
+        for client, profile in agency.stage.world.profiles.items():
+            mapped = {row.source_id for row in profile.mapping if row.is_mapped}
+            for back in range(1, 31):
+                day = agency.stage.world.day(client, agency.now().date() - timedelta(days=back))
+                paid = {row.source_id for row in day.spend if row.costs[0].total}
+                assert mapped & {row.source_id for row in profile.sources} <= paid
+                assert day.emptied is None
+                assert not any(row.hidden for row in day.spend)
 
 
 def test_a_calm_agency_differs_in_more_than_its_gaps(agency: Agency) -> None:
