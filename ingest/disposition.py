@@ -27,7 +27,7 @@ def choose(pipeline: Pipeline, pull: Pull, tables: Mapping[str, TableMetrics]) -
         table: [file for file in one.files if file.status == "loaded"]
         for table, one in tables.items()
         # a spreadsheet stands in the ledger of files too, and its rows name no file
-        if one.files and "_file_name" in schema.tables[table]["columns"]
+        if one.files and "_file_name" in schema.tables.get(table, {}).get("columns", {})
     }
     # A job that is done again after its commit doubles rows where no index forbids it: there the
     # load ends, and the next one begins with empty staging tables, or finds the rows.
