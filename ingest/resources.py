@@ -297,9 +297,8 @@ def require_measures(
     for name in required:
         if rows and all(row.get(name) is None for row in rows):
             raise AnswerError(
-                f"{pull}, {table} of {pull.window}: none of {counted(len(rows), 'row')} has "
-                f"{name}; the vendor renamed or dropped it. Nothing was loaded; the table keeps "
-                "its rows."
+                f"{pull}, {table} of {pull.window}: no {name} in {counted(len(rows), 'row')}; the "
+                "vendor renamed or dropped it. Nothing was loaded; the table keeps its rows."
             )
 
 

@@ -330,6 +330,6 @@ def test_a_measure_that_the_vendor_renamed_is_no_zero(
 
     pull_rows([row(FIRST, 1, "10")])
     renamed = source_of(daily_stats)
-    with pytest.raises(AnswerError, match="none of 1 row has payout; the vendor renamed"):
+    with pytest.raises(AnswerError, match="no payout in 1 row; the vendor renamed"):
         pipeline.load(renamed, pipeline.make_pull(renamed, "713", window=BOTH_DAYS))
     assert stored(warehouse) == [("713", FIRST, 1, Decimal("10"))]
