@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 FOREIGN_WAIT_S = 60.0  # for a person's shell; writers of ours take turns by their lock
 BUILT_SCHEMAS = frozenset({"staging", "intermediate", "marts", "reference"})
 Row = dict[str, Any]
-
 LEAST_BYTES = 12_288  # of a DuckDB file: three headers
 STATEMENT_LIMIT_MS = "600000"
 # Of DuckDB while it loads: each thread holds 120,000 rows of its own, and two are no faster. A
@@ -175,12 +174,11 @@ def duckdb_connection(read_only: bool, wait_s: float | None = None) -> Iterator[
             connection = duckdb.connect(str(path), read_only=is_reader)
             break
         except duckdb.ConnectionException as error:
-            # A thread of this process has it open the other way, and a process can have it open in
-            # one way only: a reader joins a writer, a writer waits for readers.
-            joins = is_reader
-            is_reader = read_only and not is_reader
-            if joins:
+            # One process opens it in one way: a reader joins a writer, a writer waits for readers.
+            if is_reader:
+                is_reader = False
                 continue
+            is_reader = read_only
             if time.monotonic() > give_up_at:
                 raise WarehouseError(f"{path} cannot be opened: {first_line(error)}") from error
             time.sleep(0.02)
