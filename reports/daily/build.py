@@ -272,25 +272,28 @@ def _comparisons(total: Figures, trend: Sequence[TrendDay], state: str) -> tuple
     if state != "complete":
         return ()
     week = trend[-1 - WEEK : -1]
-    found: list[tuple[str, Decimal | None, Decimal | int | None, Decimal | None, str]] = []
+    found: list[tuple[str, str, Decimal | None, Decimal | int | None, Decimal | None, str]] = []
     if week[0].is_complete and week[0].figures.conversions is not None:
         before = week[0].figures
-        name = f"{day_name(week[0].day)}, a week before"
-        found.append((name, before.cpa, before.conversions, before.cents, ""))
+        day = day_name(week[0].day)
+        found.append(
+            (day, f"{day}, a week before", before.cpa, before.conversions, before.cents, "")
+        )
     if all(one.is_complete and one.figures.conversions is not None for one in week):
         sold = sum(one.figures.conversions or 0 for one in week)
         spent = add(one.figures.cost or Decimal(0) for one in week)
         daily = EXACT.divide(Decimal(sold), Decimal(WEEK))
         mean = (ratio(spent, sold), daily, EXACT.divide(spent, Decimal(WEEK)))
-        found.append(("the 7-day average", *mean, f"{rounded(daily, TENTH):,f}"))
+        found.append(("7-day average", "the 7-day average", *mean, f"{rounded(daily, TENTH):,f}"))
     return tuple(
         Comparison(
+            heading,
             name,
             _delta(total.cpa, cpa, less_is_good=True),
             _delta(total.conversions, conversions, less_is_good=False, mean=mean),
             _delta(total.cents, cost, less_is_good=None),
         )
-        for name, cpa, conversions, cost, mean in found
+        for heading, name, cpa, conversions, cost, mean in found
     )
 
 

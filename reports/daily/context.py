@@ -61,8 +61,12 @@ class Deltas:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The three numbers against those of another day, or of a mean of days, called `name`."""
+    """The three numbers against those of another day, or of a mean of days.
 
+    It is called `name` in a sentence, `heading` above a column.
+    """
+
+    heading: str
     name: str
     cpa: Movement | None
     conversions: Movement | None
