@@ -70,6 +70,7 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> D
     changes = restatements(subject.day, whole.state, told, history)
     numbers = {name: number for number, name in subject.brands.items()}
     number = numbers.get(subject.brand)
+    judged = total.cpa if whole.state == "complete" and not unpaid else None
     return Daily(
         client_id=subject.client_id,
         title=subject.title,
@@ -88,7 +89,7 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> D
         moved=() if unpaid else _moved(past, trend, whole.state, _channels(sold, window[-2:])),
         deltas=_trusted(_deltas(total, trend[-2], whole.state), unpaid),
         comparisons=tuple(_trusted(one, unpaid) for one in _comparisons(total, trend, whole.state)),
-        goals=() if whole.missing or number is None else goals(subject, rows, {number: total.cpa}),
+        goals=() if whole.missing or number is None else goals(subject, rows, {number: judged}),
         notes=tuple(_notes(internal, whole.missing)),
         changes=changes.lines,
         changed_days=changes.days,

@@ -140,12 +140,19 @@ class Daily:
         return f"Spend missing for {counted(self.unpaid, 'affiliate')}" if self.unpaid else ""
 
     @property
+    def is_trusted(self) -> bool:
+        """Whether the day is whole, so that its CPA can be judged."""
+        return self.completeness.state == "complete" and not self.unpaid
+
+    @property
     def cpa_goal(self) -> Decimal | None:
         """What a conversion is to cost this month."""
         return next((one.goal for one in self.goals if one.measure == "cpa"), None)
 
     def against(self, figures: Figures) -> Movement | None:
-        """A CPA against the goal; None without either."""
+        """A CPA against the goal; None without either, and of a day that may yet cost more."""
+        if not self.is_trusted:
+            return None
         moved = Movement(figures.cpa, self.cpa_goal, less_is_good=True)
         return moved if moved.over_text and figures.cents else None
 

@@ -61,6 +61,15 @@ def test_goals_of_a_day_that_a_source_never_told_of_are_not_judged(marts: Marts)
     assert compose("daily_ccw", "713", DAY).context.goals == ()
 
 
+def test_a_day_that_may_yet_cost_more_is_not_held_against_its_target(marts: Marts) -> None:
+    month(marts)
+    marts.load(Day(SOLD, is_complete=False))
+    marts.goals(cpa="30")
+    text = compose("daily_ccw", "713", DAY).messages["email"]["text"]
+    assert "CPA target $30.00: $31.00 this month, 3.3% over target" in text
+    assert text.count("3.3% over") == 1, "neither the day nor a row of it is judged"
+
+
 def test_day_is_compared_with_its_weekday_and_with_seven_days(marts: Marts) -> None:
     marts.load(
         Day((Affiliate("A", 12, "300"),)),
