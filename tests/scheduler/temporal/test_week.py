@@ -37,7 +37,9 @@ START = datetime(2026, 11, 16, 5, tzinfo=BUSINESS_ZONE).astimezone(UTC)  # a Mon
 JOBS = read_schedule()
 # Of the hourly pulls and quarters these hours: the others do the same again.
 HOURLY_AT = (12, 23)
-LOADED_AT = re.compile(r"\b(as of|oldest data) \w+ \d+, \d+:\d\d [AP]M \w+")
+REAL = re.compile(
+    r"\b(as of|oldest data|since|latest) (?:\w+, )?\w+ \d+, \d+:\d\d [AP]M \w+", re.IGNORECASE
+)
 Cells = dict[str, list[tuple[str, ...]]]
 
 
@@ -68,10 +70,9 @@ def cells(warehouse: Warehouse) -> Cells:
 
 
 def messages(agency: Agency) -> Counter[tuple[str, str, str]]:
-    """What each was sent, without when its sources were loaded: the real clock says that."""
+    """What each was sent, without when a source was loaded or a fault seen: on the real clock."""
     return Counter(
-        (told.channel, str(told.recipients), LOADED_AT.sub(r"\1", told.text))
-        for told in agency.messages
+        (told.channel, str(told.recipients), REAL.sub(r"\1", told.text)) for told in agency.messages
     )
 
 
