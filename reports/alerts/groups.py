@@ -29,9 +29,11 @@ def by_group(incidents: Iterable[Incident]) -> dict[str, list[Incident]]:
 def together(members: Sequence[Incident]) -> Incident:
     """The members of one group as one incident; `client_id` then lists clients.
 
-    What is over is left out while anything lasts.
+    What is over is left out while anything lasts. The worst is named first; among equals the order
+    is by client and subject, for what opened at the same time has none of its own.
     """
     shown = [one for one in members if one.is_open] or list(members)
+    shown.sort(key=lambda one: (SEVERITIES.index(one.severity), one.client_id, one.subject))
     first = min(shown, key=lambda one: one.opened_at)
     whose = sorted({one.client_id for one in shown})
     if ALL_CLIENTS in whose:

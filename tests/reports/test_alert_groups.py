@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from reports.alerts.causes import FailedStep, step_failed
+from reports.alerts.groups import together
 from reports.alerts.incidents import open_incidents, report_trouble, work_waits
 from reports.alerts.snoozes import snooze
 from scheduler.execution.incidents import consequence
@@ -102,6 +103,15 @@ def test_snoozed_alert_speaks_or_stays_silent_for_good(alarm: Alarm) -> None:
     assert set(alarm.received().values()) == {1}
     with pytest.raises(ReportError, match=f"There are: {CAUSE}"):
         snooze("nothing", until, "x")
+
+
+def test_a_message_depends_on_which_of_two_opened_first(alarm: Alarm) -> None:
+    """Of what one check finds, one engine may write down the one first, and one the other."""
+    for client in ("cti", "713"):
+        alarm.report("warning", client_id=client, cause=CAUSE, title=f"Title of {client}")
+    found = open_incidents()
+    assert together(found) == together(found[::-1])
+    assert together(found).title == "713: Title of 713; cti: Title of cti"
 
 
 def test_same_error_is_another_cause_at_another_source() -> None:
