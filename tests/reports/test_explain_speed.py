@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +14,7 @@ from signalroom import run_database
 from signalroom.migrations import prepare_warehouse
 from signalroom.tables import METADATA
 from tests.reports.test_compare import DAY
-from tests.support.processes import own_environment
+from tests.support.processes import processor_time, signalroom_cli
 from tests.support.warehouse import empty_warehouse
 
 LIMIT_S = 2.0
@@ -96,20 +93,11 @@ def test_a_figure_of_two_years_is_explained_within_two_seconds(
         warehouse.execute(MARTS)
         outbox_of_two_years()
         asked = ["explain", "713", str(DAY), "cpa", "--brand", "CCW", "--json"]
-        command = [str(Path(sys.executable).with_name("signalroom")), *asked]
         taken = []
         for _ in range(3):
-            begun = os.times()
-            done = subprocess.run(
-                command, capture_output=True, text=True, check=False,
-                env=own_environment(warehouse.environment),
-            )  # fmt: skip
-            ended = os.times()
-            # time of its own: on a busy machine it also waits for the others
-            taken.append(
-                ended.children_user + ended.children_system
-                - begun.children_user - begun.children_system
-            )  # fmt: skip
+            with processor_time() as one:
+                done = signalroom_cli(*asked, env=warehouse.environment)
+            taken.append(one.seconds)
             assert done.returncode == 0, done.stderr
         answer = json.loads(done.stdout)
         assert len(answer["parts"]) > 20

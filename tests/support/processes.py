@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support import parsed
@@ -75,6 +77,23 @@ def run(
         timeout=timeout,
         stdin=subprocess.DEVNULL,
     )
+
+
+@dataclass
+class Taken:
+    """Seconds of processor time that child processes took: on a busy machine they also wait."""
+
+    seconds: float = 0.0
+
+
+@contextmanager
+def processor_time() -> Iterator[Taken]:
+    """Count the processor time of the children that end inside."""
+    taken, begun = Taken(), os.times()
+    yield taken
+    ended = os.times()
+    taken.seconds = ended.children_user + ended.children_system
+    taken.seconds -= begun.children_user + begun.children_system
 
 
 def signalroom_cli(*args: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:

@@ -26,7 +26,7 @@ from signalroom import clock
 from signalroom.errors import AnswerError, SourceError, TooLargeError
 
 RATE_LIMIT = RateLimit(*settings.RATE_LIMIT)
-REPORT, REQUIRED = "/report", ("cost",)
+REPORT_REQUIRED = ("cost",)
 DOLLARS = {"", CURRENCY, "$", "US$", "840", "DOLLAR", "US DOLLAR"}
 
 
@@ -119,9 +119,9 @@ def report(account: Account, window: Window, groups: str) -> list[Entry]:
         return tuple(row.get(f"{name}_id") or row.get(name) for name in names)
 
     def page(number: int) -> list[Entry]:
-        answer = account.http.get(REPORT, {**asked, "page": number})
+        answer = account.http.get("/report", {**asked, "page": number})
         found = entries_of(account, what, answer)
-        require_measures(account.pull, what, found, REQUIRED)
+        require_measures(account.pull, what, found, REPORT_REQUIRED)
         return found
 
     days = (window.end - window.start).days + 1
@@ -140,7 +140,7 @@ def report(account: Account, window: Window, groups: str) -> list[Entry]:
             row for half in slices(window, (days + 1) // 2) for row in report(account, half, groups)
         ]
     order = {"sortby": next(name for name in names if name != "date"), "direction": "asc"}
-    return _every(account, REPORT, {**asked, **order}, what, key)
+    return _every(account, "/report", {**asked, **order}, what, key, required=REPORT_REQUIRED)
 
 
 def tracked(account: Account, start: date, end: date) -> list[Entry]:
@@ -176,8 +176,9 @@ def _every(
     what: str,
     key: Callable[[Entry], object],
     sizes: Sequence[int] = PAGE_SIZES,
+    required: Sequence[str] = (),
 ) -> list[Entry]:
-    """Every entry, each once.
+    """Every entry, each once; a page of which no entry has one of `required` is refused.
 
     A page has no stated ceiling: a short one proves nothing. As many as the total says (only
     conversions have one), an empty page, or one that repeats what came, is the end.
@@ -188,8 +189,7 @@ def _every(
         for page in range(1, PAGE_CAP + 1):
             answer = account.http.get(path, {**asked, "per": size, "page": page})
             found = entries_of(account, what, answer)
-            if path == REPORT:
-                require_measures(account.pull, what, found, REQUIRED)
+            require_measures(account.pull, what, found, required)
             keys = {key(entry) for entry in found}
             said = answer.get("total") if isinstance(answer, dict) else None
             total = None if isinstance(said, dict) else max(0, count(said) or 0) or None

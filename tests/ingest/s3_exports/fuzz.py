@@ -12,16 +12,8 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["ingest.sources.s3_exports", "ingest.privacy"]):
-    from tests.ingest.s3_exports.findings import FINDINGS, TABLES
+    from tests.ingest.s3_exports.findings import FINDINGS, TABLES, findings
     from tests.ingest.s3_exports.reading import read_bytes
-
-SEEDS = (
-    b"orders_id,order_date,total_amount\r\n1,11/18/2026,49.95\r\n2,11/18/2026,\r\n",
-    b'a,b,c\n1,"two\n lines",3\n"x ""y""",,\n',
-    b"\xef\xbb\xbfa;b;c\n1;2;3\n",
-    b"a,b\n1,2\n3\nTotal,5\n",
-    b'prospects_id,email\n1,jane@example.com\n"2,x\n3,y\n',
-)
 
 
 def one(data: bytes) -> None:
@@ -35,9 +27,9 @@ def main() -> None:
     folder = Path(corpus)
     folder.mkdir(parents=True, exist_ok=True)
     FINDINGS.mkdir(exist_ok=True)
-    for number, seed in enumerate(SEEDS):
+    for seed in findings():
         for table in range(len(TABLES)):
-            (folder / f"seed-{number}-{table}").write_bytes(bytes([table]) + seed)
+            (folder / f"{seed.name}-{table}").write_bytes(bytes([table]) + seed.read_bytes()[1:])
     options = [f"-max_total_time={seconds}", f"-artifact_prefix={FINDINGS}/", "-max_len=4096"]
     atheris.Setup([sys.argv[0], *options, "-timeout=20", "-rss_limit_mb=1500", corpus], one)
     atheris.Fuzz()

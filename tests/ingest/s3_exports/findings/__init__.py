@@ -1,4 +1,4 @@
-"""Bytes that `make fuzz` found to make a CSV reader fail: each stays as an input forever."""
+"""Bytes that `make fuzz` begins with, and those that made a CSV reader fail: inputs forever."""
 
 from pathlib import Path
 
@@ -8,6 +8,6 @@ TABLES = ("prospects_create", "orders_create", "other")
 
 
 def findings() -> list[Path]:
-    """The files that were found."""
+    """The files that were found, and the `kept-*` that a search begins with."""
     kinds = ("crash-*", "timeout-*", "oom-*", "kept-*")
     return sorted(path for kind in kinds for path in FINDINGS.glob(kind))
