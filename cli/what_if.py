@@ -35,10 +35,11 @@ def mapping(file: Path, client: str | None, days: int, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(answer))
     else:
-        _show(answer)
+        show(answer)
 
 
-def _show(answer: dict[str, Any]) -> None:
+def show(answer: dict[str, Any]) -> None:
+    """Print the comparison for people."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -51,17 +52,22 @@ def _show(answer: dict[str, Any]) -> None:
         ("Brand", answer["brands"]),
         ("Affiliates that move", answer["affiliates"]),
     ):
-        table = Table(title, "", "Cost", "→", "CPA", "→", box=None, header_style="bold")
+        table = Table(title, "", box=None, header_style="bold")
+        for heading in ("Cost", "→", "CPA", "→"):
+            table.add_column(heading, justify="right")
         for row in rows:
             before, after = row["before"], row["after"]
             table.add_row(
                 escape(row["brand"]),
                 escape(row["affiliate"]),
-                f"${Decimal(before['cost']):,.2f}",
-                f"${Decimal(after['cost']):,.2f}",
-                before["cpa"] or "-",
-                after["cpa"] or "-",
+                *(_money(side[name]) for name in ("cost", "cpa") for side in (before, after)),
             )
         console.print(table)
     if not answer["affiliates"]:
         console.print("Nothing moves: the file maps the same spend to the same affiliates.")
+
+
+def _money(value: str | None) -> str:
+    from reports.shared.figures import money
+
+    return money(None if value is None else Decimal(value))

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import signalroom
+from cli.what_if import show
 from reports.explain import Question, explain
 from signalroom import clients, paths
 from signalroom.errors import ConfigurationError, TransformError, WarehouseError
@@ -238,7 +239,10 @@ HEADER = (
 
 
 def test_another_mapping_moves_costs_and_conserves_them(
-    history: History, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    history: History,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     history.warehouse.activate(monkeypatch)
     monkeypatch.setenv("SIGNALROOM_HOME", str(history.warehouse.home))
@@ -258,6 +262,10 @@ def test_another_mapping_moves_costs_and_conserves_them(
     assert ("no brand", "unmapped: new source") in moved
     assert answer["totals"]["redtrack_cost"] == "1317.25"
     assert history.rows("select * from marts.daily_performance") == before
+    monkeypatch.setenv("COLUMNS", "120")
+    show(answer)
+    [line] = [one for one in capsys.readouterr().out.splitlines() if "blue bench" in one.lower()]
+    assert line.count("$") == 4, "cost and CPA are dollars, before and after"
 
     draft.write_text(HEADER.replace(",", ";"))
     with pytest.raises(TransformError, match="separated by ';'"):
