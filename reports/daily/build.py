@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
-from reports.daily.context import Comparison, Daily, Deltas, Line, TrendDay
+from reports.daily.context import Comparison, Daily, Deltas, Line, TrendDay, is_final
 from reports.model import LastReport, Report, Row, Rows, Subject, own_rows
 from reports.shared.change import Movement
 from reports.shared.completeness import EVERFLOW, REDTRACK, Completeness, by_day, completeness
@@ -70,7 +70,7 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> D
     changes = restatements(subject.day, whole.state, told, history)
     numbers = {name: number for number, name in subject.brands.items()}
     number = numbers.get(subject.brand)
-    judged = total.cpa if whole.state == "complete" and not unpaid else None
+    judged = total.cpa if is_final(whole, len(unpaid)) else None
     return Daily(
         client_id=subject.client_id,
         title=subject.title,

@@ -79,6 +79,11 @@ class Comparison:
         return ", ".join(f"{name} {moved.from_text}" for name, moved in named if moved)
 
 
+def is_final(whole: Completeness, unpaid: int) -> bool:
+    """Whether the day has all of its costs, so that its CPA can be held against a target."""
+    return whole.state == "complete" and not unpaid
+
+
 @dataclass(frozen=True)
 class Daily:
     """Everything a daily report says. `told` is kept for the next report to compare with."""
@@ -140,18 +145,13 @@ class Daily:
         return f"Spend missing for {counted(self.unpaid, 'affiliate')}" if self.unpaid else ""
 
     @property
-    def is_trusted(self) -> bool:
-        """Whether the day is whole, so that its CPA can be judged."""
-        return self.completeness.state == "complete" and not self.unpaid
-
-    @property
     def cpa_goal(self) -> Decimal | None:
         """What a conversion is to cost this month."""
         return next((one.goal for one in self.goals if one.measure == "cpa"), None)
 
     def against(self, figures: Figures) -> Movement | None:
         """A CPA against the goal; None without either, and of a day that may yet cost more."""
-        if not self.is_trusted:
+        if not is_final(self.completeness, self.unpaid):
             return None
         moved = Movement(figures.cpa, self.cpa_goal, less_is_good=True)
         return moved if moved.over_text and figures.cents else None
@@ -174,9 +174,14 @@ class Daily:
         """The three numbers, or that there are none."""
         if self.completeness.state == "absent":
             return f"No data for {day_name(self.day)} yet: no source was loaded for that day."
-        noun = "conversion" if self.total.conversions == 1 else "conversions"
-        conversions, cost = count(self.total.conversions), money(self.total.cents)
-        return f"{self.cpa_phrase}, {conversions} {noun}, cost {cost}"
+        return f"{self.cpa_phrase}, {self.conversions_text}, cost {money(self.total.cents)}"
+
+    @property
+    def conversions_text(self) -> str:
+        """The conversions with their noun; a dash where they are unknown."""
+        if self.total.conversions is None:
+            return f"{count(None)} conversions"
+        return counted(self.total.conversions, "conversion")
 
     @property
     def trend_cpa(self) -> list[Decimal | None]:

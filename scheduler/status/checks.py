@@ -79,8 +79,9 @@ def check(warnings: Sequence[str], is_whole: bool = True) -> list[Trouble]:
 
     Only what was read can resolve: a query that fails, a client that this process does not work
     for, a source that is late, or a build of a part (`is_whole` false) leaves what is open as it
-    is. Returns what looks
-    wrong. Raises SignalRoomError when the warehouse or the run database is away.
+    is. Returns what looks wrong.
+
+    Raises SignalRoomError when the warehouse or the run database is away.
     """
     wanted = {client.id for client in active_clients()}
     found: list[Trouble] = []
