@@ -72,9 +72,9 @@ def load_env_file() -> None:
     """
     path = root() / ".env"
     try:
-        load_dotenv(path, override=False, encoding="utf-8-sig")
         if path.exists() and not os.environ.get("PYTHON_DOTENV_DISABLED"):
-            _refuse_unread_lines(path)
+            _refuse_unread_lines(path)  # first: the library would name a line in its own words
+        load_dotenv(path, override=False, encoding="utf-8-sig")
     except ValueError:  # another encoding: no such text, or with zero bytes between the letters
         raise ConfigurationError(
             f"{path} is not UTF-8 text: save it again with that encoding."

@@ -118,7 +118,10 @@ def test_an_env_file_in_another_encoding_is_named_in_one_line(
     "line", ["KEY abc", 'KEY="s3cret', "KEY: s3cret", "KEY", "=s3cret", "KEY='s3cret' y", "a b c"]
 )
 def test_a_line_of_the_env_file_that_is_none_is_named_and_not_shown(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: str
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    line: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """It was left out silently: a key was lost, and its source off."""
     monkeypatch.delenv("PYTHON_DOTENV_DISABLED", raising=False)
@@ -128,6 +131,7 @@ def test_a_line_of_the_env_file_that_is_none_is_named_and_not_shown(
     with pytest.raises(ConfigurationError, match=r"\.env, line 3: write it as NAME=v") as caught:
         settings.load_env_file()
     assert "s3cret" not in str(caught.value)
+    assert caplog.messages == [], "the library says it a second time"
     path.write_text('# keys\n\nexport A\nexport B=c # d\nC=\nD="e\nf"\n')
     settings.load_env_file()
 
