@@ -51,7 +51,7 @@ FROM ${BASE} AS prod
 # tini reaps what killed steps leave behind and passes SIGTERM on.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends tini=0.19.* \
-    && rm -rf /var/lib/apt/lists/* \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin \
     && groupadd --gid 10001 signalroom \
     && useradd --uid 10001 --gid 10001 --home-dir /data --shell /usr/sbin/nologin signalroom \
     && install -d -o 10001 -g 10001 -m 0700 /data
