@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.console import complain
-from reports.shared.figures import money, rounded
+from reports.shared.figures import cost_each, money, rounded
 from scheduler.status.brands import brand_days
 from scheduler.steps.main_job import MainJobResult
 from signalroom.errors import WarehouseError
@@ -56,7 +56,9 @@ def _brands(result: MainJobResult, failures: list[str]) -> Table:
         failures.append(str(error))
         found = []
     for one in found:
-        cpa = money(rounded(one.cpa)) if one.cpa is not None else "no conversions"
+        cpa = (money if one.state else cost_each)(one.cpa)
+        if one.cpa is None:
+            cpa = "no conversions"
         if one.state:
             cpa = f"[yellow]{one.state}[/] {cpa}"
         cost = money(rounded(one.cost))

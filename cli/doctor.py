@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from cli.lines import say
+from cli.lines import say, starting
 from signalroom.checks import Check
 from signalroom.plural import counted
 
@@ -35,15 +35,16 @@ def doctor(reference_only: bool, offline: bool, as_json: bool, adopt: bool, yes:
     if adopt:
         _adopt(yes)
         return
-    from signalroom import machine
+    with starting("Checking files, settings and connections ..."):
+        from signalroom import machine
 
-    found = _client_files()
-    grid: list[Check] = []
-    if not reference_only:
-        found += _general()
-        found += [] if offline else _temporal()
-        grid = _connections(offline)
-        found += machine.skew()  # once others have said what the time is
+        found = _client_files()
+        grid: list[Check] = []
+        if not reference_only:
+            found += _general()
+            found += [] if offline else _temporal()
+            grid = _connections(offline)
+            found += machine.skew()  # once others have said what the time is
     everything = [*found, *grid]
     is_faulty = any(check.state == "fault" for check in everything)
     if as_json:
@@ -78,8 +79,7 @@ def _general() -> list[Check]:
             found += look(name)
         except SignalRoomError as error:
             found.append(Check(name, "fault", str(error)))
-    needed = {*sources.needed_variables(), *channels.needed_variables()}
-    return [*found, *variables.check(needed)]
+    return [*found, *variables.check({*sources.needed_variables(), *channels.needed_variables()})]
 
 
 def _connections(offline: bool) -> list[Check]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli import console as options
+from cli.lines import starting
 from ingest.registry import NAMES
 from signalroom.plural import counted
 
@@ -55,9 +56,10 @@ def ingest(
       signalroom ingest everflow --client 713 --start 2026-10-01 --end 2026-10-31
       signalroom ingest redtrack --dry-run
     """
-    from cli.console import Display, complain
-    from cli.sandbox import move_demo_aside
-    from scheduler.steps import ingest as steps
+    with starting(f"{'Planning' if dry_run else 'Loading'} {', '.join(sources)} ..."):
+        from cli.console import Display, complain
+        from cli.sandbox import move_demo_aside
+        from scheduler.steps import ingest as steps
 
     request = steps.Request(
         sources=tuple(NAMES) if "all" in sources else tuple(dict.fromkeys(sources)),

@@ -9,6 +9,8 @@ import re
 import shutil
 import sys
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -26,6 +28,19 @@ def wrapped(text: str, width: int = 0, indent: str = "") -> str:
         held, wide, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
     return "\n".join(lines).replace(HELD, " ")
+
+
+@contextmanager
+def starting(text: str) -> Iterator[None]:
+    """Say at once on a terminal what goes on, until there is something to show."""
+    is_seen = sys.stderr.isatty()
+    if is_seen:
+        click.echo(text, nl=False, err=True)
+    try:
+        yield
+    finally:
+        if is_seen:
+            click.echo("\r\x1b[K", nl=False, err=True)
 
 
 def say(text: str, err: bool = False) -> None:

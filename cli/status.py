@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.lines import starting
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 COLORS = {"good": "green", "warning": "yellow", "bad": "red"}
 
+READING = "Reading what ran ..."
 FILES_SHOWN, PROBLEMS_SHOWN = 20, 5
 
 
@@ -38,17 +41,20 @@ def status(is_week: bool, as_json: bool) -> None:
       signalroom runs show ID                     one run, step by step
     """
     if is_week:
-        from scheduler.schedule import read_schedule
-        from scheduler.status.week import read_week
+        with starting(READING):
+            from scheduler.schedule import read_schedule
+            from scheduler.status.week import read_week
 
-        _show_week(read_week(read_schedule()), as_json)
+            week = read_week(read_schedule())
+        _show_week(week, as_json)
         return
-    from scheduler.status.freshness import current_freshness
-    from scheduler.status.status import read_status
-    from scheduler.status.verdict import verdict
+    with starting(READING):
+        from scheduler.status.freshness import current_freshness
+        from scheduler.status.status import read_status
+        from scheduler.status.verdict import verdict
 
-    found = read_status(freshness=current_freshness)
-    judged = verdict(found)
+        found = read_status(freshness=current_freshness)
+        judged = verdict(found)
     if as_json:
         click.echo(json.dumps(_record(found, judged), indent=1))
         return

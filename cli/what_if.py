@@ -60,14 +60,15 @@ def show(answer: dict[str, Any]) -> None:
             table.add_row(
                 escape(row["brand"]),
                 escape(row["affiliate"]),
-                *(_money(side[name]) for name in ("cost", "cpa") for side in (before, after)),
+                *(_money(side["cost"]) for side in (before, after)),
+                *(_money(side["cpa"], is_each=True) for side in (before, after)),
             )
         console.print(table)
     if not answer["affiliates"]:
         console.print("Nothing moves: the file maps the same spend to the same affiliates.")
 
 
-def _money(value: str | None) -> str:
-    from reports.shared.figures import money
+def _money(value: str | None, is_each: bool = False) -> str:
+    from reports.shared.figures import cost_each, money
 
-    return money(None if value is None else Decimal(value))
+    return (cost_each if is_each else money)(None if value is None else Decimal(value))

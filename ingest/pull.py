@@ -99,11 +99,7 @@ def is_on(source: SourceSettings, client_id: str) -> bool:
 
 def missing_variables(source: SourceSettings, client_id: str) -> list[str]:
     """The variables of the source that are not set for the client; "A or B" lacks both."""
-    return [
-        names
-        for names in source.required
-        if all(settings.variable(name, client_id) is None for name in names.split(" or "))
-    ]
+    return settings.unset(source.required, client_id)
 
 
 def refuse_shared_accounts(source: SourceSettings) -> None:

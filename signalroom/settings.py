@@ -11,7 +11,7 @@ import os
 import re
 import tomllib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -180,6 +180,15 @@ def variable(name: str, client_id: str | None = None) -> str | None:
             return None
     default: str | None = declared().get(name, {}).get("default")
     return exactly(name) or _config()["defaults"].get(name) or default
+
+
+def unset(required: Iterable[str], client_id: str) -> list[str]:
+    """Those of the variables that are not set for the client; "A or B" lacks both."""
+    return [
+        names
+        for names in required
+        if all(variable(name, client_id) is None for name in names.split(" or "))
+    ]
 
 
 def suffix(client_id: str) -> str:

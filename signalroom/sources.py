@@ -12,6 +12,7 @@ from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType
 
+from signalroom import settings
 from signalroom.errors import ConfigurationError
 from signalroom.paths import root
 
@@ -43,6 +44,14 @@ def declared(name: str) -> ModuleType:
     sys.modules[spec.name] = module  # where dataclasses look for it
     spec.loader.exec_module(module)
     return module
+
+
+def is_configured(name: str, client_id: str) -> bool:
+    """Whether the client has every variable that the source needs, be their values good or bad."""
+    try:
+        return not settings.unset(declared(name).REQUIRED, client_id)
+    except ConfigurationError:
+        return True
 
 
 def variables(name: str) -> frozenset[str]:

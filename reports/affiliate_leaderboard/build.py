@@ -17,7 +17,7 @@ from reports.model import LastReport, Report, Row, Rows, Subject, own_rows
 from reports.shared.brands import NAME_LIMIT, brand_name
 from reports.shared.change import Movement
 from reports.shared.completeness import by_day
-from reports.shared.figures import EXACT, add, apportion, count, ratio
+from reports.shared.figures import EXACT, NO_COST, add, apportion, count, ratio
 from reports.shared.restatement import MAIN, WHY, measure
 from reports.shared.weeks import (
     DAYS,
@@ -77,7 +77,7 @@ def place(
         share=row["conversions_share"],
         conversions=Movement(sold_by(row), int(row["previous_conversions"]) if compared else None),
         cost=Movement(None if is_unknown else row["cost"], shown=None if is_unknown else cost),
-        cpa=Movement(row["cpa"], row["previous_cpa"] if compared else None, less_is_good=True),
+        cpa=Movement(row["cpa"], row["previous_cpa"] if compared else None, True, nothing=NO_COST),
         profit=Movement(row["profit"], row["previous_profit"] if compared else None, False, profit),
     )
 
@@ -109,9 +109,14 @@ def others(
         share=ratio(Decimal(conversions), sold),
         conversions=Movement(conversions),
         cost=Movement(spent, shown=cost),
-        cpa=Movement(ratio(spent, conversions)),
+        cpa=Movement(None if _is_unknown(rows) else ratio(spent, conversions), nothing=NO_COST),
         profit=Movement(add(row["profit"] for row in rows), shown=profit),
     )
+
+
+def _is_unknown(rows: Sequence[Row]) -> bool:
+    """Whether all that their cost could be is missing spend, which is not zero."""
+    return any(row["missing_spend_days"] for row in rows) and not any(row["cost"] for row in rows)
 
 
 def movers(places: Sequence[Place], up: bool) -> tuple[Place, ...]:
@@ -216,7 +221,7 @@ def _board(
         others=others(subject, rest, costs[-1], profits[-1], sold) if rest else None,
         conversions=sold,
         cost=cost,
-        cpa=ratio(cost, sold),
+        cpa=None if _is_unknown(rows) else ratio(cost, sold),
         profit=add(row["profit"] for row in rows),
         rising=movers(everyone, up=True),
         falling=movers(everyone, up=False),

@@ -11,7 +11,7 @@ from reports.messages.table import Column, Table
 from reports.model import Figure, figure
 from reports.shared.change import Movement
 from reports.shared.completeness import Completeness
-from reports.shared.figures import ABSENT, EXACT, count, money, rounded
+from reports.shared.figures import ABSENT, EXACT, cost_each, count, money, rounded
 from reports.shared.weeks import Week
 from reports.shared.words import listed
 from signalroom.plural import counted
@@ -128,8 +128,8 @@ class Board:
     def lines(self) -> Table:
         """The board as a table of its own."""
         rows = [_row(place) for place in self.all_lines]
-        total = ("", "Total", count(self.conversions), "", money(self.cpa), money(self.profit), "")
-        return Table(COLUMNS, (*rows, total))
+        sums = (count(self.conversions), "", cost_each(self.cpa), money(self.profit))
+        return Table(COLUMNS, (*rows, ("", "Total", *sums, "")))
 
 
 COLUMNS = (

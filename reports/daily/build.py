@@ -133,9 +133,12 @@ def _figures(
 ) -> Figures:
     """Sums of rows; what a missing source should have told stays unknown, never zero.
 
-    Without `source_of_cost` the cost needs both sources.
+    Without `source_of_cost` the cost needs both sources. Where all that it could be is missing
+    spend, it is unknown too.
     """
     is_costed = not missing if source_of_cost is None else source_of_cost not in missing
+    if any(row["cpa_state"] == "missing_spend" for row in rows) and not _spent(rows):
+        is_costed = False
     return Figures(
         conversions=None if EVERFLOW in missing else _conversions(rows),
         cost=_spent(rows) if is_costed else None,

@@ -166,7 +166,7 @@ class Daily:
     def cpa_phrase(self) -> str:
         """The one number, or why there is none."""
         if self.total.cpa is not None:
-            return f"CPA {money(self.total.cpa)}"
+            return f"CPA {money(self.total.cpa)}" if self.total.cpa else "No cost"
         return "No CPA" if self.total.conversions == 0 else "CPA unknown"
 
     @property

@@ -109,6 +109,7 @@ def _environment(escape: Callable[[str], str] | None) -> jinja2.Environment:
     environment = templates.environment(FOLDER, SHARED, finalize=finalize)
     environment.filters.update(
         money=figures.money,
+        cost_each=figures.cost_each,
         count=figures.count,
         percent=figures.percent,
         cell=text.pad_right,

@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_DOWN, Decimal
 from typing import Literal
 
 from reports.messages.text import columns, pad_left, pad_right
-from reports.shared.figures import MINUS, Figures, count, money, rounded
+from reports.shared.figures import MINUS, Figures, cost_each, count, money, rounded
 
 Value = Decimal | int | None
 LEVELS = "▁▂▃▄▅▆▇█"
@@ -49,7 +49,7 @@ PHONE = 36  # letters of a fixed-width line that a phone shows before it breaks 
 
 def texts(figures: Figures) -> tuple[str, str, str]:
     """Conversions, cost and CPA as they are shown."""
-    return count(figures.conversions), money(figures.cents), money(figures.cpa)
+    return count(figures.conversions), money(figures.cents), cost_each(figures.cpa)
 
 
 def exact(text: str) -> str:
@@ -146,6 +146,8 @@ class Table:
             else self.columns[at]
             for at in kept
         }
+        if not self.columns[kept[0]].is_name:
+            widths[kept[0]] -= room  # nothing stands in front of it
         text = []
         for row in (titles, *rows):
             if len(row) == 1:
@@ -159,7 +161,7 @@ class Table:
 def _cell(text: str, column: Column, width: int, follows: bool) -> str:
     if column.is_name:
         return f"{' ' if follows else ''}{pad_right(text, column.width)}"
-    return pad_left(text, width) if text or follows else " " * width
+    return pad_left(text, width) if follows else " " * (width - columns(text)) + text
 
 
 def raw_text_rows(table: Table) -> list[list[dict[str, str]]]:

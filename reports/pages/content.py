@@ -11,7 +11,7 @@ from pathlib import Path
 from reports.model import Row, Rows, own_rows
 from reports.shared.brands import NO_BRAND
 from reports.shared.change import Movement
-from reports.shared.figures import EXACT, add, ratio
+from reports.shared.figures import EXACT, NO_COST, add, ratio
 from reports.shared.words import clean
 from signalroom import warehouse
 from signalroom.clients import Client
@@ -35,7 +35,9 @@ class Sum:
 
     @property
     def cpa(self) -> Decimal | None:
-        """Cost per conversion; None without conversions, too low where spend is missing."""
+        """Cost per conversion; None without conversions, too low where some spend is missing."""
+        if self.missing and not self.cost:
+            return None
         return ratio(self.cost, self.conversions)
 
     @property
@@ -102,7 +104,9 @@ class Part:
     @property
     def cpa(self) -> Movement:
         """The CPA next to that of the period before."""
-        return Movement(self.total.cpa, self.before.cpa if self.before else None, less_is_good=True)
+        return Movement(
+            self.total.cpa, self.before.cpa if self.before else None, True, nothing=NO_COST
+        )
 
     @property
     def conversions(self) -> Movement:

@@ -13,7 +13,7 @@ import jinja2
 from markupsafe import Markup
 
 from reports.model import Row
-from reports.pages.content import PERIODS, Brand, Content, Day, Part
+from reports.pages.content import PERIODS, Brand, Content, Day, Part, Sum
 from reports.shared import figures, words
 from reports.state_performance.map import COLUMNS, TILES, state_name
 from signalroom import templates, times
@@ -140,7 +140,7 @@ def _charts(brand: Brand, period: int) -> list[Chart]:
             drawn.lines(f"{name}-cpa", labels, cpa, is_open, brand.cpa_goal),
             _cpa_words(part),
             ("CPA", PAID, AFFILIATES),
-            [(day, _monies(day.total.cpa, day.paid.cpa, day.affiliates.cpa)) for day in days],
+            [(day, _each(day.total, day.paid, day.affiliates)) for day in days],
         ),
         Chart(
             "Conversions",
@@ -182,12 +182,16 @@ def _daily(brand: Brand, measure: str) -> Decimal | None:
 
 
 def _cpa_words(part: Part) -> str:
-    paid, others = figures.money(part.paid.cpa), figures.money(part.affiliates.cpa)
-    return f"Paid media {paid}, affiliates {others}, together {figures.money(part.total.cpa)}."
+    paid, others = figures.cost_each(part.paid.cpa), figures.cost_each(part.affiliates.cpa)
+    return f"Paid media {paid}, affiliates {others}, together {figures.cost_each(part.total.cpa)}."
 
 
 def _monies(*values: Decimal | None) -> list[str]:
     return [figures.money(value) for value in values]
+
+
+def _each(*sums: Sum) -> list[str]:
+    return [figures.cost_each(one.cpa) for one in sums]
 
 
 def _counts(day: Day) -> list[str]:
@@ -210,7 +214,7 @@ def _style() -> str:
 def _environment() -> jinja2.Environment:
     environment = templates.environment(TEMPLATES)
     environment.filters.update(
-        money=figures.money, count=figures.count, counted=counted,
+        money=figures.money, cost_each=figures.cost_each, count=figures.count, counted=counted,
         percent=figures.percent, rate=figures.ratio,
         day_name=words.day_name, short_day=words.short_day, moment=times.moment,
         state=state_name, polyline=templates.polyline, clean=words.clean,

@@ -26,7 +26,7 @@ class Movement:
 
     None is unknown. `shown` and `shown_before` are the amounts in cents where parts must add up
     to their whole; the change is that of the exact numbers, as in the marts. `mean` is how a mean
-    that it is compared with is written.
+    that it is compared with is written, `nothing` how a zero is.
     """
 
     now: Value
@@ -35,15 +35,20 @@ class Movement:
     shown: Decimal | None = None
     shown_before: Decimal | None = None
     mean: str = ""
+    nothing: str = ""
 
     @property
     def text(self) -> str:
         """The number."""
+        if self.nothing and self.now == 0:
+            return self.nothing
         return _written(self.now, self.shown)
 
     @property
     def before_text(self) -> str:
         """The number that it is compared with."""
+        if self.nothing and self.before == 0:
+            return self.nothing
         return self.mean or _written(self.before, self.shown_before)
 
     @property

@@ -15,6 +15,7 @@ EXACT = Context(prec=80)
 CENT = Decimal("0.01")
 ABSENT = "\u2013"  # an unknown number is never shown as zero
 MINUS = "\u2212"
+NO_COST = "no cost"  # the CPA of conversions that really cost nothing
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Figures:
         if self.conversions is None:
             return "conversions unknown"
         noun = "conversion" if self.conversions == 1 else "conversions"
-        cpa = "no CPA" if self.cpa is None else f"CPA {money(self.cpa)}"
+        cpa = "no CPA" if self.cpa is None else f"CPA {money(self.cpa)}" if self.cpa else NO_COST
         return f"{count(self.conversions)} {noun}, {cpa}"
 
     @property
@@ -93,6 +94,11 @@ def money(value: Decimal | None) -> str:
         return ABSENT
     sign = MINUS if amount < 0 else ""
     return f"{sign}${abs(amount):,.2f}"
+
+
+def cost_each(cpa: Decimal | None) -> str:
+    """A CPA as money; that conversions cost nothing is said in words, as no price is."""
+    return NO_COST if cpa == 0 else money(cpa)
 
 
 def count(value: int | None) -> str:

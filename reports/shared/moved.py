@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from reports.shared.figures import EXACT, Figures, count, money, rounded
+from reports.shared.figures import EXACT, Figures, cost_each, count, money, rounded
 from signalroom.plural import counted
 
 
@@ -49,7 +49,7 @@ def _whole(total: Compared, cost: str) -> str:
     if spent:
         parts.append(f"{money(abs(spent))} {'more' if spent > 0 else 'less'} {cost}")
     because = f", on {' and '.join(parts)}" if parts else ""
-    return f"CPA {moved} {money(now)}{because}."
+    return f"CPA {moved} {cost_each(now)}{because}."
 
 
 def _driver(total: Compared, parts: Mapping[str, Compared]) -> str:
@@ -81,7 +81,8 @@ def each(parts: Sequence[Compared]) -> str:
             continue
         change = _cents(one.now.cpa, one.before.cpa)
         moved = f"{'up' if change > 0 else 'down'} {money(abs(change))} to"
-        found.append(f"{one.name} {moved if change else 'unchanged at'} {money(one.now.cpa)}")
+        how = moved if change and one.now.cpa else "at" if change else "unchanged at"
+        found.append(f"{one.name} {how} {cost_each(one.now.cpa)}")
     text = ", ".join(found)
     return f"{text[0].upper()}{text[1:]} per conversion." if text else ""
 
@@ -103,7 +104,7 @@ def _beyond(figures: Figures, base: Decimal) -> Decimal:
 
 
 def _at(figures: Figures) -> str:
-    return "no cost" if figures.conversions and not figures.cost else money(figures.cpa)
+    return cost_each(figures.cpa)
 
 
 def _cents(now: Decimal, before: Decimal) -> Decimal:

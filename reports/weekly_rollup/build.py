@@ -14,7 +14,7 @@ from reports.model import LastReport, Report, Row, Rows, Subject, own_rows
 from reports.shared.brands import NAME_LIMIT, NO_BRAND, brand_name
 from reports.shared.change import Movement
 from reports.shared.completeness import by_day
-from reports.shared.figures import EXACT, Figures, add, apportion, ratio
+from reports.shared.figures import EXACT, NO_COST, Figures, add, apportion, ratio
 from reports.shared.goals import QUERIES, Goal, goals
 from reports.shared.moved import Compared, amount, what_moved
 from reports.shared.restatement import MAIN, WHY, measure
@@ -114,6 +114,7 @@ def _week(
             ratio(mapped_cost(rows), sold),
             ratio(mapped_cost_before(rows), sold_before) if is_trusted else None,
             True,
+            nothing=NO_COST if is_trusted else "",
         ),
         revenue=moved("everflow_revenue", "previous_revenue", False),
         profit=moved("profit", "previous_profit", False),

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from scheduler.status.status import Status
 from scheduler.temporal.links import address
-from signalroom import outbox_memory, run_database
+from signalroom import outbox_memory, run_database, sources
 from signalroom.clients import active_clients
 from signalroom.errors import SignalRoomError
 from signalroom.plural import counted
@@ -71,13 +71,34 @@ def _bad(status: Status) -> list[str]:
     elif not status.is_alive:
         ago = span(status.instant - status.beat.at)
         found.append(f"no heartbeat for {ago}. Start {_starter()}.")
-    if status.freshness and not any(one.state == "on" for one in status.freshness.sources):
+    if _has_no_source(status) and not _paused(status) and not configured():
         found.append("no source is configured: `signalroom doctor`.")
     found += [f"{one.title}." for one in status.incidents or () if one.severity == "critical"]
     found += [f"{run.run_id} is overdue since {when(run.started_at)}." for run in status.overdue]
     found += [f"{one.source} {one.client_id} is late." for one in status.late]
     found += [f"the newest run of {run.job} failed." for run in status.unexplained]
     return found
+
+
+def configured() -> list[str]:
+    """The sources that some active client has all variables of, whether loaded yet or not."""
+    clients = active_clients()
+    return [
+        name
+        for name in sources.names()
+        if any(sources.is_configured(name, client.id) for client in clients)
+    ]
+
+
+def _has_no_source(status: Status) -> bool:
+    return status.freshness is not None and not any(
+        one.state == "on" for one in status.freshness.sources
+    )
+
+
+def _paused(status: Status) -> list[str]:
+    found = status.freshness.sources if status.freshness else ()
+    return sorted({one.source for one in found if one.state == "paused"})
 
 
 def _starter() -> str:
@@ -87,6 +108,10 @@ def _starter() -> str:
 
 def _mild(status: Status) -> list[str]:
     found = []
+    if _has_no_source(status) and (paused := _paused(status)):
+        found.append(f"No source is pulled: {', '.join(paused)} paused.")
+    elif _has_no_source(status) and (names := configured()):
+        found.append(f"No data yet: {counted(len(names), 'source')} configured, none loaded.")
     if not channels():
         found.append("Reports stay in the outbox: no channel is set.")
     open_ones = [one for one in status.incidents or () if one.severity != "critical"]

@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 from sqlalchemy.exc import SQLAlchemyError
 
 from reports.pages import files as client_pages
-from reports.shared.figures import money, rounded
+from reports.shared.figures import cost_each, money, rounded
 from scheduler.runs.ledger import Ledger
 from scheduler.runs.logs import log_tail
 from scheduler.runs.model import Run, Step
@@ -193,13 +193,14 @@ def _brands() -> list[dict[str, Any]]:
         last = whole[-1]
         before = next((one.cpa for one in reversed(whole[:-1]) if one.cpa), None)
         goal = last.cpa_goal
+        written = money if last.state else cost_each  # missing spend is not no cost
         found.append(
             {
                 "client": client_id,
                 "brand": brand,
                 "has_page": client_pages.file_of(client_id) is not None,
                 "day": last.day,
-                "cpa": money(rounded(last.cpa)) if last.cpa is not None else None,
+                "cpa": written(last.cpa) if last.cpa is not None else None,
                 "cost": money(rounded(last.cost)),
                 "conversions": last.conversions,
                 "state": last.state,

@@ -9,6 +9,8 @@ from typing import Any
 
 from bs4 import BeautifulSoup
 
+from reports.shared.figures import NO_COST
+
 # conversions, cost and CPA of each named line; None where a dash stands for an unknown number
 Lines = dict[str, tuple[int | None, Decimal | None, Decimal | None]]
 LINE = re.compile(r"^(?P<name>.*\S)\s+(?P<conversions>\S+)\s+(?P<cost>\S+)\s+(?P<cpa>\S+)$")
@@ -16,7 +18,13 @@ LINE = re.compile(r"^(?P<name>.*\S)\s+(?P<conversions>\S+)\s+(?P<cost>\S+)\s+(?P
 
 def number(text: str) -> Decimal | None:
     """`$1,260.00` and its like as a number; None for a dash."""
-    plain = text.strip().replace("\u2212", "-").replace("$", "").replace(",", "")
+    plain = (
+        text.replace(NO_COST, "$0.00")
+        .strip()
+        .replace("\u2212", "-")
+        .replace("$", "")
+        .replace(",", "")
+    )
     return None if plain == "\u2013" else Decimal(plain)
 
 
@@ -34,7 +42,7 @@ def slack_text(payload: dict[str, Any]) -> str:
 def fixed_width_lines(text: str) -> Lines:
     """Lines of the tables in Slack's code blocks and in the text part of an email."""
     found: Lines = {}
-    for line in text.splitlines():
+    for line in text.replace(NO_COST, "$0.00").splitlines():
         match = LINE.match(line)
         if match is None or not re.fullmatch(r"[\d,]+|\u2013", match["conversions"]):
             continue

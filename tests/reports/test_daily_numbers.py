@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
 import pytest
+from bs4 import BeautifulSoup
 
 from reports import Rendered, compose
 from reports.shared.figures import apportion, money, percent_change, ratio, rounded
 from tests.reports.conftest import Compose
-from tests.reports.reading import Lines, email_lines, fixed_width_lines, slack_text
+from tests.reports.reading import Lines, email_lines, email_text, fixed_width_lines, slack_text
 from tests.reports.world import DAY, EXAMPLE, PAID_EXAMPLE, Affiliate, Day, Marts, trend
 
 CENT = Decimal("0.01")
@@ -195,3 +198,38 @@ def test_rounding_is_half_up_and_unknown_stays_unknown(
     call: Callable[[], object], expected: object
 ) -> None:
     assert call() == expected
+
+
+@pytest.mark.parametrize("brand_is_free", [False, True], ids=["an affiliate", "a whole brand"])
+def test_what_costs_nothing_reads_as_no_cost_and_never_as_a_price(
+    marts: Marts, report: Compose, brand_is_free: bool
+) -> None:
+    free = Affiliate("AC Email", 3, "0", state="zero_cost")
+    paid = () if brand_is_free else (Affiliate("Blue Bench", 12, "360.00"),)
+    marts.load(*trend())
+    messages: Any = report(free, *paid).messages
+    mail = BeautifulSoup(messages["email"]["html"], "html.parser")
+    for picture in mail.select("img"):
+        assert "CPA $0.00" not in picture["alt"]
+    rows = [row.get_text(" ", strip=True) for row in mail.select("tr.line")]
+    assert any(re.fullmatch(r"AC Email .*3 \$0\.00 no cost", row) for row in rows), rows
+    for text in (slack_text(messages["slack"]), messages["email"]["text"]):
+        assert re.search(r"AC Email +3 +\$0(\.00)? +no cost", text), text
+        assert "CPA $0.00" not in text
+    sms = messages["sms"]["body"]
+    assert f"affiliate CPA {'no cost' if brand_is_free else '$24.00'}" in sms
+    assert ("No cost, CCW Nov 18." in sms) is brand_is_free
+    assert ("CCW: No cost, 3 conversions" in messages["email"]["subject"]) is brand_is_free
+
+
+def test_where_all_spend_is_missing_the_cost_is_unknown_and_not_none(
+    marts: Marts, report: Compose
+) -> None:
+    marts.load(*trend())
+    unpaid = Affiliate("G2 - Google", 2, "0", "internal", state="missing_spend")
+    messages: Any = report(unpaid).messages
+    for text in (email_text(messages["email"]["html"]), messages["sms"]["body"]):
+        assert "no cost" not in text.casefold()
+    assert re.search(r"Paid media 1?\D*2 \u2013 \u2013", email_text(messages["email"]["html"]))
+    assert "cost \u2013. Paid CPA \u2013" in messages["sms"]["body"]
+    assert "CPA unknown" in messages["sms"]["body"]

@@ -116,7 +116,11 @@ def test_ranks_are_by_profit_and_few_conversions_have_none_by_cpa(weeks: WeekMar
 
 def test_who_costs_nothing_has_no_lowest_cpa(weeks: WeekMarts) -> None:
     free = Seller("Free", 50, "0", "900", state="zero_cost")
-    assert rendered(weeks, *SELLERS, free).context.boards[0].best_cpa.name == "Climber"
+    found = rendered(weeks, *SELLERS, free)
+    assert found.context.boards[0].best_cpa.name == "Climber"
+    row = next(line for line in found.messages["email"]["text"].splitlines() if "Free" in line)
+    assert "no cost" in row
+    assert "$0.00" not in row
 
 
 def test_who_rises_falls_and_is_gone_is_said(weeks: WeekMarts) -> None:

@@ -22,9 +22,9 @@ from scheduler.status.status import read_status
 from scheduler.status.verdict import CHANNELS, verdict
 from scheduler.status.week import read_week
 from scheduler.web import page
-from signalroom import clock
+from signalroom import clock, run_database
 from signalroom.errors import ConfigurationError
-from signalroom.tables import RUNS, STEPS
+from signalroom.tables import RUNS, SOURCE_FRESHNESS, STEPS
 from tests.scheduler import story
 from tests.support.processes import signalroom_cli
 from tests.support.warehouse import Warehouse
@@ -257,6 +257,36 @@ def test_a_verdict_is_red_without_a_source_or_a_scheduler(
     good = verdict(read_status())
     assert good.level == "good"
     assert good.line.startswith("All good. Next: ")
+
+
+def test_a_source_with_its_key_is_not_called_missing_before_its_first_pull(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newcomer who has just set a key is not sent to look for it, and not told all is good."""
+    warehouse.activate(monkeypatch)
+    story.beat()
+    monkeypatch.setenv("EVERFLOW_API_KEY", "x")
+    monkeypatch.setenv("REDTRACK_API_KEY", "two\nlines")  # set, though not well
+    found = verdict(read_status())
+    assert (found.level, found.problems[0]) == (
+        "warning",
+        "No data yet: 2 sources configured, none loaded.",
+    )
+    freshness.record_pull("713", "everflow", ["daily_stats"], clock.now())
+    assert "No data yet" not in verdict(read_status()).line
+
+
+def test_paused_sources_alone_are_said_to_be_paused_and_not_missing(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse.activate(monkeypatch)
+    story.beat()
+    freshness.record_pull("713", "everflow", ["daily_stats"], clock.now())
+    with run_database.prepared_engine().begin() as connection:
+        connection.execute(SOURCE_FRESHNESS.update().values(state="paused"))
+    found = verdict(read_status())
+    assert found.level == "warning"
+    assert found.problems[0] == "No source is pulled: everflow paused."
 
 
 def test_the_channels_of_the_verdict_are_those_that_send() -> None:
