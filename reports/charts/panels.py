@@ -15,7 +15,6 @@ Value = Decimal | int | None
 Written = Callable[[float], str]
 LEAST_SPAN = 0.2  # of the level: a change of a few percent must not look like a fall
 TITLE, SMALL = 13.0, 12.0
-LABEL_DAYS = 3  # as far as the name of a target reaches
 
 
 @dataclass(frozen=True)
@@ -59,8 +58,6 @@ def line_panel(
     _range(axes, known)
     _grid(axes, look, written)
     _end_labels(axes, look, series, written, count)
-    if target is not None:
-        _beside(axes, look, f"target {written(float(target))}", float(target), series)
     _sides(axes, count)
 
 
@@ -119,11 +116,11 @@ def days_below(axes: Axes, look: Look, labels: Sequence[str], most: int = 3) -> 
         text.set_horizontalalignment("left" if at == 0 else "right" if at == last else "center")
 
 
-def titled(axes: Axes, look: Look, title: str, note: str = "") -> None:
-    """The panel's name, and what else a reader must know of it."""
+def titled(axes: Axes, look: Look, title: str, note: str = "", color: str = "quiet") -> None:
+    """The panel's name, and what else a reader must know of it; no line of values runs there."""
     axes.set_title(title, loc="left", fontsize=TITLE, fontweight="bold", color=look.ink, pad=7)
     if note:
-        axes.set_title(note, loc="right", fontsize=SMALL, color=look.quiet, pad=7)
+        axes.set_title(note, loc="right", fontsize=SMALL, color=look.of(color), pad=7)
 
 
 def _floats(values: Sequence[Value]) -> list[float]:
@@ -170,18 +167,3 @@ def _end_labels(
             color=look.of(one.color) if len(series) > 1 else look.ink, fontsize=SMALL,
             fontweight="bold",
         )  # fmt: skip
-
-
-def _beside(axes: Axes, look: Look, text: str, value: float, series: Sequence[Series]) -> None:
-    """The target's name at the left end of its line, on the side where no value is near.
-
-    Its ground hides the lines behind it, but no value.
-    """
-    first = [v for one in series for v in _floats(one.values)[:LABEL_DAYS] if v == v]
-    low, high = axes.get_ylim()
-    is_upper = value > (sum(first) / len(first) if first else (low + high) / 2)
-    axes.text(
-        0.005, value, text, transform=axes.get_yaxis_transform(), ha="left",
-        va="bottom" if is_upper else "top", color=look.second, fontsize=SMALL - 1, zorder=2.5,
-        bbox={"facecolor": look.paper, "edgecolor": "none", "pad": 1.5},
-    )  # fmt: skip

@@ -27,9 +27,10 @@ def draw_trend(points: Sequence[Point], target: Decimal | None = None, look: Loo
         figure.subplots_adjust(left=0.14, right=right, top=0.91, bottom=0.085, hspace=0.42)
         cpa = Series("CPA", [one.cpa for one in points], "curve")
         line_panel(above, look, [cpa], short_money, is_open, target)
-        titled(above, look, "Cost per conversion", note)
+        goal = "" if target is None else f"\u2013 \u2013 target {short_money(float(target))}"
+        titled(above, look, "Cost per conversion", goal, "second")
         sold = Series("Conversions", [one.conversions for one in points], "bars")
         bar_panel(below, look, [sold], short_count, is_open)
-        titled(below, look, "Conversions")
+        titled(below, look, "Conversions", note)
         days_below(below, look, [one.label for one in points])
         return png(figure)

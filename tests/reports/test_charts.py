@@ -17,7 +17,7 @@ from reports.charts.tiles import draw_tiles
 from reports.charts.trend import draw_trend
 from signalroom.paths import root
 
-VERMILION, BLUE = (213, 94, 0), (0, 114, 178)
+VERMILION, BLUE, GREEN = (213, 94, 0), (0, 114, 178), (0, 121, 90)
 POINTS = tuple(Point(f"Nov {day}", Decimal(20 + day % 5), 30 + day, False) for day in range(1, 15))
 DRAW = """
 import hashlib
@@ -106,6 +106,24 @@ def test_target_is_drawn_and_written() -> None:
     assert draw_trend(POINTS, Decimal(25)) != draw_trend(POINTS)
     native = trend_picture("trend", POINTS, "words", Decimal(25)).native
     assert [one["name"] for one in native[0]["chart"]["series"]] == ["CPA", "Target"]
+
+
+def test_no_line_of_values_runs_through_the_name_of_the_target() -> None:
+    """On a phone both would be unreadable: the name stands above the panel, the line in it."""
+    crossing = [Point(str(at), Decimal(25 + 6 * (at % 2)), 9, False) for at in range(14)]
+    with Image.open(io.BytesIO(draw_trend(crossing, Decimal(28)))) as opened:
+        image = opened.convert("RGB")
+    green = [
+        y for y in range(image.height)
+        if any(image.getpixel((x, y)) == GREEN for x in range(image.width))
+    ]  # fmt: skip
+    values = [
+        y for y in range(image.height)
+        if any(image.getpixel((x, y)) == VERMILION for x in range(image.width))
+    ]  # fmt: skip
+    inside = [y for y in green if y >= min(values)]
+    assert len(inside) <= 6, "the dashed line alone"
+    assert len(green) - len(inside) > 6, "the name above"
 
 
 def test_dark_form_is_dark_and_says_the_same() -> None:
