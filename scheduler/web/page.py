@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from reports.pages import files as client_pages
 from reports.shared.figures import cost_each, money, rounded
+from reports.shared.words import zone_name
 from scheduler.runs.ledger import Ledger
 from scheduler.runs.logs import log_tail
 from scheduler.runs.model import Run, Step
@@ -262,5 +263,5 @@ def _environment() -> jinja2.Environment:
     environment.globals["duration"] = duration
     environment.globals["workflow_page"] = links.run_page
     environment.globals["workflows"] = links.overview
-    environment.globals["zone"] = lambda: clock.zone().key
+    environment.globals["zone"] = zone_name
     return environment

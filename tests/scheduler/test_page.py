@@ -256,6 +256,16 @@ def test_messages_are_shown_as_they_were_sent_and_can_do_nothing(visit: Visit) -
     assert page.title() == ""
 
 
+def test_a_phone_shows_today_in_the_grid_and_breaks_no_duration(visit: Visit) -> None:
+    """The newest day is the one that matters, and would be the first to fall off a phone."""
+    grid = visit.page.locator("#grid .scroll").first
+    assert grid.evaluate("one => one.scrollWidth - one.clientWidth") <= 0
+    assert grid.locator("tbody tr").first.locator("td.done").is_visible()
+    for one in visit.page.locator("#runs .whole-words").all():
+        assert one.evaluate("one => one.getClientRects().length") == 1
+    assert "all times Eastern" in visit.page.locator("header").inner_text()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_page_fits_a_phone_and_a_desk_and_can_be_read(
     browser: Browser, serve: Serve, scheme: str
