@@ -116,13 +116,13 @@ def _notes(answer: dict[str, Any]) -> Iterator[str]:
     }
     for table, load, loaded_at in sorted(loads):
         yield f"Load {load} of {table}, loaded {_at(loaded_at) if loaded_at else 'unknown when'}"
-    lines = {
-        (mapping["line"], f"{mapping['file']}:{mapping['line']}", mapping["commit"] or "unknown")
-        for part in answer["parts"]
-        if (mapping := part["mapping"]) and mapping["line"]
-    }
-    for _, place, commit in sorted(lines):
-        yield f"{place} as of {commit[:COMMIT_DIGITS]}"
+    lines: dict[tuple[str, str], set[int]] = {}
+    for part in answer["parts"]:
+        if (mapping := part["mapping"]) and mapping["line"]:
+            place = (mapping["file"], (mapping["commit"] or "unknown")[:COMMIT_DIGITS])
+            lines.setdefault(place, set()).add(mapping["line"])
+    for (file, commit), numbers in sorted(lines.items()):
+        yield f"{file}:{','.join(map(str, sorted(numbers)))} as of {commit}"
     for version in answer["versions"]:
         value = "none" if version["value"] is None else version["value"]
         yield f"{value} since {_at(version['known_from'])}"

@@ -41,13 +41,14 @@ def schedule(hours: int, is_whole: bool, as_json: bool) -> None:
         return
     from rich.console import Console
 
+    from reports.shared.words import zone_name
     from signalroom.times import clock_time
 
     console = Console(highlight=False)
     local = now.astimezone(clock.zone())
     console.print(
         f"[bold]The next {hours} hours[/] from {local:%a %b %-d} {clock_time(now)} {local:%Z}, "
-        f"in {clock.zone().key}\n"
+        f"all times {zone_name()}\n"
     )
     console.print(_table(found, is_whole))
     console.print(

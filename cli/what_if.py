@@ -52,7 +52,9 @@ def show(answer: dict[str, Any]) -> None:
         ("Brand", answer["brands"]),
         ("Affiliates that move", answer["affiliates"]),
     ):
-        table = Table(title, "", box=None, header_style="bold")
+        if not rows:
+            continue
+        table = Table(title, "", box=None, header_style="bold", pad_edge=False)
         for heading in ("Cost", "→", "CPA", "→"):
             table.add_column(heading, justify="right")
         for row in rows:

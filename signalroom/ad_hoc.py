@@ -115,9 +115,17 @@ def _ask_duckdb(sql: str, client_id: str | None) -> Answer:
         except duckdb.InterruptException as error:
             raise WarehouseError(f"The query took longer than {SECONDS} seconds.") from error
         except duckdb.Error as error:
-            raise WarehouseError(f"The query failed: {first_line(error)}") from error
+            raise WarehouseError(f"The query failed: {_with_hint(error)}") from error
         finally:
             timer.cancel()
+
+
+def _with_hint(error: Exception) -> str:
+    """The first line, and which names DuckDB thinks were meant."""
+    meant = [
+        one for one in str(error).splitlines() if one.startswith(("Did you mean", "Candidate"))
+    ]
+    return " ".join([first_line(error), *meant[:1]])
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -11,7 +12,7 @@ from click.testing import CliRunner, Result
 from cli.main import signalroom
 from signalroom import ad_hoc
 from signalroom.errors import SignalRoomError
-from tests.support.warehouse import Warehouse
+from tests.support.warehouse import Warehouse, empty_warehouse
 
 TABLES = """
 create schema marts;
@@ -111,3 +112,16 @@ def test_the_published_copy_answers_while_another_process_writes(marts: Warehous
                 ad_hoc.ask("select 1")
         finally:
             writer.kill()
+
+
+def test_a_misspelled_name_is_answered_with_the_one_that_was_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with empty_warehouse("duckdb", tmp_path / "home", None) as warehouse:
+        warehouse.activate(monkeypatch)
+        for statement in TABLES.split(";"):
+            warehouse.execute(statement)
+        table = query(warehouse, "select * from dayly_summary")
+        column = query(warehouse, "select cst from daily_summary")
+    assert 'Did you mean "daily_summary"?' in str(table.exception)
+    assert '"cost"' in str(column.exception)

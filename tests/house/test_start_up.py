@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -15,7 +17,7 @@ import pytest
 
 from signalroom.sources import declared
 from signalroom.sources import names as names_of_sources
-from tests.support.processes import ROOT, own_environment
+from tests.support.processes import BIN, ROOT, own_environment
 
 HEAVY = {"dlt", "dbt", "pyarrow", "pandas", "matplotlib", "numpy", "temporalio"}
 # Written when the process ends by itself: the heavy ones among what was imported.
@@ -88,3 +90,34 @@ def test_the_idle_scheduler_imports_nothing_heavy(tmp_path: Path) -> None:
         _, stderr = process.communicate(timeout=60)
     assert (health, page.status_code) == (200, 200)
     assert imported(stderr) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("status", "Reading what ran ..."),
+        ("doctor --offline", "Checking files, settings and connections ..."),
+        ("ingest everflow --dry-run", "Planning everflow ..."),
+    ],
+)
+def test_a_terminal_says_what_goes_on_before_anything_slow_is_imported(
+    tmp_path: Path, command: str, words: str
+) -> None:
+    ours, theirs = os.openpty()
+    env = own_environment({"SIGNALROOM_HOME": str(tmp_path)})
+    starter = [sys.executable, "-X", "importtime", str(BIN / "signalroom"), *command.split()]
+    with subprocess.Popen(
+        starter, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        seen = b""
+        with suppress(OSError):  # how a terminal without a program ends
+            while part := os.read(ours, 65536):
+                seen += part
+        os.close(ours)
+    said = seen.decode()
+    assert process.returncode == 0, said[-500:]
+    assert words in said
+    before = said[: said.index(words)]
+    assert not [name for name in ("sqlalchemy", "duckdb", "httpx") if f" {name}\r" in before]
+    assert "\r\x1b[K" in said[said.index(words) :], "it goes when there is something to show"
