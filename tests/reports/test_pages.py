@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -188,4 +189,16 @@ def test_printed_page_shows_the_chosen_period_without_what_is_for_screens(
     assert not page.locator(".switch").is_visible()
     assert page.locator(".p30 h3").first.is_visible()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    # a browser prints no grounds unless told: white numbers on white tiles
+    tile = page.locator(".map > *").first
+    assert tile.evaluate("one => getComputedStyle(one).printColorAdjust") == "exact"
+    assert not page.get_by_text("choose the period, then print").is_visible()
+    page.set_viewport_size({"width": 720, "height": 1000})  # a letter page within its margins
+    ends = page.locator(".p30 .facts b").evaluate_all(
+        "all => all.map(one => { const text = document.createRange();"
+        " text.selectNodeContents(one); const box = text.getBoundingClientRect();"
+        " return [box.top, box.left, box.right]; })"
+    )
+    for (top, _, right), (next_top, left, _) in pairwise(ends):
+        assert top != next_top or left - right >= 8
     page.close()
