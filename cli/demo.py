@@ -257,7 +257,7 @@ def _watch(
         seen = len(messages)
         at, name = _next(jobs, story, now)
         left = (at - now).total_seconds() / agency.calendar.speed
-        line = f"{_clock(at)} {name}"
+        line = f"{_clock(at).strip()} {name}"
         if sys.stdout.isatty():
             if time.monotonic() - shown >= 1:
                 click.echo(f"\r\x1b[KNext: {line} in {left:.0f} s", nl=False)
@@ -289,6 +289,6 @@ def _say(at: datetime, text: str) -> None:
 
 
 def _clock(moment: datetime) -> str:
-    from signalroom import clock
+    from signalroom.times import clock_time
 
-    return f"{moment.astimezone(clock.zone()):%H:%M}"
+    return f"{clock_time(moment):>8}"

@@ -37,6 +37,7 @@ from signalroom import clock, paths, retention
 from signalroom.errors import ConfigurationError
 from signalroom.lock import hold_file
 from signalroom.run_database import prepared_engine
+from signalroom.times import when
 
 log = logging.getLogger("scheduler")
 TURN_S = 0.25
@@ -200,7 +201,7 @@ def _next(jobs: Sequence[Job]) -> str:
     if not found:
         return "nothing"
     at, name = min(found)
-    return f"{name} {at.astimezone(clock.zone()):%a %H:%M}"
+    return f"{name} {when(at)}"
 
 
 def _each_minute() -> CronTrigger | IntervalTrigger:

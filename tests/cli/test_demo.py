@@ -235,5 +235,7 @@ def test_a_demo_shows_no_daily_report(tmp_path: Path) -> None:
             cwd=ROOT, env=own_environment(), capture_output=True, text=True,
         )  # fmt: skip
         assert json.loads(shown.stdout)
-    assert "The demo is over" in said.read_text(encoding="utf-8")
+    text = said.read_text(encoding="utf-8")
+    assert "The demo is over" in text
+    assert re.search(r"^ ?[1-9]\d?:\d\d [AP]M  ", text, re.M), "times as the page writes them"
     assert not os.path.lexists(tmp_path / "home" / "warehouse.duckdb")

@@ -263,6 +263,9 @@ def test_a_phone_shows_today_in_the_grid_and_breaks_no_duration(visit: Visit) ->
     assert grid.locator("tbody tr").first.locator("td.done").is_visible()
     for one in visit.page.locator("#runs .whole-words").all():
         assert one.evaluate("one => one.getClientRects().length") == 1
+    visit.open_everything()
+    for one in visit.page.locator("#grid .plain th, #grid .plain td").all():
+        assert " " in one.inner_text() or one.bounding_box()["height"] < 45  # type: ignore[index]
     assert "all times Eastern" in visit.page.locator("header").inner_text()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -26,7 +27,12 @@ def test_the_process_answers_for_its_health_and_ends_when_told(tmp_path: Path) -
         port = free.getsockname()[1]
     ours = {"SIGNALROOM_HOME": str(tmp_path), "SIGNALROOM_TRIGGER_TOKEN": "webhook-token"}
     env = own_environment({**ours, "PORT": str(port)})
-    with subprocess.Popen([str(BIN / "signalroom"), "scheduler"], env=env) as resident:
+    log = tmp_path / "said.log"
+    command = [str(BIN / "signalroom"), "scheduler"]
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(command, env=env, stdout=out, stderr=out) as resident,
+    ):
         try:
             address = f"http://127.0.0.1:{port}"
             give_up_at = time.monotonic() + 60
@@ -57,6 +63,9 @@ def test_the_process_answers_for_its_health_and_ends_when_told(tmp_path: Path) -
         finally:
             resident.send_signal(signal.SIGTERM)
             code = resident.wait(timeout=30)
-    assert code == 0
+    assert code == 0, log.read_text(encoding="utf-8")
+    greeting = next(one for one in log.read_text(encoding="utf-8").splitlines() if "Page: " in one)
+    assert f"Page: {address}/ " in greeting
+    assert re.search(r"next: \w+ .*\d [AP]M$", greeting), "as the page and status write times"
     said = json.loads(signalroom_cli("status", "--json", env=env).stdout)
     assert said["scheduler"]["alive"] is False  # at once, not after three minutes
