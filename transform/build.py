@@ -9,8 +9,6 @@ the load moved, at most twice; the second time no load may begin before it is do
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -19,13 +17,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from signalroom import child_process, clock, paths, secrets, settings, tracing
+from signalroom import clock, paths, secrets, settings, tracing
 from signalroom.errors import TransformError, WarehouseError
+from signalroom.kept_open import kept_open
 from signalroom.lock import hold, is_held
 from signalroom.logs import mask
 from signalroom.progress import Silent, Step
-from signalroom.warehouse import duckdb_connection, read, schema
-from transform import changed
+from signalroom.warehouse import read, schema
+from transform import changed, dbt_process
 from transform.client_files.packages import prepare
 from transform.history import record_nodes
 from transform.publish import publish
@@ -106,29 +105,28 @@ def build(
     writes to the warehouse. Failed models, tests and files of clients are in the result.
     """
     started = time.monotonic()
-    with hold("dbt build"):
+    with hold("dbt build"), dbt_process.standby():
         if settings.target() == "postgres":
             settings.report_role()  # refused before it is given the marts
-        else:
-            with duckdb_connection(read_only=False):
-                pass  # who has the file open is named here; dbt would try again for minutes
-        files = prepare()
+        with kept_open():  # who has the file open is named here; dbt would try again for minutes
+            files = prepare()
         if arguments:
             changed.forget()
             nodes = _settled(arguments, files.folder, step or Silent())
         else:
             nodes = _build_all(files.folder, step or Silent(), only_changed)
-        if not settings.schema_prefix():
-            record_nodes(nodes.results, {name: _test_name(name) for name in nodes.results})
-        result = _result(nodes)
-        result.is_current = nodes.is_current
-        if settings.target() == "duckdb" and result.models:
-            publish()
-        result.failures[:0] = [str(one) for one in files.mistakes if one.spoils_file]
-        result.warnings[:0] = [str(one) for one in files.mistakes if not one.spoils_file]
-        result.warnings += unknown_labels()
-        result.seconds = time.monotonic() - started
-        then(result)
+        with kept_open():
+            if not settings.schema_prefix():
+                record_nodes(nodes.results, {name: _test_name(name) for name in nodes.results})
+            result = _result(nodes)
+            result.is_current = nodes.is_current
+            if settings.target() == "duckdb" and result.models:
+                publish()
+            result.failures[:0] = [str(one) for one in files.mistakes if one.spoils_file]
+            result.warnings[:0] = [str(one) for one in files.mistakes if not one.spoils_file]
+            result.warnings += unknown_labels()
+            result.seconds = time.monotonic() - started
+            then(result)
     return result
 
 
@@ -173,19 +171,21 @@ def _build_all(packages: Path, step: Step, only_changed: bool) -> _Nodes:
     """Everything, or what changed since the last build without a failure; none of it, maybe."""
     if settings.schema_prefix():  # an analyst's own schemas, of which nothing is on record
         return _settled(DATA_ONLY, packages, step)
-    found = changed.inputs(packages)
-    selected = changed.selection(found) if only_changed else None
-    if selected == []:
-        return _Nodes(is_current=True)
-    changed.forget()
     chosen: tuple[str, ...] = DATA_ONLY
-    if selected is not None:
-        chosen = (*DATA_ONLY, "--select", *selected, changed.ALONGSIDE)
+    with kept_open():
+        found = changed.inputs(packages)
+        selected = changed.selection(found) if only_changed else None
+        if selected == []:
+            return _Nodes(is_current=True)
+        if selected is not None:
+            views = changed.VIEWS_STAY if changed.has_same_columns(found) else ()
+            chosen = (*DATA_ONLY, *views, "--select", *selected, changed.ALONGSIDE)
+        changed.forget()
     nodes = _settled(chosen, packages, step)
-    if (
-        not nodes.has_failed and not nodes.has_warned
-    ):  # a warning is only gone when its test says so
-        changed.record(found)
+    # a warning is only gone when its test says so
+    if not nodes.has_failed and not nodes.has_warned:
+        with kept_open():
+            changed.record(found)
     return nodes
 
 
@@ -260,15 +260,8 @@ def _run(
     target = _folder("target", home)
     (target / "run_results.json").unlink(missing_ok=True)
     folders = ["--target-path", str(target), "--log-path", str(_folder("logs", home))]
-    command = [_dbt(), *LOG, *arguments, *folders]
-    with subprocess.Popen(
-        child_process.ending_with_this_process(command),
-        cwd=paths.root(),
-        env={**_environment(packages), **(own or {})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
+    environment = {**_environment(packages), **(own or {})}
+    with dbt_process.run([*LOG, *arguments, *folders], environment) as process:
         last_error = ""
         for event in _events(process):
             last_error = _follow(event, step) or last_error
@@ -278,7 +271,7 @@ def _run(
     return nodes
 
 
-def _events(process: subprocess.Popen[str]) -> Iterator[Mapping[str, Any]]:
+def _events(process: dbt_process.Process) -> Iterator[Mapping[str, Any]]:
     for line in process.stdout or ():
         try:
             yield json.loads(line)
@@ -360,10 +353,6 @@ def _test_name(unique_id: str) -> str:
 
 def _one_line(text: str) -> str:
     return mask(" ".join(text.split()))[:300]
-
-
-def _dbt() -> str:
-    return str(Path(sys.executable).parent / "dbt")
 
 
 def _folder(name: str, home: Path | None = None) -> Path:

@@ -4,8 +4,9 @@ The last build without a failure or a warning is on record in `ops.builds`: the 
 settings that it used, the rows that it read, and what it left in the warehouse. A build that finds
 the same code and those relations untouched selects what follows from the rows that differ; in
 every other case it builds everything, and so does the first build of a business day, for models
-that name today. The record goes away before a build begins, so that one which was cut short is
-followed by a whole one.
+that name today. A view is what its SQL and the columns of raw make of it: it is left out where no
+column differs, and its tests are not. The record goes away before a build begins, so that one which
+was cut short is followed by a whole one.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ REQUESTS = "ops.control_totals"
 # The product's own history differs at each build: it calls for none, and goes along with every one.
 HISTORY = "history"
 ALONGSIDE = f"source:{HISTORY}+"
+# Everything selected but views. `source:x+` has every test of what it selects, without which an
+# excluded model would take its tests along.
+VIEWS_STAY = ("--indirect-selection", "empty", "--exclude", "config.materialized:view")
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,16 @@ def selection(now: Inputs) -> list[str] | None:
         for name, rows in sorted(now.rows.items())
         if known["rows"].get(name) != rows
     ]
+
+
+def has_same_columns(now: Inputs) -> bool:
+    """Whether every raw table has the columns, and their types, of the last recorded build."""
+    known = (_recorded() or {}).get("rows", {})
+    return all(
+        fingerprints.columns_in(known.get(name)) == fingerprints.columns_in(rows)
+        for name, rows in now.rows.items()
+        if name != REQUESTS
+    )
 
 
 def forget() -> None:

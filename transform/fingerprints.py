@@ -130,6 +130,11 @@ def of_tables(names: Iterable[str]) -> dict[str, str]:
     }
 
 
+def columns_in(words: str | None) -> str | None:
+    """The columns and types of a raw table, out of its words; '' where it is missing."""
+    return words.rpartition(" ")[2] if words is not None else None
+
+
 def of_built() -> dict[str, str]:
     """Everything in the schemas that dbt builds, by `schema.relation`."""
     schemas = ", ".join(f"'{schema(name)}'" for name in BUILT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -20,10 +20,12 @@ from scheduler.steps.costs import keep_cost
 from signalroom import clock, retention, source_states
 from signalroom.clients import active_clients
 from signalroom.errors import ConfigurationError, DeferredError, SignalRoomError
+from signalroom.kept_open import kept_open
 from signalroom.logs import mask
 from signalroom.plural import counted
 from signalroom.progress import Progress
 from signalroom.settings import own_variables
+from signalroom.warehouse import duckdb_exists
 
 if TYPE_CHECKING:
     from ingest.dead_letters import Letter
@@ -131,8 +133,12 @@ def ingest(
         keep_cost(one)
 
     as_of = clock.now()  # before the first request
-    pulls = list(_prepared(request, source_states.states_of_pulls(), progress, add))
-    source_states.record_on((pull.client_id, source.name) for source, pull in pulls)
+    states = source_states.states_of_pulls()
+    with ExitStack() as opened:
+        if duckdb_exists():
+            opened.enter_context(kept_open())
+        pulls = list(_prepared(request, states, progress, add))
+        source_states.record_on((pull.client_id, source.name) for source, pull in pulls)
     for pulled in load_all(pulls, progress):
         if pulled.loaded:
             freshness.record_pull(pulled.client_id, pulled.source, pulled.loaded.rows, as_of)

@@ -15,6 +15,7 @@ from scheduler.steps.report import ReportResult, Sending, make_reports
 from signalroom import clients, clock
 from signalroom.errors import SignalRoomError
 from signalroom.progress import Progress
+from transform import dbt_process
 
 
 @dataclass
@@ -58,7 +59,7 @@ def main_job(
     result = MainJobResult(day=day or clock.yesterday())
     since = dict.fromkeys(sources, day) if day else {}
     run = by_command(sources, reports, since, clock.now(), clock.instant())
-    with Recorder(run, progress) as record:
+    with Recorder(run, progress) as record, dbt_process.standby():
         for source in sources:
             record.begin(f"ingest:{source}")
         request = Request(sources, chosen_clients, since=since)
