@@ -18,8 +18,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql.base import PGDialect
-from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from signalroom import clock
@@ -100,7 +98,6 @@ STEPS = (
 class _Engine:
     """What differs between the three engines."""
 
-    dialect: sa.Dialect
     ops: str
     tables: str
     columns: str
@@ -112,10 +109,8 @@ _SCHEMAS = (
     "select column_name from information_schema.columns where table_schema = 'ops'"
     " and table_catalog = current_database() and table_name = :table_name",
 )
-# DuckDB takes PostgreSQL's names of types.
-_WITH_SCHEMAS = _Engine(PGDialect(), "ops.", *_SCHEMAS)  # type: ignore[no-untyped-call]
+_WITH_SCHEMAS = _Engine("ops.", *_SCHEMAS)
 _SQLITE = _Engine(
-    SQLiteDialect(),
     "",
     "select name as table_name from sqlite_master where type = 'table'",
     "select name as column_name from pragma_table_info(:table_name)",
@@ -222,7 +217,18 @@ def _ddl(kind: _Engine, element: sa.schema.ExecutableDDLElement | CreateColumn) 
     placed: dict[str, Any] = {}
     if kind.ops:
         placed = {"schema_translate_map": {None: "ops"}, "render_schema_translate": True}
-    return str(element.compile(dialect=kind.dialect, **placed)).strip()
+    return str(element.compile(dialect=_dialect(kind), **placed)).strip()
+
+
+def _dialect(kind: _Engine) -> sa.Dialect:
+    """Imported where a table is made, which is seldom: a tenth of the start of a command."""
+    if kind.ops:  # DuckDB takes PostgreSQL's names of types
+        from sqlalchemy.dialects.postgresql.base import PGDialect
+
+        return PGDialect()  # type: ignore[no-untyped-call, no-any-return]
+    from sqlalchemy.dialects.sqlite.base import SQLiteDialect
+
+    return SQLiteDialect()
 
 
 def _stored(instant: Any, engine: str) -> Any:

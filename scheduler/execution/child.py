@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -70,6 +71,8 @@ class Worker(Protocol):
     def kill(self) -> None: ...
 
     def close(self) -> None: ...
+
+    def wait(self, most_s: float) -> None: ...
 
 
 Start = Callable[[Order], Worker]
@@ -143,6 +146,17 @@ class Child:
                 if isinstance(answer, dict):
                     found.append(answer)
         return found
+
+    def wait(self, most_s: float) -> None:
+        """Wait that long, or until it ends where the system can say so (only Linux can)."""
+        if self._process.returncode is not None or not hasattr(os, "pidfd_open"):
+            time.sleep(most_s)
+            return
+        handle = os.pidfd_open(self.pid)
+        try:
+            select.select([handle], [], [], most_s)
+        finally:
+            os.close(handle)
 
     def close(self) -> None:
         """Let go of its answers."""

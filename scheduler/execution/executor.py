@@ -69,6 +69,14 @@ class Executor:
         for run_id, work in list(self.works.items()):
             self._move(run_id, work)
 
+    def wait(self, most_s: float) -> None:
+        """Wait that long, or until the child ends where only one is at work."""
+        children = [work.child for work in self.works.values() if work.child]
+        if len(children) == 1:
+            children[0].wait(most_s)
+        else:
+            time.sleep(most_s)
+
     def has_built(self) -> bool:
         """Whether a run that built the marts has ended since this was last asked."""
         built, self._has_built = self._has_built, False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
@@ -59,6 +58,6 @@ def follow(
             put_off = run.status == "waiting" and run.resume_at and run.resume_at > clock.instant()
             if run.status not in OPEN_RUNS or put_off:
                 return run
-            time.sleep(TURN_S)
+            executor.wait(TURN_S)
     finally:
         executor.stop(STOP_WITHIN_S)

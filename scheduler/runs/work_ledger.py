@@ -7,14 +7,14 @@ owner, so that a process which was taken for dead changes nothing when it wakes.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from scheduler.runs.ledger import BEAT, Ledger
 from scheduler.runs.model import Pause, Run
@@ -23,10 +23,6 @@ from signalroom.tables import BEATS, PAUSED_JOBS, RUNS, STEPS
 
 LEASE = timedelta(seconds=60)
 RENEW_EVERY = timedelta(seconds=20)
-_INSERTS: Mapping[str, Callable[[sa.Table], Any]] = {
-    "postgresql": postgresql.insert,
-    "sqlite": sqlite.insert,
-}
 
 
 class WorkLedger(Ledger):
@@ -250,7 +246,9 @@ class WorkLedger(Ledger):
             return bool(connection.execute(change).rowcount)
 
     def _insert(self, table: sa.Table) -> Any:
-        return _INSERTS[self._engine.dialect.name](table)
+        """PostgreSQL's insert or SQLite's; the one that is not in use takes time to import."""
+        dialect = import_module(f"sqlalchemy.dialects.{self._engine.dialect.name}")
+        return dialect.insert(table)
 
 
 def _cut(run_id: str) -> sa.Update:

@@ -12,8 +12,6 @@ import logging
 import threading
 import uuid
 
-import httpx
-
 from signalroom import settings
 from signalroom.errors import SignalRoomError
 
@@ -40,6 +38,8 @@ def ping(event: str = "", run_id: str = "") -> threading.Thread | None:
 
 
 def _send(address: str, event: str, run_id: str) -> None:
+    import httpx  # a quarter of the start of a command, most of which send nothing
+
     try:
         url = httpx.URL(address)
         if event and event != "0":

@@ -6,7 +6,6 @@ import os
 from urllib.parse import quote
 
 from scheduler.runs.model import Run
-from scheduler.temporal.bookkeeping import workflow_of
 from scheduler.temporal.model import workflow_of_run, workflow_of_schedule
 
 UI_PORT = 8233  # of the dev server; behind the port of its interface by a thousand
@@ -45,6 +44,8 @@ def run_page(run: Run) -> str:
     """The workflow that works a run off, or did; empty where there is no page, or no such run."""
     if not overview() or run.started_at is None or run.trigger == "command":
         return ""
+    from scheduler.temporal.bookkeeping import workflow_of  # and with it all that runs a job
+
     found = workflow_of(run.owner)
     if found:
         workflow_id = found[0]

@@ -19,6 +19,7 @@ from signalroom.sources import declared
 from signalroom.sources import names as names_of_sources
 from tests.support.processes import BIN, ROOT, own_environment
 
+FURTHER = {"httpx", "sqlalchemy.dialects.postgresql", "scheduler.execution.run"}
 HEAVY = {"dlt", "dbt", "pyarrow", "pandas", "matplotlib", "numpy", "temporalio"}
 # Written when the process ends by itself: the heavy ones among what was imported.
 WATCHED = """
@@ -30,10 +31,12 @@ sys.exit(main())
 """
 
 
-def started(home: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+def started(
+    home: Path, *arguments: str, heavy: set[str] = HEAVY, **variables: str
+) -> subprocess.Popen[str]:
     """A command that says at its end which heavy libraries it imported."""
     return subprocess.Popen(
-        [sys.executable, "-c", WATCHED % HEAVY, *arguments],
+        [sys.executable, "-c", WATCHED % heavy, *arguments],
         cwd=ROOT,
         env=own_environment({"SIGNALROOM_HOME": str(home), **variables}),
         stdout=subprocess.PIPE,
@@ -56,6 +59,15 @@ def test_a_command_that_only_reads_imports_nothing_heavy(tmp_path: Path, command
     with started(tmp_path, *command.split()) as process:
         _, stderr = process.communicate(timeout=60)
     assert process.returncode in (0, 1), stderr
+    assert imported(stderr) == []
+
+
+def test_status_imports_nothing_for_what_it_does_not_do(tmp_path: Path) -> None:
+    """Neither what asks an address, nor what works a run off, nor the other engine's SQL."""
+    for _ in ("makes the tables", "finds them"):
+        with started(tmp_path, "status", heavy=HEAVY | FURTHER) as process:
+            _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 0, stderr
     assert imported(stderr) == []
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from reports.alerts import incidents
 from scheduler.execution import child
+from scheduler.execution import follow as following
 from scheduler.execution import results as retries
 from scheduler.runs.model import Run
 from scheduler.runs.work_ledger import LEASE
@@ -49,6 +50,16 @@ def test_steps_are_done_in_order_with_the_days_of_the_run(bench: Bench) -> None:
         f"report daily_ccw --date {DAY - timedelta(days=1)} --send --when-complete --json",
         f"report daily_exp --date {DAY - timedelta(days=1)} --send --when-complete --json",
     ]
+
+
+@pytest.mark.timeout(60)
+def test_who_waits_for_a_run_begins_its_next_step_when_one_ends(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not at the next look, which never comes here: a cycle has four steps or more."""
+    monkeypatch.setattr(following, "TURN_S", 3600.0)
+    ended = following.follow(bench.ledger, [PULL], bench.ask(), lambda _: None, bench.start)
+    assert [step.status for step in ended.steps] == ["done"] * 5
 
 
 @pytest.mark.fault(47)

@@ -75,6 +75,17 @@ def build_changed() -> BuildResult:
     return result
 
 
+def nodes_of_last_build(warehouse: Warehouse) -> set[str]:
+    """Models and tests by name, as the last build ran them."""
+    newest = "select build_id from ops.history_nodes order by ended_at desc limit 1"
+    return {
+        name
+        for (name,) in warehouse.rows(
+            f"select name from ops.history_nodes where build_id = ({newest})"
+        )
+    }
+
+
 def change(warehouse: Warehouse, statements: tuple[str, ...]) -> None:
     for statement in statements:
         warehouse.execute(statement)
@@ -110,6 +121,17 @@ def only_what_was_touched_is_read(built: Warehouse, monkeypatch: pytest.MonkeyPa
     assert "redtrack.daily_spend" in found, "counters may come late, behind a pooler"
 
 
+def no_view_is_built_and_all_are_tested(built: Warehouse) -> None:
+    """A row changes no view, and a quarter of what is built are views."""
+    done = nodes_of_last_build(built)
+    views = built.rows(
+        "select table_name from information_schema.tables"
+        " where table_schema = 'staging' and table_type = 'VIEW'"
+    )
+    assert {name for (name,) in views} & done == set()
+    assert any(name.startswith("hold_what_was_given_stg_redtrack__daily_spend") for name in done)
+
+
 @pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True)
 def test_what_differs_is_built_and_nothing_else(
     built: Warehouse, monkeypatch: pytest.MonkeyPatch
@@ -123,12 +145,16 @@ def test_what_differs_is_built_and_nothing_else(
     change(built, SPEND)
     assert selected() == ["int_days__requested+", "source:redtrack.daily_spend+"]
     assert 10 < build_changed().models < ALL_MODELS
+    no_view_is_built_and_all_are_tested(built)
     as_selected = marts(built)
     assert build().failures == []
     assert marts(built) == as_selected
     assert selected() == []
     if built.target == "postgres":  # DuckDB keeps no counters
         only_what_was_touched_is_read(built, monkeypatch)
+
+    built.execute("alter table redtrack.daily_spend add column device text")
+    assert not changed.has_same_columns(changed.inputs(prepare().folder)), "its view may have it"
 
     with monkeypatch.context() as patch:
         patch.setenv("SIGNALROOM_NOW", "2026-11-20T09:30:00-05:00")
