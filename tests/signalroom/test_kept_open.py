@@ -1,4 +1,4 @@
-"""The embedded warehouse: opened for each statement anew, or kept open when the work is done."""
+"""The embedded warehouse: opened again for each statement, or kept open when the work is done."""
 
 from __future__ import annotations
 

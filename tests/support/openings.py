@@ -1,4 +1,4 @@
-"""How often a test opens the embedded warehouse's file anew; what joins an opening is free."""
+"""How often a test opens the embedded warehouse's file; what joins an opening is free."""
 
 from __future__ import annotations
 
