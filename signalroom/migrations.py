@@ -225,7 +225,7 @@ def _dialect(kind: _Engine) -> sa.Dialect:
     if kind.ops:  # DuckDB takes PostgreSQL's names of types
         from sqlalchemy.dialects.postgresql.base import PGDialect
 
-        return PGDialect()  # type: ignore[no-untyped-call, no-any-return]
+        return PGDialect()  # type: ignore[no-untyped-call]
     from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
     return SQLiteDialect()
