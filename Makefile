@@ -32,6 +32,8 @@ WITH_ENV = $(if $(wildcard .env),$(BIN)/dotenv -f .env run --no-override --)
 # Checks look at the files of the repository only, whatever warehouse a person has set.
 UNSET := env -u SIGNALROOM_TARGET -u SIGNALROOM_SCHEMA_PREFIX -u DBT_PROFILES_DIR -u DBT_TARGET
 SQLFLUFF := --disable-progress-bar --processes $(WORKERS)
+# Each process loads the dbt project by itself, which takes longer than a few models do.
+FEW = --disable-progress-bar --processes $(if $(word 9,$(CHANGED_MODELS)),$(WORKERS),1)
 # Queries of reports are no dbt models: dbt's templater would pass over them in silence.
 PLAIN := --templater placeholder
 MACROS := $(wildcard transform/macros/*.sql)
@@ -117,7 +119,7 @@ lint-changed: $(READY) ## The same in seconds, for what differs from BASE=main
 	$(call check,words,$(BIN)/python -m tests.house.words)
 	$(call check,style,$(BIN)/ruff check --quiet .)
 	$(call check,format,$(BIN)/ruff format --check --quiet .)
-	$(if $(CHANGED_MODELS),$(call check,SQL,$(UNSET) $(BIN)/sqlfluff lint $(SQLFLUFF) $(CHANGED_MODELS)))
+	$(if $(CHANGED_MODELS),$(call check,SQL,$(UNSET) $(BIN)/sqlfluff lint $(FEW) $(CHANGED_MODELS)))
 	$(if $(CHANGED_PYTHON),$(call check,types,$(BIN)/mypy))
 
 # SQL is linted again only where it changed since it was last clean; all models after a macro changed.
