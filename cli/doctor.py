@@ -15,7 +15,6 @@ from cli.lines import say, starting
 from signalroom.checks import Check
 from signalroom.plural import counted
 
-SHOWN = {"ok": "connected", "off": "off", "warning": "limited", "fault": "refused"}
 POOLER = "6543"
 MARKS = {"warning": "!", "fault": "✗"}
 
@@ -271,10 +270,11 @@ def _exposure(name: str) -> list[Check]:
 
 
 def _outbox(name: str) -> list[Check]:
-    """An outbox from a backup knows nothing of what was sent since."""
+    """A database of a newer version is not ours; an outbox from a backup lacks what was sent."""
     from scheduler.status.verdict import outbox_doubt
-    from signalroom import outbox_memory
+    from signalroom import outbox_memory, run_database
 
+    run_database.refuse_newer()
     older = outbox_doubt()
     return [Check(name, "warning", older, outbox_memory.TELLS)] if older else []
 
@@ -315,7 +315,7 @@ def _show(found: Sequence[Check], grid: Sequence[Check], offline: bool) -> None:
 
 
 def _show_grid(grid: Sequence[Check], offline: bool) -> None:
-    """Sources and channels by client; what is off or refused is in the lines above."""
+    """Sources and channels by client; what fails is in the lines above."""
     ids = list(dict.fromkeys(check.client for check in grid if check.client))
     cells = {(check.source or check.channel, check.client): check for check in grid}
     rows = list(dict.fromkeys(name for name, client in cells if client))
@@ -329,9 +329,7 @@ def _show_grid(grid: Sequence[Check], offline: bool) -> None:
 def _word(check: Check | None, offline: bool) -> str:
     if check is None:
         return ""
-    if check.state == "warning" and " is off: " in check.message:
-        return "off"
-    return "set up" if offline and check.state == "ok" else SHOWN[check.state]
+    return "set up" if offline and check.state == "ok" else check.word
 
 
 def _ready(grid: Sequence[Check], kind: str) -> tuple[int, int]:
@@ -341,7 +339,7 @@ def _ready(grid: Sequence[Check], kind: str) -> tuple[int, int]:
         if name := getattr(check, kind):
             states.setdefault(name, set()).add(_word(check, offline=False))
     good = [one for one in states.values() if one & {"connected", "limited"}]
-    return sum("refused" not in one for one in good), len(states)
+    return sum(not one & {"refused", "no answer"} for one in good), len(states)
 
 
 def _verdict(everything: Sequence[Check], grid: Sequence[Check]) -> str:

@@ -28,12 +28,14 @@ def scheduler(host: str) -> None:
     from scheduler.temporal.links import address
     from signalroom import logs
     from signalroom.errors import ConfigurationError
+    from signalroom.run_database import refuse_newer
     from signalroom.settings import target
     from signalroom.warehouse import bound_waits
 
     logs.speak()
     if target() == "postgres":
         bound_waits(ANSWER_WITHIN_S)
+    refuse_newer()
     move_demo_aside(logging.getLogger("scheduler").info)
     port = os.environ.get("PORT", "").strip() or "8080"
     if not port.isdecimal():

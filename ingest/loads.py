@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,6 +20,7 @@ from signalroom import clock
 from signalroom.bulk import ROWS_PER_INSERT, insert
 from signalroom.errors import ConfigurationError, WarehouseError
 from signalroom.migrations import prepare_warehouse
+from signalroom.settings import window_days
 from signalroom.warehouse import Execute, read, transaction
 
 MANY_ROWS = 20  # of a list, before a loss of most of them says anything
@@ -60,8 +61,12 @@ FILES = (
 )
 
 
-def coverage(client_id: str, source: str, tables: Iterable[str]) -> Window | None:
-    """The days without a gap that pulls covered in all of these tables; None when never."""
+def coverage(client_id: str, source: str, tables: Sequence[str]) -> Window | None:
+    """The days without a gap that pulls covered in all of these tables; None when never.
+
+    The last day alone where only a further table was never loaded: it is new, or the vendor has
+    none, and what an outage left out of the others is pulled all the same.
+    """
     with transaction() as execute:
         rows = execute(COVERAGE, {"client_id": client_id, "source": source})
     return _common(rows, tables)
@@ -75,7 +80,7 @@ def known_files(client_id: str, source: str) -> dict[tuple[str, str], KnownFile]
 
 
 def peek(
-    client_id: str, source: str, tables: Iterable[str]
+    client_id: str, source: str, tables: Sequence[str]
 ) -> tuple[Window | None, dict[tuple[str, str], KnownFile]]:
     """Coverage and known files for a plan: nothing is written or waited for.
 
@@ -90,15 +95,13 @@ def peek(
     return _common(loads, tables), _by_name(files)
 
 
-def _common(rows: Iterable[Row], tables: Iterable[str]) -> Window | None:
-    known = {row["table_name"]: row for row in rows}
-    asked = set(tables)
-    if not asked or not asked <= set(known):
+def _common(rows: Iterable[Row], tables: Sequence[str]) -> Window | None:
+    known = {row["table_name"]: row for row in rows if row["table_name"] in tables}
+    if not tables or tables[0] not in known:
         return None
-    return Window(
-        max(known[table]["window_start"] for table in asked),
-        min(known[table]["window_end"] for table in asked),
-    )
+    end = min(row["window_end"] for row in known.values())
+    is_new = len(known) < len(tables)
+    return Window(end if is_new else max(row["window_start"] for row in known.values()), end)
 
 
 def _by_name(rows: Iterable[Row]) -> dict[tuple[str, str], KnownFile]:
@@ -284,6 +287,9 @@ def _record_load(entry: _Entry) -> None:
     known = entry.select("loads", "window_start, window_end")
     known = [row for row in known if row["window_end"] <= today]  # one of the future is a mistake
     covered = window
+    before_all = today - timedelta(days=window_days("initial", entry.pull.source))
+    if not known and window.end < before_all:
+        return  # nothing of what the first pull loads: the next one still begins there
     if known:
         start, end = known[0]["window_start"], known[0]["window_end"]
         if window.end < end:  # a pull of old days says nothing about the newest ones

@@ -15,8 +15,16 @@ from ingest.model import Pull, Window
 from ingest.pull import missing_variables, refuse_shared_accounts
 from ingest.registry import NAMES, SourceSettings, source
 from signalroom import clients, clock, settings, sources, variables
-from signalroom.checks import Check, split
-from signalroom.errors import CredentialsError, DeferredError, SignalRoomError, WarehouseError
+from signalroom.checks import UNREACHED, Check, split
+from signalroom.errors import (
+    AnswerError,
+    ConfigurationError,
+    CredentialsError,
+    DeferredError,
+    SignalRoomError,
+    SourceError,
+    WarehouseError,
+)
 from signalroom.logs import explained
 from signalroom.paths import root
 from signalroom.source_states import States, read_states
@@ -131,12 +139,16 @@ def _ask(one: SourceSettings, client_id: str, probe: Probe | None) -> Check:
             limits = probe(pull)
     except DeferredError as error:
         return Check(one.name, "warning", split(error)[0], "Ask again later.", **scope)
-    except SignalRoomError as error:
+    except (CredentialsError, AnswerError, ConfigurationError) as error:
         message, repair = split(error)
         names = [name for either in one.required for name in either.split(" or ")]
         if isinstance(error, CredentialsError) and not any(name in repair for name in names):
             repair = f"Check {', '.join(names)} in .env."
         return Check(one.name, "fault", message, repair, **scope)
+    except SourceError as error:
+        message = split(error)[0].removeprefix(f"{whose}: ")
+        repair = "Check the address and the network, then ask again."
+        return Check(one.name, "fault", f"{whose} {UNREACHED}: {message}", repair, **scope)
     except Exception as error:
         return Check(one.name, "fault", f"{whose}: {explained(error)}", **scope)
     if limits:

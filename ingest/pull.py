@@ -133,21 +133,24 @@ def make_pull(
     One that is only planned writes nothing, needs no warehouse and waits for no lock.
     """
     tables = source.chosen(client_id, resources)
+    # a list is read whole by each pull, and says nothing about days
+    by_day = [table for table in tables if table in source.by_day] or tables
     if is_plan:
         is_new = demo_home.will_move()
-        covered, known = (None, {}) if is_new else ledger.peek(client_id, source.name, tables)
+        covered, known = (None, {}) if is_new else ledger.peek(client_id, source.name, by_day)
     else:
         ledger.prepare()
         for table in adoption.notice_dropped(source.name, tables):
             notice(f"{source.name}.{table} was dropped; it is made again and filled by this pull")
-        covered = ledger.coverage(client_id, source.name, tables)
+        covered = ledger.coverage(client_id, source.name, by_day)
         known = ledger.known_files(client_id, source.name)
     first = clock.today() - timedelta(days=settings.window_days("initial", source.name) - 1)
-    is_deep = covered is not None and covered.start <= first
+    if covered:
+        asked = min(asked or covered.end, covered.end)
+    last_end = covered.end if covered and covered.start <= first else None
     return Pull(
         client_id=client_id,
-        window=window
-        or default_window(covered.end if covered and is_deep else None, asked, source.name),
+        window=window or default_window(last_end, asked, source.name),
         as_of=clock.now(),
         resources=tables,
         say=say,

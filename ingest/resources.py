@@ -24,6 +24,7 @@ from typing import Any
 from ingest import registry
 from ingest.columns import text_columns
 from ingest.dead_letters import redacted
+from ingest.measures import require_measures
 from ingest.model import ControlTotal, Failure, Found, Pull, Row, TableMetrics
 from ingest.privacy.rows import Protection
 from ingest.values import EXACT, total
@@ -49,8 +50,6 @@ from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.pipeline import PipelineContext
 from dlt.extract.resource import DltResource
-
-from signalroom.plural import counted
 
 Read = Callable[..., Iterable[Row] | Found]
 ReadParts = Callable[..., Iterable[tuple[date, list[Row]]]]
@@ -285,21 +284,6 @@ def _keep_failure(pull: Pull, table: str, error: SourceError, limit: str, is_spa
         pull.tables.ended.add(limit if isinstance(error, DeferredError) else "")
     pull.metrics.failure = Failure.of(error, payload)
     return True
-
-
-def require_measures(
-    pull: Pull, table: str, rows: Sequence[Mapping[str, Any]], required: Sequence[str]
-) -> None:
-    """Raise AnswerError where no row at all has a measure: it was renamed, and is not zero.
-
-    For rows of one answer too: a vendor may rename it between two pages of one pull.
-    """
-    for name in required:
-        if rows and all(row.get(name) is None for row in rows):
-            raise AnswerError(
-                f"{pull}, {table} of {pull.window}: no {name} in {counted(len(rows), 'row')}; the "
-                "vendor renamed or dropped it. Nothing was loaded; the table keeps its rows."
-            )
 
 
 def _found(given: Iterable[Row] | Found) -> Found:

@@ -59,6 +59,14 @@ def total(values: Iterable[Decimal | int | None]) -> Decimal:
     return found
 
 
+def is_number(value: object) -> bool:
+    """Whether it is a number, or the text of one."""
+    try:
+        return _number(value) is not None
+    except AnswerError:
+        return False
+
+
 def _number(value: object) -> Decimal | None:
     if value is None or isinstance(value, bool) or (isinstance(value, str) and not value.strip()):
         return None

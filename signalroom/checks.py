@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 State = Literal["ok", "off", "warning", "fault"]
+SHOWN: Mapping[State, str] = {
+    "ok": "connected",
+    "off": "off",
+    "warning": "limited",
+    "fault": "refused",
+}
+UNREACHED = "cannot be reached"  # says the line about a vendor that did not answer
 # How a vendor's refusal goes on for a pull; here nothing was to be loaded.
 _UNLOADED = re.compile(r"; (?:nothing was loaded|nothing of (?:it|this pull) was loaded)\.\s*")
 
@@ -25,6 +33,15 @@ class Check:
     client: str | None = None
     source: str | None = None
     channel: str | None = None
+
+    @property
+    def word(self) -> str:
+        """How a source or channel stands, in a word or two."""
+        if self.state == "warning" and " is off: " in self.message:
+            return "off"
+        if self.state == "fault" and f" {UNREACHED}: " in self.message:
+            return "no answer"
+        return SHOWN[self.state]
 
     @property
     def line(self) -> str:

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC
 from pathlib import Path
@@ -39,12 +39,13 @@ where locktype = 'advisory' and classid = 0 and objid = %s and granted
 
 
 @contextmanager
-def hold(work: str) -> Iterator[None]:
-    """Hold the lock for a piece of work, such as `dbt build` or `ingest everflow`.
+def hold(*works: str, whose: str = "") -> Iterator[None]:
+    """Hold the lock for a piece of work, such as `dbt build` or `ingest everflow`; or for several.
 
     Waits SIGNALROOM_LOCK_WAIT_S for another process, then raises WarehouseError that says who it
-    is and since when.
+    is and since when. `whose` names the work that has them, where it is another.
     """
+    work = whose or works[0]
     if target() == "duckdb":
         wait_s = number("SIGNALROOM_LOCK_WAIT_S")
         refusal = (
@@ -53,7 +54,7 @@ def hold(work: str) -> Iterator[None]:
         with hold_file("warehouse", work, wait_s, refusal):
             yield
     else:
-        with _hold_transaction(work):
+        with _hold_transaction(works, work):
             yield
 
 
@@ -90,11 +91,11 @@ def _holder(note: Path) -> str:
 
 
 @contextmanager
-def _hold_transaction(work: str) -> Iterator[None]:
-    key = zlib.crc32(f"signalroom {work}".encode())
+def _hold_transaction(works: Sequence[str], work: str) -> Iterator[None]:
+    keys = [_key(one) for one in works]
     give_up_at = time.monotonic() + number("SIGNALROOM_LOCK_WAIT_S")
     with postgres_connection() as connection, connection.cursor() as cursor:
-        while not _take(cursor, key, work):
+        while key := next((one for one in keys if not _take(cursor, one, work)), 0):
             if time.monotonic() > give_up_at:
                 raise WarehouseError(_taken(cursor, key, work))
             connection.rollback()
@@ -167,10 +168,13 @@ def _answers(connection: Any) -> bool:
 
 def is_held(work: str) -> bool:
     """Whether any process holds the lock of a piece of work right now (PostgreSQL)."""
-    key = zlib.crc32(f"signalroom {work}".encode())
     with postgres_connection() as connection, connection.cursor() as cursor:
-        cursor.execute(HOLDER, [key])
+        cursor.execute(HOLDER, [_key(work)])
         return cursor.fetchone() is not None
+
+
+def _key(work: str) -> int:
+    return zlib.crc32(f"signalroom {work}".encode())
 
 
 def _take(cursor: Any, key: int, work: str) -> bool:

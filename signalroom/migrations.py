@@ -13,7 +13,7 @@ Steps that have landed are never edited or renumbered.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ from signalroom.settings import target
 from signalroom.tables import METADATA, Database, tables
 from signalroom.warehouse import Execute, transaction
 
+TAKEN = "select number, name, is_breaking from"
 LOCK = "select pg_advisory_xact_lock(713, 6)"
 
 
@@ -192,7 +193,14 @@ def migrate(
 def _pending(
     execute: Execute, kind: _Engine, database: Database, steps: Sequence[Step]
 ) -> list[Step]:
-    rows = execute(f"select number, name, is_breaking from {kind.ops}migrations")  # noqa: S608
+    rows = execute(f"{TAKEN} {kind.ops}migrations")
+    refuse_breaking(rows, steps)
+    taken = {row["number"] for row in rows}
+    return [one for one in steps if one.database == database and one.number not in taken]
+
+
+def refuse_breaking(rows: Iterable[Mapping[str, Any]], steps: Sequence[Step] = STEPS) -> None:
+    """Raise ConfigurationError where one of the steps taken is newer code's, and breaking."""
     known = {step.number for step in steps}
     for row in rows:
         if row["is_breaking"] and row["number"] not in known:
@@ -200,8 +208,6 @@ def _pending(
                 f"A newer SignalRoom changed this database (step {row['number']}: {row['name']}), "
                 "and this version cannot work with it: update it, or point it at another database."
             )
-    taken = {row["number"] for row in rows}
-    return [one for one in steps if one.database == database and one.number not in taken]
 
 
 def _add_column(execute: Execute, kind: _Engine, added: str) -> None:

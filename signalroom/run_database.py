@@ -6,6 +6,7 @@ DuckDB admits one writing process only.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -18,7 +19,7 @@ from signalroom.connecting import LIMITS, connect
 from signalroom.errors import WarehouseError
 from signalroom.paths import home
 from signalroom.settings import target
-from signalroom.warehouse import first_line, postgres_settings
+from signalroom.warehouse import first_line, postgres_settings, read
 
 WAIT_S = 30.0
 IN_OPS: dict[str | None, str | None] = {None: "ops"}
@@ -68,6 +69,19 @@ def prepared_engine() -> sa.Engine:
         found.dispose()
         raise
     return found
+
+
+def refuse_newer() -> None:
+    """Raise ConfigurationError where newer code changed a database that this version is to use.
+
+    Nothing is written. One that is not there, away or in use is passed over.
+    """
+    with suppress(WarehouseError):
+        migrations.refuse_breaking(read(f"{migrations.TAKEN} migrations", within="ops", wait_s=1.0))
+    if target() == "duckdb" and (home() / "state.sqlite").exists():
+        with suppress(SQLAlchemyError), reading_engine().connect() as connection:
+            found = migrations.executing(connection)(f"{migrations.TAKEN} migrations")
+            migrations.refuse_breaking(found)
 
 
 def _url() -> sa.URL:

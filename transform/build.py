@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from signalroom import clock, paths, secrets, settings, tracing
+from signalroom import clock, paths, secrets, settings, sources, tracing
 from signalroom.errors import TransformError, WarehouseError
 from signalroom.kept_open import kept_open
 from signalroom.lock import hold, is_held
@@ -195,17 +195,18 @@ def _settled(arguments: Sequence[str], packages: Path, step: Step) -> _Nodes:
     nodes = _run(["build", *arguments], packages, step)
     moved: set[str] = set()
     while nodes.has_failed and nodes.repeats < REPEATS:
-        moved |= _moved(before)
+        # in this order, for a load may end in between
+        moved |= _loading() | _loaded_between(before, _load_times())
         if not moved:
             break
         nodes.repeats += 1
-        before = _load_times()
-        again = _with_moved(arguments, moved)
         with ExitStack() as locks:
-            if nodes.repeats == REPEATS:
-                for source in sorted(moved):
-                    locks.enter_context(hold(f"ingest {source}"))
-            repeated = _run(["build", *again], packages, step)
+            if nodes.repeats == REPEATS:  # of every source: the tests compare the others as well
+                loads = [f"ingest {source}" for source in sources.names()]
+                locks.enter_context(hold(*loads, whose="dbt build"))
+            now = _load_times()
+            moved, before = moved | _loaded_between(before, now), now
+            repeated = _run(["build", *_with_moved(arguments, moved)], packages, step)
         nodes.results |= repeated.results
         nodes.paths |= repeated.paths
     return nodes
@@ -229,14 +230,16 @@ def _load_times() -> dict[str, datetime]:
     return {row["source"]: row["at"] for row in rows}
 
 
-def _moved(before: Mapping[str, datetime]) -> set[str]:
-    """The sources that were loaded since, or are being loaded now."""
+def _loaded_between(before: Mapping[str, datetime], now: Mapping[str, datetime]) -> set[str]:
+    """The sources that were loaded in between, by their times then and now."""
+    return {source for source, at in now.items() if at != before.get(source)}
+
+
+def _loading() -> set[str]:
+    """The sources that are being loaded, for the first time maybe."""
     if settings.target() == "duckdb":
         return set()
-    now = _load_times()
-    return {source for source in now if now[source] != before.get(source)} | {
-        source for source in now if is_held(f"ingest {source}")
-    }
+    return {source for source in sources.names() if is_held(f"ingest {source}")}
 
 
 def run_scratch(arguments: Sequence[str], packages: Path, home: Path) -> BuildResult:
@@ -367,13 +370,8 @@ def _environment(packages: Path) -> dict[str, str]:
 
     Defaults that profiles.yml does not know are spelled out.
     """
-    names = (
-        "SUPABASE_DB_PORT",
-        "SUPABASE_DB_NAME",
-        "SIGNALROOM_TIMEZONE",
-        "SIGNALROOM_REPORT_ROLE",
-    )
-    known = {name: settings.variable(name) for name in names}
+    names = ("SUPABASE_DB_PORT", "SUPABASE_DB_NAME", "SIGNALROOM_TIMEZONE")
+    known = {name: settings.variable(name) for name in (*names, "SIGNALROOM_REPORT_ROLE")}
     ours = secrets.environment({"SUPABASE_DB_PASSWORD"})
     return {
         **{name: value for name, value in ours.items() if not name.startswith("DBT_")},

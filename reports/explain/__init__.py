@@ -21,6 +21,7 @@ from reports.explain.question import (
     belongs_to,
     exact_sum,
     ratio,
+    refuse_unknown_affiliate,
     shown,
 )
 from reports.shared.figures import plain
@@ -84,8 +85,8 @@ def explain(question: Question, known: Day | None = None) -> dict[str, Any]:
     """The answer as the JSON object of `signalroom explain`; amounts of money are decimal text.
 
     `known` is the question's day where it was read for another figure before. Raises
-    ConfigurationError for a brand or metric that is unknown, WarehouseError for a day that the
-    marts do not have.
+    ConfigurationError for a brand, metric or affiliate that is unknown, WarehouseError for a day
+    that the marts do not have.
     """
     if question.metric not in FORMULAS:
         said = did_you_mean(question.metric, FORMULAS)
@@ -97,6 +98,8 @@ def explain(question: Question, known: Day | None = None) -> dict[str, Any]:
     advertiser_id = advertiser_of(question)
     belongs = belongs_to(question, advertiser_id)
     chosen = [row for row in found["parts"] if belongs(row)]
+    if question.affiliate is not None and not chosen:
+        refuse_unknown_affiliate(question)
     parts = _parts_of(question.metric, chosen)
     amounts = {
         is_count: exact_sum(

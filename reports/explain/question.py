@@ -41,6 +41,7 @@ where
     _client_id = :client_id
     and (lower(advertiser_label) = :label or cast(advertiser_id as text) = :label)
 """
+AFFILIATES = "select distinct affiliate_label from daily_performance where _client_id = :client_id"
 Belongs = Callable[[Mapping[str, Any]], bool]
 
 
@@ -79,6 +80,21 @@ def advertiser_of(question: Question) -> int | None:
             f"{', '.join(names)}."
         )
     return int(found[0]["advertiser_id"])
+
+
+def refuse_unknown_affiliate(question: Question) -> None:
+    """Raise ConfigurationError for an affiliate of which the marts have no row of any day."""
+    wanted = (question.affiliate or "").strip().casefold()
+    rows = warehouse.read(
+        AFFILIATES, {"client_id": question.client.id}, client_id=question.client.id
+    )
+    names = [row["affiliate_label"] for row in rows]
+    if wanted not in {name.casefold() for name in names}:
+        said = did_you_mean(wanted, names)
+        raise ConfigurationError(
+            f"Affiliate {question.affiliate!r} is unknown: client {question.client.id} has no row "
+            f"of it on any day. {said}".strip()
+        )
 
 
 def belongs_to(question: Question, advertiser_id: int | None) -> Belongs:

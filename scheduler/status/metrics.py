@@ -42,7 +42,10 @@ def exposition(accept: str = "") -> tuple[str, str]:
     """Content type and text of /metrics, in the format that the Accept header asks for."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Now())
-    encode, content_type = choose_encoder(accept)
+    try:
+        encode, content_type = choose_encoder(accept)
+    except (TypeError, ValueError):  # a version that is no number
+        encode, content_type = choose_encoder("")
     return content_type, encode(registry).decode()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,6 +72,24 @@ def test_a_refused_key_is_a_fault_of_its_source_or_channel(start_agency: StartAg
     assert of(found["checks"], "everflow", "cti")["state"] == "ok"
     assert "refused-0123456789" not in done.output
     assert agency.messages == []
+
+
+def test_a_vendor_that_is_away_is_not_said_to_refuse(start_agency: StartAgency) -> None:
+    agency = start_agency()
+    point_at(agency)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        nothing = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    away = ["REDTRACK_BASE_URL", "AWS_ENDPOINT_URL", "SLACK_BASE_URL", "RESEND_API_URL"]
+    os.environ.update(dict.fromkeys(away, nothing))
+    done = run()
+    assert done.exit_code == 1
+    words = {line.split("  ")[0]: line for line in done.stdout.splitlines()}
+    for name in ("redtrack", "s3_exports", "slack", "email"):
+        assert "no answer" in words[name], words[name]
+        said = [line for line in done.output.splitlines() if f"{name} for client 713" in line]
+        assert ["cannot be reached" in line for line in said] == [True], said
+    assert "refused" not in "".join(words[name] for name in words if name in ("redtrack", "sms"))
+    assert "Ready: 4 of 6 sources, 1 of 3 channels." in done.stdout
 
 
 def test_what_is_limited_is_a_warning_that_names_it(start_agency: StartAgency) -> None:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +21,7 @@ from ingest.model import Pull, Row, Window
 from ingest.registry import SourceSettings
 from ingest.resources import SOURCE, daily, daily_in_parts
 from ingest.sources.everflow.columns import COLUMNS, CONTROLLED
+from ingest.windows import default_window
 from signalroom.errors import AnswerError, ConfigurationError, SourceError, WarehouseError
 from tests.support.warehouse import Warehouse
 
@@ -318,6 +319,36 @@ def test_a_pull_of_some_days_alone_skips_none_of_those_before(warehouse: Warehou
     warehouse.execute("update ops.loads set window_end = date '2026-11-09'")  # a week's outage
     pull_rows([], window=Window(SECOND, SECOND))
     assert pipeline.make_pull(one, "713").window.start == date(2026, 11, 9)
+
+
+def test_old_days_on_an_empty_warehouse_are_not_where_the_next_pull_goes_on(
+    warehouse: Warehouse,
+) -> None:
+    """It would ask for all the years in between, each hour."""
+    one = source([])
+    first_time = pipeline.make_pull(one, "713").window
+    pull_rows([], window=Window(date(2024, 1, 1), date(2024, 1, 2)))
+    assert pipeline.make_pull(one, "713").window == first_time
+
+
+def test_a_table_that_the_vendor_does_not_have_hides_no_outage(warehouse: Warehouse) -> None:
+    """Nor does a list that may no longer be read make each pull longer than the one before."""
+    one = replace(source([]), tables={"daily_stats": "day", "refunds": "day", "offers": "list"})
+    first_time = pipeline.make_pull(one, "713").window
+    pull_rows([], window=first_time)
+    long_ago = first_time.start - timedelta(days=9)
+    warehouse.execute("update ops.loads set window_start = date '2026-01-01'")
+    assert pipeline.make_pull(one, "713").window == first_time  # which the new table wants
+    warehouse.execute(f"update ops.loads set window_end = date '{long_ago}'")
+    assert pipeline.make_pull(one, "713").window == Window(long_ago, NOW.date())
+    pull_rows([], window=Window(long_ago, NOW.date()))
+    for table, last in {"refunds": NOW.date(), "offers": long_ago}.items():
+        warehouse.execute(
+            "insert into ops.loads (_client_id, source, table_name, loaded_at, as_of, window_start,"
+            " window_end, row_count) select _client_id, source, '" + table + "', loaded_at, as_of,"
+            f" window_start, date '{last}', 0 from ops.loads where table_name = 'daily_stats'"
+        )
+    assert pipeline.make_pull(one, "713").window == default_window(NOW.date())
 
 
 @pytest.mark.fault(22)

@@ -66,6 +66,16 @@ def test_a_scraper_gets_the_format_it_asks_for(
     assert "# EOF" not in text
 
 
+@pytest.mark.parametrize("name", ["application/openmetrics-text", "text/plain"])
+def test_an_accept_header_with_an_odd_version_gets_metrics_all_the_same(
+    module_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    module_warehouse.activate(monkeypatch)
+    kind, text = exposition(f"{name};version=x.y.z, */*")
+    assert kind.startswith("text/plain; version=0.0.4")
+    assert "signalroom_readable" in text
+
+
 def test_runs_and_steps_are_counted_and_timed(value: Value) -> None:
     assert value("runs_total", job="hourly", status="done") == 1
     assert value("runs_total", job="hourly", status="running") == 1

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
+from cli.main import signalroom
 from signalroom import migrations, run_database, tables
 from signalroom.errors import ConfigurationError
 from signalroom.migrations import STEPS, Step
@@ -218,6 +220,24 @@ def test_older_code_goes_on_beside_a_step_that_only_adds_and_refuses_a_breaking_
     with pytest.raises(ConfigurationError, match="step 9001: Rename what older code reads") as told:
         prepare_runs()
     assert "\n" not in str(told.value)
+
+
+def test_a_database_of_newer_code_is_named_by_doctor_and_ends_the_scheduler(
+    old_and_new: tuple[Warehouse, Warehouse], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, new = old_and_new
+    new.activate(monkeypatch)
+    prepare()
+    run_database.refuse_newer()
+    new.execute(
+        "insert into ops.migrations (number, name, is_breaking, applied_at)"
+        " values (9001, 'Drop what older code reads', true, current_timestamp)"
+    )
+    monkeypatch.setenv("PORT", "0")
+    for command in (["scheduler"], ["doctor", "--offline"]):
+        done = CliRunner().invoke(signalroom, command)
+        said = f"{done.output}{done.exception}"
+        assert (done.exit_code, "step 9001: Drop what older code reads" in said) == (1, True), said
 
 
 def prepare_runs() -> None:

@@ -10,6 +10,7 @@ from decimal import Decimal
 import duckdb
 import pytest
 
+from signalroom import sources
 from signalroom.lock import hold
 from tests.support import parsed
 from tests.support.postgres import PostgresServer
@@ -25,17 +26,20 @@ pytestmark = pytest.mark.slow
 LOAD = """
 create function load_once() returns event_trigger language plpgsql security definer as $$
 begin
-    if exists (
+    if not exists (
         select from pg_event_trigger_ddl_commands()
         where object_identity like 'intermediate.int_performance__ledger%'
-    ) and (select count(*) from public.loads_done) < {times} then
-        insert into public.loads_done values (1);
+    ) then
+        return;
+    end if;
+    insert into public.builds select count(*) from pg_locks where locktype = 'advisory' and granted;
+    if (select count(*) from public.builds) <= {times} then
         update everflow.daily_stats set payout = payout + 1 where affiliate_id = 21;
         update ops.control_totals set total = total + 1, loaded_at = clock_timestamp()
         where source = 'everflow' and measure = 'payout' and total > 0;
     end if;
 end $$;
-create table public.loads_done (done int);
+create table public.builds (locks int);
 create event trigger load_once on ddl_command_end when tag in ('CREATE TABLE AS')
     execute function load_once();
 """
@@ -80,8 +84,13 @@ def test_a_load_during_a_build_is_built_in_and_fails_nothing(
     result = build()
     assert (result.failures, result.repeats) == ([], 2)
     assert on_postgres.rows(COST) == [(Decimal(362),)]
-    # the third time loads waited: their lock was held, and is free again
-    with hold("ingest everflow"):
+    # the third time the loads of every source waited, for the tests compare the others as well
+    name = on_postgres.environment["SUPABASE_DB_NAME"]
+    with closing(postgres.connect(name)) as connection, connection.cursor() as cursor:
+        cursor.execute("select locks from public.builds order by locks")
+        assert cursor.fetchall() == [(1,), (1,), (1 + len(sources.names()),)]
+    # and their locks are free again
+    with hold(*(f"ingest {source}" for source in sources.names())):
         pass
 
 

@@ -227,6 +227,10 @@ def test_what_cannot_be_explained_is_said_in_one_line(
         ask("cost", brand="XYZ")
     with pytest.raises(ConfigurationError, match="Metric 'roas' is unknown"):
         ask("roas")
+    with pytest.raises(
+        ConfigurationError, match=r"'G2 - Metta' is unknown.*Did you mean 'G2 - Meta'\?$"
+    ):
+        ask("cost", affiliate="G2 - Metta")
     question = Question(clients.client("713"), date(2020, 1, 1), "cost")
     with pytest.raises(WarehouseError, match="The marts have no 2020-01-01"):
         explain(question)

@@ -9,8 +9,9 @@ from typing import Any
 from ingest.at_once import in_order
 from ingest.columns import read_fields, unknown_fields
 from ingest.http import VendorClient
+from ingest.measures import require_measures
 from ingest.model import Pull, Row, Window
-from ingest.resources import daily, require_measures
+from ingest.resources import daily
 from ingest.sources.everflow.client import Network, every
 from ingest.sources.everflow.columns import (
     CONVERSION_COLUMNS,

@@ -9,9 +9,9 @@ from threading import Lock
 from typing import Any
 
 from ingest.http import Connection, RateLimit, VendorClient
+from ingest.measures import require_measures
 from ingest.model import Pull, Window
 from ingest.paging import Entry, Page, whole
-from ingest.resources import require_measures
 from ingest.sources.redtrack import settings
 from ingest.sources.redtrack.settings import (
     CONVERSION_PAGE_SIZES,
@@ -121,7 +121,7 @@ def report(account: Account, window: Window, groups: str) -> list[Entry]:
     def page(number: int) -> list[Entry]:
         answer = account.http.get("/report", {**asked, "page": number})
         found = entries_of(account, what, answer)
-        require_measures(account.pull, what, found, REPORT_REQUIRED)
+        require_measures(account.pull, what, found, REPORT_REQUIRED, is_part=True)
         return found
 
     days = (window.end - window.start).days + 1
@@ -189,7 +189,7 @@ def _every(
         for page in range(1, PAGE_CAP + 1):
             answer = account.http.get(path, {**asked, "per": size, "page": page})
             found = entries_of(account, what, answer)
-            require_measures(account.pull, what, found, required)
+            require_measures(account.pull, what, found, required, is_part=True)
             keys = {key(entry) for entry in found}
             said = answer.get("total") if isinstance(answer, dict) else None
             total = None if isinstance(said, dict) else max(0, count(said) or 0) or None

@@ -185,11 +185,11 @@ class Bucket:
                 "AWS_SECRET_ACCESS_KEY and that they may list and read it."
             )
         if isinstance(error, FileNotFoundError):
-            return SourceError(
+            return AnswerError(
                 f"{whose}: {what} does not exist. Check S3_BUCKET_NAME and AWS_REGION."
             )
         if _code(error) in REGION_CODES:
-            return SourceError(f"{whose}: {what} is in another region ({text}). Set AWS_REGION.")
+            return AnswerError(f"{whose}: {what} is in another region ({text}). Set AWS_REGION.")
         return SourceError(
             f"{whose}: {what} cannot be read ({text}). Check AWS_ENDPOINT_URL and the network; "
             "the next run tries again."

@@ -229,3 +229,22 @@ def test_a_cost_that_only_one_answer_lacks_is_no_zero(read: Read, count: int) ->
     days = Window(DAYS.start, DAYS.start) if count > 1000 else DAYS
     with pytest.raises(AnswerError, match=r"no cost in [0-9]+ rows; the vendor"):
         read({"/report": rows}, "daily_spend", days)
+
+
+@pytest.mark.parametrize("where", ["page", "window"])
+def test_a_few_rows_without_cost_are_no_measure_that_is_gone(read: Read, where: str) -> None:
+    """Sources that cost nothing, alone on the last page or in the last window asked for."""
+    last = DAYS.end if where == "window" else DAYS.start
+    days = Window(DAYS.start, last)
+    rows = spend(2 if where == "window" else 1, 500 if where == "window" else 1000)
+    rows += [{**row, "source_id": f"free {row['source_id']}"} for row in spend(1, 3, last)]
+    for row in rows[1000:]:
+        del row["cost"]
+    assert len(read({"/report": rows, "/sources": []}, "daily_spend", days)) == 1003
+
+
+def test_a_cost_under_another_name_in_a_single_row_is_no_zero(read: Read) -> None:
+    rows = spend(3, 4)
+    rows[5]["spend"] = rows[5].pop("cost")
+    with pytest.raises(AnswerError, match="no cost in 1 row; .* and gives spend instead"):
+        read({"/report": rows, "/sources": []}, "daily_spend")

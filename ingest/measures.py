@@ -1,0 +1,47 @@
+"""Measures that a vendor renamed or dropped, told from those that are zero."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ingest.model import Pull
+from ingest.values import is_number
+from signalroom.errors import AnswerError
+from signalroom.plural import counted
+
+FEW_ROWS = 10  # of one answer; the rest of the pull shows whether a measure is gone
+Rows = Sequence[Mapping[str, Any]]
+
+
+def require_measures(
+    pull: Pull,
+    table: str,
+    rows: Rows,
+    required: Sequence[str],
+    is_part: bool = False,
+) -> None:
+    """Raise AnswerError where a measure was renamed or dropped, and is not zero.
+
+    It was where no row has it, or where those without it all have a number that no other row has.
+    A part of a pull is judged too, unless it has few rows: it may change between two answers.
+    """
+    for name in required:
+        lacking = [row for row in rows if row.get(name) is None]
+        instead = _instead(rows, lacking, name) if 0 < len(lacking) < len(rows) else ""
+        is_gone = lacking and len(lacking) == len(rows) and not (is_part and len(rows) < FEW_ROWS)
+        if is_gone or instead:
+            raise AnswerError(
+                f"{pull}, {table} of {pull.window}: no {name} in {counted(len(lacking), 'row')}; "
+                f"the vendor renamed or dropped it{instead}. Nothing was loaded; the table keeps "
+                "its rows."
+            )
+
+
+def _instead(rows: Rows, lacking: Rows, measure: str) -> str:
+    """What the rows without a measure have in its place, in words."""
+    others = {name for row in rows if row.get(measure) is not None for name in row}
+    own = set.intersection(
+        *({name for name in row.keys() - others if is_number(row[name])} for row in lacking)
+    )
+    return f", and gives {', '.join(sorted(own))} instead" if own else ""
