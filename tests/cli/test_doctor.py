@@ -87,7 +87,8 @@ def test_a_vendor_that_is_away_is_not_said_to_refuse(start_agency: StartAgency) 
     for name in ("redtrack", "s3_exports", "slack", "email"):
         assert "no answer" in words[name], words[name]
         said = [line for line in done.output.splitlines() if f"{name} for client 713" in line]
-        assert ["cannot be reached" in line for line in said] == [True], said
+        assert said, done.output
+        assert all("cannot be reached" in line for line in said), said
     assert "refused" not in "".join(words[name] for name in words if name in ("redtrack", "sms"))
     assert "Ready: 4 of 6 sources, 1 of 3 channels." in done.stdout
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
+import duckdb
 import pytest
 
 from tests.support.warehouse import POSTGRES_FIRST, Warehouse
@@ -39,3 +41,12 @@ def test_none_then_one_source_is_enough(warehouse: Warehouse, dbt: Dbt) -> None:
     assert warehouse.rows("select cost, is_complete from marts.daily_summary") == [
         (Decimal(10), False)
     ]
+
+
+def test_a_home_with_signs_of_an_address_in_its_name_opens(project: Path, tmp_path: Path) -> None:
+    """dbt-duckdb reads the path as an address: it would look for a database named `first`."""
+    home = tmp_path / "first #1 50%20é"
+    dbt = Dbt(project, {"SIGNALROOM_HOME": str(home), "SIGNALROOM_TARGET": "duckdb"})
+    dbt.succeeds("run", "--select", "stg_ops__loads")
+    with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
+        assert connection.execute("from staging.stg_ops__loads").fetchall() == []

@@ -10,6 +10,7 @@ class Plugin(BasePlugin):
     """Plugins are initialised before the file is opened, which is when the folder is needed."""
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
-        """Create the parent folder of the profile's `path`."""
+        """Create the parent folder of the profile's `path`, or of the file that is attached."""
         if self.creds is not None:
-            Path(self.creds.path).parent.mkdir(parents=True, exist_ok=True)
+            for path in (self.creds.path, *(one.path for one in self.creds.attach or ())):
+                Path(path).parent.mkdir(parents=True, exist_ok=True)

@@ -246,5 +246,5 @@ def test_a_few_rows_without_cost_are_no_measure_that_is_gone(read: Read, where: 
 def test_a_cost_under_another_name_in_a_single_row_is_no_zero(read: Read) -> None:
     rows = spend(3, 4)
     rows[5]["spend"] = rows[5].pop("cost")
-    with pytest.raises(AnswerError, match="no cost in 1 row; .* and gives spend instead"):
+    with pytest.raises(AnswerError, match=r"no cost in 1 row; .* and gives spend instead"):
         read({"/report": rows, "/sources": []}, "daily_spend")
