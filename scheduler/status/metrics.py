@@ -44,7 +44,7 @@ def exposition(accept: str = "") -> tuple[str, str]:
     registry.register(_Now())
     try:
         encode, content_type = choose_encoder(accept)
-    except (TypeError, ValueError):  # a version that is no number
+    except (TypeError, ValueError):  # a version without numbers
         encode, content_type = choose_encoder("")
     return content_type, encode(registry).decode()
 
