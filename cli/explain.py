@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 import click
 
+from cli import console as options
 from reports.shared.words import listed
 from signalroom.times import moment
 
@@ -19,7 +20,7 @@ DIGITS = 6
 
 @click.command()
 @click.argument("client")
-@click.argument("day", metavar="DATE", type=click.DateTime(["%Y-%m-%d"]))
+@click.argument("day", metavar="DATE", type=options.DAY)
 @click.argument("metric")
 @click.option("--affiliate", metavar="LABEL", help="Of this affiliate alone.")
 @click.option("--brand", metavar="B", help="Of this brand: its name, advertiser label or id.")
@@ -27,7 +28,7 @@ DIGITS = 6
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as a JSON object.")
 def explain(
     client: str,
-    day: datetime,
+    day: date,
     metric: str,
     affiliate: str | None,
     brand: str | None,
@@ -49,7 +50,7 @@ def explain(
     from reports.explain import explain as answer_to
     from signalroom import clients
 
-    question = Question(clients.client(client), day.date(), metric, affiliate, brand, group)
+    question = Question(clients.client(client), day, metric, affiliate, brand, group)
     answer = answer_to(question)
     if as_json:
         click.echo(json.dumps(answer))

@@ -43,7 +43,7 @@ def starting(text: str) -> Iterator[None]:
             click.echo("\r\x1b[K", nl=False, err=True)
 
 
-def say(text: str, err: bool = False) -> None:
-    """Print a line, in as many as a terminal needs."""
+def say(text: str, err: bool = False, indent: str = "") -> None:
+    """Print a line, in as many as a terminal needs, further ones indented."""
     stream = sys.stderr if err else sys.stdout
-    click.echo(wrapped(text) if stream.isatty() else text, err=err)
+    click.echo(wrapped(text, indent=indent) if stream.isatty() else text, err=err)

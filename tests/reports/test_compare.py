@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from cli.main import signalroom
 from reports.compare import compare
 from signalroom import clients
 from signalroom.errors import ConfigurationError
@@ -200,6 +202,17 @@ def test_a_brand_that_the_old_figures_miss_on_one_day_or_never_name_is_said(
     gaps = next(one["gaps"] for one in answer["days"] if one["date"] == "2026-11-18")
     missed = [gap for gap in gaps if gap["cause"] == "unexplained"]
     assert [(gap["brand"], gap["column"]) for gap in missed] == [("exp", "row")]
+
+
+def test_what_one_side_lacks_is_said_in_words(warehouse: Warehouse, tmp_path: Path) -> None:
+    old = tmp_path / "old.csv"
+    old.write_text(HEADER + "2026-11-18,CCW,G2 - Meta,20,600,30\n2026-11-18,CCW,Gone,2,60,30\n")
+    arguments = ["compare", "--old", str(old), "--client", "713", "--date", "2026-11-18"]
+    said = CliRunner().invoke(signalroom, arguments)
+    assert said.exit_code == 1, said.output
+    assert "None" not in said.output
+    assert "ccw blue bench: not in the old figures, ours 12 conversions" in said.output
+    assert "CCW Gone cpa: old 30, ours none: unexplained" in said.output
 
 
 def test_what_cannot_be_read_is_named(warehouse: Warehouse, tmp_path: Path) -> None:
