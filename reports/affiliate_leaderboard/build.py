@@ -85,9 +85,10 @@ def place(
 def cpa_ranks(rows: Sequence[Row]) -> dict[tuple[int, str], int]:
     """Ranks by CPA among those who cost something; who is free has none, and takes none."""
     ranked = [row for row in rows if row["cpa_rank"] is not None and row["cpa"]]
-    ranked.sort(key=lambda row: (int(row["cpa_rank"]), str(row["affiliate_label"])))
-    free = len([row for row in rows if row["cpa_rank"] is not None and not row["cpa"]])
-    return {key(row): int(row["cpa_rank"]) - free for row in ranked}
+    return {
+        key(row): 1 + sum(int(one["cpa_rank"]) < int(row["cpa_rank"]) for one in ranked)
+        for row in ranked
+    }
 
 
 def others(

@@ -184,7 +184,7 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> R
         unpaid=len(unpaid),
         moved=_moved(subject, own) if brands and not unpaid else (),
         running=_running(subject, weeks),
-        goals=_goals(subject, rows, own) if brands else (),
+        goals=_goals(subject, rows, own, unpaid) if brands else (),
         notes=tuple(_notes(week, whole.state, days, brands)),
         changes=week_changes(week, whole.state, told, history),
         trend=tuple(_trend_week(one, weeks.get(one.last_day, [])) for one in trend),
@@ -218,12 +218,16 @@ def _moved(subject: Subject, rows: Sequence[Row]) -> tuple[str, ...]:
     )
 
 
-def _goals(subject: Subject, rows: Rows, week: Sequence[Row]) -> tuple[Goal, ...]:
-    """Goals of the month of the week's Sunday, next to the week's CPA of each brand."""
+def _goals(subject: Subject, rows: Rows, week: Sequence[Row], unpaid: Unpaid) -> tuple[Goal, ...]:
+    """Goals of the month of the week's Sunday, next to the week's CPA of each brand.
+
+    A CPA that lacks the spend of an affiliate is held against nothing.
+    """
+    without = {number for number, _ in unpaid}
     recent = {
         row["advertiser_id"]: ratio(mapped_cost([row]), int(row["conversions"]))
         for row in week
-        if row["advertiser_id"] is not None
+        if row["advertiser_id"] is not None and row["advertiser_id"] not in without
     }
     return goals(subject, rows, recent)
 

@@ -123,3 +123,17 @@ def test_weekly_message_names_each_brands_goals(weeks: WeekMarts) -> None:
     assert f":large_green_circle: {words}" in slack_text(rendered.messages["slack"])
     html = rendered.messages["email"]["html"]
     assert html.index('class="good"') < html.index("under target of $30.00")
+
+
+def test_a_week_that_lacks_spend_is_not_said_to_be_under_its_target(weeks: WeekMarts) -> None:
+    weeks.days(SUNDAY - timedelta(days=13), SUNDAY + timedelta(days=1))
+    weeks.week(SUNDAY, {1: CCW, None: NOBODY})
+    goal = {"brand": "CCW", "month": "2026-11", "measure": "cpa", "goal": Decimal(30)}
+    weeks.put("goal_pace", [{**goal, "days_in_month": 30}])
+    sold = {"advertiser_id": 1, "is_unmapped": False, "conversions": 100, "cost": Decimal(0)}
+    missing = {"affiliate_label": "G2 - Meta", "cpa_state": "missing_spend"}
+    weeks.put("daily_performance", [{**sold, **missing, "date": SUNDAY}])
+    text = compose("weekly_rollup", "713", SUNDAY).messages["email"]["text"]
+    assert "Spend missing for 1 affiliate" in text
+    assert "CCW: CPA target $30.00: " in text
+    assert "4.3% under target" not in text

@@ -14,6 +14,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from reports import Rendered, compose
+from reports.affiliate_leaderboard.build import cpa_ranks
 from tests.reports.reading import email_text, number, slack_text
 from tests.reports.test_slack_limits import assert_within_limits
 from tests.reports.weeks_world import SUNDAY, Seller, WeekMarts, restated
@@ -223,3 +224,14 @@ def test_any_number_of_brands_and_names_keeps_within_limits(weeks: WeekMarts, br
     assert len(messages["email"]["html"].encode()) < 90_000
     if brands > 4:
         assert "8 more brands are in the attachment only" in messages["email"]["text"]
+
+
+def test_ranks_by_cpa_begin_at_one_whatever_those_who_cost_nothing_take() -> None:
+    """Three that share the first rank take one number or three, as the mart counts them."""
+    free = [
+        {"advertiser_id": 1, "affiliate_label": f"Free {at}", "cpa_rank": 1, "cpa": Decimal(0)}
+        for at in range(3)
+    ]
+    for first in (2, 4):
+        paid = {"advertiser_id": 1, "affiliate_label": "Paid", "cpa_rank": first, "cpa": Decimal(9)}
+        assert cpa_ranks([*free, paid]) == {(1, "paid"): 1}
