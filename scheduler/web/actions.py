@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 
 from ingest.registry import NAMES
 from scheduler.runs.ledger import Ledger
@@ -56,19 +56,19 @@ class Actions:
         if action == "run":
             return f"{self.trigger(name)} is queued"
         if action == "pause":
-            until = _until(form.get("days", ""))
-            self.errand(("pause", name, "--until", until, "--reason", "paused on the page"))
+            until = _after(form.get("days", ""))
+            self.errand(("pause", name, "--until", f"{until}", "--reason", "paused on the page"))
             return f"{name} is paused until {until}"
         if action == "resume":
             self.errand(("resume", name))
             return f"{name} resumes"
         if action == "snooze":
-            until, reason = _until(form.get("days", "")), form.get("reason", "").strip()
+            until, reason = _until(form.get("until", "")), form.get("reason", "").strip()
             if not re.fullmatch(r"[0-9a-f]{10}", name):
                 raise UnknownActionError("There is no such alert.")
             if not reason or reason.startswith("-") or len(reason) > REASON_LIMIT:
                 raise UnknownActionError("Say why in a few words.")
-            self.errand(("snooze", name, "--until", until, f"--reason={reason}"))
+            self.errand(("snooze", name, "--until", f"{until}", f"--reason={reason}"))
             return f"the alert is snoozed until {until}"
         if action == "replay":
             self.errand(("dead-letters", "replay", "--all"))
@@ -76,9 +76,19 @@ class Actions:
         raise UnknownActionError("There is no such action.")
 
 
-def _until(days: str) -> str:
+def _after(days: str) -> date:
     """The business day on which a pause of so many days ends."""
     if days not in PAUSES:
         raise UnknownActionError("Choose 1, 3 or 7 days.")
-    moment: datetime = clock.now() + timedelta(days=int(days))
-    return f"{clock.local_date(moment)}"
+    return clock.local_date(clock.now()) + timedelta(days=int(days))
+
+
+def _until(written: str) -> date:
+    """The business day on which a snooze ends."""
+    try:
+        day = date.fromisoformat(written)
+    except ValueError:
+        raise UnknownActionError("Choose a day.") from None
+    if day <= clock.local_date(clock.now()):
+        raise UnknownActionError("Choose a day after today.")
+    return day

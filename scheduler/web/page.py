@@ -11,6 +11,7 @@ import hashlib
 import itertools
 import re
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,7 @@ def overview(may_act: bool = False, said: str = "") -> str:
         may_act=may_act,
         has_token=bool(page_token()),
         pauses=PAUSES,
+        tomorrow=today + timedelta(days=1),
         said=said,
     )
 

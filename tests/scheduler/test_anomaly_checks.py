@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from click.testing import CliRunner, Result
@@ -15,6 +15,7 @@ from scheduler.status import checks
 from scheduler.status.rule_rates import record_rates, recorded_rates
 from scheduler.web.actions import Actions, UnknownActionError
 from scheduler.web.page import overview
+from signalroom import clock
 from tests.support.warehouse import Warehouse
 
 
@@ -127,11 +128,14 @@ def test_hours_of_today_are_forgotten_between_checks(
 def test_form_snoozes_what_is_none_or_passes_an_option() -> None:
     errands: list[tuple[str, ...]] = []
     actions = Actions([], lambda name: name, errands.append)
-    given = {"action": "snooze", "name": "0123456789", "days": "3", "reason": "known"}
+    today = clock.local_date(clock.now())
+    chosen = f"{today + timedelta(days=40)}"
+    given = {"action": "snooze", "name": "0123456789", "until": chosen, "reason": "known"}
     actions.act(given)
-    assert errands[0][:3] == ("snooze", "0123456789", "--until")
+    assert errands[0][:4] == ("snooze", "0123456789", "--until", chosen)
     assert errands[0][-1] == "--reason=known"
-    for wrong in ({"name": "--all"}, {"reason": " "}, {"reason": "--until"}, {"days": "400"}):
+    wrong_days = [{"until": day} for day in (f"{today}", "2026-13-01", "--all", "")]
+    for wrong in ({"name": "--all"}, {"reason": " "}, {"reason": "--until"}, *wrong_days):
         with pytest.raises(UnknownActionError):
             actions.act({**given, **wrong})
     assert len(errands) == 1

@@ -150,7 +150,7 @@ def test_only_one_who_signed_in_can_act(serve: Serve, monkeypatch: pytest.Monkey
         {"action": "run", "name": "--help"},
         {"action": "pause", "name": "hourly", "days": "999"},
         {"action": "pause", "name": "--all", "days": "1"},
-        {"action": "snooze", "name": "nothing", "days": "1"},
+        {"action": "snooze", "name": "nothing", "until": "2027-01-01", "reason": "known"},
         {"action": "rm", "name": "hourly"},
         {},
     ):
@@ -197,6 +197,7 @@ def test_a_click_does_what_its_button_says(
     press("#next", "Resume", "Resumed.")
     press("#fresh", "Load now", "Queued.")
     press("#fresh", "Pause", "Paused.")
+    page.get_by_label("Until").fill("2027-01-04")
     page.get_by_label("Why?").fill("key is on its way")
     press("#attention", "Snooze", "Snoozed.")
     press("#attention", "Replay all", "Rejected rows are being read again.")
@@ -209,8 +210,9 @@ def test_a_click_does_what_its_button_says(
         errands[3][:2],
         ("dead-letters", "replay"),
     ]
-    assert errands[3][0] == "snooze"
-    assert errands[3][-1] == "--reason=key is on its way"
+    assert (errands[3][0], *errands[3][2:]) == (
+        "snooze", "--until", "2027-01-04", "--reason=key is on its way",
+    )  # fmt: skip
 
 
 def test_the_page_comes_up_to_date_and_leaves_open_what_is_open(visit: Visit) -> None:
