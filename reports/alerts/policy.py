@@ -25,8 +25,8 @@ KEYS = ("channels", "quiet_hours", "rules", "clients")
 # the numbers of each rule where alerts.yml says nothing else
 RULES: Mapping[str, Mapping[str, float]] = {
     "zero_rows": {"minimum": 100, "expected": 12},
-    "volume": {"minimum": 100, "chance": 1e-5, "play": 0.25, "deviations": 4.5},
-    "spend_without_conversions": {"minimum": 100, "chance": 0.001},
+    "volume": {"minimum": 100, "chance": 1e-5, "play": 0.25, "deviations": 3.6},
+    "spend_without_conversions": {"minimum": 100, "chance": 0.03},
     "conversions_without_spend": {"minimum": 100},
     "cpa": {"minimum": 100, "deviations": 3.2, "ratio": 1.4, "payout_spread": 0.05},
     "drift": {"minimum": 100, "deviations": 4},

@@ -17,7 +17,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from reports.alerts import policy
-from reports.alerts.rules.history import WEEKS, History, Line, LineDay, TableDay, Usual
+from reports.alerts.rules.history import LATELY, WEEKS, History, Line, LineDay, TableDay
 from reports.alerts.rules.rules import RULES, judge
 from sandbox import anomalies
 from sandbox.cast import Profile
@@ -31,18 +31,33 @@ LAST = date(2026, 11, 18)
 DAYS = 90
 SYNCS = 2
 LEAST_LOSS = 100
+LEAST_SEEN = 2
 GAP = "64f1a20b9c3d5e0001a4c0ff"
 
-Fault = Callable[[Profile, str, int], anomalies.Alteration]
-FAULTS: dict[str, Fault] = {
-    "no rows": lambda *_: anomalies.no_rows,
-    "volume down to a fifth": lambda who, label, brand: anomalies.volume(who, label, brand, 0.2),
-    "spend without conversions": anomalies.spend_without_conversions,
-    "conversions without spend": anomalies.conversions_without_spend,
-    "three times as dear": lambda who, label, brand: anomalies.dearer(who, label, brand, 3),
-    "trackers drift apart": lambda who, label, brand: anomalies.drifting(who, label, brand, 0.3),
-    "column left out": lambda *_: anomalies.column_left_out,
-    "costly gap": lambda *_: anomalies.costly_gap(GAP, "Surprise", Decimal("180.50")),
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens to a line; `worth` is what it costs a day, as a part of what the line spends."""
+
+    alter: Callable[[Profile, str, int], anomalies.Alteration]
+    worth: str = "1"
+
+
+FAULTS = {
+    "no rows": Fault(lambda *_: anomalies.no_rows),
+    "volume down to a fifth": Fault(
+        lambda who, label, brand: anomalies.volume(who, label, brand, 0.2), "0.8"
+    ),
+    "spend without conversions": Fault(anomalies.spend_without_conversions),
+    "conversions without spend": Fault(anomalies.conversions_without_spend),
+    "three times as dear": Fault(
+        lambda who, label, brand: anomalies.dearer(who, label, brand, 3), "2"
+    ),
+    "trackers drift apart": Fault(
+        lambda who, label, brand: anomalies.drifting(who, label, brand, 0.3), "0.7"
+    ),
+    "column left out": Fault(lambda *_: anomalies.column_left_out),
+    "costly gap": Fault(lambda *_: anomalies.costly_gap(GAP, "Surprise", Decimal("180.50"))),
 }
 
 
@@ -118,7 +133,7 @@ def agency(seed: int, days: int, scenario: str = "noisy") -> tuple[World, dict[s
     world = world_of(scenario, seed)
     histories = {client: History(client, {}) for client in world.profiles}
     for client, profile in world.profiles.items():
-        for back in range(days + 7 * WEEKS + 1):
+        for back in range(days + 7 * WEEKS + LATELY.stop):
             day = LAST - timedelta(days=back)
             _take_in(histories[client], profile, world.day(client, day), day)
     return world, histories
@@ -161,12 +176,17 @@ def _plant(
     """A fault that begins on some day at some line of paid media and lasts."""
     day = LAST - timedelta(days=rng.randrange(SYNCS, max(SYNCS + 1, days - 1)))
     span = [day + timedelta(days=ahead) for ahead in range(SYNCS)]
-    lines = [line for line in history.lines() if line.is_internal and _costs(history, line, span)]
+    fault = FAULTS[name]
+    lines = [
+        line
+        for line in history.lines()
+        if line.is_internal and _is_worth_it(history, line, span, fault)
+    ]
     if not lines:
         return
     line = rng.choice(lines)
     profile = world.profiles[client]
-    alteration = FAULTS[name](profile, line.label, line.advertiser_id or 0)
+    alteration = fault.alter(profile, line.label, line.advertiser_id or 0)
     before = {one: dict(rows) for one, rows in history.days.items()}, history.tables
     for one in span:
         for rows in history.days.values():
@@ -186,20 +206,14 @@ def _plant(
         result.missed.append(f"{name}: {client} {line.label}, {day}")
 
 
-def _costs(history: History, line: Line, span: list[date]) -> bool:
-    """Whether what the line does on such days is above the least loss, and above chance.
-
-    A line of a few conversions a day shows nothing of a fault for days.
-    """
-    usual = Usual.of(history.like(line, span[0]))
+def _is_worth_it(history: History, line: Line, span: list[date], fault: Fault) -> bool:
+    """Whether the fault costs more than the least loss on each day, of a line with a usual day."""
+    usual = history.usual(line, span[0])
     return bool(
         usual
         and usual.conversions >= LEAST_SEEN
-        and all(history.of(line, one).cost > LEAST_LOSS for one in span)
+        and all(history.of(line, one).cost * Decimal(fault.worth) > LEAST_LOSS for one in span)
     )
-
-
-LEAST_SEEN = 8
 
 
 def poisson_interval(count: int) -> tuple[float, float]:

@@ -131,6 +131,46 @@ def test_a_holiday_is_an_affiliates_fault() -> None:
     assert "volume" not in fired(found)
 
 
+def line_of(usual: Given, *last: Given) -> History:
+    """META alone: nine weeks of usual days, then these."""
+    found = History("713")
+    for back in range(9 * 7):
+        count, cost, tracked = last[-1 - back] if back < len(last) else usual
+        day = DAY - timedelta(days=back)
+        found.add([LineDay(META, day, count, Decimal(cost), tracked)])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("rule", "usual", "last", "words"),
+    [
+        ("spend_without_conversions", (4, "120", 4), [(0, "120", 0)] * 2,
+         "SB - Meta spent $240.00 and brought no conversions; usually 8."),
+        ("drift", (6, "180", 6), [(6, "180", 2)] * 2,
+         "SB - Meta: Everflow counts 12 conversions, RedTrack 4; usually 12 of these."),
+        ("volume", (3, "90", 3), [(0, "18", 0)] * 2,
+         "SB - Meta brought 0 conversions; usually 6."),
+        ("volume", (4, "240", 4), [(4, "40", 4)],
+         "SB - Meta spent $40.00; usually $240.00."),
+    ],
+)  # fmt: skip
+def test_fault_of_a_small_line_is_too_small_on_each_day_to_be_found_on_two(
+    rule: str, usual: Given, last: list[Given], words: str
+) -> None:
+    assert one(rule, line_of(usual, *last)).words == words
+    if len(last) == 2:
+        assert judge(rule, line_of(usual, last[0]), DAY, policy.thresholds(rule)) == []
+
+
+def test_line_that_grew_last_week_may_fall_unseen_or_is_dear_for_good() -> None:
+    """A campaign launched ten days ago: half of what is usual is a quarter of what it did."""
+    usual, grown = (20, "560", 19), (40, "1120", 38)
+    fallen = line_of(usual, *[grown] * 9, (9, "250", 9))
+    assert one("volume", fallen).words == "SB - Meta brought 9 conversions; usually 20."
+    dearer = line_of(usual, *[grown] * 9, (22, "1120", 21))
+    assert judge("cpa", dearer, DAY, policy.thresholds("cpa")) == []
+
+
 def test_chance_is_that_of_counts_which_vary_too_little() -> None:
     assert chance_of_so_few(0, 14) == pytest.approx(3.6 ** (-14 / 2.6))
     assert chance_of_so_few(100, 14) == pytest.approx(1.0)

@@ -16,6 +16,7 @@ from decimal import Decimal
 
 WEEKS = 8  # how far back a baseline reaches
 LEAST = 4  # same weekdays, without which a rule is silent
+LATELY = range(2, 9)  # days back that say how large a line is just now; no rule judges them too
 SPREAD = 3.6
 CLICK_SPREAD = 2.0  # of conversions next to their clicks: how many people came is known then
 BELIEF = 0.75
@@ -75,13 +76,18 @@ class History:
     days: dict[Line, dict[date, LineDay]] = field(default_factory=dict)
     left_out: set[tuple[Line | None, date]] = field(default_factory=set)
     _counts: dict[date, dict[Line, tuple[float, float]]] = field(default_factory=dict)
+    _usual: dict[tuple[Line, date], Usual | None] = field(default_factory=dict)
 
     def add(self, rows: Iterable[LineDay]) -> History:
         """Take in days; of a day that is there already the newer row counts."""
         for row in rows:
             self.days.setdefault(row.line, {})[row.day] = row
-        self._counts.clear()
+        self._forget()
         return self
+
+    def _forget(self) -> None:
+        self._counts.clear()
+        self._usual.clear()
 
     def lines(self) -> Iterator[Line]:
         """Mapped lines, in a fixed order."""
@@ -105,15 +111,33 @@ class History:
             and (None, one) not in self.left_out
         ]
 
+    def usual(self, line: Line, day: date) -> Usual | None:
+        """What the line usually does on such a day; None where there are too few of them."""
+        key = line, day
+        if key not in self._usual:
+            self._usual[key] = Usual.of(self.like(line, day))
+        return self._usual[key]
+
+    def level(self, line: Line, day: date) -> float:
+        """What the line cost lately, as a part of what is usual: a new campaign stays for weeks."""
+        parts = []
+        for one in (day - timedelta(days=back) for back in LATELY):
+            if (line, one) in self.left_out or (None, one) in self.left_out:
+                continue
+            if (usual := self.usual(line, one)) and usual.cost:
+                parts.append(float(self.of(line, one).cost) / usual.cost)
+        middle = statistics.median(parts) if parts else 1.0
+        return float(min(4.0, max(0.25, middle)) ** BELIEF)
+
     def leave_out(self, line: Line | None, days: Collection[date]) -> None:
         """Keep days of known incidents out of baselines (None: of every line)."""
         self.left_out |= {(line, day) for day in days}
-        self._counts.clear()
+        self._forget()
 
     def leave_out_only(self, days: Collection[tuple[Line | None, date]]) -> None:
         """Forget what else was left out."""
         self.left_out = set(days)
-        self._counts.clear()
+        self._forget()
 
     def mood(self, line: Line, days: Collection[date]) -> float:
         """How the client's other lines did on these days, against what they usually do.

@@ -15,7 +15,15 @@ from typing import Any
 
 from reports.alerts import policy
 from reports.alerts.incidents import Incidents, Trouble
-from reports.alerts.rules.history import WEEKS, History, Line, LineDay, Tables, days_like
+from reports.alerts.rules.history import (
+    LATELY,
+    WEEKS,
+    History,
+    Line,
+    LineDay,
+    Tables,
+    days_like,
+)
 from reports.alerts.rules.rules import RULES, Finding, judge
 from reports.shared.figures import money
 from reports.shared.words import day_name
@@ -24,7 +32,7 @@ from signalroom.errors import ReportError
 
 TablesOf = Mapping[str, Tables]  # by client
 KIND = "anomaly"
-REACH = timedelta(weeks=WEEKS, days=1)
+REACH = timedelta(weeks=WEEKS, days=LATELY.stop)
 # What is found first is told alone. Gaps of the mapping are found by the check of unmapped spend.
 MOST_TELLING = (
     "zero_rows",

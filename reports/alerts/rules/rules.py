@@ -57,7 +57,7 @@ def judge(rule: str, history: History, day: date, thresholds: Thresholds) -> lis
 
 def zero_rows(history: History, day: date, thresholds: Thresholds) -> Iterator[Finding]:
     """A vendor shows nothing of a day on which there is always something."""
-    usual = [(line, Usual.of(history.like(line, day))) for line in history.lines()]
+    usual = [(line, history.usual(line, day)) for line in history.lines()]
     known = [(line, one) for line, one in usual if one]
     rows = [history.of(line, day) for line, _ in known]
     expected = sum(one.conversions for _, one in known)
@@ -80,18 +80,26 @@ def volume(history: History, day: date, thresholds: Thresholds) -> Iterator[Find
         for days in (rows[:1], rows):
             expected = usual.conversions * len(days) * _mood(history, days)
             count = sum(row.conversions for row in days)
-            cost = sum(float(row.cost) for row in days)
             lost = (expected - count) * usual.cpa
-            spread = _cost_spread(usual) / math.sqrt(len(days))
-            fell = math.log(max(cost, 0.01) / (usual.cost * len(days))) if usual.cost else 0.0
-            is_down = line.is_internal and cost and fell / spread < -thresholds["deviations"]
+            cost = sum(float(row.cost) for row in days)
+            unspent = usual.cost * len(days) - cost
+            is_down = line.is_internal and cost and unspent > 0
+            if is_down:
+                fell = math.log(cost / (usual.cost * len(days) * history.level(line, day)))
+                spread = _cost_spread(usual) / math.sqrt(len(days))
+                is_down = fell / spread < -thresholds["deviations"]
             # campaigns that end, and those that begin, make a line that much smaller or larger
             least = expected * (1 - thresholds["play"])
-            if lost > 0 and (is_down or chance_of_so_few(count, least) < thresholds["chance"]):
-                words = (
-                    f"{line.label} brought {counted(count, 'conversion')}; usually {expected:.0f}."
-                )
+            is_rare = lost > 0 and chance_of_so_few(count, least) < thresholds["chance"]
+            if lost >= thresholds["minimum"] and (is_down or is_rare):
+                words = f"{line.label} brought {counted(count, 'conversion')}; "
+                words += f"usually {expected:.0f}."
                 yield _finding("volume", history, day, line, lost, words)
+                break
+            if is_down and unspent >= thresholds["minimum"]:
+                words = f"{line.label} spent {_dollars(cost)}; "
+                words += f"usually {_dollars(usual.cost * len(days))}."
+                yield _finding("volume", history, day, line, unspent, words)
                 break
 
 
@@ -104,7 +112,8 @@ def spend_without_conversions(
             continue
         for days in (rows[:1], rows):
             cost = sum((row.cost for row in days), Decimal(0))
-            if not cost or any(row.conversions for row in days):
+            is_much = cost and cost >= thresholds["minimum"]
+            if not is_much or any(row.conversions for row in days):
                 continue
             expected = min(
                 float(cost) / usual.cpa, usual.conversions * len(days) * _mood(history, days)
@@ -151,12 +160,13 @@ def cpa(history: History, day: date, thresholds: Thresholds) -> Iterator[Finding
             rise = now / usual.cpa
             spread = thresholds["payout_spread"]
             if line.is_internal:
-                rise = cost / (usual.cost * len(days) * _mood(history, days))
+                rise = cost / (usual.cost * len(days) * history.level(line, day))
                 spread = _cost_spread(usual) / math.sqrt(len(days))
+            more = (now - usual.cpa) * count
             is_far = math.log(rise) / spread > thresholds["deviations"]
-            if is_far and now > usual.cpa * thresholds["ratio"]:
+            if is_far and more >= thresholds["minimum"] and now > usual.cpa * thresholds["ratio"]:
                 words = f"{line.label} has a CPA of {_dollars(now)}; usually {_dollars(usual.cpa)}."
-                yield _finding("cpa", history, day, line, (now - usual.cpa) * count, words)
+                yield _finding("cpa", history, day, line, more, words)
                 break
 
 
@@ -170,33 +180,40 @@ def _dear_clicks(
         return None
     now = cost / clicks
     rise = now / usual.click_cost
+    more = (now - usual.click_cost) * clicks
     spread = LEAST_SPREAD / math.sqrt(len(days))
-    if rise < thresholds["ratio"] or math.log(rise) / spread < thresholds["deviations"]:
+    if (
+        more < thresholds["minimum"]
+        or rise < thresholds["ratio"]
+        or math.log(rise) / spread < thresholds["deviations"]
+    ):
         return None
     words = f"{line.label} pays {_dollars(now)} a click; usually {_dollars(usual.click_cost)}."
-    return _finding("cpa", history, day, line, (now - usual.click_cost) * clicks, words)
+    return _finding("cpa", history, day, line, more, words)
 
 
 def drift(history: History, day: date, thresholds: Thresholds) -> Iterator[Finding]:
-    """Everflow and RedTrack count different conversions of a line."""
+    """Everflow and RedTrack count different conversions of a line, over one day or two."""
     for line, usual, rows in _lines(history, day):
-        row = rows[0]
-        if not line.is_internal or row.tracked is None or not usual.cpa:
+        if not line.is_internal or rows[0].tracked is None or not usual.cpa:
             continue
         pairs = [one for one in history.like(line, day) if one.tracked is not None]
         total = sum(one.conversions for one in pairs)
         if not total:
             continue
         share = sum(one.tracked or 0 for one in pairs) / total
-        expected = row.conversions * share
-        spread = math.sqrt(0.25 + 0.1 * expected + (0.1 * expected) ** 2)
-        gap = abs(expected - row.tracked)
-        if gap / spread > thresholds["deviations"]:
-            words = (
-                f"{line.label}: Everflow counts {counted(row.conversions, 'conversion')}, RedTrack "
-            )
-            words += f"{row.tracked}; usually {expected:.0f} of these."
-            yield _finding("drift", history, day, line, gap * usual.cpa, words)
+        for days in (rows[:1], rows if rows[1].tracked is not None else []):
+            count = sum(row.conversions for row in days)
+            tracked = sum(row.tracked or 0 for row in days)
+            expected = count * share
+            spread = math.sqrt(0.25 + 0.1 * expected + (0.1 * expected) ** 2)
+            gap = abs(expected - tracked)
+            lost = gap * usual.cpa
+            if lost >= thresholds["minimum"] and gap / spread > thresholds["deviations"]:
+                words = f"{line.label}: Everflow counts {counted(count, 'conversion')}, RedTrack "
+                words += f"{tracked}; usually {expected:.0f} of these."
+                yield _finding("drift", history, day, line, lost, words)
+                break
 
 
 def mapping_gap(history: History, day: date, thresholds: Thresholds) -> Iterator[Finding]:
@@ -264,7 +281,7 @@ RULES: Mapping[str, Rule] = {
 def _lines(history: History, day: date) -> Iterator[tuple[Line, Usual, list[LineDay]]]:
     """Lines with enough days to compare with, their day and the one before."""
     for line in history.lines():
-        if usual := Usual.of(history.like(line, day)):
+        if usual := history.usual(line, day):
             yield line, usual, [history.of(line, day), history.of(line, day - timedelta(days=1))]
 
 
