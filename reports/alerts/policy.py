@@ -26,7 +26,7 @@ KEYS = ("channels", "quiet_hours", "rules", "clients")
 RULES: Mapping[str, Mapping[str, float]] = {
     "zero_rows": {"minimum": 100, "expected": 12},
     "volume": {"minimum": 100, "chance": 1e-5, "play": 0.25, "deviations": 3.6},
-    "spend_without_conversions": {"minimum": 100, "chance": 0.03},
+    "spend_without_conversions": {"minimum": 100, "chance": 0.05},
     "conversions_without_spend": {"minimum": 100},
     "cpa": {"minimum": 100, "deviations": 3.2, "ratio": 1.4, "payout_spread": 0.05},
     "drift": {"minimum": 100, "deviations": 4},

@@ -17,7 +17,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from reports.alerts import policy
-from reports.alerts.rules.history import LATELY, WEEKS, History, Line, LineDay, TableDay
+from reports.alerts.rules.history import LATELY, WEEKS, History, Line, LineDay, TableDay, Usual
 from reports.alerts.rules.rules import RULES, judge
 from sandbox import anomalies
 from sandbox.cast import Profile
@@ -26,7 +26,7 @@ from sandbox.mapping import fold
 from sandbox.scenarios import world_of
 from sandbox.world import World
 
-TUNED, REPORTED = range(1, 21), range(71, 91)
+TUNED, REPORTED = range(1, 21), range(101, 121)
 LAST = date(2026, 11, 18)
 DAYS = 90
 SYNCS = 2
@@ -35,26 +35,36 @@ LEAST_SEEN = 2
 GAP = "64f1a20b9c3d5e0001a4c0ff"
 
 
+Worth = Callable[[LineDay, Usual], float]
+
+
+def _spend(day: LineDay, usual: Usual) -> float:
+    return float(day.cost)
+
+
 @dataclass(frozen=True)
 class Fault:
-    """What happens to a line; `worth` is what it costs a day, as a part of what the line spends."""
+    """What happens to a line; `worth` is what that costs on a day, in dollars."""
 
     alter: Callable[[Profile, str, int], anomalies.Alteration]
-    worth: str = "1"
+    worth: Worth = _spend
 
 
 FAULTS = {
     "no rows": Fault(lambda *_: anomalies.no_rows),
     "volume down to a fifth": Fault(
-        lambda who, label, brand: anomalies.volume(who, label, brand, 0.2), "0.8"
+        lambda who, label, brand: anomalies.volume(who, label, brand, 0.2),
+        lambda day, usual: 0.8 * float(day.cost),
     ),
     "spend without conversions": Fault(anomalies.spend_without_conversions),
     "conversions without spend": Fault(anomalies.conversions_without_spend),
     "three times as dear": Fault(
-        lambda who, label, brand: anomalies.dearer(who, label, brand, 3), "2"
+        lambda who, label, brand: anomalies.dearer(who, label, brand, 3),
+        lambda day, usual: 2 * float(day.cost),
     ),
     "trackers drift apart": Fault(
-        lambda who, label, brand: anomalies.drifting(who, label, brand, 0.3), "0.7"
+        lambda who, label, brand: anomalies.drifting(who, label, brand, 0.3),
+        lambda day, usual: 0.7 * day.conversions * (usual.cpa or 0),
     ),
     "column left out": Fault(lambda *_: anomalies.column_left_out),
     "costly gap": Fault(lambda *_: anomalies.costly_gap(GAP, "Surprise", Decimal("180.50"))),
@@ -149,7 +159,7 @@ def _take_in(history: History, profile: Profile, log: DayLog, day: date) -> None
     history.tables = kept
 
 
-def run(seeds: Iterable[int], days: int = DAYS, each: int = 2) -> Result:
+def run(seeds: Iterable[int], days: int = DAYS, each: int = 5) -> Result:
     """Judge every day of these agencies, then `each` planted faults of a kind and client."""
     result = Result()
     thresholds = {rule: policy.thresholds(rule) for rule in RULES}
@@ -212,7 +222,7 @@ def _is_worth_it(history: History, line: Line, span: list[date], fault: Fault) -
     return bool(
         usual
         and usual.conversions >= LEAST_SEEN
-        and all(history.of(line, one).cost * Decimal(fault.worth) > LEAST_LOSS for one in span)
+        and all(fault.worth(history.of(line, one), usual) > LEAST_LOSS for one in span)
     )
 
 

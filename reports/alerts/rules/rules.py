@@ -115,9 +115,8 @@ def spend_without_conversions(
             is_much = cost and cost >= thresholds["minimum"]
             if not is_much or any(row.conversions for row in days):
                 continue
-            expected = min(
-                float(cost) / usual.cpa, usual.conversions * len(days) * _mood(history, days)
-            )
+            grown = _mood(history, days) * history.level(line, day)
+            expected = min(float(cost) / usual.cpa, usual.conversions * len(days) * grown)
             by_clicks = usual.click_rate * sum(row.clicks for row in days)
             chance = min(
                 chance_of_so_few(0, expected), chance_of_so_few(0, by_clicks, CLICK_SPREAD)
