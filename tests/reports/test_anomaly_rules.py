@@ -146,10 +146,13 @@ def line_of(usual: Given, *last: Given) -> History:
     [
         ("spend_without_conversions", (4, "120", 4), [(0, "120", 0)] * 2,
          "SB - Meta spent $240.00 and brought no conversions; usually 8."),
+        ("conversions_without_spend", (2, "60", 2), [(1, "0", 0)] * 2,
+         "SB - Meta brought 2 conversions and RedTrack shows no spend; usually $120.00."),
         ("drift", (6, "180", 6), [(6, "180", 2)] * 2,
          "SB - Meta: Everflow counts 12 conversions, RedTrack 4; usually 12 of these."),
         ("volume", (3, "90", 3), [(0, "18", 0)] * 2,
          "SB - Meta brought 0 conversions; usually 6."),
+        ("volume", (2, "120", 2), [(0, "0", 0)], "SB - Meta brought 0 conversions; usually 2."),
         ("volume", (4, "240", 4), [(4, "40", 4)],
          "SB - Meta spent $40.00; usually $240.00."),
     ],

@@ -83,9 +83,10 @@ def volume(history: History, day: date, thresholds: Thresholds) -> Iterator[Find
             lost = (expected - count) * usual.cpa
             cost = sum(float(row.cost) for row in days)
             unspent = usual.cost * len(days) - cost
-            is_down = line.is_internal and cost and unspent > 0
+            is_down = line.is_internal and unspent > 0 and (cost > 0 or usual.always_costs)
             if is_down:
-                fell = math.log(cost / (usual.cost * len(days) * history.level(line, day)))
+                cost_then = usual.cost * len(days) * history.level(line, day)
+                fell = math.log(max(cost, 0.01) / cost_then)
                 spread = _cost_spread(usual) / math.sqrt(len(days))
                 is_down = fell / spread < -thresholds["deviations"]
             # campaigns that end, and those that begin, make a line that much smaller or larger
@@ -133,11 +134,16 @@ def conversions_without_spend(
 ) -> Iterator[Finding]:
     """Paid media brings conversions and RedTrack has no cost: a token has run out."""
     for line, usual, rows in _lines(history, day):
-        row = rows[0]
-        if line.is_internal and usual.always_costs and row.conversions and not row.cost:
-            words = f"{line.label} brought {counted(row.conversions, 'conversion')} and RedTrack "
-            words += f"shows no spend; usually {_dollars(usual.cost)}."
-            yield _finding("conversions_without_spend", history, day, line, usual.cost, words)
+        if not line.is_internal or not usual.always_costs:
+            continue
+        for days in (rows[:1], rows):
+            count = sum(row.conversions for row in days)
+            hidden = usual.cost * len(days)
+            if count and hidden >= thresholds["minimum"] and not any(row.cost for row in days):
+                words = f"{line.label} brought {counted(count, 'conversion')} and RedTrack "
+                words += f"shows no spend; usually {_dollars(hidden)}."
+                yield _finding("conversions_without_spend", history, day, line, hidden, words)
+                break
 
 
 def cpa(history: History, day: date, thresholds: Thresholds) -> Iterator[Finding]:
