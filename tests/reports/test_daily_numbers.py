@@ -231,5 +231,5 @@ def test_where_all_spend_is_missing_the_cost_is_unknown_and_not_none(
     for text in (email_text(messages["email"]["html"]), messages["sms"]["body"]):
         assert "no cost" not in text.casefold()
     assert re.search(r"Paid media 1?\D*2 \u2013 \u2013", email_text(messages["email"]["html"]))
-    assert "cost \u2013. Paid CPA \u2013" in messages["sms"]["body"]
+    assert "cost -. Paid CPA -" in messages["sms"]["body"]
     assert "CPA unknown" in messages["sms"]["body"]

@@ -19,7 +19,7 @@ from tests.reports.conftest import Compose
 from tests.reports.reading import email_text
 from tests.reports.world import PAID_EXAMPLE, Affiliate, Marts, trend
 
-HERO = "report.total.cpa|money if report.total.cpa is not none"
+HERO = "report.total.cpa|cost_each|capitalize if report.total.cpa is not none"
 FACT = "{{ report.total.cents|money }}"
 
 
