@@ -26,7 +26,7 @@ from sandbox.mapping import fold
 from sandbox.scenarios import world_of
 from sandbox.world import World
 
-TUNED, REPORTED = range(1, 21), range(101, 121)
+TUNED, REPORTED = range(1, 21), range(121, 141)
 LAST = date(2026, 11, 18)
 DAYS = 90
 SYNCS = 2
