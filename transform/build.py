@@ -216,7 +216,9 @@ def _with_moved(arguments: Sequence[str], moved: set[str]) -> Sequence[str]:
     """What to build again: what a person chose, or what changed and what was moved since."""
     sources = [f"source:{source}+" for source in sorted(moved)]
     if tuple(arguments[: len(DATA_ONLY)]) == DATA_ONLY:
-        return (*arguments, *([] if "--select" in arguments else ["--select"]), *sources)
+        # a load may bring columns, or the table itself, which its view then has to take up
+        with_views = [one for one in arguments if one not in changed.VIEWS_STAY]
+        return (*with_views, *([] if "--select" in arguments else ["--select"]), *sources)
     if "--select" in arguments or "-s" in arguments:
         return arguments
     return (*arguments, "--select", *sources)

@@ -16,6 +16,8 @@ from tests.support import parsed
 from tests.support.postgres import PostgresServer
 from tests.support.warehouse import Warehouse, empty_warehouse
 from tests.transform import worked_example
+from transform import build as build_module
+from transform import changed
 from transform.build import build
 from transform.publish import published
 
@@ -92,6 +94,18 @@ def test_a_load_during_a_build_is_built_in_and_fails_nothing(
     # and their locks are free again
     with hold(*(f"ingest {source}" for source in sources.names())):
         pass
+
+
+def test_views_are_built_again_over_what_a_load_moved_meanwhile() -> None:
+    """It may have brought a column, or the first rows of its table."""
+    chosen = (*build_module.DATA_ONLY, *changed.VIEWS_STAY, "--select", "source:redtrack.offers+")
+    again = build_module._with_moved(chosen, {"everflow"})
+    assert again == (
+        *build_module.DATA_ONLY,
+        "--select",
+        "source:redtrack.offers+",
+        "source:everflow+",
+    )
 
 
 def test_raw_that_no_load_moved_fails_at_once_and_another_run_parses_only_what_differs(
