@@ -288,7 +288,8 @@ def _record_load(entry: _Entry) -> None:
     known = [row for row in known if row["window_end"] <= today]  # one of the future is a mistake
     covered = window
     before_all = today - timedelta(days=window_days("initial", entry.pull.source))
-    if not known and window.end < before_all:
+    by_day = any(total.day for total in entry.metrics.totals)
+    if not known and by_day and window.end < before_all:
         return  # nothing of what the first pull loads: the next one still begins there
     if known:
         start, end = known[0]["window_start"], known[0]["window_end"]

@@ -19,7 +19,7 @@ from ingest import pull as pipeline
 from ingest import registry
 from ingest.model import Pull, Row, Window
 from ingest.registry import SourceSettings
-from ingest.resources import SOURCE, daily, daily_in_parts
+from ingest.resources import SOURCE, daily, daily_in_parts, whole_list
 from ingest.sources.everflow.columns import COLUMNS, CONTROLLED
 from ingest.windows import default_window
 from signalroom.errors import AnswerError, ConfigurationError, SourceError, WarehouseError
@@ -327,8 +327,18 @@ def test_old_days_on_an_empty_warehouse_are_not_where_the_next_pull_goes_on(
     """It would ask for all the years in between, each hour."""
     one = source([])
     first_time = pipeline.make_pull(one, "713").window
-    pull_rows([], window=Window(date(2024, 1, 1), date(2024, 1, 2)))
+    years_ago = Window(date(2024, 1, 1), date(2024, 1, 2))
+    pull_rows([], window=years_ago)
     assert pipeline.make_pull(one, "713").window == first_time
+
+    @whole_list(columns={})
+    def offers(pull: Pull) -> list[Row]:
+        return [{"_client_id": pull.client_id, "id": 1}]
+
+    listed = replace(source_of(offers), tables={"offers": "list"})
+    pipeline.load(listed, pipeline.make_pull(listed, "713", window=years_ago))
+    # which days a list was asked with says nothing: it was read now
+    assert warehouse.rows("select table_name, as_of from ops.loads") == [("offers", NOW)]
 
 
 def test_a_table_that_the_vendor_does_not_have_hides_no_outage(warehouse: Warehouse) -> None:
