@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, UTC, datetime
 from decimal import Decimal
+from functools import cached_property, lru_cache
 from typing import Any
 
 from ingest.model import Pull, Row
@@ -25,7 +26,10 @@ _FRACTIONS = ((10**17, 10**9), (10**14, 10**6), (10**11, 10**3))
 # MySQL's zero date, as it is and as PHP reads it: in the year 0, or before it
 ZERO_DATE = re.compile(r"0{4}-\d\d-\d\d|-\d{3,6}-\d\d-\d\d|00[/.-]00[/.-]0{4}")
 NEVER = -62_135_510_400  # the end of the year 1's first day, Go's zero time in any zone
+_OFFSET = re.compile(r" ?([+-]\d\d:?\d\d) ?(?:[A-Z]*|[+-]\d\d(?:\d\d)?)$")
 _YES, _NO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})
+
+Reader = Callable[[object], object]  # gives None for None
 
 
 @dataclass(frozen=True)
@@ -36,56 +40,76 @@ class Field:
     kind: Mapping[str, Any]
 
 
+class Fields(dict[str, Field]):
+    """The fields of a table by column; what reading a row needs of them is made once."""
+
+    @cached_property
+    def plan(self) -> list[tuple[str, str, list[str], Reader]]:
+        """For each column: its name, its key, the keys below that one, what reads the value."""
+        return [
+            (name, key, below, _READERS[field.kind["data_type"]])
+            for name, field in self.items()
+            for key, *below in [field.path.split(".")]
+        ]
+
+    @cached_property
+    def used(self) -> frozenset[str]:
+        """The keys of an entry that have a column."""
+        return frozenset(key for _, key, _, _ in self.plan)
+
+
 def columns_of(fields: Mapping[str, Field]) -> dict[str, Mapping[str, Any]]:
     """The columns' types, for dlt."""
     return {name: field.kind for name, field in fields.items()}
 
 
-def read_fields(entry: Mapping[str, Any], fields: Mapping[str, Field], where: str = "") -> Row:
+def read_fields(entry: Mapping[str, Any], fields: Fields, where: str = "") -> Row:
     """The declared columns of one entry; None for what it lacks.
 
     AnswerError for a bad value; with `where` it is a whole line.
     """
     row: Row = {}
-    for name, column in fields.items():
-        try:
-            row[name] = _READERS[column.kind["data_type"]](_value(entry, column.path))
-        except AnswerError as error:
-            told = f"{column.path}: {error}"
-            if where:
-                told = f"{where}: {told.rstrip('.')}; nothing was loaded."
-            raise AnswerError(told, entry) from None
+    name = ""
+    try:
+        for name, key, below, read in fields.plan:
+            value = entry.get(key)
+            for one in below:
+                value = value.get(one) if isinstance(value, dict) else None
+            row[name] = None if value is None else read(value)
+    except AnswerError as error:
+        told = f"{fields[name].path}: {error}"
+        if where:
+            told = f"{where}: {told.rstrip('.')}; nothing was loaded."
+        raise AnswerError(told, entry) from None
     return row
 
 
-def unknown_fields(entry: Mapping[str, Any], fields: Mapping[str, Field]) -> Row:
+def unknown_fields(entry: Mapping[str, Any], fields: Fields) -> Row:
     """The entry's plain values that no column is declared for, as text under their own names."""
-    used = {field.path.split(".", 1)[0] for field in fields.values()}
+    used = fields.used
     row: Row = {}
     for key, value in entry.items():
-        name = re.sub(r"[^a-z0-9]+", "_", key.lower()).strip("_")
-        is_plain = not isinstance(value, (dict, list))
-        if is_plain and key not in used and name and name not in fields and name != "date":
+        if key in used or isinstance(value, (dict, list)):
+            continue
+        name = _column_name(key)
+        if name and name not in fields and name != "date":
             row[name if name[0].isalpha() else f"c_{name}"] = text(value)
     return row
 
 
-def text_columns(rows: Iterable[Row], known: Iterable[str]) -> dict[str, Mapping[str, Any]]:
-    """The type of every column of the rows that is not among the known ones: text."""
-    found = dict.fromkeys(name for row in rows for name in row)
-    for name in known:
-        found.pop(name, None)
-    return dict.fromkeys(found, TEXT_TYPE)
+@lru_cache(maxsize=10_000)
+def _column_name(key: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", key.lower()).strip("_")
 
 
 def text(value: object) -> str | None:
     """The exact text of a value; None for nothing and for blanks, JSON for lists and objects."""
-    if value is None or value == "" or value == []:
-        return None
     if isinstance(value, str):
         # PostgreSQL's text cannot hold a NUL
         said = value.replace("\x00", "")
         return said if said.strip() else None
+    if value is None or value == []:
+        return None
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal):
@@ -97,6 +121,8 @@ def text(value: object) -> str | None:
 
 def flag(value: object) -> bool | None:
     """A yes or no; None when the vendor said neither."""
+    if isinstance(value, bool):
+        return value
     said = (text(value) or "").strip().lower()
     if not said:
         return None
@@ -111,20 +137,16 @@ def instant(value: object) -> datetime | None:
     ISO text without an offset is read as UTC; 0 and the year 1 mean: never. Go's own notation
     (`2026-01-15 10:00:00 +0000 UTC`) is read too.
     """
-    said = re.sub(
-        r" ?([+-]\d\d:?\d\d) ?(?:[A-Z]*|[+-]\d\d(?:\d\d)?)$",
-        r"\1",
-        (text(value) or "").strip().upper(),
-    )
+    if type(value) is int:
+        return _moment(Decimal(value), value)
+    said = (text(value) or "").strip().upper()
+    if offset := _OFFSET.search(said):
+        said = said[: offset.start()] + offset[1]
     if not said or ZERO_DATE.match(said):
         return None
+    if re.fullmatch(r"-?\d+(\.\d+)?", said):
+        return _moment(Decimal(said), value)
     try:
-        number = Decimal(said) if re.fullmatch(r"-?\d+(\.\d+)?", said) else None
-        if number is not None:
-            parts = next((one for least, one in _FRACTIONS if abs(number) >= least), 1)
-            seconds = number / parts
-            is_never = not seconds or seconds < NEVER
-            return None if is_never else datetime.fromtimestamp(float(seconds), UTC)
         moment = datetime.fromisoformat(said)
     except (ValueError, OverflowError, OSError):
         raise AnswerError(f"{value!r} is not a valid time.") from None
@@ -135,21 +157,24 @@ def instant(value: object) -> datetime | None:
     return moment.astimezone(UTC)
 
 
+def _moment(number: Decimal, value: object) -> datetime | None:
+    """The instant of an epoch, which came as `value`."""
+    parts = next((one for least, one in _FRACTIONS if abs(number) >= least), 1)
+    seconds = number / parts
+    if not seconds or seconds < NEVER:
+        return None
+    try:
+        return datetime.fromtimestamp(float(seconds), UTC)
+    except (ValueError, OverflowError, OSError):
+        raise AnswerError(f"{value!r} is not a valid time.") from None
+
+
 def by_key(rows: Sequence[Row], key: str) -> list[Row]:
     """The rows with each key once; the last one given speaks, in the place of the first."""
     return list({row[key]: row for row in rows}.values())
 
 
-def _value(entry: Mapping[str, Any], path: str) -> object:
-    value: object = entry
-    for key in path.split("."):
-        if not isinstance(value, Mapping):
-            return None
-        value = value.get(key)
-    return value
-
-
-_READERS: Mapping[str, Callable[[object], object]] = {
+_READERS: Mapping[str, Reader] = {
     "decimal": money,
     "bigint": count,
     "text": text,
@@ -180,10 +205,10 @@ class Shape:
         return {**CLIENT_COLUMN, **columns_of(self.known)}
 
     @property
-    def known(self) -> dict[str, Field]:
+    def known(self) -> Fields:
         """All columns by name."""
         documents = {name: Field(key, TEXT_TYPE) for name, key in self.documents.items()}
-        return {**self.fields, **documents}
+        return Fields({**self.fields, **documents})
 
 
 class Entries:
@@ -193,6 +218,7 @@ class Entries:
         self._where = f"{pull}, {table}"
         self._client_id = pull.client_id
         self._shape = shape
+        self._fields = Fields(shape.fields)
         self._known = shape.known
 
     def row(self, entry: object, **more: object) -> Row:
@@ -202,7 +228,7 @@ class Entries:
                 f"{self._where}: an entry is not an object; nothing was loaded.", entry
             )
         entry = {key: value for key, value in entry.items() if key not in self._shape.skipped}
-        row = read_fields(entry, self._shape.fields, self._where)
+        row = read_fields(entry, self._fields, self._where)
         for name, key in self._shape.documents.items():
             row[name] = entry.get(key)
         return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -106,7 +106,7 @@ class Pull:
 class Found:
     """Rows of a table whose columns only its content shows, and the types of those columns."""
 
-    rows: Sequence[Row]
+    rows: Iterable[Row]
     columns: Mapping[str, Mapping[str, Any]]
 
 

@@ -11,24 +11,22 @@ In plain dlt a table that fails raises. In `ingest.pull` it keeps its rows while
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
-from decimal import Decimal
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 from ingest import registry
-from ingest.columns import text_columns
 from ingest.dead_letters import redacted
 from ingest.measures import require_measures
-from ingest.model import ControlTotal, Failure, Found, Pull, Row, TableMetrics
+from ingest.model import Failure, Found, Pull, Row, TableMetrics
 from ingest.privacy.rows import Protection
-from ingest.values import EXACT, total
 from ingest.windows import days, default_window, explicit_window
+from ingest.working_folder import ROWS, working_folder
 from signalroom import clients, clock, logs, settings, tracing
 from signalroom.errors import (
     AbsentError,
@@ -51,6 +49,8 @@ from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.pipeline import PipelineContext
 from dlt.extract.resource import DltResource
 
+from ingest.table_rows import DELETED, Files, TableRows, running_load
+
 Read = Callable[..., Iterable[Row] | Found]
 ReadParts = Callable[..., Iterable[tuple[date, list[Row]]]]
 ReadFiles = Callable[..., Iterable[Any]]
@@ -63,7 +63,7 @@ SOURCE: Mapping[str, Any] = {
     "max_table_nesting": 0,
     "spec": BaseConfiguration,
 }
-TOMBSTONE: Columns = {"_deleted": {"data_type": "bool", "hard_delete": True}}
+TOMBSTONE: Columns = {DELETED: {"data_type": "bool", "hard_delete": True}}
 # A primary key would make its columns non-nullable, which the rows that clear a day cannot meet.
 REPLACE: Any = {"disposition": "merge", "strategy": "delete-insert"}
 
@@ -121,12 +121,14 @@ def daily(
 
     def decorate(read: Read) -> Make:
         def parts(pull: Pull, table: str, *rest: Any) -> Iterator[Any]:
-            found = _found(read(pull, *rest))
-            require_measures(pull, table, found.rows, required)
-            kept, further = _protected(pull, table, found, columns, documents)
             covered = list(days(pull.window))
-            pull.metrics.totals += totals_by_day(kept, covered, measures)
-            yield _batch([*_emptied(pull, covered), *kept], further)
+            with _files(columns) as files:
+                rows = TableRows(pull, table, columns, documents, measures, covered)
+                _take(rows, read(pull, *rest), files, required)
+                rows.check()
+                pull.metrics.totals += rows.totals()
+                files.clear(_emptied(pull, covered))
+                yield from files.items()
 
         return _maker(
             read, parts, columns, ("_client_id", "date"), days_kept, limit, is_spared=is_spared
@@ -150,10 +152,22 @@ def daily_in_parts(
 
     def decorate(read: ReadParts) -> Make:
         def parts(pull: Pull, table: str, *rest: Any) -> Iterator[Any]:
-            for day, found in read(pull, *rest):
-                kept, further = _protected(pull, table, _found(found), columns, documents)
-                pull.metrics.totals += totals_by_day(kept, [day], measures)
-                yield _batch([*_emptied(pull, [day]), *kept], further)
+            failure: SourceError | None = None
+            with _files(columns) as files:
+                try:
+                    for day, found in read(pull, *rest):
+                        rows = TableRows(pull, table, columns, documents, measures, [day])
+                        tables = list(rows.tables(found, {}))
+                        rows.check()
+                        pull.metrics.totals += rows.totals()
+                        for one in tables:
+                            files.write(one)
+                        files.clear(_emptied(pull, [day]))
+                except SourceError as error:
+                    failure = error
+                yield from files.items()
+            if failure:
+                raise failure
 
         return _maker(read, parts, columns, ("_client_id", "date"), days_kept, limit)
 
@@ -172,13 +186,13 @@ def whole_list(
 
     def decorate(read: Read) -> Make:
         def parts(pull: Pull, table: str, *rest: Any) -> Iterator[Any]:
-            found = _found(read(pull, *rest))
-            require_measures(pull, table, found.rows, required)
-            kept, further = _protected(pull, table, found, columns, documents)
-            totals: dict[str, Decimal | int] = {"rows": len(kept)}
-            totals |= {name: total(row.get(name) for row in kept) for name in measures}
-            pull.metrics.totals.append(ControlTotal("all", None, totals, digest(kept)))
-            yield _batch([{"_client_id": pull.client_id, "_deleted": True}, *kept], further)
+            with _files(columns) as files:
+                rows = TableRows(pull, table, columns, documents, measures)
+                _take(rows, read(pull, *rest), files, required)
+                rows.check()
+                pull.metrics.totals += rows.totals()
+                files.clear([{"_client_id": pull.client_id, DELETED: True}])
+                yield from files.items()
 
         return _maker(read, parts, columns, ("_client_id",), None, limit, is_spared=True)
 
@@ -286,36 +300,34 @@ def _keep_failure(pull: Pull, table: str, error: SourceError, limit: str, is_spa
     return True
 
 
-def _found(given: Iterable[Row] | Found) -> Found:
-    return given if isinstance(given, Found) else Found(list(given), {})
+@contextmanager
+def _files(columns: Columns) -> Iterator[Files]:
+    """Files in the folder of the running pipeline, so that importing one is a link and no copy."""
+    declared = {**columns, **TOMBSTONE}
+    load_id = running_load()
+    if load_id is None:  # a resource that is only iterated
+        yield Files(None, "arrow", declared)
+        return
+    with working_folder(ROWS, active_pipeline().working_dir) as own:
+        yield Files(Path(own), file_format(), declared, load_id)
 
 
-def _protected(
-    pull: Pull,
-    table: str,
-    found: Found,
-    columns: Columns,
-    documents: Sequence[str],
-) -> tuple[list[Row], Columns]:
-    """The rows without personal data, and the types of the columns that the vendor added: text.
-
-    All rows together: card numbers are recognized in a column as a whole.
-    """
-    protection = Protection(pull.source, table, pull.client_id, documents)
-    kept = protection.rows(found.rows)
-    known = protection.columns(found.columns)
-    return kept, {**known, **text_columns(kept, {**columns, **known})}
+def _take(
+    rows: TableRows, given: Iterable[Row] | Found, files: Files, required: Sequence[str]
+) -> None:
+    """Write all rows that a source gives; those that must have a measure are looked at together."""
+    found = given if isinstance(given, Found) else Found(given, {})
+    of_source = found.rows
+    if required:
+        of_source = list(found.rows)
+        require_measures(rows.pull, rows.name, of_source, required)
+    files.declare(rows.kept(found.columns))
+    for table in rows.tables(of_source, found.columns):
+        files.write(table)
 
 
 def _emptied(pull: Pull, covered: Iterable[date]) -> list[Row]:
-    return [{"_client_id": pull.client_id, "date": day, "_deleted": True} for day in covered]
-
-
-def _batch(rows: list[Row], further: Columns) -> Any:
-    if not further:
-        return rows
-    hints: Any = {name: dict(hint) for name, hint in further.items()}
-    return dlt.mark.with_hints(rows, dlt.mark.make_hints(columns=hints))
+    return [{"_client_id": pull.client_id, "date": day, DELETED: True} for day in covered]
 
 
 def active_pipeline() -> Any:
@@ -333,34 +345,3 @@ def file_format() -> Any:
     destination = pipeline.destination if pipeline else None
     name = destination.destination_type if destination else settings.target()
     return "csv" if name.endswith("postgres") else "parquet"
-
-
-def totals_by_day(
-    rows: Iterable[Row], covered: Iterable[date], measures: Sequence[str]
-) -> list[ControlTotal]:
-    """Control totals of every day requested, also of those that came back empty."""
-    by_day: dict[date, list[Row]] = {day: [] for day in covered}
-    for row in rows:
-        by_day[row["date"]].append(row)
-    return [
-        ControlTotal(
-            partition_key=day.isoformat(),
-            day=day,
-            totals={
-                "rows": len(found),
-                **{name: total(row.get(name) for row in found) for name in measures},
-            },
-            digest=digest(found),
-        )
-        for day, found in by_day.items()
-    ]
-
-
-def digest(rows: Iterable[Row]) -> str:
-    """A fingerprint of the rows' content, whatever their order and their numbers' notation."""
-    lines = sorted(json.dumps(row, default=_plain, sort_keys=True) for row in rows)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
-
-
-def _plain(value: object) -> str:
-    return f"{EXACT.normalize(value):f}" if isinstance(value, Decimal) else str(value)

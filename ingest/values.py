@@ -71,7 +71,7 @@ def _number(value: object) -> Decimal | None:
     if value is None or isinstance(value, bool) or (isinstance(value, str) and not value.strip()):
         return None
     try:
-        number = Decimal(str(value).strip())
+        number = value if isinstance(value, Decimal) else Decimal(str(value).strip())
     except InvalidOperation:
         raise AnswerError(f"{_shown(value)} is not a number.") from None
     if not number.is_finite():

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-DLT, FILES = "signalroom-dlt-", "signalroom-s3-"
+DLT, FILES, ROWS = "signalroom-dlt-", "signalroom-s3-", "signalroom-rows-"
 NEW = "signalroom-new-"
 LOCK = "in-use.lock"
 YOUNG_S = 60.0  # a folder that is being made has no lock yet
@@ -38,7 +38,7 @@ def working_folder(prefix: str = DLT, within: str | None = None) -> Iterator[str
 
 def remove_abandoned(above: str) -> None:
     """Remove the folders of loads that were killed."""
-    for prefix in (DLT, FILES):
+    for prefix in (DLT, FILES, ROWS):
         for folder in Path(above).glob(f"{prefix}*"):
             with suppress(OSError), (folder / LOCK).open() as lock:  # or another was faster
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -145,10 +146,7 @@ class Payload:
 
 def _written(value: Any) -> str:
     """JSON text with its keys in order, and numbers with every digit."""
-    text = json.dumps(
-        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_marked
-    )
-    return _EXACT.sub(r"\1", text)
+    return _EXACT.sub(r"\1", _ENCODER.encode(value))
 
 
 def _marked(number: Decimal) -> str:
@@ -156,5 +154,11 @@ def _marked(number: Decimal) -> str:
     return f"\x00{number}"
 
 
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_marked
+)
+
+
+@lru_cache(maxsize=10_000)
 def _snake(key: str) -> str:
     return _OTHER.sub("_", _CAMEL.sub("_", key)).strip("_").lower()

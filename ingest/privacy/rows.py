@@ -8,7 +8,7 @@ rule keeps by name), and a column of full card numbers is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -20,7 +20,6 @@ from ingest.privacy.policy import Action, Hasher, policy, salt
 from ingest.values import TEXT_TYPE
 from signalroom.errors import AnswerError
 
-Row = dict[str, Any]
 # What cleaning could change: an address, plain or encoded, parameters of a web address, JSON.
 MARKS = ("@", "%40", "%2540", "\uff20", "://", "{")
 SUSPECT = "|".join(map(re.escape, MARKS))
@@ -41,6 +40,7 @@ class Protection:
         self._payload = Payload(source, table, client_id)
         self._actions: dict[str, Action] = {}
         self._hasher: Hasher | None = None
+        self._scans: dict[str, CardScan] = {}
 
     def columns(self, declared: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
         """The declared columns that are kept; a hash is text whatever it was made of."""
@@ -49,18 +49,6 @@ class Protection:
             for name, kind in declared.items()
             if self.action(name) != "drop"
         }
-
-    def rows(self, rows: Iterable[Row]) -> list[Row]:
-        """The rows without personal data, in new dicts.
-
-        Raises AnswerError where a column holds full card numbers, or JSON that is none; nothing
-        repeats a card number.
-        """
-        kept = [self._row(row) for row in rows]
-        for column in dict.fromkeys(name for row in kept for name in row):
-            if self.action(column) == "keep":
-                self._refuse_cards(column, kept)
-        return kept
 
     def action(self, column: str) -> Action:
         """What happens to the column."""
@@ -84,36 +72,45 @@ class Protection:
         )
         return pc.replace_with_mask(cells, pc.fill_null(suspect, False), some)
 
-    def _row(self, row: Row) -> Row:
-        kept: Row = {}
-        for name, value in row.items():
-            action = self.action(name)
-            if action == "hash":
-                kept[name] = None if value is None else self._hash().hash(str(value))
-            elif action == "keep":
-                kept[name] = self._cleaned(name, value)
+    def cleaned(self, name: str, cells: Any) -> Any:
+        """Like `array`, of a vendor's text: without NUL, and looked through for card numbers."""
+        if any(b"\0" in text for text in _texts(cells)):  # PostgreSQL's text cannot hold it
+            cells = pc.replace_substring(cells, "\0", "")
+        kept = self.array(name, cells)
+        if self.action(name) == "keep":
+            self._look(name, kept)
         return kept
 
-    def _cleaned(self, name: str, value: Any) -> Any:
-        if name in self._documents:
-            return self._payload.json(value)
-        return self._payload.plain(value, name) if isinstance(value, str) else value
+    def document(self, name: str, values: Iterable[Any]) -> Any:
+        """A column of JSON that is kept, as text, cleaned key by key.
+
+        Raises AnswerError for text that is no JSON.
+        """
+        texts = (self._payload.json(value) for value in values)
+        kept = pa.array([text and text.encode("utf-8", "replace") for text in texts], pa.string())
+        self._look(name, kept)
+        return kept
+
+    def refuse_cards(self) -> None:
+        """Raise AnswerError where a column, as far as it was seen, holds full card numbers.
+
+        Nothing repeats one.
+        """
+        for column, scan in self._scans.items():
+            if scan.has_cards:
+                raise AnswerError(
+                    f"{self._where}: column {column} holds full card numbers; nothing was loaded. "
+                    "Have them removed at the vendor, or drop the column in data/privacy.yml."
+                )
+
+    def _look(self, column: str, cells: Any) -> None:
+        if column not in self._scans:
+            self._scans[column] = CardScan(is_identifier=self.policy.is_identifier(column))
+        self._scans[column].look(cells)
 
     def _hash(self) -> Hasher:
         self._hasher = self._hasher or Hasher(salt(self._client_id))
         return self._hasher
-
-    def _refuse_cards(self, column: str, rows: Sequence[Row]) -> None:
-        cells = [value for row in rows if isinstance(value := row.get(column), str)]
-        if not cells:
-            return
-        scan = CardScan(is_identifier=self.policy.is_identifier(column))
-        scan.look(pa.array(cells, pa.string()))
-        if scan.has_cards:
-            raise AnswerError(
-                f"{self._where}: column {column} holds full card numbers; nothing was loaded. "
-                "Have them removed at the vendor, or drop the column in data/privacy.yml."
-            )
 
 
 def _texts(cells: Any) -> Iterator[bytes]:

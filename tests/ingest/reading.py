@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from ingest import registry
 from ingest.model import Pull, TableMetrics, Tables, Window
+from ingest.values import EXACT
 from signalroom import clock
 from signalroom.errors import SignalRoomError
 from tests.support.warehouse import Warehouse
@@ -56,7 +57,7 @@ def extract(pull: Pull, source: str) -> dict[str, Landed]:
     failed: dict[str, TableMetrics] = {}
     for name, resource in made.selected_resources.items():
         try:
-            rows = list(resource)
+            rows = dicts(resource)
         except Exception as error:
             cause: BaseException | None = error
             while cause is not None and not isinstance(cause, SignalRoomError):
@@ -83,11 +84,23 @@ def extract(pull: Pull, source: str) -> dict[str, Landed]:
 
 
 def rows_of(landing: Landed) -> list[dict[str, Any]]:
-    """The table's rows without tombstones, out of Arrow tables too."""
-    rows: list[Mapping[str, Any]] = []
-    for part in landing.rows:
+    """The table's rows without tombstones."""
+    return [dict(row) for row in landing.rows if not row.get("_deleted")]
+
+
+def dicts(given: Iterable[Any]) -> list[dict[str, Any]]:
+    """Rows, also out of Arrow tables, each value as Python writes it shortest."""
+    rows: list[dict[str, Any]] = []
+    for part in given:
         rows += part.to_pylist() if isinstance(part, pa.Table) else [part]
-    return [dict(row) for row in rows if not row.get("_deleted")]
+    return [{name: _short(value) for name, value in row.items()} for row in rows]
+
+
+def _short(value: Any) -> Any:
+    """Arrow gives instants in a zone that is UTC by another name, and amounts with 18 decimals."""
+    if isinstance(value, Decimal):
+        return Decimal(f"{EXACT.normalize(value):f}")
+    return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value
 
 
 def stored(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -37,17 +38,17 @@ REQUIRED = ("status", "payout", "revenue")
     measures=CONVERSION_CONTROLLED,
     days_kept=CONVERSION_DAYS_KEPT,
 )
-def conversions(pull: Pull, network: Network) -> list[Row]:
+def conversions(pull: Pull, network: Network) -> Iterator[Row]:
     """The conversions of every day of the window."""
-    rows: list[Row] = []
+    count = 0
     http, zone_id = network.http, network.business_zone_id
     covered = list(days(pull.window))
     at_once = REQUESTS_AT_ONCE if len(covered) > FEW_DAYS else 1
     found = in_order(lambda day: _of_day(http, pull, day, zone_id), covered, at_once)
     for day, of_day in zip(covered, found, strict=True):
-        rows += of_day
-        pull.say(f"conversions {day}: {counted(len(rows), 'row')}")
-    return rows
+        count += len(of_day)
+        pull.say(f"conversions {day}: {counted(count, 'row')}")
+        yield from of_day
 
 
 def _of_day(http: VendorClient, pull: Pull, day: date, zone_id: int) -> list[Row]:

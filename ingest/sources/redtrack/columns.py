@@ -1,26 +1,28 @@
 """RedTrack: its tables' columns, with the vendor's field and the type of each."""
 
-from ingest.columns import FLAG_TYPE, INSTANT_TYPE, Field, columns_of
+from ingest.columns import FLAG_TYPE, INSTANT_TYPE, Field, Fields, columns_of
 from ingest.values import COUNT_TYPE, DATE_TYPE, MONEY_TYPE, TEXT_TYPE
 
 # column of redtrack.daily_spend -> its type; RedTrack's metrics have the same names
-METRICS = {
-    "clicks": Field("clicks", COUNT_TYPE),
-    "unique_clicks": Field("unique_clicks", COUNT_TYPE),
-    "impressions": Field("impressions", COUNT_TYPE),
-    "lp_views": Field("lp_views", COUNT_TYPE),
-    "lp_clicks": Field("lp_clicks", COUNT_TYPE),
-    "conversions": Field("conversions", COUNT_TYPE),
-    "total_conversions": Field("total_conversions", COUNT_TYPE),
-    "approved": Field("approved", COUNT_TYPE),
-    "pending": Field("pending", COUNT_TYPE),
-    "declined": Field("declined", COUNT_TYPE),
-    "other": Field("other", COUNT_TYPE),
-    "cost": Field("cost", MONEY_TYPE),
-    "revenue": Field("revenue", MONEY_TYPE),
-    "total_revenue": Field("total_revenue", MONEY_TYPE),
-    "pub_revenue": Field("pub_revenue", MONEY_TYPE),
-}
+METRICS = Fields(
+    {
+        "clicks": Field("clicks", COUNT_TYPE),
+        "unique_clicks": Field("unique_clicks", COUNT_TYPE),
+        "impressions": Field("impressions", COUNT_TYPE),
+        "lp_views": Field("lp_views", COUNT_TYPE),
+        "lp_clicks": Field("lp_clicks", COUNT_TYPE),
+        "conversions": Field("conversions", COUNT_TYPE),
+        "total_conversions": Field("total_conversions", COUNT_TYPE),
+        "approved": Field("approved", COUNT_TYPE),
+        "pending": Field("pending", COUNT_TYPE),
+        "declined": Field("declined", COUNT_TYPE),
+        "other": Field("other", COUNT_TYPE),
+        "cost": Field("cost", MONEY_TYPE),
+        "revenue": Field("revenue", MONEY_TYPE),
+        "total_revenue": Field("total_revenue", MONEY_TYPE),
+        "pub_revenue": Field("pub_revenue", MONEY_TYPE),
+    }
+)
 # What can be recomputed from the others is not kept; any further measure is, as text.
 DERIVED = frozenset(
     {
@@ -50,22 +52,24 @@ CAMPAIGN_SPEND_COLUMNS = {
     **columns_of(METRICS),
 }
 
-CONVERSION_FIELDS = {
-    "id": Field("id", TEXT_TYPE),
-    "clickid": Field("clickid", TEXT_TYPE),
-    **{name: Field(name, INSTANT_TYPE) for name in ("conv_time", "track_time", "created_at")},
-    **{
-        name: Field(name, TEXT_TYPE)
-        for name in (
-            *("campaign_id", "campaign", "source_id", "source", "offer_id", "offer"),
-            *("network", "landing", "type", "event", "status", "currency", "order"),
-        )
-    },
-    "is_default_type": Field("default_type", FLAG_TYPE),
-    "is_transaction": Field("is_transaction", FLAG_TYPE),
-    "duplicate_status": Field("duplicate_status", TEXT_TYPE),
-    **{name: Field(name, MONEY_TYPE) for name in ("payout", "cost", "pub_revenue")},
-}
+CONVERSION_FIELDS = Fields(
+    {
+        "id": Field("id", TEXT_TYPE),
+        "clickid": Field("clickid", TEXT_TYPE),
+        **{name: Field(name, INSTANT_TYPE) for name in ("conv_time", "track_time", "created_at")},
+        **{
+            name: Field(name, TEXT_TYPE)
+            for name in (
+                *("campaign_id", "campaign", "source_id", "source", "offer_id", "offer"),
+                *("network", "landing", "type", "event", "status", "currency", "order"),
+            )
+        },
+        "is_default_type": Field("default_type", FLAG_TYPE),
+        "is_transaction": Field("is_transaction", FLAG_TYPE),
+        "duplicate_status": Field("duplicate_status", TEXT_TYPE),
+        **{name: Field(name, MONEY_TYPE) for name in ("payout", "cost", "pub_revenue")},
+    }
+)
 CONVERSION_COLUMNS = {**CLIENT_COLUMN, "date": DATE_TYPE, **columns_of(CONVERSION_FIELDS)}
 CONVERSION_CONTROLLED = ("payout", "cost")
 # what a visitor is known by
@@ -74,38 +78,44 @@ CONVERSION_SKIPPED = frozenset({"ip", "user_agent", "fingerprint", "referer"})
 _TIMES = {name: Field(name, INSTANT_TYPE) for name in ("created_at", "updated_at")}
 # table -> its fields, the first being the id. A status is a number here and a word there: text.
 LISTS = {
-    "campaigns": {
-        "id": Field("id", TEXT_TYPE),
-        "title": Field("title", TEXT_TYPE),
-        "source_id": Field("source_id", TEXT_TYPE),
-        "source_title": Field("source_title", TEXT_TYPE),
-        "serial_number": Field("serial_number", COUNT_TYPE),
-        "status": Field("status", TEXT_TYPE),
-        "type": Field("type", TEXT_TYPE),
-        "cost_model": Field("cost_model", TEXT_TYPE),
-        "cpc": Field("cpc", MONEY_TYPE),
-        "tags": Field("tags", TEXT_TYPE),
-        **_TIMES,
-    },
-    "offers": {
-        "id": Field("id", TEXT_TYPE),
-        "title": Field("title", TEXT_TYPE),
-        "url": Field("url", TEXT_TYPE),  # so named by third-party clients; unconfirmed
-        "network_id": Field("network_id", TEXT_TYPE),
-        "network_title": Field("network_title", TEXT_TYPE),
-        "status": Field("status", TEXT_TYPE),
-        "payout": Field("payout", MONEY_TYPE),
-        "currency": Field("currency", TEXT_TYPE),
-        "tags": Field("tags", TEXT_TYPE),
-        **_TIMES,
-    },
-    "sources": {
-        "id": Field("id", TEXT_TYPE),
-        "title": Field("title", TEXT_TYPE),
-        "alias": Field("alias", TEXT_TYPE),
-        "status": Field("status", TEXT_TYPE),
-        "type": Field("type", TEXT_TYPE),
-        "currency": Field("currency", TEXT_TYPE),
-        **_TIMES,
-    },
+    "campaigns": Fields(
+        {
+            "id": Field("id", TEXT_TYPE),
+            "title": Field("title", TEXT_TYPE),
+            "source_id": Field("source_id", TEXT_TYPE),
+            "source_title": Field("source_title", TEXT_TYPE),
+            "serial_number": Field("serial_number", COUNT_TYPE),
+            "status": Field("status", TEXT_TYPE),
+            "type": Field("type", TEXT_TYPE),
+            "cost_model": Field("cost_model", TEXT_TYPE),
+            "cpc": Field("cpc", MONEY_TYPE),
+            "tags": Field("tags", TEXT_TYPE),
+            **_TIMES,
+        }
+    ),
+    "offers": Fields(
+        {
+            "id": Field("id", TEXT_TYPE),
+            "title": Field("title", TEXT_TYPE),
+            "url": Field("url", TEXT_TYPE),  # so named by third-party clients; unconfirmed
+            "network_id": Field("network_id", TEXT_TYPE),
+            "network_title": Field("network_title", TEXT_TYPE),
+            "status": Field("status", TEXT_TYPE),
+            "payout": Field("payout", MONEY_TYPE),
+            "currency": Field("currency", TEXT_TYPE),
+            "tags": Field("tags", TEXT_TYPE),
+            **_TIMES,
+        }
+    ),
+    "sources": Fields(
+        {
+            "id": Field("id", TEXT_TYPE),
+            "title": Field("title", TEXT_TYPE),
+            "alias": Field("alias", TEXT_TYPE),
+            "status": Field("status", TEXT_TYPE),
+            "type": Field("type", TEXT_TYPE),
+            "currency": Field("currency", TEXT_TYPE),
+            **_TIMES,
+        }
+    ),
 }

@@ -29,6 +29,7 @@ from ingest.sources.s3_exports.listing import Listing, denied_prefix, list_files
 from ingest.sources.s3_exports.output import Output
 from ingest.sources.s3_exports.rows import TableLimits
 from ingest.sources.s3_exports.settings import Prefix, place, refuse_shared_prefixes
+from ingest.table_rows import running_load
 from ingest.values import TEXT_TYPE
 from ingest.working_folder import FILES, working_folder
 from signalroom.errors import CredentialsError
@@ -134,7 +135,7 @@ def read_files(pull: Pull, exports: Exports, prefix: Prefix) -> Iterator[Any]:
     Where no pipeline runs they come as Arrow tables.
     """
     listing = exports.listings[prefix]
-    pipeline = active_pipeline()
+    pipeline = active_pipeline() if running_load() else None  # else one that ended may be active
     known: Mapping[str, Any] = {}
     if pipeline is not None and "s3_exports" in pipeline.schemas:
         known = pipeline.schemas["s3_exports"].tables.get(prefix.table, {}).get("columns", {})

@@ -15,45 +15,9 @@ from pathlib import Path
 from typing import Any, Self
 
 import pyarrow as pa
-import pyarrow.csv as pacsv
 
+from ingest.import_file import ImportFile
 from ingest.sources.s3_exports.limits import HELD_BYTES
-
-
-class ImportFile:
-    """Arrow tables of one schema, written as CSV or Parquet."""
-
-    def __init__(self, path: Path, file_format: Any, schema: Any) -> None:
-        self.path = path
-        self.schema = schema
-        self.file_format = file_format
-        self.rows = 0
-        if file_format == "csv":
-            options = pacsv.WriteOptions(include_header=True, quoting_style="needed")
-            self._writer: Any = pacsv.CSVWriter(str(path), schema, write_options=options)
-        else:
-            import pyarrow.parquet as pq
-
-            self._writer = pq.ParquetWriter(
-                str(path), schema, compression="lz4", use_dictionary=False
-            )
-
-    def write(self, tables: Iterable[Any]) -> None:
-        """Append tables."""
-        for table in tables:
-            self._writer.write_table(table)
-            self.rows += len(table)
-
-    def close(self) -> None:
-        """End the file."""
-        self._writer.close()
-
-    def as_item(self) -> Any:
-        """What a resource yields for the file; the columns' types come from its schema."""
-        import dlt
-
-        hints = self.schema.empty_table()
-        return dlt.mark.with_file_import(str(self.path), self.file_format, self.rows, hints)
 
 
 class Rows:

@@ -18,7 +18,7 @@ from signalroom.errors import AnswerError
 from tests.ingest.posthog.conftest import Read
 from tests.ingest.posthog.test_events import NOON, ONE, answered, event
 from tests.ingest.posthog.test_lists import PATH, flag, here
-from tests.ingest.reading import extract, pull_of, rows_of
+from tests.ingest.reading import dicts, extract, pull_of, rows_of
 from tests.support.vendor import Answer, Request
 from tests.support.warehouse import DUCKDB_FIRST, Warehouse
 
@@ -123,7 +123,7 @@ def test_a_throttled_query_keeps_whole_days_and_blocks_no_list(
     made = SOURCE.dlt_source(
         replace(pull_of("posthog", window=DAYS), source="posthog", tables=Tables())
     ).selected_resources
-    events = [row for row in made["events"] if not row.get("_deleted")]
+    events = [row for row in dicts(made["events"]) if not row.get("_deleted")]
     got = {row["date"] for row in events}
     assert got
     assert max(got) < DAYS.end
@@ -131,7 +131,7 @@ def test_a_throttled_query_keeps_whole_days_and_blocks_no_list(
     assert sorted(row["uuid"] for row in events) == sorted(row["uuid"] for row in truth)
     assert made["events"].custom_metrics["failure"]["until"] is not None
     for table in ("feature_flags", "experiments"):
-        assert [row for row in made[table] if not row.get("_deleted")]
+        assert [row for row in dicts(made[table]) if not row.get("_deleted")]
 
 
 @pytest.mark.parametrize("warehouse", DUCKDB_FIRST, indirect=True)

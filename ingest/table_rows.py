@@ -1,0 +1,257 @@
+"""A table's rows on their way into the load, column by column.
+
+A source reads rows; here each part of them becomes an Arrow table: personal data is taken out,
+sums and a fingerprint are taken, and all parts go into files that dlt imports as they are. Row by
+row, in dlt's normalizer too, this took most of the time and the memory of a pull.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from itertools import islice
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import dlt
+import pyarrow as pa
+import pyarrow.compute as pc
+from dlt.common.configuration.container import Container
+from dlt.common.data_types import coerce_value, py_type_to_sc_type
+from dlt.common.normalizers.naming.snake_case import NamingConvention
+from dlt.common.normalizers.utils import generate_dlt_ids
+from dlt.common.storages.load_package import LoadPackageStateInjectableContext
+
+from ingest.import_file import ImportFile
+from ingest.model import ControlTotal, Pull, Row
+from ingest.privacy.rows import Protection
+from ingest.values import EXACT, TEXT_TYPE
+from signalroom.errors import WarehouseError
+
+Columns = Mapping[str, Mapping[str, Any]]
+DELETED = "_deleted"  # what is true clears what was there
+PART_ROWS = 2_000  # as dicts they take ten times the memory
+NAME_LENGTH = 63  # of a column, in PostgreSQL
+TYPES: Mapping[str, Any] = {
+    "text": pa.string(),
+    "decimal": pa.decimal128(38, 18),
+    "bigint": pa.int64(),
+    "bool": pa.bool_(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", "UTC"),
+}
+
+
+class TableRows:
+    """The rows of one table in one pull, part by part; what they add up to is known at the end.
+
+    `documents` are columns of JSON, `further` the types of columns that only the content shows; any
+    other column is text. With `covered` days the totals are taken by day.
+    """
+
+    def __init__(
+        self,
+        pull: Pull,
+        table: str,
+        columns: Columns,
+        documents: Sequence[str] = (),
+        measures: Sequence[str] = (),
+        covered: Iterable[date] | None = None,
+    ) -> None:
+        self.pull = pull
+        self.name = table
+        self._protection = Protection(pull.source, table, pull.client_id, documents)
+        self._columns = columns
+        self._documents = frozenset(documents)
+        self._measures = measures
+        self._is_by_day = covered is not None
+        keys = [None] if covered is None else list(covered)
+        self._counts = dict.fromkeys(keys, 0)
+        self._marks = dict.fromkeys(keys, 0)
+        self._sums = {key: dict.fromkeys(measures, Decimal(0)) for key in keys}
+
+    def tables(self, rows: Iterable[Row], further: Columns) -> Iterator[pa.Table]:
+        """The rows as Arrow tables without personal data."""
+        kinds = {**self._columns, **further}
+        source = iter(rows)
+        while part := list(islice(source, PART_ROWS)):
+            yield self._table(part, kinds)
+
+    def check(self) -> None:
+        """Raise AnswerError where a column holds full card numbers."""
+        self._protection.refuse_cards()
+
+    def kept(self, columns: Columns) -> Columns:
+        """The columns that the policy keeps, with the types in which it does."""
+        return self._protection.columns(columns)
+
+    def totals(self) -> list[ControlTotal]:
+        """Control totals of every day, also of those that came back empty, or of all rows."""
+        return [
+            ControlTotal(
+                partition_key=day.isoformat() if day else "all",
+                day=day,
+                totals={"rows": self._counts[day], **self._sums[day]},
+                digest=f"{self._marks[day] % 2**128:032x}",
+            )
+            for day in self._counts
+        ]
+
+    def _table(self, rows: list[Row], kinds: Columns) -> pa.Table:
+        names: Row = {}
+        for row in rows:
+            names.update(row)
+        if all(len(row) == len(names) for row in rows):
+            given = {name: list(map(itemgetter(name), rows)) for name in names}
+        else:
+            given = {name: [row.get(name) for row in rows] for name in names}
+        arrays: dict[str, Any] = {}
+        for name, values in given.items():
+            if (action := self._protection.action(name)) != "drop":
+                kind = TEXT_TYPE if action == "hash" else kinds.get(name, TEXT_TYPE)
+                arrays[_spelled(name)] = self._array(name, values, kind)
+        table = pa.table(arrays)
+        self._count(given, table)
+        return table
+
+    def _array(self, name: str, values: list[Any], kind: Mapping[str, Any]) -> Any:
+        protection = self._protection
+        if protection.action(name) == "hash":
+            values = [value if value is None else str(value) for value in values]
+        elif name in self._documents:
+            return protection.document(name, values)
+        cells = self._typed(name, values, kind)
+        return protection.cleaned(name, cells) if pa.types.is_string(cells.type) else cells
+
+    def _typed(self, name: str, values: list[Any], kind: Mapping[str, Any]) -> Any:
+        """The values in Arrow; what has another type than its column is made to fit, or refused."""
+        data_type = kind["data_type"]
+        with suppress(pa.ArrowException, UnicodeEncodeError, TypeError, OverflowError):
+            return pa.array(values, TYPES[data_type])
+        try:
+            fitting = [_fitting(value, data_type) for value in values]
+            return pa.array(fitting, TYPES[data_type])
+        except (pa.ArrowException, ValueError, TypeError, OverflowError):
+            raise WarehouseError(
+                f"{self.pull}: column {name} of {self.name} is {data_type}, and a value is not; "
+                "nothing was loaded."
+            ) from None
+
+    def _count(self, given: Mapping[str, list[Any]], table: pa.Table) -> None:
+        days = given["date"] if self._is_by_day else [None] * len(table)
+        for day, mark in zip(days, marks(table), strict=True):
+            self._counts[day] += 1
+            self._marks[day] += mark
+        for name in self._measures:
+            if self._protection.action(name) == "keep" and name in given:
+                for day, value in zip(days, given[name], strict=True):
+                    if value:
+                        sums = self._sums[day]
+                        sums[name] = EXACT.add(sums[name], Decimal(value))
+
+
+def marks(table: pa.Table) -> list[int]:
+    """A number for each row by its content; their sum tells rows apart whatever their order.
+
+    A column without a value counts as one that is not there. Text holds no NUL, which parts cells.
+    """
+    cells = [
+        pc.binary_join_element_wise(f"{name}=", table[name].cast(pa.string()), "")
+        for name in sorted(table.column_names)
+    ]
+    begun = pa.repeat("", len(table))  # an array, whatever follows
+    lines = pc.binary_join_element_wise(begun, *cells, "\0", null_handling="skip")
+    return [
+        int.from_bytes(hashlib.sha256(line).digest()[:16])
+        for line in lines.cast(pa.binary()).to_pylist()
+    ]
+
+
+def running_load() -> str | None:
+    """dlt's id of the load for which rows are read in this thread."""
+    context = LoadPackageStateInjectableContext
+    return Container()[context].load_id if context in Container() else None
+
+
+class Files:
+    """Where a table's rows go: a file for each schema; without a load they are given as Arrow.
+
+    `declared` are the columns whose types dlt knows.
+    """
+
+    def __init__(
+        self, folder: Path | None, file_format: str, declared: Iterable[str], load_id: str = ""
+    ) -> None:
+        self._folder = folder
+        self._load_id = load_id
+        self._format = file_format
+        self._files: dict[Any, ImportFile] = {}
+        self._held: list[pa.Table] = []
+        self._declared = {_spelled(name) for name in declared}
+        self._further: dict[str, Any] = {
+            "_dlt_load_id": {**TEXT_TYPE, "nullable": False},
+            "_dlt_id": {**TEXT_TYPE, "nullable": False, "unique": True, "row_key": True},
+        }
+
+    def declare(self, columns: Columns) -> None:
+        """Have dlt know further columns, which may have no value."""
+        self._further |= {_spelled(name): kind for name, kind in columns.items()}
+
+    def write(self, table: pa.Table) -> None:
+        """Take a table; it gets the columns that dlt gives to rows."""
+        if self._folder is None:
+            self._held.append(table)
+            return
+        count = len(table)
+        columns = {name: table[name] for name in sorted(table.column_names)}
+        columns.setdefault(DELETED, pa.nulls(count, pa.bool_()))
+        columns["_dlt_load_id"] = pa.repeat(self._load_id, count)
+        columns["_dlt_id"] = pa.array(generate_dlt_ids(count), pa.string())
+        table = pa.table(columns)
+        if table.schema not in self._files:
+            path = self._folder / f"rows-{len(self._files)}.{self._format}"
+            self._files[table.schema] = ImportFile(path, self._format, table.schema)
+        self._files[table.schema].write([table])
+
+    def clear(self, rows: Sequence[Row]) -> None:
+        """Take rows of ours that empty days or the table, into a file that there is."""
+        table = pa.table({name: [row[name] for row in rows] for name in rows[0]})
+        for schema in self._files:
+            for one in schema:
+                if one.name not in (*table.column_names, "_dlt_load_id", "_dlt_id"):
+                    table = table.append_column(one, pa.nulls(len(rows), one.type))
+            break
+        self.write(table)
+
+    def items(self) -> Iterator[Any]:
+        """What dlt loads."""
+        yield from self._held
+        for file in self._files.values():
+            file.close()
+            texts = dict.fromkeys(file.schema.names, TEXT_TYPE)
+            hints = {
+                name: dict(kind)
+                for name, kind in {**texts, **self._further}.items()
+                if name not in self._declared
+            }
+            yield file.as_item(dlt.mark.make_hints(columns=hints))  # type: ignore[arg-type]
+            file.path.unlink()  # dlt has a link of its own
+
+
+def _fitting(value: Any, data_type: str) -> Any:
+    if value is None:
+        return None
+    made = coerce_value(data_type, py_type_to_sc_type(type(value)), value)  # type: ignore[arg-type]
+    return made.encode("utf-8", "replace").decode() if isinstance(made, str) else made
+
+
+@cache
+def _spelled(name: str) -> str:
+    """The column's name as dlt spells it."""
+    found: str = NamingConvention(NAME_LENGTH).normalize_identifier(name)
+    return found
