@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 WORKERS ?= 2
 ARGS ?=
+NICE ?=
 KILLS ?= 500
 MINUTES ?= 10
 # What `make diff` and `make state` compare with, and how many builds a reader reads through.
@@ -61,7 +62,12 @@ run: $(READY) ## Run the main job once and show the result
 	@$(BIN)/signalroom run $(ARGS)
 
 #> Test
-test: lint ## Check everything: lint, then the tests
+# Types and SQL are checked in the time in which tests wait for something.
+test: .lint-first ## Check everything: lint and the tests
+	@$(MAKE) -j3 NICE="nice -n 15" typecheck lint-sql .tests
+
+.PHONY: .tests
+.tests:
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not deep" $(ARGS)
 
 test-deep: $(READY) .tools/promtool .pooler ## Run the tests for which make test has no time
@@ -104,7 +110,11 @@ define check
 	else printf '%s\n' "$$out"; printf '%-14s FAILED\n' "$(1)"; exit 1; fi
 endef
 
-lint: $(READY) ## Check client files, words, style, types, SQL: fast first
+lint: .lint-first ## Check client files, words, style, types, SQL: fast first
+	@$(MAKE) -j$(WORKERS) typecheck lint-sql
+
+.PHONY: .lint-first
+.lint-first: $(READY)
 	$(call check,client files,$(CHECK_CLIENT_FILES))
 	$(call check,words,$(BIN)/python -m tests.house.words)
 	$(call check,style,$(BIN)/ruff check --quiet .)
@@ -112,7 +122,6 @@ lint: $(READY) ## Check client files, words, style, types, SQL: fast first
 	$(call check,imports,$(BIN)/lint-imports)
 	$(call check,dead code,$(BIN)/python -m tests.house.dead_code)
 	@$(MAKE) -j$(WORKERS) .dbt-project lint-secrets
-	@$(MAKE) -j$(WORKERS) typecheck lint-sql
 
 lint-changed: $(READY) ## The same in seconds, for what differs from BASE=main
 	$(call check,client files,$(CHECK_CLIENT_FILES))
@@ -126,11 +135,11 @@ lint-changed: $(READY) ## The same in seconds, for what differs from BASE=main
 lint-sql: $(CLEAN_MODELS) $(CLEAN_QUERIES) ## Check the style of SQL (sqlfluff)
 
 $(CLEAN_MODELS): $(READY) $(MODELS) $(MACROS) .sqlfluff dbt_project.yml
-	$(call check,SQL,$(UNSET) $(BIN)/sqlfluff lint $(SQLFLUFF) $(if $(filter-out $(MODELS),$?),transform,$?))
+	$(call check,SQL,$(NICE) $(UNSET) $(BIN)/sqlfluff lint $(SQLFLUFF) $(if $(filter-out $(MODELS),$?),transform,$?))
 	@touch $@
 
 $(CLEAN_QUERIES): $(VENV) $(QUERIES)
-	$(call check,report SQL,$(UNSET) $(BIN)/sqlfluff lint $(SQLFLUFF) $(PLAIN) $(QUERIES))
+	$(call check,report SQL,$(NICE) $(UNSET) $(BIN)/sqlfluff lint $(SQLFLUFF) $(PLAIN) $(QUERIES))
 	@touch $@
 
 # For the target that sqlfluff compiles to, which then need not parse again.
@@ -145,7 +154,7 @@ lint-secrets: $(READY) ## Look for keys and passwords in the repository
 CHECK_CLIENT_FILES = $(BIN)/python -c "import sys; from transform.client_files import mistakes; sys.exit('\n'.join(mistakes()) or None)"
 
 typecheck: $(READY) ## Check types (mypy, strict)
-	$(call check,types,$(BIN)/mypy)
+	$(call check,types,$(NICE) $(BIN)/mypy)
 
 format: $(READY) ## Rewrite Python and SQL in the house's style
 	$(BIN)/ruff check --fix-only .

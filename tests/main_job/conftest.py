@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -53,23 +54,23 @@ def main_job(
 ) -> Iterator[MainJob]:
     """Nine weeks of every source and client, loaded, built and reported on both engines."""
     warehouses: dict[Target, Warehouse] = {}
-    environments: dict[Target, dict[str, str]] = {}
-    said: dict[Target, CompletedProcess[str]] = {}
     with ExitStack() as stack:
         agency = stack.enter_context(Agency(scenario="messy", history_days=63))
         targets: tuple[Target, Target] = ("duckdb", "postgres")
         for target in targets:
             home = tmp_path_factory.mktemp(target)
-            warehouse = stack.enter_context(empty_warehouse(target, home, postgres))
-            env = {**agency.environment(), **warehouse.environment, "SIGNALROOM_SANDBOX": "1"}
-            for source, table in (("everflow", "daily_stats"), ("redtrack", "daily_spend")):
-                loaded = signalroom_cli(
-                    "ingest", source, "--resource", table, "--start", agency.first_day.isoformat(),
-                    "--end", agency.calendar.today().isoformat(), env=env,
-                )  # fmt: skip
-                assert loaded.returncode == 0, loaded.stdout + loaded.stderr
-            warehouses[target], environments[target] = warehouse, env
-            said[target] = signalroom_cli("run", env=env)
+            warehouses[target] = stack.enter_context(empty_warehouse(target, home, postgres))
+        environments = {
+            target: {
+                **agency.environment(),
+                **warehouses[target].environment,
+                "SIGNALROOM_SANDBOX": "1",
+            }
+            for target in targets
+        }
+        with ThreadPoolExecutor() as pool:  # commands of their own, which wait now and then
+            jobs = [pool.submit(_job, agency, environments[target]) for target in targets]
+        said = {target: job.result() for target, job in zip(targets, jobs, strict=True)}
         yield MainJob(
             warehouses,
             environments,
@@ -78,3 +79,13 @@ def main_job(
             agency.calendar.today() - timedelta(days=35),
             len(agency.messages),
         )
+
+
+def _job(agency: Agency, env: Mapping[str, str]) -> CompletedProcess[str]:
+    for source, table in (("everflow", "daily_stats"), ("redtrack", "daily_spend")):
+        loaded = signalroom_cli(
+            "ingest", source, "--resource", table, "--start", agency.first_day.isoformat(),
+            "--end", agency.calendar.today().isoformat(), env=env,
+        )  # fmt: skip
+        assert loaded.returncode == 0, loaded.stdout + loaded.stderr
+    return signalroom_cli("run", env=env)

@@ -46,8 +46,8 @@ def test_dbt_does_not_outlive_the_command_that_started_it(tmp_path: Path) -> Non
             time.sleep(0.02)
             for pid in children.read_text(encoding="utf-8").split():
                 command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-                # tied by then: it has become dbt itself
-                dbt = pid if any(part.endswith(b"/dbt") for part in command[:2]) else dbt
+                # tied by then: it has become the process of dbt itself
+                dbt = pid if command[1:3] == [b"-m", b"transform.dbt_process"] else dbt
         build.send_signal(signal.SIGKILL)
         while not is_gone(dbt):
             assert time.monotonic() < give_up_at
