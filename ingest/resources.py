@@ -287,7 +287,7 @@ def _keep_failure(pull: Pull, table: str, error: SourceError, limit: str, is_spa
         return False
     payload = None
     if isinstance(error, CredentialsError):
-        if not pull.tables.read:
+        if not (pull.tables.read or pull.metrics.totals):  # nor any day of this table
             raise error
     elif isinstance(error, AnswerError):
         scope = {"client_id": pull.client_id, "source": pull.source, "table_name": table}

@@ -45,6 +45,8 @@ TYPES: Mapping[str, Any] = {
     "date": pa.date32(),
     "timestamp": pa.timestamp("us", "UTC"),
 }
+# Arrow cuts what else is put into such a column: the fraction of a number, the hours of a moment.
+CUT_BY_ARROW = {"bigint": int, "date": date}
 
 
 class TableRows:
@@ -131,8 +133,10 @@ class TableRows:
     def _typed(self, name: str, values: list[Any], kind: Mapping[str, Any]) -> Any:
         """The values in Arrow; what has another type than its column is made to fit, or refused."""
         data_type = kind["data_type"]
-        with suppress(pa.ArrowException, UnicodeEncodeError, TypeError, OverflowError):
-            return pa.array(values, TYPES[data_type])
+        exact = CUT_BY_ARROW.get(data_type)
+        if exact is None or all(value is None or type(value) is exact for value in values):
+            with suppress(pa.ArrowException, UnicodeEncodeError, TypeError, OverflowError):
+                return pa.array(values, TYPES[data_type])
         try:
             fitting = [_fitting(value, data_type) for value in values]
             return pa.array(fitting, TYPES[data_type])
@@ -208,8 +212,9 @@ class Files:
             self._held.append(table)
             return
         count = len(table)
-        columns = {name: table[name] for name in sorted(table.column_names)}
-        columns.setdefault(DELETED, pa.nulls(count, pa.bool_()))
+        given = {DELETED: pa.nulls(count, pa.bool_())}
+        given |= {name: table[name] for name in table.column_names}
+        columns = {name: given[name] for name in sorted(given)}
         columns["_dlt_load_id"] = pa.repeat(self._load_id, count)
         columns["_dlt_id"] = pa.array(generate_dlt_ids(count), pa.string())
         table = pa.table(columns)

@@ -9,6 +9,7 @@ the load moved, at most twice; the second time no load may begin before it is do
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -29,6 +30,7 @@ from transform.client_files.packages import prepare
 from transform.history import record_nodes
 from transform.publish import publish
 
+log = logging.getLogger(__name__)
 # Events for the live bar. dbt's file says what was built, why not, and what was parsed; with every
 # statement as an event it was seven megabytes for each build.
 LOG = ("--log-format", "json", "--log-format-file", "text", "--log-level-file", "info")
@@ -203,7 +205,11 @@ def _settled(arguments: Sequence[str], packages: Path, step: Step) -> _Nodes:
         with ExitStack() as locks:
             if nodes.repeats == REPEATS:  # of every source: the tests compare the others as well
                 loads = [f"ingest {source}" for source in sources.names()]
-                locks.enter_context(hold(*loads, whose="dbt build"))
+                try:
+                    locks.enter_context(hold(*loads, whose="dbt build"))
+                except WarehouseError as error:  # what failed till now is the result
+                    log.warning("not built again: %s", error)
+                    break
             now = _load_times()
             moved, before = moved | _loaded_between(before, now), now
             repeated = _run(["build", *_with_moved(arguments, moved)], packages, step)

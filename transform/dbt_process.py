@@ -41,7 +41,9 @@ def standby() -> Iterator[None]:
 
 def run(arguments: Sequence[str], environment: Mapping[str, str]) -> Process:
     """dbt at work, in the process that stands by, or in a new one."""
-    process = _standing_by.pop() if _standing_by else _start()
+    process = _standing_by.pop() if _standing_by else None
+    if process is None or process.poll() is not None:  # a small machine may have ended it
+        process = _start()
     assert process.stdin is not None  # noqa: S101 - a pipe
     with suppress(BrokenPipeError):  # it has died, as its exit code says
         process.stdin.write(json.dumps([list(arguments), dict(environment)]))

@@ -61,7 +61,7 @@ def forget(hashes: Iterable[str]) -> dict[str, int]:
             )
     with ExitStack() as locks:
         works = [f"ingest {name}" for name in sources.names()] if target() == "postgres" else []
-        for work in (*works, "dbt build"):
+        for work in ("dbt build", *works):  # in the order in which a build takes them
             locks.enter_context(hold(work))
         with transaction() as execute:
             changed = {}

@@ -149,10 +149,13 @@ class Child:
 
     def wait(self, most_s: float) -> None:
         """Wait that long, or until it ends where the system can say so (only Linux can)."""
-        if self._process.returncode is not None or not hasattr(os, "pidfd_open"):
+        handle = None
+        if self._process.returncode is None and hasattr(os, "pidfd_open"):
+            with suppress(OSError):  # an old kernel, or a container that forbids it
+                handle = os.pidfd_open(self.pid)
+        if handle is None:
             time.sleep(most_s)
             return
-        handle = os.pidfd_open(self.pid)
         try:
             select.select([handle], [], [], most_s)
         finally:

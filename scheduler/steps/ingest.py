@@ -122,8 +122,7 @@ def ingest(
 ) -> IngestResult:
     """Pull every source of every client at the same time, load one at a time.
 
-    Failures are collected, not raised, and stop no other pull; `heard` gets each result as it
-    comes. Raises ConfigurationError for unknown clients.
+    Failures stop no other pull; `heard` gets each result. ConfigurationError for unknown clients.
     """
     result = IngestResult()
 
@@ -136,7 +135,8 @@ def ingest(
     states = source_states.states_of_pulls()
     with ExitStack() as opened:
         if duckdb_exists():
-            opened.enter_context(kept_open())
+            with suppress(SignalRoomError):  # in use, as each pull says itself
+                opened.enter_context(kept_open())
         pulls = list(_prepared(request, states, progress, add))
         source_states.record_on((pull.client_id, source.name) for source, pull in pulls)
     for pulled in load_all(pulls, progress):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+import pyarrow as pa
 import pytest
 from dlt.normalize.items_normalizers import JsonLItemsNormalizer
 
@@ -15,8 +16,9 @@ from ingest import pull as pipeline
 from ingest.columns import FLAG_TYPE, INSTANT_TYPE, Columns
 from ingest.model import Pull, Row, Window
 from ingest.resources import REPLACE, SOURCE, TOMBSTONE, daily, file_format
-from ingest.table_rows import PART_ROWS
+from ingest.table_rows import DELETED, PART_ROWS, Files
 from ingest.values import COUNT_TYPE, DATE_TYPE, MONEY_TYPE, TEXT_TYPE
+from signalroom.errors import WarehouseError
 from signalroom.warehouse import dlt_destination
 from tests.ingest.test_load import source_of
 from tests.support.warehouse import Warehouse
@@ -161,3 +163,17 @@ def test_many_rows_pass_as_one_file_and_none_through_dlts_normalizer(
         "select total from ops.control_totals where measure = 'cost' and day = '2026-11-17'"
     )
     assert total == count
+
+
+@pytest.mark.parametrize(("name", "value"), [("n", Decimal("1.5")), ("n", 1.5)])
+def test_a_fraction_is_refused_by_a_column_of_whole_numbers(name: str, value: object) -> None:
+    """Arrow would cut it without a word."""
+    with pytest.raises(WarehouseError, match=f"column {name} of daily_stats is bigint"):
+        load([{"_client_id": "713", "date": DAY, name: value}])
+
+
+def test_what_clears_a_day_goes_into_the_file_of_its_rows(tmp_path: Path) -> None:
+    files = Files(tmp_path, "parquet", [*KINDS, DELETED], "1")
+    files.write(pa.table({"_client_id": ["713"], "date": [DAY], "n": [1]}))
+    files.clear([{"_client_id": "713", "date": DAY, DELETED: True}])
+    assert len(list(files.items())) == 1, "each further file is a load job"

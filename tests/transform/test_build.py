@@ -96,6 +96,19 @@ def test_a_load_during_a_build_is_built_in_and_fails_nothing(
         pass
 
 
+@pytest.mark.deep
+def test_loads_that_leave_no_room_for_the_third_build_hide_no_failed_test(
+    postgres: PostgresServer, on_postgres: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worked_example.load(on_postgres)
+    loads_come(postgres, on_postgres, 2)
+    monkeypatch.setenv("SIGNALROOM_LOCK_WAIT_S", "0.2")
+    with hold("ingest mautic"):
+        result = build()
+    assert result.repeats == 2
+    assert result.failures
+
+
 def test_views_are_built_again_over_what_a_load_moved_meanwhile() -> None:
     """It may have brought a column, or the first rows of its table."""
     chosen = (*build_module.DATA_ONLY, *changed.VIEWS_STAY, "--select", "source:redtrack.offers+")
