@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -163,6 +163,84 @@ def test_fault_of_a_small_line_is_too_small_on_each_day_to_be_found_on_two(
     assert one(rule, line_of(usual, *last)).words == words
     if len(last) == 2:
         assert judge(rule, line_of(usual, last[0]), DAY, policy.thresholds(rule)) == []
+
+
+@pytest.mark.parametrize("whose", [META, None])
+@pytest.mark.parametrize(
+    ("rule", "before", "last"),
+    [
+        ("volume", (0, "0", 0), (20, "560", 19)),
+        ("drift", (20, "560", 0), (20, "560", 19)),
+        ("cpa", (20, "1680", 19), (20, "560", 19)),
+        ("spend_without_conversions", (0, "560", 0), (0, "99", 0)),
+    ],
+)
+def test_day_after_a_fault_or_an_incomplete_day_is_judged_with_it(
+    rule: str, before: Given, last: Given, whose: Line | None
+) -> None:
+    found = line_of((20, "560", 19), before, last)
+    assert one(rule, found), "two days of one fault are judged together"
+    found.leave_out(whose, [DAY - timedelta(days=1)])
+    assert judge(rule, found, DAY, policy.thresholds(rule)) == []
+
+
+def told(rule: str, found: History, line: Line, days: Iterable[int]) -> list[int]:
+    """Days after DAY on which a rule speaks of a line, each one left out of what is usual then."""
+    spoken = []
+    for ahead in days:
+        day = DAY + timedelta(days=ahead)
+        these = judge(rule, found, day, policy.thresholds(rule))
+        if line in {one.line for one in these}:
+            found.leave_out(line, [day])
+            spoken.append(ahead)
+    return spoken
+
+
+def goes_on(found: History, days: Iterable[int], meta: Given, bench: Given) -> None:
+    for ahead in days:
+        for line, (count, cost, tracked) in {META: meta, BENCH: bench}.items():
+            day = DAY + timedelta(days=ahead)
+            found.add([LineDay(line, day, count, Decimal(cost), tracked)])
+
+
+USUALLY: Mapping[Line, Given] = {META: (20, "560", 19), BENCH: (30, "900", None)}
+NOTHING: Given = (0, "0", None)
+
+
+def stopped(line: Line, days: range) -> History:
+    """Even weeks after which a line stops for these days; the other one goes on."""
+    found = history()
+    given = {**USUALLY, line: NOTHING}
+    goes_on(found, days, given[META], given[BENCH])
+    return found
+
+
+@pytest.mark.parametrize(("line", "first"), [(META, 1), (BENCH, 2)])
+def test_line_that_stops_for_good_is_told_each_day_or_never(line: Line, first: int) -> None:
+    found = stopped(line, range(1, 64))
+    found.leave_out(None, [DAY + timedelta(days=3)])
+    assert told("volume", found, line, [1, 2, *range(4, 64)]) == [first]
+    late = stopped(line, range(1, 64))
+    assert told("volume", late, line, range(5, 64)) == [5], "four days were not judged"
+
+
+@pytest.mark.parametrize(("line", "first"), [(META, 1), (BENCH, 2)])
+def test_line_that_stops_again_is_overseen(line: Line, first: int) -> None:
+    found = stopped(line, range(1, 4))
+    goes_on(found, range(4, 11), USUALLY[META], USUALLY[BENCH])
+    given = {**USUALLY, line: NOTHING}
+    goes_on(found, range(11, 15), given[META], given[BENCH])
+    assert told("volume", found, line, range(1, 15)) == [first, first + 10]
+
+
+def test_line_that_goes_on_after_a_pause_is_alarming_or_may_lose_its_token() -> None:
+    found = stopped(META, range(1, 25))
+    assert told("volume", found, META, range(1, 25)) == [1]
+    goes_on(found, range(25, 34), USUALLY[META], USUALLY[BENCH])
+    for rule in RULES:
+        assert told(rule, found, META, range(25, 34)) == [], rule
+    goes_on(found, [34], (20, "0", 19), USUALLY[BENCH])
+    assert told("conversions_without_spend", found, META, range(25, 35)) == [34]
 
 
 def test_line_that_grew_last_week_may_fall_unseen_or_is_dear_for_good() -> None:

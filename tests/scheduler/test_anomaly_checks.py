@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import signalroom
-from reports.alerts.incidents import open_incidents
+from reports.alerts.incidents import Incidents, open_incidents
 from scheduler.status import checks
 from scheduler.status.rule_rates import record_rates, recorded_rates
 from scheduler.web.actions import Actions, UnknownActionError
@@ -86,6 +86,28 @@ def test_anomaly_of_yesterday_is_no_incident_or_outlives_its_day(marts: Warehous
         "update marts.daily_performance_versions set conversions = 0 where date = '2026-11-18'"
     )
     assert found() == {}, "a day that is not complete is not judged"
+
+
+def test_line_that_stopped_is_told_again_each_morning(
+    marts: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marts.execute(
+        "insert into marts.daily_performance_versions select _client_id, date, advertiser_id,"
+        " 'SB - Google', true, false, 20, 560, known_from, null, 0, 0"
+        " from marts.daily_performance_versions where is_internal"
+    )
+    for table in ("daily_performance_versions", "campaign_performance"):
+        marts.execute(
+            f"update marts.{table} set conversions = 0, cost = 0"
+            " where affiliate_label = 'SB - Meta' and date >= date '2026-11-16'"
+        )
+    stop = "volume:SB - Meta (1):2026-11-16"
+    for morning, told in ((17, [stop]), (17, [stop]), (18, []), (19, [])):
+        monkeypatch.setenv("SIGNALROOM_NOW", f"2026-11-{morning}T09:30:00-05:00")
+        assert list(found()) == told, morning
+    with Incidents() as incidents:
+        [only] = incidents.of_kind("anomaly", clock.now() - timedelta(days=9))
+    assert (only.subject, only.rounds, only.is_open) == (stop, 1, False)
 
 
 def test_backtest_counts_what_was_found_twice_or_misses_it(marts: Warehouse) -> None:

@@ -106,10 +106,28 @@ class History:
         return [
             self.of(line, one)
             for one in days_like(day)
-            if one >= begun
-            and (line, one) not in self.left_out
-            and (None, one) not in self.left_out
+            if one >= begun and self.is_sound(line, one)
         ]
+
+    def is_sound(self, line: Line, day: date) -> bool:
+        """Whether a line's day counts: it is complete, and none of a known anomaly or stop."""
+        is_left_out = (line, day) in self.left_out or (None, day) in self.left_out
+        return not is_left_out and not self.is_known_stop(line, day)
+
+    def is_known_stop(self, line: Line, day: date) -> bool:
+        """Whether a line costs nothing, and someone was told so since it last did.
+
+        An incomplete day is neither.
+        """
+        begun = min(self.days[line], default=day)
+        while day >= begun:
+            if (None, day) not in self.left_out:
+                if self.of(line, day).cost:
+                    return False
+                if (line, day) in self.left_out:
+                    return True
+            day -= timedelta(days=1)
+        return False
 
     def usual(self, line: Line, day: date) -> Usual | None:
         """What the line usually does on such a day; None where there are too few of them."""
@@ -122,7 +140,7 @@ class History:
         """What the line cost lately, as a part of what is usual: a new campaign stays for weeks."""
         parts = []
         for one in (day - timedelta(days=back) for back in LATELY):
-            if (line, one) in self.left_out or (None, one) in self.left_out:
+            if not self.is_sound(line, one):
                 continue
             if (usual := self.usual(line, one)) and usual.cost:
                 parts.append(float(self.of(line, one).cost) / usual.cost)

@@ -73,9 +73,12 @@ def zero_rows(history: History, day: date, thresholds: Thresholds) -> Iterator[F
 
 
 def volume(history: History, day: date, thresholds: Thresholds) -> Iterator[Finding]:
-    """A line brings, or spends, far less than it does on such days, over one day or two."""
+    """A line brings, or spends, far less than it does on such days, over one day or two.
+
+    One that stops, and stays so, is told once.
+    """
     for line, usual, rows in _lines(history, day):
-        if usual.cpa is None:
+        if usual.cpa is None or history.is_known_stop(line, day):
             continue
         for days in (rows[:1], rows):
             expected = usual.conversions * len(days) * _mood(history, days)
@@ -207,7 +210,7 @@ def drift(history: History, day: date, thresholds: Thresholds) -> Iterator[Findi
         if not total:
             continue
         share = sum(one.tracked or 0 for one in pairs) / total
-        for days in (rows[:1], rows if rows[1].tracked is not None else []):
+        for days in (rows[:1], rows if rows[-1].tracked is not None else []):
             count = sum(row.conversions for row in days)
             tracked = sum(row.tracked or 0 for row in days)
             expected = count * share
@@ -284,10 +287,15 @@ RULES: Mapping[str, Rule] = {
 
 
 def _lines(history: History, day: date) -> Iterator[tuple[Line, Usual, list[LineDay]]]:
-    """Lines with enough days to compare with, their day and the one before."""
+    """Lines with enough days to compare with, their day and the one before.
+
+    A day before that was incomplete, or of a known anomaly or stop, says nothing of this one.
+    """
+    before = day - timedelta(days=1)
     for line in history.lines():
         if usual := history.usual(line, day):
-            yield line, usual, [history.of(line, day), history.of(line, day - timedelta(days=1))]
+            days = [day, before] if history.is_sound(line, before) else [day]
+            yield line, usual, [history.of(line, one) for one in days]
 
 
 def _cost_spread(usual: Usual) -> float:
