@@ -63,14 +63,22 @@ def show(answer: dict[str, Any]) -> None:
                 escape(row["brand"]),
                 escape(row["affiliate"]),
                 *(_money(side["cost"]) for side in (before, after)),
-                *(_money(side["cpa"], is_each=True) for side in (before, after)),
+                *(_cpa(side) for side in (before, after)),
             )
         console.print(table)
     if not answer["affiliates"]:
         console.print("Nothing moves: the file maps the same spend to the same affiliates.")
 
 
-def _money(value: str | None, is_each: bool = False) -> str:
-    from reports.shared.figures import cost_each, money
+def _money(value: str | None) -> str:
+    from reports.shared.figures import money
 
-    return (cost_each if is_each else money)(None if value is None else Decimal(value))
+    return money(None if value is None else Decimal(value))
+
+
+def _cpa(side: dict[str, Any]) -> str:
+    """A CPA that is zero in cents is no cost only where nothing was spent."""
+    from reports.shared.figures import NO_COST
+
+    is_free = side["cpa"] is not None and not Decimal(side["cost"])
+    return NO_COST if is_free else _money(side["cpa"])

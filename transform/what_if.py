@@ -24,7 +24,7 @@ from transform.scratch import CAMPAIGNS, CODES, LISTS, NO_TESTS, RAW, columns, f
 
 COLUMNS = (
     "_client_id, date, advertiser_id, advertiser_label, affiliate_label, is_internal, is_unmapped,"
-    " conversions, everflow_payout, everflow_revenue, redtrack_cost, cost"
+    " conversions, everflow_payout, everflow_revenue, redtrack_cost, cost, cpa_state"
 )
 CONSERVED = ("conversions", "everflow_payout", "everflow_revenue", "redtrack_cost")
 CENT = Decimal("0.01")
@@ -137,6 +137,8 @@ def _compared(before: Iterable[Row], after: Iterable[Row], key: Any) -> list[dic
 
 def _figures(rows: list[Row]) -> dict[str, Any]:
     cost, conversions = _sum(rows, "cost"), int(_sum(rows, "conversions"))
+    is_missing = not cost and any(row["cpa_state"] == "missing_spend" for row in rows)
+    cpa = None if is_missing or not conversions else cost / conversions
     kinds = {
         "unmapped" if row["is_unmapped"] else "internal" if row["is_internal"] else "external"
         for row in rows
@@ -144,7 +146,7 @@ def _figures(rows: list[Row]) -> dict[str, Any]:
     return {
         "conversions": conversions,
         "cost": _text(cost),
-        "cpa": _text((cost / conversions).quantize(CENT, ROUND_HALF_UP)) if conversions else None,
+        "cpa": None if cpa is None else _text(cpa.quantize(CENT, ROUND_HALF_UP)),
         "kind": " and ".join(sorted(kinds)) or None,
     }
 

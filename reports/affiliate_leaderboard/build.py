@@ -63,7 +63,8 @@ def place(
     was = None if before is None else before.get(key(row))
     compared = before is not None
     climbed = None if was is None else int(was["profit_rank"]) - int(row["profit_rank"])
-    is_unknown = row["cpa_state"] == "missing_spend"
+    is_unknown = row["cpa_state"] == "missing_spend" or _is_unknown([row])
+    was_known = compared and not (was and _is_unknown([was]))
     return Place(
         client_id=subject.client_id,
         name=name(row),
@@ -77,7 +78,12 @@ def place(
         share=row["conversions_share"],
         conversions=Movement(sold_by(row), int(row["previous_conversions"]) if compared else None),
         cost=Movement(None if is_unknown else row["cost"], shown=None if is_unknown else cost),
-        cpa=Movement(row["cpa"], row["previous_cpa"] if compared else None, True, nothing=NO_COST),
+        cpa=Movement(
+            None if is_unknown else row["cpa"],
+            row["previous_cpa"] if was_known else None,
+            True,
+            nothing=NO_COST,
+        ),
         profit=Movement(row["profit"], row["previous_profit"] if compared else None, False, profit),
     )
 

@@ -38,6 +38,7 @@ MONEY = (
 )
 Shown = Mapping[str, Decimal]
 Unpaid = frozenset[tuple[int | None, str]]  # affiliates by brand
+Both = tuple[Unpaid, Unpaid]  # of the week, and of the week before
 
 
 def by_number(rows: Sequence[Row]) -> list[Row]:
@@ -45,14 +46,23 @@ def by_number(rows: Sequence[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: (row["advertiser_id"] is None, row["advertiser_id"] or 0))
 
 
-def mapped_cost(rows: Sequence[Row]) -> Decimal:
-    """Cost without what maps to no one."""
-    return add(EXACT.subtract(row["cost"], row["unmapped_cost"]) for row in rows)
+def mapped_cost(rows: Sequence[Row], unpaid: Unpaid) -> Decimal | None:
+    """Cost without what maps to no one; None where all of it is missing."""
+    cost = add(EXACT.subtract(row["cost"], row["unmapped_cost"]) for row in rows)
+    return _known(cost, rows, unpaid)
 
 
-def brand_weeks(
-    subject: Subject, rows: Sequence[Row], unpaid: Unpaid = frozenset()
-) -> tuple[BrandWeek, ...]:
+def _lacks(rows: Sequence[Row], unpaid: Unpaid) -> bool:
+    """Whether spend of an affiliate of the brands is missing."""
+    return bool({number for number, _ in unpaid} & {row["advertiser_id"] for row in rows})
+
+
+def _known(cost: Decimal | None, rows: Sequence[Row], unpaid: Unpaid) -> Decimal | None:
+    """A cost; None where all that it could be is missing spend, which is not zero."""
+    return None if cost == 0 and _lacks(rows, unpaid) else cost
+
+
+def brand_weeks(subject: Subject, rows: Sequence[Row], unpaid: Both) -> tuple[BrandWeek, ...]:
     """Each brand, then what belongs to none; amounts in cents that add up to the total's."""
     ordered = by_number(rows)
     brands = [row for row in ordered if row["advertiser_id"] is not None]
@@ -70,15 +80,17 @@ def brand_weeks(
     )
 
 
-def total_week(subject: Subject, rows: Sequence[Row], unpaid: Unpaid = frozenset()) -> BrandWeek:
+def total_week(subject: Subject, rows: Sequence[Row], unpaid: Both) -> BrandWeek:
     """All brands and what belongs to none."""
     return _week(subject, "Total", True, rows, unpaid)
 
 
-def mapped_cost_before(rows: Sequence[Row]) -> Decimal | None:
+def mapped_cost_before(rows: Sequence[Row], unpaid: Unpaid) -> Decimal | None:
     """The same of the week before; None where it is not known."""
     spent, unmapped = _summed(rows, "previous_cost"), _summed(rows, "previous_unmapped_cost")
-    return None if spent is None or unmapped is None else EXACT.subtract(spent, unmapped)
+    if spent is None or unmapped is None:
+        return None
+    return _known(EXACT.subtract(spent, unmapped), rows, unpaid)
 
 
 def _week(
@@ -86,23 +98,27 @@ def _week(
     name: str,
     is_brand: bool,
     rows: Sequence[Row],
-    unpaid: Unpaid,
+    unpaid: Both,
     shown: Shown | None = None,
 ) -> BrandWeek:
     """Sums of rows; what is before is known where it is of each.
 
     A CPA that lacks the spend of an affiliate is compared with nothing.
     """
-    is_trusted = not {number for number, _ in unpaid} & {row["advertiser_id"] for row in rows}
+    unpaid_now, unpaid_before = unpaid
 
     def moved(now: str, before: str, less_is_good: bool | None) -> Movement:
         value, earlier = _summed(rows, now), _summed(rows, before)
+        if now == "cost":
+            value = _known(value, rows, unpaid_now)
+            earlier = _known(earlier, rows, unpaid_before)
         if shown is None:
             return Movement(value, earlier, less_is_good)
         cents_before = None if earlier is None else shown[before]
         return Movement(value, earlier, less_is_good, shown[now], cents_before)
 
     sold, sold_before = _counted(rows, "conversions"), _counted(rows, "previous_conversions")
+    before = None if _lacks(rows, unpaid_now) else mapped_cost_before(rows, unpaid_before)
     return BrandWeek(
         client_id=subject.client_id,
         name=name,
@@ -111,10 +127,10 @@ def _week(
         cost=moved("cost", "previous_cost", None),
         unmapped=moved("unmapped_cost", "previous_unmapped_cost", None),
         cpa=Movement(
-            ratio(mapped_cost(rows), sold),
-            ratio(mapped_cost_before(rows), sold_before) if is_trusted else None,
+            ratio(mapped_cost(rows, unpaid_now), sold),
+            ratio(before, sold_before),
             True,
-            nothing=NO_COST if is_trusted else "",
+            nothing=NO_COST,
         ),
         revenue=moved("everflow_revenue", "previous_revenue", False),
         profit=moved("profit", "previous_profit", False),
@@ -167,8 +183,10 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> R
     week = Week(subject.day)
     whole = week_completeness(week, days)
     own = weeks.get(week.last_day, [])
-    unpaid = _unpaid(rows, subject.client_id, week)
-    brands = brand_weeks(subject, own, unpaid)
+    lacking = _lacking(subject, rows)
+    both = _unpaid_of_both(lacking, week)
+    unpaid, _ = both
+    brands = brand_weeks(subject, own, both)
     trend = [
         Week(week.last_day - timedelta(days=DAYS * back)) for back in reversed(range(TREND_WEEKS))
     ]
@@ -179,42 +197,62 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> R
         client_name=clean(subject.client_name, NAME_LIMIT),
         week=week,
         completeness=whole,
-        total=total_week(subject, own, unpaid) if brands else None,
+        total=total_week(subject, own, both) if brands else None,
         brands=brands,
         unpaid=len(unpaid),
-        moved=_moved(subject, own) if brands and not unpaid else (),
-        running=_running(subject, weeks),
+        moved=_moved(subject, own, both) if brands and not unpaid else (),
+        running=_running(subject, lacking, weeks),
         goals=_goals(subject, rows, own, unpaid) if brands else (),
         notes=tuple(_notes(week, whole.state, days, brands)),
         changes=week_changes(week, whole.state, told, history),
-        trend=tuple(_trend_week(one, weeks.get(one.last_day, [])) for one in trend),
+        trend=tuple(
+            _trend_week(one, weeks.get(one.last_day, []), _unpaid(lacking, one)) for one in trend
+        ),
         told=told,
         sheet=_sheet(weeks, week),
     )
 
 
-def _unpaid(rows: Rows, client_id: str, week: Week) -> Unpaid:
+def _lacking(subject: Subject, rows: Rows) -> list[Row]:
+    """Where paid media sold and no spend is known; of a running week on complete days only."""
+    counted_days = {row["date"] for row in own_rows(rows["running_days"], subject.client_id)}
+    return [
+        row
+        for row in own_rows(rows["unpaid"], subject.client_id)
+        if row["date"] <= subject.day or row["date"] in counted_days
+    ]
+
+
+def _unpaid(lacking: Sequence[Row], week: Week) -> Unpaid:
     """Paid media that sold on a day of the week on which no spend is known."""
     return frozenset(
         (row["advertiser_id"], row["affiliate_label"])
-        for row in own_rows(rows["unpaid"], client_id)
+        for row in lacking
         if week.first_day <= row["date"] <= week.last_day
     )
 
 
-def _moved(subject: Subject, rows: Sequence[Row]) -> tuple[str, ...]:
+def _unpaid_of_both(lacking: Sequence[Row], week: Week) -> Both:
+    return _unpaid(lacking, week), _unpaid(lacking, week.before)
+
+
+def _moved(subject: Subject, rows: Sequence[Row], unpaid: Both) -> tuple[str, ...]:
     """What moved against the week before: the CPA, the brand that moved it most, the profit."""
+    unpaid_now, unpaid_before = unpaid
 
     def compared(name: str, part: Sequence[Row]) -> Compared:
-        now = Figures(_counted(part, "conversions"), mapped_cost(part))
-        before = Figures(_counted(part, "previous_conversions"), mapped_cost_before(part))
+        now = Figures(_counted(part, "conversions"), mapped_cost(part, unpaid_now))
+        cost_before = mapped_cost_before(part, unpaid_before)
+        before = Figures(_counted(part, "previous_conversions"), cost_before)
         return Compared(name, now, before)
 
     brands = [row for row in rows if row["advertiser_id"] is not None]
     parts = {str(row["advertiser_id"]): compared(brand_name(subject, row), [row]) for row in brands}
     profit = amount("Profit", _summed(rows, "profit"), _summed(rows, "previous_profit"))
+    # who moved it most can be said where the cost of each is known
+    is_known = all(one.before.cost is not None for one in parts.values())
     return what_moved(
-        compared("", rows), parts if len(parts) > 1 else {}, profit, cost="mapped cost"
+        compared("", rows), parts if len(parts) > 1 and is_known else {}, profit, cost="mapped cost"
     )
 
 
@@ -223,16 +261,17 @@ def _goals(subject: Subject, rows: Rows, week: Sequence[Row], unpaid: Unpaid) ->
 
     A CPA that lacks the spend of an affiliate is held against nothing.
     """
-    without = {number for number, _ in unpaid}
     recent = {
-        row["advertiser_id"]: ratio(mapped_cost([row]), int(row["conversions"]))
+        row["advertiser_id"]: ratio(mapped_cost([row], unpaid), int(row["conversions"]))
         for row in week
-        if row["advertiser_id"] is not None and row["advertiser_id"] not in without
+        if row["advertiser_id"] is not None and not _lacks([row], unpaid)
     }
     return goals(subject, rows, recent)
 
 
-def _running(subject: Subject, weeks: Mapping[date, list[Row]]) -> RunningWeek | None:
+def _running(
+    subject: Subject, lacking: Sequence[Row], weeks: Mapping[date, list[Row]]
+) -> RunningWeek | None:
     """The week that has begun since, as far as it is complete."""
     last = subject.day + timedelta(days=DAYS)
     rows = weeks.get(last, [])
@@ -242,11 +281,11 @@ def _running(subject: Subject, weeks: Mapping[date, list[Row]]) -> RunningWeek |
     days = int(rows[0]["days"])
     if first + timedelta(days=days - 1) > subject.asked:
         return None  # it has ended since: of another Monday it is the week itself
-    total = total_week(subject, rows)
+    unpaid = _unpaid_of_both(lacking, Week(last))
     return RunningWeek(
         f"{counted(days, 'complete day')} since {short_day(first)}",
-        brand_weeks(subject, rows),
-        total,
+        brand_weeks(subject, rows, unpaid),
+        total_week(subject, rows, unpaid),
     )
 
 
@@ -261,11 +300,11 @@ def _notes(
     return [note for note in notes if note]
 
 
-def _trend_week(week: Week, rows: Sequence[Row]) -> TrendWeek:
+def _trend_week(week: Week, rows: Sequence[Row], unpaid: Unpaid) -> TrendWeek:
     """A week of the trend; one that is not whole is marked, one without days is a gap."""
     if not rows:
         return TrendWeek(week, Figures(None, None), False)
-    mapped = mapped_cost(rows)
+    mapped = mapped_cost(rows, unpaid)
     sold = sum(int(row["conversions"]) for row in rows)
     return TrendWeek(week, Figures(sold, mapped), int(rows[0]["days"]) == DAYS)
 
@@ -306,7 +345,7 @@ REPORT = Report(
     name="weekly_rollup",
     title="Weekly rollup",
     folder="weekly_rollup",
-    queries=("days", "query", "unpaid", *QUERIES),
+    queries=("days", "query", "unpaid", "running_days", *QUERIES),
     build=build,
     days=DAYS_BACK,
     period="weekly",

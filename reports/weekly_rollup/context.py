@@ -153,7 +153,9 @@ class Rollup:
         """The numbers that matter most, or that there are none."""
         if self.total is None:
             return f"No data for the week {self.week.short} yet: no day of it is complete."
-        cpa = f"CPA {self.total.cpa.text}" if self.total.cpa.now is not None else "no CPA"
+        cpa = f"CPA {self.total.cpa.text}"
+        if self.total.cpa.now is None:
+            cpa = "CPA unknown" if self.total.conversions.now else "no CPA"
         moved = self.total.cpa.percent_text
         if self.total.cpa.change is not None:
             cpa += f" ({moved})"
@@ -168,7 +170,7 @@ class Rollup:
         if self.total is None:
             return self.headline
         if self.total.cpa.now is None:
-            return "No CPA"
+            return "CPA unknown" if self.total.conversions.now else "No CPA"
         moved = self.total.cpa.arrow_text if self.total.cpa.change is not None else ""
         if self.caution:
             moved = "(spend missing)"

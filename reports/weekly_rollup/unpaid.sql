@@ -7,5 +7,5 @@ select
 from daily_performance
 where
     _client_id = :client_id
-    and date between :first_date and :report_date
+    and date between :first_date and :asked_date
     and cpa_state = 'missing_spend'

@@ -253,9 +253,16 @@ def test_another_mapping_moves_costs_and_conserves_them(
     file = paths.root() / "data/clients/713/mappings/internal-affiliates.csv"
     current = file.read_text(encoding="utf-8-sig")
     draft = tmp_path / "draft.csv"
-    # the spend on the way to no one goes to Blue Bench, which then is paid media
+    # the spend on the way to no one goes to Blue Bench, which then is paid media; that of SB - Meta
+    # goes to another, and it stays paid media, of a source that spent nothing
+    for source, label in (("2", "SB - Meta"), ("3", " SB - Meta ")):
+        mapped = f"64f1a20b9c3d5e0001a4c00{source},12,{label},1,CCW"
+        assert mapped in current
+        current = current.replace(mapped, mapped.replace(f"12,{label}", "11,G2 - Meta"))
     draft.write_text(
-        current + "\nNew Source,,64f1a20b9c3d5e0001a4c0ff,,blue bench,1,CCW\n", encoding="utf-8"
+        f"{current}\nNew Source,,64f1a20b9c3d5e0001a4c0ff,,blue bench,1,CCW\n"
+        "Old Source,,64f1a20b9c3d5e0001a4c0fe,12,SB - Meta,1,CCW\n",
+        encoding="utf-8",
     )
     before = history.rows("select * from marts.daily_performance")
     answer = what_if_mapping(draft, clients.client("713"), 30)
@@ -270,6 +277,13 @@ def test_another_mapping_moves_costs_and_conserves_them(
     show(answer)
     [line] = [one for one in capsys.readouterr().out.splitlines() if "blue bench" in one.lower()]
     assert line.count("$") == 4, "cost and CPA are dollars, before and after"
+    unpaid = moved["CCW", "sb - meta"]
+    assert (unpaid["after"]["kind"], unpaid["after"]["cpa"]) == ("internal", None)
+    tiny = {"cost": "0.01", "cpa": "0"}
+    show({**answer, "affiliates": [unpaid, {**bench, "affiliate": "Tiny", "after": tiny}]})
+    printed = capsys.readouterr().out
+    assert "no cost" not in printed, "spend that is missing, or less than half a cent each"
+    assert "\u2013" in next(one for one in printed.splitlines() if "SB - Meta" in one)
 
     draft.write_text(HEADER.replace(",", ";"))
     with pytest.raises(TransformError, match="separated by ';'"):
