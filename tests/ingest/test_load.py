@@ -22,7 +22,13 @@ from ingest.registry import SourceSettings
 from ingest.resources import SOURCE, daily, daily_in_parts, whole_list
 from ingest.sources.everflow.columns import COLUMNS, CONTROLLED
 from ingest.windows import default_window
-from signalroom.errors import AnswerError, ConfigurationError, SourceError, WarehouseError
+from signalroom.errors import (
+    AnswerError,
+    ConfigurationError,
+    CredentialsError,
+    SourceError,
+    WarehouseError,
+)
 from tests.support.warehouse import Warehouse
 
 FIRST, SECOND = date(2026, 11, 17), date(2026, 11, 18)
@@ -158,15 +164,17 @@ def test_a_failed_pull_changes_nothing(warehouse: Warehouse) -> None:
     assert stored(warehouse) == [("713", FIRST, 1, Decimal("10"))]
 
 
+@pytest.mark.parametrize("kind", [SourceError, CredentialsError])
 def test_a_table_in_parts_that_breaks_keeps_what_the_later_days_had(
-    warehouse: Warehouse,
+    warehouse: Warehouse, kind: type[SourceError]
 ) -> None:
+    """Also where the key is refused from one day on."""
     pull_rows([row(FIRST, 1, "10"), row(SECOND, 1, "20")])
 
     @daily_in_parts(columns=COLUMNS, measures=CONTROLLED)
     def daily_stats(pull: Pull) -> Iterator[tuple[date, list[Row]]]:
         yield FIRST, [row(FIRST, 9, "99", _client_id=pull.client_id)]
-        raise SourceError("cut off in the middle")
+        raise kind("cut off in the middle")
 
     broken = source_of(daily_stats)
     loaded = pipeline.load(broken, pipeline.make_pull(broken, "713", window=BOTH_DAYS))
