@@ -38,6 +38,18 @@ def require_measures(
             )
 
 
+def days_without(rows: Rows, required: Sequence[str]) -> list[str]:
+    """The days on which no row has a measure that another day's rows have, in words."""
+    told = []
+    for name in required:
+        days = {row["date"] for row in rows if "date" in row}
+        having = {row["date"] for row in rows if "date" in row and row.get(name) is not None}
+        if having and having < days:
+            gone = ", ".join(str(day) for day in sorted(days - having))
+            told.append(f"the vendor gave no {name} for {gone}; it is missing there, not zero")
+    return told
+
+
 def _instead(rows: Rows, lacking: Rows, measure: str) -> str:
     """What the rows without a measure have in its place, in words."""
     others = {name for row in rows if row.get(measure) is not None for name in row}

@@ -22,7 +22,7 @@ from typing import Any
 
 from ingest import registry
 from ingest.dead_letters import redacted
-from ingest.measures import require_measures
+from ingest.measures import days_without, require_measures
 from ingest.model import Failure, Found, Pull, Row, TableMetrics
 from ingest.privacy.rows import Protection
 from ingest.windows import days, default_window, explicit_window
@@ -321,6 +321,8 @@ def _take(
     if required:
         of_source = list(found.rows)
         require_measures(rows.pull, rows.name, of_source, required)
+        for gone in days_without(of_source, required):
+            rows.pull.notice(f"{rows.name}: {gone}")
     files.declare(rows.kept(found.columns))
     for table in rows.tables(of_source, found.columns):
         files.write(table)

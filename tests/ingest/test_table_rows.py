@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -177,3 +178,21 @@ def test_what_clears_a_day_goes_into_the_file_of_its_rows(tmp_path: Path) -> Non
     files.write(pa.table({"_client_id": ["713"], "date": [DAY], "n": [1]}))
     files.clear([{"_client_id": "713", "date": DAY, DELETED: True}])
     assert len(list(files.items())) == 1, "each further file is a load job"
+
+
+def test_a_day_on_which_no_row_has_the_measure_is_told(warehouse: Warehouse) -> None:
+    """A few rows each day, from a vendor that is asked day by day: no answer alone is odd."""
+
+    @daily(columns=KINDS, measures=("cost",), required=("cost",))
+    def daily_stats(pull: Pull) -> list[Row]:
+        told = {"_client_id": pull.client_id, "n": 1}
+        return [{**told, "date": DAY, "cost": Decimal(5)}, {**told, "date": NEXT, "cost": None}]
+
+    said: list[str] = []
+    one = source_of(daily_stats)
+    pull = pipeline.make_pull(one, "713", window=Window(DAY, NEXT))
+    pipeline.load(one, replace(pull, notice=said.append))
+    assert said == [
+        "daily_stats: the vendor gave no cost for 2026-11-18; it is missing there, not zero"
+    ]
+    assert warehouse.rows("select cost from everflow.daily_stats order by date") == [(5,), (None,)]
