@@ -22,14 +22,7 @@ from signalroom.errors import WarehouseError
 from signalroom.machine import only_ipv6
 from signalroom.paths import home, home_to_be, storage_problem
 from signalroom.report_reader import read_as_reports
-from signalroom.settings import (
-    number,
-    report_login,
-    require,
-    schema_prefix,
-    target,
-    variable,
-)
+from signalroom.settings import number, report_login, require, schema_prefix, target, variable
 
 if TYPE_CHECKING:
     from dlt.common.destination.reference import Destination
@@ -253,8 +246,9 @@ def schema(name: str) -> str:
 def dlt_destination() -> Destination[Any, Any]:
     """dlt's destination for the chosen warehouse.
 
-    A merge deletes and inserts in one transaction, which dlt would begin for statements of DDL
-    only: cut in between, it would leave a hole.
+    A merge deletes and inserts in one transaction, which dlt would begin for DDL only: cut in
+    between, it would leave a hole. DuckDB gets one job at a time: commits in the middle of a
+    checkpoint are new there.
     """
     import dlt
 
@@ -263,7 +257,8 @@ def dlt_destination() -> Destination[Any, Any]:
 
         home()
         file = DuckDbCredentials(str(duckdb_path()), global_config=dict(LOADING))
-        return dlt.destinations.duckdb(file, supports_transactions=True)
+        own: Any = {"supports_transactions": True, "loader_parallelism_strategy": "sequential"}
+        return dlt.destinations.duckdb(file, **own)
     from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 
     found = postgres_settings()

@@ -196,3 +196,9 @@ def test_a_day_on_which_no_row_has_the_measure_is_told(warehouse: Warehouse) -> 
         "daily_stats: the vendor gave no cost for 2026-11-18; it is missing there, not zero"
     ]
     assert warehouse.rows("select cost from everflow.daily_stats order by date") == [(5,), (None,)]
+
+
+def test_duckdb_is_never_written_by_two_jobs_at_once(warehouse: Warehouse) -> None:
+    """Rows of a list were missing once after such a load."""
+    told = dlt_destination().capabilities().loader_parallelism_strategy
+    assert told == ("sequential" if warehouse.target == "duckdb" else None)
