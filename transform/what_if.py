@@ -34,8 +34,8 @@ Row = Mapping[str, Any]
 def what_if_mapping(file: Path, client: Client, days: int) -> dict[str, Any]:
     """CPA by brand and affiliate of the last days as it is, and as it would be with the file.
 
-    Money is decimal text. Raises TransformError where the file cannot be used, or where raw is
-    newer than the marts.
+    Money is decimal text, null where it is unknown. Raises TransformError where the file cannot be
+    used, or where raw is newer than the marts.
     """
     try:
         reading = read_text(InternalAffiliates, client, decoded(file.read_bytes()))
@@ -145,7 +145,7 @@ def _figures(rows: list[Row]) -> dict[str, Any]:
     }
     return {
         "conversions": conversions,
-        "cost": _text(cost),
+        "cost": None if is_missing else _text(cost),
         "cpa": None if cpa is None else _text(cpa.quantize(CENT, ROUND_HALF_UP)),
         "kind": " and ".join(sorted(kinds)) or None,
     }

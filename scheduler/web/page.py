@@ -115,6 +115,7 @@ def overview(may_act: bool = False, said: str = "") -> str:
         may_act=may_act,
         has_token=bool(page_token()),
         pauses=PAUSES,
+        paused=part(_paused, {}),
         tomorrow=today + timedelta(days=1),
         said=said,
     )
@@ -183,6 +184,12 @@ def _runs() -> list[Run]:
 def _numbers() -> dict[str, int]:
     with Ledger() as ledger:
         return ledger.numbers()
+
+
+def _paused() -> dict[str, str]:
+    """Jobs that are paused, each with since when, until when and why."""
+    with Ledger() as ledger:
+        return {job: pause.text() for job, pause in ledger.paused_jobs(clock.now()).items()}
 
 
 def _brands() -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ LOADS = (
     ("redtrack", "--resource", "daily_spend"),
     ("s3_exports",),
 )
-DAYS = 24  # of daily_performance: the trend, and that of the day before last week's
+DAYS = 31  # of daily_performance: what a client's page shows at first
 # Which rows of a mart, where not all are read; `today` is the date of NOW.
 KEPT = {
     "daily_performance": f"date > today - {DAYS} and date < today",

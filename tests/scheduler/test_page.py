@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from signalroom import paths
+from scheduler.runs.model import Pause
+from scheduler.runs.work_ledger import WorkLedger
+from signalroom import clock, paths
 from tests.scheduler import story
 from tests.scheduler.conftest import Serve
 from tests.support.browser import CONTRAST, axe
@@ -175,8 +177,16 @@ def test_a_click_does_what_its_button_says(
         begun.append(name)
         return f"{name}-webhook-1"
 
+    def errand(words: tuple[str, ...]) -> None:
+        errands.append(words)
+        with WorkLedger() as ledger:
+            if words[:2] == ("pause", "hourly"):
+                ledger.pause_job(Pause("hourly", clock.now(), None, "paused on the page"))
+            if words[:2] == ("resume", "hourly"):
+                ledger.resume_job("hourly")
+
     monkeypatch.setenv("SIGNALROOM_WEB_TOKEN", TOKEN)
-    address = str(serve(trigger=trigger, errand=errands.append).base_url)
+    address = str(serve(trigger=trigger, errand=errand).base_url)
     context = browser.new_context(viewport={"width": 390, "height": 844})
     page = context.new_page()
     page.goto(f"{address}/runs/{story.PARTIAL}")
@@ -193,8 +203,11 @@ def test_a_click_does_what_its_button_says(
         expect(page.get_by_role("status")).to_have_text(said)
 
     press("#next", "Run now", "Queued.")
+    assert page.locator("button", has_text="Resume").count() == 0, "nothing is paused"
     press("#next", "Pause", "Paused.")
+    expect(page.locator("#next")).to_contain_text("EST: paused on the page")
     press("#next", "Resume", "Resumed.")
+    assert page.locator("button", has_text="Resume").count() == 0, "nothing is paused any more"
     press("#fresh", "Load now", "Queued.")
     press("#fresh", "Pause", "Paused.")
     page.get_by_label("Until").fill("2027-01-04")

@@ -282,8 +282,10 @@ def test_paused_sources_alone_are_said_to_be_paused_and_not_missing(
     warehouse.activate(monkeypatch)
     story.beat()
     freshness.record_pull("713", "everflow", ["daily_stats"], clock.now())
+    assert "Resume" not in page.overview(may_act=True)
     with run_database.prepared_engine().begin() as connection:
         connection.execute(SOURCE_FRESHNESS.update().values(state="paused"))
+    assert "Load, resume everflow" in page.overview(may_act=True)
     found = verdict(read_status())
     assert found.level == "warning"
     assert found.problems[0] == "No source is pulled: everflow paused."

@@ -278,12 +278,14 @@ def test_another_mapping_moves_costs_and_conserves_them(
     [line] = [one for one in capsys.readouterr().out.splitlines() if "blue bench" in one.lower()]
     assert line.count("$") == 4, "cost and CPA are dollars, before and after"
     unpaid = moved["CCW", "sb - meta"]
-    assert (unpaid["after"]["kind"], unpaid["after"]["cpa"]) == ("internal", None)
+    after = unpaid["after"]
+    assert (after["kind"], after["cost"], after["cpa"]) == ("internal", None, None)
     tiny = {"cost": "0.01", "cpa": "0"}
     show({**answer, "affiliates": [unpaid, {**bench, "affiliate": "Tiny", "after": tiny}]})
     printed = capsys.readouterr().out
     assert "no cost" not in printed, "spend that is missing, or less than half a cent each"
-    assert "\u2013" in next(one for one in printed.splitlines() if "SB - Meta" in one)
+    line = next(one for one in printed.splitlines() if "SB - Meta" in one)
+    assert line.count("\u2013") == 2, "neither its cost nor its CPA is known"
 
     draft.write_text(HEADER.replace(",", ";"))
     with pytest.raises(TransformError, match="separated by ';'"):

@@ -25,6 +25,7 @@ affiliate_days as (
         costed.affiliate_label,
         costed.is_internal,
         costed.has_spend,
+        costed.is_internal and costed.conversions > 0 and not costed.has_spend as is_unpaid,
         costed.conversions,
         costed.everflow_revenue,
         costed.cost
@@ -57,12 +58,8 @@ summed as (
         bool_or(is_current and is_internal) as is_internal,
         bool_or(is_current and has_spend) as has_spend,
         bool_or(not is_current and has_spend) as had_spend,
-        sum(
-            case
-                when is_current and is_internal and conversions > 0 and not has_spend then 1
-                else 0
-            end
-        ) as missing_spend_days,
+        sum(case when is_current and is_unpaid then 1 else 0 end) as missing_spend_days,
+        bool_or(not is_current and is_unpaid) as had_unpaid_days,
         sum(case when is_current then conversions else 0 end) as conversions,
         sum(case when is_current then everflow_revenue else 0 end) as everflow_revenue,
         sum(case when is_current then cost else 0 end) as cost,
@@ -85,8 +82,9 @@ select
     affiliate_id,
     affiliate_label,
     is_internal,
-    has_spend,
-    had_spend,
+    -- a sum of 0 of which days are missing is no cost of 0
+    has_spend and (cost <> 0 or missing_spend_days = 0) as has_spend,
+    had_spend and (previous_cost <> 0 or not had_unpaid_days) as had_spend,
     cast(missing_spend_days as bigint) as missing_spend_days,
     cast(conversions as bigint) as conversions,
     cast(everflow_revenue as decimal(38, 18)) as everflow_revenue,
