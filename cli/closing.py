@@ -58,7 +58,7 @@ def _brands(result: MainJobResult, failures: list[str]) -> Table:
     for one in found:
         cpa = (money if one.state else cost_each)(one.cpa)
         if one.cpa is None:
-            cpa = "no conversions"
+            cpa = "unknown" if one.conversions else "no conversions"
         if one.state:
             cpa = f"[yellow]{one.state}[/] {cpa}"
         cost = money(rounded(one.cost))

@@ -29,21 +29,24 @@ class Sum:
     """Sums of rows; costs in US dollars. `missing` counts rows whose spend is unknown."""
 
     conversions: int = 0
-    cost: Decimal = Decimal(0)
+    spent: Decimal = Decimal(0)
     revenue: Decimal = Decimal(0)
     missing: int = 0
 
     @property
+    def cost(self) -> Decimal | None:
+        """The cost; None where all that it could be is missing spend, which is not zero."""
+        return None if self.missing and not self.spent else self.spent
+
+    @property
     def cpa(self) -> Decimal | None:
         """Cost per conversion; None without conversions, too low where some spend is missing."""
-        if self.missing and not self.cost:
-            return None
         return ratio(self.cost, self.conversions)
 
     @property
     def profit(self) -> Decimal:
-        """Revenue less cost."""
-        return EXACT.subtract(self.revenue, self.cost)
+        """Revenue less cost; too high where some spend is missing."""
+        return EXACT.subtract(self.revenue, self.spent)
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Day:
         """Both together; unmapped spend is in no CPA."""
         return Sum(
             self.paid.conversions + self.affiliates.conversions,
-            EXACT.add(self.paid.cost, self.affiliates.cost),
+            EXACT.add(self.paid.spent, self.affiliates.spent),
             EXACT.add(self.paid.revenue, self.affiliates.revenue),
             self.paid.missing + self.affiliates.missing,
         )
@@ -104,9 +107,8 @@ class Part:
     @property
     def cpa(self) -> Movement:
         """The CPA next to that of the period before."""
-        return Movement(
-            self.total.cpa, self.before.cpa if self.before else None, True, nothing=NO_COST
-        )
+        before = self._priced
+        return Movement(self.total.cpa, before.cpa if before else None, True, nothing=NO_COST)
 
     @property
     def conversions(self) -> Movement:
@@ -116,14 +118,20 @@ class Part:
     @property
     def cost(self) -> Movement:
         """Cost next to that of the period before."""
-        return Movement(
-            self.total.cost, self.before.cost if self.before else None, less_is_good=None
-        )
+        before = self._priced
+        return Movement(self.total.cost, before.cost if before else None, less_is_good=None)
 
     @property
     def profit(self) -> Movement:
         """Profit next to that of the period before."""
-        return Movement(self.total.profit, self.before.profit if self.before else None)
+        before = self._priced
+        return Movement(self.total.profit, before.profit if before else None)
+
+    @property
+    def _priced(self) -> Sum | None:
+        """The period before, where the spend of both is known."""
+        is_missing = self.total.missing or (self.before and self.before.missing)
+        return None if is_missing else self.before
 
 
 @dataclass(frozen=True)

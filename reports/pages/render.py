@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -111,25 +111,29 @@ def _charts(brand: Brand, period: int) -> list[Chart]:
     from reports.charts.panels import Series
 
     part = brand.periods[period]
-    days = part.days
+    days = [one for one in part.days if part.since is None or one.day >= part.since]
     labels = [words.short_day(one.day) for one in days]
     is_open = [one.is_loaded and not one.is_complete for one in days]
     name = f"{brand.slug}-{period}"
     paid, others = "curve", "bars"
+
+    def series(title: str, color: str, value: Callable[[Day], Decimal | int | None]) -> Series:
+        return Series(title, [value(one) if one.is_loaded else None for one in days], color)
+
     cpa = [
-        Series(PAID, [one.paid.cpa for one in days], paid),
-        Series(AFFILIATES, [one.affiliates.cpa for one in days], others),
+        series(PAID, paid, lambda one: one.paid.cpa),
+        series(AFFILIATES, others, lambda one: one.affiliates.cpa),
     ]
     sold = [
-        Series(PAID, [one.paid.conversions for one in days], paid),
-        Series(AFFILIATES, [one.affiliates.conversions for one in days], others),
+        series(PAID, paid, lambda one: one.paid.conversions),
+        series(AFFILIATES, others, lambda one: one.affiliates.conversions),
     ]
     spent = [
-        Series(PAID, [one.paid.cost for one in days], paid),
-        Series(AFFILIATES, [one.affiliates.cost for one in days], others),
-        Series(UNMAPPED, [one.unmapped for one in days], "quiet"),
+        series(PAID, paid, lambda one: one.paid.cost),
+        series(AFFILIATES, others, lambda one: one.affiliates.cost),
+        series(UNMAPPED, "quiet", lambda one: one.unmapped),
     ]
-    earned = [Series("Profit", [one.total.profit for one in days], "second")]
+    earned = [series("Profit", "second", lambda one: one.total.profit)]
     sold_goal, spend_goal = _daily(brand, "conversions"), _daily(brand, "spend")
     total = part.total
     return [

@@ -23,6 +23,7 @@ from reports.shared.figures import (
 
 QUERIES = ("goals", "month")
 ORDER = ("cpa", "spend", "conversions")
+SHORT = "some spend missing"
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Goal:
     """A brand's goal of a month for one measure: cpa, spend or conversions.
 
     `actual` is the month's up to the report's day (None: no CPA), `recent` the CPA of the report's
-    own day or week. Money in US dollars.
+    own day or week; `is_short` where some of the month's spend is missing. Money in US dollars.
     """
 
     client_id: str
@@ -43,16 +44,16 @@ class Goal:
     elapsed: int
     days: int
     recent: Decimal | None = None
+    is_short: bool = False
 
     @property
     def words(self) -> str:
         """One line: how it stands, in words that need no color."""
         if self.measure == "cpa":
-            so_far = (
-                "no CPA this month yet"
-                if self.actual is None
-                else f"{money(self.actual)} this month, {self._against(self.actual)}"
-            )
+            so_far = "no CPA this month yet" if not self.is_short else f"this month {SHORT}"
+            if self.actual is not None:
+                judged = SHORT if self.is_short else self._against(self.actual)
+                so_far = f"{money(self.actual)} this month, {judged}"
             if self.recent is None:
                 return f"CPA target {money(self.goal)}: {so_far}"
             return f"CPA {self._against(self.recent)} of {money(self.goal)}; {so_far}"
@@ -65,6 +66,7 @@ class Goal:
         return (
             f"{name} {self._written(self.actual)} of {self._written(self.goal)}: "
             f"{whole_percent(share)} of {noun} on {pace} of the month"
+            f"{f', {SHORT}' if self.is_short and self.measure == 'spend' else ''}"
         )
 
     @property
@@ -81,7 +83,8 @@ class Goal:
         Spend within the month's budget is neither good nor bad: a pace is no limit.
         """
         if self.measure == "cpa":
-            shown = self.recent if self.recent is not None else self.actual
+            so_far = None if self.is_short else self.actual
+            shown = self.recent if self.recent is not None else so_far
             return None if shown is None else shown <= self.goal
         actual = self.actual or Decimal(0)
         if self.measure == "spend":
@@ -137,6 +140,7 @@ def goals(
                     elapsed=subject.day.day,
                     days=int(own[measure]["days_in_month"]),
                     recent=(recent or {}).get(advertiser_id) if measure == "cpa" else None,
+                    is_short=any(row["is_spend_missing"] for row in of_brand),
                 )
             )
     return tuple(found)
@@ -154,4 +158,5 @@ def _actual(measure: str, rows: Sequence[Row]) -> Decimal | None:
     if measure == "spend":
         return add(Decimal(row["cost"] or 0) for row in rows)
     mapped = add(Decimal(row["cost"] or 0) for row in rows if not row["is_unmapped"])
-    return ratio(mapped, sold)
+    is_unknown = not mapped and any(row["is_spend_missing"] for row in rows)
+    return None if is_unknown else ratio(mapped, sold)

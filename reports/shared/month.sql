@@ -4,7 +4,8 @@ select
     advertiser_id,
     is_unmapped,
     sum(conversions) as conversions,
-    sum(cost) as cost
+    sum(cost) as cost,
+    max(case when cpa_state = 'missing_spend' then 1 else 0 end) as is_spend_missing
 from daily_performance
 where
     _client_id = :client_id

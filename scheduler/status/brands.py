@@ -45,19 +45,28 @@ order by 1, 2, 3
 
 @dataclass(frozen=True)
 class BrandDay:
-    """Conversions, mapped cost in dollars and CPA of one brand; CPA is None without conversions.
+    """Conversions and mapped cost in dollars of one brand.
 
-    `state` says why the CPA cannot be trusted, in a few words; it is empty where it can.
+    `state` says why the figures cannot be trusted, in a few words; it is empty where they can.
     """
 
     client_id: str
     brand: str
     day: date
     conversions: int
-    cost: Decimal
-    cpa: Decimal | None
+    spent: Decimal
     state: str = ""
     cpa_goal: Decimal | None = None
+
+    @property
+    def cost(self) -> Decimal | None:
+        """The cost; None where nothing is known of it, which is not zero."""
+        return None if self.state and not self.spent else self.spent
+
+    @property
+    def cpa(self) -> Decimal | None:
+        """Cost per conversion; None without conversions, or where the cost is unknown."""
+        return ratio(self.cost, self.conversions)
 
 
 def brand_days(first_day: date, last_day: date) -> list[BrandDay]:
@@ -82,8 +91,7 @@ def brand_days(first_day: date, last_day: date) -> list[BrandDay]:
                 brand=brand,
                 day=row["date"],
                 conversions=int(row["conversions"]),
-                cost=row["cost"],
-                cpa=ratio(row["cost"], int(row["conversions"])),
+                spent=row["cost"],
                 state=_state(row),
                 cpa_goal=goals.get((client_id, brand, f"{row['date']:%Y-%m}")),
             )
@@ -106,7 +114,7 @@ def record_brand_days() -> None:
             "brand": one.brand,
             "day": one.day,
             "conversions": one.conversions,
-            "cost": str(one.cost),
+            "cost": str(one.spent),
             "state": one.state,
             "cpa_goal": None if one.cpa_goal is None else str(one.cpa_goal),
         }
@@ -131,14 +139,12 @@ def recorded_brand_days() -> dict[tuple[str, str], list[BrandDay]]:
     query = sa.select(BRAND_DAYS).order_by(*BRAND_DAYS.primary_key.columns)
     with run_database.reading_engine().connect() as connection:
         for row in connection.execute(query).mappings():
-            cost = Decimal(row["cost"])
             one = BrandDay(
                 row["_client_id"],
                 row["brand"],
                 row["day"],
                 row["conversions"],
-                cost,
-                ratio(cost, row["conversions"]),
+                Decimal(row["cost"]),
                 row["state"] or "",
                 Decimal(row["cpa_goal"]) if row["cpa_goal"] else None,
             )

@@ -210,7 +210,7 @@ def _brands() -> list[dict[str, Any]]:
                 "brand": brand,
                 "has_page": client_pages.file_of(client_id) is not None,
                 "day": last.day,
-                "cpa": written(last.cpa) if last.cpa is not None else None,
+                "cpa": _unpriced(last.conversions) if last.cpa is None else written(last.cpa),
                 "cost": money(rounded(last.cost)),
                 "conversions": last.conversions,
                 "state": last.state,
@@ -224,6 +224,10 @@ def _brands() -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _unpriced(conversions: int) -> str:
+    return "Unknown" if conversions else "No conversions"
 
 
 def _bars(steps: Sequence[Step]) -> dict[str, tuple[float, float]]:

@@ -15,6 +15,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,10 @@ from reports.preview.scenarios import SCENARIOS
 from reports.preview.stage import stage
 from reports.registry import reports
 from scheduler.schedule import read_schedule
+from scheduler.status.verdict import CHANNELS
 from scheduler.web.server import WebServer
-from tests.house import trace_picture
+from signalroom import clock
+from tests.house import good_morning, trace_picture
 from tests.scheduler import story
 from tests.support.browser import FLAGS, find_chromium
 from tests.support.processes import BIN, ROOT, own_environment
@@ -99,21 +102,23 @@ def pictures(home: Path) -> None:
         phone = IMAGES / "client-page-phone.png"
         _picture(browser, made.page.as_uri(), phone, PHONE, "dark", height=844)
         _slack(browser, index, IMAGES / "slack.png")
-        with _story(home / "story") as address:
-            _picture(browser, address, IMAGES / "scheduler-page.png", 700, height=1100)
+        with _morning(home / "morning") as address:
+            _picture(browser, address, IMAGES / "scheduler-page.png", 700, height=1150)
         trace_picture.picture(browser, IMAGES / "trace.png", _environment(home / "trace"))
     sys.stdout.write(f"Look through {IMAGES.relative_to(ROOT)}\n")
 
 
 @contextmanager
-def _story(home: Path) -> Iterator[str]:
-    """The scheduler's page over the story that its tests tell."""
+def _morning(home: Path) -> Iterator[str]:
+    """The scheduler's page on a good morning."""
     with empty_warehouse("duckdb", home, None) as warehouse, pytest.MonkeyPatch.context() as patch:
         warehouse.activate(patch)
-        patch.setenv("SIGNALROOM_NOW", story.NOW)
-        patch.setattr(story, "HOSTILE", "to 3 requests")  # what its tests need is no picture
-        story.tell(warehouse)
-        story.beat()
+        patch.setenv("SIGNALROOM_NOW", NOW)
+        moment = datetime.fromisoformat(NOW).astimezone(UTC)
+        patch.setattr(clock, "instant", lambda: moment)  # a picture has one time
+        for name in CHANNELS["slack"]:
+            patch.setenv(name, "set")
+        good_morning.tell()
         server = WebServer(("127.0.0.1", 0), story.living_pulse(), read_schedule(), str)
         server.start()
         yield f"http://127.0.0.1:{server.server_port}/"

@@ -70,6 +70,24 @@ def test_a_day_that_may_yet_cost_more_is_not_held_against_its_target(marts: Mart
     assert text.count("3.3% over") == 1, "neither the day nor a row of it is judged"
 
 
+def test_a_month_that_lacks_spend_is_neither_under_its_target_nor_within_its_budget(
+    marts: Marts,
+) -> None:
+    """The CPA of a month without the spend of one affiliate was called under target, in green."""
+    month(marts)
+    unpaid = Affiliate("C", 10, "0", "internal", state="missing_spend")
+    marts.load(Day((*SOLD, unpaid), DAY - timedelta(days=3)))
+    marts.goals(cpa="40", spend="10000")
+    rendered = compose("daily_ccw", "713", DAY)
+    text = rendered.messages["email"]["text"]
+    assert "CPA 22.5% under target of $40.00; $29.37 this month, some spend missing" in text
+    assert "63% of budget on 60% of the month, some spend missing" in text
+    marts.load(Day((*SOLD, unpaid)))
+    cpa, _ = compose("daily_ccw", "713", DAY).context.goals
+    assert cpa.words == "CPA target $40.00: $27.90 this month, some spend missing"
+    assert cpa.is_good is None
+
+
 def test_day_is_compared_with_its_weekday_and_with_seven_days(marts: Marts) -> None:
     marts.load(
         Day((Affiliate("A", 12, "300"),)),

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from reports.model import Row
-from reports.pages import files
+from reports.pages import files, render
 from reports.pages.content import content, read
 from reports.pages.files import Made
 from reports.preview.patches import GOALS
@@ -110,7 +110,7 @@ def test_numbers_are_the_marts_numbers_and_every_chart_has_its_table(made: list[
     )
     week = shown.brands[0].periods[7]
     assert (week.total.conversions, week.total.cost) == (rows[0]["sold"], rows[0]["cost"])
-    assert sum(one.now.cost for one in week.places) == week.total.cost
+    assert sum(one.now.spent for one in week.places) == week.total.cost
     text = made[0].page.read_text("utf-8")
     assert f"{week.total.conversions:,} conversions in 7 days" in text
     charts = len(re.findall(r'<svg viewBox="[^"]*" aria-hidden="true">', text))
@@ -133,6 +133,29 @@ def test_period_is_not_compared_with_one_that_was_loaded_in_part() -> None:
     assert part[7].cpa.change is None
     assert {one.moved for one in part[7].places} == {""}, "no rank before to have moved from"
     assert part[30].since == first
+    drawn = render.page(content(client("713"), SUNDAY, clock.now(), late))
+    assert "loaded since Nov 5" in drawn
+    assert ">not loaded<" not in drawn, "charts and tables begin with the first day"
+
+
+def test_spend_that_is_missing_is_no_cost_of_nothing_and_compared_with_nothing() -> None:
+    rows = read(client("713"), SUNDAY)
+    unpaid = [
+        {**row, "cost": Decimal(0), "is_spend_missing": True} if row["is_internal"] else row
+        for row in rows["performance"]
+        if row["date"] > SUNDAY - timedelta(days=7)
+    ]
+    earlier = [row for row in rows["performance"] if row["date"] <= SUNDAY - timedelta(days=7)]
+    shown = content(
+        client("713"), SUNDAY, clock.now(), {**rows, "performance": [*earlier, *unpaid]}
+    )
+    week = shown.brands[0].periods[7]
+    assert (week.paid.cost, week.paid.cpa) == (None, None)
+    place = next(one for one in week.places if one.is_internal)
+    assert (place.now.cost, place.now.cpa) == (None, None)
+    assert [one.change for one in (week.cpa, week.cost, week.profit)] == [None, None, None]
+    assert week.conversions.change is not None
+    assert "Paid media \u2013, affiliates " in render.page(shown)
 
 
 def test_day_is_written_again_only_when_its_rows_changed(made: list[Made]) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
+from ingest.registry import NAMES
+from reports.preview.recorded import create_marts
 from tests.transform.dbt import Dbt
 
 
@@ -135,6 +139,33 @@ def test_exposures_name_marts(manifest: dict[str, Any]) -> None:
     exposures = manifest["exposures"].values()
     assert {exposure["name"] for exposure in exposures} >= {"daily", "affiliate_leaderboard"}
     assert all(set(exposure["depends_on"]["nodes"]) <= marts for exposure in exposures)
+
+
+def test_documentation_opens_with_the_question_the_layers_and_queries_that_run(
+    manifest: dict[str, Any],
+) -> None:
+    """dbt's own boilerplate stood there."""
+    overview = manifest["docs"]["doc.signalroom.__overview__"]["block_contents"]
+    assert overview.startswith("# What did a conversion cost yesterday?")
+    layers = [f"`{name}`" for name in (*NAMES, "staging", "intermediate", "marts")]
+    assert [name for name in layers if name not in overview] == []
+    assert "(#!/overview?g_v=1&g_i=%2Bdaily_performance)" in overview
+    [queries] = re.findall(r"```sql\n(.*?)```", overview, re.DOTALL)
+    with duckdb.connect() as connection:
+        connection.execute(create_marts())
+        shown = [connection.execute(one).description for one in queries.split(";") if one.strip()]
+    assert len(shown) == 3
+
+
+def test_graph_tells_the_layers_apart_and_leads_to_the_page(manifest: dict[str, Any]) -> None:
+    layers = ("staging", "intermediate", "marts")
+    colors = [
+        {node["docs"]["node_color"] for node in models(manifest, layer).values()}
+        for layer in layers
+    ]
+    assert [len(one) for one in colors] == [1, 1, 1]
+    assert len(set().union(*colors)) == 3
+    assert all(one["url"].startswith("http") for one in manifest["exposures"].values())
 
 
 def test_every_macro_says_what_it_does(manifest: dict[str, Any]) -> None:
