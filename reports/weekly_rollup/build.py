@@ -103,7 +103,7 @@ def _week(
 ) -> BrandWeek:
     """Sums of rows; what is before is known where it is of each.
 
-    A CPA that lacks the spend of an affiliate is compared with nothing.
+    A CPA, cost or profit that lacks the spend of an affiliate is compared with nothing.
     """
     unpaid_now, unpaid_before = unpaid
 
@@ -112,6 +112,8 @@ def _week(
         if now == "cost":
             value = _known(value, rows, unpaid_now)
             earlier = _known(earlier, rows, unpaid_before)
+        if now in ("cost", "profit") and _lacks(rows, unpaid_now):
+            earlier = None
         if shown is None:
             return Movement(value, earlier, less_is_good)
         cents_before = None if earlier is None else shown[before]

@@ -71,6 +71,20 @@ def test_weeks_without_their_spend_are_unknown_now_before_and_in_the_trend(
     assert "No conversions" not in email_text(messages["email"]["html"])
 
 
+def test_a_week_that_lacks_some_spend_is_compared_by_its_conversions_alone(
+    weeks: WeekMarts,
+) -> None:
+    """A cost and a profit without the spend of an affiliate had green arrows beside them."""
+    weeks.days(SUNDAY - timedelta(days=13), SUNDAY + timedelta(days=1))
+    weeks.week(SUNDAY, {1: (PAID, PAID), 2: (PAID, PAID)})
+    unpaid(weeks, SUNDAY)
+    rendered = compose("weekly_rollup", "713", SUNDAY)
+    for part in (rendered.context.brands[1], rendered.context.total):
+        changes = [one.change for one in (part.cpa, part.cost, part.profit)]
+        assert (changes, part.conversions.change) == ([None] * 3, 0)
+    assert rendered.context.brands[0].cost.change == 0
+
+
 def test_a_week_is_not_compared_with_one_whose_spend_is_missing(weeks: WeekMarts) -> None:
     weeks.days(SUNDAY - timedelta(days=13), SUNDAY + timedelta(days=1))
     weeks.week(SUNDAY, {1: (PAID, PAID), 2: (PAID, FREE)})
