@@ -188,7 +188,7 @@ def _alert(client_id: str, incident: Incident, limit: int) -> Alert:
         client="all clients" if incident.client_id == ALL_CLIENTS else incident.client_id,
         severity=incident.severity,
         state="said" if incident.is_notice else state,
-        subject="" if incident.is_notice else clean(incident.subject, 120),
+        subject="" if incident.is_notice else clean(_subject(incident), 120),
         title=clean(incident.title, 150) or "(no title)",
         detail=_plain(incident.detail, limit),
         repair=_plain(incident.repair, limit) if state == "open" else "",
@@ -198,6 +198,13 @@ def _alert(client_id: str, incident: Incident, limit: int) -> Alert:
         count=incident.count,
         rounds=incident.rounds,
     )
+
+
+def _subject(incident: Incident) -> str:
+    """What failed; of an anomaly its rule, for the title and the detail say where and when."""
+    if incident.kind != "anomaly":
+        return incident.subject
+    return f"rule {incident.subject.partition(':')[0]}"
 
 
 def _plain(text: str, limit: int) -> str:

@@ -56,6 +56,11 @@ SENTENCES = [
         replace(OPEN, detail=""),
     ),
     ("What to do now", OPEN, SETTLED),
+    (
+        "Critical Ads 713, rule spend_spike.",
+        replace(OPEN, kind="anomaly", subject="spend_spike:SB - Meta (1):2026-11-15"),
+        OPEN,
+    ),
     ("What to do now", OPEN, replace(OPEN, repair="")),
     ("Look at 'signalroom status'.", OPEN, SETTLED),
     ("Critical Ads 713, ingest:everflow.", OPEN, NOTICE),
