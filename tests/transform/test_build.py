@@ -15,7 +15,8 @@ from signalroom.lock import hold
 from tests.support import parsed
 from tests.support.postgres import PostgresServer
 from tests.support.warehouse import Warehouse, empty_warehouse
-from tests.transform import worked_example
+from tests.transform import raw, worked_example
+from tests.transform.further_days import FILES, order_lines
 from transform import build as build_module
 from transform import changed
 from transform.build import build
@@ -23,31 +24,58 @@ from transform.publish import published
 
 pytestmark = pytest.mark.slow
 
-# What a load does while the ledger has just been built from the rows before: one payout more, with
-# its control totals. In the transaction of the ledger itself, so that it comes never too late.
-LOAD = """
+# What loads do while a build is on its way: the ledger meets one payout more, twice, and the first
+# time more spend; the orders a further line of a file; the contacts one more, whose total the load
+# notes at the ledger's second time only. Each amount comes with its control total, in the
+# transaction of the table that was just built from the rows before, and so never too late.
+LOADS = """
 create function load_once() returns event_trigger language plpgsql security definer as $$
+declare
+    built text;
+    times int;
 begin
-    if not exists (
-        select from pg_event_trigger_ddl_commands()
-        where object_identity like 'intermediate.int_performance__ledger%'
-    ) then
+    select min(substring(object_identity from '(int_performance__ledger|int_orders__latest'
+        '|stg_mautic__contacts)')) into built
+    from pg_event_trigger_ddl_commands();
+    if built is null then
         return;
     end if;
-    insert into public.builds select count(*) from pg_locks where locktype = 'advisory' and granted;
-    if (select count(*) from public.builds) <= {times} then
+    insert into public.builds
+    select built, count(*) from pg_locks where locktype = 'advisory' and granted;
+    select count(*) into times from public.builds where relation = built;
+    if built = 'int_performance__ledger' and times <= 2 then
         update everflow.daily_stats set payout = payout + 1 where affiliate_id = 21;
         update ops.control_totals set total = total + 1, loaded_at = clock_timestamp()
         where source = 'everflow' and measure = 'payout' and total > 0;
     end if;
+    if built = 'int_performance__ledger' and times = 1 then
+        update redtrack.daily_spend set cost = cost + 1 where source_name = 'Facebook CCW';
+        update ops.control_totals set total = total + 1, loaded_at = clock_timestamp()
+        where source = 'redtrack' and measure = 'cost' and total > 0;
+    elsif built = 'int_performance__ledger' and times = 2 then
+        update ops.control_totals set total = 2, loaded_at = clock_timestamp()
+        where source = 'mautic';
+    elsif built = 'stg_mautic__contacts' and times = 1 then
+        insert into mautic.contacts select _client_id, id + 1 from mautic.contacts;
+    elsif built = 'int_orders__latest' and times = 1 then
+        insert into s3_exports.orders_create
+        select (jsonb_populate_record(line, '{"orders_id": "999", "_row_id": 2}'::jsonb)).*
+        from s3_exports.orders_create as line where orders_id = '201';
+        update ops.control_totals set total = total + 1, loaded_at = clock_timestamp()
+        where source = 's3_exports' and partition_key like '%_b.csv';
+    end if;
 end $$;
-create table public.builds (locks int);
-create event trigger load_once on ddl_command_end when tag in ('CREATE TABLE AS')
+create table public.builds (relation text, locks int);
+create event trigger load_once on ddl_command_end when tag in ('CREATE TABLE AS', 'CREATE VIEW')
     execute function load_once();
 """
 COST = (
     "select cost from marts.daily_performance"
     " where affiliate_label = 'Blue Bench' and date = '2026-11-18'"
+)
+SPEND = (
+    "select redtrack_cost from marts.daily_performance"
+    " where affiliate_label = 'G2 - Meta' and advertiser_id = 1 and date = '2026-11-18'"
 )
 
 
@@ -71,25 +99,36 @@ def parsed_all_again(warehouse: Warehouse) -> list[str]:
     return [line for line in last.splitlines() if "Unable to do partial parsing" in line]
 
 
-def loads_come(postgres: PostgresServer, warehouse: Warehouse, times: int) -> None:
-    """So many builds of the ledger each meet a load."""
+def load_and_more_to_come(postgres: PostgresServer, warehouse: Warehouse) -> None:
+    """Raw of four sources; two builds of the ledger each meet a load."""
+    worked_example.load(warehouse)
+    lines = [line for name, ids in FILES.items() for line in order_lines(name, ids)]
+    raw.create_orders(warehouse, "orders_create", lines)
+    raw.note_files(warehouse, "orders_create", {name: len(ids) for name, ids in FILES.items()})
+    contact: dict[str, object] = {"_client_id": "713", "id": 1}
+    raw.create(warehouse, "mautic.contacts", [contact], {"id": "bigint"})
+    raw.note_list(warehouse, "mautic", "contacts", 1)
     name = warehouse.environment["SUPABASE_DB_NAME"]
     with closing(postgres.connect(name)) as connection, connection.cursor() as cursor:
-        cursor.execute(LOAD.format(times=times))
+        cursor.execute(LOADS)
 
 
-def test_a_load_during_a_build_is_built_in_and_fails_nothing(
+def test_loads_during_a_build_are_built_in_and_fail_nothing(
     postgres: PostgresServer, on_postgres: Warehouse
 ) -> None:
-    worked_example.load(on_postgres)
-    loads_come(postgres, on_postgres, 2)
+    load_and_more_to_come(postgres, on_postgres)
     result = build()
     assert (result.failures, result.repeats) == ([], 2)
     assert on_postgres.rows(COST) == [(Decimal(362),)]
+    assert on_postgres.rows(SPEND) == [(Decimal(601),)]
+    orders = on_postgres.rows("select order_id from marts.orders order by 1")
+    assert orders == [(order,) for order in ("100", "101", "102", "200", "201", "999")]
     # the third time the loads of every source waited, for the tests compare the others as well
     name = on_postgres.environment["SUPABASE_DB_NAME"]
     with closing(postgres.connect(name)) as connection, connection.cursor() as cursor:
-        cursor.execute("select locks from public.builds order by locks")
+        cursor.execute(
+            "select locks from public.builds where relation = 'int_performance__ledger' order by 1"
+        )
         assert cursor.fetchall() == [(1,), (1,), (1 + len(sources.names()),)]
     # and their locks are free again
     with hold(*(f"ingest {source}" for source in sources.names())):
@@ -100,8 +139,7 @@ def test_a_load_during_a_build_is_built_in_and_fails_nothing(
 def test_loads_that_leave_no_room_for_the_third_build_hide_no_failed_test(
     postgres: PostgresServer, on_postgres: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worked_example.load(on_postgres)
-    loads_come(postgres, on_postgres, 2)
+    load_and_more_to_come(postgres, on_postgres)
     monkeypatch.setenv("SIGNALROOM_LOCK_WAIT_S", "0.2")
     with hold("ingest mautic"):
         result = build()
