@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import subprocess
 import sys
 from decimal import Decimal
 
+import matplotlib as mpl
 import pytest
 from PIL import Image
 
 from reports import charts
 from reports.charts import Panel, Picture, Point, Tile, tile_picture, trend_picture
+from reports.charts.canvas import LIGHT, STYLE, WIDTH, canvas
+from reports.charts.panels import Series, days_below, line_panel
 from reports.charts.tiles import draw_tiles
 from reports.charts.trend import draw_trend
+from reports.charts.written import short_money
 from signalroom.paths import root
 
 VERMILION, BLUE, GREEN = (213, 94, 0), (0, 114, 178), (0, 121, 90)
@@ -100,6 +105,26 @@ def test_few_percent_of_change_do_not_fill_the_height() -> None:
         return max(rows) - min(rows)
 
     assert height(calm) < height(wild) * 0.4
+
+
+def test_axis_is_written_at_two_gridlines_and_the_last_value_at_the_end_of_its_line() -> None:
+    """A line without an axis said nothing of how much it moved; 7 px were read by no one."""
+    with mpl.rc_context(STYLE):
+        figure, (axes,) = canvas(3.7, 1)
+        cpa = Series("CPA", [one.cpa for one in POINTS], "curve")
+        line_panel(axes, LIGHT, [cpa], short_money, [False] * len(POINTS))
+        days_below(axes, LIGHT, [one.label for one in POINTS])
+    figure.canvas.draw()
+    labels = [one for one in axes.get_yticklabels() if one.get_text()]
+    assert len(labels) >= 2
+    assert all(re.fullmatch(r"\$[\d.]+", one.get_text()) for one in labels)
+    assert any(one.get_visible() for one in axes.yaxis.get_gridlines())
+    assert [one.get_text().strip() for one in axes.texts] == ["$24"]
+    days = [one.get_text() for one in axes.get_xticklabels()]
+    assert (days[0], days[-1]) == ("Nov 1", "Nov 14")
+    written = [*labels, *axes.texts, *axes.get_xticklabels()]
+    on_a_phone = 338 / (WIDTH * 72)  # a mail of 390 px without its margins
+    assert min(float(one.get_fontsize()) for one in written) * on_a_phone >= 10
 
 
 def test_target_is_drawn_and_written() -> None:

@@ -14,7 +14,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 from reports import Rendered, compose
-from reports.state_performance.map import COLUMNS, NAMES, ROWS, TILES
+from reports.state_performance.map import COLUMNS, NAMES, ROWS, TILES, map_picture
+from reports.state_performance.orders import Orders
 from tests.reports.reading import email_text, number, slack_text
 from tests.reports.test_slack_limits import assert_within_limits
 from tests.reports.weeks_world import SUNDAY, State, WeekMarts, restated
@@ -136,6 +137,20 @@ def test_map_in_letters_has_a_tile_for_every_state_and_none_over_another(weeks: 
     assert "PR\u00b7" in grid
     assert "GU" not in grid  # nothing came from there
     assert max(len(line) for line in grid.splitlines()) <= 48
+
+
+def test_map_shows_states_and_what_is_none_in_one_tile() -> None:
+    """Sixty tiles of 7 px, with the Northern Marianas among them, were read by no one."""
+
+    def state(name: str) -> Orders:
+        return Orders("713", name, 40, 30, 10, 0, 0, Decimal(100))
+
+    picture: Any = map_picture([state("TX"), state("GU"), state("AE")], "a week")
+    for panel in picture.draw.args[0]:
+        codes = [tile.code for tile in panel.tiles]
+        assert len(codes) == len(set(codes)) == 52, "fifty states, DC, and the rest"
+        assert not {"AS", "GU", "MP", "PR", "VI", "AA", "AE", "AP"} & set(codes)
+        assert next(tile.text for tile in panel.tiles if tile.code == "other") in ("80", "25%")
 
 
 def test_picture_says_in_words_what_it_shows(weeks: WeekMarts) -> None:
