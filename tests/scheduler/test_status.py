@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from click.testing import CliRunner, Result
 
@@ -53,6 +56,21 @@ def status(told: dict[str, str]) -> dict[str, Any]:
     assert story.SECRET not in said.stdout
     found: dict[str, Any] = json.loads(said.stdout)
     return found
+
+
+def test_a_warehouse_that_a_build_holds_hides_nothing(
+    told: dict[str, str], module_warehouse: Warehouse
+) -> None:
+    """On DuckDB `status` told people to close the scheduler's own dbt."""
+    with ExitStack() as held:
+        if module_warehouse.target == "duckdb":
+            path = module_warehouse.home / "warehouse.duckdb"
+            held.enter_context(duckdb.connect(str(path)))
+        said = signalroom_cli("status", env=told)
+    assert (said.returncode, said.stderr) == (0, "")
+    assert "open in process" not in said.stdout
+    assert "Unavailable" not in said.stdout
+    assert re.search(r"everflow +713 ", said.stdout)
 
 
 def test_a_source_is_as_old_as_its_oldest_table(status: dict[str, Any]) -> None:
