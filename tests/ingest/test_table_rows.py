@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from dlt.normalize.items_normalizers import JsonLItemsNormalizer
 
+from ingest import loads
 from ingest import pull as pipeline
 from ingest.columns import FLAG_TYPE, INSTANT_TYPE, Columns
 from ingest.model import Pull, Row, Window
@@ -20,7 +21,7 @@ from ingest.resources import REPLACE, SOURCE, TOMBSTONE, daily, file_format
 from ingest.table_rows import DELETED, PART_ROWS, Files
 from ingest.values import COUNT_TYPE, DATE_TYPE, MONEY_TYPE, TEXT_TYPE
 from signalroom.errors import WarehouseError
-from signalroom.warehouse import dlt_destination
+from signalroom.warehouse import dlt_destination, transaction
 from tests.ingest.test_load import source_of
 from tests.support.warehouse import Warehouse
 
@@ -202,3 +203,23 @@ def test_duckdb_is_never_written_by_two_jobs_at_once(warehouse: Warehouse) -> No
     """Rows of a list were missing once after such a load."""
     told = dlt_destination().capabilities().loader_parallelism_strategy
     assert told == ("sequential" if warehouse.target == "duckdb" else None)
+
+
+@pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
+def test_a_load_whose_rows_are_not_all_there_does_not_count(warehouse: Warehouse) -> None:
+    @daily(columns=KINDS, measures=("cost",))
+    def daily_stats(pull: Pull) -> list[Row]:
+        return ugly_rows("713")
+
+    one = source_of(daily_stats)
+    extracted = pipeline.extract(one, pipeline.make_pull(one, "713", window=Window(DAY, NEXT)))
+    pipeline.load_extracted(extracted)
+    load_id = warehouse.rows("select max(load_id) from ops.loads")[0][0]
+    held = len(warehouse.rows("select 1 from everflow.daily_stats"))
+    with transaction() as execute:
+        execute("delete from everflow.daily_stats where _dlt_id ="
+                " (select min(_dlt_id) from everflow.daily_stats)")  # fmt: skip
+    totals = warehouse.rows("select * from ops.control_totals")
+    with pytest.raises(WarehouseError, match=f"{held} rows were loaded and {held - 1} are there"):
+        loads.record(extracted.pull, extracted.tables, load_id)
+    assert warehouse.rows("select * from ops.control_totals") == totals
