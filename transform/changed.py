@@ -113,7 +113,10 @@ def _recorded() -> dict[str, Any] | None:
 def _sources() -> Iterator[str]:
     """The tables that models read, by `schema.table`, as the YAML of the sources declares them."""
     for path in sorted((paths.root() / "transform").rglob("*__sources.yml")):
-        for source in yaml.safe_load(path.read_text(encoding="utf-8"))["sources"]:
+        declared = yaml.load(
+            path.read_text(encoding="utf-8"), yaml.CSafeLoader
+        )  # ten times as fast
+        for source in declared["sources"]:
             for table in () if source["name"] == HISTORY else source.get("tables") or ():
                 yield f"{source['name']}.{table['name']}"
 

@@ -32,13 +32,23 @@ def publish() -> Path:
     """Write the marts as they are now next to the warehouse; the caller holds its lock."""
     new = published().with_suffix(".duckdb.new")
     new.unlink(missing_ok=True)
+    marts = schema("marts")
     with duckdb_connection(read_only=False) as connection:
         connection.execute(f"attach '{_quoted(new)}' as copy")
         try:
-            for table in _tables(connection, schema("marts")):
-                _copy(connection, schema("marts"), "main", table, "*")
+            # in one transaction: by itself each statement, each comment too, waits for the disk
+            connection.begin()
+            connection.execute("create schema copy.ops")
+            for table in _tables(connection, marts):
+                _copy(connection, marts, "main", table, "*")
             for table in sorted(set(OPS) & set(_tables(connection, "ops"))):
                 _copy(connection, "ops", "ops", table, OPS[table])
+            for target, source in (("main", marts), ("ops", "ops")):
+                _comment(connection, source, target)
+            connection.commit()
+        except BaseException:
+            connection.rollback()
+            raise
         finally:
             connection.execute("detach copy")
     return new.replace(published())
@@ -54,16 +64,21 @@ def _tables(connection: Any, name: str) -> list[str]:
 
 
 def _copy(connection: Any, source: str, target: str, table: str, columns: str) -> None:
-    connection.execute(f"create schema if not exists copy.{target}")
     connection.execute(
         f'create table copy.{target}."{table}" as select {columns} from {source}."{table}"'  # noqa: S608
     )
+
+
+def _comment(connection: Any, source: str, target: str) -> None:
     rows = connection.execute(
-        "select column_name, comment from duckdb_columns() where database_name = current_database()"
-        " and schema_name = ? and table_name = ? and comment is not null",
-        [source, table],
+        "select table_name, column_name, theirs.comment from duckdb_columns() as ours"
+        " inner join duckdb_columns() as theirs using (table_name, column_name)"
+        " where ours.database_name = 'copy' and ours.schema_name = ?"
+        " and theirs.database_name = current_database() and theirs.schema_name = ?"
+        " and theirs.comment is not null",
+        [target, source],
     ).fetchall()
-    for column, comment in rows:
+    for table, column, comment in rows:
         connection.execute(
             f"""comment on column copy.{target}."{table}"."{column}" is '{_quoted(comment)}'"""
         )
