@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from scheduler.execution import results
 from scheduler.execution.child import Order, Start, Worker, last_line
+from scheduler.execution.deadline import build_limit_s, deadline_of, has_passed
 from scheduler.execution.incidents import Troubles, run_over
 from scheduler.execution.results import Answer, Outcome
 from scheduler.runs.model import Run, Step
@@ -55,6 +57,7 @@ class Work:
         self._steps = {step.step: step for step in run.steps}
         self._order: Order | None = None
         self.reports_begun = False
+        self.deadline = deadline_of(run)
         self.child: Worker | None = None
         self._answers: list[Answer] = []
         self.failures: list[tuple[str, str, str]] = []  # of the last try: client, class, what
@@ -135,21 +138,22 @@ class Work:
         if pulls and all(step.status == "off" for step in pulls):
             for step in [step for step in self._steps.values() if step.status == "pending"]:
                 self._change(step, status="off")
-        steps = list(self._steps.values())
         for kind in ("ingest", "dbt", "report"):
-            still_open = [
-                step
-                for step in steps
-                if step.kind == kind and (step.status == "pending" or _retries(step))
-            ]
-            ready = [step for step in still_open if step.next_at is None or step.next_at <= now]
-            if kind == "report" and ready:
-                ready = ready[:1]
-            if ready:
+            still_open = self._open(kind)
+            if ready := _ready(still_open, now):
                 return self._order_for(kind, ready)
             if still_open:
-                return None
+                # what is tried again holds up no report that may not wait
+                reports = _ready(self._open("report"), now) if has_passed(self.deadline) else []
+                return self._order_for("report", reports) if reports else None
         return None
+
+    def _open(self, kind: str) -> list[Step]:
+        return [
+            step
+            for step in self._steps.values()
+            if step.kind == kind and (step.status == "pending" or _retries(step))
+        ]
 
     def _order_for(self, kind: str, steps: list[Step]) -> Order:
         arguments = ["build", "--changed", "--json"]
@@ -164,6 +168,7 @@ class Work:
                     if not answer.get("failures") and not answer.get("deferred_until"):
                         arguments += ["--skip", f"{step.subject}:{client}"]
         elif kind == "report":
+            steps = steps[:1]
             day = self.run.day - timedelta(days=1)
             arguments = ["report", steps[0].subject, "--date", day.isoformat(), *only]
             arguments += [part for name in self._job.channels for part in ("--channel", name)]
@@ -171,6 +176,8 @@ class Work:
             arguments += ["--json"]
         names = tuple(step.step for step in steps)
         limit_s = self._job.limit * 60.0
+        if kind == "dbt":
+            limit_s = build_limit_s(self.deadline, limit_s)
         started = steps[0].attempt + 1 if self._is_fenced else 0
         return Order(self.run.run_id, names, tuple(arguments), limit_s, self._owner, started)
 
@@ -273,6 +280,10 @@ class Work:
 
 class LostError(Exception):
     """Another process has the run by now; whatever this one still does for it has to end."""
+
+
+def _ready(steps: Sequence[Step], now: datetime) -> list[Step]:
+    return [step for step in steps if step.next_at is None or step.next_at <= now]
 
 
 def _retries(step: Step) -> bool:

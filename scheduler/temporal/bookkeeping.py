@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from reports.alerts import incidents
 from scheduler.execution import claims
 from scheduler.execution.child import Child, Start
+from scheduler.execution.deadline import deadline_of
 from scheduler.execution.incidents import Troubles
 from scheduler.execution.run import LostError, Work
 from scheduler.planning import asked, chosen_job, record_due
@@ -179,6 +180,7 @@ def work_of(ledger: WorkLedger, given: StepInput, troubles: Troubles, start: Sta
         replace(run, steps=steps), job, given.owner, ledger, start, troubles, is_fenced=True
     )
     work.reports_begun = _has_begun_reports(run)
+    work.deadline = deadline_of(run)
     return work
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,6 +13,7 @@ from reports.alerts import incidents
 from scheduler.execution import child
 from scheduler.execution import follow as following
 from scheduler.execution import results as retries
+from scheduler.planning import asked
 from scheduler.runs.model import Run
 from scheduler.runs.work_ledger import LEASE
 from signalroom import clock, paths
@@ -169,6 +170,42 @@ def test_a_report_waits_for_its_data_and_the_run_is_over(bench: Bench) -> None:
     bench.body("report", 'echo \'{"report": "x", "client": "713", "waits": true}\'; exit 0')
     run = bench.finish(bench.ask())
     assert (run.status, bench.step(run.run_id, "report:daily_ccw").status) == ("done", "waiting")
+
+
+SEVEN_THIRTY = datetime(2026, 11, 19, 12, 30, tzinfo=UTC)
+
+
+def of_the_morning(bench: Bench, monkeypatch: pytest.MonkeyPatch, now: str) -> Run:
+    """The run of 7:30 when it is `now` in New York, worked off."""
+    monkeypatch.setenv("SIGNALROOM_NOW", f"2026-11-19T{now}:00-05:00")
+    bench.executor._jobs = {"pull": replace(PULL, limit=30)}
+    run = asked(PULL, "manual", SEVEN_THIRTY, bench.instant())
+    assert bench.ledger.record(run)
+    return bench.finish(run.run_id)
+
+
+@pytest.mark.parametrize(("now", "waits_s"), [("07:31", 14 * 60), ("07:44", 300), ("07:50", 300)])
+def test_a_build_that_waits_for_loads_ends_when_its_report_is_due(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, now: str, waits_s: int
+) -> None:
+    bench.body("build", "echo $SIGNALROOM_LOCK_WAIT_S > $SIGNALROOM_HOME/wait")
+    of_the_morning(bench, monkeypatch, now)
+    text = (paths.home() / "wait").read_text(encoding="utf-8")
+    assert float(text) + child.WORDS_S == waits_s
+
+
+@pytest.mark.parametrize("command", ["ingest", "build"])
+def test_what_is_tried_again_holds_up_no_report_beyond_its_deadline(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    once = "if [ ! -f $SIGNALROOM_HOME/x ]; then touch $SIGNALROOM_HOME/x; kill -9 $$; fi"
+    bench.body(command, once)
+    run = of_the_morning(bench, monkeypatch, "07:46")
+    assert run.status == "done"
+    names = [line.split()[1] for line in begun()]
+    before = ["ingest"] if command == "ingest" else ["ingest", "build"]
+    assert names[: len(before) + 2] == [*before, "report", "report"]
+    assert (names.count("report"), names[-1]) == (2, "build")
 
 
 def test_jobs_share_no_source_at_a_time_and_a_long_one_holds_up_no_other(bench: Bench) -> None:

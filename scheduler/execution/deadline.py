@@ -1,0 +1,39 @@
+"""Until when the reports of a run may wait for what is loaded and built before them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime
+
+from scheduler.runs.model import Run
+from scheduler.schedule import report_deadline
+from signalroom import clock
+from signalroom.errors import ConfigurationError
+
+# A sound build is not ended because it began late; it takes a minute or two.
+LEAST_S = 300.0
+
+
+def deadline_of(run: Run) -> datetime | None:
+    """When, in business time, the run's reports go out with what there is.
+
+    None where it has none, or comes after the deadline: what it sends are corrections.
+    """
+    with suppress(ConfigurationError):
+        at = datetime.combine(run.day, report_deadline(), tzinfo=clock.zone())
+        if run.scheduled_for <= at and any(step.kind == "report" for step in run.steps):
+            return at
+    return None
+
+
+def has_passed(deadline: datetime | None) -> bool:
+    """Whether reports wait no longer."""
+    return deadline is not None and clock.now() >= deadline
+
+
+def build_limit_s(deadline: datetime | None, limit_s: float) -> float:
+    """How long a build may take, with all that it waits for and repeats."""
+    if deadline is None:
+        return limit_s
+    left = (deadline - clock.now()).total_seconds() / (clock.factor() or 1)
+    return min(limit_s, max(left, LEAST_S))
