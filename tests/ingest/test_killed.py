@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,7 +34,7 @@ from ingest.resources import SOURCE, daily
 from ingest.sources.everflow.columns import COLUMNS, CONTROLLED
 from signalroom.errors import WarehouseError
 from tests.ingest.test_load import row
-from tests.support.warehouse import Warehouse
+from tests.support.warehouse import Warehouse, copied
 
 DAYS = [date(2026, 11, day) for day in range(15, 19)]
 EVERY_DAY = Window(DAYS[0], DAYS[-1])
@@ -145,6 +146,14 @@ POINTS: dict[str, Callable[[], None]] = {
 }
 
 
+# What has not come to the warehouse yet is the same on either engine.
+CASES = [
+    pytest.param(point, target, marks=[pytest.mark.deep] * (point < "4" and target == "postgres"))
+    for point in POINTS
+    for target in ("duckdb", "postgres")
+]
+
+
 def load_in_a_child(
     prepare: Callable[[], None], work: Callable[[], object] = lambda: load(AFTER)
 ) -> int | None:
@@ -182,19 +191,39 @@ def expected(rows: list[Row]) -> dict[str, list[tuple[Any, ...]]]:
     return {"daily_stats": found, "other_stats": found}
 
 
-@pytest.fixture(autouse=True)
-def activated(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
-    warehouse.activate(monkeypatch)
-    monkeypatch.setenv("SIGNALROOM_NOW", "2026-11-19T14:30:00+00:00")
-    return warehouse
+NOW = "2026-11-19T14:30:00+00:00"
+
+
+@pytest.fixture(scope="module")
+def loaded(module_warehouse: Warehouse) -> Warehouse:
+    """A warehouse with the rows of before."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIGNALROOM_NOW", NOW)
+        module_warehouse.activate(patch)
+        load(BEFORE)
+    return module_warehouse
+
+
+@pytest.fixture
+def warehouse(
+    loaded: Warehouse,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Warehouse]:
+    """A copy of it for one test."""
+    server = request.getfixturevalue("postgres") if loaded.target == "postgres" else None
+    with copied(loaded, tmp_path / "home", server) as warehouse:
+        warehouse.activate(monkeypatch)
+        monkeypatch.setenv("SIGNALROOM_NOW", NOW)
+        yield warehouse
 
 
 @pytest.mark.fault(1, 2, 3, 4, 5, 6, 7, 8, 9)
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize(("point", "module_warehouse"), CASES, indirect=["module_warehouse"])
 def test_a_load_killed_at_any_point_is_made_whole_by_the_next(
     warehouse: Warehouse, point: str
 ) -> None:
-    load(BEFORE)
     before = load_ids(warehouse)
     assert load_in_a_child(POINTS[point]) == -signal.SIGKILL
     is_noted = load_ids(warehouse) != before
@@ -227,7 +256,6 @@ def test_a_commit_whose_answer_is_lost_doubles_nothing(
         self.run = in_doubt
         managed(self, *args)
 
-    load(BEFORE)
     with monkeypatch.context() as patch:
         patch.setattr(RunnableLoadJob, "run_managed", run_managed)
         try:
@@ -242,7 +270,7 @@ def test_a_commit_whose_answer_is_lost_doubles_nothing(
 
 
 @pytest.mark.fault(14)
-@pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
+@pytest.mark.parametrize("module_warehouse", ["postgres"], indirect=True)
 def test_a_backend_that_is_ended_in_a_job_is_tried_again_within_the_load(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,7 +290,6 @@ def test_a_backend_that_is_ended_in_a_job_is_tried_again_within_the_load(
         self.run = without_backend
         managed(self, *args)
 
-    load(BEFORE)
     monkeypatch.setattr(RunnableLoadJob, "run_managed", run_managed)
     load(AFTER)
     assert len(ended) >= 4

@@ -16,6 +16,8 @@ from signalroom import clock
 from signalroom.errors import ConfigurationError
 from tests.scheduler.bench import PULL, Bench, is_gone
 from tests.support.processes import BIN, own_environment
+from tests.support.warehouse import Warehouse
+from tests.transform import raw
 
 
 def test_business_time_runs_faster_where_a_rehearsal_asks_for_it(
@@ -34,8 +36,10 @@ def test_business_time_runs_faster_where_a_rehearsal_asks_for_it(
 
 
 @pytest.mark.fault(33)
-def test_dbt_does_not_outlive_the_command_that_started_it(tmp_path: Path) -> None:
-    env = own_environment({"SIGNALROOM_HOME": str(tmp_path)})
+@pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
+def test_dbt_does_not_outlive_the_command_that_started_it(warehouse: Warehouse) -> None:
+    raw.create_tables(warehouse)  # without any, a build ends before it is looked at
+    env = own_environment(warehouse.environment)
     quiet = subprocess.DEVNULL
     with subprocess.Popen([str(BIN / "signalroom"), "build"], env=env, stdout=quiet) as build:
         children = Path(f"/proc/{build.pid}/task/{build.pid}/children")
@@ -43,6 +47,7 @@ def test_dbt_does_not_outlive_the_command_that_started_it(tmp_path: Path) -> Non
         dbt = ""
         while not dbt:
             assert time.monotonic() < give_up_at
+            assert build.poll() is None
             time.sleep(0.02)
             for pid in children.read_text(encoding="utf-8").split():
                 command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")

@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from tests.support import parsed
+from tests.support.offline.warm_order import obeyed
+from tests.support.warm import VARIABLE, warm
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 OFFLINE = Path(__file__).parent / "offline"
 TIMEOUT_S = 280.0
+BUILDS = ("run", "build")  # commands that start dbt
 FAMILIES = (
     "SIGNALROOM_",
     "SUPABASE_",
@@ -86,22 +90,53 @@ class Taken:
     seconds: float = 0.0
 
 
+_measured: list[Taken] = []
+
+
 @contextmanager
 def processor_time() -> Iterator[Taken]:
     """Count the processor time of the children that end inside."""
     taken, begun = Taken(), os.times()
-    yield taken
+    _measured.append(taken)
+    try:
+        yield taken
+    finally:
+        _measured.remove(taken)
     ended = os.times()
     taken.seconds = ended.children_user + ended.children_system
     taken.seconds -= begun.children_user + begun.children_system
 
 
 def signalroom_cli(*args: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """`signalroom ARGS`, from the virtual environment that runs the tests."""
-    builds = bool(args) and args[0] in ("run", "build")
+    """`signalroom ARGS`, from the virtual environment that runs the tests.
+
+    Forked from a process that has the libraries imported, except where its time is measured.
+    """
+    builds = args[0] in BUILDS
     if builds:
         parsed.before_product(env)
-    done = run([str(BIN / "signalroom"), *args], env)
+    done = run([str(BIN / "signalroom"), *args], env) if _measured else run_warm(args, env)
     if builds:
         parsed.after_product(env)
     return done
+
+
+def run_warm(
+    arguments: Sequence[str], env: Mapping[str, str], folder: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
+    """`signalroom ARGS` of the repository in the folder; libraries and dbt are imported already."""
+    imported = {VARIABLE: warm("dbt")} if arguments[0] in BUILDS else {}
+    environment = own_environment({**env, **imported})
+    with (
+        Path(os.devnull).open() as nothing,
+        TemporaryFile("w+", encoding="utf-8") as stdout,
+        TemporaryFile("w+", encoding="utf-8") as stderr,
+    ):
+        files = (nothing.fileno(), stdout.fileno(), stderr.fileno())
+        code = obeyed(
+            warm("libraries"), "signalroom", arguments, str(folder), environment, files, TIMEOUT_S
+        )
+        stdout.seek(0)
+        stderr.seek(0)
+        said = (stdout.read(), stderr.read())
+    return subprocess.CompletedProcess(["signalroom", *arguments], code, *said)

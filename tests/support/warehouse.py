@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -84,3 +85,16 @@ def empty_warehouse(
             assert server is not None
             environment |= stack.enter_context(server.database())
         yield Warehouse(target=target, home=home, environment=environment)
+
+
+@contextmanager
+def copied(prepared: Warehouse, home: Path, server: PostgresServer | None) -> Iterator[Warehouse]:
+    """A warehouse of its own with all that the prepared one and its home hold."""
+    shutil.copytree(prepared.home, home, dirs_exist_ok=True)
+    environment = {**prepared.environment, "SIGNALROOM_HOME": str(home)}
+    with ExitStack() as stack:
+        if prepared.target == "postgres":
+            assert server is not None
+            template = environment["SUPABASE_DB_NAME"]
+            environment |= stack.enter_context(server.database(template))
+        yield Warehouse(target=prepared.target, home=home, environment=environment)

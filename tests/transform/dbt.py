@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from select import select
-from tempfile import NamedTemporaryFile
+from tempfile import TemporaryFile
 
 from tests.support import parsed
+from tests.support.offline.warm_order import obeyed
 from tests.support.processes import TIMEOUT_S, own_environment
+from tests.support.warm import warm
 
 # Unit tests read no table: once per engine is enough (test_marts).
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
+
+# Views that were built once are the same whatever rows they read.
+WITHOUT_VIEWS = ("--exclude", "config.materialized:view")
 
 # Without dbt's own file of logs, which nothing here reads.
 QUIET = ("--no-use-colors", "--log-level-file", "none")
 
 # Several commands of one process: dbt is imported and the project read once, and no manifest.json
-# written twice by each (tests/transform/warm.py).
+# written twice by each (tests/support/warm.py).
 SESSION = """
 import json, sys
 from dbt.cli.main import dbtRunner
@@ -52,38 +56,19 @@ class Outcome:
         return {name for name, status in self.statuses.items() if status in statuses}
 
 
-@cache
-def _warm() -> subprocess.Popen[str]:
-    """The process that forks dbt for this one; it ends with this one."""
-    return subprocess.Popen(
-        [sys.executable, "-P", str(Path(__file__).with_name("warm.py"))],
-        env=own_environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
 def _ended(
     folder: Path, environment: Mapping[str, str], arguments: Sequence[str]
 ) -> tuple[int, str]:
     """The exit code of a command of dbt, and all that it said."""
-    process = _warm()
-    assert process.stdin is not None
-    assert process.stdout is not None
-    with NamedTemporaryFile("r", encoding="utf-8") as said:
-        order = {
-            "arguments": [*QUIET, *arguments],
-            "folder": str(folder),
-            "environment": dict(environment),
-            "said": said.name,
-        }
-        print(json.dumps(order), file=process.stdin, flush=True)
-        if not select([process.stdout], [], [], TIMEOUT_S)[0]:
-            process.kill()
-            _warm.cache_clear()
-            raise AssertionError(f"dbt did not end: {said.read()[-2000:]}")
-        return int(process.stdout.readline()), said.read()
+    with TemporaryFile("w+", encoding="utf-8") as said, Path(os.devnull).open() as nothing:
+        files = (nothing.fileno(), said.fileno(), said.fileno())
+        command = [*QUIET, *arguments]
+        try:
+            code = obeyed(warm("dbt"), "dbt", command, str(folder), environment, files, TIMEOUT_S)
+        except TimeoutError:
+            raise AssertionError(f"dbt did not end: {said.read()[-2000:]}") from None
+        said.seek(0)
+        return code, said.read()
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from signalroom.tables import OUTBOX
 from tests.scheduler import story
 from tests.support import parsed
 from tests.support.warehouse import HISTORY_MARTS, Warehouse
+from tests.support.warm import warm_builds
 from transform.build import build
 
 pytestmark = pytest.mark.slow
@@ -83,6 +84,7 @@ def test_an_analysts_query_about_runs_is_not_the_truth(
 ) -> None:
     agency = start_agency()
     warehouse.activate(monkeypatch)
+    warm_builds(monkeypatch)
     parsed.before_product(warehouse.environment)
     for name, value in agency.environment().items():
         monkeypatch.setenv(name, value)

@@ -92,8 +92,9 @@ def test_a_busy_server_is_asked_again(bench: Bench, faults: Faults) -> None:
 
 
 def test_a_page_that_is_no_listing_is_not_taken_for_an_empty_one(
-    bench: Bench, faults: Faults
+    bench: Bench, faults: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(bucket_module, "ATTEMPTS", 2)
     bench.put(export(orders(range(1))))
     page = b"200 OK\n<html><body>Maintenance</body></html>"
     faults.plan("GET", bench.bucket, *[page] * 100)

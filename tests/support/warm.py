@@ -1,0 +1,231 @@
+"""Processes that have libraries imported, and fork themselves for each command: a second or two.
+
+`python warm.py KIND SOCKET` listens on the socket, where tests/support/offline/warm_order.py sends
+what to do: the command's arguments, folder and environment, and the files that are its input and
+output. Nothing of SignalRoom itself is imported before the command runs. The command dies with
+who asked for it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import json
+import os
+import random
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PR_SET_PDEATHSIG = 1
+# Where dbt as a child of the product finds the process, if a test lets it.
+VARIABLE = "WARM_DBT"
+# After these commands of dbt a test reads the manifest; the others write it twice, a second each.
+READ_IT = {"parse", "docs"}
+
+
+def warm_builds(patch: pytest.MonkeyPatch) -> None:
+    """Let a build by the test's own process find dbt imported."""
+    patch.setenv(VARIABLE, warm("dbt"))
+    patch.setenv("PYTHONPATH", str(Path(__file__).parent / "offline"))
+
+
+@cache
+def warm(kind: str) -> str:
+    """The socket of this test process's own warm process, which ends with it."""
+    from tests.support.processes import own_environment
+
+    folder = tempfile.TemporaryDirectory(prefix="signalroom-warm-")
+    atexit.register(folder.cleanup)
+    address = f"{folder.name}/{kind}"
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(address)
+    listener.listen(64)
+    with listener:
+        process = subprocess.Popen(
+            [sys.executable, "-P", __file__, kind, str(listener.fileno())],
+            cwd=ROOT,
+            env=own_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[listener.fileno()],
+        )
+    atexit.register(process.kill)
+    return address
+
+
+def serve(kind: str, descriptor: int) -> None:
+    """Obey orders until who started this has gone."""
+    {"dbt": _import_dbt, "libraries": _import_libraries}[kind]()
+    listener = socket.socket(fileno=descriptor)
+    ended, ends = socket.socketpair()
+    ends.setblocking(False)
+    signal.set_wakeup_fd(ends.fileno())
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    running: dict[socket.socket, int] = {}
+    with selectors.DefaultSelector() as all_of_them:
+        for one in (0, listener, ended):
+            all_of_them.register(one, selectors.EVENT_READ)
+        while True:
+            ready = {key.fileobj for key, _ in all_of_them.select()}
+            if 0 in ready:
+                return
+            for gone in [one for one in running if one in ready]:
+                os.kill(running[gone], signal.SIGKILL)  # who asked for it has gone
+                all_of_them.unregister(gone)
+            if ended in ready:
+                ended.recv(1 << 12)
+                for connection in _answer_ended(running):
+                    if connection not in ready:
+                        all_of_them.unregister(connection)
+                    connection.close()
+            if listener in ready:
+                connection, _ = listener.accept()
+                order, files = _taken(connection)
+                pid = os.fork()
+                if pid == 0:
+                    signal.set_wakeup_fd(-1)
+                    for other in (listener, ended, ends, connection, *running):
+                        other.close()
+                    _obey(order, files)
+                for file in files:
+                    os.close(file)
+                running[connection] = pid
+                all_of_them.register(connection, selectors.EVENT_READ)
+
+
+def _answer_ended(running: dict[socket.socket, int]) -> Iterator[socket.socket]:
+    """Answer with the exit codes of what has ended, down to its locks of files."""
+    with suppress(ChildProcessError):
+        while (found := os.waitpid(-1, os.WNOHANG))[0]:
+            [connection] = [one for one, pid in running.items() if pid == found[0]]
+            with suppress(OSError):
+                connection.sendall(str(os.waitstatus_to_exitcode(found[1])).encode())
+            del running[connection]
+            yield connection
+
+
+def _taken(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """An order, and the files that are input and output of the command."""
+    _, files, _, _ = socket.recv_fds(connection, 1, 3)
+    text = b""
+    while not text.endswith(b"\n"):
+        text += connection.recv(1 << 16) or b"{}\n"
+    return json.loads(text), files
+
+
+def _import_dbt() -> None:
+    import dbt.adapters.duckdb
+    import dbt.adapters.postgres
+    import dbt.cli.main  # noqa: F401
+
+
+def _import_libraries() -> None:
+    os.environ["DLT_PROJECT_DIR"] = str(ROOT)  # as ingest/resources.py has it before the import
+    import yaml  # noqa: F401
+
+
+def _obey(order: dict[str, Any], files: list[int]) -> None:
+    """Become the command."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+        os.close(file)
+    os.chdir(order["folder"])
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    time.tzset()
+    random.seed()
+    os._exit(_ended(CALLS[order["call"]], order["arguments"]))
+
+
+def _ended(call: Callable[[list[str]], object], arguments: list[str]) -> int:
+    try:
+        call(arguments)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        return 1
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return 0
+
+
+def _dbt(arguments: list[str]) -> None:
+    from dbt.cli.main import cli
+
+    sys.argv = ["dbt", *arguments]
+    spare_lines_that_are_not_shown()
+    if not READ_IT & set(arguments):
+        spare_the_manifest()
+    # the tracker of semaphores hears nothing of the end of a fork, and complains in its output
+    sys.warnoptions = ["ignore:resource_tracker"]
+    cli(arguments)
+
+
+def _dbt_of_the_product(arguments: list[str]) -> None:
+    """`python -m transform.dbt_process`."""
+    sys.path.insert(0, str(Path.cwd()))
+    from transform import dbt_process
+
+    sys.argv = [dbt_process.__file__, *arguments]
+    spare_lines_that_are_not_shown()
+    spare_the_manifest(but_once=True)
+    sys.warnoptions = ["ignore:resource_tracker"]
+    dbt_process.main()
+
+
+def _signalroom(arguments: list[str]) -> None:
+    if Path.cwd() != ROOT:
+        sys.path.insert(0, str(Path.cwd()))
+    from cli.main import main
+
+    sys.argv = [str(Path(sys.executable).with_name("signalroom")), *arguments]
+    main()
+
+
+def spare_the_manifest(but_once: bool = False) -> None:
+    """Have this process of dbt write no manifest.json, or only when it has all that was built."""
+    from dbt.parser import manifest
+    from dbt.task import runnable
+
+    for module in (manifest,) if but_once else (manifest, runnable):
+        module.write_manifest = lambda *_: None  # type: ignore[attr-defined]
+
+
+def spare_lines_that_are_not_shown() -> None:
+    """Have dbt make no text of events below the level of a log: thousands, which it throws away."""
+    from dbt_common.events import logger
+    from dbt_common.events.base_types import EventLevel, EventMsg
+
+    write = logger._Logger.write_line
+
+    def write_line(self: logger._Logger, msg: EventMsg) -> None:
+        level = logger._log_level_map[EventLevel(msg.info.level)]
+        is_print = logger._is_print_event(msg)
+        if self._python_logger is None or is_print or self._python_logger.isEnabledFor(level):
+            write(self, msg)
+
+    logger._Logger.write_line = write_line  # type: ignore[method-assign]
+
+
+CALLS = {"dbt": _dbt, "build": _dbt_of_the_product, "signalroom": _signalroom}
+
+if __name__ == "__main__":
+    serve(sys.argv[1], int(sys.argv[2]))
