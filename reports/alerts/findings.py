@@ -113,7 +113,7 @@ def unmapped_spend(client_id: str, spend: Sequence[Unmapped], minimum: Decimal) 
         subject="unmapped spend",
         severity="notice" if is_small else "warning",
         title=f"{what} no affiliate, {money(total)}",
-        detail=f"{listed(names, 8)}. It is listed separately in the reports and excluded from CPA.",
+        detail=f"{listed(names, 8)}: listed separately in the reports and excluded from CPA.",
         repair=f"Map {whose} in data/clients/{client_id}/mappings/internal-affiliates.csv (use n/a "
         "where there is no affiliate).",
         is_silent=is_small,

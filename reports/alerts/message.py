@@ -201,10 +201,9 @@ def _alert(client_id: str, incident: Incident, limit: int) -> Alert:
 
 
 def _subject(incident: Incident) -> str:
-    """What failed; of an anomaly its rule, for the title and the detail say where and when."""
-    if incident.kind != "anomaly":
-        return incident.subject
-    return f"rule {incident.subject.partition(':')[0]}"
+    """What failed; of what a rule found the rule, for the title says where and when."""
+    rules = {"anomaly": incident.subject.partition(":")[0], "budget": "budget"}
+    return f"rule {rules[incident.kind]}" if incident.kind in rules else incident.subject
 
 
 def _plain(text: str, limit: int) -> str:

@@ -8,8 +8,18 @@ from datetime import timedelta
 from decimal import Decimal
 
 from reports.alerts.causes import FailedStep, step_failed
-from reports.alerts.findings import source_late
+from reports.alerts.findings import (
+    Unmapped,
+    build_warned,
+    dead_letters,
+    delivery_failed,
+    source_late,
+    unexplained_changes,
+    unmapped_spend,
+)
 from reports.alerts.incidents import NOTICE, Incident, Trouble
+from reports.alerts.rules.budget import Dry
+from reports.alerts.rules.budget import trouble_of as trouble_of_budget
 from reports.alerts.rules.judge import trouble_of
 from reports.alerts.rules.rules import Finding
 from reports.delivery.outbox import hashed
@@ -75,6 +85,18 @@ def _anomaly(client_id: str) -> Trouble:
     return trouble_of(client_id, Finding(*about, Decimal("560.00"), words))
 
 
+def _unmapped(client_id: str) -> Trouble:
+    costs = {"New Source": "310.25", "Facebook CTI": "82.00"}
+    day = clock.yesterday()
+    spend = [Unmapped(name, day, Decimal(cost)) for name, cost in costs.items()]
+    return unmapped_spend(client_id, spend, Decimal(25))
+
+
+def _in_vain(client_id: str) -> Trouble:
+    dry = Dry(Decimal("412.80"), Decimal("27.90"), Decimal("96.10"))
+    return trouble_of_budget(client_id, "64f1a20b9c3d", "SB - Meta", clock.today(), dry)
+
+
 def _late(client_id: str) -> Trouble:
     now = clock.now()
     last, due = now - timedelta(hours=15), now - timedelta(hours=2)
@@ -136,6 +158,25 @@ MANY = tuple(
         count=98_765_432,
     )
     for number in range(1, 61)
+)
+
+
+# One of each kind that the other scenarios do not show, by the functions that report them.
+KINDS = tuple(
+    Wrong(trouble, ago=at)
+    for at, trouble in enumerate(
+        (
+            _unmapped,
+            _in_vain,
+            lambda client_id: unexplained_changes(client_id, [clock.yesterday()], 2),
+            lambda client_id: dead_letters(client_id, "s3_exports", 3),
+            lambda client_id: delivery_failed(
+                client_id, "email", "media@example.org", "daily_ccw", "Resend refuses the address"
+            ),
+            lambda _: build_warned(["dbt test mapped_spend of unmapped_spend: 4 rows"]),
+        ),
+        3,
+    )
 )
 
 

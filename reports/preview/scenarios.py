@@ -13,6 +13,7 @@ from reports.model import Period
 from reports.preview.incidents import (
     ANOMALY,
     CAME_BACK,
+    KINDS,
     LATE,
     MANY,
     OPEN,
@@ -159,5 +160,6 @@ SCENARIOS = (
     Scenario(
         "anomaly", "Anomaly", "A day that a rule found, with what it costs.", None, (ANOMALY,)
     ),
+    Scenario("kinds", "Other kinds", "One alert of each other kind, in one message.", None, KINDS),
     Scenario("notice", "Notice", "Said once, with nothing to do.", None, (SAID,)),
 )

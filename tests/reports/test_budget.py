@@ -10,8 +10,7 @@ import pytest
 
 from reports.alerts import policy
 from reports.alerts.incidents import report_trouble, settle_trouble
-from reports.alerts.rules.budget import Seen, dry_spell
-from reports.alerts.rules.budget import _trouble as trouble_of
+from reports.alerts.rules.budget import Seen, dry_spell, trouble_of
 from signalroom.errors import ConfigurationError
 from tests.reports.alarm import Alarm
 

@@ -21,6 +21,7 @@ from reports.preview.page import Shown, write_page
 from reports.preview.scenarios import SCENARIOS
 from reports.registry import reports
 from signalroom.errors import ReportError
+from tests.scheduler.test_runbook import kinds
 from tests.support.browser import FLAGS
 from tests.support.processes import signalroom_cli
 
@@ -141,6 +142,12 @@ def test_scenarios_have_names_of_their_own_and_speak_of_past_days() -> None:
     for one in SCENARIOS:
         assert one.day <= date.fromisoformat(one.now[:10])
         assert one.shows.endswith(".")
+
+
+def test_every_kind_of_alert_is_in_a_scenario() -> None:
+    with_marts = [one for one in SCENARIOS if one.name not in ("huge", "hostile")]
+    shown = {wrong.incident("713").kind for one in with_marts for wrong in one.wrong or ()}
+    assert kinds() - shown == set()
 
 
 def test_an_unknown_report_is_one_line(tmp_path: Path) -> None:

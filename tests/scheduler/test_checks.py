@@ -71,7 +71,7 @@ def test_each_finding_comes_with_its_cause_and_goes_with_it(watched: Warehouse) 
     look("dbt test not_null_x (m.yml) warns")
     assert {one.count for one in open_incidents()} == {1}, "found again is no repeat"
     (spend,) = [one for one in open_incidents() if one.kind == "unmapped_spend"]
-    assert spend.detail.startswith("New Source $20.00 on Wed, Nov 18. It is listed separately")
+    assert spend.detail.startswith("New Source $20.00 on Wed, Nov 18: listed separately")
     assert "data/clients/713/mappings/internal-affiliates.csv" in spend.repair
     watched.execute(
         "insert into ops.dead_letters (_client_id, source) values ('cti', 's3_exports')"

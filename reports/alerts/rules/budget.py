@@ -99,13 +99,14 @@ def find_dry_sources(clients: Collection[str]) -> list[Trouble]:
             continue
         if dry.since < dry.high * Decimal(str(thresholds["times"])):
             continue
-        trouble = _trouble(client_id, source_id, row["source_name"], today, dry)
+        trouble = trouble_of(client_id, source_id, row["source_name"], today, dry)
         if (client_id, trouble.subject) not in told:
             found.append(trouble)
     return found
 
 
-def _trouble(client_id: str, source_id: str, name: str | None, today: date, dry: Dry) -> Trouble:
+def trouble_of(client_id: str, source_id: str, name: str | None, today: date, dry: Dry) -> Trouble:
+    """A source that spends in vain in words, as its buyers are told of it."""
     buyers = policy.buyers(client_id).get(source_id, ())
     called = clean(name or source_id, 60)
     return Trouble(
