@@ -33,6 +33,7 @@ EMOJI = {
     "large_orange_circle": "",
     "large_blue_circle": "",
     "large_green_circle": "",
+    "white_circle": "",
 }
 
 
