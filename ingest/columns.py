@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, UTC, datetime
 from decimal import Decimal
@@ -91,15 +91,53 @@ def unknown_fields(entry: Mapping[str, Any], fields: Fields) -> Row:
     for key, value in entry.items():
         if key in used or isinstance(value, (dict, list)):
             continue
-        name = _column_name(key)
-        if name and name not in fields and name != "date":
-            row[name if name[0].isalpha() else f"c_{name}"] = text(value)
+        if name := _unknown_name(key, fields):
+            row[name] = text(value)
     return row
+
+
+def _unknown_name(key: str, fields: Fields) -> str | None:
+    name = _column_name(key)
+    if not name or name in fields or name == "date":
+        return None
+    return name if name[0].isalpha() else f"c_{name}"
 
 
 @lru_cache(maxsize=10_000)
 def _column_name(key: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", key.lower()).strip("_")
+
+
+def _columns_read(
+    entries: Sequence[Mapping[str, Any]], fields: Fields, skipped: Sequence[str]
+) -> list[list[Any]]:
+    """The declared columns of all entries, each as `read_fields` has its values."""
+    found: dict[tuple[str, ...], list[Any]] = {}
+    columns = []
+    for _, key, below, read in fields.plan:
+        if (key,) not in found:
+            is_skipped = key in skipped
+            found[key,] = [None if is_skipped else entry.get(key) for entry in entries]
+        for depth in range(1, len(below) + 1):
+            path = (key, *below[:depth])
+            if path not in found:  # ids and names of one object are read from it once
+                above, last = found[path[:-1]], path[-1]
+                found[path] = [one.get(last) if isinstance(one, dict) else None for one in above]
+        columns.append(_column_read(found[key, *below], read))
+    return columns
+
+
+def _column_read(values: list[Any], read: Reader) -> list[Any]:
+    """Each value read; equal ones once, where they are of one type, in which no two differ."""
+    types = set(map(type, values)) - {type(None)}
+    if not types:
+        return values
+    if types == {str} and read is text and "\x00" not in "".join(filter(None, values)):
+        return [value if value and not value.isspace() else None for value in values]
+    if len(types) == 1 and types <= {str, int, bool}:
+        known = {value: None if value is None else read(value) for value in set(values)}
+        return [known[value] for value in values]
+    return [None if value is None else read(value) for value in values]
 
 
 def text(value: object) -> str | None:
@@ -237,6 +275,39 @@ class Entries:
             **unknown_fields(entry, self._known),
             **more,
         }
+
+    def rows(self, entries: Sequence[object]) -> Iterator[Row]:
+        """`row` of each entry, read column by column; what cannot be read raises in its turn."""
+        found = [entry for entry in entries if isinstance(entry, Mapping)]
+        try:
+            rows = self._read_together(found) if len(found) == len(entries) else None
+        except AnswerError:  # by the row in which it stands, behind those before it
+            rows = None
+        yield from map(self.row, entries) if rows is None else rows
+
+    def _read_together(self, entries: Sequence[Mapping[str, Any]]) -> list[Row] | None:
+        """The rows of all entries; None where two unknown keys would share a column."""
+        shape = self._shape
+        skipped, documents = shape.skipped, shape.documents
+        keys = set().union(*entries) - self._known.used - set(skipped)
+        further = {key: name for key in sorted(keys) if (name := _unknown_name(key, self._known))}
+        if len(set(further.values())) < len(further):
+            return None
+        columns = [
+            [self._client_id] * len(entries),
+            *_columns_read(entries, self._fields, skipped),
+            *(
+                [None if key in skipped else entry.get(key) for entry in entries]
+                for key in documents.values()
+            ),
+        ]
+        names = ("_client_id", *self._fields, *documents)
+        rows = [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+        for key, name in further.items():
+            for entry, row in zip(entries, rows, strict=True):
+                if key in entry and not isinstance(value := entry[key], (dict, list)):
+                    row[name] = text(value)
+        return rows
 
     def error(self, reason: str) -> AnswerError:
         """An answer that cannot be used, in one line."""

@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from functools import cache
-from itertools import islice
+from itertools import chain, islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -105,9 +105,7 @@ class TableRows:
         ]
 
     def _table(self, rows: list[Row], kinds: Columns) -> pa.Table:
-        names: Row = {}
-        for row in rows:
-            names.update(row)
+        names = dict.fromkeys(chain.from_iterable(rows))
         if all(len(row) == len(names) for row in rows):
             given = {name: list(map(itemgetter(name), rows)) for name in names}
         else:

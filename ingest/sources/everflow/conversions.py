@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
-from typing import Any
 
 from ingest.at_once import in_order
-from ingest.columns import read_fields, unknown_fields
+from ingest.columns import Entries, Shape
 from ingest.http import VendorClient
 from ingest.measures import require_measures
 from ingest.model import Pull, Row, Window
@@ -31,6 +30,7 @@ from signalroom.errors import AnswerError
 from signalroom.plural import counted
 
 REQUIRED = ("status", "payout", "revenue")
+SHAPE = Shape(CONVERSION_FIELDS)
 
 
 @daily(
@@ -69,14 +69,13 @@ def _of_day(http: VendorClient, pull: Pull, day: date, zone_id: int) -> list[Row
         lambda paging: http.post("/networks/reporting/conversions", asked, paging),
         "conversion_id",
     )
-    rows = [_row(pull, day, entry) for entry in found]
+    entries = Entries(f"conversions of {day}", pull, SHAPE)
+    rows = [_checked(pull, day, row) for row in entries.rows(found)]
     require_measures(replace(pull, window=Window(day, day)), "conversions", rows, REQUIRED)
     return rows
 
 
-def _row(pull: Pull, day: date, entry: dict[str, Any]) -> Row:
-    where = f"everflow for client {pull.client_id}, conversions of {day}"
-    row = read_fields(entry, CONVERSION_FIELDS, where)
+def _checked(pull: Pull, day: date, row: Row) -> Row:
     moment = row["conversion_at"]
     if row["conversion_id"] is None or moment is None:
         raise AnswerError(
@@ -88,9 +87,5 @@ def _row(pull: Pull, day: date, entry: dict[str, Any]) -> Row:
             f"everflow for client {pull.client_id}: asked for conversions of {day}, answered for "
             f"{moment:%Y-%m-%d %H:%M} UTC; nothing was loaded."
         )
-    return {
-        "_client_id": pull.client_id,
-        "date": day,
-        **row,
-        **unknown_fields(entry, CONVERSION_FIELDS),
-    }
+    row["date"] = day
+    return row

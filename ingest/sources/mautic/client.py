@@ -42,9 +42,9 @@ def every(
     pull: Pull,
     path: str,
     asked: Mapping[str, str | int],
-    take: Callable[[Entry], Row],
+    take: Callable[[list[Entry]], list[Row]],
 ) -> list[Row]:
-    """Every row of a list, each once by its id; `take` makes it of an entry.
+    """Every row of a list, each once by its id; `take` makes those of a page.
 
     AnswerError where a list is said to hold entries and they do not come, and where a page repeats
     what came before and no total is there to tell the end.
@@ -71,7 +71,7 @@ def every(
             seen |= ids
             if found:
                 pull.say(f"{name}: {counted(len(seen), 'row')}")
-                yield [take(entry) for entry in found], total
+                yield take(found), total
             start += len(found)
             # a total may count the page alone: behind a full one is asked once more
             is_end = is_again or len(found) < size

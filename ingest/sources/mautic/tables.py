@@ -59,14 +59,16 @@ def email_stats(pull: Pull, instance: Instance) -> list[Row]:
     """Every email sent in the window."""
     entries = Entries("email_stats", pull, EMAIL_STATS)
 
-    def take(entry: Entry) -> Row:
-        row = entries.row(entry)
+    def checked(row: Row) -> Row:
         if row["id"] is None or row["date_sent"] is None:
             raise entries.error("an email has no id or no time of sending")
         row["date"] = clock.local_date(row["date_sent"])
         if not pull.window.start <= row["date"] <= pull.window.end:
             raise entries.error(f"asked for {pull.window}, answered for {row['date']}")
         return row
+
+    def take(found: list[Entry]) -> list[Row]:
+        return [checked(row) for row in entries.rows(found)]
 
     return every(instance.http, pull, PATH, question(pull.window), take)
 
@@ -103,11 +105,13 @@ def _utc(moment: datetime) -> str:
 def _list(pull: Pull, instance: Instance, table: str) -> list[Row]:
     entries = Entries(table, pull, LISTS[table])
 
-    def take(entry: Entry) -> Row:
-        row = entries.row(with_custom_fields(entry))
-        if row["id"] is None:
-            raise entries.error("an entry has no id")
-        return row
+    def take(found: list[Entry]) -> list[Row]:
+        rows = []
+        for row in entries.rows([with_custom_fields(entry) for entry in found]):
+            if row["id"] is None:
+                raise entries.error("an entry has no id")
+            rows.append(row)
+        return rows
 
     return every(instance.http, pull, f"/api/{table}", ORDER, take)
 
