@@ -44,6 +44,11 @@ DAY_FIRST = re.compile(
     r"|[12][0-9]{3}[-/.](1[3-9]|2[0-9]|3[01])[-/.](0?[1-9]|1[0-2]))\b.*",
     re.DOTALL,
 )
+SWAPPABLE = re.compile(
+    r"(?:(?P<month>[0-9]{1,2})/(?P<day>[0-9]{1,2})/(?P<year>[0-9]{4})"
+    r"|(?P<iso_year>[0-9]{4})-(?P<iso_month>[0-9]{2})-(?P<iso_day>[0-9]{2}))([ T].*)?",
+    re.DOTALL,
+)
 # Days that only some months or years have: of these the calendar decides.
 LATE_DAY = "(0?2/(29|30|31)|(0?[469]|11)/31)/.*|[12][0-9]{3}-(02-(29|30|31)|(0[469]|11)-31).*"
 # One point before three digits: thousands, or decimals? Another amount of the column may tell.
@@ -61,10 +66,18 @@ CURRENCIES = frozenset(
     FR ZŁ KČ FT RS RP EURO EUROS POUND POUNDS
     """.split()  # noqa: SIM905
 )
-# What a spreadsheet makes of a whole number: 1001.0, 1.0E+3, 1,001, '1001, ="1001".
+# What a spreadsheet or a web page makes of a whole number: 1001.0, 1.0E+3, 1,001, '1001, ="1001",
+# (1001), one with quotes or characters without a width around it, or in digits of another script.
+_MARK = (
+    r"['`+()\"\x{ad}\x{b4}\x{2bc}\x{200b}-\x{200f}\x{2018}-\x{201f}\x{202a}-\x{202e}\x{2032}"
+    r"\x{2033}\x{2060}-\x{2069}\x{feff}]"
+)
+_SPACE = r"[ \t\n\v\f\r\x{a0}]*"
 MANGLED = (
-    r"[0-9]+[.,]0*|[0-9]+([.,][0-9]+[eE][+]?|[eE][+])[0-9]+"
-    r"|[0-9]{1,3}([,. '\x{a0}\x{202f}][0-9]{3})+|['\x{2019}`][0-9]+|=.*"
+    rf"{_SPACE}([0-9]+[.,]0*|[0-9]+([.,][0-9]+[eE][+]?|[eE][+])[0-9]+"
+    r"|[0-9]{1,3}([,. '\x{a0}\x{202f}][0-9]{3})+"
+    rf"|{_MARK}+{_SPACE}[0-9]+{_MARK}*|[0-9]+{_SPACE}{_MARK}+|=.*"
+    rf"|[0-9]*[\x{{660}}-\x{{669}}\x{{6f0}}-\x{{6f9}}\x{{ff10}}-\x{{ff19}}]+[0-9]*){_SPACE}"
 )
 PLAIN_ID = "^[ \t]*[0-9]+[ \t]*$"
 NO_ID = re.compile(
@@ -127,14 +140,19 @@ EXPECTED = {"orders_create": ORDERS, "orders_update": ORDERS, "prospects_create"
 
 @dataclass
 class Checks:
-    """Looks through one file's batches; cells that cannot be read are counted by column."""
+    """Looks through one file's batches; cells that cannot be read are counted by column.
+
+    `until` is the last day that the file can know of.
+    """
 
     table: str
     header: Header
+    until: date = date.max
     rows: int = 0
     _unreadable: Counter[str] = field(default_factory=Counter)
     _blank: Counter[str] = field(default_factory=Counter)
     _amounts: dict[str, set[str]] = field(default_factory=dict)
+    _days: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         expected = EXPECTED.get(self.table, NOTHING)
@@ -219,6 +237,8 @@ class Checks:
             return
         trimmed = pc.utf8_trim(cells, BLANKS)
         strange = pc.invert(pc.match_substring_regex(trimmed, f"^(?:{READABLE[kind]})?$"))
+        if kind == "date":
+            self._refuse_swapped(name, trimmed)
         if kind == "date" and _any(trimmed, LATE_DAY):
             late = pc.match_substring_regex(trimmed, f"^(?:{LATE_DAY})$")
             for found in trimmed.filter(late).value_counts().to_pylist():
@@ -238,6 +258,24 @@ class Checks:
             if kind == "amount":
                 _refuse_notation(name, found["values"])
             self._unreadable[name] += found["counts"]
+
+    def _refuse_swapped(self, name: str, cells: Any) -> None:
+        """Raise RefusedError for a day yet to come that is none with day and month the other way.
+
+        In a file of the first days of a month nothing else tells that it was written day first.
+        """
+        days = set(pc.unique(pc.utf8_slice_codeunits(cells, 0, 10)).to_pylist()) - self._days
+        self._days |= days
+        for found in filter(None, (SWAPPABLE.fullmatch(text or "") for text in days)):
+            year, month, day = (
+                int(found[part] or found[f"iso_{part}"]) for part in ("year", "month", "day")
+            )
+            read, meant = _day(year, month, day), _day(year, day, month)
+            if read and meant and meant <= self.until < read:
+                raise RefusedError(
+                    f"its {name} has days after {self.until}, of which the file cannot know, as if "
+                    "written day first; export dates as MM/DD/YYYY or YYYY-MM-DD"
+                )
 
     def end(self) -> None:
         """Raise RefusedError where the whole file leaves open what its amounts mean."""
@@ -273,6 +311,13 @@ def _is_day(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _day(year: int, month: int, day: int) -> date | None:
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
 
 
 def _refuse_notation(name: str, text: str) -> None:

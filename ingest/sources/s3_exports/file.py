@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -71,15 +71,17 @@ def take(
         raise RefusedError(f"it is larger than {MAX_STORED_BYTES >> 30} GB")
     table, client_id = protection.table, protection.policy.client_id
     origin = Origin(client_id, table, file.key, file_date(file))
+    # one more, for the shop's clock may be ahead of the business zone
+    until = max(origin.file_date, clock.local_date(file.modified_at)) + timedelta(days=1)
     with stored(bucket.pieces(file)) as content:
         header = read_header(content, table)
         limits.check(header)
         letters: list[DeadLetter] = []
         try:
-            shape, checks = Shape(origin, header, protection, limits), Checks(table, header)
+            shape, checks = Shape(origin, header, protection, limits), Checks(table, header, until)
             rows = _read(shape, checks, fast_batches(content, header), output, is_sifted=False)
         except AbnormalError:
-            shape, checks = Shape(origin, header, protection, limits), Checks(table, header)
+            shape, checks = Shape(origin, header, protection, limits), Checks(table, header, until)
             reader = TolerantReader(content, header, file.key, protection.policy, checks)
             rows = _read(shape, checks, reader.batches(), output, is_sifted=True)
             letters = reader.dead_letters

@@ -80,6 +80,12 @@ def test_an_order_without_a_date_is_counted(bench: Bench) -> None:
     )
 
 
+MARKED = (
+    *("1001.0 ", "(1001)", "+1001", "\t'1001", "1001\u200b", "\u200e1001", "\u201c1001\u201d"),
+    *("\u02bc1001", "\uff11\uff10\uff10\uff11", "1\u0660\u0660\u0661"),
+)
+
+
 @pytest.mark.parametrize(
     ("column", "text", "reason"),
     [
@@ -95,6 +101,7 @@ def test_an_order_without_a_date_is_counted(bench: Bench) -> None:
         *(("orders_id", text, "a spreadsheet") for text in ("1001.0", "1.0E+3", "1,001", "'1001",
                                                          "1.001", "1 001", "1001,00", "\u20191001",
                                                          '="1001"', "6,5E+23")),
+        *(("orders_id", text, "a spreadsheet") for text in MARKED),
         *(("affid", text, "a spreadsheet") for text in ("17.0", "1E+2")),
     ],
 )  # fmt: skip
@@ -104,6 +111,26 @@ def test_a_notation_that_can_be_read_in_two_ways_refuses_the_file(
     header = HEADER if column in HEADER else [*HEADER, column]
     bench.put(export([*orders(range(20)), {**order(21), column: text}], header))
     assert reason in refusal(bench.take())
+
+
+@pytest.mark.parametrize(
+    "text", ["05/03/2027", "5/3/2027 9:15 AM", "2027-05-03", "2027-05-03T09:15"]
+)
+@pytest.mark.parametrize("column", ["order_date", "refund_date"])
+def test_a_day_yet_to_come_that_is_none_the_other_way_is_not_guessed(
+    bench: Bench, column: str, text: str
+) -> None:
+    """The fifth of March, in a file of that week: no day above twelve tells."""
+    name = "orders-create/report_2027-03-06T1849_ab12.csv"
+    bench.put(export([order(1, order_date="03/05/2027"), order(2, **{column: text})]), name)
+    assert "days after 2027-03-07" in refusal(bench.take())
+
+
+@pytest.mark.parametrize("text", ["03/04/2027", "03/07/2027", "12/31/2027", "03/03/2028"])
+def test_a_day_that_is_no_other_notation_refuses_no_file(bench: Bench, text: str) -> None:
+    name = "orders-create/report_2027-03-06T1849_ab12.csv"
+    bench.put(export([order(1, order_date="03/05/2027", refund_date=text)]), name)
+    assert len(bench.take().rows()) == 1
 
 
 def test_an_export_that_names_our_currency_is_read(bench: Bench) -> None:
