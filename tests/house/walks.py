@@ -41,7 +41,7 @@ from tests.support.warehouse import empty_warehouse
 WALKS, IMAGES = ROOT / "target" / "walks", ROOT / "docs" / "images"
 NOW = "2026-11-19T09:30:00-05:00"  # so that two records can be compared
 PHONE, DESK = 390, 1280
-QUERY = "select date, conversions, cost, mapped_cpa from daily_summary order by date desc limit 7"
+QUERY = "select _client_id, date, conversions, cost from daily_summary order by date desc limit 7"
 TERMINAL = {
     "1-newcomer": [
         ["make"],

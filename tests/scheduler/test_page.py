@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,9 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from scheduler.runs.model import Pause
 from scheduler.runs.work_ledger import WorkLedger
-from scheduler.web.page import overview
-from signalroom import clock, paths, run_database
-from signalroom.watch_tables import BRAND_DAYS
+from signalroom import clock, paths
 from tests.scheduler import story
 from tests.scheduler.conftest import Serve
 from tests.support.browser import CONTRAST, axe
@@ -366,18 +363,3 @@ def test_an_empty_home_is_a_page_too(
         assert said in text
     assert "Nothing was sent yet" in text
     assert client.get("/reports/nothing").status_code == 404
-
-
-@pytest.mark.parametrize(("state", "shown"), [("spend missing", "Unknown"), ("", "no cost")])
-def test_a_brand_whose_spend_is_missing_is_shown_as_free(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str, shown: str
-) -> None:
-    monkeypatch.setenv("SIGNALROOM_HOME", str(tmp_path))
-    monkeypatch.setenv("SIGNALROOM_NOW", story.NOW)
-    with run_database.prepared_engine().begin() as connection:
-        day = {"_client_id": "713", "brand": "CCW", "day": date(2026, 11, 18)}
-        sums = {"conversions": 5, "cost": "0", "state": state, "cpa_goal": "28"}
-        connection.execute(BRAND_DAYS.insert(), [{**day, **sums}])
-    tile = overview().split('id="brands"')[1].split("</section>")[0]
-    assert f"<strong>{shown}</strong>" in tile
-    assert ("$0.00" in tile) is (not state)
