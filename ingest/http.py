@@ -21,6 +21,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import httpx
@@ -98,6 +99,7 @@ class _Pace:
 
 
 _paces: dict[tuple[str, str], _Pace] = {}
+_trusted = cache(httpx.create_ssl_context)  # read once a process: it takes as long as ten requests
 
 
 class VendorClient:
@@ -137,6 +139,7 @@ class VendorClient:
             headers={"User-Agent": user_agent(), **(headers or {})},
             timeout=httpx.Timeout(min(READ_S, self._limit_s), connect=CONNECT_S),
             follow_redirects=False,
+            verify=_trusted(),
         )
 
     def __enter__(self) -> VendorClient:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from ingest.http import VendorClient
+from ingest.http import VendorClient, _trusted
 from signalroom import clock, logs
 from signalroom.errors import CredentialsError, DeferredError
 from tests.support.vendor import Answer, Request, in_turn, scripted_vendor
@@ -105,3 +107,20 @@ def test_a_long_wait_told_in_words_defers_at_once() -> None:
         assert len(vendor.requests) == 1
     wait = (caught.value.until - clock.instant()).total_seconds()
     assert 2190 < wait <= 2202
+
+
+def test_whom_to_trust_is_read_once_and_no_stranger_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[ssl.SSLContext] = []
+    real = ssl.create_default_context
+
+    def reading(*given: Any, **named: Any) -> ssl.SSLContext:
+        made.append(real(*given, **named))
+        return made[-1]
+
+    monkeypatch.setattr(ssl, "create_default_context", reading)
+    _trusted.cache_clear()
+    with scripted_vendor(in_turn(Answer({}), Answer({}))) as vendor:
+        for client_id in ("713", "cti"):
+            with VendorClient("mautic", client_id, vendor.url) as client:
+                client.get("/api/contacts")
+    assert [(one.verify_mode, one.check_hostname) for one in made] == [(ssl.CERT_REQUIRED, True)]
