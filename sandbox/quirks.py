@@ -44,6 +44,11 @@ class Quirks:
     slack_file_delay_s: float = 0.0
     # Kinds of blocks that this workspace does not take (yet), such as "data_visualization".
     slack_refused_blocks: set[str] = field(default_factory=set)
+    # How they are refused: workspaces say "internal_error" and "invalid_attachments", too.
+    slack_refusal: str = "invalid_blocks"
+
+    # Folders of the buckets, as "orders-update/", of which the key may list and read nothing.
+    s3_denied_prefixes: set[str] = field(default_factory=set)
 
     sheets_api_disabled: bool = False
     sheets_deleted: set[str] = field(default_factory=set)  # clients whose spreadsheet is gone

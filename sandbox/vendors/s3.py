@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.moto_server.werkzeug_app import create_backend_app
@@ -117,7 +118,10 @@ class S3:
         client = next((name for name, known in KEYS.items() if known == key), None)
         if client is None:
             return _error("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist")
-        bucket = environ.get("PATH_INFO", "").lstrip("/").partition("/")[0]
+        bucket, _, key = environ.get("PATH_INFO", "").lstrip("/").partition("/")
+        prefix = key or parse_qs(environ.get("QUERY_STRING", "")).get("prefix", [""])[0]
+        if prefix.startswith(tuple(self._stage.quirks.s3_denied_prefixes)):
+            return _error("AccessDenied", "Access Denied")
         if bucket in self.buckets.values() and bucket != self.buckets[client]:
             return _error("AccessDenied", "Access Denied")
         return None

@@ -171,6 +171,8 @@ class Slack:
                 or (inclusive and float(row.message_id) in (oldest, latest))
             )
         ]
+        if g.arguments.get("cursor") == "":  # a first page is asked for without one
+            raise SlackError("invalid_cursor")
         start = int(g.arguments.get("cursor") or 0)
         page = found[start : start + limit]
         more = start + limit < len(found)
@@ -196,7 +198,13 @@ class Slack:
         )
 
     def _content(self) -> dict[str, Any]:
-        content = content_of(g.arguments, self._stage.quirks.slack_refused_blocks)
+        quirks = self._stage.quirks
+        try:
+            content = content_of(g.arguments, quirks.slack_refused_blocks)
+        except SlackError as error:
+            if error.code != "invalid_blocks" or quirks.slack_refusal == error.code:
+                raise
+            raise SlackError(quirks.slack_refusal) from None
         self._files.check(content.get("blocks"))
         return content
 

@@ -111,9 +111,13 @@ def test_monday_report_arrives_with_its_table_in_mail_and_thread(
     assert len(agency.messages) == 4
 
 
-def test_refused_new_table_is_posted_as_a_plain_one(monday: tuple[Agency, Rendered]) -> None:
+@pytest.mark.parametrize("refusal", ["invalid_blocks", "invalid_attachments", "internal_error"])
+def test_refused_new_table_is_posted_as_a_plain_one(
+    monday: tuple[Agency, Rendered], refusal: str
+) -> None:
     agency, rendered = monday
     agency.quirks.slack_refused_blocks = {"data_table"}
+    agency.quirks.slack_refusal = refusal
     assert statuses(deliver(rendered))["slack", CHANNEL] == "sent"
     (posted,), _ = slack_messages(agency)
     assert kinds(posted)["table"] == 1

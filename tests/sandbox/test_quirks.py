@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 from slack_sdk.errors import SlackApiError
 
 from sandbox import Agency
@@ -163,6 +164,21 @@ def test_a_ceiling_below_per_gives_full_pages(own_agency: Agency) -> None:
     assert [len(page) for page in pages] == [5, 5, 3, 0]
 
 
+# S3
+
+
+def test_a_denied_folder_denies_others(own_agency: Agency) -> None:
+    own_agency.quirks.s3_denied_prefixes.add("orders-update/")
+    bucket = calls.bucket(own_agency)
+    key = next(iter(bucket.objects.filter(Prefix="orders-create/"))).key
+    assert bucket.Object(key).get()["Body"].read()
+    with pytest.raises(ClientError, match="AccessDenied"):
+        list(bucket.objects.filter(Prefix="orders-update/"))
+    denied = next(one for one in own_agency.s3.files("713") if one.startswith("orders-update/"))
+    with pytest.raises(ClientError, match="AccessDenied"):
+        bucket.Object(denied).get()
+
+
 # PostHog
 
 
@@ -221,6 +237,8 @@ def test_a_form_is_refused_where_json_is(own_agency: Agency) -> None:
         slack.api_call("conversations.history", json={"channel": channel})
     assert "missing required field: channel" in str(caught.value.response)
     assert len(slack.conversations_history(channel=channel)["messages"]) == 1
+    with pytest.raises(SlackApiError, match="invalid_cursor"):
+        slack.conversations_history(channel=channel, cursor="")
     assert slack.conversations_info(channel=channel)["channel"]["is_member"]
 
 
@@ -269,6 +287,9 @@ def test_a_block_of_2026_is_refused(own_agency: Agency) -> None:
     assert slack.blocks_validate(blocks=NEW_BLOCKS)["ok"]
     own_agency.quirks.slack_refused_blocks.add("data_visualization")
     with pytest.raises(SlackApiError, match="invalid_blocks"):
+        slack.chat_postMessage(channel=channel_of(own_agency), text="x", blocks=NEW_BLOCKS)
+    own_agency.quirks.slack_refusal = "internal_error"
+    with pytest.raises(SlackApiError, match="internal_error"):
         slack.chat_postMessage(channel=channel_of(own_agency), text="x", blocks=NEW_BLOCKS)
 
 

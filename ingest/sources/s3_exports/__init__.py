@@ -123,7 +123,7 @@ class Exports:
                 found[prefix] = list_files(self.bucket, prefix, self._pull, digest)
             except CredentialsError as error:
                 refusals.append(error)
-                found[prefix] = denied_prefix(prefix, self._pull, error)
+                found[prefix] = denied_prefix(prefix, self._pull)
         if refusals and len(refusals) == len(found):
             raise refusals[0]
         return found

@@ -10,7 +10,6 @@ from ingest.model import FileRecord, FileStatus, KnownFile, Pull
 from ingest.sources.s3_exports.bucket import Bucket, StoredFile
 from ingest.sources.s3_exports.settings import Prefix
 from signalroom import clock
-from signalroom.errors import CredentialsError
 
 CSV_ENDINGS = {"", ".csv", ".txt", ".gz"}
 # Exports in a form that is not read: the orders in them would be missed silently.
@@ -98,7 +97,7 @@ def list_files(bucket: Bucket, prefix: Prefix, pull: Pull, rules: str) -> Listin
     return listing
 
 
-def denied_prefix(prefix: Prefix, pull: Pull, error: CredentialsError) -> Listing:
+def denied_prefix(prefix: Prefix, pull: Pull) -> Listing:
     """A prefix that may not be listed: a failure when that is found, a notice afterwards."""
     key = f"{prefix.path}/"
     listing = Listing(requests=1)
@@ -106,7 +105,10 @@ def denied_prefix(prefix: Prefix, pull: Pull, error: CredentialsError) -> Listin
         listing.notices.append(f"{prefix.path} still may not be listed")
     else:
         file = StoredFile(key, "", 0, clock.instant())
-        listing.failures.append(str(error))
+        listing.failures.append(
+            f"s3_exports for client {pull.client_id}: {prefix.path} may not be listed: allow "
+            "s3:ListBucket for it, or take it out of S3_PREFIXES; the other folders are read."
+        )
         listing.records.append(unread_record(file, "unreadable", "it may not be listed"))
     return listing
 

@@ -148,18 +148,11 @@ def find(entry: Entry, known: frozenset[str], is_new: bool = False) -> str | Non
     """
     if "ts" in parse(entry.payload):
         return None
+    asked = {"channel": entry.recipient, "include_all_metadata": "true", "limit": 200}
     cursor = ""
     for _ in range(PAGES):
-        answer = call(
-            entry.client_id,
-            "conversations.history",
-            {
-                "channel": entry.recipient,
-                "include_all_metadata": "true",
-                "limit": 200,
-                "cursor": cursor,
-            },
-        )
+        page = {**asked, "cursor": cursor} if cursor else asked
+        answer = call(entry.client_id, "conversations.history", page)
         if not isinstance(answer.get("messages"), list):
             raise Ambiguous("answered without the channel's messages")
         for message in answer["messages"]:

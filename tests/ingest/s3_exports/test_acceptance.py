@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 
 from ingest.model import Window
+from ingest.sources.s3_exports.probe import probe
 from sandbox import Agency
 from sandbox.clock import BUSINESS_ZONE
 from sandbox.faults import Kind
 from signalroom.errors import SourceError
 from tests.ingest.acceptance import LASTING, PASSING, Acceptance, Table
+from tests.ingest.reading import extract, pull_of, rows_of
 
 COLUMNS = ("orders_id", "order_date", "order_status", "total_amount", "billing_postcode")
 
@@ -76,6 +78,18 @@ class TestS3Exports(Acceptance):
         self, agency: Agency, kind: Kind, options: dict[str, Any], error: type[SourceError]
     ) -> None:
         super().test_a_lasting_fault_is_one_line_without_secrets(agency, kind, options, error)
+
+    def test_a_folder_that_the_key_may_not_read_is_named_and_holds_no_other(
+        self, agency: Agency
+    ) -> None:
+        agency.quirks.s3_denied_prefixes.add("orders-update/")
+        pull = pull_of("s3_exports", window=self.window)
+        landed = extract(pull, "s3_exports")
+        assert rows_of(landed["orders_create"])
+        (said,) = (line for one in landed.values() for line in one.failures)
+        assert "orders-update may not be listed: allow s3:ListBucket" in said
+        (warned,) = probe(pull)
+        assert "orders-update may not be listed" in warned
 
 
 def lines_of(content: bytes) -> list[dict[str, str]]:
