@@ -72,11 +72,15 @@ def remember(warehouse: Warehouse, at: datetime, monkeypatch: pytest.MonkeyPatch
     """The version ledger, as a pull of all days at this instant keeps it."""
     monkeypatch.setenv("SIGNALROOM_NOW", at.isoformat())
     warehouse.activate(monkeypatch)
-    totals = [ControlTotal(day.isoformat(), day, {"rows": 1}, "") for day in DAYS]
-    window = Window(min(DAYS), max(DAYS))
+    window, load_id = Window(min(DAYS), max(DAYS)), f"load-{at:%d%H%M}"
     for source, table in (("everflow", "daily_stats"), ("redtrack", "daily_spend")):
+        warehouse.execute(f"update {source}.{table} set _dlt_load_id = '{load_id}'")
+        kept = dict(warehouse.rows(f"select date, count(*) from {source}.{table} group by 1"))
+        totals = [
+            ControlTotal(day.isoformat(), day, {"rows": kept.get(day, 0)}, "") for day in DAYS
+        ]
         pull = Pull("713", window, at, (table,), source=source)
-        loads.record(pull, {table: TableMetrics(totals)}, f"load-{at:%d%H%M}")
+        loads.record(pull, {table: TableMetrics(totals)}, load_id)
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -15,11 +17,12 @@ from signalroom.lock import hold
 from tests.support import parsed
 from tests.support.postgres import PostgresServer
 from tests.support.warehouse import Warehouse, empty_warehouse
+from tests.support.warm import warm_builds
 from tests.transform import raw, worked_example
 from tests.transform.further_days import FILES, order_lines
 from transform import build as build_module
 from transform import changed
-from transform.build import build
+from transform.build import BuildResult, build
 from transform.publish import published
 
 pytestmark = pytest.mark.slow
@@ -81,12 +84,19 @@ SPEND = (
 
 @pytest.fixture
 def on_postgres(
-    postgres: PostgresServer,
-    tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch: pytest.MonkeyPatch,
+    postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Warehouse]:
-    with empty_warehouse("postgres", tmp_path_factory.mktemp("home"), postgres) as warehouse:
-        warehouse.activate(monkeypatch)
+    with activated(postgres, tmp_path / "home", monkeypatch) as warehouse:
+        yield warehouse
+
+
+@contextmanager
+def activated(
+    postgres: PostgresServer, home: Path, patch: pytest.MonkeyPatch
+) -> Iterator[Warehouse]:
+    with empty_warehouse("postgres", home, postgres) as warehouse:
+        warehouse.activate(patch)
+        warm_builds(patch)
         parsed.before_product(warehouse.environment)
         yield warehouse
         parsed.after_product(warehouse.environment)
@@ -113,26 +123,48 @@ def load_and_more_to_come(postgres: PostgresServer, warehouse: Warehouse) -> Non
         cursor.execute(LOADS)
 
 
-def test_loads_during_a_build_are_built_in_and_fail_nothing(
-    postgres: PostgresServer, on_postgres: Warehouse
-) -> None:
-    load_and_more_to_come(postgres, on_postgres)
-    result = build()
-    assert (result.failures, result.repeats) == ([], 2)
-    assert on_postgres.rows(COST) == [(Decimal(362),)]
-    assert on_postgres.rows(SPEND) == [(Decimal(601),)]
-    orders = on_postgres.rows("select order_id from marts.orders order by 1")
-    assert orders == [(order,) for order in ("100", "101", "102", "200", "201", "999")]
+@dataclass(frozen=True)
+class Met:
+    """What a build that met loads said and left behind."""
+
+    warehouse: Warehouse
+    result: BuildResult
+    figures: list[tuple[object, ...]]
+    orders: list[tuple[object, ...]]
+    locks: list[tuple[int]]
+
+
+@pytest.fixture(scope="module")
+def met(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Met]:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        activated(postgres, tmp_path_factory.mktemp("home"), patch) as warehouse,
+    ):
+        load_and_more_to_come(postgres, warehouse)
+        result = build()
+        # the locks of the loads are free again
+        with hold(*(f"ingest {source}" for source in sources.names())):
+            pass
+        name = warehouse.environment["SUPABASE_DB_NAME"]
+        with closing(postgres.connect(name)) as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "select locks from public.builds where relation = 'int_performance__ledger'"
+                " order by 1"
+            )
+            locks = cursor.fetchall()
+            cursor.execute("drop event trigger load_once")
+        patch.undo()
+        orders = warehouse.rows("select order_id from marts.orders order by 1")
+        figures = [*warehouse.rows(COST), *warehouse.rows(SPEND)]
+        yield Met(warehouse, result, figures, orders, locks)
+
+
+def test_loads_during_a_build_are_built_in_and_fail_nothing(met: Met) -> None:
+    assert (met.result.failures, met.result.repeats) == ([], 2)
+    assert met.figures == [(Decimal(362),), (Decimal(601),)]
+    assert met.orders == [(order,) for order in ("100", "101", "102", "200", "201", "999")]
     # the third time the loads of every source waited, for the tests compare the others as well
-    name = on_postgres.environment["SUPABASE_DB_NAME"]
-    with closing(postgres.connect(name)) as connection, connection.cursor() as cursor:
-        cursor.execute(
-            "select locks from public.builds where relation = 'int_performance__ledger' order by 1"
-        )
-        assert cursor.fetchall() == [(1,), (1,), (1 + len(sources.names()),)]
-    # and their locks are free again
-    with hold(*(f"ingest {source}" for source in sources.names())):
-        pass
+    assert met.locks == [(1,), (1,), (1 + len(sources.names()),)]
 
 
 @pytest.mark.deep
@@ -160,18 +192,19 @@ def test_views_are_built_again_over_what_a_load_moved_meanwhile() -> None:
 
 
 def test_raw_that_no_load_moved_fails_at_once_and_another_run_parses_only_what_differs(
-    on_postgres: Warehouse, monkeypatch: pytest.MonkeyPatch
+    met: Met, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worked_example.load(on_postgres)
-    assert build().failures == []
-    on_postgres.execute("update everflow.daily_stats set payout = payout + 1")
+    assert met.result.failures == []
+    met.warehouse.activate(monkeypatch)
+    warm_builds(monkeypatch)
+    met.warehouse.execute("update everflow.daily_stats set payout = payout + 1")
     # as the scheduler names the connections of each run
     monkeypatch.setenv("PGAPPNAME", "signalroom run 2")
     result = build()
-    assert parsed_all_again(on_postgres) == []
+    assert parsed_all_again(met.warehouse) == []
     assert result.repeats == 0  # nothing was loaded: raw itself is wrong
     assert any("assert_everflow_daily_stats_hold" in failure for failure in result.failures)
-    assert on_postgres.rows(COST) == [(Decimal(360),)]
+    assert met.warehouse.rows(COST) == met.figures[:1]
 
 
 @pytest.mark.fault(37)
@@ -181,6 +214,7 @@ def test_a_persons_dbt_variables_change_nothing_and_the_marts_are_published(
     home = tmp_path_factory.mktemp("home")
     with empty_warehouse("duckdb", home, None) as warehouse:
         warehouse.activate(monkeypatch)
+        warm_builds(monkeypatch)
         parsed.before_product(warehouse.environment)
         worked_example.load(warehouse)
         for name, value in {
