@@ -14,10 +14,11 @@ LONGEST_S = 86_400.0  # a year, or infinity, is a mistake of the vendor
 def requested_wait_s(value: str) -> float | None:
     """The seconds that a `Retry-After` asks for, a day at most; None where it asks for nothing.
 
-    It gives seconds or a date. 0 asks for nothing: the caller's own pause applies.
+    It gives seconds or a date; where a proxy adds its own, "30, 120", the longer wait holds. 0 asks
+    for nothing: the caller's own pause applies.
     """
     try:
-        seconds = float(value)
+        seconds = max(float(one) for one in value.split(","))
     except ValueError:
         try:
             moment = parsedate_to_datetime(value)

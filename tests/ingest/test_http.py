@@ -26,6 +26,7 @@ from signalroom.errors import (
     SourceError,
     TooLargeError,
 )
+from signalroom.waits import requested_wait_s
 from tests.support.vendor import Answer, Request, Vendor, in_turn, scripted_vendor
 
 KEY = "canary-key-713"
@@ -199,6 +200,12 @@ def test_a_wait_of_a_year_is_a_day_at_most(value: str) -> None:
     with pytest.raises(DeferredError) as caught:
         ask(in_turn(Answer({}, 429, {"Retry-After": value})))
     assert caught.value.until - clock.instant() <= timedelta(days=1)
+
+
+@pytest.mark.parametrize(("value", "seconds"), [("30, 120", 120.0), ("5,0", 5.0), ("0, 0", None)])
+def test_of_two_waits_in_one_answer_the_longer_one_holds(value: str, seconds: float | None) -> None:
+    """A proxy has put its own next to the vendor's."""
+    assert requested_wait_s(value) == seconds
 
 
 def test_a_wait_of_nothing_is_no_reason_to_hurry(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,7 +85,20 @@ def test_an_address_in_another_script_or_encoding_is_one_too(text: str) -> None:
     assert protection.array("sub1", column).to_pylist() == [hashed(text), "id;***;x", "7"]
 
 
-@pytest.mark.parametrize("name", ["verification_token", "api_key", "Webhook_Secret".lower()])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "verification_token",
+        "api_key",
+        "Webhook_Secret".lower(),
+        "access_tokens",
+        "webhook_secrets",
+        "api_keys",
+        "partner_apikey",
+        "smtp_passwd",
+        "signing_private_key",
+    ],
+)
 def test_keys_of_programs_are_dropped(name: str) -> None:
     rows = [{"id": 1, name: "x"}]
     assert kept("everflow", "advertisers", rows, id=COUNT_TYPE) == [{"id": 1}]
