@@ -8,6 +8,7 @@ input, when it is known what is to be built; a process that is told nothing ends
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -66,9 +67,13 @@ def _start() -> Process:
 
 def main() -> None:
     """Import dbt, wait for what it is to do, do it."""
+    # What dbt imports stays for good: looking for garbage in it again and again finds none.
+    gc.disable()
     from dbt.cli.main import cli
 
     import_module(f"dbt.adapters.{sys.argv[1]}")
+    gc.freeze()
+    gc.enable()
     order = sys.stdin.read()
     if not order:
         return

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from signalroom.paths import root
 from transform import dbt_process
 
 
@@ -33,3 +36,13 @@ def test_one_that_died_while_it_stood_by_is_replaced() -> None:
             assert another.stdout is not None
             said = another.stdout.read()
     assert (another.returncode, "--select" in said) == (0, True)
+
+
+def test_garbage_is_looked_for_in_what_it_makes_and_not_in_what_dbt_imported() -> None:
+    code = (
+        "import gc; from transform import dbt_process; dbt_process.main();"
+        " print(gc.isenabled(), gc.get_freeze_count() > 100_000)"
+    )
+    command = [sys.executable, "-c", code, "duckdb"]
+    done = subprocess.run(command, cwd=root(), input="", capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True"]
