@@ -23,7 +23,7 @@ def zone() -> ZoneInfo:
     name = require("SIGNALROOM_TIMEZONE")
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # a folder of zones: America
         raise ConfigurationError(
             f"SIGNALROOM_TIMEZONE is {name!r}: use an IANA name such as America/New_York."
         ) from error

@@ -70,6 +70,13 @@ def test_a_factor_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch, factor:
         clock.factor()
 
 
+@pytest.mark.parametrize("name", ["America", "us/eastern", "../UTC", "Eastern Time", "x" * 300])
+def test_what_is_no_zone_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("SIGNALROOM_TIMEZONE", name)
+    with pytest.raises(ConfigurationError, match="use an IANA name such as America/New_York"):
+        clock.zone()
+
+
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [
