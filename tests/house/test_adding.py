@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ from click.testing import CliRunner
 from cli.new import new
 from sandbox import Agency
 from signalroom import skeleton
-from tests.support.processes import BIN, ROOT, own_environment
+from tests.support.processes import BIN, OFFLINE, ROOT, own_environment, run_warm
 from tests.support.vendor import Answer, in_turn, scripted_vendor
 from tests.support.warehouse import DUCKDB_FIRST, Warehouse
 
@@ -51,15 +52,17 @@ class Copy:
     def run(
         self, *command: str, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        environment = own_environment({**self.environment, **(env or {})})
-        environment["PYTHONPATH"] += f":{self.folder}"
+        environment = own_environment(self._variables(env))
         return subprocess.run(
             command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=280
         )
 
+    def _variables(self, env: Mapping[str, str] | None) -> dict[str, str]:
+        path = f"{OFFLINE}{os.pathsep}{self.folder}"
+        return {**self.environment, "PYTHONPATH": path, **(env or {})}
+
     def signalroom(self, *arguments: str, env: Mapping[str, str] | None = None) -> str:
-        called = (sys.executable, "-c", "from cli.main import main; main()", *arguments)
-        done = self.run(*called, env=env)
+        done = run_warm(arguments, self._variables(env), self.folder)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

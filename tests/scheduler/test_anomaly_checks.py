@@ -135,7 +135,7 @@ def test_hours_of_today_are_forgotten_between_checks(
     marts: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     today = "'713', date '2026-11-19', 'f1', 'Facebook', 1, 'SB - Meta', false"
-    for hour in range(8, 24):
+    for hour in range(17, 24):
         cost, count = 35 * hour, 2 * min(hour, 20)
         spent = cost + (300 if hour == 23 else 0)
         marts.execute("delete from marts.campaign_performance where date = '2026-11-19'")

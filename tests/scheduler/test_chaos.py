@@ -13,7 +13,7 @@ from tests.scheduler.chaos import AIM_S, broken, chaos, doubled
 from tests.support.warehouse import Warehouse
 
 MARTS = ("daily_performance", "daily_summary", "unmapped_spend", "orders")
-KILLS, WITHIN_S = 4, 120  # make chaos has hundreds
+KILLS, WITHIN_S = 3, 90  # make chaos has hundreds
 
 
 def wrong_marts(warehouse: Warehouse, agency: Agency) -> list[str]:
@@ -52,7 +52,7 @@ def test_kills_leave_the_truth_an_unbroken_ledger_and_no_message_twice(
         one.kill_for(seconds=WITHIN_S, kills=KILLS)
         one.finish()
         click.echo(f"{sum(one.kills.values())} kills: {one.table()}")
-        assert sum(one.kills.values()) >= 3
+        assert sum(one.kills.values()) >= 2
         assert set(one.kills) <= set(AIM_S)
         runs = one.ledger.recent(limit=10**6)
         assert broken(runs) == []

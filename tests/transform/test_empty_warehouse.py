@@ -33,7 +33,8 @@ def test_none_then_one_source_is_enough(warehouse: Warehouse, dbt: Dbt) -> None:
         "insert into everflow.daily_stats values"
         " ('713', '2026-11-18', 21, 'Blue Bench', 1, 4, 10, 'red')"
     )
-    dbt.succeeds("build", *WITHOUT_UNIT_TESTS)
+    # all that can differ by it
+    dbt.succeeds("build", *WITHOUT_UNIT_TESTS, "--select", "source:everflow.daily_stats+")
     assert warehouse.rows(
         "select affiliate_label, clicks, cost, cpa from marts.daily_performance"
     ) == [("Blue Bench", 0, Decimal(10), Decimal("2.5"))]

@@ -18,8 +18,9 @@ from reports.explain import Question, explain
 from signalroom import clients, paths
 from signalroom.errors import ConfigurationError, TransformError, WarehouseError
 from tests.support.warehouse import DUCKDB_FIRST, Warehouse
+from tests.support.warm import warm_builds
 from tests.transform import worked_example
-from tests.transform.dbt import WITHOUT_UNIT_TESTS, Dbt
+from tests.transform.dbt import WITHOUT_UNIT_TESTS, WITHOUT_VIEWS, Dbt
 from transform.what_if import what_if_mapping
 
 pytestmark = [
@@ -67,11 +68,13 @@ def history(module_warehouse: Warehouse, module_dbt: Dbt) -> History:
     found = History(module_warehouse)
     marts = ("daily_performance", "daily_performance_versions", "figure_parts", "daily_summary")
     chosen = tuple(f"+{mart}" for mart in marts)
+    command = ("build", *WITHOUT_UNIT_TESTS, *CAUTIOUS, "--select", *chosen)
     for instant, change in zip(INSTANTS, ["", *CHANGES], strict=True):
         if change:
             module_warehouse.execute(change)
         dbt = Dbt(module_dbt.project, {**module_dbt.environment, "SIGNALROOM_NOW": instant})
-        dbt.succeeds("build", *WITHOUT_UNIT_TESTS, *CAUTIOUS, "--select", *chosen)
+        dbt.succeeds(*command)
+        command = ("run", *WITHOUT_VIEWS, "--select", *chosen)
         found.marts[instant] = found.rows(f"select {PERFORMANCE} from marts.daily_performance")
     return found
 
@@ -249,7 +252,7 @@ def test_another_mapping_moves_costs_and_conserves_them(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     history.warehouse.activate(monkeypatch)
-    monkeypatch.setenv("SIGNALROOM_HOME", str(history.warehouse.home))
+    warm_builds(monkeypatch)
     file = paths.root() / "data/clients/713/mappings/internal-affiliates.csv"
     current = file.read_text(encoding="utf-8-sig")
     draft = tmp_path / "draft.csv"
