@@ -318,6 +318,7 @@ def load_extracted(extracted: Extracted) -> Loaded:
             raise extracted.error
         with _writing(pull.source):
             load_id = _normalize_and_load(extracted)
+            ledger.require_kept(pull, tables, load_id)
             dead_letters.resolve(pull, tables, extracted.source.by_day)
             changed = ledger.record(pull, tables, load_id)
             dead_letters.keep(pull, tables)

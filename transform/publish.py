@@ -7,6 +7,7 @@ schema: opened by itself, `marts.daily_summary` then means catalog and table, an
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ def published() -> Path:
 
 def publish() -> Path:
     """Write the marts as they are now next to the warehouse; the caller holds its lock."""
+    import duckdb
+
     new = published().with_suffix(".duckdb.new")
     new.unlink(missing_ok=True)
     marts = schema("marts")
@@ -47,7 +50,8 @@ def publish() -> Path:
                 _comment(connection, source, target)
             connection.commit()
         except BaseException:
-            connection.rollback()
+            with suppress(duckdb.Error):  # a commit that failed has ended it
+                connection.rollback()
             raise
         finally:
             connection.execute("detach copy")

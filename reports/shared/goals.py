@@ -57,6 +57,8 @@ class Goal:
             if self.recent is None:
                 return f"CPA target {money(self.goal)}: {so_far}"
             return f"CPA {self._against(self.recent)} of {money(self.goal)}; {so_far}"
+        if self.measure == "spend" and self.actual is None:
+            return f"Spend of {self._written(self.goal)}: {SHORT}"
         share = ratio(self.actual, self.goal)
         if share is None:
             return f"{self._written(self.actual)} {self.measure}, goal 0"
@@ -155,8 +157,8 @@ def _actual(measure: str, rows: Sequence[Row]) -> Decimal | None:
     sold = sum(int(row["conversions"] or 0) for row in rows)
     if measure == "conversions":
         return Decimal(sold)
-    if measure == "spend":
-        return add(Decimal(row["cost"] or 0) for row in rows)
-    mapped = add(Decimal(row["cost"] or 0) for row in rows if not row["is_unmapped"])
-    is_unknown = not mapped and any(row["is_spend_missing"] for row in rows)
-    return None if is_unknown else ratio(mapped, sold)
+    of_it = [row for row in rows if measure == "spend" or not row["is_unmapped"]]
+    spent = add(Decimal(row["cost"] or 0) for row in of_it)
+    if not spent and any(row["is_spend_missing"] for row in rows):
+        return None
+    return spent if measure == "spend" else ratio(spent, sold)

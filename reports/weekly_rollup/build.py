@@ -103,16 +103,17 @@ def _week(
 ) -> BrandWeek:
     """Sums of rows; what is before is known where it is of each.
 
-    A CPA, cost or profit that lacks the spend of an affiliate is compared with nothing.
+    A CPA, cost or profit is compared with nothing where either week lacks an affiliate's spend.
     """
     unpaid_now, unpaid_before = unpaid
+    lacks_spend = _lacks(rows, unpaid_now) or _lacks(rows, unpaid_before)
 
     def moved(now: str, before: str, less_is_good: bool | None) -> Movement:
         value, earlier = _summed(rows, now), _summed(rows, before)
         if now == "cost":
             value = _known(value, rows, unpaid_now)
             earlier = _known(earlier, rows, unpaid_before)
-        if now in ("cost", "profit") and _lacks(rows, unpaid_now):
+        if now in ("cost", "profit") and lacks_spend:
             earlier = None
         if shown is None:
             return Movement(value, earlier, less_is_good)
@@ -120,7 +121,7 @@ def _week(
         return Movement(value, earlier, less_is_good, shown[now], cents_before)
 
     sold, sold_before = _counted(rows, "conversions"), _counted(rows, "previous_conversions")
-    before = None if _lacks(rows, unpaid_now) else mapped_cost_before(rows, unpaid_before)
+    before = None if lacks_spend else mapped_cost_before(rows, unpaid_before)
     return BrandWeek(
         client_id=subject.client_id,
         name=name,
@@ -202,7 +203,7 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> R
         total=total_week(subject, own, both) if brands else None,
         brands=brands,
         unpaid=len(unpaid),
-        moved=_moved(subject, own, both) if brands and not unpaid else (),
+        moved=_moved(subject, own, both) if brands and not any(both) else (),
         running=_running(subject, lacking, weeks),
         goals=_goals(subject, rows, own, unpaid) if brands else (),
         notes=tuple(_notes(week, whole.state, days, brands)),

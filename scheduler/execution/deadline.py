@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from scheduler.runs.model import Run
 from scheduler.schedule import report_deadline
@@ -11,18 +11,20 @@ from signalroom import clock
 from signalroom.errors import ConfigurationError
 
 # A sound build is not ended because it began late; it takes a minute or two.
-LEAST_S = 300.0
+LEAST_S = 600.0
+# Of a run that begins at the deadline or after it: most of what fails once is well at the next try.
+PATIENCE = timedelta(minutes=2)
 
 
 def deadline_of(run: Run) -> datetime | None:
-    """When, in business time, the run's reports go out with what there is.
+    """When, in business time, the run's reports go out with what there is, if it begins now.
 
     None where it has none, or comes after the deadline: what it sends are corrections.
     """
     with suppress(ConfigurationError):
         at = datetime.combine(run.day, report_deadline(), tzinfo=clock.zone())
         if run.scheduled_for <= at and any(step.kind == "report" for step in run.steps):
-            return at
+            return max(at, clock.now() + PATIENCE)
     return None
 
 

@@ -58,6 +58,7 @@ class Work:
         self._order: Order | None = None
         self.reports_begun = False
         self.deadline = deadline_of(run)
+        self._built_with = 0  # so many sources, while others were tried again
         self.child: Worker | None = None
         self._answers: list[Answer] = []
         self.failures: list[tuple[str, str, str]] = []  # of the last try: client, class, what
@@ -138,15 +139,36 @@ class Work:
         if pulls and all(step.status == "off" for step in pulls):
             for step in [step for step in self._steps.values() if step.status == "pending"]:
                 self._change(step, status="off")
+        if self._built_with and not self._open("ingest"):
+            if self._pulled() > self._built_with:  # what came since is built too
+                for step in [
+                    one for one in self.steps if (one.kind, one.status) == ("dbt", "done")
+                ]:
+                    self._change(step, status="pending", next_at=None)
+            self._built_with = 0
         for kind in ("ingest", "dbt", "report"):
             still_open = self._open(kind)
             if ready := _ready(still_open, now):
                 return self._order_for(kind, ready)
             if still_open:
-                # what is tried again holds up no report that may not wait
-                reports = _ready(self._open("report"), now) if has_passed(self.deadline) else []
-                return self._order_for("report", reports) if reports else None
+                return self._beside_retries(kind, now) if has_passed(self.deadline) else None
         return None
+
+    def _beside_retries(self, kind: str, now: datetime) -> Order | None:
+        """What goes on while steps of a kind wait for their next try, and no report may wait.
+
+        Reports; where sources are tried again, first a build of what the others brought.
+        """
+        reports = _ready(self._open("report"), now)
+        if reports and kind == "ingest" and self._pulled() > self._built_with:
+            builds = [step for step in _ready(self._open("dbt"), now) if not step.attempt]
+            if builds:
+                self._built_with = self._pulled()
+                return self._order_for("dbt", builds)
+        return self._order_for("report", reports) if reports else None
+
+    def _pulled(self) -> int:
+        return sum((step.kind, step.status) == ("ingest", "done") for step in self.steps)
 
     def _open(self, kind: str) -> list[Step]:
         return [
@@ -176,7 +198,7 @@ class Work:
             arguments += ["--json"]
         names = tuple(step.step for step in steps)
         limit_s = self._job.limit * 60.0
-        if kind == "dbt":
+        if kind == "dbt" and not self.reports_begun:
             limit_s = build_limit_s(self.deadline, limit_s)
         started = steps[0].attempt + 1 if self._is_fenced else 0
         return Order(self.run.run_id, names, tuple(arguments), limit_s, self._owner, started)

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.exc import SQLAlchemyError
 
 from reports.alerts import incidents
-from scheduler.execution import child
+from scheduler.execution import child, deadline
 from scheduler.execution import follow as following
 from scheduler.execution import results as retries
 from scheduler.planning import asked
@@ -184,7 +184,7 @@ def of_the_morning(bench: Bench, monkeypatch: pytest.MonkeyPatch, now: str) -> R
     return bench.finish(run.run_id)
 
 
-@pytest.mark.parametrize(("now", "waits_s"), [("07:31", 14 * 60), ("07:44", 300), ("07:50", 300)])
+@pytest.mark.parametrize(("now", "waits_s"), [("07:31", 14 * 60), ("07:44", 600), ("07:50", 600)])
 def test_a_build_that_waits_for_loads_ends_when_its_report_is_due(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, now: str, waits_s: int
 ) -> None:
@@ -198,6 +198,7 @@ def test_a_build_that_waits_for_loads_ends_when_its_report_is_due(
 def test_what_is_tried_again_holds_up_no_report_beyond_its_deadline(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
+    monkeypatch.setattr(deadline, "PATIENCE", timedelta())
     once = "if [ ! -f $SIGNALROOM_HOME/x ]; then touch $SIGNALROOM_HOME/x; kill -9 $$; fi"
     bench.body(command, once)
     run = of_the_morning(bench, monkeypatch, "07:46")
@@ -206,6 +207,33 @@ def test_what_is_tried_again_holds_up_no_report_beyond_its_deadline(
     before = ["ingest"] if command == "ingest" else ["ingest", "build"]
     assert names[: len(before) + 2] == [*before, "report", "report"]
     assert (names.count("report"), names[-1]) == (2, "build")
+
+
+@pytest.mark.parametrize(
+    ("patience", "order"),
+    [
+        (timedelta(), ["ingest", "build", "report", "report", *["ingest"] * 4]),
+        (deadline.PATIENCE, [*["ingest"] * 5, "build", "report", "report"]),
+    ],
+)
+def test_a_late_report_has_what_other_sources_brought_and_waits_for_a_quick_retry(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, patience: timedelta, order: list[str]
+) -> None:
+    monkeypatch.setattr(deadline, "PATIENCE", patience)
+    bench.body("ingest", FAILS % "SourceError")
+    of_the_morning(bench, monkeypatch, "07:46")
+    assert [line.split()[1] for line in begun()] == order
+
+
+def test_what_comes_after_a_late_report_is_built_by_the_same_run(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadline, "PATIENCE", timedelta())
+    once = "if [ ! -f $SIGNALROOM_HOME/x ]; then touch $SIGNALROOM_HOME/x; {}; fi"
+    bench.body("ingest", once.format((FAILS % "SourceError").replace("\n", "; ").strip("; ")))
+    assert of_the_morning(bench, monkeypatch, "07:46").status == "done"
+    names = [line.split()[1] for line in begun()]
+    assert names == ["ingest", "build", "report", "report", "ingest", "build"]
 
 
 def test_jobs_share_no_source_at_a_time_and_a_long_one_holds_up_no_other(bench: Bench) -> None:

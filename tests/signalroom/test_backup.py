@@ -17,10 +17,8 @@ from tests.support.warehouse import Target, empty_warehouse
 
 def plain(found: dict[str, list[str]]) -> dict[str, list[str]]:
     """Rows in one spelling: drivers name UTC each in their way."""
-    return {
-        name: sorted(re.sub(r"tzinfo=(<UTC>|datetime\.timezone\.utc)", "UTC", row) for row in rows)
-        for name, rows in found.items()
-    }
+    utc = re.compile(r"tzinfo=(zoneinfo\.ZoneInfo\(key='UTC'\)|datetime\.timezone\.utc)")
+    return {name: sorted(utc.sub("UTC", row) for row in rows) for name, rows in found.items()}
 
 
 @pytest.mark.fault(10)
