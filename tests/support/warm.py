@@ -89,7 +89,7 @@ def serve(kind: str, descriptor: int) -> None:
             if ended in ready:
                 ended.recv(1 << 12)
                 for connection in _answer_ended(running):
-                    if connection not in ready:
+                    if connection in all_of_them.get_map():  # who asked may have gone before
                         all_of_them.unregister(connection)
                     connection.close()
             if listener in ready:
@@ -111,11 +111,11 @@ def _answer_ended(running: dict[socket.socket, int]) -> Iterator[socket.socket]:
     """Answer with the exit codes of what has ended, down to its locks of files."""
     with suppress(ChildProcessError):
         while (found := os.waitpid(-1, os.WNOHANG))[0]:
-            [connection] = [one for one, pid in running.items() if pid == found[0]]
-            with suppress(OSError):
-                connection.sendall(str(os.waitstatus_to_exitcode(found[1])).encode())
-            del running[connection]
-            yield connection
+            for connection in [one for one, pid in running.items() if pid == found[0]]:
+                with suppress(OSError):
+                    connection.sendall(str(os.waitstatus_to_exitcode(found[1])).encode())
+                del running[connection]
+                yield connection
 
 
 def _taken(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
