@@ -23,6 +23,11 @@ class Quirks:
     # A table above the cap is cut without `incomplete_results`; `paging.total_count` alone tells.
     everflow_silent_cut: bool = False
     everflow_null_for_empty: bool = False
+    # Clients whose account lives on the other host (EU), where alone its key is known.
+    everflow_elsewhere: set[str] = field(default_factory=set)
+    # Clients whose key is bound to addresses, of which the caller's is none. Unverified: status and
+    # text of the refusal.
+    everflow_bound_keys: set[str] = field(default_factory=set)
     # Client -> the network's own currency where it is not USD; see CURRENCY_RATES.
     everflow_currencies: dict[str, str] = field(default_factory=dict)
 
@@ -64,6 +69,8 @@ class Quirks:
 
     # PostHog's ids of experiments that someone archived.
     posthog_archived: set[int] = field(default_factory=set)
+    # `toDateTime` takes one argument, as in self-hosted versions of 2024.
+    posthog_is_old: bool = False
     # An event's uuid -> the JSON that stands as its properties, whatever it is.
     posthog_properties: dict[str, str] = field(default_factory=dict)
 

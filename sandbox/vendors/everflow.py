@@ -95,8 +95,10 @@ class Everflow:
             # the one list that needs no key
             return refuse(403, "Forbidden") if forbidden else None
         client = next((name for name, known in KEYS.items() if known == key), None)
-        if client is None:
+        if client is None or client in self._stage.quirks.everflow_elsewhere:
             return refuse(401, "No Authentication Method Found")
+        if client in self._stage.quirks.everflow_bound_keys:
+            return refuse(403, "IP Address Not Allowed")
         caps = self._stage.caps
         g.left = self._bucket.take(key, caps.everflow_per_second, caps.everflow_burst)
         g.profile = self._stage.world.profiles[client]

@@ -18,6 +18,7 @@ _QUERY = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _MOMENT = r"toDateTime\(\s*'([^']+)'\s*(?:,\s*'([^']+)'\s*)?\)"
+_WITH_ZONE = re.compile(r"toDateTime\(\s*'[^']*'\s*,", re.IGNORECASE)
 _BOUND = re.compile(rf"(timestamp|created_at)\s*(>=|<=|>|<|=)\s*{_MOMENT}", re.IGNORECASE)
 _BEHIND = re.compile(
     rf"\(\s*timestamp\s*,\s*uuid\s*\)\s*>\s*\(\s*{_MOMENT}\s*,\s*toUUID\(\s*'([0-9a-f-]+)'\s*\)\s*\)",
@@ -47,8 +48,10 @@ class Query(NamedTuple):
         return all(condition(event) for condition in self.conditions)
 
 
-def parse(text: str, zone: ZoneInfo) -> Query:
+def parse(text: str, zone: ZoneInfo, is_old: bool = False) -> Query:
     """Raises HogQLError for anything that is not understood. `zone` is the project's."""
+    if is_old and _WITH_ZONE.search(text):
+        raise HogQLError("Function 'toDateTime' expects 1 argument, found 2")
     found = _QUERY.fullmatch(text)
     if found is None:
         raise HogQLError("Syntax error: this query is not understood.")

@@ -107,7 +107,8 @@ class PostHog:
         cached = self._cached.get((g.client, text))
         if cached is not None and refresh == "blocking":
             return jsonify({**cached, "is_cached": True})
-        answer = self._answer(parse(text, zone), zone) | {"hogql": text, "is_cached": False}
+        query = parse(text, zone, self._stage.quirks.posthog_is_old)
+        answer = self._answer(query, zone) | {"hogql": text, "is_cached": False}
         self._cached[g.client, text] = answer
         return jsonify(answer)
 

@@ -113,6 +113,23 @@ def test_what_is_limited_is_a_warning_that_names_it(start_agency: StartAgency) -
         assert all(part in of(found, name)["message"] for part in said)
 
 
+def test_a_good_key_at_the_wrong_place_is_told_where_it_belongs(start_agency: StartAgency) -> None:
+    agency = start_agency()
+    point_at(agency)
+    agency.quirks.everflow_elsewhere = {"713"}
+    agency.quirks.everflow_bound_keys = {"cti"}
+    agency.quirks.posthog_is_old = True
+    found = checks()
+    for name, client, repair in (
+        ("everflow", "713", "EVERFLOW_BASE_URL to https://api-eu.eflow.team"),
+        ("everflow", "cti", "this machine's is not among them"),
+        ("posthog", "713", "update it to a version of 2025 or later"),
+    ):
+        one = of(found, name, client)
+        assert one["state"] == "fault"
+        assert repair in one["repair"]
+
+
 def test_a_channel_where_the_bot_cannot_look_is_a_fault(start_agency: StartAgency) -> None:
     agency = start_agency()
     point_at(agency)

@@ -82,6 +82,14 @@ def test_a_forbidden_resource_takes_others_with_it(own_agency: Agency) -> None:
     assert calls.everflow(own_agency, TABLE, json=calls.table_body()).status_code == 200
 
 
+def test_a_key_is_known_on_the_other_host_and_from_any_address(own_agency: Agency) -> None:
+    own_agency.quirks.everflow_elsewhere = {"713"}
+    own_agency.quirks.everflow_bound_keys = {"cti"}
+    statuses = [calls.everflow(own_agency, TABLE, client, json=calls.table_body()).status_code
+                for client in ("713", "cti")]  # fmt: skip
+    assert statuses == [401, 403]
+
+
 def test_time_zones_need_a_key(agency: Agency) -> None:
     answer = HTTP.get(agency.base_url("everflow") + "/v1/meta/timezones")
     assert answer.json()["timezones"]
@@ -205,6 +213,16 @@ def test_an_archived_experiment_is_in_the_usual_list(own_agency: Agency) -> None
     assert [(row["id"], row["archived"]) for row in archived["results"]] == [(gone, True)]
     truth = {row["id"]: row["archived"] for row in own_agency.truth("713").posthog_experiments}
     assert truth == {number: number == gone for number in every}
+
+
+def test_an_old_instance_takes_a_zone_or_refuses_an_instant_without(own_agency: Agency) -> None:
+    own_agency.quirks.posthog_is_old = True
+    for given, status in (("'2026-11-16'", 200), ("'2026-11-16', 'UTC'", 400)):
+        asked = f"SELECT uuid FROM events WHERE timestamp >= toDateTime({given}) LIMIT 1"
+        body = {"query": {"kind": "HogQLQuery", "query": asked}}
+        answer = posthog(own_agency, "query/", json=body)
+        assert answer.status_code == status
+    assert "expects 1 argument" in answer.json()["detail"]
 
 
 # Slack

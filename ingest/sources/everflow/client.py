@@ -15,7 +15,7 @@ from ingest.paging import Entry, Page, whole
 from ingest.sources.everflow.settings import CURRENCY, KNOWN_TIMEZONES, PAGE_CAP, RATE_LIMIT
 from ingest.values import count
 from signalroom import clock
-from signalroom.errors import AnswerError, ForbiddenError, SourceError
+from signalroom.errors import AnswerError, CredentialsError, SourceError
 
 DAY_SECONDS = 86_400
 FIRST: Params = {"page": 1, "page_size": 1}
@@ -89,7 +89,7 @@ class Network(Connection):
     def _look_up(self) -> dict[str, int]:
         try:
             answer = self.http.get("/meta/timezones")
-        except (AnswerError, ForbiddenError):
+        except (AnswerError, CredentialsError):  # the statistics tell whether the key is good
             answer = {}
         ids = dict(KNOWN_TIMEZONES)
         for entry in answer.get("timezones") or [] if isinstance(answer, dict) else []:

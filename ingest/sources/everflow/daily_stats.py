@@ -18,11 +18,17 @@ from ingest.sources.everflow.lists import list_entries
 from ingest.sources.everflow.settings import CURRENCY, ROW_CAP, SLICE_DAYS
 from ingest.values import COUNT_TYPE, EXACT, total
 from ingest.windows import slices
-from signalroom.errors import AnswerError, TooLargeError
+from signalroom.errors import AnswerError, CredentialsError, TooLargeError
 from signalroom.plural import counted
 
 Entry = dict[str, Any]
 COLUMNS_ASKED = ("date", "affiliate", "advertiser")
+# How a good key is refused, too; Everflow's answer does not tell these apart.
+REFUSED_KEY = (
+    "A good EVERFLOW_API_KEY is refused like that where its account is on the EU host (then set "
+    "EVERFLOW_BASE_URL to https://api-eu.eflow.team) or where Everflow binds it to addresses and "
+    "this machine's is not among them."
+)
 REQUIRED = ("clicks", "conversions", "revenue", "payout")
 
 
@@ -67,7 +73,10 @@ def ask_table(
             "settings": {},
         },
     }
-    answer = http.post("/networks/reporting/entity/table", asked)
+    try:
+        answer = http.post("/networks/reporting/entity/table", asked)
+    except CredentialsError as error:
+        raise type(error)(f"{error} {REFUSED_KEY}") from None
     table = answer.get("table", ()) if isinstance(answer, dict) else ()
     if isinstance(table, dict):  # the partner portal nests one level deeper
         table = table.get("rows", ())

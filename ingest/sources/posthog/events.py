@@ -35,6 +35,10 @@ DEEPEST = 100  # brackets within each other
 LONGEST_NUMBER = 300  # characters; more is not a number to any engine
 PLACE = ("uuid", "timestamp")
 REASON = "_reason"  # why an event cannot be stored; never a column
+TOO_OLD = (
+    "This PostHog is too old to be told the time zone of an instant: update it to a version of "
+    "2025 or later (POSTHOG_HOST)."
+)
 SMALLER = 4  # times, where an answer would be too large
 _TEXTS = re.compile(r'"(?:[^"\\]|\\.)*"')
 _BRACKETS = re.compile(r"[\[\]{}]")
@@ -213,15 +217,24 @@ def _instant(moment: datetime) -> str:
     return f"toDateTime('{moment:%Y-%m-%d %H:%M:%S.%f}', 'UTC')"
 
 
+def ask_once(project: Project, window: Window) -> None:
+    """Ask for one event of the window, as a pull does; raises SourceError where it would fail."""
+    question = f"SELECT uuid FROM events WHERE {_within(window)} LIMIT 1"  # noqa: S608
+    _ask(project, question, Entries("events", project.pull, EVENTS))
+
+
 def _ask(project: Project, question: str, entries: Entries) -> dict[str, Any]:
-    answer = project.http.post(
-        project.path("query"),
-        {
-            "query": {"kind": "HogQLQuery", "query": question},
-            "name": "signalroom",
-            "refresh": "force_blocking",  # else a cached answer would hide what came since
-        },
-    )
+    asked = {
+        "query": {"kind": "HogQLQuery", "query": question},
+        "name": "signalroom",
+        "refresh": "force_blocking",  # else a cached answer would hide what came since
+    }
+    try:
+        answer = project.http.post(project.path("query"), asked)
+    except AnswerError as error:
+        if "toDateTime" in str(error) and "argument" in str(error):
+            raise AnswerError(f"{error} {TOO_OLD}", error.payload) from None
+        raise
     if not isinstance(answer, dict) or not isinstance(answer.get("results"), list):
         raise entries.error("the answer to a query has no results")
     if answer.get("error"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ingest.model import Pull
 from ingest.sources.posthog.client import Project
+from ingest.sources.posthog.events import ask_once
 from signalroom.errors import AnswerError, ForbiddenError
 
 SCOPES = {"feature_flags": "feature_flag:read", "experiments": "experiment:read"}
@@ -12,10 +13,7 @@ SCOPES = {"feature_flags": "feature_flag:read", "experiments": "experiment:read"
 def probe(pull: Pull) -> list[str]:
     """The missing scopes, in a line each; raises SourceError where no query is answered."""
     project = Project(pull)
-    question = {"kind": "HogQLQuery", "query": "select uuid from events limit 1"}
-    answer = project.http.post(project.path("query"), {"query": question, "name": "signalroom"})
-    if not isinstance(answer, dict) or not isinstance(answer.get("results"), list):
-        raise AnswerError(f"{pull}: the answer to a query has no results; check POSTHOG_HOST.")
+    ask_once(project, pull.window)
     found = []
     for table, scope in SCOPES.items():
         try:

@@ -12,7 +12,7 @@ from ingest.model import Window
 from ingest.sources.everflow.client import Network
 from ingest.sources.everflow.probe import probe
 from sandbox import Agency
-from signalroom.errors import AnswerError
+from signalroom.errors import AnswerError, CredentialsError
 from tests.ingest.reading import extract, plain, pull_of, rows_of
 from tests.support.vendor import Answer, Request, scripted_vendor
 
@@ -61,6 +61,16 @@ def test_a_narrow_key_holds_no_statistics(own_agency: Agency, forbidden: set[str
     named = {line.split(" ")[0] for line in said if "the key may not read it" in line}
     codes = {"tracking_codes"} if forbidden & {"affiliates", "encode"} else set()
     assert named == forbidden - {"timezones", "encode"} | codes
+
+
+@pytest.mark.parametrize("quirk", ["everflow_elsewhere", "everflow_bound_keys"])
+def test_a_good_key_that_is_refused_is_not_only_called_a_bad_one(
+    own_agency: Agency, quirk: str
+) -> None:
+    setattr(own_agency.quirks, quirk, {"713"})
+    with pytest.raises(CredentialsError, match=r"EVERFLOW_BASE_URL to https://api-eu.*addresses"):
+        extract(pull_of("everflow", window=DAY), "everflow")
+    assert len(own_agency.requests) == 2, "the other tables would only meet the same"
 
 
 def test_a_network_in_another_currency_is_loaded_and_said_once(own_agency: Agency) -> None:

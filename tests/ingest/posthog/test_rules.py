@@ -48,6 +48,14 @@ def test_archived_experiments_stay_in_the_table(own_agency: Agency) -> None:
     assert {row["id"] for row in after if row["archived"]} >= {one}
 
 
+def test_an_instance_that_is_too_old_is_told_so_and_its_lists_are_read(own_agency: Agency) -> None:
+    own_agency.quirks.posthog_is_old = True
+    with pytest.raises(AnswerError, match="update it to a version of 2025 or later"):
+        extract(pull_of("posthog", window=DAYS, resources=("events",)), "posthog")
+    found = extract(pull_of("posthog", window=DAYS), "posthog")
+    assert set(found) == {"feature_flags", "experiments"}
+
+
 @pytest.mark.parametrize("poison", POISON.values(), ids=POISON)
 def test_one_poisoned_event_is_kept_aside_and_the_others_land(read: Read, poison: str) -> None:
     good = event(OTHER, properties='{"big": 12345678901234567890123, "f": 0.1000000000000000055}')
