@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.sources.s3_exports.header import Header
@@ -49,6 +50,7 @@ SWAPPABLE = re.compile(
     r"|(?P<iso_year>[0-9]{4})-(?P<iso_month>[0-9]{2})-(?P<iso_day>[0-9]{2}))([ T].*)?",
     re.DOTALL,
 )
+FIRST_DAY = date(2000, 1, 1)  # no order is older: 1970 is a zero, 1926 or 0026 two digits
 # Days that only some months or years have: of these the calendar decides.
 LATE_DAY = "(0?2/(29|30|31)|(0?[469]|11)/31)/.*|[12][0-9]{3}-(02-(29|30|31)|(0[469]|11)-31).*"
 # One point before three digits: thousands, or decimals? Another amount of the column may tell.
@@ -153,6 +155,8 @@ class Checks:
     _blank: Counter[str] = field(default_factory=Counter)
     _amounts: dict[str, set[str]] = field(default_factory=dict)
     _days: set[str] = field(default_factory=set)
+    _impossible: set[str] = field(default_factory=set)  # of the days
+    _misdated: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         expected = EXPECTED.get(self.table, NOTHING)
@@ -238,7 +242,7 @@ class Checks:
         trimmed = pc.utf8_trim(cells, BLANKS)
         strange = pc.invert(pc.match_substring_regex(trimmed, f"^(?:{READABLE[kind]})?$"))
         if kind == "date":
-            self._refuse_swapped(name, trimmed)
+            self._look_at_days(name, trimmed)
         if kind == "date" and _any(trimmed, LATE_DAY):
             late = pc.match_substring_regex(trimmed, f"^(?:{LATE_DAY})$")
             for found in trimmed.filter(late).value_counts().to_pylist():
@@ -259,12 +263,14 @@ class Checks:
                 _refuse_notation(name, found["values"])
             self._unreadable[name] += found["counts"]
 
-    def _refuse_swapped(self, name: str, cells: Any) -> None:
-        """Raise RefusedError for a day yet to come that is none with day and month the other way.
+    def _look_at_days(self, name: str, cells: Any) -> None:
+        """Count days yet to come and days before any order.
 
-        In a file of the first days of a month nothing else tells that it was written day first.
+        Raises RefusedError for a day yet to come that is none with day and month the other way: in
+        a file of the first days of a month nothing else tells that it was written day first.
         """
-        days = set(pc.unique(pc.utf8_slice_codeunits(cells, 0, 10)).to_pylist()) - self._days
+        written = pc.utf8_slice_codeunits(cells, 0, 10)
+        days = set(pc.unique(written).to_pylist()) - self._days
         self._days |= days
         for found in filter(None, (SWAPPABLE.fullmatch(text or "") for text in days)):
             year, month, day = (
@@ -276,6 +282,11 @@ class Checks:
                     f"its {name} has days after {self.until}, of which the file cannot know, as if "
                     "written day first; export dates as MM/DD/YYYY or YYYY-MM-DD"
                 )
+            if read and not FIRST_DAY <= read <= self.until:
+                self._impossible.add(found[0])
+        if self._impossible:
+            impossible = pc.is_in(written, value_set=pa.array(self._impossible, written.type))
+            self._misdated[name] += pc.sum(impossible).as_py()
 
     def end(self) -> None:
         """Raise RefusedError where the whole file leaves open what its amounts mean."""
@@ -291,6 +302,9 @@ class Checks:
         """What could not be read, in words; empty where all could."""
         found = [f"{count:,} of {name}" for name, count in self._unreadable.items() if count]
         parts = [f"values that cannot be read: {', '.join(found)}"] if found else []
+        odd = [f"{count:,} of {name}" for name, count in self._misdated.items() if count]
+        if odd:
+            parts.append(f"days before {FIRST_DAY} or after {self.until}: {', '.join(odd)}")
         parts += [
             f"{counted(count, 'row')} without {name}"
             for name, count in self._blank.items()

@@ -126,6 +126,24 @@ def test_a_day_yet_to_come_that_is_none_the_other_way_is_not_guessed(
     assert "days after 2027-03-07" in refusal(bench.take())
 
 
+@pytest.mark.parametrize("column", ["order_date", "refund_date", "chargeback_date"])
+@pytest.mark.parametrize(
+    "text", ["11/18/2126", "11/18/2126 9:30 AM", "2126-11-18T09:30:00", "01/01/1970", "12/31/1999"]
+)
+def test_a_day_that_no_order_can_have_is_counted_and_told(
+    bench: Bench, column: str, text: str
+) -> None:
+    """A century ahead it would be in no report, and nothing would say so."""
+    name = "orders-create/report_2027-03-06T1849_ab12.csv"
+    rows = [*orders(range(9)), order(10, **{column: text}), order(11, **{column: text})]
+    bench.put(export(rows), name)
+    taken = bench.take()
+    assert len(taken.rows()) == 11
+    (file,) = taken.landings["orders_create"].files
+    assert file.reason == f"days before 2000-01-01 or after 2027-03-07: 2 of {column} (of 11 rows)"
+    assert [said for said in taken.said if name in said and file.reason in said]
+
+
 @pytest.mark.parametrize("text", ["03/04/2027", "03/07/2027", "12/31/2027", "03/03/2028"])
 def test_a_day_that_is_no_other_notation_refuses_no_file(bench: Bench, text: str) -> None:
     name = "orders-create/report_2027-03-06T1849_ab12.csv"
