@@ -24,7 +24,16 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.common import WorkflowIDReusePolicy
 
 from scheduler.execution.child import Child
-from scheduler.temporal.model import API_TASKS, QUEUES, SCHEDULED_SYNC, ScheduledSync, SyncResult
+from scheduler.temporal.model import (
+    API_TASKS,
+    DELIVER,
+    DELIVERY,
+    QUEUES,
+    SCHEDULED_SYNC,
+    Delivery,
+    ScheduledSync,
+    SyncResult,
+)
 from scheduler.temporal.worker import WorkerProcess
 from signalroom import child_process
 from signalroom.logs import speak
@@ -139,6 +148,20 @@ class Fleet:
             return await handle.result()
 
         return self.ask(wait)
+
+    def deliver(self, at: datetime) -> None:
+        """Send what is due at a business instant, as each worker does once a minute."""
+
+        async def send(client: Client) -> None:
+            await client.execute_workflow(
+                DELIVER,
+                Delivery(at.isoformat()),
+                id=f"{DELIVERY}-{at:%Y-%m-%dT%H:%M:%SZ}",
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                task_queue=API_TASKS,
+            )
+
+        self.ask(send)
 
     def run(self, job: str, at: datetime) -> SyncResult:
         return self.result(self.begin(job, at))
