@@ -26,6 +26,7 @@ from signalroom.logs import mask
 CHANGED_CODES = {"NoSuchKey", "PreconditionFailed", "404", "412"}
 DENIED_CODES = {"AccessDenied", "AllAccessDisabled", "403"}
 ARCHIVED = {"GLACIER", "DEEP_ARCHIVE"}
+ENCRYPTED_CODES = ("KMS.", "InvalidRequest")  # the latter of a key that comes with each request
 ARCHIVED_CODES = {"InvalidObjectState"}
 REGION_CODES = {"PermanentRedirect", "AuthorizationHeaderMalformed", "301", "307"}
 
@@ -150,9 +151,14 @@ class Bucket:
                     raise ChangedError(f"{file.key} has changed since it was listed") from None
                 if code in ARCHIVED_CODES:
                     raise UnreadableError(archived(file)) from None
-                if code in DENIED_CODES:
+                if code in DENIED_CODES and "kms" not in str(error).lower():
                     raise UnreadableError(
                         "S3 denies reading it (s3:GetObject); allow it for AWS_ACCESS_KEY_ID"
+                    ) from None
+                if code in DENIED_CODES or code.startswith(ENCRYPTED_CODES):
+                    raise UnreadableError(
+                        "it is encrypted with a key that may not be used; allow kms:Decrypt for "
+                        "AWS_ACCESS_KEY_ID, or store it without a key of its own"
                     ) from None
                 raise self.explained(error, file) from None
 

@@ -24,7 +24,19 @@ from ingest.sources.s3_exports.limits import (
 )
 
 GZIP = b"\x1f\x8b"
-ZIP = b"PK\x03\x04"
+# What else a file that is called an export may begin with.
+OTHER_FORMS = {
+    b"PK\x03\x04": "a zip archive or an Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook",
+    b"PAR1": "a Parquet file",
+    b"%PDF": "a PDF",
+    b"BZh": "packed with bzip2",
+    b"\xfd7zXZ": "packed with xz",
+    b"\x28\xb5\x2f\xfd": "packed with zstd",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"Rar!": "a rar archive",
+}
+TAR_MARK, TAR_AT = b"ustar", 257
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 CR = 13
 STEP_BYTES = 1 << 20
@@ -107,8 +119,11 @@ def stored(pieces: Iterable[bytes]) -> Iterator[Content]:
 
 
 def _check_start(piece: bytes) -> None:
-    if piece.startswith(ZIP):
-        raise RefusedError("it is a zip archive; export plain CSV or gzip")
+    forms = [form for start, form in OTHER_FORMS.items() if piece.startswith(start)]
+    if piece.startswith(TAR_MARK, TAR_AT):
+        forms.append("a tar archive")
+    if forms:
+        raise RefusedError(f"it is {forms[0]}; export plain CSV or gzip")
     if piece.startswith(GZIP):
         raise RefusedError("it is gzip within gzip; export plain CSV or gzip")
     if piece.startswith(UTF16):

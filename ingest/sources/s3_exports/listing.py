@@ -25,7 +25,11 @@ OTHER_EXPORTS = {
     ".xlsx": "an Excel workbook",
     ".xls": "an Excel workbook",
     ".xlsm": "an Excel workbook",
+    ".xlsb": "an Excel workbook",
     ".ods": "a spreadsheet",
+    ".numbers": "a spreadsheet",
+    ".gpg": "encrypted",
+    ".pgp": "encrypted",
     ".tsv": "tab separated",
     ".parquet": "a Parquet file",
 }
@@ -60,18 +64,18 @@ def list_files(bucket: Bucket, prefix: Prefix, pull: Pull, rules: str) -> Listin
         key: one for (table, key), one in pull.known_files.items() if table == prefix.table
     }
     listing = Listing(requests=requests)
-    if not any(not file.key.endswith("/") for file in files):
+    if all(_is_mark(file.key) for file in files):
         listing.notices.append(
             f"{prefix.path} holds no file at all in {bucket.place}; check S3_PREFIXES"
         )
     kept: Counter[str] = Counter()
     others: list[str] = []
     for file in files:
-        path = PurePosixPath(file.key)
-        if file.key.endswith("/") or path.name.startswith((".", "_")):
-            continue  # folders of a browser, marks of a program
+        if _is_mark(file.key):
+            continue
         known = known_here.pop(file.key, None)
-        form = OTHER_EXPORTS.get(path.suffix.lower())
+        ending = PurePosixPath(file.key).suffix.strip().lower()
+        form = OTHER_EXPORTS.get(ending)
         if known is not None and _is_same(file, known, rules):
             if known.status == "unreadable" and not file.is_archived:
                 listing.denied.append(file)
@@ -79,7 +83,7 @@ def list_files(bucket: Bucket, prefix: Prefix, pull: Pull, rules: str) -> Listin
                 kept[known.status] += 1
         elif form:
             _refuse(listing, file, f"it is {form}; export plain CSV or gzip", pull, rules)
-        elif path.suffix.lower() not in CSV_ENDINGS:
+        elif ending not in CSV_ENDINGS:
             others.append(file.key)
         else:
             listing.unread.append(file)
@@ -95,6 +99,12 @@ def list_files(bucket: Bucket, prefix: Prefix, pull: Pull, rules: str) -> Listin
         if one.status != "loaded"
     ]
     return listing
+
+
+def _is_mark(key: str) -> bool:
+    """Whether it is the folder of a browser or the mark of a program."""
+    name = PurePosixPath(key).name
+    return key.endswith(("/", "_$folder$")) or name.startswith((".", "_"))
 
 
 def denied_prefix(prefix: Prefix, pull: Pull) -> Listing:

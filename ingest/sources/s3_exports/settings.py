@@ -90,6 +90,11 @@ def _prefix_names(client_id: str) -> str:
 
 def _prefixes(client_id: str, given: str) -> tuple[Prefix, ...]:
     paths = [part.strip().strip("/") for part in given.split(",")]
+    if wrong := next((path for path in paths if re.search(r"[;|*?\\'\"]|://", path)), None):
+        raise ConfigurationError(
+            f"S3_PREFIXES of client {client_id}: {wrong} is not a folder of the bucket. Write "
+            "folders alone, separated by commas, such as orders-create,orders-update."
+        )
     found: dict[str, Prefix] = {}
     for path in dict.fromkeys(path for path in paths if path):
         prefix = Prefix(path, _table(client_id, path))

@@ -131,7 +131,7 @@ def test_a_server_that_goes_away_is_not_asked_for_every_file(
     monkeypatch.setattr(reading, "UNREACHABLE_FILES", 2)
     for number in range(6):
         bench.put(export(orders([number])), f"orders-create/{number}.csv")
-    faults.plan("GET", "orders-create/", *[failure("400 Bad Request", "InvalidRequest")] * 6)
+    faults.plan("GET", "orders-create/", *[failure("400 Bad Request", "InvalidArgument")] * 6)
     taken = bench.take()
     assert len(taken.failures) == 3
     assert "4 more files of orders_create were not tried" in taken.failures[-1]
@@ -176,6 +176,40 @@ def test_objects_that_are_denied_are_named_once_and_read_as_soon_as_they_can_be(
     faults.planned.clear()
     assert [row["orders_id"] for row in bench.take().rows()] == ["0", "1", "2", "3", "4"]
     assert not any("unreadable" in said for said in bench.take().said)
+
+
+KMS = (
+    b"403 Forbidden\n<Error><Code>AccessDenied</Code>"
+    b"<Message>is not authorized to perform: kms:Decrypt</Message></Error>"
+)
+TIERED = failure("403 Forbidden", "InvalidObjectState")
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        pytest.param(KMS, "kms:Decrypt", id="its key may not be used"),
+        pytest.param(failure("400 Bad Request", "KMS.DisabledException"), "kms", id="disabled"),
+        pytest.param(failure("400 Bad Request", "InvalidRequest"), "encrypted", id="its own key"),
+        pytest.param(TIERED, "restore it in S3", id="archived by intelligent tiering"),
+    ],
+)
+def test_old_objects_that_cannot_be_decrypted_or_are_archived_hold_up_no_new_one(
+    bench: Bench, faults: Faults, answer: bytes, reason: str
+) -> None:
+    """More of them than a server that is away would be asked for."""
+    for number in range(9):
+        bench.put(export(orders([number])), f"orders-create/{number}.csv")
+    for number in range(8):
+        faults.plan("GET", f"orders-create/{number}.csv", answer, answer)
+    taken = bench.take()
+    assert [row["orders_id"] for row in taken.rows()] == ["8"]
+    (said,) = taken.failures
+    assert reason in said
+    assert "orders-create/4.csv and 3 more cannot be read" in said
+    again = bench.take()
+    assert again.failures == []
+    assert any("stay unreadable until they change: 8" in said for said in again.said)
 
 
 def test_archived_objects_are_named_without_a_request_and_hold_up_no_other(

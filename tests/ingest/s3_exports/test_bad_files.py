@@ -23,6 +23,7 @@ from tests.ingest.s3_exports.conftest import (
 
 WIDTH = len(HEADER)
 HUGE = b"N" * (MAX_CELL_BYTES + 1)
+TAR = b"orders.csv".ljust(257, b"\0") + b"ustar\x0000" + b"\0" * 248
 PACKED = gzip.compress(b"x" * 999)
 
 
@@ -202,6 +203,10 @@ def bomb() -> bytes:
         pytest.param(export([]).decode().encode("utf-16"), "UTF-16", id="UTF-16"),
         pytest.param(b"orders_id,n\xe4me\r\n1,2\r\n", "not UTF-8", id="Latin-1 header"),
         pytest.param(b"PK\x03\x04" + b"x" * 100, "zip archive", id="zip"),
+        pytest.param(b"\xd0\xcf\x11\xe0" + b"x" * 100, "an Excel workbook", id="xls"),
+        pytest.param(b"PAR1" + b"x" * 100, "a Parquet file", id="Parquet"),
+        pytest.param(b"%PDF-1.7\n" + b"x" * 100, "a PDF", id="PDF"),
+        pytest.param(gzip.compress(TAR), "a tar archive", id="tar in gzip"),
         pytest.param(gzip.compress(gzip.compress(b"x")), "gzip within gzip", id="nested gzip"),
         pytest.param(PACKED[:-8] + b"\0" * 8, "gzip is broken", id="bad checksum"),
         pytest.param(bomb(), "expands more than 200 times", id="gzip bomb"),

@@ -109,7 +109,18 @@ def test_marks_of_programs_and_other_files_are_left_aside_and_named(bench: Bench
     assert said == "orders-create: no CSV and not read: orders-create/manifest.json"
 
 
-@pytest.mark.parametrize("name", ["orders.zip", "orders.csv.ZIP", "orders.xlsx", "orders.csv.zst"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "orders.zip",
+        "orders.csv.ZIP",
+        "orders.xlsx",
+        "orders.csv.zst",
+        "a.XLSB",
+        "a.zip ",
+        "a.csv.gpg",
+    ],
+)
 def test_an_export_in_another_form_is_refused_by_name_once(bench: Bench, name: str) -> None:
     bench.put(b"PK\x03\x04", f"orders-create/{name}")
     (said,) = bench.take().failures
@@ -126,6 +137,8 @@ def test_a_prefix_that_holds_nothing_at_all_is_named(
     bench.put(export(orders([1])))
     monkeypatch.setenv("S3_PREFIXES", "order-create,orders-create")
     bench.put(b"", "order-create/")  # the mark of a browser is no file
+    bench.put(b"", "order-create/2026_$folder$")
+    bench.put(b"", "order-create/_SUCCESS")
     taken = bench.take()
     assert [said for said in taken.said if said.startswith("order-create holds no file at all")]
     assert not [said for said in taken.said if said.startswith("orders-create holds no")]
@@ -165,7 +178,16 @@ def test_the_old_name_of_the_prefix_works_in_a_copied_example_too(
     assert list(bench.take().landings) == ["orders_update"]
 
 
-@pytest.mark.parametrize("given", ["a/orders-create,b/orders_create", "a,a/b", " , ", "///"])
+def test_a_blank_behind_the_name_of_an_export_hides_no_order(bench: Bench) -> None:
+    bench.put(export(orders([1])), "orders-create/report.CSV ")
+    assert len(bench.take().rows()) == 1
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["a/orders-create,b/orders_create", "a,a/b", " , ", "///", "orders-create;orders-update",
+     "s3://exports/orders-create", "orders-create/*", "'orders-create'", "orders-create|a"],
+)  # fmt: skip
 def test_prefixes_that_would_mix_tables_or_load_twice_are_refused(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, given: str
 ) -> None:
