@@ -69,7 +69,8 @@ def inherited(
 ) -> tuple[dict[str, datetime], dict[str, date]]:
     """What a claimed run takes over of older ones that wait for the same sources.
 
-    By step: until when a vendor deferred it, and the first day that its pull has to reach.
+    By step: until when a vendor deferred it, and the first day that its pull has to reach. What
+    someone asks for is requested at once.
     """
     deferred: dict[str, datetime] = {}
     since: dict[str, date] = {}
@@ -82,7 +83,7 @@ def inherited(
         shared = put_off.keys() & {step.step for step in claimed.steps}
         for name in shared:
             next_at = put_off[name].next_at
-            if next_at and next_at > now:
+            if next_at and next_at > now and claimed.trigger == "schedule":
                 deferred[name] = max(next_at, deferred.get(name, next_at))
         if shared == put_off.keys() and _reports(other) <= _reports(claimed):
             names = sorted(shared)

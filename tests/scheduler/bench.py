@@ -41,9 +41,9 @@ class Bench:
         """What a step does from now on, before it ends well; `exit 1` ends it otherwise."""
         (paths.home() / f"{command}.sh").write_text(shell, encoding="utf-8")
 
-    def ask(self, job: Job | None = None) -> str:
+    def ask(self, job: Job | None = None, trigger: str = "manual") -> str:
         """A run asked for by hand."""
-        run = asked(job or self.jobs[0], "manual", NOON, self.instant())
+        run = asked(job or self.jobs[0], trigger, NOON, self.instant())
         assert self.ledger.record(run)
         return run.run_id
 

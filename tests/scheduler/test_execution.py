@@ -152,7 +152,7 @@ def test_a_vendor_that_asks_to_wait_is_asked_then_and_by_nobody_before(bench: Be
     assert first.steps[0].error == "later"
     assert open_subjects() == set()
 
-    second = bench.finish(bench.ask())
+    second = bench.finish(bench.ask(trigger="schedule"))
     assert second.status == "waiting"
     assert bench.run(first.run_id).status == "done_with_errors"
     assert f"{second.run_id} will retry" in str(bench.run(first.run_id).error)
@@ -163,6 +163,23 @@ def test_a_vendor_that_asks_to_wait_is_asked_then_and_by_nobody_before(bench: Be
     bench.turn_until(lambda: bench.run(second.run_id).status == "done")
     mine = [line.split()[1] for line in begun() if line.startswith(second.run_id)]
     assert mine == ["ingest", "build", *["report"] * 2, "ingest", "build", *["report"] * 2]
+
+
+@pytest.mark.fault(18)
+def test_a_person_who_asks_for_a_job_waits_for_no_vendors_pause(bench: Bench) -> None:
+    until = (clock.instant() + timedelta(hours=20)).isoformat()
+    bench.body(
+        "ingest",
+        'case "$*" in *everflow*) echo \'{"source": "everflow", "client": "713", "failures": '
+        f'["later"], "error_class": "DeferredError", "deferred_until": "{until}"}}\'; '
+        "exit 1;; esac",
+    )
+    first = bench.finish(bench.ask(trigger="schedule"))
+    assert first.status == "waiting"
+    bench.body("ingest", "")
+    assert bench.finish(bench.ask()).status == "done"
+    assert bench.run(first.run_id).status == "done_with_errors"
+    assert sum("everflow" in line for line in begun()) == 2
 
 
 @pytest.mark.fault(31)
