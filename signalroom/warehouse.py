@@ -46,7 +46,7 @@ def duckdb_exists() -> bool:
     """Whether there is an embedded warehouse; a file that a full disk cut off is none."""
     try:
         return duckdb_path().stat().st_size >= LEAST_BYTES
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
 
 

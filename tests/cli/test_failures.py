@@ -161,6 +161,9 @@ def test_a_locked_duckdb_file_names_the_process_in_the_way(tmp_path: Path) -> No
         for arguments in (["ingest", "everflow"], ["report", "daily_ccw"], ["build"]):
             said = signalroom_cli(*arguments, env=env)
             assert str(process) in one_line(said, 1)
+        doctor = signalroom_cli("doctor", "--offline", env=env)
+        assert doctor.returncode == 1
+        assert f"is open in process {process}: close it there" in doctor.stderr
 
 
 @pytest.mark.fault(16)

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import signalroom
-from signalroom import clock, machine
+from signalroom import clock, machine, paths
 from signalroom.errors import WarehouseError
 from signalroom.warehouse import postgres_connection
 from tests.support.postgres import free_port
@@ -73,6 +73,31 @@ def test_a_container_or_machine_with_little_memory_is_a_warning(tmp_path: Path) 
     (tmp_path / "sys/fs/cgroup/memory.max").write_text("268435456\n")
     [found] = machine.memory(tmp_path)
     assert (found.state, "268 MB of memory are little" in found.message) == ("warning", True)
+
+
+@pytest.mark.fault(17)
+def test_a_home_that_is_full_or_takes_no_file_is_a_fault(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SIGNALROOM_HOME", str(tmp_path / "file" / "home"))
+    said = doctor()
+    assert (said.exit_code, "cannot be written: Not a directory" in said.stderr) == (1, True)
+    monkeypatch.setenv("SIGNALROOM_HOME", str(tmp_path))
+    monkeypatch.setattr(paths, "LEAST_MB", 10**12)
+    said = doctor()
+    assert (said.exit_code, f"{tmp_path} is nearly full" in said.stderr) == (1, True)
+
+
+@pytest.mark.fault(61)
+@pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
+def test_the_transaction_pooler_is_named_by_its_port(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse.activate(monkeypatch)
+    assert "transaction pooler" not in doctor().stdout
+    monkeypatch.setattr("cli.doctor.POOLER", os.environ["SUPABASE_DB_PORT"])
+    assert "through its transaction pooler" in doctor().stdout
 
 
 def test_an_old_python_is_a_fault() -> None:
