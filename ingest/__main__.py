@@ -11,7 +11,7 @@ from signalroom import clients, settings
 @click.command()
 @click.argument("source", type=click.Choice(registry.NAMES))
 def main(source: str) -> None:
-    """Load one source for every client that has it, and print what came."""
+    """Load one source for every client that has it, and print what was loaded."""
     settings.load_env_file()
     one = registry.source(source)
     pull.refuse_shared_accounts(one)

@@ -1,8 +1,8 @@
-"""Taking over: schemas that an earlier system filled are set aside whole, never mixed with ours.
+"""Adoption: schemas that an earlier system filled are renamed as a whole, never mixed with ours.
 
 The agency's old system used the same schema names with other types (text dates, doubles for
 money). Its schema is renamed, with every row in it; ours starts empty and is filled from the
-vendors, who still have the history.
+vendors, which still have the history.
 """
 
 from __future__ import annotations
@@ -29,14 +29,15 @@ class Inherited:
 
     @property
     def aside(self) -> str:
-        """The name under which it is kept."""
+        """The name it is renamed to."""
         return f"{self.schema}{ASIDE}"
 
 
 def claim(source: str) -> None:
     """Mark the source's schema as ours before the first load.
 
-    Raises ConfigurationError when it already has tables of someone else; nothing is loaded then.
+    Raises ConfigurationError when it already has tables that SignalRoom did not make; nothing is
+    loaded then.
     """
     with transaction() as execute:
         if _is_ours(execute, source):
@@ -54,10 +55,10 @@ def claim(source: str) -> None:
 
 
 def notice_dropped(source: str, tables: Iterable[str]) -> list[str]:
-    """The tables that were loaded and are gone: the next load makes and fills them again.
+    """The tables that were loaded once and are gone: the next load creates and fills them again.
 
     Their days and files count as never read, for every client, from the first day that any pull
-    gave; dlt, which believes that they are there, is made to look.
+    loaded; dlt, which still assumes that they exist, is made to check.
     """
     with transaction() as execute:
         there = set(_tables(execute, source, hidden=True))
@@ -88,7 +89,7 @@ def notice_dropped(source: str, tables: Iterable[str]) -> list[str]:
 
 
 def _close(execute: Execute, source: str) -> None:
-    """Before dlt makes the schema and the one it merges from: no one else ever enters them."""
+    """Before dlt creates the schema and its staging schema: no other role gets access."""
     for schema in (source, f"{source}_staging"):
         create_closed(execute, schema)
 
@@ -109,7 +110,7 @@ def inherited() -> list[Inherited]:
 
 
 def set_aside(one: Inherited) -> None:
-    """Rename the schema with all that is in it; ConfigurationError when the name is taken."""
+    """Rename the schema with everything in it; ConfigurationError when the name is taken."""
     with transaction() as execute:
         if _tables(execute, one.aside):
             raise ConfigurationError(f"Schema {one.aside} exists already; rename it first.")

@@ -1,4 +1,4 @@
-"""Several requests of one pull at the same time, as many as its vendor allows; results in order."""
+"""Concurrent requests of one pull, as many as its vendor allows; results in order."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Result = TypeVar("Result")
 def in_order(
     ask: Callable[[Item], Result], items: Iterable[Item], at_once: int
 ) -> Iterator[Result]:
-    """`ask` of each item, at most so many at the same time.
+    """Call `ask` for each item, with a limit on how many run at the same time.
 
-    Raises what the first one in order raises; those behind that have begun are waited for, and no
-    further one begins.
+    Raises the first error in order; calls that have started are waited for, and no further one
+    starts.
     """
     waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(at_once) as pool:

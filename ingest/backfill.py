@@ -1,4 +1,4 @@
-"""A long range in slices, newest first; what is done is known, so that a second call goes on.
+"""A long range in slices, newest first; finished slices are recorded, so a second call resumes.
 
 A backfill never moves the cursor: the daily pulls stay responsible for the newest days.
 """
@@ -31,7 +31,7 @@ SCOPE = (
 def left(
     source: SourceSettings, client_id: str, window: Window, is_plan: bool = False
 ) -> list[Window]:
-    """The slices of a backfill that are still to be done, newest first; a plan writes nothing."""
+    """The remaining slices of a backfill, newest first; a plan writes nothing."""
     if not source.daily:
         raise ConfigurationError(
             f"{source.name} has no history by day: `signalroom ingest {source.name}` reads "
@@ -42,7 +42,7 @@ def left(
     if is_plan:
         try:
             rows = read(query, scope, within="ops", wait_s=0)
-        except WarehouseError:  # none there yet, or another process has it
+        except WarehouseError:  # no table yet, or another process holds the database
             rows = []
     else:
         ledger.prepare()
@@ -56,8 +56,8 @@ def left(
 def run(source: SourceSettings, pull: Pull, parts: list[Window]) -> Iterator[Loaded]:
     """Load the slices one after another; `pull.window` is the whole range.
 
-    Each slice is marked when its rows are there. Once all are, the marks go: the same range can be
-    requested again. Raises what a pull raises; the slices before stay done.
+    Each slice is recorded once its rows are loaded. After the last one the records are deleted, so
+    that the same range can be requested again. Raises what a pull raises; earlier slices stay done.
     """
     scope = _scope(source, pull.client_id, pull.window)
     pulls = [replace(pull, window=part, is_backfill=True) for part in parts]
@@ -79,9 +79,9 @@ def run(source: SourceSettings, pull: Pull, parts: list[Window]) -> Iterator[Loa
 
 
 def _load_each(source: SourceSettings, pulls: Sequence[Pull]) -> Iterator[Loaded]:
-    """Load one pull after another; the vendor is asked for the next one meanwhile.
+    """Load one pull after another, while the next one is already being extracted.
 
-    Raises what a pull raises; those before it are loaded.
+    Raises what a pull raises; earlier pulls stay loaded.
     """
     ahead = [_extract_ahead(source, pull) for pull in pulls[:1]]
     for number in range(len(pulls)):
@@ -92,7 +92,7 @@ def _load_each(source: SourceSettings, pulls: Sequence[Pull]) -> Iterator[Loaded
 
 
 def _extract_ahead(source: SourceSettings, pull: Pull) -> queue.SimpleQueue[Extracted]:
-    """Extract in a thread, which has begun to ask the vendor; the result comes in the queue."""
+    """Start extracting in a thread; returns once it has begun. The result comes in the queue."""
     done: queue.SimpleQueue[Extracted] = queue.SimpleQueue()
     asking = threading.Event()
 
@@ -101,7 +101,7 @@ def _extract_ahead(source: SourceSettings, pull: Pull) -> queue.SimpleQueue[Extr
         asking.set()
 
     threading.Thread(target=copy_context().run, args=(work,), daemon=True).start()
-    asking.wait()  # it needs the warehouse before, and would wait for a load that began first
+    asking.wait()  # it reads the warehouse first, and would wait for a load that began before it
     return done
 
 

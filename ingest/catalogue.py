@@ -1,4 +1,4 @@
-"""What is made from the sources: `docs/sources.md`, and their part of `.env.example`.
+"""Generates `docs/sources.md` and the sources' part of `.env.example` from the sources.
 
 `python -m ingest.catalogue` writes both.
 """
@@ -16,19 +16,19 @@ from signalroom.sources import declared
 
 INTRODUCTION = """# Sources
 
-Made from the code by `python -m ingest.catalogue`; a test keeps it true.
+Generated from the code by `python -m ingest.catalogue`; a test keeps it current.
 
 Every table is shared by all clients, each row with its `_client_id`. Rows are written by dlt with
 `merge` and `delete-insert`: what one answer covers is replaced together, so that repeating a load
-is harmless, what vanished at the vendor vanishes here, and a failed answer changes nothing. There
-is no cursor in dlt's state: which days are due follows from `ops.loads`, which files are unread
-from `ops.file_ledger`, both in the warehouse.
+is harmless, rows deleted at the vendor are deleted here, and a failed request changes nothing.
+There is no cursor in dlt's state: which days are due follows from `ops.loads`, which files are
+unread from `ops.file_ledger`, both in the warehouse.
 
 ## With dlt alone
 
 Each source is a `@dlt.source` named as its schema, with the same variables and no other
-preparation. It knows no ledger: without dates it covers the window of the first time, and every
-file. A table that fails raises.
+preparation. It has no ledger: without dates it covers the window of a first pull, and every file. A
+table that fails raises.
 
 ```python
 import dlt
@@ -41,11 +41,11 @@ pipeline.run(everflow(client_id="713", start="2026-03-01", end="2026-03-07"))
 pipeline.run(everflow(client_id="713").with_resources("affiliates"))
 ```
 
-Then dlt's own commands show it: `dlt pipeline mine info`, `dlt pipeline mine schema`,
-`dlt pipeline mine load-package`. Besides the rows that `signalroom ingest` loads, dlt keeps what it
-always keeps: `_dlt_loads`, `_dlt_version` and `_dlt_pipeline_state` in the source's schema.
+dlt's own commands then work on it: `dlt pipeline mine info`, `dlt pipeline mine schema`,
+`dlt pipeline mine load-package`. Besides the rows that `signalroom ingest` loads, dlt keeps its own
+tables: `_dlt_loads`, `_dlt_version` and `_dlt_pipeline_state` in the source's schema.
 """
-# The part of .env.example between these lines is made from the sources.
+# The part of .env.example between these lines is generated from the sources.
 FIRST = "# Sources, as ingest/sources/*/settings.py declare them (python -m ingest.catalogue)"
 LAST = "## Slack: reports and alerts"
 REPLACED = {
@@ -115,7 +115,7 @@ def _days(source: SourceSettings) -> str:
 def _limit(name: str) -> str:
     limit = getattr(declared(name), "RATE_LIMIT", None)
     if limit is None:
-        return "The vendor names no limit; a 429 is waited out."
+        return "The vendor names no limit; a 429 is retried after a wait."
     calls, seconds = limit
     return f"At most {calls} requests in {seconds:g} s."
 

@@ -1,7 +1,7 @@
-"""Rows out of a vendor's nested JSON: which key becomes which column, of which type.
+"""Rows from a vendor's nested JSON: which key becomes which column, of which type.
 
 Every plausible form of a value is read: ids as text or numbers, flags as 0/1 or true/false,
-instants as epochs or ISO text. What the vendor added since then comes along as text.
+instants as epochs or ISO text. Fields that the vendor adds later become columns of text.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FLAG_TYPE: Mapping[str, Any] = {"data_type": "bool"}
 INSTANT_TYPE: Mapping[str, Any] = {"data_type": "timestamp", "timezone": True}
 # An epoch this large would be the year 5138: milliseconds; or micro- or nanoseconds.
 _FRACTIONS = ((10**17, 10**9), (10**14, 10**6), (10**11, 10**3))
-# MySQL's zero date, as it is and as PHP reads it: in the year 0, or before it
+# MySQL's zero date, as stored and as PHP reads it: in the year 0, or before it
 ZERO_DATE = re.compile(r"0{4}-\d\d-\d\d|-\d{3,6}-\d\d-\d\d|00[/.-]00[/.-]0{4}")
 NEVER = -62_135_510_400  # the end of the year 1's first day, Go's zero time in any zone
 _OFFSET = re.compile(r" ?([+-]\d\d:?\d\d) ?(?:[A-Z]*|[+-]\d\d(?:\d\d)?)$")
@@ -34,18 +34,18 @@ Reader = Callable[[object], object]  # gives None for None
 
 @dataclass(frozen=True)
 class Field:
-    """One column: where its value stands (keys joined by dots) and its type."""
+    """One column: the path of its value (keys joined by dots) and its type."""
 
     path: str
     kind: Mapping[str, Any]
 
 
 class Fields(dict[str, Field]):
-    """The fields of a table by column; what reading a row needs of them is made once."""
+    """The fields of a table by column; whatever reading a row needs from them is computed once."""
 
     @cached_property
     def plan(self) -> list[tuple[str, str, list[str], Reader]]:
-        """For each column: its name, its key, the keys below that one, what reads the value."""
+        """For each column: its name, its key, the keys below that one, its reader."""
         return [
             (name, key, below, _READERS[field.kind["data_type"]])
             for name, field in self.items()
@@ -64,9 +64,9 @@ def columns_of(fields: Mapping[str, Field]) -> dict[str, Mapping[str, Any]]:
 
 
 def read_fields(entry: Mapping[str, Any], fields: Fields, where: str = "") -> Row:
-    """The declared columns of one entry; None for what it lacks.
+    """The declared columns of one entry; None for a missing value.
 
-    AnswerError for a bad value; with `where` it is a whole line.
+    AnswerError for a bad value; with `where` its message is complete.
     """
     row: Row = {}
     name = ""
@@ -85,7 +85,7 @@ def read_fields(entry: Mapping[str, Any], fields: Fields, where: str = "") -> Ro
 
 
 def unknown_fields(entry: Mapping[str, Any], fields: Fields) -> Row:
-    """The entry's plain values that no column is declared for, as text under their own names."""
+    """The entry's plain values without a declared column, as text under their own names."""
     used = fields.used
     row: Row = {}
     for key, value in entry.items():
@@ -120,7 +120,7 @@ def _columns_read(
             found[key,] = [None if is_skipped else entry.get(key) for entry in entries]
         for depth in range(1, len(below) + 1):
             path = (key, *below[:depth])
-            if path not in found:  # ids and names of one object are read from it once
+            if path not in found:  # the id and name of one object share one lookup
                 above, last = found[path[:-1]], path[-1]
                 found[path] = [one.get(last) if isinstance(one, dict) else None for one in above]
         columns.append(_column_read(found[key, *below], read))
@@ -128,7 +128,7 @@ def _columns_read(
 
 
 def _column_read(values: list[Any], read: Reader) -> list[Any]:
-    """Each value read; equal ones once, where they are of one type, in which no two differ."""
+    """Each value converted; equal values of one type are converted once."""
     types = set(map(type, values)) - {type(None)}
     if not types:
         return values
@@ -158,7 +158,7 @@ def text(value: object) -> str | None:
 
 
 def flag(value: object) -> bool | None:
-    """A yes or no; None when the vendor said neither."""
+    """A boolean; None when the vendor gave neither yes nor no."""
     if isinstance(value, bool):
         return value
     said = (text(value) or "").strip().lower()
@@ -190,13 +190,14 @@ def instant(value: object) -> datetime | None:
         raise AnswerError(f"{value!r} is not a valid time.") from None
     if moment.year <= 1:
         return None
-    if moment.tzinfo is None or moment.year == MAXYEAR:  # the end of all time has no zone
+    # the last representable instant cannot be converted to a zone
+    if moment.tzinfo is None or moment.year == MAXYEAR:
         return moment.replace(tzinfo=UTC)
     return moment.astimezone(UTC)
 
 
 def _moment(number: Decimal, value: object) -> datetime | None:
-    """The instant of an epoch, which came as `value`."""
+    """The instant of an epoch; `value` is its original form, for the error."""
     parts = next((one for least, one in _FRACTIONS if abs(number) >= least), 1)
     seconds = number / parts
     if not seconds or seconds < NEVER:
@@ -208,7 +209,7 @@ def _moment(number: Decimal, value: object) -> datetime | None:
 
 
 def by_key(rows: Sequence[Row], key: str) -> list[Row]:
-    """The rows with each key once; the last one given speaks, in the place of the first."""
+    """The rows with each key once; the last one given wins, in the position of the first."""
     return list({row[key]: row for row in rows}.values())
 
 
@@ -229,8 +230,8 @@ CLIENT_COLUMN: Columns = {"_client_id": {**TEXT_TYPE, "nullable": False}}
 class Shape:
     """The columns of a table.
 
-    `fields` are plain values; `documents` are kept as JSON text, each with the key that it stands
-    under; `skipped` are keys that are not wanted. Any other plain value becomes a column of text.
+    `fields` are plain values; `documents` are kept as JSON text, each with its key; `skipped` are
+    keys to ignore. Any other plain value becomes a column of text.
     """
 
     fields: Mapping[str, Field]
@@ -277,11 +278,11 @@ class Entries:
         }
 
     def rows(self, entries: Sequence[object]) -> Iterator[Row]:
-        """`row` of each entry, read column by column; what cannot be read raises in its turn."""
+        """`row` of each entry, read column by column; the first unreadable entry raises."""
         found = [entry for entry in entries if isinstance(entry, Mapping)]
         try:
             rows = self._read_together(found) if len(found) == len(entries) else None
-        except AnswerError:  # by the row in which it stands, behind those before it
+        except AnswerError:  # read again row by row: the rows before the bad one come first
             rows = None
         yield from map(self.row, entries) if rows is None else rows
 

@@ -1,8 +1,8 @@
-"""Dead letters: rows and answers that could not be loaded, kept until fixed or given up.
+"""Dead letters: rows and answers that could not be loaded, kept until fixed or discarded.
 
-A rejected row of a file has a line number. One letter without a line stands for an answer of a
-vendor: a table and a window of days. It is resolved by the next load of that table which covers
-the window, so that what is left open is what was not requested again.
+A rejected row of a file has a line number. A letter without a line number is about a vendor's
+answer: a table and a window of days. The next load of that table that covers the window resolves
+it, so that only windows that were not requested again stay open.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ COLUMNS = (
     "dead_letter_id, _client_id, source, table_name, partition_key, line_number, reason, payload,"
     " load_id, created_at"
 )
-LONGEST_PAYLOAD = 2_000  # characters; enough to see what is wrong
+LONGEST_PAYLOAD = 2_000  # characters; enough to see the problem
 SCOPE = "_client_id = :client_id and source = :source and table_name = :table_name"
 OPEN_ANSWERS = f"{SCOPE} and line_number is null and resolved_at is null"
 
@@ -75,7 +75,7 @@ def waiting(ids: Sequence[str] = ()) -> list[Letter]:
 
 
 def discard(letters: Sequence[Letter]) -> None:
-    """Give the letters up; they stay in the table, marked."""
+    """Discard the letters; they stay in the table, marked."""
     with transaction() as execute:
         for letter in letters:
             execute(
@@ -86,9 +86,9 @@ def discard(letters: Sequence[Letter]) -> None:
 
 
 def keep(pull: Pull, tables: Mapping[str, TableMetrics]) -> None:
-    """Write down what the vendor answered, by table; an open letter of the same window goes.
+    """Record what the vendor answered, by table; it replaces an open letter of the same window.
 
-    Only for answers that could not be used, and for the days that the pull had not read by then.
+    Only for answers that could not be used, and for the days that the pull had not yet read.
     """
     unusable = {
         table: one.failure
@@ -122,7 +122,7 @@ def keep(pull: Pull, tables: Mapping[str, TableMetrics]) -> None:
 
 
 def resolve(pull: Pull, tables: Mapping[str, TableMetrics], daily: Sequence[str]) -> None:
-    """Resolve the letters of tables that were now read; those of a list are about no days."""
+    """Resolve the letters of tables that have now been read; letters of a list have no days."""
     with transaction() as execute:
         for table, metrics in tables.items():
             scope = _scope(pull, table)
@@ -150,7 +150,7 @@ def window_of(partition_key: str) -> Window:
 
 
 def redacted(payload: object, scope: Mapping[str, str]) -> str | None:
-    """What was answered as text: the table's column policy applied, secrets and cards masked."""
+    """The answer as text: the table's column policy applied, secrets and cards masked."""
     if payload is None:
         return None
     policy = Payload(scope["source"], scope["table_name"], scope["client_id"])

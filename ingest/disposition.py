@@ -1,7 +1,8 @@
-"""How rows get into their tables: files that were never loaded are appended, all else is merged.
+"""How rows get into their tables: new files are appended, everything else is merged.
 
-A merge writes each row twice, first into a staging table. Decided when the load begins, under its
-lock, and by the raw table itself: a load that was cut may have left rows that no ledger knows.
+A merge writes each row twice, first into a staging table. The choice is made when the load begins,
+under its lock, by looking at the raw table itself: an interrupted load may have left rows that are
+in no ledger.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ if TYPE_CHECKING:
 
 
 def choose(pipeline: Pipeline, pull: Pull, tables: Mapping[str, TableMetrics]) -> None:
-    """Have dlt append to the tables of files that hold no row of the pull's files yet."""
+    """Have dlt append to the tables by file that hold no row of the pull's files yet."""
     import dlt
 
     schema = pipeline.schemas[pull.source]
     loaded = {
         table: [file for file in one.files if file.status == "loaded"]
         for table, one in tables.items()
-        # a spreadsheet stands in the ledger of files too, and its rows name no file
+        # a spreadsheet is in the file ledger too, and its rows name no file
         if one.files and "_file_name" in schema.tables.get(table, {}).get("columns", {})
     }
-    # A job that is done again after its commit doubles rows where no index forbids it: there the
-    # load ends, and the next one begins with empty staging tables, or finds the rows.
+    # A job that is repeated after its commit duplicates rows where no index prevents it: the load
+    # ends there, and the next one begins with empty staging tables, or finds the rows.
     is_indexed = target() == "postgres" and not loaded
     dlt.config["load.raise_on_max_retries"] = 5 if is_indexed else 1
     jobs = [
@@ -47,10 +48,9 @@ def choose(pipeline: Pipeline, pull: Pull, tables: Mapping[str, TableMetrics]) -
 
 
 def _is_plain(files: list[FileRecord], jobs: int) -> bool:
-    """Whether an append is as good: readers see all rows at once, and no file is empty.
+    """Whether an append is equivalent: readers see all rows at once, and no file is empty.
 
-    Each job is a transaction of its own; a file without rows brings one that clears its earlier
-    rows.
+    Each job is a separate transaction; a file without rows adds one that clears its earlier rows.
     """
     return jobs == 1 and all(file.row_count for file in files)
 

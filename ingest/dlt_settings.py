@@ -1,8 +1,8 @@
-"""dlt as `.dlt/config.toml` of the repository sets it up, for every pull.
+"""dlt configured by the repository's `.dlt/config.toml` alone, for every pull.
 
-dlt also takes any setting of its own from the environment, by short names such as REFRESH,
-DEV_MODE or CREDENTIALS, and from a person's ~/.dlt: a pull would then drop tables, or write to
-others. Plain dlt on one of the sources is left as it is.
+dlt also takes its settings from the environment, by short names such as REFRESH, DEV_MODE or
+CREDENTIALS, and from the user's ~/.dlt: a pull could then drop tables, or write to others. Plain
+dlt on one of the sources is not affected.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _applied: list[object] = []
 
 
 def use_own() -> None:
-    """Have dlt read its settings from the repository alone, in this process; threads may meet."""
+    """Have dlt read its settings from the repository alone, in this process; thread-safe."""
     from dlt.common.configuration.container import Container
     from dlt.common.configuration.providers import ConfigTomlProvider
     from dlt.common.configuration.specs.config_providers_context import ConfigProvidersContainer

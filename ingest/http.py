@@ -1,8 +1,8 @@
-"""One polite HTTP client for every vendor.
+"""The HTTP client for every vendor.
 
 Time limits, retries with backoff and jitter on 429, 5xx and lost connections, `Retry-After`
-honoured, rate limits kept in advance, answers bounded in size, redirects refused (they would carry
-the key to another host), secrets masked in every error.
+honored, requests throttled to the rate limits, responses bounded in size, redirects refused (they
+would send the key to another host), secrets masked in every error.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ from signalroom.waits import requested_wait_s
 
 MAX_ATTEMPTS = 8
 READ_S, CONNECT_S = 60.0, 15.0
-SHORTEST_LIMIT_S = 15.0  # for one answer, however short the wait that is allowed
-# What parsing makes of an answer, in bytes: a list, an object, a value next to its text.
+SHORTEST_LIMIT_S = 15.0  # for one response, even when the allowed wait is shorter
+# Estimated memory of a parsed response, in bytes: a list, an object, a value besides its text.
 LIST_BYTES, OBJECT_BYTES, VALUE_BYTES = 80, 240, 60
-MEMORY_FACTOR = 6  # an answer may take so many times its own limit once it is parsed
-TOKEN_SHARE = 0.9  # of its life; a token must not expire on the way
-LONGEST_INTEGER = 4_000  # digits; Python reads no longer ones as int
+MEMORY_FACTOR = 6  # a parsed response may take this many times the size limit
+TOKEN_SHARE = 0.9  # of its lifetime; a token must not expire in transit
+LONGEST_INTEGER = 4_000  # digits; Python refuses to read longer ones as int
 
 Params = Mapping[str, str | int | Sequence[str]]
 Token = Callable[[bool], str]  # a bearer token; given True, a new one
 _REFUSALS = (401, 403)
-_ABSENT = (404, 405, 410, 501)  # asking again cannot help
-# how Django REST framework, PostHog's base, tells the wait where a header is lost on the way
+_ABSENT = (404, 405, 410, 501)  # retrying cannot help
+# how Django REST framework, which PostHog uses, states the wait in case a proxy drops the header
 _WAIT_IN_TEXT = re.compile(r"available in (\d+) seconds?")
 
 
@@ -56,7 +56,7 @@ _patience: ContextVar[float] = ContextVar("patience")
 
 @contextmanager
 def no_longer_than(seconds: float) -> Iterator[None]:
-    """Clients that are made inside wait no longer than that for a request and its repetitions."""
+    """Clients created inside wait no longer than that for a request and its retries."""
     token = _patience.set(seconds)
     try:
         yield
@@ -65,7 +65,7 @@ def no_longer_than(seconds: float) -> Iterator[None]:
 
 
 class _RetryableError(Exception):
-    """An answer that may be better next time; `wait_s` is the vendor's own wish, if any."""
+    """A response worth retrying; `wait_s` is the vendor's Retry-After, if any."""
 
     def __init__(self, reason: str, wait_s: float | None = None) -> None:
         super().__init__(reason)
@@ -81,7 +81,7 @@ class RateLimit:
 
 
 class _Pace:
-    """Holds a caller back until its call fits the vendor's limit; shared by threads."""
+    """Makes a caller wait until its call fits the vendor's limit; shared by threads."""
 
     def __init__(self, limit: RateLimit) -> None:
         self._limit = limit
@@ -99,17 +99,18 @@ class _Pace:
 
 
 _paces: dict[tuple[str, str], _Pace] = {}
-_trusted = cache(httpx.create_ssl_context)  # read once a process: it takes as long as ten requests
+# read once per process: it takes as long as ten requests
+_trusted = cache(httpx.create_ssl_context)
 
 
 class VendorClient:
-    """Calls one vendor for one client; answers are parsed JSON with every number exact.
+    """Calls one vendor for one client; responses are parsed JSON with every number exact.
 
     `source` and `client_id` name the caller in errors. Floats come as Decimal. Raises
     CredentialsError (401, 403), DeferredError (a wait beyond SIGNALROOM_HTTP_MAX_WAIT_S),
-    AnswerError (anything else unusable), SourceError (not reachable). With a `token` each request
-    carries one as its bearer; a 401 is tried again once, with a new one. `address` is the variable
-    that holds the base URL, for ConfigurationError where it is none.
+    AnswerError (any other unusable response), SourceError (not reachable). With `token` each
+    request carries a bearer token; a 401 is retried once, with a new token. `address` is the
+    variable that holds the base URL, for ConfigurationError where that is not a valid address.
     """
 
     def __init__(
@@ -149,15 +150,15 @@ class VendorClient:
         self._http.close()
 
     def get(self, path: str, params: Params | None = None) -> Any:
-        """The parsed answer to a GET."""
+        """The parsed response to a GET."""
         return self._call("GET", path, params)
 
     def post(self, path: str, body: object, params: Params | None = None) -> Any:
-        """The parsed answer to a POST that only reads, so that repeating it is harmless."""
+        """The parsed response to a POST that only reads, so that repeating it is harmless."""
         return self._call("POST", path, params, {"json": body})
 
     def post_form(self, path: str, form: Mapping[str, str]) -> Any:
-        """The parsed answer to a form that asks for a token; there 400 too refuses credentials."""
+        """The parsed response to a token request; there 400 also means refused credentials."""
         return self._call("POST", path, None, {"data": dict(form)}, (400, *_REFUSALS))
 
     def _call(
@@ -222,7 +223,7 @@ class VendorClient:
                 text,
                 parse_float=values.fraction,
                 parse_int=_integer,
-                parse_constant=str,  # NaN is no JSON, and no number that adds up
+                parse_constant=str,  # NaN is not JSON, and cannot be summed
                 strict=False,
             )
         except json.JSONDecodeError as error:
@@ -258,7 +259,7 @@ class VendorClient:
             meter.answered(*self._counted, status)
 
     def _read(self, answer: httpx.Response, path: str) -> bytes:
-        """The whole answer, within the limits on its size and on the time that it takes."""
+        """The whole response, within the limits on its size and time."""
         content = bytearray()
         started = time.monotonic()
         for chunk in answer.iter_bytes():
@@ -270,7 +271,7 @@ class VendorClient:
         return bytes(content)
 
     def _refuse_large(self, content: bytes, path: str) -> None:
-        """Raise TooLargeError for an answer that would take far more memory once it is parsed."""
+        """Raise TooLargeError for a response that would take far more memory once it is parsed."""
         lists, objects, values = (content.count(mark) for mark in (b"[", b"{", b","))
         parsed = lists * LIST_BYTES + objects * OBJECT_BYTES + values * VALUE_BYTES
         if parsed > MEMORY_FACTOR * self._max_bytes:
@@ -298,10 +299,10 @@ class VendorClient:
 
 
 class BearerTokens:
-    """A vendor's bearer tokens: the one in use, or a new one where it is old or was refused.
+    """A vendor's bearer tokens: the current one, or a new one when that is old or was refused.
 
-    `client` reaches the vendor without a token, `form` is what requests one. CredentialsError where
-    the vendor refuses that.
+    `client` calls the vendor without a token, `form` is the request for one. CredentialsError when
+    the vendor refuses it.
     """
 
     def __init__(
@@ -333,9 +334,10 @@ class BearerTokens:
 
 
 class Connection(ABC):
-    """A connection for one pull, opened when it is first used.
+    """One pull's connection, opened on first use.
 
-    What denies it (a refused key, no token) denies it to every table of the pull, with one request.
+    An error that denies it (a refused key, no token) is raised for every table of the pull, with
+    one request.
     """
 
     def __init__(self, pull: Pull) -> None:
@@ -345,7 +347,7 @@ class Connection(ABC):
 
     @property
     def http(self) -> VendorClient:
-        """The client; raises what denied it."""
+        """The client; raises the error that denied it."""
         if self._error is not None:
             raise self._error
         if self._client is None:

@@ -1,4 +1,4 @@
-"""A file that dlt imports as it is: PostgreSQL copies CSV, DuckDB and others read Parquet."""
+"""A file that dlt imports unchanged: PostgreSQL copies CSV, DuckDB and others read Parquet."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class ImportFile:
             self.rows += len(table)
 
     def close(self) -> None:
-        """End the file."""
+        """Close the file."""
         self._writer.close()
 
     def as_item(self, hints: Any = None) -> Any:
-        """What a resource yields for the file; types come from `hints`, or else from its schema."""
+        """What a resource yields for the file; types come from `hints`, or else its schema."""
         import dlt
 
         types = self.schema.empty_table() if hints is None else hints

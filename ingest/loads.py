@@ -1,7 +1,7 @@
-"""The ledger of loads, in schema `ops` next to the rows: who was asked when, and what was given.
+"""The ledger of loads, in schema `ops` next to the rows: what was pulled when, with what result.
 
 Written after the rows, in one transaction. A crash in between leaves older control totals next to
-newer rows: dbt's reconciliation then stops the marts until the pull is repeated.
+newer rows: dbt's reconciliation then blocks the marts until the pull is repeated.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from signalroom.migrations import prepare_warehouse
 from signalroom.settings import target, window_days
 from signalroom.warehouse import Execute, read, transaction
 
-MANY_ROWS = 20  # of a list, before a loss of most of them says anything
+MANY_ROWS = 20  # of a list; in a smaller one the loss of most rows means nothing
 WHERE = "_client_id = :_client_id and source = :source and table_name = :table_name"
 
 
 def prepare() -> None:
     """Bring the tables of `ops` up to date.
 
-    Raises ConfigurationError where made-up rows of the simulated agency would meet real ones.
+    Raises ConfigurationError where rows of the simulated agency would mix with real ones.
     """
     ours = "simulated" if os.environ.get("SIGNALROOM_SANDBOX") else "real"
     prepare_warehouse()
@@ -62,10 +62,10 @@ FILES = (
 
 
 def coverage(client_id: str, source: str, tables: Sequence[str]) -> Window | None:
-    """The days without a gap that pulls covered in all of these tables; None when never.
+    """The contiguous days that pulls covered in all of these tables; None when never.
 
-    The last day alone where only a further table was never loaded: it is new, or the vendor has
-    none, and what an outage left out of the others is pulled all the same.
+    Only the last day where an additional table was never loaded: it is new, or the vendor does not
+    have it, and days that an outage left out of the others are still pulled.
     """
     with transaction() as execute:
         rows = execute(COVERAGE, {"client_id": client_id, "source": source})
@@ -84,7 +84,7 @@ def peek(
 ) -> tuple[Window | None, dict[tuple[str, str], KnownFile]]:
     """Coverage and known files for a plan: nothing is written or waited for.
 
-    Where the ledger cannot be read at once, nothing is known.
+    Empty where the ledger cannot be read at once.
     """
     scope = {"client_id": client_id, "source": source}
     try:
@@ -114,7 +114,7 @@ def _by_name(rows: Iterable[Row]) -> dict[tuple[str, str], KnownFile]:
 
 
 def file_problems() -> list[dict[str, Any]]:
-    """Files that are not loaded, or loaded with values that cannot be read, until replaced.
+    """Files that were not loaded, or loaded with unreadable values, until they are replaced.
 
     Each with `client_id, source, table_name, file_name, status, reason, loaded_at`.
     """
@@ -159,9 +159,9 @@ class _Entry:
 
 
 def require_kept(pull: Pull, tables: Mapping[str, TableMetrics], load_id: str | None) -> None:
-    """Raise WarehouseError where DuckDB does not hold what it has just confirmed.
+    """Raise WarehouseError where DuckDB does not hold the rows it has just committed.
 
-    Seen once: a part of a list was missing. Files are counted by the build alone.
+    Seen once: part of a list was missing. Tables by file are only counted by the build.
     """
     if target() != "duckdb" or load_id is None:
         return
@@ -183,7 +183,7 @@ def require_kept(pull: Pull, tables: Mapping[str, TableMetrics], load_id: str | 
 
 
 def record(pull: Pull, tables: Mapping[str, TableMetrics], load_id: str | None) -> int:
-    """Write what a load brought; returns how many days or files differ from what was known."""
+    """Record what a load contained; returns how many days or files differ from the last load."""
     loaded_at = clock.instant()
     changed = 0
     with transaction() as execute:
@@ -232,7 +232,7 @@ def _record_totals(entry: _Entry) -> int:
 
 
 def _tell_shrunk(entry: _Entry, total: ControlTotal) -> None:
-    """Notice a list that lost most of its rows: the key may see less of it than before."""
+    """Warn about a list that lost most of its rows: the key may see less of it than before."""
     if total.day is not None or entry.metrics.files:
         return
     found = entry.execute(ROWS_OF_LIST, entry.scope)
@@ -251,7 +251,7 @@ def is_shrunk(now: int, before: int) -> bool:
 
 
 def rows_of_list(client_id: str, source: str, table: str) -> int:
-    """How many rows a list had when it was last loaded, without waiting; 0 where unknown."""
+    """How many rows a list had when it was last loaded, without waiting; 0 when unknown."""
     scope = {"_client_id": client_id, "source": source, "table_name": table}
     try:
         found = read(ROWS_OF_LIST, scope, within="ops", wait_s=0)
@@ -269,7 +269,7 @@ def _differs(total: ControlTotal, known: Mapping[str, str]) -> bool:
 def _record_files(entry: _Entry) -> None:
     for file in entry.metrics.files:
         entry.delete("file_ledger", "file_name = :file", file=file.file_name)
-        if file.status == "loaded":  # a file that is read again brings its rejected rows again
+        if file.status == "loaded":  # a file that is read again reports its rejected rows again
             condition = "partition_key = :file and resolved_at is null"
             entry.delete("dead_letters", condition, file=file.file_name)
     entry.insert(
@@ -281,7 +281,7 @@ def _record_files(entry: _Entry) -> None:
         ),
     )
     for letter in entry.metrics.dead_letters:
-        if letter.line_number is None:  # it comes again with each pull of its day
+        if letter.line_number is None:  # each pull of its day reports it again
             condition = "partition_key = :part and reason = :reason"
             entry.delete("dead_letters", condition, part=letter.partition_key, reason=letter.reason)
     entry.insert(
@@ -299,25 +299,26 @@ def _record_files(entry: _Entry) -> None:
 
 
 def _record_load(entry: _Entry) -> None:
-    """When the table was last asked, and the days without a gap that pulls covered.
+    """When the table was last pulled, and the contiguous days that pulls covered.
 
-    A pull of days beyond a gap is a load like any other, but leaves the days as they are: the next
-    pull of what is due must not skip those in between. One that failed on its way counts for the
-    days that it had read by then, so that the next one goes on behind them.
+    A pull of days beyond a gap is a normal load, but does not extend the covered days: the next
+    scheduled pull must not skip the days in between. A pull that failed partway counts for the days
+    it had read, so that the next one continues after them.
     """
     window, today = _read_days(entry), clock.today()
     if entry.pull.is_backfill or window is None:
         return
     known = entry.select("loads", "window_start, window_end")
-    known = [row for row in known if row["window_end"] <= today]  # one of the future is a mistake
+    # a window in the future is a mistake
+    known = [row for row in known if row["window_end"] <= today]
     covered = window
     before_all = today - timedelta(days=window_days("initial", entry.pull.source))
     by_day = any(total.day for total in entry.metrics.totals)
     if not known and by_day and window.end < before_all:
-        return  # nothing of what the first pull loads: the next one still begins there
+        return  # outside the first pull's window: the next pull still begins there
     if known:
         start, end = known[0]["window_start"], known[0]["window_end"]
-        if window.end < end:  # a pull of old days says nothing about the newest ones
+        if window.end < end:  # a pull of old days says nothing about the newest
             if window.start < start <= window.end + timedelta(days=1):
                 entry.execute(
                     f"update ops.loads set window_start = :start where {WHERE}",  # noqa: S608
@@ -326,7 +327,7 @@ def _record_load(entry: _Entry) -> None:
             return
         is_gap = window.start > end + timedelta(days=1)
         covered = Window(start, end) if is_gap else Window(min(start, window.start), window.end)
-        if entry.metrics.failure:  # when it was last pulled with success stays as it is
+        if entry.metrics.failure:  # the time of the last successful pull does not change
             entry.execute(
                 "update ops.loads set window_start = :start, window_end = :end"  # noqa: S608
                 f" where {WHERE}",

@@ -1,4 +1,4 @@
-"""Measures that a vendor renamed or dropped, told from those that are zero."""
+"""Tells measures that a vendor renamed or dropped from those that are zero."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ingest.values import is_number
 from signalroom.errors import AnswerError
 from signalroom.plural import counted
 
-FEW_ROWS = 10  # of one answer; the rest of the pull shows whether a measure is gone
+FEW_ROWS = 10  # of one response; the whole pull shows whether a measure is gone
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -21,10 +21,11 @@ def require_measures(
     required: Sequence[str],
     is_part: bool = False,
 ) -> None:
-    """Raise AnswerError where a measure was renamed or dropped, and is not zero.
+    """Raise AnswerError where a measure was renamed or dropped, rather than being zero.
 
-    It was where no row has it, or where those without it all have a number that no other row has.
-    A part of a pull is judged too, unless it has few rows: it may change between two answers.
+    That is the case where no row has it, or where all rows without it have a number that no other
+    row has. Parts of a pull are checked too, unless they are small: the change may fall between two
+    responses.
     """
     for name in required:
         lacking = [row for row in rows if row.get(name) is None]
@@ -39,7 +40,7 @@ def require_measures(
 
 
 def days_without(rows: Rows, required: Sequence[str]) -> list[str]:
-    """The days on which no row has a measure that another day's rows have, in words."""
+    """The days on which no row has a measure that rows of another day have, in words."""
     told = []
     for name in required:
         days = {row["date"] for row in rows if "date" in row}
@@ -51,7 +52,7 @@ def days_without(rows: Rows, required: Sequence[str]) -> list[str]:
 
 
 def _instead(rows: Rows, lacking: Rows, measure: str) -> str:
-    """What the rows without a measure have in its place, in words."""
+    """What the rows without a measure have instead, in words."""
     others = {name for row in rows if row.get(measure) is not None for name in row}
     own = set.intersection(
         *({name for name in row.keys() - others if is_number(row[name])} for row in lacking)

@@ -1,11 +1,11 @@
-"""Requests to vendors, counted as they are answered: by source, client and status."""
+"""Counts requests to vendors by source, client and response status."""
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
 
-# What is not among these is counted as its hundred (5xx), so that labels stay few.
+# Any other status is counted by its class (5xx), so that labels stay few.
 KNOWN = frozenset({200, 201, 202, 204, 400, 401, 403, 404, 409, 422, 429})
 NO_ANSWER = "none"
 
@@ -17,19 +17,19 @@ _waits: Counter[tuple[str, str]] = Counter()
 
 
 def answered(source: str, client_id: str, status: int | None) -> None:
-    """Count a request; None: no answer."""
+    """Count a request; None means no response."""
     with _lock:
         _requests[source, client_id, _label(status)] += 1
 
 
 def waited(source: str, client_id: str, milliseconds: int) -> None:
-    """Count what a request waited for its vendor's rate limit."""
+    """Count how long a request waited for its vendor's rate limit."""
     with _lock:
         _waits[source, client_id] += milliseconds
 
 
 def taken(source: str, client_id: str) -> tuple[dict[str, int], int]:
-    """A client's requests to a source by status, and milliseconds waited, since last asked."""
+    """A client's requests to a source by status, and milliseconds waited, since the last call."""
     with _lock:
         mine = {key: count for key, count in _requests.items() if key[:2] == (source, client_id)}
         for key in mine:

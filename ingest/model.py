@@ -1,4 +1,4 @@
-"""What a pull requests of a source, and what the source's tables report about their rows."""
+"""What a pull requests from a source, and what the source's tables report about their rows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Window:
         return f"{self.start}..{self.end}" if self.start != self.end else f"{self.start}"
 
     def words(self) -> str:
-        """As people read it: `Nov 18`, or `Oct 25 to Nov 29`."""
+        """For display: `Nov 18`, or `Oct 25 to Nov 29`."""
         first, last = f"{self.start:%b %-d}", f"{self.end:%b %-d}"
         if self.start.year != self.end.year:
             first, last = f"{first}, {self.start.year}", f"{last}, {self.end.year}"
@@ -46,9 +46,9 @@ class KnownFile:
 
 @dataclass
 class Tables:
-    """How far a pull of several tables got; kept by `ingest.pull`, absent in plain dlt.
+    """The progress of a pull of several tables; kept by `ingest.pull`, absent in plain dlt.
 
-    `ended` names the vendor's limits under which nothing more is requested; "" stands for all.
+    `ended` names the vendor's limits under which nothing more is requested; "" means all.
     """
 
     read: list[str] = field(default_factory=list)
@@ -59,10 +59,10 @@ class Tables:
 class Pull:
     """One request to a source: whose data, which days, at which business instant (UTC).
 
-    `resources` are the tables to read; `say` takes a line of progress, `notice` one that a person
-    should see (a new column, a file that waits); `known_files` are the files already read
-    (ops.file_ledger), by table and file name. `given` are variables that win over the environment;
-    `metrics` is what the table that is being read reports.
+    `resources` are the tables to read; `say` takes a line of progress, `notice` one that people
+    should see (a new column, a pending file); `known_files` are the files already read
+    (ops.file_ledger), by table and file name. `given` are variables that override the environment;
+    `metrics` is what the table being read reports.
     """
 
     client_id: str
@@ -90,9 +90,9 @@ class Pull:
         return self.given.get(name) or settings.require(name, self.client_id)
 
     def within(self, days_kept: int | None) -> Pull | None:
-        """The pull without the days that the vendor no longer keeps; None where none is left.
+        """The pull without the days that the vendor no longer keeps; None when none is left.
 
-        An empty answer about such days would empty them here.
+        The vendor's empty answer for such days would clear them here.
         """
         if days_kept is None:
             return self
@@ -104,7 +104,7 @@ class Pull:
 
 @dataclass(frozen=True)
 class Found:
-    """Rows of a table whose columns only its content shows, and the types of those columns."""
+    """Rows of a table whose columns are known only from its content, with their types."""
 
     rows: Iterable[Row]
     columns: Mapping[str, Mapping[str, Any]]
@@ -135,10 +135,10 @@ class ControlTotal:
 
 @dataclass(frozen=True)
 class FileRecord:
-    """One file of S3 and what became of it; sizes in bytes, instants in UTC.
+    """One S3 file and its outcome; sizes in bytes, instants in UTC.
 
-    `reason` says what is wrong with it, also with one that is loaded. A file that is `gone` is
-    forgotten.
+    `reason` says what is wrong with it, even if it was loaded. A file that is `gone` is removed
+    from the ledger.
     """
 
     file_name: str
@@ -164,7 +164,7 @@ class DeadLetter:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a table could not be read: the error's class, its line, the payload redacted."""
+    """Why a table could not be read: the error's class, its message, the redacted payload."""
 
     error: str
     message: str
@@ -173,12 +173,12 @@ class Failure:
 
     @classmethod
     def of(cls, error: SourceError, payload: str | None) -> Failure:
-        """The failure that an error stands for."""
+        """The failure for an error."""
         until = error.until if isinstance(error, DeferredError) else None
         return cls(type(error).__name__, str(error), payload, until)
 
     def as_error(self, table: str) -> SourceError:
-        """The error again, with its class, instant and redacted payload."""
+        """The original error, with its class, instant and redacted payload."""
         kind = getattr(errors, self.error, SourceError)
         if issubclass(kind, DeferredError) and self.until:
             return kind(self.message, self.until)
@@ -190,7 +190,7 @@ class Failure:
 
 @dataclass
 class TableMetrics:
-    """What a table reports of one pull; travels as dlt's resource metrics, in plain values.
+    """What a table reports about one pull; passed on as dlt's resource metrics, in plain values.
 
     `failures` are lines about parts that failed while the rest loads; with `failure` the table
     could not be read at all and keeps its rows.
@@ -211,7 +211,7 @@ class TableMetrics:
 
     @classmethod
     def of(cls, metrics: Mapping[str, Any]) -> TableMetrics:
-        """What the resource's metrics say."""
+        """The metrics parsed from the resource's."""
         return cls(
             totals=[
                 ControlTotal(**{**one, "totals": _exact(one["totals"])})

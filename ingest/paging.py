@@ -1,4 +1,4 @@
-"""Lists that move while they are read page by page: proven to be whole."""
+"""Lists that change while they are read page by page: proven to be complete."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from signalroom.errors import AnswerError, TooLargeError
 
 Entry = dict[str, Any]
 SMALLEST_PAGE = 100
-Page = tuple[list[Entry], int | None]  # and how many entries the vendor says there are in all
+Page = tuple[list[Entry], int | None]  # and the vendor's total count of entries
 
 
 def whole(
@@ -18,20 +18,20 @@ def whole(
     key: Callable[[Entry], object],
     where: str,
 ) -> list[Entry]:
-    """Every entry of a list, each once by its key; `read` gives the pages for a size of page.
+    """Every entry of a list, each once by its key; `read` gives the pages for a page size.
 
-    An entry that comes or goes moves the others over the edge of a page: one comes twice, another
-    not at all. One page that is not full is a snapshot. Several are believed where as many keys
-    came as the vendor counts; else the list is read again with pages of another size, until as many
-    did, or, without a count, until that adds nothing. AnswerError, which begins with `where`, if it
-    never does.
+    An entry that is added or deleted meanwhile shifts the others across page boundaries: one comes
+    twice, another not at all. A single page that is not full is a snapshot. Several pages are
+    accepted when they have as many keys as the vendor's count; otherwise the list is read again
+    with another page size, until the count matches, or, without a count, until nothing new is
+    found. AnswerError, beginning with `where`, if that never happens.
     """
     every: dict[object, Entry] = {}
     largest = max(sizes)
     lacking = "each time the list is read it has other entries"
     for attempt, size in enumerate(sizes):
         before = len(every)
-        # the vendor may give less than is asked for: what is larger would be the same pages again
+        # the vendor may cap the page size: asking for more would return the same pages
         pages = _smaller(read, min(size, max(1, largest * 3 // 4)) if attempt else size)
         found, given, stated = _reading(pages, key)
         largest = max((len(entries) for entries, _ in pages), default=0) or largest
@@ -39,7 +39,7 @@ def whole(
         if stated is not None and len(every) < stated:
             lacking = f"{len(every):,} of {stated:,} came, in pages of {size} too"
             continue
-        # a page that is full may have hidden what came behind it
+        # more entries may follow a full page
         is_one = not attempt and len(found) < size and sum(bool(page) for page, _ in pages) <= 1
         is_unmoved = given == len(found) or len(found) == stated
         if is_one or (stated is not None and is_unmoved):
@@ -52,7 +52,7 @@ def whole(
 def _reading(
     pages: Sequence[Page], key: Callable[[Entry], object]
 ) -> tuple[dict[object, Entry], int, int | None]:
-    """The entries by key, how many came, and how many there are said to be."""
+    """The entries by key, how many were received, and how many the vendor counts."""
     found: dict[object, Entry] = {}
     given = 0
     stated: int | None = None
@@ -60,14 +60,14 @@ def _reading(
         if total is not None:
             stated = max(total, stated or 0)
         for entry in entries:
-            # one without a key is an entry of its own: its reader says what is wrong
+            # keep an entry without a key: its reader reports the error
             found[key(entry) or ("", given)] = entry
             given += 1
     return found, given, stated
 
 
 def _smaller(read: Callable[[int], Iterable[Page]], size: int) -> list[Page]:
-    """All pages, of half the size where one of them is too large to be held."""
+    """All pages, with half the page size if one of them is too large."""
     while True:
         try:
             return list(read(size))

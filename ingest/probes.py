@@ -1,6 +1,6 @@
-"""Every source of every client: off, set up, or checked by one cheap call that only reads.
+"""Checks every source of every client: off, set up, or verified by one cheap read-only call.
 
-A source's `probe.py` has `probe(pull)`: it returns what is limited and raises what is refused.
+A source's `probe.py` has `probe(pull)`: it returns warnings and raises what is refused.
 Nothing is written, at the vendor or here.
 """
 
@@ -29,13 +29,13 @@ from signalroom.logs import explained
 from signalroom.paths import root
 from signalroom.source_states import States, read_states
 
-PATIENCE_S = 8.0  # a person waits
+PATIENCE_S = 8.0  # someone is waiting for it
 WORKERS = 8
 Probe = Callable[[Pull], list[str]]
 
 
 def check_sources(states: States, *, offline: bool) -> list[Check]:
-    """One check for each source and client, in their order; `offline` calls no one."""
+    """One check for each source and client, in order; `offline` makes no calls."""
     found: list[Check] = []
     waiting: list[tuple[int, SourceSettings, str]] = []
     for name in NAMES:
@@ -49,7 +49,7 @@ def check_sources(states: States, *, offline: bool) -> list[Check]:
             if check.state == "ok" and not offline:
                 waiting.append((len(found), one, client.id))
             found.append(check)
-    # imported here: threads that import dlt at once can meet it half made
+    # imported here: threads that import dlt concurrently can see it half initialized
     probes = {one.name: _probe(one.name) for _, one, _ in waiting}
     with ThreadPoolExecutor(WORKERS) as pool:
         asked = pool.map(lambda each: _ask(each[1], each[2], probes[each[1].name]), waiting)
@@ -74,7 +74,7 @@ def needed_variables() -> Iterator[str]:
 
 
 def _settings(one: SourceSettings, client_id: str, states: States) -> Check:
-    """What the variables alone say; `ok` is worth asking."""
+    """The check of the variables alone; `ok` means that a call can be made."""
     whose = f"{one.name} for client {client_id}"
     scope = {"client": client_id, "source": one.name}
     state = states.get((client_id, one.name))

@@ -1,9 +1,9 @@
-"""The one way in: every pull of every source goes through dlt's extract, normalize and load here.
+"""Every pull of every source goes through dlt's extract, normalize and load here.
 
-Vendors are called side by side, each pull in a thread and a working folder of its own; what came is
-loaded one at a time under the source's lock in the main thread, the only one where dlt ends its
-work on SIGTERM. Nothing is loaded before every row of a pull was read. State comes from the
-destination alone, so that an unfinished load cannot poison the next one.
+Vendors are called concurrently, each pull in its own thread and working folder; the rows are loaded
+one pull at a time under the source's lock in the main thread, the only one where dlt finishes its
+work on SIGTERM. Nothing is loaded before every row of a pull was read. State comes only from the
+destination, so that an unfinished load cannot corrupt the next one.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ if TYPE_CHECKING:
     from dlt import Pipeline
 
 WORKERS = 4  # each waits for its vendor most of the time
-_loading = threading.Lock()  # threads of one process wait for each other without a limit
+_loading = threading.Lock()  # threads of one process wait for each other without a time limit
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What one pull brought: rows by table, days and files that differ from what was known."""
+    """What one pull loaded: rows by table, days and files that differ from the last load."""
 
     source: str
     client_id: str
@@ -57,7 +57,7 @@ class Loaded:
     deferred_until: datetime | None = None  # when the rest may be requested
 
     def summary(self) -> str:
-        """What came, in one line."""
+        """What was loaded, in one line."""
         rows = f"{counted(sum(self.rows.values()), 'row')} of {counted(len(self.rows), 'table')}"
         line = f"{rows if self.rows else 'no new files'} ({self.window.words()})"
         if self.changed == 0:
@@ -69,7 +69,7 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Pulled:
-    """What became of one pull: what it loaded, or the error that ended it; failures in lines."""
+    """The outcome of one pull: what it loaded, or the error that ended it; failures as lines."""
 
     source: str
     client_id: str
@@ -81,7 +81,7 @@ class Pulled:
 
 @dataclass
 class Extracted:
-    """Rows that were read and wait to be loaded, and what their tables report."""
+    """Rows that were read and are ready to load, and what their tables report."""
 
     source: SourceSettings
     pull: Pull
@@ -98,7 +98,7 @@ def is_on(source: SourceSettings, client_id: str) -> bool:
 
 
 def missing_variables(source: SourceSettings, client_id: str) -> list[str]:
-    """The variables of the source that are not set for the client; "A or B" lacks both."""
+    """The variables of the source that are not set for the client; "A or B" if it needs one."""
     return settings.unset(source.required, client_id)
 
 
@@ -128,12 +128,12 @@ def make_pull(
     notice: Say = lambda _: None,
     is_plan: bool = False,
 ) -> Pull:
-    """A pull of the given days, or of the days that are due (`asked` included).
+    """A pull of the given days, or of the days that are due (including `asked`).
 
-    One that is only planned writes nothing, needs no warehouse and waits for no lock.
+    A planned pull writes nothing, needs no warehouse and waits for no lock.
     """
     tables = source.chosen(client_id, resources)
-    # a list is read whole by each pull, and says nothing about days
+    # every pull reads a list as a whole, so it has no days
     by_day = [table for table in tables if table in source.by_day] or tables
     if is_plan:
         is_new = demo_home.will_move()
@@ -141,7 +141,7 @@ def make_pull(
     else:
         ledger.prepare()
         for table in adoption.notice_dropped(source.name, tables):
-            notice(f"{source.name}.{table} was dropped; it is made again and filled by this pull")
+            notice(f"{source.name}.{table} was dropped; this pull creates and fills it again")
         covered = ledger.coverage(client_id, source.name, by_day)
         known = ledger.known_files(client_id, source.name)
     first = clock.today() - timedelta(days=settings.window_days("initial", source.name) - 1)
@@ -163,16 +163,16 @@ def make_pull(
 def load(source: SourceSettings, pull: Pull) -> Loaded:
     """Pull and load; the tables keep their rows when anything fails before the load.
 
-    Raises SourceError and its kinds when the vendor cannot be read, WarehouseError when the rows
-    cannot be written.
+    Raises SourceError and its subclasses when the vendor cannot be read, WarehouseError when the
+    rows cannot be written.
     """
     return load_extracted(extract(source, pull))
 
 
 def load_all(pulls: Sequence[tuple[SourceSettings, Pull]], progress: Progress) -> Iterator[Pulled]:
-    """Ask for every pull at the same time and load each as it comes, with a step of its own.
+    """Extract all pulls concurrently and load each as it finishes, with a step of its own.
 
-    Whatever one stumbles over, a fault of our own included, stops no other.
+    An error in one, including a bug of ours, does not stop the others.
     """
     steps: dict[tuple[str, str], Step] = {}
     shown: list[tuple[SourceSettings, Pull]] = []
@@ -192,7 +192,7 @@ def load_all(pulls: Sequence[tuple[SourceSettings, Pull]], progress: Progress) -
 
 
 def extract_all(pulls: Sequence[tuple[SourceSettings, Pull]]) -> Iterator[Extracted]:
-    """Extract every pull, at most four at a time; yields each as soon as it is there.
+    """Extract every pull, at most four at a time; yields each as soon as it is done.
 
     The threads are daemons: on Ctrl-C nothing waits for a vendor that hangs.
     """
@@ -216,10 +216,10 @@ def extract_all(pulls: Sequence[tuple[SourceSettings, Pull]]) -> Iterator[Extrac
 
 
 def replay(letters: Sequence[Letter]) -> Iterator[tuple[SourceSettings, Pull]]:
-    """The pulls that read the letters' files again, whole, and request the days of answers again.
+    """The pulls that read the letters' files again, and request the days of answers again.
 
     Rows that are still bad become new letters. Files and days are replaced as a whole, so a fixed
-    row is loaded exactly once. Each pull is to be loaded before the next one is taken.
+    row is loaded exactly once. Load each pull before taking the next one.
     """
     for name, client_id in sorted({(one.source, one.client_id) for one in letters}):
         wanted = source(name)
@@ -251,9 +251,9 @@ def _forget_files(letters: Sequence[Letter]) -> None:
 
 
 def extract(source: SourceSettings, pull: Pull, asking: threading.Event | None = None) -> Extracted:
-    """Ask the vendor; an error is kept, for the thread that loads.
+    """Extract from the vendor; an error is kept for the thread that loads.
 
-    `asking` is set once the warehouse is not needed for it any more.
+    `asking` is set once the warehouse is no longer needed for this.
     """
     extracted = Extracted(source, replace(pull, source=source.name, tables=Tables()))
     with logs.about(client=pull.client_id, source=source.name):
@@ -281,7 +281,7 @@ def _run_extract(extracted: Extracted, asking: threading.Event | None) -> None:
     try:
         with _writing(name):
             adoption.claim(name)
-            # without it the contract on types guards nothing, and every pull adds to dlt's state
+            # without it the contract on types has no effect, and every pull adds to dlt's state
             pipeline.sync_destination()
         if asking is not None:
             asking.set()
@@ -304,13 +304,13 @@ def _run_extract(extracted: Extracted, asking: threading.Event | None) -> None:
 def _writing(name: str) -> Iterator[None]:
     with _loading, hold(f"ingest {name}"), ExitStack() as opened:
         if settings.target() == "duckdb":
-            # dlt does not wait for the file: a reader at that moment would fail the load
+            # dlt does not wait for the DuckDB file: a concurrent reader would fail the load
             opened.enter_context(duckdb_connection(read_only=False))
         yield
 
 
 def load_extracted(extracted: Extracted) -> Loaded:
-    """Load what was extracted, and record it; one load at a time on a warehouse."""
+    """Load the extracted rows, and record the load; one at a time per warehouse."""
     pull, tables = extracted.pull, extracted.tables
     with extracted.folder:
         if extracted.error:
@@ -349,7 +349,7 @@ def _failures(tables: Mapping[str, TableMetrics]) -> Iterator[str]:
 
 
 def _normalize_and_load(extracted: Extracted) -> str | None:
-    """Normalize and load; gives dlt's load id, None without rows."""
+    """Normalize and load; returns dlt's load id, None without rows."""
     from dlt.pipeline.exceptions import PipelineStepFailed
 
     pull, tables, pipeline = extracted.pull, extracted.tables, extracted.pipeline
@@ -367,7 +367,7 @@ def _normalize_and_load(extracted: Extracted) -> str | None:
     for package in info.load_packages:
         for table, update in package.schema_update.items():
             new = [name for name in update["columns"] if not name.startswith("_dlt")]
-            # sources of files name the file too, and do so themselves
+            # sources by file report this themselves, with the file's name
             is_known = table in tables and not tables[table].files
             if is_known and new and "_client_id" not in new:
                 pull.notice(f"new columns in {table}: {', '.join(new)}")

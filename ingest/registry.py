@@ -1,4 +1,4 @@
-"""The sources: what each declares, and its functions, imported when they are needed."""
+"""The sources: what each declares, and its functions, imported on first use."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ NAMES = names()
 
 @dataclass(frozen=True)
 class SourceSettings:
-    """What a source's `settings.py` declares, as commands, schedule and documentation see it.
+    """What a source's `settings.py` declares, for commands, schedule and documentation.
 
     `required` are the variables without which it is off for a client ("A or B": one of them is
-    enough); `account` gives what identifies the account behind a client's credentials, so that one
-    account is never loaded for two clients. `tables` are its tables, each replaced by `day`, `file`
-    or as a `whole`; `optional` are large ones, each with the variable that switches it on.
+    enough); `account` returns what identifies the account behind a client's credentials, so that
+    one account is never loaded for two clients. `tables` are its tables, each replaced by `day`,
+    `file` or as a `whole`; `optional` are large ones, each with the variable that switches it on.
     """
 
     name: str
@@ -31,7 +31,7 @@ class SourceSettings:
     required: tuple[str, ...]
     account: Callable[[str], str]
     optional: Mapping[str, str] = field(default_factory=dict)
-    client_tables: Callable[[str], tuple[str, ...]] | None = None  # where settings decide on them
+    client_tables: Callable[[str], tuple[str, ...]] | None = None  # when they depend on settings
     functions: Any = None  # a module or object with the source's function and `plan`
 
     @property
@@ -46,11 +46,11 @@ class SourceSettings:
 
     @property
     def daily(self) -> tuple[str, ...]:
-        """The tables by day that a backfill asks for."""
+        """The tables by day that a backfill requests."""
         return tuple(table for table in self.by_day if table not in self.optional)
 
     def chosen(self, client_id: str, resources: tuple[str, ...] = ()) -> tuple[str, ...]:
-        """The tables to read for a client: those asked for, or the usual and switched-on ones.
+        """The tables to read for a client: those requested, or else the default and enabled ones.
 
         Raises ConfigurationError for a table that the source does not have.
         """
@@ -67,7 +67,7 @@ class SourceSettings:
         return (*usual, *on)
 
     def plan(self, pull: Pull) -> Plan:
-        """What a pull would do: days, requests, files; it may list files or ask for totals."""
+        """What a pull would do: days, requests, files; may list files or request totals."""
         found: Plan = self._functions().plan(pull)
         return found
 
@@ -96,7 +96,7 @@ def source(name: str) -> SourceSettings:
 def tables_of(name: str, client_ids: Iterable[str]) -> set[str]:
     """The tables that a source can have for these clients, optional ones included.
 
-    Empty where the clients' settings decide on them and none is set.
+    Empty when they depend on clients' settings and none is set.
     """
     found = source(name)
     tables = set(found.tables)
@@ -105,7 +105,7 @@ def tables_of(name: str, client_ids: Iterable[str]) -> set[str]:
             try:
                 tables.update(found.client_tables(client_id))
             except ConfigurationError:
-                continue  # another check names what is wrong with the client's settings
+                continue  # another check reports the client's invalid settings
     return tables
 
 

@@ -1,10 +1,10 @@
 """Thin decorators over `dlt.resource`: what exactness needs beyond it.
 
 `daily` replaces whole business days, `whole_list` a client's whole table, `by_file` whole files.
-Each reads one table and proves that it has everything before its first row goes to dlt: personal
-data is taken out first, then control totals are taken, and a row with `_deleted` clears what was
-there, so that what vanished at the vendor vanishes here. What the table reports (totals, files,
-rejected rows, its failure) travels as dlt's resource metrics.
+Each reads one table and proves that it is complete before its first row goes to dlt: personal data
+is removed first, then control totals are computed, and a row with `_deleted` clears the old rows,
+so that rows deleted at the vendor are deleted here. What the table reports (totals, files, rejected
+rows, its failure) is passed on as dlt's resource metrics.
 
 In plain dlt a table that fails raises. In `ingest.pull` it keeps its rows while others load.
 """
@@ -39,8 +39,8 @@ from signalroom.errors import (
 from signalroom.paths import root
 from signalroom.sources import declared
 
-# Before dlt is used for the first time: elsewhere its telemetry is on, and a load that fails for
-# good is tried again forever.
+# Set before dlt is first used: otherwise its telemetry is on, and a load that fails permanently is
+# retried forever.
 os.environ.setdefault("DLT_PROJECT_DIR", str(root()))
 
 import dlt
@@ -56,15 +56,15 @@ ReadParts = Callable[..., Iterable[tuple[date, list[Row]]]]
 ReadFiles = Callable[..., Iterable[Any]]
 Make = Callable[..., DltResource]
 Columns = Mapping[str, Mapping[str, Any]]
-# New columns are welcome; a changed type would corrupt the casts in staging silently.
-# Nothing is injected by dlt: a variable START of someone's shell must not move a window.
+# New columns are allowed; a changed type would silently corrupt the casts in staging.
+# dlt injects nothing: a variable START in the user's shell must not move a window.
 SOURCE: Mapping[str, Any] = {
     "schema_contract": {"tables": "evolve", "columns": "evolve", "data_type": "freeze"},
     "max_table_nesting": 0,
     "spec": BaseConfiguration,
 }
 TOMBSTONE: Columns = {DELETED: {"data_type": "bool", "hard_delete": True}}
-# A primary key would make its columns non-nullable, which the rows that clear a day cannot meet.
+# A primary key would make its columns non-nullable, but rows that clear a day have nulls there.
 REPLACE: Any = {"disposition": "merge", "strategy": "delete-insert"}
 
 
@@ -75,10 +75,10 @@ def plain_pull(
     end: str | date | None,
     **given: str | None,
 ) -> Pull:
-    """The pull of a source that plain dlt runs: it knows no ledger and fails as a whole.
+    """The pull of a source run by plain dlt: it has no ledger and fails as a whole.
 
-    Without dates it covers the window of the first time. `given` are variables that were passed as
-    arguments; they win over the environment, and the mask learns them.
+    Without dates it covers the window of a first pull. `given` are variables that were passed as
+    arguments; they override the environment, and logs mask them.
     """
     settings.load_env_file()
     for name, value in given.items():
@@ -115,8 +115,8 @@ def daily(
     `measures` are the columns whose sums are kept as control totals; without a column of
     `required` in any row the pull fails. Days older than `days_kept` are neither requested nor
     emptied. `documents` are columns of JSON, which becomes text.
-    `limit` names the vendor's limit where it has several. `is_spared`: a key that may not read it
-    is only noted.
+    `limit` names the vendor's rate limit where there are several. `is_spared`: a key without
+    permission for it causes only a notice.
     """
 
     def decorate(read: Read) -> Make:
@@ -147,7 +147,7 @@ def daily_in_parts(
 ) -> Callable[[ReadParts], Make]:
     """Like `daily`, for a large table: its function yields one day with all its rows at a time.
 
-    Where it fails, the days before are loaded, each whole, and the others keep their rows.
+    If it fails, the complete days before that are loaded, and the others keep their rows.
     """
 
     def decorate(read: ReadParts) -> Make:
@@ -182,7 +182,7 @@ def whole_list(
     documents: Sequence[str] = (),
     limit: str = "",
 ) -> Callable[[Read], Make]:
-    """A list that the vendor gives as a whole: the client's rows are replaced together."""
+    """A list that is always read as a whole: the client's rows are replaced together."""
 
     def decorate(read: Read) -> Make:
         def parts(pull: Pull, table: str, *rest: Any) -> Iterator[Any]:
@@ -200,7 +200,7 @@ def whole_list(
 
 
 def by_file(*, columns: Columns) -> Callable[[ReadFiles], Make]:
-    """A table by file: its function yields files to import, each behind its emptying row.
+    """A table by file: its function yields files to import, each after the row that clears it.
 
     The function applies the policy on personal data itself, and reports totals, files and rejected
     rows to `pull.metrics`.
@@ -224,7 +224,7 @@ def _maker(
     limit: str,
     is_spared: bool = False,
 ) -> Make:
-    """A function that makes the resource for one pull; `name` is for tables named by settings."""
+    """A function that creates the resource for one pull; `name` is for tables named by settings."""
 
     @wraps(read)
     def make(pull: Pull, *rest: Any, name: str = read.__name__) -> DltResource:
@@ -252,7 +252,7 @@ def _maker(
                 dlt.current.resource_metrics().update(part.metrics.as_metrics())
 
         kept = Protection(pull.source, name, pull.client_id).columns(columns)
-        # copies, for dlt writes each column's name into its hints
+        # copies, because dlt writes each column's name into its hints
         hints: Any = {column: dict(hint) for column, hint in {**kept, **TOMBSTONE}.items()}
         made: DltResource = dlt.resource(
             rows,
@@ -271,10 +271,10 @@ def _maker(
 
 
 def _keep_failure(pull: Pull, table: str, error: SourceError, limit: str, is_spared: bool) -> bool:
-    """Whether the table's error is a failure of it alone, then kept in its metrics.
+    """Whether the error affects this table alone; it is then kept in the table's metrics.
 
-    A further table that the vendor does not have, or a further list that the key may not read, is
-    only noted. Raises the error where the whole pull ends with it.
+    A missing additional table, or an additional list that the key may not read, causes only a
+    notice. Raises the error if it ends the whole pull.
     """
     if pull.tables is None:
         raise error
@@ -293,8 +293,8 @@ def _keep_failure(pull: Pull, table: str, error: SourceError, limit: str, is_spa
         scope = {"client_id": pull.client_id, "source": pull.source, "table_name": table}
         payload = redacted(error.payload, scope)
     else:
-        # away: the other tables would only meet the same; asking for patience: those under the
-        # same limit would
+        # unreachable: the other tables would fail too; rate-limited: those under the same limit
+        # would
         pull.tables.ended.add(limit if isinstance(error, DeferredError) else "")
     pull.metrics.failure = Failure.of(error, payload)
     return True
@@ -302,10 +302,10 @@ def _keep_failure(pull: Pull, table: str, error: SourceError, limit: str, is_spa
 
 @contextmanager
 def _files(columns: Columns) -> Iterator[Files]:
-    """Files in the folder of the running pipeline, so that importing one is a link and no copy."""
+    """Files in the running pipeline's folder, so that importing one links it, with no copy."""
     declared = {**columns, **TOMBSTONE}
     load_id = running_load()
-    if load_id is None:  # a resource that is only iterated
+    if load_id is None:  # a resource that is iterated without a pipeline
         yield Files(None, "arrow", declared)
         return
     with working_folder(ROWS, active_pipeline().working_dir) as own:
@@ -315,7 +315,7 @@ def _files(columns: Columns) -> Iterator[Files]:
 def _take(
     rows: TableRows, given: Iterable[Row] | Found, files: Files, required: Sequence[str]
 ) -> None:
-    """Write all rows that a source gives; those that must have a measure are looked at together."""
+    """Write all rows of a source; rows that must have a measure are checked together."""
     found = given if isinstance(given, Found) else Found(given, {})
     of_source = found.rows
     if required:
@@ -333,7 +333,7 @@ def _emptied(pull: Pull, covered: Iterable[date]) -> list[Row]:
 
 
 def active_pipeline() -> Any:
-    """The pipeline that runs in this thread; None where a resource is only iterated."""
+    """The pipeline that runs in this thread; None when a resource is iterated without one."""
     context = Container()[PipelineContext]
     return context.pipeline() if context.is_active() else None
 

@@ -1,4 +1,4 @@
-"""What went wrong in a step of dlt, in one readable line."""
+"""Errors of a dlt step, in one readable line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from signalroom.logs import mask
 
 
 def explained_step(pull: Pull, error: BaseException, step: str) -> Exception:
-    """The cause in one readable line: our own errors as they are, others without dlt's wrapping."""
+    """The cause in one readable line: our own errors unchanged, others without dlt's wrapping."""
     from dlt.common.exceptions import DltException
 
     cause: BaseException = error
@@ -17,7 +17,7 @@ def explained_step(pull: Pull, error: BaseException, step: str) -> Exception:
         if isinstance(cause, SignalRoomError):
             return cause
     if step == "extract" and isinstance(cause, Exception) and not isinstance(cause, DltException):
-        return cause  # a fault of our own
+        return cause  # a bug of ours
     reason = mask(" ".join(str(cause).split()))[:400]
     return WarehouseError(
         f"{pull}, {pull.window}: the load failed in {step}: {reason}. Repeat it: a repeated load "

@@ -1,8 +1,8 @@
 """A table's rows on their way into the load, column by column.
 
-A source reads rows; here each part of them becomes an Arrow table: personal data is taken out,
-sums and a fingerprint are taken, and all parts go into files that dlt imports as they are. Row by
-row, in dlt's normalizer too, this took most of the time and the memory of a pull.
+A source reads rows; here each batch becomes an Arrow table: personal data is removed, sums and a
+fingerprint are computed, and all batches go into files that dlt imports unchanged. Done row by row,
+and in dlt's normalizer, this took most of the time and memory of a pull.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from ingest.values import EXACT, TEXT_TYPE
 from signalroom.errors import WarehouseError
 
 Columns = Mapping[str, Mapping[str, Any]]
-DELETED = "_deleted"  # what is true clears what was there
+DELETED = "_deleted"  # a true value clears the old rows
 PART_ROWS = 2_000  # as dicts they take ten times the memory
 NAME_LENGTH = 63  # of a column, in PostgreSQL
 TYPES: Mapping[str, Any] = {
@@ -45,15 +45,15 @@ TYPES: Mapping[str, Any] = {
     "date": pa.date32(),
     "timestamp": pa.timestamp("us", "UTC"),
 }
-# Arrow cuts what else is put into such a column: the fraction of a number, the hours of a moment.
+# Arrow would truncate other values: the fraction of a number, the time of a timestamp.
 CUT_BY_ARROW = {"bigint": int, "date": date}
 
 
 class TableRows:
-    """The rows of one table in one pull, part by part; what they add up to is known at the end.
+    """The rows of one table in one pull, batch by batch; their totals are known at the end.
 
-    `documents` are columns of JSON, `further` the types of columns that only the content shows; any
-    other column is text. With `covered` days the totals are taken by day.
+    `documents` are JSON columns, `further` the types of columns known only from the content; any
+    other column is text. With `covered` days the totals are by day.
     """
 
     def __init__(
@@ -89,11 +89,11 @@ class TableRows:
         self._protection.refuse_cards()
 
     def kept(self, columns: Columns) -> Columns:
-        """The columns that the policy keeps, with the types in which it does."""
+        """The columns that the policy keeps, with their types after it."""
         return self._protection.columns(columns)
 
     def totals(self) -> list[ControlTotal]:
-        """Control totals of every day, also of those that came back empty, or of all rows."""
+        """Control totals of every day, including empty ones, or of all rows."""
         return [
             ControlTotal(
                 partition_key=day.isoformat() if day else "all",
@@ -129,7 +129,7 @@ class TableRows:
         return protection.cleaned(name, cells) if pa.types.is_string(cells.type) else cells
 
     def _typed(self, name: str, values: list[Any], kind: Mapping[str, Any]) -> Any:
-        """The values in Arrow; what has another type than its column is made to fit, or refused."""
+        """The values in Arrow; a value of another type than its column is converted or refused."""
         data_type = kind["data_type"]
         exact = CUT_BY_ARROW.get(data_type)
         if exact is None or all(value is None or type(value) is exact for value in values):
@@ -158,15 +158,15 @@ class TableRows:
 
 
 def marks(table: pa.Table) -> list[int]:
-    """A number for each row by its content; their sum tells rows apart whatever their order.
+    """A hash number for each row; their sum identifies the set of rows in any order.
 
-    A column without a value counts as one that is not there. Text holds no NUL, which parts cells.
+    A null column counts as absent. NUL separates the cells, as text contains none.
     """
     cells = [
         pc.binary_join_element_wise(f"{name}=", table[name].cast(pa.string()), "")
         for name in sorted(table.column_names)
     ]
-    begun = pa.repeat("", len(table))  # an array, whatever follows
+    begun = pa.repeat("", len(table))  # an array, whatever the other operand is
     lines = pc.binary_join_element_wise(begun, *cells, "\0", null_handling="skip")
     return [
         int.from_bytes(hashlib.sha256(line).digest()[:16])
@@ -175,15 +175,15 @@ def marks(table: pa.Table) -> list[int]:
 
 
 def running_load() -> str | None:
-    """dlt's id of the load for which rows are read in this thread."""
+    """The id of the dlt load whose rows are read in this thread."""
     context = LoadPackageStateInjectableContext
     return Container()[context].load_id if context in Container() else None
 
 
 class Files:
-    """Where a table's rows go: a file for each schema; without a load they are given as Arrow.
+    """Where a table's rows go: a file for each schema; without a load they are returned as Arrow.
 
-    `declared` are the columns whose types dlt knows.
+    `declared` are the columns whose types dlt knows already.
     """
 
     def __init__(
@@ -201,11 +201,11 @@ class Files:
         }
 
     def declare(self, columns: Columns) -> None:
-        """Have dlt know further columns, which may have no value."""
+        """Declare additional columns to dlt, even if they have no value."""
         self._further |= {_spelled(name): kind for name, kind in columns.items()}
 
     def write(self, table: pa.Table) -> None:
-        """Take a table; it gets the columns that dlt gives to rows."""
+        """Add a table, with the columns that dlt adds to rows."""
         if self._folder is None:
             self._held.append(table)
             return
@@ -222,7 +222,7 @@ class Files:
         self._files[table.schema].write([table])
 
     def clear(self, rows: Sequence[Row]) -> None:
-        """Take rows of ours that empty days or the table, into a file that there is."""
+        """Add the rows that clear days or the table, to an existing file."""
         table = pa.table({name: [row[name] for row in rows] for name in rows[0]})
         for schema in self._files:
             for one in schema:
@@ -243,7 +243,7 @@ class Files:
                 if name not in self._declared
             }
             yield file.as_item(dlt.mark.make_hints(columns=hints))  # type: ignore[arg-type]
-            file.path.unlink()  # dlt has a link of its own
+            file.path.unlink()  # dlt has its own link
 
 
 def _fitting(value: Any, data_type: str) -> Any:

@@ -1,4 +1,4 @@
-"""Numbers as vendors give them, made exact: Decimal for money, int for counts, None for nothing."""
+"""Vendors' numbers, made exact: Decimal for money, int for counts, None for no value."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ DATE_TYPE: Mapping[str, Any] = {"data_type": "date"}
 EXACT = Context(prec=80)  # Decimal's own 28 digits are too few for sums of decimal(38, 18)
 _SCALE = Decimal(1).scaleb(-18)
 LARGEST_EXPONENT = 400
-DIGITS = 19  # before the point, of the largest amount
+DIGITS = 19  # digits before the decimal point
 LARGEST_COUNT = 2**63  # a bigint
 
 
 def fraction(text: str) -> Decimal | str:
-    """A JSON number with every digit; one of hundreds of digits, as `1e999999999` is, as text."""
+    """A JSON number with every digit; one with hundreds of digits, like `1e999999999`, as text."""
     number = Decimal(text)
     return number if abs(number.adjusted()) <= LARGEST_EXPONENT else text
 
@@ -43,7 +43,7 @@ def count(value: object) -> int | None:
     number = _number(value)
     if number is None:
         return None
-    # before anything is made of it: 1e999999999 is short to write and takes gigabytes
+    # checked first: converting 1e999999999 would take gigabytes
     if number.adjusted() >= DIGITS or not -LARGEST_COUNT <= (whole := int(number)) < LARGEST_COUNT:
         raise AnswerError(f"{_shown(value)} is too large to be a count.")
     if number != whole:
@@ -52,7 +52,7 @@ def count(value: object) -> int | None:
 
 
 def total(values: Iterable[Decimal | int | None]) -> Decimal:
-    """The exact sum; what is missing adds nothing."""
+    """The exact sum; None adds nothing."""
     found = Decimal(0)
     for value in values:
         found = EXACT.add(found, Decimal(value or 0))
@@ -60,7 +60,7 @@ def total(values: Iterable[Decimal | int | None]) -> Decimal:
 
 
 def is_number(value: object) -> bool:
-    """Whether it is a number, or the text of one."""
+    """Whether the value is a number, or the text of one."""
     try:
         return _number(value) is not None
     except AnswerError:
@@ -80,6 +80,6 @@ def _number(value: object) -> Decimal | None:
 
 
 def _shown(value: object) -> str:
-    """A value in an error's one line, however long it is."""
+    """A value for an error message, shortened."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:60]}…"

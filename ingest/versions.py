@@ -1,8 +1,8 @@
-"""The version ledger: what was known of each row, since when: `ops.<source>__<table>_versions`.
+"""The version ledger: what was known about each row since when: `ops.<source>__<table>_versions`.
 
 Each load appends one row for every raw row of its days that differs from the last known version in
-a column that a mart reads, and one for every row that vanished. Unchanged rows write nothing, and
-nothing is ever updated: raw is what the vendor says now, this is what it ever said.
+a column that a mart reads, and one for every row that was deleted. Unchanged rows add nothing, and
+nothing is ever updated: raw is the vendor's current data, this is its history.
 """
 
 from __future__ import annotations
@@ -65,10 +65,11 @@ def pulled(
 
 
 def _statement(source: str, table: str, by_day: bool) -> str:
-    """The insert of one table. A key that raw has twice counts once, so that no version repeats.
+    """The insert of one table.
 
-    A column that raw lacks, as the privacy policy drops it, is null in every version: its name then
-    means that of `absent`, which stands around the query of raw.
+    A key that occurs twice in raw counts once, so that no version repeats. A column missing in raw,
+    because the privacy policy drops it, is null in every version: its name then resolves to that of
+    `absent`, which encloses the query of raw.
     """
     name = versions_name(f"{source}.{table}")
     key, others = (list(columns) for columns in VERSIONED[f"{source}.{table}"])

@@ -1,7 +1,7 @@
 """Which business days a pull covers.
 
-Vendors restate the past, so each pull requests the days before today again. What was missed while
-nothing ran is requested too, so that an outage leaves no hole.
+Vendors restate the past, so each pull requests the days before today again. Days missed while
+nothing ran are requested too, so that an outage leaves no gap.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from signalroom.settings import window_days
 
 
 def default_window(last_end: date | None, asked: date | None = None, source: str = "") -> Window:
-    """The days of a pull whose two ends were not both given.
+    """The days of a pull for which start and end were not both given.
 
     `last_end` is the last day that an earlier pull covered (None: never pulled); `asked` is a day
-    that must be covered. A source may look back further than others (.dlt/config.toml).
+    that must be covered. A source can have a longer lookback than others (.dlt/config.toml).
     """
     today = clock.today()
     days = window_days("recent" if last_end else "initial", source)
@@ -28,7 +28,7 @@ def default_window(last_end: date | None, asked: date | None = None, source: str
 
 
 def explicit_window(start: date | None, end: date | None) -> Window:
-    """The days that a person named; an open end means the start, or today."""
+    """The requested days; `end` defaults to today, `start` to `end`."""
     last = end or clock.today()
     first = start or last
     if first > last:

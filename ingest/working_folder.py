@@ -1,7 +1,7 @@
-"""Working folders of one pull, with the clients' rows in them: gone when the pull is over.
+"""Working folders of one pull, which contain clients' rows: removed when the pull ends.
 
-A killed load leaves its folders behind, in memory where the temporary folder is in memory. The next
-load removes what belongs to no living process: each holds a lock inside its own.
+A killed load leaves its folders behind (in memory, if the temporary folder is in memory). The next
+load removes those of processes that no longer run: each running one holds a lock in its folder.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 DLT, FILES, ROWS = "signalroom-dlt-", "signalroom-s3-", "signalroom-rows-"
 NEW = "signalroom-new-"
 LOCK = "in-use.lock"
-YOUNG_S = 60.0  # a folder that is being made has no lock yet
+YOUNG_S = 60.0  # a folder that is just being created has no lock yet
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def working_folder(prefix: str = DLT, within: str | None = None) -> Iterator[str
     try:
         with (made / LOCK).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            made.rename(folder)  # what has the prefix has had its lock from the first moment
+            made.rename(folder)  # a folder with the prefix has had its lock from the start
             yield str(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -40,7 +40,7 @@ def remove_abandoned(above: str) -> None:
     """Remove the folders of loads that were killed."""
     for prefix in (DLT, FILES, ROWS):
         for folder in Path(above).glob(f"{prefix}*"):
-            with suppress(OSError), (folder / LOCK).open() as lock:  # or another was faster
+            with suppress(OSError), (folder / LOCK).open() as lock:  # or another process was faster
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder, ignore_errors=True)
             _remove_old(folder)
@@ -49,7 +49,7 @@ def remove_abandoned(above: str) -> None:
 
 
 def _remove_old(folder: Path) -> None:
-    """Remove a folder without a lock that no one is about to lock: that of an older version."""
+    """Remove a folder without a lock that no process is about to lock: one of an older version."""
     with suppress(OSError):
         if not (folder / LOCK).exists() and time.time() - folder.stat().st_mtime > YOUNG_S:
             shutil.rmtree(folder, ignore_errors=True)

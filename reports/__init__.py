@@ -5,9 +5,8 @@
     deliver(rendered)                                   # to Slack, email and SMS
 
 Modules, in the order in which they work: registry (which reports exist), query (rows of the
-marts), daily (their meaning: the context), render (words for each channel), compose (all three
-and the files), outbox and delivery (sending, exactly once). Alerts take the same way, but begin at
-what is wrong: incidents (what was reported), alerts (the context), alerting (who has yet to hear).
+marts), daily (the context), render (text for each channel), compose (all three and the files),
+outbox and delivery (sending, exactly once). Alerts work the same way, but start from incidents.
 """
 
 from __future__ import annotations
@@ -40,13 +39,13 @@ def render_report(
     channels: Sequence[str] = (),
     out: Path | None = None,
 ) -> Rendered:
-    """Compose a report and write its files; `paths` of the answer tells where."""
+    """Compose a report and write its files; `paths` of the result are their paths."""
     rendered = compose(name, client_id, day, channels)
     return replace(rendered, paths=write(rendered, out))
 
 
 def deliver(rendered: Rendered, again: bool = False) -> list[Delivery]:
-    """Send a composed report (see reports.delivery.deliver); of alerts, what is due."""
+    """Send a composed report (see reports.delivery.deliver), or the alerts that are due."""
     from reports.alerts import deliver as alerting
     from reports.delivery import deliver as delivery
 

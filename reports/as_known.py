@@ -1,4 +1,4 @@
-"""A report of a day as it was sent, and as it would read with what is known at an instant.
+"""A report of a day as it was sent, and as it would be with what was known at an instant.
 
 The message as sent comes from the outbox, byte for byte; the others are composed again.
 """
@@ -23,7 +23,7 @@ from signalroom.retention import NO_PAYLOAD
 
 @dataclass(frozen=True)
 class Sent:
-    """A delivered message; `payload` is the JSON text that its channel was given, if kept."""
+    """A delivered message; `payload` is the JSON text sent to its channel, if kept."""
 
     channel: str
     edition: str
@@ -33,7 +33,7 @@ class Sent:
 
 @dataclass(frozen=True)
 class Said:
-    """What a report says at an instant: messages by channel, figures, and the headline."""
+    """A report at an instant: messages by channel, figures, and the headline."""
 
     messages: Mapping[str, Content]
     figures: tuple[Figure, ...]
@@ -42,7 +42,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Difference:
-    """A figure that is another one now; None where it was, or is, not given."""
+    """A figure that has changed; None where it was, or is, not given."""
 
     metric: str
     keys: Mapping[str, str]
@@ -67,9 +67,9 @@ def sent(report: Report, client: Client, day: date, at: datetime) -> list[Sent]:
 
 
 def said(report: Report, client: Client, day: date, at: datetime, home: Path | None = None) -> Said:
-    """What the report says with the marts of `home` at an instant; without one, of the warehouse.
+    """The report from the marts of `home` at an instant; without one, from the warehouse.
 
-    What recipients had been told by then counts as told.
+    What recipients had been sent by then counts as reported.
     """
     with Outbox() as outbox:
         history = outbox.told(report.name, client.id, until=at)
@@ -86,7 +86,7 @@ def _composed(report: Report, client: Client, day: date, history: Any) -> Said:
 
 
 def differences(then: Sequence[Figure], now: Sequence[Figure]) -> list[Difference]:
-    """The figures that differ, in the order of the message of now."""
+    """The figures that differ, in the order of the current message."""
 
     def by_key(figures: Sequence[Figure]) -> dict[tuple[str, frozenset[Any]], Figure]:
         return {(one.metric, frozenset(one.keys.items())): one for one in figures}

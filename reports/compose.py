@@ -1,6 +1,6 @@
 """Composition: query, context and rendering of one report, and its files in the outbox folder.
 
-Nothing here leaves the machine; reports.delivery sends what was composed.
+Nothing here leaves the machine; reports.delivery sends the composed report.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ def read_rows(report: Report, client: Client, day: date) -> Rows:
 
 
 def compose(name: str, client_id: str, day: date, channels: Sequence[str] = ()) -> Rendered:
-    """Read, word and render a report; nothing is sent or written.
+    """Query and render a report; nothing is sent or written.
 
     Without `channels`, all that the report has. Raises ReportError for an unknown report, channel
     or combination, and WarehouseError when the marts cannot be read.
     """
-    # Templates and what they need, only where something is composed: the scheduler stays small.
+    # Imported only to compose, so that the scheduler stays small.
     from reports import registry
 
     report, client = registry.find(name), client_of(client_id)
@@ -80,21 +80,21 @@ def compose(name: str, client_id: str, day: date, channels: Sequence[str] = ()) 
 
 
 def _known_at(report: Report, client: Client) -> datetime:
-    """As of which instant the marts are: a pull that no build has read yet is not in them."""
+    """The instant of the marts' data: a pull that no build has read yet is not included."""
     now = clock.now()
     if report.read is not None:
         return now
     try:
         row = warehouse.read(KNOWN_AT, {"client_id": client.id}, client_id=client.id)[0]
     except WarehouseError:
-        return now  # no versions were built yet
+        return now  # no versions have been built yet
     return now if row["at"] is None else min(row["at"], now)
 
 
 def context_of(
     report: Report, client: Client, day: date, rows: Rows, history: Mapping[date, LastReport]
 ) -> Any:
-    """The context of a report, from its rows and from what was reported before."""
+    """The context of a report, from its rows and from earlier reports."""
     brand = report.brand_of(client)
     subject = Subject(
         report=report.name,
@@ -112,7 +112,7 @@ def context_of(
 def messages_of(
     report: Report, client: Client, day: date, context: Any, channels: Sequence[str]
 ) -> dict[str, Content]:
-    """The message of each channel, with the files that go along."""
+    """The message of each channel, with its files."""
     from reports.messages import render
 
     made_up = is_simulated()
@@ -126,12 +126,12 @@ def messages_of(
 
 
 def outbox_folder() -> Path:
-    """Where rendered reports are put when no one says otherwise."""
+    """The default folder for rendered reports."""
     return home() / "outbox"
 
 
 def write(rendered: Rendered, out: Path | None = None) -> tuple[Path, ...]:
-    """Write the files of a report; each is replaced as a whole. Returns their paths."""
+    """Write the files of a report, each atomically. Returns their paths."""
     folder = out or outbox_folder()
     stem = f"{rendered.report}-{rendered.client_id}-{rendered.asked.isoformat()}"
     paths = []
@@ -151,9 +151,9 @@ def write(rendered: Rendered, out: Path | None = None) -> tuple[Path, ...]:
 
 
 def _files(messages: Mapping[str, Content]) -> dict[str, bytes]:
-    """What each file holds, by the ending of its name.
+    """The content of each file, by its suffix.
 
-    Slack's is the payload where pictures are not allowed; the email's has its pictures inside.
+    Slack's is the payload without pictures; the email's has its pictures embedded.
     """
     files: dict[str, str | bytes] = {}
     for channel, content in messages.items():

@@ -1,4 +1,4 @@
-"""What a report is: a small definition that the registry lists."""
+"""The definition of a report, as listed in the registry."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from signalroom.errors import ReportError
 
 Row = Mapping[str, Any]
 Rows = Mapping[str, Sequence[Row]]  # of each query, by its name
-Content = dict[str, Any]  # of one channel; see reports.messages.render
+Content = dict[str, Any]  # content for one channel; see reports.messages.render
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Subject:
     """One report of one client for one day, or for the period that ends on it.
 
     `brand` is empty where the report is about all `brands` (name by Everflow's advertiser id);
-    `asked` is the day that someone asked for.
+    `asked` is the requested day.
     """
 
     report: str
@@ -39,7 +39,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class LastReport:
-    """What was last reported of a day; `at` is an instant in UTC."""
+    """What was last reported for a day; `at` is an instant in UTC."""
 
     at: datetime
     edition: str
@@ -48,9 +48,9 @@ class LastReport:
 
 @dataclass(frozen=True)
 class Figure:
-    """One number that a message shows: what it measures, of what, and its exact value.
+    """One number in a message: what it measures, for what, and its exact value.
 
-    `keys` say of what: `date` (ISO, or `week` by its Monday), `advertiser_id` and `brand`, `group`
+    `keys` say for what: `date` (ISO, or `week` by its Monday), `advertiser_id` and `brand`, `group`
     (internal, external, unmapped), `affiliate` (Everflow's label), `source`, `state`.
     """
 
@@ -60,12 +60,12 @@ class Figure:
 
     @property
     def text(self) -> str:
-        """The value with all its digits."""
+        """The value with all digits."""
         return str(self.value) if isinstance(self.value, int) else format(self.value, "f")
 
 
 def figure(metric: str, value: Decimal | int | None, **keys: object) -> list[Figure]:
-    """A figure with the keys that are known; none where its value is unknown."""
+    """A figure with the known keys; none if its value is unknown."""
     if value is None:
         return []
     known = {name: str(key) for name, key in keys.items() if key not in (None, "")}
@@ -76,11 +76,11 @@ def figure(metric: str, value: Decimal | int | None, **keys: object) -> list[Fig
 class Rendered:
     """A report rendered for its channels.
 
-    `day` is the last day of its period, by which a message is known; `asked` the day
-    that was requested, by which the files are named. `messages` has the content per channel
-    (see reports.messages.render), `edition` is `complete` or `incomplete`, `told` what the next
-    report compares with, `figures` the numbers shown and `as_of` the business instant (UTC) of
-    the rows they are made of; `context` is what the templates were given.
+    `day` is the last day of its period, which identifies a message; `asked` the requested day,
+    which names the files. `messages` has the content per channel (see reports.messages.render),
+    `edition` is `complete` or `incomplete`, `told` what the next report compares with, `figures`
+    the numbers shown and `as_of` the business instant (UTC) of their rows; `context` is the
+    templates' input.
     """
 
     report: str
@@ -97,7 +97,7 @@ class Rendered:
 
 
 def own_rows(rows: Iterable[Row], client_id: str) -> list[Row]:
-    """The rows, all of them; ReportError when one is another client's or no one's."""
+    """All of the rows; ReportError if one is another client's or has no client."""
     checked = list(rows)
     for row in checked:
         refuse_foreign(row.get("_client_id"), client_id)
@@ -105,7 +105,7 @@ def own_rows(rows: Iterable[Row], client_id: str) -> list[Row]:
 
 
 def refuse_foreign_parts(context: object, client_id: str) -> None:
-    """Walk a context of dataclasses and refuse any part that carries another client's id."""
+    """Walk a context of dataclasses and refuse any part with another client's id."""
     if is_dataclass(context) and not isinstance(context, type):
         for one in fields(context):
             value = getattr(context, one.name)
@@ -122,7 +122,7 @@ def refuse_foreign_parts(context: object, client_id: str) -> None:
 
 
 def refuse_foreign(found: object, client_id: str) -> None:
-    """ReportError when a row or part is not the client's own."""
+    """ReportError if a row or part is not the client's own."""
     if found != client_id:
         raise ReportError(
             f"A row of client {found!r} came up in a report for client {client_id}: nothing was "
@@ -139,20 +139,20 @@ CHANNELS = ("slack", "email", "sms")
 FOLDER = Path(__file__).parent
 Build = Callable[[Subject, Rows, Mapping[date, LastReport]], Any]
 Read = Callable[[Client, date], Sequence[Row]]
-# daily: about one day. weekly: about the last ISO week that ends on or before the day asked for.
-# event: about what is open now; nothing sends it by the calendar.
+# daily: about one day. weekly: about the last ISO week that ends on or before the requested day.
+# event: about what is open now; not sent on a schedule.
 Period = Literal["daily", "weekly", "event"]
 
 
 @dataclass(frozen=True)
 class Report:
-    """One report, as its folder defines it: what it reads, what that means, where it is sent.
+    """One report, as its folder defines it: what it reads, its context, where it is sent.
 
     `folder` of reports/ has its templates and `queries`: each is `<name>.sql` there or in shared/,
-    and one grain; `read` takes their place where the rows are in no mart; `build` makes the
-    context that the templates word. A report that is `per_brand` exists once for each `brand`
-    (its title has `{brand}`), for the clients who have it; any other covers all brands of a
-    client. `clients_only` names the clients it is for; empty: all. When it is sent is in
+    with one grain; `read` replaces them if the rows are in no mart; `build` makes the context for
+    the templates. A report that is `per_brand` exists once for each `brand` (its title has
+    `{brand}`), for the clients that have it; any other covers all brands of a client.
+    `clients_only` names the clients it is for; empty: all. Its schedule is in
     scheduler/schedule.yml.
     """
 
@@ -165,7 +165,7 @@ class Report:
     read: Read | None = None
     per_brand: bool = False
     brand: str | None = None
-    days: int = 1  # that the queries look back over, the last day of the period included
+    days: int = 1  # days that the queries look back, including the last day of the period
     channels: tuple[str, ...] = CHANNELS
     clients_only: tuple[str, ...] = ()
 
@@ -190,23 +190,23 @@ class Report:
         return self.brand is None or self.brand_of(client) is not None
 
     def brand_of(self, client: Client) -> Brand | None:
-        """The report's brand as a client's registry entry has it; None: it has no such brand."""
+        """The report's brand in a client's registry entry; None: it has no such brand."""
         if self.brand is None:
             return None
         return next((one for one in client.brands if slug(one.name) == slug(self.brand)), None)
 
     def last_day(self, day: date) -> date:
-        """The last day of the period that a report asked for that day is about."""
+        """The last day of the period of a report requested for that day."""
         if self.period == "weekly":
             return day - timedelta(days=day.isoweekday() % 7)  # the Sunday on or before
         return day
 
     def parameters(self, client: Client, day: date) -> dict[str, object]:
-        """Values for the query; it uses those it needs. ReportError for a client not its own.
+        """Parameters for the query, which may ignore some. ReportError for a client not its own.
 
-        `report_date` is the last day of the period, `first_date` the first that is looked at,
-        `next_date` the day after, `asked_date` the day that was asked for; `month` (2026-11) is
-        the last day's, `month_start` its first day.
+        `report_date` is the last day of the period, `first_date` the first day that is read,
+        `next_date` the day after, `asked_date` the requested day; `month` (2026-11) is the last
+        day's, `month_start` its first day.
         """
         brand = self.brand_of(client)
         if self.brand is not None and brand is None:

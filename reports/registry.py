@@ -1,6 +1,6 @@
 """The reports that exist: each folder of reports/ whose build.py defines a REPORT, and the alert.
 
-A report of a brand exists once for each brand of the active clients in dbt_project.yml: the folder
+A per-brand report exists once for each brand of the active clients in dbt_project.yml: the folder
 `daily` serves `daily_ccw`, `daily_exp` and so on. A new brand or client needs no code here.
 """
 
@@ -20,7 +20,7 @@ PERIODS = ("daily", "weekly", "event")  # the order in which reports are listed
 
 @cache
 def definitions() -> dict[str, Report]:
-    """The reports as their folders define them, by name; `daily` once for all brands."""
+    """The reports as their folders define them, by name; `daily` only once."""
     modules = [f"reports.{path.parent.name}.build" for path in FOLDER.glob("*/build.py")]
     found = [import_module(name).REPORT for name in (*modules, "reports.alerts.message")]
     found.sort(key=lambda report: (PERIODS.index(report.period), report.name))
@@ -28,20 +28,20 @@ def definitions() -> dict[str, Report]:
 
 
 def reports() -> dict[str, Report]:
-    """Every report by name, those of a brand once for each brand of an active client."""
+    """Every report by name, per-brand ones once for each brand of an active client."""
     every = [client for client in clients.registry().values() if client.is_active]
     return {one.name: one for report in definitions().values() for one in _of_brands(report, every)}
 
 
 def of_inactive() -> set[str]:
-    """Names of reports of brands whose client is inactive: known, and never made."""
+    """Names of reports for brands of inactive clients: known, but never made."""
     every = clients.registry().values()
     names = {one.name for report in definitions().values() for one in _of_brands(report, every)}
     return names - reports().keys()
 
 
 def expand(names: Iterable[str]) -> list[str]:
-    """Names of reports, `daily` replaced by those of each brand of the clients worked for.
+    """Names of reports, with `daily` replaced by those of each brand of the selected clients.
 
     Those of inactive clients are left out.
     """
@@ -55,7 +55,7 @@ def expand(names: Iterable[str]) -> list[str]:
 
 
 def find(name: str) -> Report:
-    """The report of that name; ReportError names those that exist."""
+    """The report of that name; ReportError lists those that exist."""
     known = reports()
     if name not in known:
         raise ReportError(f"There is no report {name!r}; there are: {', '.join(known)}.")

@@ -1,4 +1,4 @@
-"""A run as it is recorded: its name, its steps, the days that its pulls cover."""
+"""A run as recorded: its name, its steps, the days that its pulls cover."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from signalroom.settings import window_days
 from signalroom.times import span
 
 log = logging.getLogger("scheduler")
-COMMAND_JOB = "run"  # how the ledger names a run of `signalroom run`
-# Older instants are not even recorded: no one needs them after so long an outage.
+COMMAND_JOB = "run"  # the ledger's name for a run of `signalroom run`
+# Older instants are not recorded: they are useless after such a long outage.
 HORIZON = timedelta(days=35)
 # A run that begins no later than this was not missed.
 PUNCTUAL = timedelta(minutes=10)
@@ -26,7 +26,7 @@ PUNCTUAL = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Turn:
-    """One instant at which a job was due; `skipped` says why it does not run, empty: it runs."""
+    """One instant at which a job was due; `skipped` is why it does not run, empty if it runs."""
 
     job: Job
     at: datetime
@@ -52,7 +52,7 @@ def _reason(job: Job, at: datetime, newest: datetime, now: datetime) -> str:
 
 
 def scheduled(turn: Turn, instant: datetime) -> Run:
-    """The run of one instant of the schedule; one that policy leaves out has no steps."""
+    """The run of one instant of the schedule; one skipped by policy has no steps."""
     at = turn.at.strftime("%Y%m%dT%H%MZ")
     day = clock.local_date(turn.at)
     run_id = f"{turn.job.name}-{at}"
@@ -72,7 +72,7 @@ def scheduled(turn: Turn, instant: datetime) -> Run:
 
 
 def asked(job: Job, trigger: str, now: datetime, instant: datetime) -> Run:
-    """A run that someone asks for now; `trigger` is `manual` or `webhook`."""
+    """A run that is triggered now; `trigger` is `manual` or `webhook`."""
     key = uuid.uuid4().hex[:8]
     run_id = f"{job.name}-{trigger}-{key}"
     day = clock.local_date(now)
@@ -90,10 +90,10 @@ def asked(job: Job, trigger: str, now: datetime, instant: datetime) -> Run:
 
 
 def chosen_job(name: str, jobs: Sequence[Job], now: datetime) -> Job | None:
-    """A job by its name or, by a source's, one that pulls it, builds, and sends what is due.
+    """A job by its name; for a source's name, one that pulls it, builds, and sends what is due.
 
-    Reports are due that some job with the source had to send since midnight of business time.
-    None for a name that is neither.
+    Due are reports that some job with the source had to send since midnight of business time. None
+    for an unknown name.
     """
     found = next((job for job in jobs if job.name == name), None)
     if found or name not in NAMES:
@@ -118,7 +118,7 @@ def by_command(
     now: datetime,
     instant: datetime,
 ) -> Run:
-    """The run of `signalroom run`, which does its steps itself."""
+    """The run of `signalroom run`, which executes its steps itself."""
     run_id = f"{COMMAND_JOB}-{now:%Y%m%dT%H%MZ}-{uuid.uuid4().hex[:4]}"
     names = [*(f"ingest:{source}" for source in sources), "dbt"]
     names += [f"report:{report}" for report in reports]
@@ -150,7 +150,7 @@ def _steps(job: Job, run_id: str, day: date) -> tuple[Step, ...]:
 
 
 def _since(job: Job, step: str, day: date) -> date | None:
-    """The first day of a pull, fixed here: one that was cut is repeated over the same days."""
+    """The first day of a pull, fixed here: an interrupted pull is repeated over the same days."""
     kind, _, source = step.partition(":")
     if kind != "ingest":
         return None
@@ -162,9 +162,9 @@ def _since(job: Job, step: str, day: date) -> date | None:
 def record_due(
     ledger: WorkLedger, jobs: Sequence[Job], owner: str, now: datetime, instant: datetime
 ) -> int:
-    """Record every run that came due up to `now` (business time); how many are new.
+    """Record every run that came due up to `now` (business time); returns how many are new.
 
-    A job that the ledger does not know yet begins now: its past does not count.
+    A job that is new to the ledger starts now: its past does not count.
     """
     until = ledger.recorded_until([job.name for job in jobs], now, owner)
     paused = ledger.paused_jobs(now)
@@ -180,13 +180,13 @@ def record_due(
                 found += 1
                 said = turn.skipped or "is queued"
                 log.info("%s of %s UTC %s", job.name, f"{turn.at:%Y-%m-%d %H:%M}", said)
-        if turns:  # after they are recorded: what a crash cuts off is found again
+        if turns:  # after they are recorded: a crash in between loses nothing
             ledger.advance(job.name, turns[-1].at)
     return found
 
 
 def _right_the_clock(ledger: WorkLedger, job: Job, ahead: datetime, now: datetime) -> datetime:
-    """Undo what was recorded while the clock was ahead; up to when the schedule is recorded now."""
+    """Undo what was recorded while the clock was ahead; until when the schedule is recorded now."""
     since = now - max(job.within, PUNCTUAL)
     since, undone = ledger.step_back(job.name, now, since)
     log.warning(

@@ -1,6 +1,6 @@
-"""The scheduler's process: a tick each minute records what is due, children work it off.
+"""The scheduler's process: a tick each minute records what is due, children execute it.
 
-dlt and dbt live in the children only, so that the process stays small and a hung step can be ended.
+dlt and dbt run only in the children, so that the process stays small and a hung step can be killed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ log = logging.getLogger("scheduler")
 TURN_S = 0.25
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared, never listened on here
 STALE_AFTER = timedelta(minutes=3)
-STOP_WITHIN_S = 20.0  # the containers wait longer
+STOP_WITHIN_S = 20.0  # containers allow longer
 KEEP_LOGS = timedelta(days=60)
 ERRAND_S = 1800.0
 DELIVER = Order("deliver", ("deliver",), ("deliver",), 600.0)
@@ -52,7 +52,7 @@ PAGES_EVERY_S = 60.0
 
 
 class Resident:
-    """Wakes jobs until it is told to stop."""
+    """Triggers jobs until it is stopped."""
 
     def __init__(self, start: Start = Child) -> None:
         self._jobs = read_schedule()
@@ -71,9 +71,9 @@ class Resident:
         self._clock = BackgroundScheduler(timezone=clock.zone())
 
     def run(self, port: int, host: str = "127.0.0.1") -> int:
-        """Run until SIGTERM or SIGINT; the exit code, 1 when the tick has died.
+        """Run until SIGTERM or SIGINT; returns the exit code, 1 if the tick has died.
 
-        Children are ended with it; what they were at is resumed by the next start.
+        Children are ended with it; their work is resumed by the next start.
         """
         with ExitStack() as stack:
             stack.callback(self._ledger.close)
@@ -85,9 +85,9 @@ class Resident:
             stack.callback(server.close)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self._stop)
-            self._are_pages_due = pages.are_missing()  # where no volume keeps them
+            self._are_pages_due = pages.are_missing()  # in case they are not on a volume
             self.tick()
-            # late is better than never, and one at a time
+            # run late rather than never, and one at a time
             options = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
             self._clock.add_job(self.tick, _each_minute(), **options)
             self._clock.start()
@@ -110,7 +110,7 @@ class Resident:
         return code
 
     def tick(self) -> None:
-        """Record what came due; whatever goes wrong, the next tick comes."""
+        """Record what came due; after any error, the next tick still runs."""
         self._pulse.last_tick = clock.instant()
         try:
             now, instant = clock.now(), clock.instant()
@@ -125,7 +125,7 @@ class Resident:
             log.warning("tick failed; will catch up next minute: %s", said)
 
     def _remove_old(self, instant: datetime) -> None:
-        """Once a day: logs and records older than data/retention.yml keeps them."""
+        """Once a day: delete logs and records older than data/retention.yml allows."""
         forget_old_logs(instant)
         if self._pruned_on != instant.date():
             engine = prepared_engine()
@@ -145,14 +145,14 @@ class Resident:
             except Exception:
                 log.exception("a turn failed; trying again")
             last = self._pulse.last_tick
-            # also when the machine's clock was set back: APScheduler waits for the old time
+            # also if the machine's clock was set back: APScheduler waits for the old time
             if last and abs(clock.instant() - last) > STALE_AFTER:
                 log.critical("no tick since %s; exiting for restart", last)
                 return 1
         return 0
 
     def _deliver(self) -> None:
-        """Do what was asked for on the page, then send what is open, in one child at a time."""
+        """Run commands from the page, then send what is open, in one child at a time."""
         if self._deliverer and self._deliverer.poll() is not None:
             self._deliverer.close()
             self._deliverer = None
@@ -170,7 +170,7 @@ class Resident:
             self._deliverer = Child(PAGES)
 
     def _may_make_pages(self) -> bool:
-        """Pages are made when nothing else is to be done, so that no message waits for them."""
+        """Pages are made when nothing else is to do, so that no message waits for them."""
         rests = time.monotonic() - self._pages_at >= PAGES_EVERY_S
         return self._are_pages_due and rests and not self._executor.works
 
@@ -188,7 +188,7 @@ class Resident:
 
 
 def steps_of(arguments: tuple[str, ...]) -> tuple[str, ...]:
-    """What an errand's secrets and its log are named after: a replay pulls from any source."""
+    """The step that determines an errand's secrets and log: a replay pulls from any source."""
     if arguments[:2] == ("dead-letters", "replay"):
         return tuple(f"ingest:{name}" for name in NAMES)
     return (arguments[0],)
@@ -205,7 +205,7 @@ def _next(jobs: Sequence[Job]) -> str:
 
 
 def _each_minute() -> CronTrigger | IntervalTrigger:
-    """When to tick: at each full minute, of a rehearsal's business time too."""
+    """When to tick: at each full minute, also in a rehearsal's business time."""
     factor = clock.factor()
     if factor:
         left = timedelta(seconds=(60 - clock.now().timestamp() % 60) / factor)
@@ -215,13 +215,13 @@ def _each_minute() -> CronTrigger | IntervalTrigger:
 
 
 def _only_scheduler() -> AbstractContextManager[None]:
-    """Refuse to be a second scheduler on the same SIGNALROOM_HOME."""
+    """Refuse to start a second scheduler on the same SIGNALROOM_HOME."""
     refusal = f"Another scheduler is already running on {paths.home()}: {{holder}}."
     return hold_file("scheduler", "signalroom scheduler", 0, refusal)
 
 
 def forget_old_logs(instant: datetime) -> None:
-    """Remove the logs of runs that are older than is kept."""
+    """Delete the logs of runs older than the retention period."""
     oldest = (instant - KEEP_LOGS).timestamp()
     folder = paths.home() / LOGS
     for old in folder.iterdir() if folder.exists() else ():

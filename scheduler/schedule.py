@@ -38,9 +38,9 @@ Channel = Literal["slack", "email", "sms"]
 class Job:
     """One job; `days` before today that its pulls cover (None: what is due), `limit` in minutes.
 
-    Of the runs that were missed no longer ago than `within`, `catch_up` says which are made up
-    for. `on_success` and `on_failure` are the channels that hear how a run ended. `clients`,
-    `resources`, `channels` and `is_sent` narrow what someone asks for by hand; empty: all.
+    `catch_up` says which of the runs missed within the last `within` are caught up. `on_success`
+    and `on_failure` are the channels to notify. `clients`, `resources`, `channels` and `is_sent`
+    narrow a manual run; empty: all.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Job:
     is_sent: bool = True
 
     def trigger(self) -> CronTrigger:
-        """When it is due, in business time, on days of a clock change too."""
+        """When it is due, in business time, also on days of a clock change."""
         return CronTrigger.from_crontab(self.cron, timezone=clock.zone())
 
 
@@ -97,7 +97,7 @@ class _Notify(BaseModel):
 
 
 class _Entry(BaseModel):
-    """A job as schedule.yml writes it."""
+    """A job as in schedule.yml."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -155,7 +155,7 @@ class _Entry(BaseModel):
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """A job written twice would lose its first half silently."""
+    """A duplicate job would silently lose its first definition."""
 
 
 def _mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -178,7 +178,7 @@ def read_schedule(path: Path = FILE) -> list[Job]:
 
 
 def report_deadline(path: Path = FILE) -> time:
-    """When, in business time, a daily report goes out even without all of its data."""
+    """When, in business time, a daily report is sent even without all of its data."""
     written = _read(path, "deadline")
     try:
         return time.fromisoformat(str(written))
@@ -190,7 +190,7 @@ def report_deadline(path: Path = FILE) -> time:
 
 def _read(path: Path, key: str) -> Any:
     try:
-        # a safe loader that refuses a key given twice
+        # a safe loader that refuses duplicate keys
         return yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)[key]  # noqa: S506
     except (KeyError, TypeError):
         raise ConfigurationError(f"{path.name} has no `{key}:`.") from None
@@ -213,7 +213,7 @@ def _job(file: str, name: str, entry: Any) -> Job:
 
 
 def _mistakes(where: str, error: ValidationError) -> Iterator[str]:
-    """Each mistake with its key, in the words of people who edit the file."""
+    """Each mistake with its key, in terms of the file."""
     for one in error.errors():
         key = ".".join(str(part) for part in one["loc"] if isinstance(part, str))
         at = f"{where}, {key}" if key else where
@@ -236,7 +236,7 @@ def _mistakes(where: str, error: ValidationError) -> Iterator[str]:
         yield f"{at}: {said}"
 
 
-# No job rests longer than from one Sunday to the next.
+# No job pauses longer than from one Sunday to the next.
 LOOK_BACK = timedelta(days=8)
 
 
@@ -249,20 +249,20 @@ class Due:
 
 
 def due_between(jobs: Sequence[Job], after: datetime, until: datetime) -> list[Due]:
-    """What is due later than `after` and not later than `until`, in order of time."""
+    """What is due after `after` and no later than `until`, in order of time."""
     found = [Due(at, job) for job in jobs for at in _times(job, after, until)]
     return sorted(found, key=lambda one: (one.at, one.job.name))
 
 
 def next_due(job: Job, after: datetime) -> datetime | None:
-    """When a job is due next; None for a job that is due never again."""
+    """When a job is due next; None if never again."""
     return next(_times(job, after, datetime.max.replace(tzinfo=after.tzinfo)), None)
 
 
 def last_due(jobs: Sequence[Job], source: str, moment: datetime) -> datetime | None:
-    """By when a source should have been asked: the last time due whose limit is over.
+    """By when a source should have been pulled: the last due time whose limit is over.
 
-    None where nothing was due in the last days, as with a source that no job names.
+    None if nothing was due in the last days, for example for a source without a job.
     """
     times = [
         one.at

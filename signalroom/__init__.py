@@ -1,1 +1,1 @@
-"""Foundation that every layer stands on: settings, clock, clients, warehouse, errors."""
+"""Foundation of all layers: settings, clock, clients, warehouse, errors."""

@@ -1,8 +1,8 @@
-"""Schemas of PostgreSQL that only their owner may enter.
+"""PostgreSQL schemas that only their owner may use.
 
-Supabase gives new tables to the roles of its public interface by default. Without the right to
-enter a schema no one reaches any of its tables, those to come included. What dbt builds is closed
-by its own macros (transform/macros/privileges.sql).
+Supabase grants new tables to the roles of its public interface by default. Without usage rights on
+a schema no role reaches any of its tables, including future ones. dbt's own macros protect what dbt
+builds (transform/macros/privileges.sql).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from signalroom.warehouse import (
     transaction,
 )
 
-# The roles of Supabase's public interface, besides PostgreSQL's own PUBLIC; behind service_role
-# stands a key that programs hold.
+# The roles of Supabase's public interface, besides PostgreSQL's own PUBLIC; programs have a key for
+# service_role.
 WEB_ROLES = "('anon', 'authenticated', 'service_role')"
 MAY_TAKE = """
 select pg_has_role(%s, %s,
@@ -50,8 +50,8 @@ where
     )
 order by 1
 """
-# What people made in schemas of their own and the public can read. Supabase's own schemas hold
-# nothing of ours; a table is taken for ours by its client's column or by what its view reads.
+# Publicly readable relations in other schemas. Supabase's own schemas have nothing of ours; a table
+# counts as ours if it has the client column, or if it is a view that reads our schemas.
 FOREIGN_SCHEMAS = (
     "auth", "cron", "extensions", "graphql", "graphql_public", "information_schema", "net",
     "pgbouncer", "pgsodium", "pgsodium_masks", "realtime", "storage", "supabase_functions",
@@ -105,9 +105,9 @@ order by 1, 2
 
 
 def create_closed(execute: Execute, name: str) -> None:
-    """Create a schema where it is missing, and close it to the roles of a public interface.
+    """Create a schema if it is missing, and close it to the roles of a public interface.
 
-    DuckDB has neither roles nor a need to create it here; a name is ours, never data.
+    DuckDB has no roles, and needs no schema created here; the name is ours, never data.
     """
     if target() == "duckdb":
         return
@@ -117,7 +117,7 @@ def create_closed(execute: Execute, name: str) -> None:
 
 
 def exposed(sources: Iterable[str]) -> list[str]:
-    """What of the warehouse others could read, in one line each with its repair."""
+    """What others could read in the warehouse, one line each with the fix."""
     if target() == "duckdb":
         return []
     open_wire = _unencrypted()
@@ -147,9 +147,9 @@ def exposed(sources: Iterable[str]) -> list[str]:
 
 
 def perhaps_exposed(sources: Iterable[str]) -> list[str]:
-    """What others can read and may have been made from our rows, in one line for each schema.
+    """What others can read and may have been made from our rows, one line per schema.
 
-    Nothing tells where the rows of a plain table come from; `public` is others' business.
+    The origin of a plain table's rows is unknown; schema `public` is not checked.
     """
     if target() == "duckdb":
         return []
@@ -180,12 +180,12 @@ def _unencrypted() -> list[str]:
 
 
 def set_up() -> list[str]:
-    """Create what two logins need, where it is missing; what was done, in one line each.
+    """Create what two logins need, if missing; returns what was done, one line each.
 
     The owner's login (SUPABASE_DB_USER) loads and builds. Reports read as SIGNALROOM_REPORT_ROLE,
-    or with SUPABASE_DB_REPORT_USER as a login of its own in that role, which sees one client's rows
+    or with SUPABASE_DB_REPORT_USER as a separate login in that role, which sees one client's rows
     of the marts and nothing else. Safe to repeat. Raises ConfigurationError on duckdb, and
-    WarehouseError where the owner may not create roles.
+    WarehouseError if the owner may not create roles.
     """
     import psycopg2
     from psycopg2 import sql

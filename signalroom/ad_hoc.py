@@ -1,4 +1,4 @@
-"""A person's own SQL over the marts: one statement, read only, bounded in time and rows."""
+"""Ad hoc SQL over the marts: one statement, read only, limited in time and rows."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from signalroom.warehouse import (
 
 SECONDS = 30
 ROWS = 10_000
-# What could show the rows of another client: settings, also by SQL that is made up as text.
+# What could reveal another client's rows: settings, also through dynamic SQL.
 SETTINGS = re.compile(
     r"\bset_config\b|\bset\s+(role|session)\b|\breset\b|\b\w+_to_xml\w*\b|\bts_(stat|rewrite)\b"
     r"|\bdblink\w*\b|\bu&\"",
     re.IGNORECASE,
 )
-# One statement that gives rows, by what the server itself takes for one.
+# Accepts exactly one statement that returns rows, as parsed by the server itself.
 OPEN = """
 do $$
 declare answer refcursor := 'answer';
@@ -47,10 +47,10 @@ class Answer:
 
 
 def ask(sql: str, client_id: str | None = None) -> Answer:
-    """The answer to one statement, names resolved in the marts; with a client, its rows alone.
+    """The result of one statement, with names resolved in the marts; with a client, only its rows.
 
-    On DuckDB the published copy of the marts answers while another process writes to the
-    warehouse. Raises WarehouseError in one line.
+    On DuckDB the published copy of the marts is used while another process writes to the warehouse.
+    Raises WarehouseError in one line.
     """
     statement = sql.strip().rstrip(";").strip()
     if not statement:
@@ -121,7 +121,7 @@ def _ask_duckdb(sql: str, client_id: str | None) -> Answer:
 
 
 def _with_hint(error: Exception) -> str:
-    """The first line, and which names DuckDB thinks were meant."""
+    """The first line, and DuckDB's suggestions for names."""
     meant = [
         one for one in str(error).splitlines() if one.startswith(("Did you mean", "Candidate"))
     ]
@@ -130,7 +130,7 @@ def _with_hint(error: Exception) -> str:
 
 @contextmanager
 def _attached(client_id: str | None) -> Iterator[Any]:
-    """A connection in memory that sees the warehouse read only, and no other file."""
+    """An in-memory connection with read-only access to the warehouse, and to no other file."""
     import duckdb
 
     connection = duckdb.connect()
@@ -169,7 +169,7 @@ def _attach(connection: Any) -> None:
 
 
 def _show_only(connection: Any, marts: str, client_id: str) -> None:
-    """Views of the marts with one client's rows, under the marts' own names."""
+    """Views of the marts with one client's rows, under the same names."""
     names = connection.execute(
         "select table_name from information_schema.columns where table_catalog = 'warehouse'"
         " and table_schema = ? and column_name = '_client_id'",

@@ -1,8 +1,8 @@
-"""Backup and restore of what cannot be made again: everything in `ops` and the run database.
+"""Backup and restore of what cannot be rebuilt: everything in `ops` and the run database.
 
-One zip file: for each table a file of JSON lines, money as text, instants in UTC. Raw rows are not
-in it, for vendors give them again; nor are marts, which a build makes. So the ledgers of loads are
-restored only for raw tables that are there, and what has to be pulled again is named.
+One zip file: for each table a file of JSON lines, money as text, instants in UTC. It has no raw
+rows, which can be pulled again, and no marts, which a build makes. So the load ledgers are restored
+only for raw tables that exist, and what must be pulled again is listed.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from signalroom.warehouse import Execute, transaction
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-# What speaks of raw rows, table by table: true only where those rows are.
+# Records about raw rows, by table: only valid if those rows exist.
 OF_RAW = ("loads", "control_totals", "file_ledger", "backfill_slices")
 DATABASES: tuple[Database, ...] = ("warehouse", "runs")
 Row = dict[str, Any]
 
 
 def backup(file: Path) -> dict[str, int]:
-    """Write everything to the file, whole or not at all; rows by table.
+    """Write everything to the file, atomically; returns rows by table.
 
-    Raises WarehouseError when a database is away or the file cannot be written.
+    Raises WarehouseError if a database is unavailable or the file cannot be written.
     """
     prepare_warehouse()
     counts: dict[str, int] = {}
@@ -68,10 +68,10 @@ def backup(file: Path) -> dict[str, int]:
 
 
 def restore(file: Path, *, replace: bool = False) -> tuple[dict[str, int], list[str]]:
-    """Bring back what the file holds: rows by table, and what must be pulled again.
+    """Restore the file; returns rows by table, and what must be pulled again.
 
-    Raises ConfigurationError for a file that is no backup, and where the database holds records
-    already unless `replace`, which removes them first.
+    Raises ConfigurationError for a file that is not a backup, and if the database already has
+    records, unless `replace`, which removes them first.
     """
     prepare_warehouse()
     counts: dict[str, int] = {}
@@ -98,7 +98,7 @@ def restore(file: Path, *, replace: bool = False) -> tuple[dict[str, int], list[
 
 
 class _opened:  # noqa: N801 (a context manager, used as a function)
-    """Both databases, each in one transaction: an `execute` of the warehouse and a connection."""
+    """Both databases, each in one transaction: the warehouse's `execute` and a connection."""
 
     def __enter__(self) -> tuple[Execute, sa.Connection]:
         self._warehouse = transaction()
@@ -143,7 +143,7 @@ def _write(
     connection: sa.Connection,
 ) -> int:
     if database == "runs":
-        for child in table.metadata.sorted_tables:  # steps go before their runs
+        for child in table.metadata.sorted_tables:  # delete steps before their runs
             if any(key.column.table is table for key in child.foreign_keys):
                 connection.execute(child.delete())
         connection.execute(table.delete())
@@ -168,7 +168,7 @@ def _text(value: Any) -> str:
 
 
 def _lines(packed: zipfile.ZipFile, name: str, table: sa.Table) -> Iterator[Row]:
-    """Rows with the columns that this version knows, each as its type."""
+    """Rows with the columns that this version has, each in its type."""
     parsers = {column.name: _parser(column.type) for column in table.columns}
     with TextIOWrapper(packed.open(name), encoding="utf-8") as lines:
         for line in lines:
@@ -214,7 +214,7 @@ def _refuse_full(execute: Execute, connection: sa.Connection) -> None:
 
 
 def _raw_tables(execute: Execute) -> set[tuple[str, str | None]]:
-    """The raw tables that are there, by source; a source alone stands for its slices."""
+    """The existing raw tables, by source; a source without table stands for its slices."""
     found = {
         (row["table_schema"], row["table_name"])
         for row in execute("select table_schema, table_name from information_schema.tables")
@@ -223,7 +223,7 @@ def _raw_tables(execute: Execute) -> set[tuple[str, str | None]]:
 
 
 def _to_pull(rows: list[Row]) -> list[str]:
-    """What was loaded when the backup was made and is not there now, in one line a source."""
+    """What was loaded when the backup was made and is missing now, one line per source."""
     days: dict[tuple[str, str], list[date]] = {}
     for row in rows:
         known = days.setdefault((row["source"], row["_client_id"]), [])

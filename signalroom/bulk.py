@@ -1,4 +1,4 @@
-"""Many rows into a table of `ops`, some hundred a statement."""
+"""Inserts many rows into a table of `ops`, a few hundred per statement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `signalroom doctor` found: one line for each thing that it looked at."""
+"""Findings of `signalroom doctor`: one line for each check."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ SHOWN: Mapping[State, str] = {
     "warning": "limited",
     "fault": "refused",
 }
-UNREACHED = "cannot be reached"  # says the line about a vendor that did not answer
-# How a vendor's refusal goes on for a pull; here nothing was to be loaded.
+UNREACHED = "cannot be reached"  # part of the message about a vendor that did not answer
+# The end of a vendor error's message for a pull, which does not apply to a check.
 _UNLOADED = re.compile(r"; (?:nothing was loaded|nothing of (?:it|this pull) was loaded)\.\s*")
 
 
 @dataclass(frozen=True)
 class Check:
-    """One finding: of everything, of one client, or of a source or channel of one client.
+    """One finding: global, for one client, or for a source or channel of one client.
 
-    `message` says what is, `repair` what to do about it; both are shown, so neither has a secret.
+    `message` is the state, `repair` what to do about it; both are shown, so neither has a secret.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Check:
 
     @property
     def word(self) -> str:
-        """How a source or channel stands, in a word or two."""
+        """The state of a source or channel, in a word or two."""
         if self.state == "warning" and " is off: " in self.message:
             return "off"
         if self.state == "fault" and f" {UNREACHED}: " in self.message:
@@ -50,6 +50,6 @@ class Check:
 
 
 def split(error: Exception) -> tuple[str, str]:
-    """The message of an error and the repair that it names, where it names one."""
+    """The message of an error and the fix that it names, if any."""
     message, *repair = _UNLOADED.split(str(error), maxsplit=1)
     return message.rstrip("."), "".join(repair)

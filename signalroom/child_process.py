@@ -1,8 +1,8 @@
 """A child process that does not outlive its parent, however the parent ends.
 
-The kernel sends the signal, so that it works after a kill -9 too. The child asks for it itself:
-code between fork and exec is not safe in a parent with threads. As a program it asks for a command
-that cannot:
+The kernel sends the signal, so that it works even after a kill -9. The child requests it itself:
+code between fork and exec is not safe in a parent with threads. As a program it does so for a
+command that cannot:
 
     python -m signalroom.child_process PARENT_PID COMMAND [ARGUMENT]...
 """
@@ -19,7 +19,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def end_with_parent(parent_pid: int) -> None:
-    """End with the parent; at once when it has gone already. Only Linux can do that."""
+    """End with the parent; immediately if it has already ended. Only works on Linux."""
     if not sys.platform.startswith("linux"):
         return
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -28,9 +28,9 @@ def end_with_parent(parent_pid: int) -> None:
 
 
 def end_with_named_parent() -> bool:
-    """End with the process that the environment names, if it names one; whether it does.
+    """End with the process named in the environment, if any; returns whether there is one.
 
-    The variable is taken away, since it does not speak of what this process starts.
+    The variable is removed, since it does not apply to what this process starts.
     """
     parent = os.environ.pop(PARENT, "")
     if parent:

@@ -1,4 +1,4 @@
-"""Clients: whom the agency works for.
+"""Clients of the agency.
 
 The registry is `vars: clients:` in dbt_project.yml, the one file that dbt and Python both read.
 """
@@ -32,7 +32,7 @@ class Brand:
 class Client:
     """One client; `is_default` owns the environment variables without a client's suffix.
 
-    `maps_by_offer`: the links of RedTrack's offers map spend where the client's file has no line.
+    `maps_by_offer`: the links of RedTrack's offers map spend if the client's file has no line.
     """
 
     id: str
@@ -47,7 +47,7 @@ class Client:
 def registry() -> dict[str, Client]:
     """All registered clients by id, inactive ones included.
 
-    Raises ConfigurationError when the registry is malformed.
+    Raises ConfigurationError if the registry is malformed.
     """
     clients: dict[str, Client] = {}
     suffixes: dict[str, str] = {}
@@ -70,7 +70,7 @@ def registry() -> dict[str, Client]:
 
 
 def _written() -> dict[Any, Any]:
-    """The registry as dbt_project.yml has it."""
+    """The registry from dbt_project.yml."""
     try:
         project = yaml.safe_load((root() / "dbt_project.yml").read_text(encoding="utf-8"))
         found = project["vars"]["clients"]
@@ -130,7 +130,7 @@ def _brands(where: str, written: Any) -> tuple[Brand, ...]:
 
 
 def default_client_id() -> str:
-    """The client to whom variables without a suffix belong."""
+    """The client that variables without a suffix belong to."""
     return next(client.id for client in registry().values() if client.is_default)
 
 
@@ -153,7 +153,7 @@ def client(client_id: str) -> Client:
 
 
 def active_clients(chosen: tuple[str, ...] = ()) -> list[Client]:
-    """The clients to work for: those chosen, else SIGNALROOM_CLIENTS, else all active ones."""
+    """The clients to work for: the given ones, else SIGNALROOM_CLIENTS, else all active ones."""
     names = chosen or tuple(
         part.strip() for part in os.environ.get("SIGNALROOM_CLIENTS", "").split(",") if part.strip()
     )

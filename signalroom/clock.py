@@ -1,8 +1,8 @@
-"""The one clock and the one calendar.
+"""The clock and calendar of the whole product.
 
 Business time (`now`, `today`) can be frozen with SIGNALROOM_NOW for tests and replays, or run
 faster from there on with SIGNALROOM_CLOCK_FACTOR for rehearsals and the demo; `instant` is the real
-clock and stamps loads. Days are days of the business time zone.
+clock, which timestamps loads. Days are days of the business time zone.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _STARTED = instant()
 
 
 def now() -> datetime:
-    """Business time, UTC; SIGNALROOM_NOW freezes it or, with a factor, is where it begins.
+    """Business time, UTC; SIGNALROOM_NOW freezes it or, with a factor, is its start.
 
     It begins with this process, or at the real instant SIGNALROOM_CLOCK_SINCE, so that processes
     share one clock.
@@ -75,7 +75,7 @@ def _began() -> datetime:
 def factor() -> float:
     """How many times faster than real business time runs (SIGNALROOM_CLOCK_FACTOR); 0: not set.
 
-    Raises ConfigurationError for what is not a number from 0 to 86,400.
+    Raises ConfigurationError for anything but a number from 0 to 86,400.
     """
     given = os.environ.get("SIGNALROOM_CLOCK_FACTOR", "").strip() or "0"
     with suppress(ValueError):
@@ -88,14 +88,14 @@ def factor() -> float:
 
 
 def _run_since(started: datetime) -> timedelta:
-    """How far business time has run in this process; nothing while it is frozen."""
+    """How far business time has advanced in this process; zero while it is frozen."""
     return (instant() - started) * factor()
 
 
 def business(at: datetime) -> datetime:
-    """A real instant as the clock of a rehearsal had it; the same where business time is real.
+    """A real instant on a rehearsal's clock; unchanged if business time is real.
 
-    Before SIGNALROOM_CLOCK_SINCE the clock stood.
+    Before SIGNALROOM_CLOCK_SINCE the clock was stopped.
     """
     pace = factor() if os.environ.get("SIGNALROOM_NOW", "").strip() else 0
     began = _began() if os.environ.get("SIGNALROOM_CLOCK_SINCE", "").strip() else at
@@ -103,7 +103,7 @@ def business(at: datetime) -> datetime:
 
 
 def has_same_rules(one: ZoneInfo, other: ZoneInfo) -> bool:
-    """Whether two zones show the same time, as an alias (US/Eastern) and its zone do."""
+    """Whether two zones have the same time, like an alias (US/Eastern) and its zone."""
     days = [datetime(2010, 1, 1, 5, tzinfo=UTC) + timedelta(days=day) for day in range(0, 9131)]
     return all(day.astimezone(one).utcoffset() == day.astimezone(other).utcoffset() for day in days)
 
@@ -114,7 +114,7 @@ def local_date(moment: datetime) -> date:
 
 
 def today() -> date:
-    """The business day that is running."""
+    """The current business day."""
     return local_date(now())
 
 

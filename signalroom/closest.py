@@ -8,9 +8,9 @@ from collections.abc import Iterable
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:
-    """A sentence with the closest name, and a blank behind it; empty where none is close.
+    """A sentence with the closest name and a trailing blank; empty if none is close.
 
-    A name is close as a whole, or one of its words is: `dialy` means `daily_ccw`.
+    The whole name can be close, or one of its words: `dialy` means `daily_ccw`.
     """
     names = list(known)
     folded = {name.casefold(): name for name in reversed(names)}

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL; a server or pooler that is full for a moment is waited for."""
+"""Connections to PostgreSQL; waits for a server or pooler that is temporarily full."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-# A server or network that goes silent is noticed within two minutes: no answer to a connect, to a
-# keep-alive, or to what was sent (milliseconds). What is asked has a limit in each transaction.
+# A dead server or network is noticed within two minutes: no answer to a connect, to a keep-alive,
+# or to sent data (milliseconds). Statements have a limit in each transaction.
 LIMITS = {
     "connect_timeout": "15",
     "keepalives": "1",
@@ -19,7 +19,7 @@ LIMITS = {
 }
 LONGEST_WAIT_S = 30.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.3, 3.0
-# No slot is free (the server's and Supabase's words for it), or the server is only just starting.
+# No slot is free (in the server's and Supabase's terms), or the server is just starting.
 FOR_A_MOMENT = re.compile(
     r"too many (clients|connections)|max clients|connection slots|MaxClients|EMAXCONN"
     r"|system is (starting up|in recovery|not yet accepting)",
@@ -28,9 +28,9 @@ FOR_A_MOMENT = re.compile(
 
 
 def connect(found: Mapping[str, Any]) -> Any:
-    """A psycopg2 connection; psycopg2's OperationalError where there is none.
+    """A psycopg2 connection; psycopg2's OperationalError if there is none.
 
-    A fault that passes by itself is waited for, `LONGEST_WAIT_S` at the most.
+    Waits for a temporary fault to pass, at most `LONGEST_WAIT_S`.
     """
     import psycopg2
 

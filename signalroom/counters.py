@@ -1,4 +1,4 @@
-"""Counters that outlive a process: sums in the run database, for `/metrics`."""
+"""Persistent counters: sums in the run database, for `/metrics`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from signalroom.warehouse import first_line
 from signalroom.watch_tables import COUNTERS as TABLE
 
 log = logging.getLogger(__name__)
-Labels = tuple[str, str, str]  # source, client, and what else the counter has, or ""
+Labels = tuple[str, str, str]  # source, client, and the counter's other label, or ""
 
 
 def add(name: str, amounts: Mapping[Labels, int]) -> None:
-    """Add to counters; one that cannot be kept is logged and stops no work."""
+    """Add to counters; a failure is logged and does not stop the work."""
     amounts = {labels: amount for labels, amount in amounts.items() if amount}
     if not amounts:
         return

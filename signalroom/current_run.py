@@ -1,5 +1,7 @@
-"""The run that this process works for: children of the scheduler have it in their environment, a
-command that does its run itself says so here.
+"""The run that this process works for.
+
+The scheduler's children have it in their environment; a command that executes its run itself
+registers it here.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ _own: list[str] = []
 
 @contextmanager
 def working_for(run_id: str) -> Iterator[None]:
-    """This process does that run itself, in all of its threads, for as long as the body lasts."""
+    """This process executes that run itself, in all of its threads, during the body."""
     _own.append(run_id)
     try:
         yield
@@ -23,5 +25,5 @@ def working_for(run_id: str) -> Iterator[None]:
 
 
 def run_id() -> str:
-    """Its id; empty where this process works for none."""
+    """Its id; empty if this process works for none."""
     return _own[-1] if _own else os.environ.get(VARIABLE, "").strip()

@@ -1,4 +1,4 @@
-"""The demo's folder: moved aside when real data is about to be loaded into it."""
+"""The demo's folder: moved aside before real data is loaded into it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ LOCKS = ("warehouse", "scheduler")
 def move_aside() -> Path | None:
     """Rename SIGNALROOM_HOME to `<name>-demo-<time>` if it holds simulated data; the new name.
 
-    None where there is nothing to move, and where it cannot be: on postgres, while another process
-    works there, on a mounted volume. There the first real load is refused, as ever.
+    None if there is nothing to move, or if it cannot be moved: on postgres, while another process
+    works there, on a mounted volume. Then the first real load is refused.
     """
     if target() != "duckdb" or os.environ.get("SIGNALROOM_SANDBOX"):
         return None
@@ -37,19 +37,19 @@ def move_aside() -> Path | None:
             folder.rename(aside)
         except (Timeout, OSError):
             return None
-    home()  # made again, empty
+    home()  # recreated, empty
     return aside
 
 
 def will_move() -> bool:
-    """Whether a real load would find a demo here and move it aside: then it begins with nothing."""
+    """Whether a real load would find a demo here and move it aside, to start empty."""
     if target() != "duckdb" or os.environ.get("SIGNALROOM_SANDBOX"):
         return False
     return _is_simulated(home_to_be() / WAREHOUSE)
 
 
 def holds_demo() -> bool:
-    """Whether the warehouse, on either engine, holds simulated data; it is only read."""
+    """Whether the warehouse, on either engine, has simulated data; read only."""
     if target() == "duckdb":
         return _is_simulated(home() / WAREHOUSE)
     from signalroom.warehouse import read
@@ -73,5 +73,5 @@ def _is_simulated(warehouse: Path) -> bool:
         with duckdb.connect(str(warehouse), read_only=True) as connection:
             found = connection.execute("select origin from ops.origin").fetchall()
     except duckdb.Error:
-        return False  # in use, or from before: what follows says so
+        return False  # in use, or from an older version: later steps will report it
     return found == [("simulated",)]

@@ -1,15 +1,15 @@
-"""Errors that a person reads.
+"""Errors with a message for people.
 
-SignalRoomError           one readable line: what happened, to whom, what was kept, what to do now
+SignalRoomError           one readable line: what happened, for whom, what is unaffected, what to do
   + ConfigurationError    a setting is missing or wrong
   + SourceError           a vendor's answer could not be used
   |   + CredentialsError  the vendor rejects the key; retrying cannot help
-  |   |   + ForbiddenError  the key is good, but may not do this
+  |   |   + ForbiddenError  the key is valid, but may not do this
   |   + DeferredError     rate-limited for longer than one request may wait
-  |   + AnswerError       the answer is incomplete or not what it should be; nothing was loaded
+  |   + AnswerError       the answer is incomplete or unexpected; nothing was loaded
   |       + AbsentError   the vendor does not have what was requested
-  |       + TooLargeError more than may be held at once; a smaller part may be requested
-  + WarehouseError        the warehouse is away, locked or unreadable
+  |       + TooLargeError too large for memory; a smaller part may be requested
+  + WarehouseError        the warehouse is unavailable, locked or unreadable
   + TransformError        dbt failed
   + ReportError           a report could not be made
 """
@@ -18,9 +18,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-# What a second try would meet again: a step that ends with one of these is not tried again by
-# itself, on either engine. The last two are no exceptions: what a channel refused for good, and
-# tests of dbt.
+# Errors that a retry would hit again: a step that ends with one of these is not automatically
+# retried, on either engine. The last two are not exceptions: a channel's permanent rejection, and
+# dbt tests.
 FINAL = frozenset(
     {
         "AbsentError",
@@ -54,8 +54,8 @@ class CredentialsError(SourceError):
 class AnswerError(SourceError):
     """The vendor answered, but not completely or not in a known form.
 
-    `payload` is what it said, as parsed JSON or text and not redacted: it is kept among the dead
-    letters and never printed. `table` is the raw table that was requested, where it is known.
+    `payload` is its answer, as parsed JSON or text and not redacted: it is kept with the dead
+    letters and never printed. `table` is the requested raw table, if known.
     """
 
     def __init__(self, message: str, payload: object = None) -> None:
@@ -65,21 +65,21 @@ class AnswerError(SourceError):
 
 
 class AbsentError(AnswerError):
-    """The vendor does not have what was requested, as with a list that an account lacks."""
+    """The vendor does not have what was requested, such as a list that an account lacks."""
 
 
 class TooLargeError(AnswerError):
-    """An answer beyond SIGNALROOM_HTTP_MAX_ANSWER_MB, or one that would be when it is parsed."""
+    """An answer that exceeds SIGNALROOM_HTTP_MAX_ANSWER_MB, or would when parsed."""
 
 
 class ForbiddenError(CredentialsError):
-    """The vendor knows the key, and it may not do this (HTTP 403)."""
+    """The key is valid, but may not do this (HTTP 403)."""
 
 
 class DeferredError(SourceError):
-    """The vendor asks for a wait beyond SIGNALROOM_HTTP_MAX_WAIT_S; no failed attempt.
+    """Rate-limited for longer than SIGNALROOM_HTTP_MAX_WAIT_S; not a failed attempt.
 
-    `until` is the instant (UTC, real clock) at which asking again makes sense.
+    `until` is the instant (UTC, real clock) when a retry makes sense.
     """
 
     def __init__(self, message: str, until: datetime) -> None:

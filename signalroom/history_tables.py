@@ -1,8 +1,8 @@
-"""Tables of the product's own history: what each pull took in the run database, the rest in the
-warehouse, where models read it (`transform/history.py` writes it there).
+"""Tables of the product's own history.
 
-No table holds a message, a recipient or a row of a vendor. Those of the warehouse have no keys:
-DuckDB refuses to delete and insert the same one in a transaction.
+Pulls are in the run database, the rest in the warehouse for models (transform/history.py).
+No table has messages, recipients or vendors' rows. Those in the warehouse have no keys: DuckDB
+refuses to delete and insert the same one in a transaction.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ def _for_all_clients() -> sa.Column[Any]:
 
 def _of_pull() -> tuple[sa.Column[Any], ...]:
     return (
-        sa.Column("run_id", sa.Text),  # none: a person's own command
+        sa.Column("run_id", sa.Text),  # null for a pull by command
         _text("_client_id"),
         _text("source"),
         sa.Column("day", sa.Date, nullable=False),  # business day
         _text("status"),  # loaded, partly, deferred or failed
         sa.Column("error_class", sa.Text),
         _count("rows"),
-        _count("changed"),  # days and files that differ from what was known
+        _count("changed"),  # days and files that differ from the last load
         _count("rejected_rows"),
         _count("requests"),
         _count("wait_ms"),  # for the vendor's rate limit
@@ -45,7 +45,7 @@ def _of_pull() -> tuple[sa.Column[Any], ...]:
     )
 
 
-PULL_LOG = sa.Table(  # each pull as it ended, of runs and of commands
+PULL_LOG = sa.Table(  # each finished pull, of runs and of commands
     "pull_log",
     METADATA,
     sa.Column("pull_id", sa.Text, primary_key=True),

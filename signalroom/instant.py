@@ -1,4 +1,4 @@
-"""The column type of instants in tables of our own."""
+"""The column type of instants in our own tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 
 class Instant(sa.TypeDecorator[datetime]):
-    """An aware instant; SQLite, which keeps no zone, is given and gives back UTC."""
+    """An aware instant; stored as UTC in SQLite, which has no zones."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True

@@ -11,12 +11,12 @@ from signalroom.warehouse import duckdb_connection
 
 @contextmanager
 def kept_open() -> Iterator[None]:
-    """Keep the embedded warehouse open: what the body reads and writes joins one opening of it.
+    """Keep the embedded warehouse open: all reads and writes of the body share one connection.
 
     Opening and closing the file takes longer than most statements. Meanwhile no other process can
-    open it. On PostgreSQL nothing is done.
+    open it. No effect on PostgreSQL.
 
-    Raises WarehouseError where another process has the file, and names it.
+    Raises WarehouseError if another process has the file, and names it.
     """
     if target() != "duckdb":
         yield

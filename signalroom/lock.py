@@ -1,9 +1,9 @@
 """Locks: one writer at a time, held by the process that does the work.
 
-On DuckDB the warehouse as a whole has one writer; on PostgreSQL each piece of work has a lock of
-its own, held by a transaction of the database so that it also binds other machines. A transaction,
-not a session: a transaction pooler (port 6543) gives a session's lock away with its connection. It
-reads nothing and so keeps no vacuum waiting.
+On DuckDB the whole warehouse has one writer; on PostgreSQL each piece of work has its own lock,
+held by a database transaction so that it also applies to other machines. A transaction, not a
+session: a transaction pooler (port 6543) passes a session's lock on with its connection. It reads
+nothing, so it does not block vacuum.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ where locktype = 'advisory' and classid = 0 and objid = %s and granted
 def hold(*works: str, whose: str = "") -> Iterator[None]:
     """Hold the lock for a piece of work, such as `dbt build` or `ingest everflow`; or for several.
 
-    Waits SIGNALROOM_LOCK_WAIT_S for another process, then raises WarehouseError that says who it
-    is and since when. `whose` names the work that has them, where it is another.
+    Waits SIGNALROOM_LOCK_WAIT_S for another process, then raises WarehouseError with its name and
+    start. `whose` names the work that has the locks, if it is another.
     """
     work = whose or works[0]
     if target() == "duckdb":
@@ -62,7 +62,7 @@ def hold(*works: str, whose: str = "") -> Iterator[None]:
 def hold_file(name: str, work: str, wait_s: float, refusal: str) -> Iterator[None]:
     """Hold SIGNALROOM_HOME/`name`.lock; the kernel releases it however this process ends.
 
-    Raises WarehouseError after `wait_s`, with `refusal`, where `{holder}` becomes who it is:
+    Raises WarehouseError after `wait_s`, with `refusal`, where `{holder}` becomes the process:
     "`dbt build` (process 7, since 2026-11-19T07:00:00+00:00)", or "another process".
     """
     from filelock import FileLock, Timeout
@@ -101,12 +101,12 @@ def _hold_transaction(works: Sequence[str], work: str) -> Iterator[None]:
             connection.rollback()
             time.sleep(0.5)
         with _watched(connection, work):
-            yield  # and the transaction stays open, for as long as the work takes
+            yield  # and the transaction stays open while the work runs
 
 
 @contextmanager
 def _watched(connection: Any, work: str) -> Iterator[None]:
-    """Raise WarehouseError in the body when the lock's connection ends before it does.
+    """Raise WarehouseError in the body if the lock's connection ends before it.
 
     A lost connection is a lost lock: another process may begin the same work.
     """
@@ -146,8 +146,9 @@ def _watched(connection: Any, work: str) -> Iterator[None]:
 
 
 def _end_hung(work: str) -> None:
-    """End this process, which waits for a frozen server and so hears no signal: all its statements
-    are without an answer, and what they began is undone by the server.
+    """End this process, which is stuck on a frozen server and ignores signals.
+
+    None of its statements was answered, and the server rolls them back.
     """
     said = f"Error: {work} was ended: PostgreSQL has answered nothing for {HUNG_S:.0f} s. What was "
     sys.stderr.write(f"{said}committed stays; run it again once the server answers.\n")
@@ -194,7 +195,7 @@ def _take(cursor: Any, key: int, work: str) -> bool:
 
 
 def _refuse_the_replaced(cursor: Any, work: str) -> None:
-    """A process that was frozen past its lease, and whose run has another owner, loads nothing."""
+    """A process frozen past its lease, whose run has another owner, must not load."""
     run_id = os.environ.get("SIGNALROOM_RUN_ID", "")
     owner = os.environ.get("SIGNALROOM_RUN_OWNER", "")
     if not (run_id and owner):

@@ -1,9 +1,9 @@
-"""Logs: one line for people on a terminal, one JSON object a line in the container.
+"""Logs: readable lines on a terminal, one JSON object per line in the container.
 
-`SIGNALROOM_LOG_FORMAT` says which: `text` (the default) or `json`. Every record carries what it is
-about: the run and the step that the scheduler began (SIGNALROOM_RUN_ID and SIGNALROOM_STEP in the
-environment of its children), client and source where `about` says so. Secrets are masked when a
-record is made, whatever library writes it.
+`SIGNALROOM_LOG_FORMAT` selects: `text` (the default) or `json`. Every record has its context: the
+run and the step (SIGNALROOM_RUN_ID and SIGNALROOM_STEP in the environment of the scheduler's
+children), client and source if set by `about`. Secrets are masked when a record is created,
+whatever library writes it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from signalroom.settings import require
 __all__ = ["MASK", "explained", "learn", "mask", "secret_values"]
 FORMATS = ("text", "json")
 OURS = ("signalroom", "ingest", "transform", "reports", "scheduler", "cli")
-# What every record has by itself; the rest are fields that someone gave it.
+# Standard attributes of every record; all others are additional fields.
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
@@ -38,7 +38,7 @@ _make_record = logging.getLogRecordFactory()
 
 @contextmanager
 def about(**fields: str) -> Iterator[None]:
-    """Records of the body carry these fields: `client`, `source`, `run_id`, `step`."""
+    """Records logged in the body have these fields: `client`, `source`, `run_id`, `step`."""
     token = _subject.set({**_subject.get(), **fields})
     try:
         yield
@@ -47,7 +47,7 @@ def about(**fields: str) -> Iterator[None]:
 
 
 def configure() -> None:
-    """Log to stderr in the chosen format; our own news too where the scheduler is at work.
+    """Log to stderr in the chosen format; with our own info messages if the scheduler runs.
 
     Raises ConfigurationError for an unknown format, with logs in text.
     """
@@ -64,13 +64,13 @@ def configure() -> None:
 
 
 def speak() -> None:
-    """Let our own loggers tell what goes well, too."""
+    """Enable info messages of our own loggers."""
     for name in OURS:
         logging.getLogger(name).setLevel(logging.INFO)
 
 
 def complete(record: logging.LogRecord) -> bool:
-    """Add what the record is about; mask the fields that it was given."""
+    """Add the record's context; mask its additional fields."""
     known = {
         "run_id": os.environ.get("SIGNALROOM_RUN_ID", ""),
         "step": os.environ.get("SIGNALROOM_STEP", ""),
@@ -86,7 +86,7 @@ def complete(record: logging.LogRecord) -> bool:
 
 
 def given(record: logging.LogRecord) -> dict[str, Any]:
-    """The fields that a record has beyond what every record has."""
+    """The additional fields of a record."""
     return {name: value for name, value in vars(record).items() if name not in STANDARD}
 
 
@@ -95,7 +95,7 @@ def _masked_record(*args: Any, **kwargs: Any) -> logging.LogRecord:
     try:
         _masking.filter(record)
     except (TypeError, ValueError):
-        # A library's message does not fit its values; a log line must not end the work.
+        # A library's message may not match its arguments; a log line must not stop the work.
         record.msg, record.args = mask(f"{record.msg} {record.args}"), None
     return record
 
@@ -107,7 +107,7 @@ class TextFormatter(logging.Formatter):
         moment = datetime.fromtimestamp(record.created, UTC).astimezone(_zone())
         fields = " ".join(f"{name}={value}" for name, value in given(record).items())
         line = f"{moment:%Y-%m-%d %H:%M:%S %z} {record.levelname} {record.name}: {record.msg}"
-        # What a vendor says must neither look like a line of ours nor move the cursor.
+        # Vendors' text must not look like a line of ours or move the cursor.
         line = CONTROL.sub(" ", f"{line} [{fields}]" if fields else line)
         return f"{line}\n{record.exc_text}" if record.exc_text else line
 
@@ -133,7 +133,7 @@ def _json_formatter() -> logging.Formatter:
 
 
 class MaskingFilter(logging.Filter):
-    """Masks secrets in every log record, its exception text included."""
+    """Masks secrets in every log record, including its exception text."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg = mask(record.getMessage())
@@ -147,7 +147,7 @@ class MaskingFilter(logging.Filter):
 def explained(error: Exception) -> str:
     """The error in one readable line, without secrets.
 
-    One that no one foresaw is named as such, and its traceback is kept in
+    An unexpected one is marked as such, and its traceback is kept in
     SIGNALROOM_HOME/unexpected-error.txt, masked.
     """
     if isinstance(error, SignalRoomError):

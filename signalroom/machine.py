@@ -1,4 +1,4 @@
-"""What of this machine would spoil the work: its Python, memory, clock and way to the database."""
+"""Problems of this machine: its Python, memory, clock and network path to the database."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from signalroom import clock
 from signalroom.checks import Check
 
 OLDEST_PYTHON = (3, 11)
-LEAST_MB = 1000  # a load or a build takes a few hundred, and they may come together
+LEAST_MB = 1000  # a load or a build takes a few hundred, and they may run together
 LARGEST_SKEW = timedelta(minutes=2)
-# The container's limit, in its newer and its older place.
+# The container's limit, in cgroup v2 and v1.
 LIMITS = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes")
 _heard: dict[str, timedelta] = {}
 
 
 def hear(who: str, date: datetime | str | None) -> None:
-    """Note what someone's clock says now, such as the Date of an answer."""
+    """Record the time of another clock, such as the Date header of a response."""
     with suppress(TypeError, ValueError):
         said = parsedate_to_datetime(date) if isinstance(date, str) else date
         if said is not None:
@@ -30,7 +30,7 @@ def hear(who: str, date: datetime | str | None) -> None:
 
 
 def python(version: tuple[int, int] = sys.version_info[:2]) -> list[Check]:
-    """A Python that this code was not made for."""
+    """An unsupported Python version."""
     if version >= OLDEST_PYTHON:
         return []
     said = f"Python {version[0]}.{version[1]} is too old: SignalRoom needs 3.11 or newer"
@@ -39,10 +39,10 @@ def python(version: tuple[int, int] = sys.version_info[:2]) -> list[Check]:
 
 
 def memory(root: Path = Path("/")) -> list[Check]:
-    """Less memory than a load and a build need, on the machine or by the container's limit."""
+    """Less memory than a load and a build need, on the machine or in the container's limit."""
     found = []
     for name in LIMITS:
-        with suppress(OSError, ValueError):  # `max` is no limit
+        with suppress(OSError, ValueError):  # `max` means no limit
             found.append(int((root / name).read_text()) // 1_000_000)
     with suppress(OSError):
         lines = (root / "proc" / "meminfo").read_text().splitlines()
@@ -54,7 +54,7 @@ def memory(root: Path = Path("/")) -> list[Check]:
 
 
 def skew() -> list[Check]:
-    """A clock that is wrong by what most of those say who were heard since this was last asked."""
+    """A wrong clock, according to most clocks recorded since the last call."""
     heard = {who: one.total_seconds() for who, one in _heard.items()}
     _heard.clear()
     seconds = median(heard.values()) if heard else 0.0
@@ -70,7 +70,7 @@ def skew() -> list[Check]:
 
 
 def only_ipv6(host: str, port: str) -> str:
-    """Why a host cannot be reached that has IPv6 addresses alone; empty where that is not why."""
+    """Why a host with only IPv6 addresses cannot be reached; empty if that is not the reason."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
@@ -79,7 +79,7 @@ def only_ipv6(host: str, port: str) -> str:
         return ""
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(found[0][4])  # sends nothing: it asks for a route
+            probe.connect(found[0][4])  # sends nothing: only looks up a route
         except OSError:
             return (
                 f"{host} has an IPv6 address alone, and this machine has no way there: set "

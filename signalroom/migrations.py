@@ -1,14 +1,14 @@
-"""Migrations: a database made by an older version gets what the current one needs, once, at start.
+"""Migrations: a database of an older version gets what the current one needs, once, at start.
 
-To add a table: define it in `signalroom/tables.py`. That is all: what is missing is created.
+To add a table: define it in `signalroom/tables.py`. Missing tables are created.
 To add a column: put it at the end of its table there, nullable or with a `server_default`, and
 append a `Step` with the next number to STEPS here: `adds=("outbox.as_of",)`.
 To change or fill rows: append a `Step` with `sql=(...)`, in SQL that DuckDB or SQLite and
 PostgreSQL share; `{ops}` stands for the schema. It runs on new, empty databases too.
 
-Steps that only add are compatible: older code goes on next to them. A step that older code cannot
+Steps that only add are compatible: older code still works with them. A step that older code cannot
 work with (a column renamed or dropped) says `is_breaking=True`; older code then refuses to start.
-Steps that have landed are never edited or renumbered.
+Released steps are never edited or renumbered.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ STEPS = (
 
 @dataclass(frozen=True)
 class _Engine:
-    """What differs between the three engines."""
+    """The differences between the three engines."""
 
     ops: str
     tables: str
@@ -120,15 +120,15 @@ ENGINES = {"duckdb": _WITH_SCHEMAS, "postgresql": _WITH_SCHEMAS, "sqlite": _SQLI
 
 
 def prepare_warehouse() -> None:
-    """Bring the tables of schema `ops` in the warehouse up to date; a no-op where they are.
+    """Bring the tables of schema `ops` in the warehouse up to date; a no-op if they are.
 
-    Raises WarehouseError when the warehouse is away, ConfigurationError where newer code changed
+    Raises WarehouseError if the warehouse is unavailable, ConfigurationError if newer code changed
     it in a way that this version cannot work with.
     """
     engine = "duckdb" if target() == "duckdb" else "postgresql"
     with transaction() as execute:
         if is_current(execute, engine, "warehouse"):
-            create_closed(execute, "ops")  # someone may have opened it since
+            create_closed(execute, "ops")  # another process may have opened it since
         else:
             migrate(execute, engine, "warehouse")
 
@@ -136,7 +136,7 @@ def prepare_warehouse() -> None:
 def is_current(
     execute: Execute, engine: str, database: Database, steps: Sequence[Step] = STEPS
 ) -> bool:
-    """Whether nothing is to be done; a few reads, no lock.
+    """Whether it is up to date; a few reads, no lock.
 
     Raises ConfigurationError where newer code made a breaking step.
     """
@@ -150,7 +150,7 @@ def is_current(
 def migrate(
     execute: Execute, engine: str, database: Database, steps: Sequence[Step] = STEPS
 ) -> list[Step]:
-    """Create the tables that are missing, then take each step not taken yet; gives those taken.
+    """Create missing tables, then apply each step not yet applied; returns those applied.
 
     `execute(sql, params)` runs inside one transaction that admits one writer: DuckDB's file,
     SQLite's `begin immediate`, and the advisory lock that PostgreSQL's transaction takes here.
@@ -161,11 +161,11 @@ def migrate(
     if engine == "postgresql":
         execute(LOCK)
     if kind.ops:
-        execute("create schema if not exists ops")  # DuckDB, for which the next line does nothing
+        execute("create schema if not exists ops")  # DuckDB, where the next line has no effect
         create_closed(execute, "ops")
     found = {row["table_name"] for row in execute(kind.tables)}
     if "migrations" in found:
-        _pending(execute, kind, database, steps)  # refuses before anything changes
+        _pending(execute, kind, database, steps)  # raises before anything changes
     for table in tables(database):
         if table.name not in found:
             execute(_ddl(kind, CreateTable(table)))
@@ -200,7 +200,7 @@ def _pending(
 
 
 def refuse_breaking(rows: Iterable[Mapping[str, Any]], steps: Sequence[Step] = STEPS) -> None:
-    """Raise ConfigurationError where one of the steps taken is newer code's, and breaking."""
+    """Raise ConfigurationError if one of the applied steps is from newer code, and breaking."""
     known = {step.number for step in steps}
     for row in rows:
         if row["is_breaking"] and row["number"] not in known:
@@ -227,8 +227,8 @@ def _ddl(kind: _Engine, element: sa.schema.ExecutableDDLElement | CreateColumn) 
 
 
 def _dialect(kind: _Engine) -> sa.Dialect:
-    """Imported where a table is made, which is seldom: a tenth of the start of a command."""
-    if kind.ops:  # DuckDB takes PostgreSQL's names of types
+    """Imported only to create a table, which is rare: a tenth of a command's start time."""
+    if kind.ops:  # DuckDB accepts PostgreSQL's type names
         from sqlalchemy.dialects.postgresql.base import PGDialect
 
         return PGDialect()  # type: ignore[no-untyped-call]
@@ -238,7 +238,7 @@ def _dialect(kind: _Engine) -> sa.Dialect:
 
 
 def _stored(instant: Any, engine: str) -> Any:
-    """SQLite keeps no zone: instants are UTC text there, as `tables.Instant` writes them."""
+    """SQLite has no zones: instants are UTC text there, as written by `tables.Instant`."""
     return f"{instant:%Y-%m-%d %H:%M:%S.%f}" if engine == "sqlite" else instant
 
 

@@ -1,7 +1,7 @@
-"""What this machine remembers of deliveries next to the outbox, to notice that it is too old.
+"""A record of deliveries outside the outbox, to detect an outdated outbox.
 
-A database or folder brought back from a backup has an outbox that ends before what was sent since.
-Then nothing is taken for unsent only because no row speaks of it.
+The outbox of a database or folder restored from a backup lacks what was sent since. Then a message
+without a row must not count as unsent.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from signalroom.tables import OUTBOX
 
 FILE = "delivered.json"
 REMEMBERED = timedelta(days=7)
-# Why a message that was never tried counts as delivered; how it is recognized afterwards.
+# The reason text of messages that count as delivered without an attempt.
 NEWEST = sa.select(sa.func.max(OUTBOX.c.sent_at, type_=OUTBOX.c.sent_at.type))
 WAS_THERE = "found at provider before its first attempt"
 TELLS = (
@@ -31,9 +31,9 @@ TELLS = (
 
 @dataclass(frozen=True)
 class Gap:
-    """What the outbox lacks: messages sent after `since` (None: all), up to `until`.
+    """What is missing in the outbox: messages sent after `since` (None: all), up to `until`.
 
-    `told_until` is `until` in business time, another one in rehearsals.
+    `told_until` is `until` in business time, which differs in rehearsals.
     """
 
     since: datetime | None
@@ -42,18 +42,18 @@ class Gap:
 
 
 def remember(sent_at: datetime, reported_at: datetime, known: Gap | None) -> None:
-    """Write down that a message was delivered, once the outbox says so, and what it lacked."""
+    """Record that a message was delivered, once the outbox has it, and what was missing in it."""
     _write({"sent_at": sent_at, "reported_at": reported_at}, known)
 
 
 def remember_restored(made_at: datetime) -> None:
-    """The run database is as it was when its backup was made."""
+    """Record that the run database was restored to its backup's state."""
     now = clock.instant()
     _write(_read()[0], Gap(made_at, now, clock.now()))
 
 
 def gap(connection: sa.Connection) -> Gap | None:
-    """What the outbox is known to lack, within the last week; None where nothing speaks for it."""
+    """What is known to be missing in the outbox, within the last week; None if nothing."""
     last, known = _read()
     oldest = clock.instant() - REMEMBERED
     if last:
@@ -64,7 +64,7 @@ def gap(connection: sa.Connection) -> Gap | None:
 
 
 def doubt(connection: sa.Connection) -> str | None:
-    """Why the outbox may be older than what was sent, in one line; None where nothing says so."""
+    """Why the outbox may be older than what was sent, in one line; None without evidence."""
     found = gap(connection)
     if found:
         ends = f"it ends {times.moment(found.since)}" if found.since else "it knows of no message"
@@ -92,7 +92,7 @@ def _has_outbox(connection: sa.Connection) -> bool:
 
 
 def _read() -> tuple[dict[str, datetime], Gap | None]:
-    """The last delivery, and the last gap; nothing where there is no file that can be read."""
+    """The last delivery, and the last gap; empty without a readable file."""
     try:
         found = json.loads((home() / FILE).read_text(encoding="utf-8"))
         last = {name: datetime.fromisoformat(text) for name, text in found["last"].items()}
@@ -107,7 +107,7 @@ def _read() -> tuple[dict[str, datetime], Gap | None]:
 
 
 def _write(last: dict[str, datetime], known: Gap | None) -> None:
-    """Whole or not at all; a full disk keeps no message from being settled."""
+    """Atomic; a full disk does not prevent the outbox update."""
     text = json.dumps(
         {
             "last": {name: at.isoformat() for name, at in last.items()},

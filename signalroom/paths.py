@@ -1,4 +1,4 @@
-"""Where things are: the repository, and the folder of all local state."""
+"""Locations: the repository, and the folder of all local state."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def root() -> Path:
 
 
 def home() -> Path:
-    """The folder of all local state (`SIGNALROOM_HOME`); made when it is missing."""
+    """The folder of all local state (`SIGNALROOM_HOME`); created if missing."""
     path = home_to_be()
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -31,9 +31,9 @@ def home() -> Path:
 
 
 def checked_home() -> str:
-    """The folder of local state with what is left there, after a file was written to it.
+    """The folder of local state, checked for free space by writing a file to it.
 
-    Raises ConfigurationError where it is full or cannot be written.
+    Raises ConfigurationError if it is full or cannot be written.
     """
     path = home()
     try:
@@ -53,7 +53,7 @@ def checked_home() -> str:
 
 
 def home_to_be() -> Path:
-    """The same, made or not: for those who only look."""
+    """The same without creating it, for read-only use."""
     path = _home()
     if "?" in str(path):
         raise ConfigurationError(
@@ -63,10 +63,10 @@ def home_to_be() -> Path:
 
 
 def home_for_dbt(home: Path) -> str:
-    """The folder by a path that dbt can open: it reads one as an address, which # would end.
+    """The folder's path in a form that dbt can open: it reads it as a URL, which # would end.
 
-    Such a folder gets a link in the temporary folder. Raises ConfigurationError where something
-    else has its name.
+    Such a folder gets a link in the temporary folder. Raises ConfigurationError if something else
+    has that name.
     """
     if "#" not in str(home):
         return str(home)
@@ -88,7 +88,7 @@ def _home() -> Path:
 
 
 def is_storage_problem(error: OSError) -> bool:
-    """Whether a disk is full or read-only, or a file of ours may not be written."""
+    """Whether a disk is full or read-only, or a file of ours is not writable."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
         return True
     ours = str(error.filename or "").startswith(str(_home()))
@@ -96,7 +96,7 @@ def is_storage_problem(error: OSError) -> bool:
 
 
 def storage_problem(error: OSError) -> str:
-    """One line on a disk that is full or cannot be written: the place, and what is left there."""
+    """One line about a full or read-only disk: the location, and the free space."""
     place = Path(error.filename) if error.filename else _home()
     try:
         left = f"{shutil.disk_usage(_home()).free / 1e6:,.1f} MB are left there"

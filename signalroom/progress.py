@@ -1,4 +1,4 @@
-"""Progress of long work, as the layers report it and the command line shows it."""
+"""Progress of long work, reported by the layers and shown by the command line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ class Step(Protocol):
     """One piece of work in progress."""
 
     def say(self, text: str) -> None:
-        """What is going on right now, in a few words."""
+        """What is happening now, in a few words."""
 
     def advance(self, done: int, total: int) -> None:
         """How far the work is."""
@@ -28,11 +28,11 @@ class Progress(Protocol):
         """Begin a step; it ends with `finish` or `fail`."""
 
     def note(self, text: str) -> None:
-        """A line of its own: a source that is off, a warning."""
+        """A separate line: a source that is off, a warning."""
 
 
 class Silent:
-    """Progress that no one watches."""
+    """Progress that is not shown."""
 
     def step(self, title: str) -> Step:
         return self

@@ -1,4 +1,4 @@
-"""The log of pulls: what each took and brought, of runs and of a person's own commands alike.
+"""The log of pulls: the cost and result of each, for runs and commands.
 
 Models read it as `pulls`.
 """
@@ -22,9 +22,9 @@ log = logging.getLogger(__name__)
 
 
 def record(client_id: str, source: str, rows: Mapping[str, int], **more: object) -> None:
-    """Write a pull down as it ends, with its rows by table; `more` are other columns of PULL_LOG.
+    """Record a finished pull, with its rows by table; `more` are other columns of PULL_LOG.
 
-    One that cannot be written is logged and stops no work.
+    A failure to record is logged and does not stop the work.
     """
     values = {
         **more,

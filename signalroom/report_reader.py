@@ -1,4 +1,4 @@
-"""How reports read on PostgreSQL: as a role that row security shows one client's rows."""
+"""How reports read PostgreSQL: as a role restricted to one client's rows by row security."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from signalroom.errors import WarehouseError
 from signalroom.settings import report_login, report_role, require
 
-# Only a role that may be taken on: from PostgreSQL 16 on, a member need not be allowed to.
+# Only a role that may be set: since PostgreSQL 16, members may lack that right.
 TAKE_ROLE = """
 select set_config('role', rolname, true), set_config('signalroom.client_id', %s, true)
 from pg_roles
@@ -21,7 +21,7 @@ where
 
 
 def read_as_reports(cursor: Any, client_id: str) -> None:
-    """Show this transaction one client's rows; WarehouseError where the role cannot be taken."""
+    """Restrict this transaction to one client's rows; WarehouseError if the role cannot be set."""
     role = report_role()
     if login := report_login():
         cursor.execute("select set_config('signalroom.client_id', %s, true)", [client_id])
@@ -40,7 +40,7 @@ def read_as_reports(cursor: Any, client_id: str) -> None:
 
 
 def _refuse_one_who_sees_all(cursor: Any, who: str) -> None:
-    """Row security shows a superuser, or who may bypass it, the rows of every client."""
+    """Row security does not apply to superusers, or roles that may bypass it."""
     cursor.execute("select rolsuper or rolbypassrls from pg_roles where rolname = current_user")
     if cursor.fetchone()["?column?"]:
         raise WarehouseError(

@@ -1,4 +1,4 @@
-"""How long records of our own work are kept (data/retention.yml), and the removal of older ones."""
+"""Retention of the product's own records (data/retention.yml), and deletion of older ones."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ OVER = ("done", "done_with_errors", "failed", "skipped")
 
 
 def policy() -> Mapping[str, int]:
-    """Days by kind, 400 where the file says nothing (of dbt's nodes 120).
+    """Days by kind, by default 400 (for dbt's nodes 120).
 
-    ConfigurationError for what is not a number of days from 35 on.
+    ConfigurationError for anything but a number of days from 35.
     """
     path = paths.root() / FILE
     try:
@@ -55,7 +55,7 @@ def policy() -> Mapping[str, int]:
 
 
 def prune_run_database(engine: sa.Engine) -> None:
-    """Remove old runs and incidents, and the payloads of old messages that are over."""
+    """Delete old runs and incidents, and the payloads of old finished messages."""
     runs, incidents, payloads = (before(kind) for kind in ("runs", "incidents", "outbox_payloads"))
     old = sa.select(RUNS.c.run_id).where(RUNS.c.status.in_(OVER), RUNS.c.finished_at < runs)
     with engine.begin() as connection:
@@ -76,7 +76,7 @@ def prune_run_database(engine: sa.Engine) -> None:
 
 
 def prune_warehouse() -> None:
-    """Remove dead letters that were resolved long ago."""
+    """Delete dead letters that were resolved long ago."""
     with transaction() as execute:
         execute(
             "delete from ops.dead_letters where resolved_at < :before",
@@ -85,7 +85,7 @@ def prune_warehouse() -> None:
 
 
 def prune_history(execute: Execute) -> None:
-    """Remove what is old from the warehouse's copy of the product's own history."""
+    """Delete old rows from the warehouse's copy of the product's own history."""
     runs, incidents, nodes = (before(kind) for kind in ("runs", "incidents", "dbt_nodes"))
     old = "select run_id from ops.history_runs where coalesce(finished_at, created_at) < :before"
     execute(f"delete from ops.history_steps where run_id in ({old})", {"before": runs})  # noqa: S608
@@ -102,5 +102,5 @@ def prune_history(execute: Execute) -> None:
 
 
 def before(kind: str) -> datetime:
-    """Until when records of that kind are removed; real clock."""
+    """Until when records of that kind are deleted; real clock."""
     return clock.instant() - timedelta(days=policy()[kind])

@@ -26,7 +26,7 @@ IN_OPS: dict[str | None, str | None] = {None: "ops"}
 
 
 def engine(**options: Any) -> sa.Engine:
-    """A new engine, its tables in schema `ops` where there are schemas; nothing is created."""
+    """A new engine, with tables in schema `ops` if there are schemas; creates nothing."""
     found = sa.create_engine(_url(), **_options(), **options)
     if found.dialect.name == "sqlite":
         sa.event.listen(found, "connect", _write_ahead)
@@ -35,7 +35,7 @@ def engine(**options: Any) -> sa.Engine:
 
 
 def reading_engine() -> sa.Engine:
-    """An engine to ask one thing now and then: known to its database already, nothing kept open."""
+    """An engine for occasional queries: no migration check, no open connections."""
     return _reading_engine(_url())
 
 
@@ -47,8 +47,8 @@ def _reading_engine(url: sa.URL) -> sa.Engine:
 def prepared_engine() -> sa.Engine:
     """A new engine whose tables are up to date.
 
-    Raises WarehouseError when the database is away, ConfigurationError where newer code changed it
-    in a way that this version cannot work with.
+    Raises WarehouseError if the database is unavailable, ConfigurationError if newer code changed
+    it in a way that this version cannot work with.
     """
     found = engine()
     try:
@@ -56,7 +56,7 @@ def prepared_engine() -> sa.Engine:
             execute, name = migrations.executing(connection), found.dialect.name
             is_current = migrations.is_current(execute, name, "runs")
             if is_current and name != "sqlite":
-                create_closed(execute, "ops")  # someone may have opened it since
+                create_closed(execute, "ops")  # another process may have opened it since
         if not is_current:
             with found.begin() as connection:
                 if name == "sqlite":
@@ -72,9 +72,9 @@ def prepared_engine() -> sa.Engine:
 
 
 def refuse_newer() -> None:
-    """Raise ConfigurationError where newer code changed a database that this version is to use.
+    """Raise ConfigurationError if newer code changed a database that this version should use.
 
-    Nothing is written. One that is not there, away or in use is passed over.
+    Nothing is written. A missing or unavailable database, or one in use, is skipped.
     """
     with suppress(WarehouseError):
         migrations.refuse_breaking(read(f"{migrations.TAKEN} migrations", within="ops", wait_s=1.0))
@@ -107,6 +107,6 @@ def _options() -> dict[str, Any]:
 
 
 def _write_ahead(connection: Any, _: object) -> None:
-    """Readers and a writer do not wait for one another; a commit outlives the process's end."""
+    """Readers and a writer do not block each other; commits survive the end of the process."""
     connection.execute("pragma journal_mode = wal")
     connection.execute("pragma synchronous = normal")

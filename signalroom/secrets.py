@@ -1,7 +1,7 @@
-"""Secrets: which variables hold them, and every spelling in which a text may show one.
+"""Secrets: which variables hold them, and every form in which a text may contain one.
 
-A variable is secret by declaration, by the end of its name, or because it holds a private key. Its
-value is known as a whole and line by line; of JSON (a service account's key) the secret fields.
+A variable is secret by declaration, by its suffix, or because it holds a private key. Its value is
+masked as a whole and line by line; in JSON (a service account's key) the secret fields.
 """
 
 from __future__ import annotations
@@ -21,33 +21,33 @@ from signalroom.settings import SECRETS, declared
 MASK = "***"
 SUFFIXES = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_JSON", "_SALT")
 SECRET_FIELD = re.compile(r"(?i)(key|key_id|token|secret|password|assertion)$")
-LOGIN = re.compile(r"(?<=://)[^/?#\s@:]*:[^/?#\s@]+(?=@)")  # of an address, as a proxy's may have
+LOGIN = re.compile(r"(?<=://)[^/?#\s@:]*:[^/?#\s@]+(?=@)")  # in a URL, such as a proxy's
 LEAST = 4  # a shorter value would mask parts of words
-LEAST_UNDECLARED = 8  # of a variable that is ours by its ending alone, and of one line of a value
+LEAST_UNDECLARED = 8  # for a variable that is ours only by its suffix, and for one line of a value
 _learned: deque[str] = deque(maxlen=100)  # tokens expire: the newest ones matter
 
 
 def learn(secret: str) -> None:
-    """Mask a secret that no variable holds, such as a token that a vendor handed out."""
+    """Mask a secret that is in no variable, such as a token issued by a vendor."""
     if len(secret) >= LEAST_UNDECLARED:
         _learned.append(secret)
 
 
 def is_declared(name: str) -> bool:
-    """Whether a variable is declared to be a secret, by us or by a source."""
+    """Whether a variable is declared secret, by us or by a source."""
     plain = name.split("__", 1)[0]
     return plain in SECRETS or bool(declared().get(plain, {}).get("secret"))
 
 
 def is_secret(name: str) -> bool:
-    """Whether a variable holds a secret, by declaration or by the end of its name."""
+    """Whether a variable holds a secret, by declaration or by its suffix."""
     return name.split("__", 1)[0].endswith(SUFFIXES) or is_declared(name)
 
 
 def environment(needed: Iterable[str]) -> dict[str, str]:
     """This process's environment for a child, without the secrets that it does not need.
 
-    `needed` are plain names; a client's own (`NAME__CLIENT`) goes with them.
+    `needed` are plain names; a client's own (`NAME__CLIENT`) are included.
     """
     kept = set(needed)
     return {
@@ -58,7 +58,7 @@ def environment(needed: Iterable[str]) -> dict[str, str]:
 
 
 def mask(text: str) -> str:
-    """The text with every known secret replaced by `***`, however it is written."""
+    """The text with every known secret replaced by `***`, in any form."""
     spelled = _spellings(tuple(_values()))
     for spelling in spelled:
         text = text.replace(spelling, MASK)
@@ -68,7 +68,7 @@ def mask(text: str) -> str:
 
 
 def secret_values() -> list[str]:
-    """Every known secret as it is written, longest first."""
+    """Every known secret in all its forms, longest first."""
     return sorted(set(_values()), key=len, reverse=True)
 
 
@@ -77,7 +77,7 @@ def _values() -> Iterator[str]:
     for name, value in os.environ.items():
         if is_secret(name):
             least = LEAST if is_declared(name) else LEAST_UNDECLARED
-        elif "PRIVATE KEY-----" in value:  # a key pasted into the variable of its path
+        elif "PRIVATE KEY-----" in value:  # a key pasted into the variable for its path
             least = LEAST
         else:
             continue
@@ -123,11 +123,11 @@ def _spellings(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _written(value: str) -> Iterator[str]:
-    """A value as it is, escaped for URL, JSON, Python and HTML, and inside base64."""
+    """A value as is, escaped for URL, JSON, Python and HTML, and inside base64."""
     yield value
     for quoted in (quote(value, safe=""), quote(value), quote_plus(value)):
         yield quoted
-        yield quote(quoted, safe="")  # an address inside an address
+        yield quote(quoted, safe="")  # a URL inside a URL
         yield re.sub("%..", lambda code: code[0].lower(), quoted)
     for escaped in (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]):
         yield escaped
@@ -145,9 +145,9 @@ def _written(value: str) -> Iterator[str]:
 
 
 def _base64(value: bytes) -> Iterator[str]:
-    """The part of base64 text that the value alone decides, at each of the three alignments.
+    """The part of base64 text that depends only on the value, at each of the three alignments.
 
-    So `user:secret` of a Basic header is found too, whatever stands before and after the secret.
+    So `user:secret` of a Basic header is found too, whatever surrounds the secret.
     """
     for offset in range(3):
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
@@ -159,7 +159,7 @@ def _base64(value: bytes) -> Iterator[str]:
 
 
 def _without_wrapped(text: str, spelled: tuple[str, ...]) -> str:
-    """Mask what is cut by line breaks, as in base64 of a mail or a text that was wrapped."""
+    """Mask secrets broken across lines, as in an email's base64 or wrapped text."""
     joined = re.sub(r"(?:\\r|\\n|[\r\n])[ \t]*", "", text)
     for spelling in spelled:
         if len(spelling) >= LEAST_UNDECLARED and spelling in joined:

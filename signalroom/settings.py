@@ -26,8 +26,8 @@ from signalroom.paths import root
 Target = Literal["duckdb", "postgres"]
 WINDOWS, MOST_DAYS = ("recent", "initial"), 3660
 
-# What clients may have in common besides what sources declare: access that several may share.
-# Anything else names an account or a recipient.
+# Variables that clients may share, besides those declared by sources: shared access. Anything else
+# identifies an account or a recipient.
 SHARED = frozenset(
     {
         "AWS_ACCESS_KEY_ID",
@@ -48,7 +48,7 @@ SHARED = frozenset(
         "SIGNALROOM_HASH_SALT",
     }
 )
-# Secrets by name; whatever ends like one (signalroom.secrets.SUFFIXES) is one too.
+# Secrets by name; any variable with a secret's suffix (signalroom.secrets.SUFFIXES) is one too.
 SECRETS = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -65,17 +65,18 @@ SECRETS = (
 
 
 def load_env_file() -> None:
-    """Read `.env` of the repository; what the environment already says wins.
+    """Read the repository's `.env`; existing environment variables take precedence.
 
-    Raises ConfigurationError where it cannot be read, and for a line that is no `NAME=value`,
-    which would be left out silently.
+    Raises ConfigurationError if it cannot be read, and for a line that is not `NAME=value`, which
+    would be silently ignored.
     """
     path = root() / ".env"
     try:
         if path.exists() and not os.environ.get("PYTHON_DOTENV_DISABLED"):
-            _refuse_unread_lines(path)  # first: the library would name a line in its own words
+            # first: the library would report a line with its own message
+            _refuse_unread_lines(path)
         load_dotenv(path, override=False, encoding="utf-8-sig")
-    except ValueError:  # another encoding: no such text, or with zero bytes between the letters
+    except ValueError:  # another encoding: invalid, or with zero bytes between the letters
         raise ConfigurationError(
             f"{path} is not UTF-8 text: save it again with that encoding."
         ) from None
@@ -96,9 +97,9 @@ def _refuse_unread_lines(path: Path) -> None:
 
 
 def forget_dlt_variables() -> None:
-    """Remove what dlt would read while it is imported; `ingest.dlt_settings` does the rest.
+    """Remove variables that dlt reads on import; `ingest.dlt_settings` does the rest.
 
-    DLT_DATA_DIR, where dlt keeps files of its own, stays.
+    DLT_DATA_DIR, where dlt keeps its own files, stays.
     """
     for name in [*os.environ]:
         if name.startswith(("DLT_", "RUNTIME__", "PROVIDERS__")) and name != "DLT_DATA_DIR":
@@ -128,7 +129,7 @@ def _config() -> dict[str, dict[str, Any]]:
 
 
 def _refuse_bad_windows(where: str, windows: Mapping[str, Any]) -> None:
-    """Each is a number of days; a source's own stand in a table of its name."""
+    """Each is a number of days; a source's own are in a table of its name."""
     from signalroom import sources
 
     of_sources = {name: one for name, one in windows.items() if isinstance(one, dict)}
@@ -163,14 +164,15 @@ def declared() -> Mapping[str, Mapping[str, Any]]:
 
 
 def is_shared(name: str) -> bool:
-    """Whether clients may have the value of that variable in common."""
+    """Whether clients may share the value of that variable."""
     return name in SHARED or bool(declared().get(name, {}).get("shared"))
 
 
 def variable(name: str, client_id: str | None = None) -> str | None:
-    """The value of a variable for a client, or None where it is unset or blank.
+    """The value of a variable for a client, or None if it is unset or blank.
 
-    Without a client, the plain name and its default. A client's own `NAME__CLIENT` wins.
+    Without a client, the plain name and its default. A client's own `NAME__CLIENT` takes
+    precedence.
     """
     if client_id is not None:
         own = exactly(f"{name}__{suffix(client_id)}")
@@ -183,7 +185,7 @@ def variable(name: str, client_id: str | None = None) -> str | None:
 
 
 def unset(required: Iterable[str], client_id: str) -> list[str]:
-    """Those of the variables that are not set for the client; "A or B" lacks both."""
+    """The variables that are not set for the client; "A or B" if both are missing."""
     return [
         names
         for names in required
@@ -192,24 +194,24 @@ def unset(required: Iterable[str], client_id: str) -> list[str]:
 
 
 def suffix(client_id: str) -> str:
-    """What stands behind `__` in the names of a client's own variables."""
+    """The suffix after `__` in the names of a client's own variables."""
     return re.sub("[^A-Z0-9]", "_", client_id.upper())
 
 
 def own_variables(names: str, client_id: str) -> str:
-    """Variables (`A`, or `A or B`) as they are set for that client: its own, with its suffix."""
+    """Variables (`A`, or `A or B`) under the names for that client: with its suffix."""
     if client_id == default_client_id():
         return names
     return " or ".join(f"{one}__{suffix(client_id)}" for one in names.split(" or "))
 
 
-# What a secret store or a spreadsheet adds by mistake; the text of a key as JSON may have lines.
+# What a secret store or a spreadsheet adds by mistake; only a JSON key may have several lines.
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 PLAIN_TEXT = ("_KEY", "_TOKEN", "_SECRET", "_ID", "_SID", "_URL", "_HOST")
 
 
 def exactly(name: str) -> str:
-    """The value of exactly that variable without blanks around it, checked for what cannot be.
+    """The trimmed value of exactly that variable, checked for impossible values.
 
     Raises ConfigurationError that names the variable and never shows its value.
     """
@@ -253,7 +255,7 @@ def number(name: str) -> float:
 
 
 def window_days(name: str, source: str = "") -> int:
-    """Days that the named pull covers, today included; a source may have its own number."""
+    """Days that the named pull covers, including today; a source may have its own number."""
     windows: dict[str, Any] = _config()["windows"]
     return int({**windows, **windows.get(source, {})}[name])
 
@@ -277,7 +279,7 @@ def schema_prefix() -> str:
 
 
 def user_agent() -> str:
-    """How requests name themselves; SIGNALROOM_CONTACT tells a vendor whom to write to."""
+    """The User-Agent of requests; SIGNALROOM_CONTACT gives vendors a contact."""
     contact = variable("SIGNALROOM_CONTACT")
     return f"SignalRoom ({contact})" if contact else "SignalRoom"
 
@@ -286,7 +288,7 @@ NOT_FOR_REPORTS = ("anon", "authenticated", "service_role", "authenticator", "po
 
 
 def report_role() -> str:
-    """The role that reports read as; ConfigurationError for one that others act as too."""
+    """The role that reports read as; ConfigurationError for one that others use too."""
     name = require("SIGNALROOM_REPORT_ROLE")
     if name.lower() in NOT_FOR_REPORTS or name == variable("SUPABASE_DB_USER"):
         raise ConfigurationError(
@@ -298,7 +300,7 @@ def report_role() -> str:
 
 
 def report_login() -> str | None:
-    """The reports' own login, where there is one; ConfigurationError where it is the owner's."""
+    """The reports' own login, if any; ConfigurationError if it is the owner's."""
     name = variable("SUPABASE_DB_REPORT_USER")
     if name and name == variable("SUPABASE_DB_USER"):
         raise ConfigurationError(

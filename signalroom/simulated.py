@@ -1,4 +1,4 @@
-"""Whether this installation holds made-up data of the simulated agency: what it says shows that."""
+"""Whether this installation has data of the simulated agency, which messages then say."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from signalroom.tables import SOURCE_FRESHNESS
 
 
 def is_simulated() -> bool:
-    """Whether loads are, or were, from the simulated agency; a database that is away says no."""
+    """Whether loads are, or were, from the simulated agency; false without the database."""
     if os.environ.get("SIGNALROOM_SANDBOX"):
         return True
     if target() == "duckdb" and not (home() / "state.sqlite").exists():

@@ -33,8 +33,7 @@ def contents(kind: str, name: str) -> dict[str, str]:
 def write(kind: str, name: str) -> list[str]:
     """Write the files and return their paths below the root.
 
-    Raises ConfigurationError, before anything is written, for a name that cannot be used or is
-    taken.
+    Raises ConfigurationError, before anything is written, for a name that is invalid or taken.
     """
     if not NAME.fullmatch(name):
         raise ConfigurationError(

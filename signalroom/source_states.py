@@ -1,9 +1,9 @@
 """`ops.sources`: which source is on for which client, as a recorded fact.
 
 A source is on from the first pull that finds its variables set, whatever the vendor answers, until
-a person pauses it. What the environment of some process happens to hold changes nothing: a missing
-key of a source that is on is a fault. Only a pull (`record_on`) and a person (`pause`, `resume`)
-write here; a pair of client and source without a row is off.
+a person pauses it. The environment of any one process does not change that: a missing key of a
+source that is on is a fault. Only a pull (`record_on`) and a person (`pause`, `resume`) write here;
+a pair of client and source without a row is off.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ IS_THERE = (
 class SourceState:
     """One source of one client: `state` is on, off or paused, `since` an instant (UTC).
 
-    A pause ends by itself at `until`, where that is set; from then on the state is on.
+    A pause ends automatically at `until`, if set; from then on the state is on.
     """
 
     client_id: str
@@ -64,11 +64,10 @@ States = Mapping[tuple[str, str], SourceState]  # by client and source
 
 
 def read_states(wait_s: float | None = None) -> States:
-    """Every recorded state; none where no warehouse is. Nothing is created or changed.
+    """Every recorded state; empty without a warehouse. Nothing is created or changed.
 
-    `wait_s` is how long to wait for a process that has the DuckDB file, if not as usual.
-
-    Raises WarehouseError when the warehouse is away or another process writes to it.
+    `wait_s` is how long to wait for a process that has the DuckDB file, if not the default. Raises
+    WarehouseError if the warehouse is unavailable or another process writes to it.
     """
     if target() == "duckdb" and not duckdb_exists():
         return {}
@@ -78,7 +77,7 @@ def read_states(wait_s: float | None = None) -> States:
 
 
 def states_of_pulls(is_plan: bool = False) -> States:
-    """The states before pulls; a plan writes nothing and waits for no one who has the file."""
+    """The states before pulls; a plan writes nothing and does not wait for the file."""
     if is_plan:
         try:
             return {} if demo_home.will_move() else read_states(wait_s=0)
@@ -101,9 +100,9 @@ def _states(rows: Iterable[Mapping[str, Any]]) -> States:
 
 
 def record_on(pairs: Iterable[tuple[str, str]]) -> None:
-    """A pull begins for these clients and sources, whose variables are set; for pulls only.
+    """Record that a pull begins for these clients and sources; their variables are set.
 
-    A pause that has ended is cleared; one that lasts stays.
+    A pause that has ended is cleared; an active one stays.
     """
     wanted = list(pairs)
     if not wanted:
@@ -126,10 +125,10 @@ def record_on(pairs: Iterable[tuple[str, str]]) -> None:
 def pause(
     source: str, client_ids: Iterable[str], until: datetime | None = None, reason: str | None = None
 ) -> list[str]:
-    """Pause a source for those of the clients that have it on (or paused already); who they are.
+    """Pause a source for the clients that have it on (or already paused); returns these clients.
 
-    No one waits for a paused source and no pull requests it. Raises ConfigurationError where none
-    of the clients has it.
+    A paused source is not waited for and not pulled. Raises ConfigurationError if none of the
+    clients has it.
     """
     chosen = set(client_ids)
     prepare_warehouse()
@@ -147,7 +146,7 @@ def pause(
 
 
 def resume(source: str, client_ids: Iterable[str]) -> list[str]:
-    """End the pause of a source for those of the clients that have one; who they are."""
+    """End the pause of a source for the clients that have one; returns these clients."""
     prepare_warehouse()
     with transaction() as execute:
         known = _states(execute(SELECT))

@@ -47,7 +47,7 @@ def declared(name: str) -> ModuleType:
 
 
 def is_configured(name: str, client_id: str) -> bool:
-    """Whether the client has every variable that the source needs, be their values good or bad."""
+    """Whether the client has every variable that the source needs, valid or not."""
     try:
         return not settings.unset(declared(name).REQUIRED, client_id)
     except ConfigurationError:

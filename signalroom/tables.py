@@ -1,8 +1,8 @@
-"""Every table of ours, on any of the three engines: one METADATA, which migrations keep up to date.
+"""All of our tables, on any of the three engines: one METADATA, which migrations keep up to date.
 
-WAREHOUSE tables lie in schema `ops` of the warehouse, next to the rows that they speak of; the
-others in the run database: schema `ops` again on PostgreSQL, an SQLite file next to DuckDB. Rows
-that concern all clients have `*` as their `_client_id`.
+WAREHOUSE tables are in schema `ops` of the warehouse, next to the rows that they are about; the
+others in the run database: also schema `ops` on PostgreSQL, an SQLite file next to DuckDB. Rows for
+all clients have `*` as their `_client_id`.
 
 A new table is defined here; a new column, at the end of its table, needs a step of migrations.
 """
@@ -89,7 +89,7 @@ STEPS = sa.Table(
     sa.Column("position", sa.Integer, nullable=False),
     _text("status"),
     sa.Column("attempt", sa.Integer, nullable=False),
-    sa.Column("since", sa.Date),  # the first day that the pull covers, also when it is resumed
+    sa.Column("since", sa.Date),  # the first day that the pull covers, also when resumed
     sa.Column("started_at", Instant),
     sa.Column("finished_at", Instant),
     sa.Column("next_at", Instant),
@@ -114,7 +114,7 @@ PAUSED_JOBS = sa.Table(
     METADATA,
     sa.Column("job", sa.Text, primary_key=True),
     _instant("since"),
-    sa.Column("until", Instant),  # when the pause ends by itself
+    sa.Column("until", Instant),  # when the pause ends automatically
     sa.Column("reason", sa.Text),
     _for_all_clients(),
 )
@@ -140,12 +140,13 @@ OUTBOX = sa.Table(
     _instant("created_at"),
     sa.Column("next_at", Instant),
     sa.Column("sent_at", Instant),
-    sa.Column("reported_at", Instant),  # sent_at in business time: another one in rehearsals
+    sa.Column("reported_at", Instant),  # sent_at in business time, which differs in rehearsals
     sa.Index("outbox_by_period", "report", "_client_id", "period"),
     sa.Index("outbox_by_creation", "created_at"),
 )
 
-REPORTED_FIGURES = sa.Table(  # the numbers of each message, written with it; count once delivered
+# the numbers of each message, written with it; they count once delivered
+REPORTED_FIGURES = sa.Table(
     "reported_figures",
     METADATA,
     sa.Column("dedupe_key", sa.Text, primary_key=True),
@@ -154,7 +155,7 @@ REPORTED_FIGURES = sa.Table(  # the numbers of each message, written with it; co
     _text("metric"),
     _text("keys"),  # JSON, sorted by name
     _text("value"),  # the exact number
-    _instant("as_of"),  # business time of the rows it was made of
+    _instant("as_of"),  # business time of the rows it was made from
     sa.Index("reported_figures_by_metric", "_client_id", "metric", "keys"),
 )
 
@@ -181,12 +182,12 @@ INCIDENTS = sa.Table(
     # The fingerprint while it is open: two processes cannot open the same incident.
     sa.Column("open_key", sa.Text, unique=True),
     sa.Column("cause", sa.Text),  # what messages are grouped by
-    sa.Column("group_id", sa.Text),  # incidents of one cause that are told together
+    sa.Column("group_id", sa.Text),  # incidents with the same cause that share messages
     sa.Index("incidents_by_fingerprint", "kind", "_client_id", "subject"),
     sa.Index("incidents_by_due", "due_at"),
 )
 
-SOURCE_FRESHNESS = sa.Table(  # as ops.loads and ops.sources had it when someone could last look
+SOURCE_FRESHNESS = sa.Table(  # copied from ops.loads and ops.sources when last readable
     "source_freshness",
     METADATA,
     sa.Column("_client_id", sa.Text, primary_key=True),
@@ -206,7 +207,7 @@ OPEN_DEAD_LETTERS = sa.Table(
     sa.Column("letters", sa.Integer, nullable=False),
 )
 
-FILE_PROBLEMS = sa.Table(  # files that are not loaded, or not in full, until they are replaced
+FILE_PROBLEMS = sa.Table(  # files that were not loaded, or not completely, until they are replaced
     "file_problems",
     METADATA,
     sa.Column("_client_id", sa.Text, primary_key=True),
@@ -219,7 +220,7 @@ FILE_PROBLEMS = sa.Table(  # files that are not loaded, or not in full, until th
 
 # --- the warehouse: what was loaded, next to the rows --------------------------------------------
 
-SCHEMAS = sa.Table(  # those that a load of ours made
+SCHEMAS = sa.Table(  # schemas created by our loads
     "schemas",
     METADATA,
     _text("schema_name"),
@@ -228,7 +229,7 @@ SCHEMAS = sa.Table(  # those that a load of ours made
     **WAREHOUSE,
 )
 
-ORIGIN = sa.Table(  # one row, real or simulated: made-up rows never stand next to real ones
+ORIGIN = sa.Table(  # one row, real or simulated: the two are never mixed
     "origin", METADATA, _text("origin"), _for_all_clients(), **WAREHOUSE
 )
 
@@ -244,7 +245,7 @@ SOURCES = sa.Table(
     **WAREHOUSE,
 )
 
-FORGOTTEN_PEOPLE = sa.Table(  # who asked to be forgotten, as the hash that loads look for
+FORGOTTEN_PEOPLE = sa.Table(  # people who asked to be forgotten, as the hash that loads check
     "forgotten",
     METADATA,
     *(sa.Column("hash", sa.Text, primary_key=True), _instant("forgotten_at"), _for_all_clients()),
@@ -303,7 +304,7 @@ FILE_LEDGER = sa.Table(
     **WAREHOUSE,
 )
 
-BUILDS = sa.Table(  # the last whole build without a failure: what transform/changed.py knows of it
+BUILDS = sa.Table(  # the last successful full build, for transform/changed.py
     "builds", METADATA, _instant("built_at"), _text("known"), _for_all_clients(), **WAREHOUSE
 )
 
@@ -360,7 +361,7 @@ for _raw, (_key, _others) in VERSIONED.items():
 _columns = (sa.Column(name, kind, nullable=False) for name, kind in PULL_COLUMNS.items())
 PULLS = sa.Table("pulls", METADATA, _text("_client_id"), *_columns, **WAREHOUSE)
 
-REPORTED_DAYS = sa.Table(  # each brand's day as messages last gave it; a build copies it here
+REPORTED_DAYS = sa.Table(  # each brand's day as last reported in messages; copied here by builds
     "reported_days",
     METADATA,
     _text("_client_id"),
@@ -385,7 +386,7 @@ CLIENT_FILE_VERSIONS = sa.Table(  # each version of a client's file that a build
     **WAREHOUSE,
 )
 
-COMPARED_DAYS = sa.Table(  # the newest verdict of `signalroom compare` on each day
+COMPARED_DAYS = sa.Table(  # the newest verdict of `signalroom compare` for each day
     "compared_days",
     METADATA,
     _text("_client_id"),

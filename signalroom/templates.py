@@ -11,7 +11,7 @@ import jinja2
 
 
 def environment(*folders: Path, **options: Any) -> jinja2.Environment:
-    """The templates of these folders; `options` as jinja2 has them."""
+    """The templates of these folders; `options` are jinja2's."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(folders),
         autoescape=True,
@@ -23,7 +23,7 @@ def environment(*folders: Path, **options: Any) -> jinja2.Environment:
 
 
 def polyline(values: Sequence[Decimal | None], width: int, height: int) -> str:
-    """Points of an SVG polyline in a box of that size; values that are unknown are left out."""
+    """Points of an SVG polyline in a box of that size; without unknown values."""
     known = [(at, float(value)) for at, value in enumerate(values) if value is not None]
     if len(known) < 2:
         return ""

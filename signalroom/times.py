@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from signalroom import clock
 
-NEAR = timedelta(days=6)  # so far, a weekday says which day is meant
+NEAR = timedelta(days=6)  # within this, a weekday is unambiguous
 
 
 def clock_time(moment: datetime) -> str:
@@ -29,14 +29,14 @@ def when(moment: datetime | None) -> str:
 
 
 def ran(at: datetime | None) -> str:
-    """The same of what is kept on the real clock, as a rehearsal's own clock had it."""
+    """The same for a real-clock instant, on a rehearsal's clock."""
     return when(clock.business(at) if at else at)
 
 
 def moment(at: datetime) -> str:
-    """An instant in a sentence that is read on any day: `Nov 19, 7:00 AM EST`.
+    """An instant for a sentence that may be read on any day: `Nov 19, 7:00 AM EST`.
 
-    With the year where it is another one.
+    With the year if it is not the current one.
     """
     local = at.astimezone(clock.zone())
     year = "" if local.year == clock.today().year else f", {local.year}"

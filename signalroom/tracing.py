@@ -1,9 +1,9 @@
-"""Traces (OpenTelemetry): one for each run, across its processes, sent by OTLP where
-OTEL_EXPORTER_OTLP_ENDPOINT is set; without it, or without the extra `otel`, nothing happens here.
+"""Traces (OpenTelemetry): one for each run, across its processes.
 
-A run's trace id follows from the run's id alone: its children, which know that id, add their spans
-to the same trace without being told more. Spans hold names of steps, sources, tables, models and
-channels, and counts: no data, no recipient, no address.
+Sent by OTLP if OTEL_EXPORTER_OTLP_ENDPOINT is set; disabled without it, or without the extra
+`otel`. A run's trace id is derived from the run's id: its children, which have that id, add their
+spans to the same trace. Spans have names of steps, sources, tables, models and channels, and
+counts: no data, no recipients, no URLs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _forced = threading.local()
 
 @contextmanager
 def span(name: str, **attributes: Value) -> Iterator[None]:
-    """Time what happens inside; an error that passes marks it as failed, by its class alone."""
+    """Time the body; an error marks the span as failed, with only its class."""
     tracer = _tracer()
     if tracer is None:
         yield
@@ -61,7 +61,7 @@ def annotate(**attributes: Value) -> None:
 def record(
     name: str, begun: datetime, ended: datetime, failed: str = "", **attributes: Value
 ) -> None:
-    """A span of something that is over; `failed` is the class of its error."""
+    """A span of something that has ended; `failed` is the class of its error."""
     tracer = _tracer()
     if tracer is None:
         return
@@ -75,7 +75,7 @@ def record(
 def record_run(
     run_id: str, begun: datetime, ended: datetime, failed: str = "", **attributes: Value
 ) -> None:
-    """The span that all others of a run hang on; written when the run is over."""
+    """The root span of a run; written when the run has ended."""
     tracer = _tracer()
     if tracer is None:
         return
@@ -92,7 +92,7 @@ def record_run(
 
 
 def environment() -> Mapping[str, str]:
-    """What a child needs to send its spans too."""
+    """The variables that a child needs to send its spans too."""
     return {name: value for name, value in os.environ.items() if name.startswith("OTEL_")}
 
 
@@ -133,7 +133,7 @@ def _of_run() -> Any:
 
 @cache
 def _tracer() -> Any:
-    """The tracer of this process; None where traces are off."""
+    """The tracer of this process; None if traces are off."""
     if not os.environ.get(ENDPOINT, "").strip():
         return None
     try:
@@ -148,7 +148,7 @@ def _tracer() -> Any:
         return None
 
     class Ids(RandomIdGenerator):
-        """Random, but for the span of a run."""
+        """Random ids, except for the span of a run."""
 
         def generate_span_id(self) -> int:
             forced = getattr(_forced, "ids", None)

@@ -1,7 +1,7 @@
-"""What is wrong with the variables themselves, without asking anyone: `signalroom doctor`.
+"""Checks of the variables themselves, without any calls, for `signalroom doctor`.
 
-A name that is nearly one of ours, an address without https://, a number that is none, recipients
-that are none, quotes around a key.
+A misspelled name, a URL without https://, an invalid number, invalid recipients, quotes around a
+key.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ INTERNAL = (
     "SIGNALROOM_STEP_TRY",
     "SIGNALROOM_RUN_OWNER",
 )
-CLOSE = 0.8  # of difflib's ratio, besides the same first word
+CLOSE = 0.8  # difflib's ratio, besides the same first word
 NUMBERS = (
     "PORT",
     "SIGNALROOM_CLOCK_FACTOR",
@@ -51,7 +51,7 @@ CHANNEL_ID = re.compile(r"[A-Z][A-Z0-9]{5,}")
 def check(needed: Collection[str]) -> list[Check]:
     """The faults of all variables that are set.
 
-    `needed` are those without which a source or channel is off: a name close to one of these is a
+    `needed` are those without which a source or channel is off: a name similar to one of these is a
     fault while that one is unset, and a warning otherwise.
     """
     found: list[Check] = []
@@ -78,13 +78,13 @@ def check(needed: Collection[str]) -> list[Check]:
 @cache
 def known() -> frozenset[str]:
     """The plain names of all variables that SignalRoom reads."""
-    listed = root() / ".env.example"  # an image does not have it
+    listed = root() / ".env.example"  # not in an image
     names = set(dotenv_values(listed)) if listed.exists() else set()
     return frozenset({*names, *settings.declared(), *settings.SHARED, *settings.SECRETS, *NUMBERS})
 
 
 def broken(names: Collection[str], client_id: str) -> list[str]:
-    """Those variables, as the client has them, whose value cannot be right."""
+    """The variables, by the client's names, whose value cannot be valid."""
     suffix = f"__{settings.suffix(client_id)}"
     is_default = client_id == clients.default_client_id()
     candidates = [
@@ -96,9 +96,9 @@ def broken(names: Collection[str], client_id: str) -> list[str]:
 
 
 def wrong(name: str) -> tuple[str, str] | None:
-    """What is wrong with the value of a variable that is set, and the repair; None if nothing is.
+    """What is wrong with the value of a set variable, and the fix; None if nothing is.
 
-    A secret's value is never part of it.
+    It never includes a secret's value.
     """
     try:
         value = settings.exactly(name)
@@ -118,13 +118,13 @@ def wrong(name: str) -> tuple[str, str] | None:
 def _address(value: str) -> tuple[str, str] | None:
     try:
         is_address = ADDRESS.fullmatch(value) is not None and urlsplit(value).port != 0
-    except ValueError:  # a port beyond the last one, half of an IPv6 address
+    except ValueError:  # a port out of range, half of an IPv6 address
         is_address = False
     return None if is_address else ("is not a valid address", "Begin it with https://.")
 
 
 def _port(value: str) -> tuple[str, str] | None:
-    if value.isdecimal() and int(value) < 65_536:  # 0 is any that is free
+    if value.isdecimal() and int(value) < 65_536:  # 0 means any free port
         return None
     return "is not a valid port", "Write a number up to 65535."
 
@@ -199,9 +199,9 @@ def _near_miss(name: str, needed: Collection[str]) -> Iterator[Check]:
 
 
 def _meant(name: str) -> str | None:
-    """The variable that a name was probably meant to be; None for someone else's."""
+    """The variable that a name was probably meant to be; None for other programs' variables."""
     plain, _, owner = name.upper().partition("__")
-    for suffix in _suffixes():  # one underscore before the client where two belong
+    for suffix in _suffixes():  # one underscore before the client instead of two
         if plain.endswith(f"_{suffix}") and plain.removesuffix(f"_{suffix}") in known():
             return f"{plain.removesuffix(f'_{suffix}')}__{suffix}"
         if plain.startswith(f"{suffix}_") and plain.removeprefix(f"{suffix}_") in known():
@@ -214,9 +214,9 @@ def _meant(name: str) -> str | None:
 
 
 def _alike(plain: str) -> str | None:
-    """The variable that is nearly so called, or lacks a word of it; its first word may be misspelt.
+    """The variable with a similar name, or with a word less; its first word may be misspelled.
 
-    Another program's name has a first word of its own, or words that none of ours has.
+    Another program's name has a different first word, or words that none of ours has.
     """
     firsts = {one.partition("_")[0] for one in known() if "_" in one}
     given, *words = plain.split("_")
@@ -230,7 +230,7 @@ def _alike(plain: str) -> str | None:
 
 
 def _is_within(words: list[str], all_words: list[str]) -> bool:
-    """Whether the words stand in that order among all of them."""
+    """Whether the words occur in that order among all of them."""
     left = iter(all_words)
     return all(word in left for word in words)
 

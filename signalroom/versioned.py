@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from signalroom.instant import Instant
 
 # table -> (its key, its other columns): what a mart reads, named and typed as in the raw table.
-# A version has the row as it became known; a removed one has its key alone. Nothing is updated.
+# A version has the row as it became known; a removed one only its key. Nothing is updated.
 _DAY, _COUNT, _WORD = sa.Date, sa.BigInteger, sa.Text
 _MONEY = sa.Numeric(38, 18)
 _Columns = dict[str, Any]
@@ -84,7 +84,7 @@ VERSIONED: dict[str, tuple[_Columns, _Columns]] = {
 }
 
 
-# When a table was requested for which days: what was known of a day's completeness at an instant.
+# When a table was requested for which days: what was known about a day's completeness when.
 PULL_COLUMNS: _Columns = {
     **dict.fromkeys(("source", "table_name"), _WORD),
     **dict.fromkeys(("first_day", "last_day"), _DAY),

@@ -1,4 +1,4 @@
-"""How a vendor says that it wants us to wait: `Retry-After`, read in one way everywhere."""
+"""Vendors' `Retry-After`, parsed the same way everywhere."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from email.utils import parsedate_to_datetime
 
 from signalroom import clock
 
-LONGEST_S = 86_400.0  # a year, or infinity, is a mistake of the vendor
+LONGEST_S = 86_400.0  # a year, or infinity, is a vendor's mistake
 
 
 def requested_wait_s(value: str) -> float | None:
-    """The seconds that a `Retry-After` asks for, a day at most; None where it asks for nothing.
+    """The seconds of a `Retry-After`, at most a day; None if it has no wait.
 
-    It gives seconds or a date; where a proxy adds its own, "30, 120", the longer wait holds. 0 asks
-    for nothing: the caller's own pause applies.
+    It is in seconds or a date; if a proxy adds its own, "30, 120", the longer wait applies. 0 means
+    no wait: the caller's own pause applies.
     """
     try:
         seconds = max(float(one) for one in value.split(","))

@@ -1,4 +1,4 @@
-"""The one place that chooses the warehouse: dlt's destination, and the readers.
+"""Selects the warehouse: dlt's destination, and the readers.
 
 dbt follows the same two variables in profiles.yml (SIGNALROOM_TARGET, SIGNALROOM_HOME).
 """
@@ -27,23 +27,23 @@ from signalroom.settings import number, report_login, require, schema_prefix, ta
 if TYPE_CHECKING:
     from dlt.common.destination.reference import Destination
 
-FOREIGN_WAIT_S = 60.0  # for a person's shell; writers of ours take turns by their lock
+FOREIGN_WAIT_S = 60.0  # for a user's shell; our own writers take turns by their lock
 BUILT_SCHEMAS = frozenset({"staging", "intermediate", "marts", "reference"})
 Row = dict[str, Any]
 LEAST_BYTES = 12_288  # of a DuckDB file: three headers
 STATEMENT_LIMIT_MS = "600000"
-# Of DuckDB while it loads: each thread holds 120,000 rows of its own, and two are no faster. A
-# limit on memory would end the load of a wide table, for each column holds a block.
+# For DuckDB loads: each thread holds 120,000 rows, and two are no faster. A memory limit would fail
+# the load of a wide table, because each column holds a block.
 LOADING = {"threads": 1, "preserve_insertion_order": False}
 
 
 def duckdb_path() -> Path:
-    """The embedded warehouse's file; its folder is made when it is written."""
+    """The embedded warehouse's file; its folder is created when it is written."""
     return home_to_be() / "warehouse.duckdb"
 
 
 def duckdb_exists() -> bool:
-    """Whether there is an embedded warehouse; a file that a full disk cut off is none."""
+    """Whether there is an embedded warehouse; a file truncated by a full disk does not count."""
     try:
         return duckdb_path().stat().st_size >= LEAST_BYTES
     except (FileNotFoundError, NotADirectoryError):
@@ -61,7 +61,7 @@ def is_loopback(host: str) -> bool:
 def postgres_settings(*, for_reports: bool = False) -> dict[str, str]:
     """Connection settings of PostgreSQL, in libpq's names.
 
-    For reports it is their own login (SUPABASE_DB_REPORT_USER) where there is one.
+    For reports it is their own login (SUPABASE_DB_REPORT_USER) if there is one.
     """
     report_user = report_login() if for_reports else None
     host = require("SUPABASE_DB_HOST")
@@ -79,11 +79,11 @@ def postgres_settings(*, for_reports: bool = False) -> dict[str, str]:
     }
 
 
-Bound = tuple[str, Any]  # a statement and its values, as the engine's driver takes them
+Bound = tuple[str, Any]  # a statement and its values, in the driver's form
 
 
 def bind(sql: str, params: Mapping[str, object]) -> Bound:
-    """SQL with `:name` parameters in the form that the warehouse's driver takes.
+    """SQL with `:name` parameters in the form of the warehouse's driver.
 
     Raises WarehouseError for a parameter without a value.
     """
@@ -101,10 +101,10 @@ def bind(sql: str, params: Mapping[str, object]) -> Bound:
 
 
 def bound_waits(limit_s: float) -> None:
-    """Let no wait for PostgreSQL in this process last longer, and let signals through meanwhile.
+    """Limit every wait for PostgreSQL in this process, and handle signals meanwhile.
 
-    A server that is frozen still takes connections and acknowledges what it is sent, so that no
-    limit of the network is reached. For processes that load nothing: psycopg2 has no COPY then.
+    A frozen server still accepts connections and acknowledges data, so that no network timeout is
+    reached. For processes that load nothing: psycopg2 has no COPY then.
     """
     from psycopg2 import OperationalError, extensions
 
@@ -123,7 +123,7 @@ def bound_waits(limit_s: float) -> None:
 
 @contextmanager
 def postgres_connection(*, for_reports: bool = False) -> Iterator[Any]:
-    """A psycopg2 connection; WarehouseError where the server is away, stays full, or goes away."""
+    """A psycopg2 connection; WarehouseError if the server is unreachable, full, or disconnects."""
     import psycopg2
 
     found = postgres_settings(for_reports=for_reports)
@@ -151,7 +151,7 @@ def postgres_connection(*, for_reports: bool = False) -> Iterator[Any]:
 
 @contextmanager
 def duckdb_connection(read_only: bool, wait_s: float | None = None) -> Iterator[Any]:
-    """A DuckDB connection; waits a little for another process, then names it."""
+    """A DuckDB connection; waits briefly for another process, then names it."""
     import duckdb
 
     path = duckdb_path()
@@ -167,7 +167,7 @@ def duckdb_connection(read_only: bool, wait_s: float | None = None) -> Iterator[
             connection = duckdb.connect(str(path), read_only=is_reader)
             break
         except duckdb.ConnectionException as error:
-            # One process opens it in one way: a reader joins a writer, a writer waits for readers.
+            # A process opens it in one mode: a reader joins a writer, a writer waits for readers.
             if is_reader:
                 is_reader = False
                 continue
@@ -189,9 +189,9 @@ def duckdb_connection(read_only: bool, wait_s: float | None = None) -> Iterator[
 
 
 def _create(path: Path) -> None:
-    """Create an empty warehouse, whole or not at all; what a full disk once cut off is replaced.
+    """Create an empty warehouse atomically; a file truncated by a full disk is replaced.
 
-    Raises WarehouseError in one line where there is no room.
+    Raises WarehouseError in one line if there is no space.
     """
     import duckdb
 
@@ -232,23 +232,23 @@ def first_line(error: Exception) -> str:
 
 
 def locked(path: Path, error: Exception) -> str:
-    """One line on who holds the DuckDB file."""
+    """One line about the process that holds the DuckDB file."""
     holder = re.search(r"PID (\d+)", str(error))
     who = f"process {holder.group(1)}" if holder else "another process"
     return f"The warehouse {path} is open in {who}: close it there, then try again."
 
 
 def schema(name: str) -> str:
-    """A schema's real name: what dbt builds carries SIGNALROOM_SCHEMA_PREFIX, raw does not."""
+    """A schema's real name: dbt's schemas have SIGNALROOM_SCHEMA_PREFIX, raw ones do not."""
     return f"{schema_prefix()}{name}" if name in BUILT_SCHEMAS else name
 
 
 def dlt_destination() -> Destination[Any, Any]:
     """dlt's destination for the chosen warehouse.
 
-    A merge deletes and inserts in one transaction, which dlt would begin for DDL only: cut in
-    between, it would leave a hole. DuckDB gets one job at a time: commits in the middle of a
-    checkpoint are new there.
+    A merge deletes and inserts in one transaction, which dlt would begin only for DDL: interrupted
+    in between, it would leave a gap. DuckDB gets one job at a time: commits during a checkpoint are
+    new there.
     """
     import dlt
 
@@ -279,10 +279,10 @@ def read(
 ) -> list[Row]:
     """Rows of a query over the tables of one schema, in one short read-only transaction.
 
-    Names are resolved in the schema `within`; values are bound, never pasted. Money comes as
-    Decimal, dates as date, instants as aware datetimes. With a client, and where PostgreSQL has
-    the role SIGNALROOM_REPORT_ROLE, row security shows the rows of that client alone. Raises
-    WarehouseError in one line.
+    Names are resolved in the schema `within`; values are bound. Money is returned as Decimal, dates
+    as date, instants as aware datetimes. With a client, and if PostgreSQL has the role
+    SIGNALROOM_REPORT_ROLE, row security limits rows to that client. Raises WarehouseError in one
+    line.
     """
     return read_together({"query": sql}, params, within, client_id, wait_s)["query"]
 
@@ -294,9 +294,9 @@ def read_together(
     client_id: str | None = None,
     wait_s: float | None = None,
 ) -> dict[str, list[Row]]:
-    """Rows of several queries by name, all of one snapshot; otherwise as `read`.
+    """Rows of several queries by name, all from one snapshot; otherwise like `read`.
 
-    Each query takes those of the parameters that it names.
+    Each query uses the parameters that it names.
     """
     bound = {name: bind(sql, params or {}) for name, sql in queries.items()}
     if target() == "duckdb":
@@ -334,7 +334,7 @@ def _read_postgres(
     with postgres_connection(for_reports=client_id is not None) as connection:
         name = ""
         try:
-            # The transaction is the unit that also a transaction pooler keeps together.
+            # A transaction pooler keeps a transaction on one connection.
             with connection, connection.cursor(cursor_factory=RealDictCursor) as cursor:
                 cursor.execute("set transaction isolation level repeatable read, read only")
                 cursor.execute(
@@ -360,7 +360,7 @@ Execute = Callable[..., list[Row]]
 def transaction() -> Iterator[Execute]:
     """One writing transaction; yields `execute(sql, params)` for SQL with `:name` parameters.
 
-    Names are written with their schema. An error inside rolls everything back.
+    Names must include the schema. An error inside rolls everything back.
     """
     if target() == "duckdb":
         with duckdb_connection(read_only=False) as connection:

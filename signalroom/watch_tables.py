@@ -1,4 +1,4 @@
-"""Tables of what is watched, in the run database; `signalroom.tables` has all others."""
+"""Monitoring tables in the run database; `signalroom.tables` has all others."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from signalroom.instant import Instant
 from signalroom.tables import METADATA
 
-COUNTERS = sa.Table(  # sums for /metrics that no other table has
+COUNTERS = sa.Table(  # sums for /metrics that are in no other table
     "counters",
     METADATA,
     sa.Column("name", sa.Text, primary_key=True),
@@ -17,7 +17,7 @@ COUNTERS = sa.Table(  # sums for /metrics that no other table has
     sa.Column("amount", sa.BigInteger, nullable=False),
 )
 
-SOURCE_SPEND = sa.Table(  # what RedTrack said of a source's day so far, at each check
+SOURCE_SPEND = sa.Table(  # RedTrack's data of a source's day so far, at each check
     "source_spend",
     METADATA,
     sa.Column("_client_id", sa.Text, primary_key=True),
@@ -28,7 +28,7 @@ SOURCE_SPEND = sa.Table(  # what RedTrack said of a source's day so far, at each
     sa.Column("conversions", sa.Integer, nullable=False),
 )
 
-SNOOZES = sa.Table(  # alerts of which people do not want to hear for a while
+SNOOZES = sa.Table(  # alerts that are silenced for a while
     "snoozes",
     METADATA,
     sa.Column("cause", sa.Text, primary_key=True),
@@ -38,7 +38,7 @@ SNOOZES = sa.Table(  # alerts of which people do not want to hear for a while
     sa.Column("created_at", Instant, nullable=False),
 )
 
-BRAND_DAYS = sa.Table(  # the last days of each brand, as the marts had them after the last build
+BRAND_DAYS = sa.Table(  # the last days of each brand, from the marts after the last build
     "brand_days",
     METADATA,
     sa.Column("_client_id", sa.Text, primary_key=True),
@@ -46,28 +46,28 @@ BRAND_DAYS = sa.Table(  # the last days of each brand, as the marts had them aft
     sa.Column("day", sa.Date, primary_key=True),
     sa.Column("conversions", sa.Integer, nullable=False),
     sa.Column("cost", sa.Text, nullable=False),  # exact, in dollars
-    sa.Column("state", sa.Text),  # why the CPA cannot be trusted; empty where it can
-    sa.Column("cpa_goal", sa.Text),  # of the day's month, in dollars
+    sa.Column("state", sa.Text),  # why the CPA cannot be trusted; empty if it can
+    sa.Column("cpa_goal", sa.Text),  # for the day's month, in dollars
 )
 
-RULE_RATES = sa.Table(  # how often each rule for anomalies would have fired, asked once a day
+RULE_RATES = sa.Table(  # how often each anomaly rule would have fired, computed once a day
     "rule_rates",
     METADATA,
     sa.Column("rule", sa.Text, primary_key=True),
-    sa.Column("day", sa.Date, nullable=False),  # business day on which it was asked
+    sa.Column("day", sa.Date, nullable=False),  # business day on which it was computed
     sa.Column("days", sa.Integer, nullable=False),
-    sa.Column("judged", sa.Integer, nullable=False),  # days of a client that were complete
+    sa.Column("judged", sa.Integer, nullable=False),  # complete days of clients
     sa.Column("fired", sa.Integer, nullable=False),
 )
 
-DEAD_LETTER_CAUSES = sa.Table(  # dead letters by why and when, as the warehouse had them at last
+DEAD_LETTER_CAUSES = sa.Table(  # dead letters by reason and day, as last read from the warehouse
     "dead_letter_causes",
     METADATA,
     sa.Column("_client_id", sa.Text, primary_key=True),
     sa.Column("source", sa.Text, primary_key=True),
     sa.Column("table_name", sa.Text, primary_key=True),
-    sa.Column("cause", sa.Text, primary_key=True),  # the reason without what varies
-    sa.Column("day", sa.Date, primary_key=True),  # business day on which they came
+    sa.Column("cause", sa.Text, primary_key=True),  # the reason without the varying parts
+    sa.Column("day", sa.Date, primary_key=True),  # business day on which they were created
     sa.Column("letters", sa.Integer, nullable=False),
     sa.Column("open_letters", sa.Integer, nullable=False),
     sa.Column("last_at", Instant, nullable=False),

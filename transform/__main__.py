@@ -27,14 +27,14 @@ def analysts() -> None:
 @click.option("--base", default="main", help="Branch or commit to compare with.")
 @click.option("--limit", default=8, help="Rows to show of each mart.")
 def diff(base: str, limit: int) -> None:
-    """Build the marts of BASE and of this folder on the same made-up data; show what differs."""
+    """Build the marts of BASE and of this folder on the same simulated data; show what differs."""
     mistakes = [str(mistake) for mistake in client_files.check() if mistake.spoils_file]
     if mistakes:
         raise SignalRoomError("\n".join(mistakes))
     branch.install_packages(paths.root())
     commit = branch.commit_of(base)
     tree = branch.tree_of(commit)
-    click.echo("Loading the simulated agency's data, where that was not done yet ...", err=True)
+    click.echo("Loading the simulated agency's data, unless already loaded ...", err=True)
     raw = branch.loaded_data()
     click.echo(f"Building the marts of {base} ({commit[:7]}) and of this folder ...", err=True)
     with ThreadPoolExecutor(2) as both:
@@ -48,13 +48,13 @@ def diff(base: str, limit: int) -> None:
 @analysts.command()
 @click.option("--base", default="main", help="Branch or commit whose state is saved.")
 def state(base: str) -> None:
-    """Save what BASE's models say, for `dbt build -s state:modified+`."""
+    """Save the state of BASE's models, for `dbt build -s state:modified+`."""
     commit = branch.commit_of(base)
     place = paths.root() / "target" / "state"
     place.mkdir(parents=True, exist_ok=True)
     shutil.copy(branch.manifest_of(branch.tree_of(commit)), place)
     click.echo(
-        f"Saved the state of {base} ({commit[:7]}). What differs from it, and what follows:\n"
+        f"Saved the state of {base} ({commit[:7]}). To build what differs and what depends on it:\n"
         f"  .venv/bin/dbt build -s state:modified+ --state {place.relative_to(paths.root())}"
     )
 
@@ -72,8 +72,8 @@ def lines_of(found: Iterable[MartDiff], limit: int) -> Iterator[str]:
         yield f"Unchanged: {', '.join(same)}"
     if len(same) == len(marts):
         yield (
-            "No cell of the marts differs. Either the edit changes no result, or the made-up data "
-            "has no such case; a unit test can hold one."
+            "No cell of the marts differs. Either the edit changes no result, or the simulated "
+            "data has no such case; a unit test can hold one."
         )
 
 

@@ -1,7 +1,7 @@
 """The marts as they would have been built at an instant, from what was known then.
 
-Raw of then comes from the version ledger, the clients' files from their kept versions; the
-product's own models of today make the marts of it, on a scratch warehouse.
+Raw data as of then comes from the version ledger, the clients' files from their stored versions;
+today's models build the marts from them, in a scratch warehouse.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ Row = Mapping[str, Any]
 def client_as_known(client: Client, at: datetime) -> Client:
     """The client with the brands and the mapping that the registry had at `at` (UTC).
 
-    As of the last build up to then; of the first where none had, and of today where none is kept.
+    As of the last build before then; if there was none, as of the first build, or today's if none
+    is stored.
     """
     rows = warehouse.read(
         "select content, known_from from client_file_versions"
@@ -51,10 +52,10 @@ def client_as_known(client: Client, at: datetime) -> Client:
 
 
 def build_as_known(client: Client, at: datetime) -> Path:
-    """The home of a scratch warehouse whose marts say of the client what was known at `at` (UTC).
+    """The home of a scratch warehouse whose marts show what was known of the client at `at`.
 
-    The client is that of then (`client_as_known`). Raises TransformError where nothing was known
-    yet, or where the models of today fail on it.
+    The client is as of then (`client_as_known`). Raises TransformError if nothing was known yet, or
+    if today's models fail on it.
     """
     home = paths.home() / "as-known"
     raw = {table: _known(table, client, at) for table in RAW}
@@ -79,7 +80,7 @@ def build_as_known(client: Client, at: datetime) -> Path:
 
 
 def _registry(client: Client) -> list[str]:
-    """Has dbt read another entry of the client than dbt_project.yml has today."""
+    """Have dbt read another entry for the client than dbt_project.yml has today."""
     today = clients.registry()
     if entry_of(today[client.id]) == entry_of(client):
         return []
@@ -105,16 +106,16 @@ def _known(table: str, client: Client, at: datetime) -> list[dict[str, Any]]:
 
 
 def _codes(client: Client) -> list[dict[str, Any]]:
-    """What stands for affiliates and offers in links, which never changes."""
+    """The codes of affiliates and offers in links, which never change."""
     scope = {"client_id": client.id}
     sql = f"select {columns(CODES)} from tracking_codes where _client_id = :client_id"  # noqa: S608
     return warehouse.read(sql, scope, within="everflow")
 
 
 def _asked(table: str, client: Client, at: datetime, rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """The control totals of then, as far as they say which day was asked when.
+    """The control totals as of then, as far as they show which day was pulled when.
 
-    Pulls from before they were kept are known by the rows that they brought.
+    Pulls from before these were recorded are inferred from their rows.
     """
     source, _, name = table.partition(".")
     scope = {"client_id": client.id, "source": source, "name": name, "at": at}
@@ -165,7 +166,7 @@ def _sources(client: Client, at: datetime) -> list[dict[str, Any]]:
 
 
 def _files(client: Client, at: datetime) -> dict[tuple[str, str], Reading]:
-    """The client's files as the last build up to then read them, the first where none had."""
+    """The client's files as the last build before then read them, or else the first build."""
     rows = warehouse.read(
         "select file_name, content, known_from from client_file_versions"
         " where _client_id = :client_id and is_usable order by recorded_at",

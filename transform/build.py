@@ -1,9 +1,9 @@
-"""The one way in which the product builds: clients' files, dbt as a child process, its results.
+"""How the product builds: clients' files, dbt as a child process, its results.
 
-dbt runs under the warehouse's lock and in an environment of its own, so that nothing in a person's
+dbt runs under the warehouse's lock and in a controlled environment, so that nothing in the user's
 shell changes what is built. On PostgreSQL a load may end while a build runs; raw then differs from
-the tables built before, and the tests that compare them fail. Such a build is repeated for what
-the load moved, at most twice; the second time no load may begin before it is done.
+the tables built before, and the tests that compare them fail. Such a build is repeated for what the
+load changed, at most twice; the second time no load may begin before it is done.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from transform.history import record_nodes
 from transform.publish import publish
 
 log = logging.getLogger(__name__)
-# Events for the live bar. dbt's file says what was built, why not, and what was parsed; with every
-# statement as an event it was seven megabytes for each build.
+# Events for the progress bar only. dbt's result files have the rest; with every statement as an
+# event it was seven megabytes per build.
 LOG = ("--log-format", "json", "--log-format-file", "text", "--log-level-file", "info")
 DATA_ONLY = ("--exclude-resource-type", "unit_test")
 SHOWN = frozenset({"LogModelResult", "LogTestResult", "LogSeedResult", "LogNodeNoOpResult"})
@@ -68,12 +68,12 @@ order by 1, 2, 3, 4
 
 @dataclass
 class BuildResult:
-    """What a build did: nodes built, tests passed; warnings and failures in one line each.
+    """What a build did: nodes built, tests passed; warnings and failures, one line each.
 
-    `failures` name the clients' files that could not be used, too; `warnings` the lines of such
+    `failures` include the clients' files that could not be used; `warnings` include lines of such
     files that count as unmapped, and labels that Everflow does not know. `is_current`: nothing had
-    changed since the last build, so nothing was built. `kinds` are the seconds that dbt's models,
-    seeds and tests took, each kind together.
+    changed since the last build, so nothing was built. `kinds` are the total seconds that dbt's
+    models, seeds and tests took, by kind.
     """
 
     models: int = 0
@@ -95,22 +95,22 @@ def build(
     only_changed: bool = False,
     then: Callable[[BuildResult], None] = lambda _: None,
 ) -> BuildResult:
-    """`dbt build` with further dbt arguments; the marts keep their rows where a test fails.
+    """`dbt build` with extra dbt arguments; the marts keep their rows if a test fails.
 
-    `only_changed` leaves out what cannot differ from the last whole build (transform/changed.py).
-    `then` reads what was built, before any load may begin on the embedded warehouse.
+    `only_changed` skips what cannot differ from the last full build (transform/changed.py). `then`
+    reads the result before any load may begin on the embedded warehouse.
 
-    Without arguments unit tests are left out: they are about the SQL, which no new data changes,
-    and take as long as all the rest. Plain `dbt build` and `make test` run them.
+    Without arguments unit tests are skipped: they test the SQL, which new data does not change, and
+    take as long as everything else. Plain `dbt build` and `make test` run them.
 
     Raises TransformError when dbt cannot even start its work, WarehouseError when another process
-    writes to the warehouse. Failed models, tests and files of clients are in the result.
+    writes to the warehouse. Failed models, tests and client files are in the result.
     """
     started = time.monotonic()
     with hold("dbt build"), dbt_process.standby():
         if settings.target() == "postgres":
-            settings.report_role()  # refused before it is given the marts
-        with kept_open():  # who has the file open is named here; dbt would try again for minutes
+            settings.report_role()  # checked before it is granted the marts
+        with kept_open():  # names the process that has the file open; dbt would retry for minutes
             files = prepare()
         if arguments:
             changed.forget()
@@ -133,9 +133,9 @@ def build(
 
 
 def unknown_labels() -> list[str]:
-    """Lines whose label Everflow does not know while their source spends: typos, renames.
+    """Lines whose label Everflow does not know, but whose source has spend: typos, renames.
 
-    One line of text each, of the last seven days; none before the first build.
+    One line of text each, for the last seven days; none before the first build.
     """
     try:
         sql = UNKNOWN_LABELS.replace("{staging}", schema("staging"))
@@ -153,7 +153,7 @@ def unknown_labels() -> list[str]:
 
 @dataclass
 class _Nodes:
-    """How the nodes of one or more runs of dbt ended, by unique id; the latest run counts."""
+    """The results of the nodes of one or more dbt runs, by unique id; the latest run counts."""
 
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     paths: dict[str, str] = field(default_factory=dict)
@@ -170,8 +170,8 @@ class _Nodes:
 
 
 def _build_all(packages: Path, step: Step, only_changed: bool) -> _Nodes:
-    """Everything, or what changed since the last build without a failure; none of it, maybe."""
-    if settings.schema_prefix():  # an analyst's own schemas, of which nothing is on record
+    """Build everything, or what changed since the last successful build, which may be nothing."""
+    if settings.schema_prefix():  # an analyst's own schemas, for which nothing is recorded
         return _settled(DATA_ONLY, packages, step)
     chosen: tuple[str, ...] = DATA_ONLY
     with kept_open():
@@ -184,7 +184,7 @@ def _build_all(packages: Path, step: Step, only_changed: bool) -> _Nodes:
             chosen = (*DATA_ONLY, *views, "--select", *selected, changed.ALONGSIDE)
         changed.forget()
     nodes = _settled(chosen, packages, step)
-    # a warning is only gone when its test says so
+    # a warning is resolved only when its test passes
     if not nodes.has_failed and not nodes.has_warned:
         with kept_open():
             changed.record(found)
@@ -192,22 +192,22 @@ def _build_all(packages: Path, step: Step, only_changed: bool) -> _Nodes:
 
 
 def _settled(arguments: Sequence[str], packages: Path, step: Step) -> _Nodes:
-    """Build; while tests fail because loads moved raw under them, repeat what was moved."""
+    """Build; while tests fail because a load changed raw meanwhile, repeat what changed."""
     before = _load_times()
     nodes = _run(["build", *arguments], packages, step)
     moved: set[str] = set()
     while nodes.has_failed and nodes.repeats < REPEATS:
-        # in this order, for a load may end in between
+        # in this order, as a load may end in between
         moved |= _loading() | _loaded_between(before, _load_times())
         if not moved:
             break
         nodes.repeats += 1
         with ExitStack() as locks:
-            if nodes.repeats == REPEATS:  # of every source: the tests compare the others as well
+            if nodes.repeats == REPEATS:  # for every source: the tests compare the others as well
                 loads = [f"ingest {source}" for source in sources.names()]
                 try:
                     locks.enter_context(hold(*loads, whose="dbt build"))
-                except WarehouseError as error:  # what failed till now is the result
+                except WarehouseError as error:  # the failures so far are the result
                     log.warning("not built again: %s", error)
                     break
             now = _load_times()
@@ -219,10 +219,10 @@ def _settled(arguments: Sequence[str], packages: Path, step: Step) -> _Nodes:
 
 
 def _with_moved(arguments: Sequence[str], moved: set[str]) -> Sequence[str]:
-    """What to build again: what a person chose, or what changed and what was moved since."""
+    """What to build again: the user's selection, or what changed and what loads changed since."""
     sources = [f"source:{source}+" for source in sorted(moved)]
     if tuple(arguments[: len(DATA_ONLY)]) == DATA_ONLY:
-        # a load may bring columns, or the table itself, which its view then has to take up
+        # a load may add columns, or the table itself, and its view must include them
         with_views = [one for one in arguments if one not in changed.VIEWS_STAY]
         return (*with_views, *([] if "--select" in arguments else ["--select"]), *sources)
     if "--select" in arguments or "-s" in arguments:
@@ -231,7 +231,7 @@ def _with_moved(arguments: Sequence[str], moved: set[str]) -> Sequence[str]:
 
 
 def _load_times() -> dict[str, datetime]:
-    """When each source was last loaded; on DuckDB no load runs next to a build."""
+    """When each source was last loaded; on DuckDB no load runs during a build."""
     if settings.target() == "duckdb":
         return {}
     rows = read("select source, max(loaded_at) as at from control_totals group by 1", within="ops")
@@ -239,19 +239,19 @@ def _load_times() -> dict[str, datetime]:
 
 
 def _loaded_between(before: Mapping[str, datetime], now: Mapping[str, datetime]) -> set[str]:
-    """The sources that were loaded in between, by their times then and now."""
+    """The sources that were loaded in between, given their times then and now."""
     return {source for source, at in now.items() if at != before.get(source)}
 
 
 def _loading() -> set[str]:
-    """The sources that are being loaded, for the first time maybe."""
+    """The sources that are being loaded, perhaps for the first time."""
     if settings.target() == "duckdb":
         return set()
     return {source for source in sources.names() if is_held(f"ingest {source}")}
 
 
 def run_scratch(arguments: Sequence[str], packages: Path, home: Path) -> BuildResult:
-    """dbt on a DuckDB file of its own, `home/warehouse.duckdb`; the warehouse is not touched."""
+    """dbt on a separate DuckDB file, `home/warehouse.duckdb`; the warehouse is not touched."""
     own = {
         "SIGNALROOM_TARGET": "duckdb",
         "SIGNALROOM_HOME": paths.home_for_dbt(home),
@@ -267,7 +267,7 @@ def _run(
     home: Path | None = None,
     own: Mapping[str, str] | None = None,
 ) -> _Nodes:
-    """Run dbt once; TransformError where it ends without having built anything."""
+    """Run dbt once; TransformError if it ends without having built anything."""
     target = _folder("target", home)
     (target / "run_results.json").unlink(missing_ok=True)
     folders = ["--target-path", str(target), "--log-path", str(_folder("logs", home))]
@@ -287,15 +287,15 @@ def _events(process: dbt_process.Process) -> Iterator[Mapping[str, Any]]:
         try:
             yield json.loads(line)
         except ValueError:
-            continue  # a warning of some library, not an event
+            continue  # a library's warning, not an event
 
 
 def _follow(event: Mapping[str, Any], step: Step) -> str:
-    """Show what goes on; returns the event's text when it is an error."""
+    """Show progress; returns the event's text if it is an error."""
     info, data = event["info"], event["data"]
     if info["name"] == "LogStartLine":
         step.say(data["description"].removeprefix("sql "))
-    elif info["name"] in SHOWN and "total" in data:  # exposures, which dbt passes over, have none
+    elif info["name"] in SHOWN and "total" in data:  # exposures, which dbt skips, have none
         step.advance(data["index"], data["total"])
     if info["level"] == "error" and info["name"] != "MainStackTrace":
         return _one_line(info["msg"].removeprefix("Encountered an error:"))
@@ -303,7 +303,7 @@ def _follow(event: Mapping[str, Any], step: Step) -> str:
 
 
 def _read_results(target: Path) -> _Nodes:
-    """dbt's own account of a run; nothing where it did not come to run."""
+    """dbt's results of a run; empty if it did not get to run."""
     nodes = _Nodes()
     try:
         results = json.loads((target / "run_results.json").read_text(encoding="utf-8"))["results"]
@@ -357,7 +357,7 @@ def _result(nodes: _Nodes) -> BuildResult:
 
 
 def _test_name(unique_id: str) -> str:
-    """A generic test carries a hash after its name."""
+    """A generic test has a hash after its name."""
     parts = unique_id.split(".")
     return parts[2] if parts[0] == "test" else parts[-1]
 
@@ -367,16 +367,16 @@ def _one_line(text: str) -> str:
 
 
 def _folder(name: str, home: Path | None = None) -> Path:
-    """dbt's own folders for builds of the product, apart from an analyst's `target/`."""
+    """dbt's folders for builds of the product, separate from an analyst's `target/`."""
     path = (home or paths.home()) / "dbt" / name
     path.mkdir(parents=True, exist_ok=True)
     return path
 
 
 def _environment(packages: Path) -> dict[str, str]:
-    """The environment for dbt: the database's password and no other secret, no DBT_* of a shell.
+    """The environment for dbt: no secret but the database's password, no DBT_* of the shell.
 
-    Defaults that profiles.yml does not know are spelled out.
+    Defaults that profiles.yml does not have are set explicitly.
     """
     names = ("SUPABASE_DB_PORT", "SUPABASE_DB_NAME", "SIGNALROOM_TIMEZONE")
     known = {name: settings.variable(name) for name in (*names, "SIGNALROOM_REPORT_ROLE")}

@@ -1,12 +1,12 @@
-"""What a build may leave out: nothing but what cannot differ from the last whole build.
+"""What a build may skip: only what cannot differ from the last full build.
 
-The last build without a failure or a warning is on record in `ops.builds`: the code, files and
+The last build without a failure or a warning is recorded in `ops.builds`: the code, files and
 settings that it used, the rows that it read, and what it left in the warehouse. A build that finds
-the same code and those relations untouched selects what follows from the rows that differ; in
-every other case it builds everything, and so does the first build of a business day, for models
-that name today. A view is what its SQL and the columns of raw make of it: it is left out where no
-column differs, and its tests are not. The record goes away before a build begins, so that one which
-was cut short is followed by a whole one.
+the same code and those relations untouched selects what depends on the rows that differ; in every
+other case it builds everything. So does the first build of a business day, because of models that
+use today's date. A view depends only on its SQL and the columns of raw: it is skipped if no column
+differs, but its tests are not. The record is deleted before a build begins, so that an interrupted
+build is followed by a full one.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ from signalroom import clock, paths, settings
 from signalroom.warehouse import read, transaction
 from transform import fingerprints
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C, where there is one
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C implementation, where available
 PROJECT = ("dbt_project.yml", "profiles.yml", "packages.yml", "package-lock.yml")
 PACKAGES = ("dbt-core", "dbt-duckdb", "dbt-postgres")
 VARIABLES = ("SIGNALROOM_TIMEZONE", "SIGNALROOM_REPORT_ROLE")
-# Models below control totals that read more of them than the test of their own source does.
+# Models that read more of the control totals than the test of their own source does.
 OF_REQUESTS = "int_days__requested+"
 REQUESTS = "ops.control_totals"
-# The product's own history differs at each build: it calls for none, and goes along with every one.
+# The product's own history differs at each build: it triggers none, and is part of every one.
 HISTORY = "history"
 ALONGSIDE = f"source:{HISTORY}+"
-# Everything selected but views. `source:x+` has every test of what it selects, without which an
-# excluded model would take its tests along.
+# Everything selected except views. `source:x+` includes every test of what it selects; otherwise an
+# excluded model would exclude its tests.
 VIEWS_STAY = ("--indirect-selection", "empty", "--exclude", "config.materialized:view")
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a build is made of: `code` in one word, the rows of each dbt source by its name.
+    """The inputs of a build: a fingerprint of `code`, and of the rows of each dbt source by name.
 
-    `states` tell of some sources whether they were touched since.
+    `states` show for some sources whether they were touched since.
     """
 
     code: str
@@ -53,9 +53,10 @@ class Inputs:
 
 
 def inputs(packages: Path) -> Inputs:
-    """What a build would be made of now; tables that were not touched are not read again."""
+    """The inputs of a build now; tables that were not touched are not read again."""
     names = set(_sources()) - {REQUESTS}
-    states = fingerprints.states(names)  # before the rows, so that what comes meanwhile is noticed
+    # before the rows, so that rows loaded meanwhile are noticed
+    states = fingerprints.states(names)
     known = _recorded() or {}
     rows = {
         name: known["rows"][name]
@@ -68,7 +69,7 @@ def inputs(packages: Path) -> Inputs:
 
 
 def selection(now: Inputs) -> list[str] | None:
-    """dbt selectors of what must be built, maybe none; None: everything."""
+    """dbt selectors for what must be built, may be empty; None: everything."""
     known = _recorded()
     if known is None or known["code"] != now.code or known["built"] != fingerprints.of_built():
         return None
@@ -90,13 +91,13 @@ def has_same_columns(now: Inputs) -> bool:
 
 
 def forget() -> None:
-    """A build begins: until it is recorded, what the warehouse holds is unknown."""
+    """Called when a build begins: until it is recorded, the warehouse's contents are unknown."""
     with transaction() as execute:
         execute("delete from ops.builds")
 
 
 def record(done: Inputs) -> None:
-    """A build ended without a failure: keep what it was made of and what it left."""
+    """Called when a build succeeds: record its inputs and what it left."""
     known = json.dumps({**vars(done), "built": fingerprints.of_built()}, sort_keys=True)
     with transaction() as execute:
         execute("delete from ops.builds")
@@ -121,10 +122,10 @@ def _sources() -> Iterator[str]:
 
 
 def _code(packages: Path, known: set[str]) -> str:
-    """Everything but rows on which a build depends.
+    """Everything that a build depends on, except rows.
 
-    Rows of spreadsheets are here too: models look them up by name, and no line of the graph leads
-    from them to what they change.
+    Rows of spreadsheets are included: models look them up by name, and the graph has no edge from
+    them to those models.
     """
     digest = hashlib.sha256()
     for path in _files(packages):

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Such columns are what a row says, not which row it is.
+# Columns of such types are values of a row, not part of its key.
 MEASURES = ("DECIMAL", "DOUBLE", "BOOLEAN", "TIMESTAMP")
 NUMBERS = ("DECIMAL", "BIGINT", "INTEGER", "HUGEINT", "DOUBLE")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A value that changed; `key` are the values by which its row is known."""
+    """A value that changed; `key` are the values that identify its row."""
 
     key: tuple[str, ...]
     column: str
@@ -24,7 +24,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class MartDiff:
-    """What changed in one mart. `added` and `removed` are keys; `cells` are in their order."""
+    """What changed in one mart. `added` and `removed` are keys; `cells` are in key order."""
 
     name: str
     rows_after: int
@@ -37,7 +37,7 @@ class MartDiff:
 
     @property
     def changed(self) -> bool:
-        """Whether anything differs."""
+        """Whether there is any difference."""
         return bool(self.added or self.removed or self.cells or self.shape)
 
 
@@ -98,7 +98,7 @@ def _count(connection: Any, table: str) -> int:
 
 
 def _keys(connection: Any, name: str, columns: dict[str, str]) -> tuple[str, ...]:
-    """The first columns that together tell the base's rows apart."""
+    """The first columns that together identify the base's rows."""
     chosen: list[str] = []
     apart, rows = 0, _count(connection, f"base.marts.{name}")
     candidates = [column for column, kind in columns.items() if not kind.startswith(MEASURES)]
@@ -177,7 +177,7 @@ def _shape(old: dict[str, str], new: dict[str, str]) -> Iterable[str]:
 
 
 def _plain(value: str | None) -> str:
-    """Decimals without the zeros at their end; `null` for what is missing."""
+    """Decimals without trailing zeros; `null` for missing values."""
     if value is None:
         return "null"
     whole, point, digits = value.partition(".")

@@ -1,7 +1,7 @@
-"""dbt as a child process, which imports dbt while this one still has other work.
+"""dbt as a child process, which imports dbt while its parent does other work.
 
-The imports take as long as a fifth of a build. Arguments and environment come later, by standard
-input, when it is known what is to be built; a process that is told nothing ends.
+The imports take a fifth of a build's time. Arguments and environment are sent later, on standard
+input, once it is known what to build; a process that receives nothing exits.
 
     python -m transform.dbt_process ADAPTER
 """
@@ -25,7 +25,7 @@ _standing_by: list[Process] = []
 
 @contextmanager
 def standby() -> Iterator[None]:
-    """Let dbt import itself meanwhile, for the first `run` in the body; within another, nothing."""
+    """Start importing dbt for the first `run` in the body; no effect when nested."""
     if _standing_by:
         yield
         return
@@ -41,12 +41,12 @@ def standby() -> Iterator[None]:
 
 
 def run(arguments: Sequence[str], environment: Mapping[str, str]) -> Process:
-    """dbt at work, in the process that stands by, or in a new one."""
+    """Run dbt, in the waiting process or in a new one."""
     process = _standing_by.pop() if _standing_by else None
-    if process is None or process.poll() is not None:  # a small machine may have ended it
+    if process is None or process.poll() is not None:  # a small machine may have killed it
         process = _start()
     assert process.stdin is not None  # noqa: S101 - a pipe
-    with suppress(BrokenPipeError):  # it has died, as its exit code says
+    with suppress(BrokenPipeError):  # it has died, as its exit code shows
         process.stdin.write(json.dumps([list(arguments), dict(environment)]))
         process.stdin.close()
     return process
@@ -66,8 +66,8 @@ def _start() -> Process:
 
 
 def main() -> None:
-    """Import dbt, wait for what it is to do, do it."""
-    # What dbt imports stays for good: looking for garbage in it again and again finds none.
+    """Import dbt, wait for the arguments, run."""
+    # What dbt imports stays in memory: exclude it from garbage collection.
     gc.disable()
     from dbt.cli.main import cli
 

@@ -1,10 +1,10 @@
-"""What the warehouse holds, in a few words for each relation: equal words, equal contents.
+"""Fingerprints of the warehouse's relations: equal fingerprints mean equal contents.
 
-Raw tables are summed up by their rows without dlt's own columns, so that a load which brought the
-same again is no change; one of more than LARGE rows by its control totals, which carry a digest of
-each day or file. What dbt built is summed up by its rows on DuckDB, and on PostgreSQL by the
-counters that the server keeps of each table, by its file and by its rights. These counters also
-tell which raw tables need not be read again.
+Raw tables are fingerprinted by their rows without dlt's columns, so that loading the same rows
+again is no change; tables of more than LARGE rows by their control totals, which have a digest of
+each day or file. Relations built by dbt are fingerprinted by their rows on DuckDB, and on
+PostgreSQL by the server's counters for each table, its file and its privileges. These counters also
+show which raw tables need not be read again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ select source || '.' || table_name as name, _client_id, partition_key, measure, 
 from control_totals
 order by 1, 2, 3, 4
 """
-# The day-level records of pulls, which the marts read for what is complete and how fresh it is.
+# The day-level records of pulls, which the marts read for completeness and freshness.
 REQUESTS = """
 select _client_id, source, table_name, partition_key, is_closed, loaded_at
 from control_totals
@@ -91,14 +91,14 @@ order by 1
 
 
 def requests() -> str:
-    """When each day of each source was last asked for."""
+    """When each day of each source was last pulled."""
     return _digest(read(REQUESTS, within="ops"))
 
 
 def states(names: Iterable[str]) -> dict[str, str]:
-    """Equal words, untouched table: asked for in no time, and for PostgreSQL alone.
+    """Equal states mean an untouched table: fast to read, only for PostgreSQL.
 
-    The counters may come a few seconds late behind a pooler; that a load ended never does.
+    The counters may lag a few seconds behind a pooler; the end of a load never does.
     """
     wanted = set(names)
     if settings.target() != "postgres" or not wanted:
@@ -109,7 +109,7 @@ def states(names: Iterable[str]) -> dict[str, str]:
 
 
 def of_tables(names: Iterable[str]) -> dict[str, str]:
-    """Raw tables and those of `ops` by `schema.table`, as their rows are now; '' where missing."""
+    """Fingerprints of raw tables and those of `ops` by `schema.table`; '' where missing."""
     columns: dict[str, list[str]] = {}
     types: dict[str, list[str]] = {}
     for row in read(COLUMNS, within="ops"):
@@ -131,7 +131,7 @@ def of_tables(names: Iterable[str]) -> dict[str, str]:
 
 
 def columns_in(words: str | None) -> str | None:
-    """The columns and types of a raw table, out of its words; '' where it is missing."""
+    """The columns and types of a raw table, from its fingerprint; '' where it is missing."""
     return words.rpartition(" ")[2] if words is not None else None
 
 
@@ -152,7 +152,7 @@ def _counted(names: Sequence[str]) -> dict[str, int]:
 
 
 def _summed(columns: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """One number for all rows of each table, whatever their order."""
+    """One number for all rows of each table, independent of their order."""
     is_postgres = settings.target() == "postgres"
     queries = {}
     for name, chosen in columns.items():

@@ -1,9 +1,9 @@
-"""Writes the product's own history into the warehouse, where models read it.
+"""Writes the product's own history into the warehouse, for models to read.
 
 Runs, steps, pulls, messages and incidents are copied from the run database when a build begins, so
-that its marts have what was over by then: on the embedded engine the run database is a file of its
-own that dbt cannot read, and only a build may write to the warehouse at any time. What dbt's nodes
-took is written when a build ends. Nothing else writes these tables.
+that its marts have what had ended by then: on the embedded engine the run database is a separate
+file that dbt cannot read, and only a build may write to the warehouse at any time. The timings of
+dbt's nodes are written when a build ends. Nothing else writes these tables.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from signalroom.tables import INCIDENTS, OUTBOX, RUNS, STEPS
 from signalroom.warehouse import Execute, transaction
 
 Row = Mapping[Any, Any]
-OVERLAP = timedelta(days=1)  # a clock that was set back loses nothing
-OPEN_MESSAGES = timedelta(days=35)  # an older message is over
+OVERLAP = timedelta(days=1)  # margin for a clock that was set back
+OPEN_MESSAGES = timedelta(days=35)  # older messages no longer change
 KEYS_PER_STATEMENT = 200
 OF_RUN = (
     *("run_id", "job", "trigger", "scheduled_for", "day", "status"),
@@ -54,7 +54,7 @@ OF_INCIDENT = (
 
 
 def copy_history(execute: Execute) -> None:
-    """Add what is new since the last build, and bring messages and incidents up to date."""
+    """Add what is new since the last build, and update messages and incidents."""
     engine = prepared_engine()
     try:
         with engine.connect() as connection:
@@ -68,7 +68,7 @@ def copy_history(execute: Execute) -> None:
 
 
 def record_nodes(results: Mapping[str, Row], names: Mapping[str, str]) -> None:
-    """Write down how the nodes of a build ended and what each took; `names` are short ones."""
+    """Record the result and duration of each node of a build; `names` are short names."""
     build_id, day, ended_at = uuid.uuid4().hex, clock.today(), clock.instant()
     rows = [
         {
@@ -90,7 +90,7 @@ def record_nodes(results: Mapping[str, Row], names: Mapping[str, str]) -> None:
 
 
 def _copy_runs(execute: Execute, connection: sa.Connection) -> None:
-    """Runs that are over and not there yet, with their steps; what is over changes no more."""
+    """Runs that have ended and are not recorded yet, with their steps; they no longer change."""
     known = {row["run_id"] for row in execute("select run_id from ops.history_runs")}
     ended = sa.func.coalesce(RUNS.c.finished_at, RUNS.c.created_at)
     kept = sa.bindparam("kept", retention.before("runs"), RUNS.c.created_at.type)
@@ -131,7 +131,7 @@ def _copy_pulls(execute: Execute, connection: sa.Connection) -> None:
 
 
 def _copy_messages(execute: Execute, connection: sa.Connection) -> None:
-    """Messages by an id that says nothing of who they went to."""
+    """Messages by an id that does not reveal the recipient."""
     since = clock.instant() - OPEN_MESSAGES
     if not execute("select 1 from ops.history_deliveries limit 1"):
         since = retention.before("runs")
@@ -153,7 +153,7 @@ def _copy_incidents(execute: Execute, connection: sa.Connection) -> None:
         more = {"title": mask(row["title"]), "rule": None, "times": row["count"]}
         if row["kind"] == "anomaly":
             more["rule"] = first
-        elif row["kind"] == "delivery_failed":  # whose subject is a channel and a recipient
+        elif row["kind"] == "delivery_failed":  # their subject is a channel and a recipient
             more |= {"subject": first, "title": mask(row["title"].replace(f" to {rest}", ""))}
         rows.append({**_part(row, OF_INCIDENT), **more})
     _bring_up_to_date(execute, HISTORY_INCIDENTS, "incident_id", "opened_at", since, rows)
@@ -162,7 +162,7 @@ def _copy_incidents(execute: Execute, connection: sa.Connection) -> None:
 def _bring_up_to_date(
     execute: Execute, table: sa.Table, key: str, began: str, since: datetime, rows: Iterable[Row]
 ) -> None:
-    """Insert rows that are new or have changed; `key` names one, `began` is when it came to be."""
+    """Insert new or changed rows; `key` identifies a row, `began` is when it was created."""
     columns = ", ".join(column.name for column in table.columns)
     query = f"select {columns} from ops.{table.name} where {began} >= :since"  # noqa: S608
     known = {row[key]: row for row in execute(query, {"since": since})}

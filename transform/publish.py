@@ -1,8 +1,9 @@
-"""A copy of the marts that readers open while a build or a load writes the embedded warehouse.
+"""A copy of the marts for readers while a build or a load writes to the embedded warehouse.
 
-DuckDB lets one process write and no other read. `marts.duckdb` is replaced as a whole after
-each build: a reader that has it open keeps the marts that it began with. The marts lie in its main
-schema: opened by itself, `marts.daily_summary` then means catalog and table, and is not ambiguous.
+While one process writes to a DuckDB file, no other can read it. `marts.duckdb` is replaced as a
+whole after each build: a reader that has it open keeps the marts that it began with. The marts are
+in its main schema: opened by itself, `marts.daily_summary` then means catalog and table, and is not
+ambiguous.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from signalroom import paths
 from signalroom.warehouse import duckdb_connection, schema
 
-# What of `ops` is documented, and may be seen: no payloads, no clients' files.
+# The documented tables of `ops`, without payloads and clients' files.
 OPS = {
     "loads": "*",
     "control_totals": "* exclude (digest)",
@@ -25,12 +26,12 @@ OPS = {
 
 
 def published() -> Path:
-    """The file that readers open."""
+    """The file for readers."""
     return paths.home() / "marts.duckdb"
 
 
 def publish() -> Path:
-    """Write the marts as they are now next to the warehouse; the caller holds its lock."""
+    """Write the current marts next to the warehouse; the caller holds its lock."""
     import duckdb
 
     new = published().with_suffix(".duckdb.new")
@@ -39,7 +40,7 @@ def publish() -> Path:
     with duckdb_connection(read_only=False) as connection:
         connection.execute(f"attach '{_quoted(new)}' as copy")
         try:
-            # in one transaction: by itself each statement, each comment too, waits for the disk
+            # in one transaction: otherwise each statement, and each comment, waits for the disk
             connection.begin()
             connection.execute("create schema copy.ops")
             for table in _tables(connection, marts):
@@ -50,7 +51,7 @@ def publish() -> Path:
                 _comment(connection, source, target)
             connection.commit()
         except BaseException:
-            with suppress(duckdb.Error):  # a commit that failed has ended it
+            with suppress(duckdb.Error):  # a failed commit has ended it
                 connection.rollback()
             raise
         finally:

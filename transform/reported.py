@@ -1,7 +1,7 @@
-"""Copies what messages last said of each brand's day from the run database into the warehouse.
+"""Copies what messages last reported for each brand's day from the run database to the warehouse.
 
-The marts compare it with what is known now (`performance_changes`), and on the embedded engine the
-run database is a file of its own that dbt cannot read.
+The marts compare it with current data (`performance_changes`), and on the embedded engine the run
+database is a separate file that dbt cannot read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from signalroom.run_database import prepared_engine
 from signalroom.tables import METADATA, OUTBOX, REPORTED_DAYS
 from signalroom.warehouse import Execute
 
-METRICS = ("conversions", "cost")  # every message about a day has them
+METRICS = ("conversions", "cost")  # every message about a day has these metrics
 Key = tuple[str, date, int | None]
 
 

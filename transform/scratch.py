@@ -1,4 +1,4 @@
-"""A scratch warehouse: the product's own models on some rows of raw, in a DuckDB of its own."""
+"""A scratch warehouse: the product's own models on some raw rows, in a separate DuckDB file."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 Row = Mapping[str, Any]
-# what daily_performance is made of; with links that map spend, of these too
+# the inputs of daily_performance; these too if links map spend
 RAW = ("everflow.daily_stats", "redtrack.daily_spend")
 CAMPAIGNS = "redtrack.campaign_spend"
 LISTS = ("redtrack.offers", "everflow.affiliates", "everflow.advertisers", "everflow.offers")
 CODES = "everflow.tracking_codes"
 NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
-# raw and ledger tables that can be put there, with their columns
+# raw and ledger tables that it can hold, with their columns
 TABLES: dict[str, dict[str, str]] = {
     "everflow.daily_stats": {
         "_client_id": "text", "date": "date", "affiliate_id": "bigint", "affiliate_label": "text",
@@ -55,7 +55,7 @@ TABLES: dict[str, dict[str, str]] = {
 
 
 def columns(table: str) -> str:
-    """The columns of a table as a query lists them."""
+    """The columns of a table, as a list for a query."""
     return ", ".join(TABLES[table])
 
 
@@ -83,7 +83,7 @@ def fill(home: Path, tables: Mapping[str, Sequence[Row]]) -> Path:
 
 
 def rows_of(home: Path, sql: str) -> list[dict[str, Any]]:
-    """What a query finds in the scratch warehouse."""
+    """The result of a query on the scratch warehouse."""
     import duckdb
 
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:

@@ -1,7 +1,7 @@
-"""How the figures of the last days would move with another mapping file, before anyone commits it.
+"""How recent figures would change with another mapping file, before it is committed.
 
 The product's own models run on a scratch DuckDB with the raw rows of those days; the warehouse is
-only read. Totals are the same on both sides, for a mapping moves amounts and makes none.
+only read. Totals are the same on both sides, because a mapping only moves amounts.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ Row = Mapping[str, Any]
 
 
 def what_if_mapping(file: Path, client: Client, days: int) -> dict[str, Any]:
-    """CPA by brand and affiliate of the last days as it is, and as it would be with the file.
+    """CPA by brand and affiliate for the last days, current and with the file.
 
-    Money is decimal text, null where it is unknown. Raises TransformError where the file cannot be
-    used, or where raw is newer than the marts.
+    Money is decimal text, null if unknown. Raises TransformError if the file cannot be used, or if
+    raw is newer than the marts.
     """
     try:
         reading = read_text(InternalAffiliates, client, decoded(file.read_bytes()))
@@ -96,7 +96,7 @@ def _load(home: Path, client: Client, first: date, last: date) -> None:
             {"client_id": client.id, "first": first, "last": last},
             within=source,
         )
-    # an offer's link maps from the first day on which the offer spent
+    # an offer's link maps from the offer's first day with spend
     for table in (CAMPAIGNS, *LISTS, CODES) if client.maps_by_offer else ():
         source, _, name = table.partition(".")
         found[table] = warehouse.read(
@@ -116,7 +116,7 @@ def _affiliate(row: Row) -> tuple[str, ...]:
 
 
 def _compared(before: Iterable[Row], after: Iterable[Row], key: Any) -> list[dict[str, Any]]:
-    """Both sides summed by a key; labels that differ in case only are one."""
+    """Both sides summed by a key; labels that differ only in case are the same."""
     sides: dict[tuple[str, ...], dict[str, list[Row]]] = defaultdict(lambda: {"b": [], "a": []})
     names: dict[tuple[str, ...], tuple[str, ...]] = {}
     for side, rows in (("b", before), ("a", after)):

@@ -1,7 +1,8 @@
 """Card numbers in text: found, never repeated.
 
-A number counts when it stands alone, has an issuer's beginning and length, and passes Luhn. One in
-ten long numbers passes Luhn by chance, so it is judged among its like (CardScan).
+A number counts when it is not part of a longer one, has an issuer's prefix and length, and passes
+the Luhn check. One in ten long numbers passes Luhn by chance, so the whole column is considered
+(CardScan).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SHORTEST = 13
-# Visa; Mastercard; American Express; Discover; Diners Club; JCB; UnionPay, as issuers begin them.
+# Issuers' prefixes: Visa, Mastercard, American Express, Discover, Diners Club, JCB, UnionPay.
 ISSUED = re.compile(
     r"4[0-9]{12}(?:[0-9]{3}){0,2}"
     r"|5[1-5][0-9]{14}|2(?:22[1-9]|2[3-9][0-9]|[3-6][0-9]{2}|7[01][0-9]|720)[0-9]{12}"
@@ -27,9 +28,9 @@ NUMBER = r"(?:[0-9]{13,19}|[0-9]{4}(?:[ -][0-9]{4}){3}|[0-9]{4}[ -][0-9]{6}[ -][
 ALONE = rf"(?:^|[^0-9A-Za-z._]){NUMBER}(?:$|[^0-9A-Za-z_])"
 FIND = re.compile(rf"(?<![0-9A-Za-z._]){NUMBER}(?![0-9A-Za-z_])")
 SAMPLE = 100_000  # distinct numbers of a column that are remembered; later ones are only counted
-PREFIX = 6  # digits by which an issuer, or a series of identifiers, is known
-CHANCE_FROM = 20  # numbers; among fewer nothing is put down to chance
-CHANCE_SHARE = 0.2  # twice what chance gives
+PREFIX = 6  # leading digits that identify an issuer, or a series of identifiers
+CHANCE_FROM = 20  # numbers; with fewer, chance is never assumed
+CHANCE_SHARE = 0.2  # twice the share expected by chance
 IDENTIFIER_SHARE = 0.5
 IDENTIFIER_CARDS = 3
 
@@ -58,21 +59,24 @@ class CardScan:
     """Looks for card numbers in one column, batch after batch.
 
     One card number is enough, unless chance explains it: among at least CHANCE_FROM numbers with an
-    issuer's beginning, fewer than CHANCE_SHARE pass Luhn. This must hold of all of the column's
-    numbers and of those that share their first digits with no other, so that a card among a series
-    of identifiers is found. In a column of identifiers it takes several and most.
+    issuer's prefix, fewer than CHANCE_SHARE pass Luhn. This must hold both for all of the column's
+    numbers and for those that share their first digits with no other number, so that a card among a
+    series of identifiers is found. A column declared as identifiers needs several card numbers, and
+    a majority of them.
     """
 
     is_identifier: bool = False
     is_card_column: bool = False
     _seen: set[str] = field(default_factory=set)
-    _issued: Counter[str] = field(default_factory=Counter)  # by prefix: with an issuer's beginning
-    _cards: Counter[str] = field(default_factory=Counter)  # by prefix: which pass Luhn too
+    # by prefix: numbers with an issuer's prefix
+    _issued: Counter[str] = field(default_factory=Counter)
+    _cards: Counter[str] = field(default_factory=Counter)  # by prefix: those that also pass Luhn
     _others: int = 0
 
     def look(self, cells: Any) -> None:
         """Look through an Arrow array of text."""
-        import pyarrow.compute as pc  # heavy, and not all who import this module look at columns
+        # slow to import, and not every importer of this module scans columns
+        import pyarrow.compute as pc
 
         long = pc.greater_equal(pc.binary_length(cells), SHORTEST)
         if not pc.any(long).as_py():
@@ -96,7 +100,7 @@ class CardScan:
 
     @property
     def has_cards(self) -> bool:
-        """Whether the column holds card numbers, as far as it was looked through."""
+        """Whether the column holds card numbers, in the batches scanned so far."""
         found, issued = self._cards.total(), self._issued.total()
         if self.is_card_column:
             return found > 0

@@ -1,4 +1,4 @@
-"""JSON that stays JSON: personal data taken out at any depth, text that both engines can hold."""
+"""JSON that stays JSON: personal data removed at any depth, as text that both engines can store."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Payload:
     """The column policy of one table (data/privacy.yml), for the keys inside its JSON.
 
     A key counts under its own name and under its path, both in snake case (`name` and
-    `billing_name` for `billing: {name}`); the stricter action holds, also for the parameters of
-    web addresses, which are masked. An email address is hashed wherever it stands, and masked
-    inside longer text, but for what a rule keeps by name.
+    `billing_name` for `billing: {name}`); the stricter action applies, also to the parameters of
+    URLs, which are masked. An email address that is a whole value is hashed, and one inside longer
+    text is masked, except under names that a rule keeps.
     """
 
     def __init__(self, source: str, table: str, client_id: str) -> None:
@@ -43,7 +43,7 @@ class Payload:
     def json(self, value: object) -> str | None:
         """JSON text with its keys in order, of JSON text or of a parsed value; None for nothing.
 
-        Raises AnswerError for text that is no JSON.
+        Raises AnswerError for text that is not JSON.
         """
         if isinstance(value, str):
             value = self._parsed(value)
@@ -52,14 +52,14 @@ class Payload:
         return _written(self._cleaned(value))
 
     def plain(self, value: str | None, name: str = "") -> str | None:
-        """The text under that name without what the policy removes from web addresses.
+        """The text under that name without what the policy removes from URLs.
 
-        An email address is hashed where it stands alone, and masked inside longer text. A text
+        An email address is hashed when it is the whole text, and masked inside longer text. A text
         that is itself JSON loses what the policy removes by key.
         """
         if not value:
             return value
-        # neither a NUL nor half a surrogate pair can be stored
+        # neither NUL nor a lone surrogate can be stored
         said = value.replace("\x00", "").encode("utf-8", "replace").decode()
         if self._is_chosen(name):
             return said
@@ -74,9 +74,9 @@ class Payload:
         return _EMAIL.sub("***", said)
 
     def _inside(self, text: str, name: str) -> str | None:
-        """JSON that is kept as a text, cleaned by key, as it is where nothing is removed.
+        """JSON that is kept as text, cleaned by key; unchanged where nothing is removed.
 
-        None for a text that is no JSON.
+        None for a text that is not JSON.
         """
         try:
             value = json.loads(text, strict=False, parse_float=fraction)
@@ -150,7 +150,7 @@ def _written(value: Any) -> str:
 
 
 def _marked(number: Decimal) -> str:
-    """By a NUL, which no text has: written as the number that it is."""
+    """Marked by a NUL, which no text contains, to be written as a bare number."""
     return f"\x00{number}"
 
 

@@ -1,7 +1,8 @@
-"""People who asked to be forgotten: their hashes leave every table and come back with no load.
+"""People who asked to be forgotten: their hashes are removed everywhere, and no load restores them.
 
-`ops.forgotten` keeps the hash alone. Rows stay, so that every total holds; what would show the
-person in them is blank. Raw is read again with the same blanks: `load` tells the hasher.
+`ops.forgotten` keeps only the hash. Rows stay, so that every total still holds; values that
+identify the person are blanked. Raw data that is loaded again gets the same blanks: `load` passes
+the hashes to the hasher.
 """
 
 from __future__ import annotations
@@ -39,15 +40,15 @@ def hashes_of(address: str) -> set[str]:
 
 
 def load(execute: Execute) -> None:
-    """Have this process's hashers give nothing for the people of `ops.forgotten`."""
+    """Have this process's hashers return null for the people in `ops.forgotten`."""
     FORGOTTEN.clear()
     FORGOTTEN.update(row["hash"] for row in execute("select hash from ops.forgotten"))
 
 
 def forget(hashes: Iterable[str]) -> dict[str, int]:
-    """Record the hashes, and blank them wherever they stand; rows changed by table.
+    """Record the hashes, and blank them everywhere; returns the number of rows changed by table.
 
-    In a raw row that shows one, every hashed column is blanked. Waits for loads and builds to end.
+    In a raw row that has one, every hashed column is blanked. Waits for loads and builds to end.
     Safe to repeat, also after an interruption.
     """
     wanted = sorted(set(hashes))
@@ -61,7 +62,7 @@ def forget(hashes: Iterable[str]) -> dict[str, int]:
             )
     with ExitStack() as locks:
         works = [f"ingest {name}" for name in sources.names()] if target() == "postgres" else []
-        for work in ("dbt build", *works):  # in the order in which a build takes them
+        for work in ("dbt build", *works):  # in the order in which a build takes the locks
             locks.enter_context(hold(work))
         with transaction() as execute:
             changed = {}

@@ -26,7 +26,7 @@ FILE = "data/privacy.yml"
 
 
 class Rule(BaseModel):
-    """What happens to the columns that match a pattern."""
+    """The action for columns that match a pattern."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -34,7 +34,7 @@ class Rule(BaseModel):
     action: Action
 
     def names(self, column: str) -> bool:
-        """Whether the rule is about the column."""
+        """Whether the rule matches the column."""
         return _matches(column, self.columns)
 
 
@@ -55,7 +55,7 @@ class PrivacyFile(BaseModel):
 
 @dataclass(frozen=True)
 class Policy:
-    """The rules for one table of one client; the first that names a column decides."""
+    """The rules for one table of one client; the first that matches a column decides."""
 
     client_id: str
     cards: tuple[str, ...]
@@ -63,13 +63,13 @@ class Policy:
     rules: Rules
 
     def action(self, column: str) -> Action:
-        """What happens to a column; card data is always dropped."""
+        """The action for a column; card data is always dropped."""
         if self.is_card(column):
             return "drop"
         return next((rule.action for rule in self.rules if rule.names(column)), "keep")
 
     def is_kept_by_name(self, column: str) -> bool:
-        """Whether a rule says that the column is kept as it is, email addresses included."""
+        """Whether a rule keeps the column unchanged, email addresses included."""
         if self.is_card(column):
             return False
         return next((rule.action for rule in self.rules if rule.names(column)), None) == "keep"
@@ -80,11 +80,11 @@ class Policy:
         return any(rule.action == "hash" for rule in self.rules)
 
     def is_card(self, column: str) -> bool:
-        """Whether the column holds card data by its name."""
+        """Whether the column's name says that it holds card data."""
         return _matches(column, self.cards)
 
     def is_identifier(self, column: str) -> bool:
-        """Whether long numbers are usual in the column."""
+        """Whether the column is declared to hold long identifiers."""
         return _matches(column, self.identifiers)
 
 
@@ -107,7 +107,7 @@ FORGOTTEN: set[str] = set()  # hashes that no load brings back (ingest.privacy.f
 
 @dataclass
 class Hasher:
-    """Salted sha256 of personal data, in hex; equal values, however spelled, stay equal."""
+    """Salted sha256 of personal data, in hex; spellings of the same value get the same hash."""
 
     salt: bytes
     _known: dict[str, str | None] = field(default_factory=dict)
@@ -124,7 +124,8 @@ class Hasher:
     def hash_all(self, values: Iterable[str | None]) -> list[str | None]:
         """The hashes of many values; null stays null."""
         known = self._known
-        if len(known) > 25_000:  # billing and delivery are mostly alike: worth a little memory
+        # billing and delivery values are mostly the same: worth a small cache
+        if len(known) > 25_000:
             known.clear()
         hashes: list[str | None] = []
         for value in values:
@@ -138,10 +139,12 @@ class Hasher:
 
 
 def salt(client_id: str) -> bytes:
-    """The salt of hashes: SIGNALROOM_HASH_SALT, on DuckDB else a random one kept at home.
+    """The salt for hashes:
 
-    Raises ConfigurationError where it is unset on PostgreSQL: a warehouse that several machines
-    load needs the same salt on all of them.
+    SIGNALROOM_HASH_SALT; if unset on DuckDB, a random one in SIGNALROOM_HOME.
+
+    Raises ConfigurationError if it is unset on PostgreSQL: all machines that load a warehouse need
+    the same salt.
     """
     given = variable("SIGNALROOM_HASH_SALT", client_id)
     if given is not None:
@@ -158,7 +161,7 @@ def salt(client_id: str) -> bytes:
 
 
 def _write_salt(path: Path) -> None:
-    """Write a random salt that only its owner can read; the first of two processes wins."""
+    """Write a random salt that only its owner can read; with two processes the first one wins."""
     handle, name = tempfile.mkstemp(prefix=path.name, dir=path.parent)  # with mode 0600
     with os.fdopen(handle, "w") as file:
         file.write(secrets.token_hex(32))
@@ -172,7 +175,7 @@ def _write_salt(path: Path) -> None:
 
 @cache
 def rules_file() -> PrivacyFile:
-    """The rules as written; ConfigurationError names the file and the key of a mistake."""
+    """The parsed rules; ConfigurationError names the file and the key of a mistake."""
     try:
         content = yaml.safe_load((root() / FILE).read_text(encoding="utf-8"))
         return PrivacyFile.model_validate(content)
@@ -200,8 +203,8 @@ def _mistake(error: Any) -> str:
 def check_tables(only: str | None = None) -> None:
     """Raise ConfigurationError for rules about a source, table or client that does not exist.
 
-    Such a rule would protect nothing. With `only` the tables of one source are looked up. Where a
-    client's settings name the tables and no client has set any, nothing can be said of them.
+    Such a rule would protect nothing. With `only`, just the tables of that source are checked.
+    Table names that come from clients' settings cannot be checked while no client has any.
     """
     from ingest import registry
 
@@ -228,6 +231,6 @@ def check_tables(only: str | None = None) -> None:
                 )
 
 
-@lru_cache(maxsize=20_000)  # every file asks for every column again
+@lru_cache(maxsize=20_000)  # every file looks up every column again
 def _matches(column: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(column, pattern) for pattern in patterns)

@@ -1,4 +1,4 @@
-"""The leaderboard: who performs, who rises and who falls, for each brand of a client.
+"""The leaderboard: the best affiliates, and which rise and fall, for each brand of a client.
 
 `build` turns the rows of its queries into a `Leaderboard`. It has no side
 effects.
@@ -59,7 +59,7 @@ def place(
     cost: Decimal | None = None,
     profit: Decimal | None = None,
 ) -> Place:
-    """An affiliate; what was not there the week before had nothing, and no rank."""
+    """An affiliate; one without data the week before had zeros, and no rank."""
     was = None if before is None else before.get(key(row))
     compared = before is not None
     climbed = None if was is None else int(was["profit_rank"]) - int(row["profit_rank"])
@@ -89,7 +89,7 @@ def place(
 
 
 def cpa_ranks(rows: Sequence[Row]) -> dict[tuple[int, str], int]:
-    """Ranks by CPA among those who cost something; who is free has none, and takes none."""
+    """Ranks by CPA among those with a cost; affiliates without cost get none, and use up none."""
     ranked = [row for row in rows if row["cpa_rank"] is not None and row["cpa"]]
     return {
         key(row): 1 + sum(int(one["cpa_rank"]) < int(row["cpa_rank"]) for one in ranked)
@@ -100,7 +100,7 @@ def cpa_ranks(rows: Sequence[Row]) -> dict[tuple[int, str], int]:
 def others(
     subject: Subject, rows: Sequence[Row], cost: Decimal, profit: Decimal, sold: int
 ) -> Place:
-    """All that are not shown by name, as one line, so that the parts add up."""
+    """All affiliates not shown by name, as one line, so that the parts add up."""
     conversions = sum(sold_by(row) for row in rows)
     spent = add(row["cost"] for row in rows)
     return Place(
@@ -122,12 +122,12 @@ def others(
 
 
 def _is_unknown(rows: Sequence[Row]) -> bool:
-    """Whether all that their cost could be is missing spend, which is not zero."""
+    """Whether their whole cost is missing spend, which is not zero."""
     return any(row["missing_spend_days"] for row in rows) and not any(row["cost"] for row in rows)
 
 
 def movers(places: Sequence[Place], up: bool) -> tuple[Place, ...]:
-    """Whose profit moved most; where spend is missing a profit says nothing."""
+    """The affiliates whose profit changed most; without those with missing spend."""
     moved = [
         (EXACT.copy_abs(Decimal(place.profit.change)), place)
         for place in places
@@ -137,10 +137,10 @@ def movers(places: Sequence[Place], up: bool) -> tuple[Place, ...]:
     return tuple(place for _, place in moved[:MOVERS])
 
 
-PAST_WEEKS = 4  # whose numbers are looked at again
+PAST_WEEKS = 4  # weeks whose numbers are checked for changes
 DAYS_BACK = PAST_WEEKS * DAYS
-MOST = 15  # places that a board shows by name
-MOST_LINES = 30  # of all boards together, for an email has its limit; three are for the totals
+MOST = 15  # affiliates that a board shows by name
+MOST_LINES = 30  # over all boards, because emails have a size limit; three are for the totals
 MOST_BOARDS = 4
 COLUMNS = (
     *("period_start", "period_end", "advertiser_id", "advertiser_label"),
@@ -152,7 +152,7 @@ COLUMNS = (
 
 
 def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> Leaderboard:
-    """The content of the leaderboard; `history` is what was last reported of each week.
+    """The content of the leaderboard; `history` is what was last reported for each week.
 
     Raises ReportError when a row is not the client's own.
     """
@@ -206,7 +206,7 @@ def _boards(
 def _board(
     subject: Subject, most: int, rows: Sequence[Row], earlier: Sequence[Row] | None
 ) -> Board:
-    """One brand; `earlier` has the week before, None where nothing can be compared."""
+    """One brand; `earlier` has the week before, None if it cannot be compared."""
     before = None if earlier is None else {key(row): row for row in earlier}
     first, rest = rows[:most], rows[most:]
     costs = apportion([*(row["cost"] for row in first), add(row["cost"] for row in rest)])

@@ -1,4 +1,4 @@
-"""What a leaderboard says: the context that its templates word for each channel."""
+"""The leaderboard's context, which its templates render for each channel."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from signalroom.plural import counted
 
 @dataclass(frozen=True)
 class Place:
-    """An affiliate's place in its brand, or all others together (no ranks).
+    """An affiliate's rank in its brand, or all others together (no ranks).
 
-    `climbed` is how many places by profit it rose since the week before, None where it had none.
+    `climbed` is how many places by profit it rose since the week before, None if it had none.
     """
 
     client_id: str
@@ -41,12 +41,12 @@ class Place:
 
     @property
     def rank_text(self) -> str:
-        """Its place by profit."""
+        """Its rank by profit."""
         return "" if self.profit_rank is None else str(self.profit_rank)
 
     @property
     def climbed_text(self) -> str:
-        """How its place moved."""
+        """How its rank changed."""
         if self.is_new:
             return "new"
         if not self.climbed:
@@ -55,24 +55,24 @@ class Place:
 
     @property
     def climbed_look(self) -> str:
-        """Whether that is good or bad."""
+        """Whether that change is good or bad."""
         return "good" if (self.climbed or 0) > 0 else "bad" if (self.climbed or 0) < 0 else "quiet"
 
     @property
     def is_free(self) -> bool:
-        """Whether it sold and cost nothing: it has no rank by CPA."""
+        """Whether it had conversions at no cost: it has no rank by CPA."""
         return bool(self.conversions.now) and self.cost.now == 0
 
     @property
     def share_text(self) -> str:
-        """Its part of the brand's conversions, in percent."""
+        """Its share of the brand's conversions, in percent."""
         if self.share is None:
             return ABSENT
         return f"{rounded(EXACT.multiply(self.share, Decimal(100)), Decimal('0.1'))}%"
 
     @property
     def marks(self) -> list[str]:
-        """What a reader should know of its numbers."""
+        """Notes on its numbers."""
         found = []
         if self.is_low_volume:
             found.append("low volume")
@@ -82,12 +82,12 @@ class Place:
 
     @property
     def signs(self) -> str:
-        """The marks, short: an asterisk for low volume, an exclamation mark for missing spend."""
+        """The notes as marks: an asterisk for low volume, an exclamation mark for missing spend."""
         return ("*" if self.is_low_volume else "") + ("!" if self.missing_spend_days else "")
 
     @property
     def moved(self) -> str:
-        """Its movement in a few words."""
+        """Its change in a few words."""
         before, now = self.conversions.before_text, self.conversions.text
         return f"{self.name}: profit {self.profit.change_text}, conversions {before} → {now}"
 
@@ -115,18 +115,18 @@ class Board:
 
     @property
     def gone_words(self) -> str:
-        """Who sold the week before and does not appear any more."""
+        """Affiliates with conversions the week before that are not listed now."""
         return listed(list(self.gone), most=3)
 
     @property
     def best_cpa(self) -> Place | None:
-        """The lowest CPA among those with volume; who costs nothing is no bargain to copy."""
+        """The lowest CPA among those with volume; without affiliates that cost nothing."""
         paid = [one for one in self.places if one.cpa_rank and one.cpa.now]
         return min(paid, key=lambda one: one.cpa_rank or 0, default=None)
 
     @property
     def lines(self) -> Table:
-        """The board as a table of its own."""
+        """The board as a separate table."""
         rows = [_row(place) for place in self.all_lines]
         sums = (count(self.conversions), "", cost_each(self.cpa), money(self.profit))
         return Table(COLUMNS, (*rows, ("", "Total", *sums, "")))
@@ -157,7 +157,7 @@ def _row(place: Place) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Everything a leaderboard says. `told` is kept for the next report to compare with."""
+    """The full content of a leaderboard. `told` is kept for the next report to compare with."""
 
     client_id: str
     title: str
@@ -173,7 +173,7 @@ class Leaderboard:
 
     @property
     def figures(self) -> list[Figure]:
-        """Every number of the message, of its week."""
+        """Every number of the message, for its week."""
         found: list[Figure] = []
         for board in self.boards:
             of = {"week": self.week.first_day, "brand": board.brand}
@@ -197,7 +197,7 @@ class Leaderboard:
 
     @property
     def caution(self) -> str:
-        """Why a CPA of it cannot be trusted; empty where all can."""
+        """Why one of its CPAs cannot be trusted; empty if all can."""
         unpaid = {
             one.name for board in self.boards for one in board.places if one.missing_spend_days
         }
@@ -210,7 +210,7 @@ class Leaderboard:
 
     @property
     def headline(self) -> str:
-        """Who is first in each brand, or that no one is."""
+        """The first of each brand, or that there is none."""
         if not self.boards:
             if self.completeness.state == "absent":
                 return f"No data for the week {self.week.short} yet: no source was loaded for it."
@@ -223,7 +223,7 @@ class Leaderboard:
 
     @property
     def brief(self) -> str:
-        """The most profit and whose it is, for a subject; or that there is no one."""
+        """The affiliate with the most profit, for a subject line; or that there is none."""
         if not self.boards:
             return self.headline
         board = self.boards[0]
@@ -232,7 +232,7 @@ class Leaderboard:
 
     @property
     def table(self) -> Table:
-        """All brands in one table, for Slack has room for one."""
+        """All brands in one table, because Slack allows only one."""
         rows: list[tuple[str, ...]] = []
         for board in self.boards:
             rows += [("", board.brand, "", "", "", "", "")] if len(self.boards) > 1 else []

@@ -1,4 +1,4 @@
--- On each Sunday one row per brand and affiliate with the seven days to it.
+-- For each Sunday one row per brand and affiliate with the seven days up to it.
 select
     _client_id,
     period_start,

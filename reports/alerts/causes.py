@@ -1,5 +1,6 @@
-"""Failed steps in words: title and repair from the class of the error, the cause by which messages
-are grouped. How bad it is, and whether a retry may still fix it, is decided by the caller.
+"""Failed steps in words: title and repair by the class of the error, and the cause they share.
+
+The caller decides the severity, and whether a retry may still fix it.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class FailedStep:
     said: str
     tries: int
     run_id: str
-    job: str  # the one that would do it again
+    job: str  # the command that repeats it
 
     @property
     def kind(self) -> str:
@@ -46,12 +47,12 @@ class FailedStep:
 
     @property
     def again(self) -> str:
-        """The command that does it again."""
+        """The command that repeats it."""
         return f"`signalroom trigger {self.job}`"
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Its display name."""
         if self.kind == "ingest" and self.subject in sources.names():
             return str(sources.declared(self.subject).TITLE)
         return self.subject or "dbt"
@@ -60,7 +61,7 @@ class FailedStep:
 def step_failed(
     step: FailedStep, severity: str = "critical", quiet_until: datetime | None = None
 ) -> Trouble:
-    """The trouble of a step that failed for good; see Trouble for `quiet_until`."""
+    """The trouble of a step that failed permanently; see Trouble for `quiet_until`."""
     title, repair = _words(step)
     tried = "once" if step.tries == 1 else f"{step.tries} times"
     return Trouble(
@@ -99,7 +100,7 @@ def _words(step: FailedStep) -> tuple[str, str]:
 
 
 def key_variables(source: str, client_id: str) -> list[str]:
-    """The secret variables of a source, as that client has them."""
+    """The secret variables of a source, as set for that client."""
     if source not in sources.names():
         return []
     required = getattr(sources.declared(source), "REQUIRED", ())

@@ -1,8 +1,8 @@
-"""Alerting: incidents become messages, each sent once, and edited or followed up when it is over.
+"""Alerting: incidents become messages, each sent once, and edited or followed up when resolved.
 
-Incidents of one cause share a message. What a recipient was sent of them is read from the outbox;
-what is missing is put there and sent by its rules. A process may die at any point: the next one
-finds the same left to do.
+Incidents with the same cause share a message. The outbox shows what a recipient was already sent;
+missing messages are added there and sent by its rules. A process may die at any point: the next one
+finds the same work left to do.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ from reports.delivery.outbox import Entry, Outbox
 from signalroom import clock
 from signalroom.errors import SignalRoomError
 
-ROUNDS = 3  # what a message came to may ask for another: an edit, or a new one for a lost one
-PATIENCE_S = 20.0  # a new alert must not wait behind someone who asks for minutes
-NOT_NOW = timedelta(minutes=15)  # after a failure of our own
+ROUNDS = 3  # a message's result may require another: an edit, or a new one for a lost one
+PATIENCE_S = 20.0  # a new alert must not wait for minutes behind a rate limit
+NOT_NOW = timedelta(minutes=15)  # after an internal error
 
 
 @dataclass
 class Sent:
-    """What was done: messages, and failures of our own in one line each."""
+    """The result: messages, and internal errors, one line each."""
 
     deliveries: list[Delivery] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
 
 def deliver_due(client_id: str | None = None, *, at_once: bool = False) -> Sent:
-    """Send what is due: alerts, and whatever the outbox has open. With a client, its alerts only.
+    """Send what is due: alerts, and open messages of the outbox. With a client, only its alerts.
 
-    A failing recipient or group holds no other; nothing is raised for it. With `at_once` nothing
-    waits for others of its cause, as when no process will come to send it later.
+    A failing recipient or group does not hold up others; nothing is raised for it. With `at_once`
+    nothing waits for others of its cause, because no process will send it later.
     """
     sent = Sent()
     done: dict[str, Entry] = {}
@@ -74,9 +74,9 @@ def deliver_due(client_id: str | None = None, *, at_once: bool = False) -> Sent:
 
 
 def _due(incidents: Incidents, client_id: str | None, at_once: bool) -> list[list[Incident]]:
-    """The groups that have something to say, each with all of its incidents.
+    """The groups with something to send, each with all of its incidents.
 
-    What is snoozed, or only the symptom of an open cause, waits.
+    Snoozed incidents, and symptoms of an open cause, wait.
     """
     now = clock.now()
     due = incidents.due(now + wait() if at_once else now)
@@ -104,7 +104,7 @@ def _is_wanted(entry: Entry, client_id: str | None) -> bool:
 def _write(
     incidents: Incidents, outbox: Outbox, group: Sequence[Incident], failures: list[str]
 ) -> bool:
-    """Put what is to be said of a group into the outbox; whether there was anything."""
+    """Put a group's messages into the outbox; returns whether there were any."""
     try:
         targets = list(targets_of(outbox, group))
         for target in targets:
@@ -116,9 +116,9 @@ def _write(
             not target.plan.edits and state_of(target.incident).state != "resolved"
             for target in speaking
         )
-        # Written down first: what dies after this line is still known to need an ending.
+        # Recorded first: after a crash it is still known that a follow-up is needed.
         if is_told_anew and not _told(incidents, group):
-            return True  # changed meanwhile: looked at again in the next round
+            return True  # changed meanwhile: handled in the next round
         for target, content in zip(speaking, contents, strict=True):
             outbox.store(entry_of(target, content))
         return bool(speaking)
@@ -131,13 +131,13 @@ def _write(
 
 
 def _told(incidents: Incidents, group: Sequence[Incident]) -> bool:
-    """Write down that its incidents were sent; False when one of them changed meanwhile."""
+    """Record that its incidents were sent; False if one of them changed meanwhile."""
     now = clock.now()
     return all(incidents.told(one, one.due_at, now) for one in group if not one.is_silent)
 
 
 def _put_off(incidents: Incidents, outbox: Outbox, group: Sequence[Incident]) -> None:
-    """Write down when a group has something to say next."""
+    """Record when a group next has something to send."""
     try:
         plans = [target.plan for target in targets_of(outbox, group)]
     except SignalRoomError:
@@ -150,7 +150,7 @@ def _put_off(incidents: Incidents, outbox: Outbox, group: Sequence[Incident]) ->
 
 
 def _off(group: Sequence[Incident]) -> dict[tuple[str, str], Delivery]:
-    """Channels that would be used and are not set up, to be said once."""
+    """Channels that would be used but are not set up, to be reported once."""
     found = {}
     for incident in group:
         client_id = addressee(incident.client_id)
@@ -160,12 +160,12 @@ def _off(group: Sequence[Incident]) -> dict[tuple[str, str], Delivery]:
                     said = f"{missing} is not set"
                     found[client_id, channel] = Delivery(channel, "", "off", said, NAME, client_id)
         except SignalRoomError:
-            return {}  # said where the messages are written
+            return {}  # logged with the messages
     return found
 
 
 def _report(incidents: Incidents, entry: Entry) -> bool:
-    """Raise, or settle, the trouble of a recipient whom a report does not reach; True if raised."""
+    """Open or resolve the trouble of an unreachable report recipient; True if opened."""
     channel = CHANNELS[entry.channel].NAME
     trouble = troubles.delivery_failed(
         entry.client_id, channel, entry.recipient, entry.report, entry.reason or "It was refused"

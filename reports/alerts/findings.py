@@ -1,8 +1,8 @@
-"""Troubles in words: what looks wrong, what was kept, and what to do now, in one place.
+"""Troubles in words: what is wrong, what is unaffected, and what to do now.
 
-A step that fails is the scheduler's to tell, with the words of its command. Each function gives the
-Trouble for reports.incidents.report_trouble; its kind, client and subject settle it again. Nothing
-here reads or writes anything.
+Failed steps are reported by the scheduler (reports.alerts.causes). Each function returns the
+Trouble for reports.alerts.incidents.report_trouble; its kind, client and subject identify it when
+it is resolved. Nothing here reads or writes anything.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from signalroom import sources
 from signalroom.plural import counted
 from signalroom.times import moment
 
-DEFERRAL_GRACE = timedelta(minutes=15)  # for the pull after a vendor's wait to end
+DEFERRAL_GRACE = timedelta(minutes=15)  # time for the pull after a rate limit to finish
 
 
 def build_warned(warnings: Sequence[str]) -> Trouble:
-    """Tests of dbt that warn: the numbers are built, and something about them looks wrong."""
+    """dbt tests that warn: the numbers are built, but something looks wrong."""
     return Trouble(
         kind="build_warned",
         client_id=ALL_CLIENTS,
@@ -36,7 +36,7 @@ def build_warned(warnings: Sequence[str]) -> Trouble:
 
 
 def dead_letters(client_id: str, source: str, count: int) -> Trouble:
-    """Rows that were rejected and wait for someone; the others were loaded."""
+    """Open rejected rows; all other rows were loaded."""
     rows = counted(count, "rejected row")
     name = str(sources.declared(source).TITLE) if source in sources.names() else source
     return Trouble(
@@ -59,11 +59,11 @@ def source_late(
     deferred: datetime | None = None,
     why: str = "",
 ) -> Trouble | None:
-    """A source that was not loaded since it was due; None when it was, or nothing was due.
+    """A source that was not loaded since it was due; None if it was loaded, or nothing was due.
 
-    `due` is the latest instant for which the schedule wanted it loaded and whose grace is over,
-    `deferred` when it is pulled again because its vendor asked to wait: no one hears of it before.
-    `why` is what else is known of the reason, in a sentence.
+    `due` is the latest scheduled instant whose grace period is over, `deferred` when it is pulled
+    again after a rate limit: no one is alerted before then. `why` is what else is known about the
+    reason, in a sentence.
     """
     if due is None or (last_success is not None and last_success >= due):
         return None
@@ -86,7 +86,7 @@ def source_late(
 
 @dataclass(frozen=True)
 class Unmapped:
-    """What a traffic source without an affiliate cost on its newest day, exact."""
+    """The exact spend of a traffic source without an affiliate on its newest day."""
 
     source: str
     day: date
@@ -94,12 +94,12 @@ class Unmapped:
 
     @property
     def name(self) -> str:
-        """As people know it."""
+        """Its display name."""
         return clean(self.source, 60) or "(no name)"
 
 
 def unmapped_spend(client_id: str, spend: Sequence[Unmapped], minimum: Decimal) -> Trouble:
-    """Spend on sources of RedTrack that are mapped to no one; below the minimum it is recorded."""
+    """Spend on unmapped RedTrack sources; below the minimum it is only recorded."""
     total = sum((one.cost for one in spend), Decimal(0))
     dearest = sorted(spend, key=lambda one: (-one.cost, one.name))
     names = [f"{one.name} {money(one.cost)} on {day_name(one.day)}" for one in dearest]
@@ -121,7 +121,7 @@ def unmapped_spend(client_id: str, spend: Sequence[Unmapped], minimum: Decimal) 
 
 
 def unexplained_changes(client_id: str, days: Sequence[date], lines: int) -> Trouble:
-    """Reported days that changed by more than their known causes, though every source is there."""
+    """Reported days that changed by more than their known causes, with all sources complete."""
     named = listed([day_name(day) for day in days], most=5)
     return Trouble(
         kind="unexplained_change",
@@ -139,7 +139,7 @@ def unexplained_changes(client_id: str, days: Sequence[date], lines: int) -> Tro
 def delivery_failed(
     client_id: str, channel: str, recipient: str, report: str, reason: str
 ) -> Trouble:
-    """A message that its channel refused for good."""
+    """A message that its channel rejected permanently."""
     return Trouble(
         kind="delivery_failed",
         client_id=client_id,
@@ -154,7 +154,7 @@ def delivery_failed(
 
 
 def _lines(lines: Sequence[str]) -> str:
-    """The first few lines of many, each ended like a sentence."""
+    """The first few lines, each ending like a sentence."""
     shown = [clean(line, 200) for line in lines[:3]]
     more = len(lines) - len(shown)
     said = " ".join(line if line.endswith((".", "!", "?")) else f"{line}." for line in shown)

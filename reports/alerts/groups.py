@@ -1,7 +1,7 @@
-"""Groups: incidents of one cause, told in one message; and when a group is silent.
+"""Groups: incidents with the same cause, sent in one message; and when a group is silent.
 
-A recipient hears of the incidents of its own clients alone: `together` makes one incident of them,
-which is planned, worded and sent like any other.
+A recipient is only sent incidents of its own clients: `together` combines them into one incident,
+which is planned, rendered and sent like any other.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 from reports.alerts.incidents import ALL_CLIENTS, SEVERITIES, Incident
 from reports.alerts.snoozes import Snooze, snoozed_by
 
-# A symptom stays silent so long after its cause is over: the next build finds it gone.
+# How long a symptom stays silent after its cause is resolved: the next build resolves it.
 RECOVERY = timedelta(minutes=20)
-LOOK_AGAIN = timedelta(minutes=10)  # when a symptom's cause is looked at again
+LOOK_AGAIN = timedelta(minutes=10)  # when a symptom's cause is checked again
 
 
 def by_group(incidents: Iterable[Incident]) -> dict[str, list[Incident]]:
-    """Incidents by their group, in the order in which they come."""
+    """Incidents by group, in the given order."""
     groups: dict[str, list[Incident]] = {}
     for one in incidents:
         groups.setdefault(one.group_id or one.incident_id, []).append(one)
@@ -29,8 +29,8 @@ def by_group(incidents: Iterable[Incident]) -> dict[str, list[Incident]]:
 def together(members: Sequence[Incident]) -> Incident:
     """The members of one group as one incident; `client_id` then lists clients.
 
-    What is over is left out while anything lasts. The worst is named first; among equals the order
-    is by client and subject, for what opened at the same time has none of its own.
+    Resolved ones are left out while any is open. The most severe comes first; ties are ordered by
+    client and subject, because incidents may open at the same time.
     """
     shown = [one for one in members if one.is_open] or list(members)
     shown.sort(key=lambda one: (SEVERITIES.index(one.severity), one.client_id, one.subject))
@@ -77,7 +77,7 @@ def _by_client(shown: Sequence[Incident], name: str) -> list[str]:
 
 
 def _repair(texts: Sequence[str]) -> str:
-    """Different repairs as one: where a single word differs, all of its forms are named."""
+    """Different repairs as one: if a single word differs, all its variants are listed."""
     different = list(dict.fromkeys(texts))
     words = [text.split() for text in different]
     if len(different) > 1 and len({len(one) for one in words}) == 1:
@@ -93,10 +93,10 @@ def silent_until(
     snoozes: Mapping[tuple[str, str], Snooze],
     now: datetime,
 ) -> datetime | None:
-    """Until when no one hears of a group, or None: snoozed, or only the symptom of an open cause.
+    """Until when a group is silent, or None: snoozed, or a symptom of an open cause.
 
-    `others` are all incidents that are open or were a short while ago. A group speaks as soon as
-    one of its open members does.
+    `others` are all incidents that are open or were recently. A group is not silent if one of its
+    open members is not.
     """
     ends = [_silent_until(one, others, snoozes, now) for one in members if one.is_open]
     known = [end for end in ends if end is not None]

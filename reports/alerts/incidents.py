@@ -1,7 +1,7 @@
-"""Incidents in the run database: opened, counted, reopened, settled; each change at once.
+"""Incidents in the run database: opened, counted, reopened, resolved; each change is atomic.
 
-Times are business time (clock.now), of which the messages speak. A row carries a version: a change
-that another process overtook is not made, and its caller looks again.
+Times are business time (clock.now), as in the messages. A row has a version: a change that
+conflicts with another process is not made, and its caller retries.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from signalroom.tables import ALL_CLIENTS, OUTBOX
 from signalroom.tables import INCIDENTS as TABLE
 from signalroom.warehouse import first_line
 
-SEVERITIES = ("critical", "warning", "notice")  # the worst first
-NOTICE = "notice"  # the kind of what is said once and has no end
+SEVERITIES = ("critical", "warning", "notice")  # most severe first
+NOTICE = "notice"  # a kind that is sent once and never resolved
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """Something that is wrong. `client_id` is `*` for all; `repair` says what to do now.
+    """A problem. `client_id` is `*` for all; `repair` says what to do now.
 
-    Troubles of one `cause` (default: kind and subject) are told in one message. No one hears of it
-    before `quiet_until` (business time): by then a retry may have fixed it. What is `is_silent` is
-    recorded and told to no one; `to` are addresses that hear of it in place of the usual ones.
+    Troubles with the same `cause` (default: kind and subject) share one message. No alert is sent
+    before `quiet_until` (business time): a retry may fix it by then. With `is_silent` it is only
+    recorded; `to` are addresses that are alerted instead of the usual ones.
     """
 
     kind: str
@@ -58,9 +58,9 @@ class Incident:
     """A trouble's history; instants in UTC.
 
     `count` is how often it was reported, `rounds` how often it began. `told_at` is when the last
-    new message about it was made, `due_at` when it has something to say (None: nothing),
-    `channels` where it goes (None: as reports/alerts.yml says). Incidents of one `group_id` have
-    the same `cause` and share their messages.
+    new message about it was made, `due_at` when a message is due (None: none), `channels` where it
+    goes (None: by reports/alerts.yml). Incidents of one `group_id` have the same `cause` and share
+    their messages.
     """
 
     incident_id: str
@@ -85,7 +85,7 @@ class Incident:
 
     @property
     def is_open(self) -> bool:
-        """Whether it still lasts; a notice is said once and never lasts."""
+        """Whether it is still open; a notice is sent once and never open."""
         return self.settled_at is None
 
     @property
@@ -99,11 +99,11 @@ class Incident:
         return self.kind == NOTICE
 
 
-# However often it comes and goes, at most one new message within this time.
+# However often it recurs, at most one new message within this time.
 CALM = timedelta(hours=6)
-# How often a message that stands is brought up to date with the number of repeats.
+# How often an existing message is updated with the number of repeats.
 REFRESH = timedelta(hours=1)
-# How long a new incident waits for others of its cause, as of the other client.
+# How long a new incident waits for others of its cause, such as another client's.
 GROUP_WAIT = timedelta(seconds=60)
 TITLE_LIMIT, TEXT_LIMIT = 200, 2000
 TRIES = 5
@@ -123,14 +123,14 @@ class Incidents:
         self._engine.dispose()
 
     def report(self, trouble: Trouble) -> None:
-        """Open an incident, reopen the one of a while ago, or count a repeat."""
+        """Open an incident, reopen a recent one, or count a repeat."""
         if trouble.severity not in SEVERITIES:
             raise ReportError(
                 f"An incident's severity is {trouble.severity!r}; use {', '.join(SEVERITIES)}."
             )
         key = _key(trouble.kind, trouble.client_id, trouble.subject)
         words = _words(trouble.title, trouble.detail, trouble.repair)
-        for _ in range(TRIES):  # another process may open it, or settle it, in between
+        for _ in range(TRIES):  # another process may open or resolve it in between
             newest = self._newest(key)
             now = clock.now()
             if newest is not None and newest.is_open:
@@ -143,19 +143,19 @@ class Incidents:
                 return
 
     def settle(self, kind: str, client_id: str, subject: str) -> None:
-        """Close an incident; nothing happens when none is open."""
+        """Close an incident; no effect if none is open."""
         for _ in range(TRIES):
             newest = self._newest(_key(kind, client_id, subject))
             if newest is None or not newest.is_open:
                 return
             now = clock.now()
-            # No message was sent, so none is needed to say that it is over.
+            # No message was sent, so none is needed about the resolution.
             due_at = None if newest.told_at is None else now
             if self._change(newest, settled_at=now, open_key=None, due_at=due_at):
                 return
 
     def notice(self, client_id: str, title: str, detail: str, channels: Sequence[str]) -> None:
-        """Put down a message that is said once."""
+        """Record a one-off message."""
         now = clock.now()
         said = {"channels": json.dumps(list(channels)), "settled_at": now, "open_key": None}
         words = _words(title, detail, "")
@@ -163,12 +163,12 @@ class Incidents:
         self._insert(key, "notice", now, **words, **said, cause=_cause(*key))
 
     def open(self) -> list[Incident]:
-        """All that last, the worst and oldest first."""
+        """All open incidents, the most severe and oldest first."""
         found = self._select(TABLE.c.settled_at.is_(None))
         return sorted(found, key=lambda one: (SEVERITIES.index(one.severity), one.opened_at))
 
     def during(self, begin: datetime, end: datetime) -> list[Incident]:
-        """All that lasted at some time between two instants, the worst and oldest first."""
+        """All that were open at some time between two instants, most severe and oldest first."""
         found = self._select(
             TABLE.c.kind != NOTICE,
             TABLE.c.opened_at < end,
@@ -177,7 +177,7 @@ class Incidents:
         return sorted(found, key=lambda one: (SEVERITIES.index(one.severity), one.opened_at))
 
     def due(self, at: datetime | None = None) -> list[Incident]:
-        """Those with something to say by then (default: now), oldest first."""
+        """Those with a message due by then (default: now), oldest first."""
         return self._select(TABLE.c.due_at <= (at or clock.now()))
 
     def group(self, group_id: str) -> list[Incident]:
@@ -185,7 +185,7 @@ class Incidents:
         return self._select(TABLE.c.group_id == group_id)
 
     def since(self, moment: datetime) -> list[Incident]:
-        """Those that are open or were settled after an instant, oldest first."""
+        """Those that are open or were resolved after an instant, oldest first."""
         return self._select(sa.or_(TABLE.c.settled_at.is_(None), TABLE.c.settled_at > moment))
 
     def of_kind(self, kind: str, since: datetime) -> list[Incident]:
@@ -193,7 +193,7 @@ class Incidents:
         return self._select(TABLE.c.kind == kind, TABLE.c.opened_at >= since)
 
     def told(self, incident: Incident, due_at: datetime | None, told_at: datetime | None) -> bool:
-        """Write down that it was told and when it is due next; False when it changed meanwhile."""
+        """Record that it was sent and when it is due next; False if it changed meanwhile."""
         return self._change(incident, due_at=due_at, told_at=told_at)
 
     def _open(self, key: Key, trouble: Trouble, words: dict[str, Any], now: datetime) -> bool:
@@ -314,17 +314,17 @@ def _incident(row: Mapping[str, Any]) -> Incident:
 
 
 def _key(kind: str, client_id: str, subject: str) -> Key:
-    """The fingerprint, without what a database or a reader cannot take."""
+    """The fingerprint, without characters that a database or a reader cannot handle."""
     return clean(kind), clean(client_id), _plain(subject, TITLE_LIMIT)
 
 
 def _cause(kind: str, client_id: str, subject: str, given: str = "") -> str:
-    """What an incident is grouped by; those of all clients and of one may share it."""
+    """What an incident is grouped by; incidents for all clients and for one may share it."""
     return _plain(given or f"{kind}:{subject}", TITLE_LIMIT)
 
 
 def wait() -> timedelta:
-    """How long a new incident waits for others of its cause; not where business time stands."""
+    """How long a new incident waits for others of its cause; not if business time is frozen."""
     is_held = bool(os.environ.get("SIGNALROOM_NOW", "").strip()) and not clock.factor()
     return timedelta() if is_held else GROUP_WAIT
 
@@ -358,32 +358,32 @@ __all__ = [
 def report_trouble(trouble: Trouble) -> None:
     """Open an incident, or count a repeat while one with the same fingerprint is open.
 
-    One that was settled a short while ago reopens: what flaps is one incident.
+    One that was resolved recently is reopened: flapping is one incident.
     """
     with Incidents() as incidents:
         incidents.report(trouble)
 
 
 def settle_trouble(kind: str, client_id: str, subject: str) -> None:
-    """Close the incident of a fingerprint; nothing happens when none is open."""
+    """Close the incident of a fingerprint; no effect if none is open."""
     with Incidents() as incidents:
         incidents.settle(kind, client_id, subject)
 
 
 def notice(client_id: str, title: str, detail: str, channels: Sequence[str]) -> None:
-    """Have something said once, in the named channels (`slack`, `email`, `sms`)."""
+    """Send a one-off message in the named channels (`slack`, `email`, `sms`)."""
     with Incidents() as incidents:
         incidents.notice(client_id, title, detail, channels)
 
 
 def open_incidents() -> list[Incident]:
-    """All that lasts, the worst and oldest first."""
+    """All open incidents, the most severe and oldest first."""
     with Incidents() as incidents:
         return incidents.open()
 
 
 def work_waits() -> bool:
-    """Whether `signalroom deliver` would find something to do now; one query, nothing is made."""
+    """Whether `signalroom deliver` would find something to do now; one query, creates nothing."""
     incident, message = TABLE.c, OUTBOX.c
     open_message = message.status.in_(("pending", "unknown"))
     may_be_tried = sa.or_(message.next_at.is_(None), message.next_at <= clock.instant())

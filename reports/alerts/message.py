@@ -1,7 +1,7 @@
-"""The alert: what is wrong now, in words. One incident as a message, or all of a client as files.
+"""The alert: what is wrong now, in words. One incident as a message, or all of a client's as files.
 
-`read` gives the incidents that a client's channels hear of, `build` the context that the templates
-alert.* word for each channel.
+`read` returns the incidents for a client's channels, `build` the context that the templates alert.*
+render for each channel.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from signalroom.clients import Client, default_client_id, registry
 from signalroom.times import moment, span
 
 MOST = 8  # incidents in one message; an email must stay below 90 KB
-TEXT_LIMIT, SHORT_LIMIT = 900, 240  # of one incident alone, of one among others
+TEXT_LIMIT, SHORT_LIMIT = 900, 240  # for a single incident, for one of several
 LABELS = {"critical": "Critical", "warning": "Warning", "notice": "Notice"}
 
 
 @dataclass(frozen=True)
 class Alert:
-    """One incident, or several of one cause, as people are told of it.
+    """One incident, or several with the same cause, as shown to people.
 
-    `state` is `open`, `resolved` or `said` (a notice); `client` lists whose it is.
+    `state` is `open`, `resolved` or `said` (a notice); `client` lists the affected clients.
     """
 
     client_id: str
@@ -55,18 +55,18 @@ class Alert:
 
     @property
     def is_shared(self) -> bool:
-        """Whether it concerns more clients than one, who are then named next to the title."""
+        """Whether it affects several clients, which are then named next to the title."""
         return "," in self.client
 
     @property
     def link(self) -> Link | None:
-        """Where it leads on the page, where people can reach that."""
+        """The link to its place on the page, if people can reach the page."""
         whose = ALL_CLIENTS if self.client == "all clients" else self.client
         return None if self.state == "said" else alert_link(self.kind, whose, self.subject)
 
     @property
     def runbook(self) -> str:
-        """The address of its entry in the runbook, while it lasts."""
+        """The URL of its runbook entry, while it is open."""
         return runbook_link(self.kind) if self.state == "open" else ""
 
     @property
@@ -76,7 +76,7 @@ class Alert:
 
     @property
     def lasted(self) -> str:
-        """How long it lasted, once it is over."""
+        """How long it lasted, once resolved."""
         if self.settled_at is None:
             return ""
         words = f"lasted {span(self.settled_at - self.opened_at, with_seconds=False)}"
@@ -107,7 +107,7 @@ class Alert:
 
 @dataclass(frozen=True)
 class Alerts:
-    """Everything that an alert says; `more` is how many incidents it has no room for."""
+    """The full content of an alert; `more` is how many incidents do not fit."""
 
     client_id: str
     title: str
@@ -118,12 +118,12 @@ class Alerts:
 
     @property
     def completeness(self) -> Completeness:
-        """An alert is about now; it is never half."""
+        """An alert is about now; it is never incomplete."""
         return Completeness("complete", (), (), ())
 
     @property
     def told(self) -> Mapping[str, Mapping[str, str]]:
-        """Nothing that a later report would compare with."""
+        """Nothing for a later report to compare with."""
         return {}
 
     @property
@@ -137,12 +137,12 @@ class Alerts:
 
 
 def addressee(client_id: str) -> str:
-    """The client whose channels hear of a trouble; troubles of all go to the default client."""
+    """The client whose channels get a trouble; those of all clients go to the default client."""
     return default_client_id() if client_id == ALL_CLIENTS else client_id
 
 
 def read(client: Client, day: date) -> list[Row]:
-    """A client's incidents: those open now, or all that lasted some time on an earlier day."""
+    """A client's incidents: those open now, or all that were open on an earlier day."""
     with Incidents() as incidents:
         if day >= clock.today():
             found = incidents.open()
@@ -166,9 +166,9 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> A
 def alerts_of(
     client_id: str, groups: Sequence[Incident], day: date, also: Collection[str] = ()
 ) -> Alerts:
-    """The context of groups (`groups.together`) for a recipient who is reached by that client.
+    """The context of groups (`groups.together`) for a recipient of that client.
 
-    `also` are further clients of whom the recipient may hear; ReportError for any other's.
+    `also` are other clients whose incidents the recipient may see; ReportError for any other.
     """
     limit = TEXT_LIMIT if len(groups) == 1 else SHORT_LIMIT
     for incident in groups:
@@ -201,13 +201,13 @@ def _alert(client_id: str, incident: Incident, limit: int) -> Alert:
 
 
 def _subject(incident: Incident) -> str:
-    """What failed; of what a rule found the rule, for the title says where and when."""
+    """What failed; for a rule's finding the rule, because the title says where and when."""
     rules = {"anomaly": incident.subject.partition(":")[0], "budget": "budget"}
     return f"rule {rules[incident.kind]}" if incident.kind in rules else incident.subject
 
 
 def _plain(text: str, limit: int) -> str:
-    # Commands stand in backticks in logs and on the page; here nothing would read them as such.
+    # Backticks mark commands in logs and on the page; here they would be shown literally.
     return clean(text.replace("`", "'"), limit)
 
 

@@ -1,7 +1,7 @@
-"""What a recipient has yet to hear of an incident: decided from the incident and the outbox alone.
+"""What a recipient still has to be sent about an incident, given the incident and the outbox.
 
 Nothing is written or sent here. A Slack message is edited, email and SMS get one short follow-up
-when something critical is over; what was never sent ends silently.
+when a critical incident is resolved; one that was never sent is resolved silently.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from signalroom import clock
 
 @dataclass(frozen=True)
 class State:
-    """As what an incident was sent: `state` is `open`, `resolved` or `said` (a notice)."""
+    """The state in which an incident was sent: `open`, `resolved` or `said` (a notice)."""
 
     state: str
     rounds: int
@@ -29,9 +29,9 @@ class State:
 class Plan:
     """What to do for one recipient.
 
-    `stale` are messages to give up, since they are no longer true. `message` is whether to write a
-    message, and `edits` the timestamp of the one that it takes the place of. `later` is when to
-    look again (UTC, business time), if nothing happens until then.
+    `stale` are messages to drop, because they are outdated. `message` is whether to create a
+    message, and `edits` the timestamp of the one that it replaces. `later` is when to check again
+    (UTC, business time), if nothing happens until then.
     """
 
     stale: tuple[Entry, ...] = ()
@@ -41,19 +41,19 @@ class Plan:
 
 
 def state_of(incident: Incident) -> State:
-    """As what an incident is to be sent now."""
+    """The state in which an incident is to be sent now."""
     state = "open" if incident.is_open else "resolved"
     return State("said" if incident.is_notice else state, incident.rounds, incident.count)
 
 
 def edition(incident: Incident) -> str:
-    """The same, as the outbox keeps it."""
+    """The same, as stored in the outbox."""
     now = state_of(incident)
     return f"{incident.incident_id} {now.state} {now.rounds} {now.count}"
 
 
 def sent_state(entry: Entry) -> State:
-    """As what a row of the outbox sent its incident."""
+    """The state in which a row of the outbox sent its incident."""
     _, state, rounds, count = entry.edition.split()
     return State(state, int(rounds), int(count))
 
@@ -65,9 +65,9 @@ def plan(
     held_until: datetime | None,
     now: datetime,
 ) -> Plan:
-    """What one recipient has yet to hear; `rows` are all it was sent of the incident, oldest first.
+    """What one recipient still has to be sent; `rows` are all its earlier messages, oldest first.
 
-    `held_until` is the end of the quiet hours, when they hold new messages of its severity back.
+    `held_until` is the end of the quiet hours, if they hold back new messages of its severity.
     """
     wanted = state_of(incident)
     waiting = [row for row in rows if row.status == "pending"]
@@ -101,7 +101,7 @@ def _edit(
     if arrived[-1].status == "unknown":
         return Plan(stale, later=_settled(arrived[-1:], now))
     if refused:
-        # The message is gone, or too old to be edited. A new one for news, and only one.
+        # The message is gone, or too old to be edited: send one new message if there is news.
         gone_too = any(not _is_edit(row) for row in refused)
         return Plan(stale) if is_refresh or gone_too else _new(stale, held_until)
     edits = next(row.provider_id for row in reversed(arrived) if not _is_edit(row))
@@ -121,7 +121,7 @@ def _follow_up(
         return Plan(stale)
     if state == "resolved":
         return _new(stale, held_until) if incident.severity == "critical" else Plan(stale)
-    # Sent that it is over, but it came back: sent again once it has not been sent for a while.
+    # It was reported as resolved but recurred: send again once some time has passed.
     again_at = (incident.told_at or now) + CALM
     return _new(stale, held_until) if again_at <= now else Plan(stale, later=again_at)
 
@@ -137,7 +137,7 @@ def _is_edit(entry: Entry) -> bool:
 
 
 def _refused_since(rows: Sequence[Entry], wanted: State) -> list[Entry]:
-    """What was refused of the same news since something last arrived."""
+    """Rejected messages of the same news since the last delivered one."""
     refused: list[Entry] = []
     for row in rows:
         told = sent_state(row)
@@ -149,6 +149,6 @@ def _refused_since(rows: Sequence[Entry], wanted: State) -> list[Entry]:
 
 
 def _settled(rows: Sequence[Entry], now: datetime) -> datetime:
-    """When the first of these rows may have been settled; attempts are timed by the real clock."""
+    """When the first of these rows may be resolved; attempts use the real clock."""
     waits = [row.next_at - clock.instant() for row in rows if row.next_at and row.status in OPEN]
     return now + max(min(waits, default=timedelta()), timedelta(seconds=1))

@@ -22,7 +22,7 @@ CHANNELS = ("slack", "email", "sms")
 OWN_KEYS = ("channels", "quiet_hours", "buyers")
 ADDRESS = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]+|\+[1-9]\d{6,14}|[A-Z][A-Z0-9]{5,}")
 KEYS = ("channels", "quiet_hours", "rules", "clients")
-# the numbers of each rule where alerts.yml says nothing else
+# default numbers of each rule, unless alerts.yml has others
 RULES: Mapping[str, Mapping[str, float]] = {
     "zero_rows": {"minimum": 100, "expected": 12},
     "volume": {"minimum": 100, "chance": 1e-5, "play": 0.25, "deviations": 3.6},
@@ -45,7 +45,7 @@ class QuietHours:
     held: tuple[str, ...]
 
     def until(self, severity: str, moment: datetime) -> datetime | None:
-        """When a message of that severity may go, if it is held back at that moment; UTC."""
+        """When a message of that severity may be sent, if it is held back at that moment; UTC."""
         local = moment.astimezone(clock.zone())
         at = local.time()
         if self.begin < self.end:
@@ -57,19 +57,19 @@ class QuietHours:
         day = local.date() if at < self.end else local.date() + timedelta(days=1)
         ends = datetime.combine(day, self.end, tzinfo=clock.zone())
         if ends.astimezone(UTC) <= moment:
-            ends = ends.replace(fold=1)  # in the hour that a clock change repeats
+            ends = ends.replace(fold=1)  # in the hour repeated by a clock change
         return ends.astimezone(UTC)
 
 
 @dataclass(frozen=True)
 class Policy:
-    """What counts for one client."""
+    """The policy for one client."""
 
     channels: Mapping[str, tuple[str, ...]]
     quiet: QuietHours | None
 
     def held_until(self, severity: str, moment: datetime) -> datetime | None:
-        """When a new message may go, if it is held back at that moment; UTC."""
+        """When a new message may be sent, if it is held back at that moment; UTC."""
         return self.quiet.until(severity, moment) if self.quiet else None
 
 
@@ -81,17 +81,17 @@ def policy(client_id: str, path: Path | None = None) -> Policy:
 
 
 def thresholds(rule: str, path: Path | None = None) -> Mapping[str, float]:
-    """The numbers of a rule; ConfigurationError names a mistake or one that is missing."""
+    """The numbers of a rule; ConfigurationError names a mistake or a missing one."""
     return _Rules(path or FILE).thresholds(rule)
 
 
 def minimum(rule: str) -> Decimal:
-    """The least amount in dollars of which a rule speaks."""
+    """The least amount in dollars that a rule alerts on."""
     return Decimal(str(thresholds(rule)["minimum"]))
 
 
 def buyers(client_id: str, path: Path | None = None) -> Mapping[str, tuple[str, ...]]:
-    """Who buys a client's traffic: addresses of channels by RedTrack's id of the source."""
+    """The buyers of a client's traffic: channel addresses by RedTrack source id."""
     return _Rules(path or FILE).buyers(client_id)
 
 
@@ -112,7 +112,7 @@ class _Rules:
         self._clients = self._table(self._top.get("clients") or {}, "clients", tuple(registry()))
 
     def check(self) -> None:
-        """Read the rules of everyone, so that a mistake is found before someone needs them."""
+        """Read the rules of all clients, so that a mistake is found before they are needed."""
         for client_id in registry():
             self.of(client_id)
             self.buyers(client_id)

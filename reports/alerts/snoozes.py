@@ -1,4 +1,4 @@
-"""Snoozes: alerts that someone knows of and does not want to hear of until a date."""
+"""Snoozes: alerts that are silenced until a date."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from signalroom.watch_tables import SNOOZES as TABLE
 
 @dataclass(frozen=True)
 class Snooze:
-    """No one is to hear of a cause until an instant; `client_id` is `*` for all clients."""
+    """Silences a cause until an instant; `client_id` is `*` for all clients."""
 
     cause: str
     client_id: str
@@ -28,7 +28,7 @@ class Snooze:
 
 
 def snooze(name: str, until: datetime, reason: str) -> list[Incident]:
-    """Silence the open incidents of that id or cause; ReportError when there is none."""
+    """Silence the open incidents with that id or cause; ReportError if there is none."""
     with Incidents() as incidents:
         lasting = incidents.open()
     found = [one for one in lasting if name in (one.incident_id, one.group_id, one.cause)]
@@ -62,7 +62,7 @@ def snooze(name: str, until: datetime, reason: str) -> list[Incident]:
 
 
 def read_snoozes(now: datetime) -> dict[tuple[str, str], Snooze]:
-    """Those that hold, by cause and client."""
+    """Active snoozes, by cause and client."""
     engine = prepared_engine()
     try:
         with engine.connect() as connection:
@@ -80,7 +80,7 @@ def read_snoozes(now: datetime) -> dict[tuple[str, str], Snooze]:
 
 
 def snoozed_by(incident: Incident, snoozes: Mapping[tuple[str, str], Snooze]) -> Snooze | None:
-    """The snooze that silences an incident: its client's, or that of all clients."""
+    """The snooze that silences an incident: its client's, or the one for all clients."""
     for client_id in (incident.client_id, ALL_CLIENTS):
         if found := snoozes.get((incident.cause, client_id)):
             return found

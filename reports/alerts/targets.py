@@ -21,8 +21,8 @@ from signalroom.clients import default_client_id, registry
 from signalroom.settings import require, variable
 
 NAME = "alert"
-# Where alerts go, the first of these that is set. Those who read reports do not get alerts by
-# email and SMS unless they are named for it.
+# Where alerts go: the first of these that is set. Recipients of reports do not get alerts by email
+# and SMS unless they are listed for alerts.
 RECIPIENTS = {
     "slack": ("SLACK_ALERT_CHANNEL_ID", "SLACK_CHANNEL_ID"),
     "email": ("ALERT_EMAILS",),
@@ -32,10 +32,10 @@ RECIPIENTS = {
 
 @dataclass(frozen=True)
 class Target:
-    """One recipient: what it was sent of a group, oldest first, and what it has yet to hear.
+    """One recipient: what it was sent about a group, oldest first, and what is still to be sent.
 
-    `incident` is what of the group concerns the recipient's clients, `client_id` the client with
-    whose access it is sent.
+    `incident` is the part of the group about the recipient's clients, `client_id` the client whose
+    credentials are used to send.
     """
 
     client_id: str
@@ -47,7 +47,7 @@ class Target:
 
 
 def targets_of(outbox: Outbox, members: Sequence[Incident]) -> Iterator[Target]:
-    """Who is to hear of the incidents of one group, and what each has yet to hear."""
+    """The recipients of the incidents of one group, and what each still has to be sent."""
     now = clock.now()
     for (channel, recipient, _), mine in _listeners(members).items():
         incident = together(mine)
@@ -60,7 +60,7 @@ def targets_of(outbox: Outbox, members: Sequence[Incident]) -> Iterator[Target]:
 
 
 def _listeners(members: Sequence[Incident]) -> dict[tuple[str, str, str], list[Incident]]:
-    """By channel, recipient and workspace: the incidents of the clients for whom it is named."""
+    """By channel, recipient and workspace: the incidents of the clients that list the recipient."""
     found: dict[tuple[str, str, str], list[Incident]] = {}
     for one in members:
         client_id = addressee(one.client_id)
@@ -82,13 +82,13 @@ def channel_of(address: str) -> str:
 
 
 def _own(incident: Incident, channel: str) -> list[str]:
-    """The addresses that an incident itself names, as those of buyers."""
+    """The addresses that an incident names itself, such as those of buyers."""
     named = [one for one in incident.channels or () if one not in CHANNELS]
     return [one for one in named if channel_of(one) == channel]
 
 
 def _held_until(members: Sequence[Incident], now: datetime) -> datetime | None:
-    """The end of the quiet hours, when they hold back what lasts for every client."""
+    """The end of the quiet hours, if they hold back open incidents of every client."""
     shown = [one for one in members if one.is_open] or members
     ends = [
         alert_policy.policy(addressee(one.client_id)).held_until(one.severity, now) for one in shown
@@ -107,7 +107,7 @@ def channels_of(incident: Incident) -> tuple[str, ...]:
 
 
 def recipients(channel: str, client_id: str) -> list[str]:
-    """Who hears of a client's alerts in a channel; no one where no variable names them."""
+    """Recipients of a client's alerts in a channel; empty if no variable names any."""
     written = next(
         (value for name in RECIPIENTS[channel] if (value := variable(name, client_id))), ""
     )
@@ -122,7 +122,7 @@ def missing_variable(channel: str, client_id: str) -> str | None:
 
 
 def missing_access(channel: str, client_id: str) -> str | None:
-    """The first variable that is needed to send anything in a channel, and not set."""
+    """The first unset variable that is needed to send anything in a channel."""
     module = CHANNELS[channel]
     needed = [name for name in module.REQUIRED if name != module.RECIPIENTS]
     return next((name for name in needed if not variable(name, client_id)), None)
@@ -137,15 +137,15 @@ def content_of(target: Target) -> dict[str, Any]:
 
 
 def edit_of(content: dict[str, Any], timestamp: str) -> dict[str, Any]:
-    """A Slack message that takes the place of an earlier one."""
+    """A Slack message that replaces an earlier one."""
     return {**content, "ts": timestamp}
 
 
 def threaded(content: dict[str, Any], target: Target) -> dict[str, Any]:
-    """An email that mail programs show in one thread with the earlier ones of its group.
+    """An email that mail clients show in one thread with the earlier ones of its group.
 
-    Resend makes the Message-ID itself and tells no one, so all refer to a name that the group
-    alone has. Gmail wants the subject to stay as well: follow-ups keep it, after `Re: `.
+    Resend generates the Message-ID and does not return it, so all emails refer to an id derived
+    from the group. Gmail also requires the same subject: follow-ups keep it, after `Re: `.
     """
     domain = require("RESEND_FROM_EMAIL", target.client_id).rpartition("@")[2].rstrip("> ")
     thread = f"<alert-{target.incident.incident_id}@{domain}>"
@@ -157,7 +157,7 @@ def threaded(content: dict[str, Any], target: Target) -> dict[str, Any]:
 
 
 def entry_of(target: Target, content: dict[str, Any]) -> Entry:
-    """The row of a message; the same for two processes that plan the same."""
+    """The row of a message; identical for two processes with the same plan."""
     about = edition(target.incident)
     number = len(target.rows) + 1
     digest = hashed(json.dumps([about, target.channel, target.recipient, number]))[:20]

@@ -1,7 +1,7 @@
 """Charts: pictures of a report's numbers, drawn by matplotlib without browser and network.
 
-Messages show them as PNG, pages as SVG. A `Picture` knows how to draw itself and says the same in
-words; the library is imported when the first one is drawn, and the same data always gives the same
+Messages show them as PNG, pages as SVG. A `Picture` can draw itself and has the same content as
+text; the library is imported when the first one is drawn, and the same data always gives the same
 bytes.
 """
 
@@ -18,13 +18,13 @@ from typing import Any
 from reports.shared.figures import rounded
 
 log = logging.getLogger(__name__)
-ALT_LIMIT = 1900  # Slack takes 2,000
-NATIVE_LABEL = 20  # letters of a label in a chart that Slack draws
+ALT_LIMIT = 1900  # Slack's limit is 2,000
+NATIVE_LABEL = 20  # maximum label length in a chart that Slack draws
 
 
 @dataclass(frozen=True)
 class Point:
-    """A day or week of a trend; None is a gap, never a zero. `is_open`: more may come."""
+    """A day or week of a trend; None is a gap, never a zero. `is_open`: may still change."""
 
     label: str
     cpa: Decimal | None
@@ -54,7 +54,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG of a given name, 552 points wide in an email, and `alt`, which says it in words.
+    """A PNG with a name, 552 points wide in an email, and `alt`, its text version.
 
     `native` are the same numbers as charts that Slack draws itself (blocks data_visualization).
     """
@@ -67,17 +67,17 @@ class Picture:
 
     @property
     def filename(self) -> str:
-        """As an attachment is called."""
+        """Its file name as an attachment."""
         return f"{self.name}.png"
 
     @cached_property
     def png(self) -> bytes:
-        """The bytes; empty where it could not be drawn: no message fails because of a picture."""
+        """The bytes; empty if it could not be drawn: no message fails because of a picture."""
         return self._drawn(self.draw)
 
     @cached_property
     def dark(self) -> Picture | None:
-        """The same for dark mail; None where there is none or it could not be drawn."""
+        """The same for dark mode; None if there is none or it could not be drawn."""
         if self.draw_dark is None or not self.png:
             return None
         dark = Picture(f"{self.name}-dark", self.alt, self.draw_dark)
@@ -99,7 +99,7 @@ class Picture:
 def trend_picture(
     name: str, points: Sequence[Point], alt: str, target: Decimal | None = None
 ) -> Picture:
-    """CPA as a line, with its target where there is one, above conversions as bars."""
+    """CPA as a line, with its target if there is one, above conversions as bars."""
     given = tuple(points)
     return Picture(
         name,
@@ -111,7 +111,7 @@ def trend_picture(
 
 
 def tile_picture(name: str, panels: Sequence[Panel], rows: int, columns: int, alt: str) -> Picture:
-    """Maps of tiles, one below the other."""
+    """Tile maps, one below the other."""
     given = tuple(panels)
     light, dark = (partial(_tiles, given, rows, columns, is_dark) for is_dark in (False, True))
     return Picture(name, _short(alt), light, dark)
@@ -122,7 +122,7 @@ def native_trend(
 ) -> tuple[Mapping[str, Any], ...]:
     """The trend as blocks that Slack draws: CPA (next to its target), then conversions.
 
-    Nothing where a label is too long or comes twice; what is unknown is left out of its series.
+    Empty if a label is too long or repeated; unknown values are left out of the series.
     """
     labels = [one.label for one in points]
     if not labels or len(set(labels)) < len(labels) or max(map(len, labels)) > NATIVE_LABEL:
@@ -164,11 +164,11 @@ def _native(
 
 
 def _plain(value: Decimal | int | None) -> float | int:
-    """JSON has no decimals: a picture's height is the one place where a float will do."""
+    """JSON has no decimals: the height in a picture is the only place for a float."""
     return value if isinstance(value, int) else float(value or 0)
 
 
-# The library is slow to import: only where a picture is drawn, and the same one is drawn once.
+# The library is slow to import: only when a picture is drawn, and each is drawn once.
 @lru_cache(maxsize=16)
 def _trend(points: tuple[Point, ...], target: Decimal | None, is_dark: bool) -> bytes:
     from reports.charts.canvas import DARK, LIGHT

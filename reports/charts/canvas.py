@@ -11,8 +11,8 @@ from typing import Any
 
 from signalroom.paths import home
 
-# The library keeps a list of fonts; where the person's folder is read-only it would make a new one
-# each time, and say so.
+# The library caches a list of fonts; if the user's folder is read-only it would rebuild it each
+# time, with a warning.
 os.environ.setdefault("MPLCONFIGDIR", str(home() / "matplotlib"))
 
 import matplotlib as mpl
@@ -21,12 +21,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 WIDTH = 5.52  # inches: 552 points of an email's column
-DPI = 200  # twice what is shown, for sharp screens
+DPI = 200  # twice the displayed size, for high-resolution screens
 
 
 @dataclass(frozen=True)
 class Look:
-    """Colors of a chart. The two of the data are Okabe and Ito's, told apart by every eye."""
+    """Colors of a chart.
+
+    The two data colors are from Okabe and Ito's palette for color blindness.
+    """
 
     paper: str
     ink: str
@@ -34,7 +37,7 @@ class Look:
     line: str
     bars: str
     curve: str
-    second: str  # another series next to either
+    second: str  # an additional series
 
     def of(self, series: str) -> str:
         """The color of a series: `bars`, `curve`, `second`, or `quiet`."""
@@ -44,18 +47,18 @@ class Look:
 
 LIGHT = Look("#ffffff", "#1a2230", "#5a667d", "#d5dae4", "#0072b2", "#d55e00", "#00795a")
 DARK = Look("#161c26", "#e8ecf4", "#94a0b4", "#2f394a", "#56b4e9", "#f08c42", "#35c79f")
-# Colors that stand for the page's own: it says what they are in light, in dark and in print.
+# Placeholders for the page's colors, which it defines for light, dark and print.
 PAGE = Look("#fe0001", "#fe0002", "#fe0003", "#fe0004", "#fe0005", "#fe0006", "#fe0007")
 NAMES = ("paper", "ink", "quiet", "line", "bars", "curve", "second")
 
 STYLE: Any = {
     "font.family": "DejaVu Sans",  # comes with the library, so that every machine draws the same
     "font.size": 11,
-    "text.parse_math": False,  # a name with two dollar signs is no formula
+    "text.parse_math": False,  # a name with two dollar signs is not a formula
     "axes.unicode_minus": True,
     "hatch.linewidth": 0.8,
     "svg.fonttype": "none",
-    "svg.hashsalt": "signalroom",  # ids in the picture are the same each time
+    "svg.hashsalt": "signalroom",  # the ids in the picture are deterministic
 }
 
 
@@ -76,7 +79,7 @@ def png(figure: Figure) -> bytes:
     """The figure as PNG, without the library's version or any time in it."""
     target = io.BytesIO()
     with mpl.rc_context(STYLE), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a letter that the font lacks is a box
+        warnings.simplefilter("ignore", UserWarning)  # a character that the font lacks is a box
         figure.savefig(target, format="png", metadata={"Software": None})
     return target.getvalue()
 

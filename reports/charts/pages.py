@@ -23,7 +23,7 @@ def lines(
     is_open: Sequence[bool],
     target: Decimal | None = None,
 ) -> str:
-    """Money over days; `name` is the picture's own in its page."""
+    """Money over days; `name` is the picture's unique name in its page."""
     with mpl.rc_context(STYLE):
         figure, (axes,) = canvas(HEIGHT, 1, PAGE, WIDTH)
         figure.subplots_adjust(left=0.14, right=0.86, top=0.95, bottom=0.13)

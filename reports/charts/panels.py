@@ -1,4 +1,4 @@
-"""Panels: a line or bars over days, with gridlines, a target and the last value written out."""
+"""Panels: a line or bars over days, with gridlines, a target and the last value as text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reports.charts.canvas import Look
 
 Value = Decimal | int | None
 Written = Callable[[float], str]
-LEAST_SPAN = 0.2  # of the level: a change of a few percent must not look like a fall
+LEAST_SPAN = 0.2  # of the level: a change of a few percent must not look like a crash
 TITLE, SMALL = 13.0, 12.0
 
 
@@ -35,7 +35,7 @@ def line_panel(
     target: Decimal | None = None,
     with_dots: bool = True,
 ) -> None:
-    """Lines with a gap wherever a value is unknown; a day that is not complete is hollow."""
+    """Lines with a gap where a value is unknown; an incomplete day is hollow."""
     count = len(is_open)
     for one in series:
         color = look.of(one.color)
@@ -70,7 +70,7 @@ def bar_panel(
     target: Decimal | None = None,
     with_last: bool = True,
 ) -> None:
-    """Bars, several series stacked; a day that is not complete is hatched."""
+    """Bars, several series stacked; an incomplete day is hatched."""
     count = len(is_open)
     below = [0.0] * count
     for one in series:
@@ -107,7 +107,7 @@ def bar_panel(
 
 
 def days_below(axes: Axes, look: Look, labels: Sequence[str], most: int = 3) -> None:
-    """Names of a few days under the panel, the first and the last among them."""
+    """Labels of a few days under the panel, including the first and the last."""
     last = len(labels) - 1
     steps = max(1, min(most, len(labels)) - 1)
     shown = sorted({round(last * step / steps) for step in range(steps + 1)})
@@ -117,7 +117,7 @@ def days_below(axes: Axes, look: Look, labels: Sequence[str], most: int = 3) -> 
 
 
 def titled(axes: Axes, look: Look, title: str, note: str = "", color: str = "quiet") -> None:
-    """The panel's name, and what else a reader must know of it; no line of values runs there."""
+    """The panel's title and notes, placed clear of the lines."""
     axes.set_title(title, loc="left", fontsize=TITLE, fontweight="bold", color=look.ink, pad=7)
     if note:
         axes.set_title(note, loc="right", fontsize=SMALL, color=look.of(color), pad=7)
@@ -128,7 +128,7 @@ def _floats(values: Sequence[Value]) -> list[float]:
 
 
 def _range(axes: Axes, known: Sequence[float]) -> None:
-    """From least to most with some room, and never so close that little looks like much."""
+    """From least to most with a margin, never so narrow that small changes look large."""
     low, high = min(known, default=0.0), max(known, default=1.0)
     middle = (low + high) / 2
     span = max(high - low, abs(middle) * LEAST_SPAN, 0.01) * 1.25
@@ -157,7 +157,7 @@ def _sides(axes: Axes, count: int) -> None:
 def _end_labels(
     axes: Axes, look: Look, series: Sequence[Series], written: Written, count: int
 ) -> None:
-    """The newest value next to the end of its line; the upper one of two is written higher."""
+    """The newest value next to the end of its line; the upper of two is placed higher."""
     ends = [(float(one.values[-1]), one) for one in series if count and one.values[-1] is not None]
     for at, (value, one) in enumerate(sorted(ends, key=lambda end: -end[0])):
         text = f" {written(value)}"

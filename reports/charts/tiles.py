@@ -1,4 +1,4 @@
-"""Maps of tiles: a state a tile, its number written in it, so that color is never alone."""
+"""Tile maps: a tile per state with its number as text, so that color is not the only cue."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from reports.charts import Panel
 from reports.charts.canvas import LIGHT, STYLE, WIDTH, Look, canvas, png
 
 GAP = 0.06
-CODE, NUMBER, SMALL = 11.5, 10.0, 8.5  # two letters or three digits, more of them, a word
+# font sizes for two letters or three digits, for more, for a word
+CODE, NUMBER, SMALL = 11.5, 10.0, 8.5
 TITLE = 0.32  # inches
 MARGIN = 0.012  # of the width
-EVEN = 0.21  # the luminance on which white and dark letters can be read equally well
-LIGHTEST, DARKEST = 0.12, 0.92  # the part of the color map that is used
+EVEN = 0.21  # the luminance at which white and dark text are equally readable
+LIGHTEST, DARKEST = 0.12, 0.92  # the used part of the color map
 
 
 def draw_tiles(panels: Sequence[Panel], rows: int, columns: int, look: Look = LIGHT) -> bytes:

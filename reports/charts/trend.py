@@ -13,11 +13,11 @@ from reports.charts.panels import Series, bar_panel, days_below, line_panel, tit
 from reports.charts.written import short_count, short_money
 
 HEIGHT = 3.7  # inches
-LETTER = 0.0215  # of the width, of the number at the line's end
+LETTER = 0.0215  # of the width, for the number at the line's end
 
 
 def draw_trend(points: Sequence[Point], target: Decimal | None = None, look: Look = LIGHT) -> bytes:
-    """The trend as PNG, of at least one point. A gap stays a gap; what is still open is hollow."""
+    """The trend as PNG, of at least one point. Gaps stay gaps; open points are hollow."""
     is_open = [one.is_open for one in points]
     note = "hollow: not complete" if any(is_open) else ""
     with mpl.rc_context(STYLE):

@@ -1,4 +1,4 @@
-"""Numbers as the axes of a chart write them: short, and money to the cent only where it tells."""
+"""Numbers for chart axes: short, with cents only where they matter."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ UNITS = ((1e9, "B"), (1e6, "M"), (1e4, "k"))
 
 
 def short_money(value: float) -> str:
-    """Dollars as an axis writes them: `$25`, `$27.50`, `$12k`."""
+    """Dollars for an axis: `$25`, `$27.50`, `$12k`."""
     sign = MINUS if value < 0 else ""
     amount = abs(value)
     if amount >= 10_000 or amount == round(amount):
@@ -17,7 +17,7 @@ def short_money(value: float) -> str:
 
 
 def short_count(value: float) -> str:
-    """A count as an axis writes it: `1,200`, `12k`."""
+    """A count for an axis: `1,200`, `12k`."""
     return f"{MINUS if value < 0 else ''}{_short(abs(value))}"
 
 

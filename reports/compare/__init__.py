@@ -1,10 +1,10 @@
-"""The judge of a parallel run: the old system's figures against ours, cell by cell, with causes.
+"""Evaluates a parallel run: the old system's figures against ours, cell by cell, with causes.
 
 The old figures come as a CSV `date,brand,affiliate,conversions,cost,cpa` (a blank affiliate is the
 brand as a whole), or as the text of messages with a file of patterns: regular expressions, one on
 each line, with the named groups date, brand, affiliate, conversions, cost, cpa. A line of text that
-no pattern reads is a gap, and so is a figure that only one side has. No day is clean with an
-unexplained cent. Verdicts are kept in `ops.compared_days`.
+no pattern matches is a gap, and so is a figure that only one side has. A day with an unexplained
+cent is not clean. Verdicts are stored in `ops.compared_days`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CLEAN_DAYS = 7
 
 @dataclass(frozen=True)
 class Gap:
-    """A figure that differs, and why; `cause` is `unexplained` where nothing accounts for it."""
+    """A figure that differs, and why; `cause` is `unexplained` if nothing accounts for it."""
 
     date: str
     brand: str
@@ -42,7 +42,7 @@ class Gap:
 
 
 def compare(client: Client, path: Path, day: date | None, patterns: Path | None) -> dict[str, Any]:
-    """Judge every day that the old figures name (or one), keep the verdicts; JSON of the answer.
+    """Check every day of the old figures (or one), store the verdicts; the result as JSON.
 
     Raises ConfigurationError for a file that cannot be read.
     """
@@ -77,7 +77,7 @@ def _judge(known: Day, old: Old) -> dict[str, Any]:
     for key in sorted({*(key for key in old.figures if key[0] == day), *ours}):
         before, now = old.figures.get(key), ours.get(key)
         if now is None and ours:
-            now = figure(0, Decimal(0))  # of a day that is there, what has no row is zero
+            now = figure(0, Decimal(0))  # for a day that exists, a missing row is zero
         name = old.names.get(key) or (key[1], key[2])
         if before is None:
             if now and (now.conversions or now.cost) and _is_owed(old, key):
@@ -100,9 +100,9 @@ def _judge(known: Day, old: Old) -> dict[str, Any]:
 
 
 def _is_owed(old: Old, key: Key) -> bool:
-    """Whether the old figures should have had one of ours: not where they name brands alone.
+    """Whether the old figures should have one of ours: not if they have only brands.
 
-    A brand that they know on other days is missed; one that they never name is not compared.
+    A brand that they have on other days is missing; one that they never have is not compared.
     """
     of_day = [one for one in old.figures if one[:2] == key[:2]]
     if not of_day:
@@ -132,7 +132,7 @@ def _keep(client: Client, verdicts: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _clean_run(client: Client) -> int:
-    """How many days in a row, up to the newest one judged, are clean."""
+    """How many days in a row, up to the newest one checked, are clean."""
     rows = warehouse.read(
         "select date, verdict from compared_days where _client_id = :client_id order by date desc",
         {"client_id": client.id},

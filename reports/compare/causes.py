@@ -1,7 +1,7 @@
-"""Why an old figure differs from ours: rounding, what changed since, a day of another zone.
+"""Why an old figure differs from ours: rounding, later changes, days of another time zone.
 
-What a day's figures were before and why they changed is on record (`performance_changes`,
-`daily_performance_versions`); only values of the whole day count, none of while it was running.
+A day's earlier figures and why they changed are recorded (`performance_changes`,
+`daily_performance_versions`); only values after the end of the day count.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ where _client_id = :client_id and status = 'approved' and date between :first an
 
 @dataclass
 class Day:
-    """What is known here of a client's day."""
+    """Our data for a client's day."""
 
     client: Client
     day: date
@@ -60,7 +60,7 @@ class Day:
 
     @cached_property
     def ours(self) -> dict[Key, Figure]:
-        """Our figures of each affiliate and brand; unmapped spend is in no CPA and left out."""
+        """Our figures of each affiliate and brand; without unmapped spend, which is in no CPA."""
         sums: dict[Key, tuple[int, Decimal]] = {}
         for row in self._rows:
             brand = self._brands.get(row["advertiser_id"])
@@ -73,7 +73,7 @@ class Day:
         return {key: figure(*both) for key, both in sums.items()}
 
     def cause(self, key: Key, old: Figure, now: Figure | None, column: str) -> str:
-        """Why a figure differs; `unexplained` where nothing accounts for it."""
+        """Why a figure differs; `unexplained` if nothing accounts for it."""
         said, value = getattr(old, column), getattr(now, column) if now else None
         if value is not None and column != "conversions" and abs(said - value) < CENT:
             return "rounding"
@@ -121,7 +121,7 @@ class Day:
             return []
 
     def _before_changes(self, key: Key, now: Figure | None) -> tuple[Figure, str]:
-        """The figure as a message of ours had it, and what changed it since, cause by cause."""
+        """The figure as in our message, and what changed it since, cause by cause."""
         amounts: dict[str, Decimal] = {}
         causes: dict[str, Decimal] = {}
         for row in self._changes:
@@ -140,7 +140,7 @@ class Day:
         return before, ", ".join(sorted(name for name, amount in causes.items() if amount))
 
     def _history(self, key: Key) -> Iterator[tuple[Figure, datetime]]:
-        """Each state that the whole day's figure had here, with the instant since which it was."""
+        """Each value that the whole day's figure had here, with the instant since when."""
         rows = [row for row in self._versions if self._matches(key, row)]
         start = clock.midnight(self.day + timedelta(days=1))
         instants = {max(start, row["known_from"]) for row in rows}
@@ -156,9 +156,9 @@ class Day:
             yield figure(count, sum((row["cost"] for row in known), Decimal(0))), instant
 
     def _other_zones(self, key: Key, now: Figure | None) -> dict[str, Figure]:
-        """The figure with approved conversions, and external payout, by the days of other zones.
+        """The figure with approved conversions, and external payout, by days of other time zones.
 
-        Spend is kept by business day alone: that of paid media is the same in each.
+        Spend is only known by business day: that of paid media is the same in each zone.
         """
         ours = [row for row in self._rows if self._matches(key, row)]
         internal = {row["affiliate_label"].casefold() for row in ours if row["is_internal"]}

@@ -1,4 +1,4 @@
-"""The old system's figures: a CSV, or messages read by patterns that the user writes."""
+"""The old system's figures: a CSV, or messages parsed by patterns that the user writes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Key = tuple[date, str, str]  # day, brand folded, affiliate folded ('' for the b
 
 @dataclass(frozen=True)
 class Figure:
-    """What one side says of an affiliate's or a brand's day; None where it says nothing."""
+    """One side's figures of an affiliate's or a brand's day; None if it has none."""
 
     conversions: int | None
     cost: Decimal | None
@@ -32,14 +32,14 @@ class Figure:
 
 @dataclass
 class Old:
-    """The old figures by key, the names as they are spelled, and lines that no pattern reads."""
+    """The old figures by key, the names as spelled, and lines that no pattern matches."""
 
     figures: dict[Key, Figure]
     names: dict[Key, tuple[str, str]]
     unread: dict[date | None, list[str]]
 
     def add(self, day: date, brand: str, affiliate: str, cells: Mapping[str, str]) -> None:
-        """What a line says; ValueError where it is not a number, or another one than before."""
+        """A value of a line; ValueError if it is not a number, or contradicts an earlier one."""
         said = Figure(_whole(cells), _amount(cells, "cost"), _amount(cells, "cpa"))
         if said == Figure(None, None, None):
             return
@@ -58,7 +58,7 @@ class Old:
 def read_old(path: Path, day: date | None, patterns: Path | None) -> Old:
     """The old figures of a file, or of every .csv and .txt of a folder.
 
-    Raises ConfigurationError for what cannot be read.
+    Raises ConfigurationError for anything that cannot be read.
     """
     folder = path if path.is_dir() else path.parent
     files = sorted(path.glob("*")) if path.is_dir() else [path]
@@ -100,7 +100,7 @@ def _read_csv(file: Path, text: str, old: Old) -> None:
 
 
 def _read_text(text: str, rules: list[re.Pattern[str]], day: date | None, old: Old) -> None:
-    """Lines of a message; date and brand of an earlier line hold for the lines below it."""
+    """Lines of a message; date and brand of an earlier line apply to the lines below it."""
     known: dict[str, str] = {"date": day.isoformat() if day else "", "brand": ""}
     for line in (one.strip() for one in text.splitlines()):
         if not line:

@@ -1,7 +1,7 @@
-"""The daily report: what a conversion cost, paid media against affiliates, for one brand.
+"""The daily report: cost per conversion, paid media against affiliates, for one brand.
 
-`build` turns the rows of query.sql into a `Daily`, which holds everything that the
-templates of all channels show. It has no side effects.
+`build` turns the rows of query.sql into a `Daily`, which has everything that the templates of all
+channels show. It has no side effects.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ TENTH = Decimal("0.1")
 
 
 def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> Daily:
-    """The content of a daily report; `history` is what was last reported of each day.
+    """The content of a daily report; `history` is what was last reported for each day.
 
     Raises ReportError when a row is not the client's own.
     """
@@ -131,10 +131,10 @@ def _figures(
     source_of_cost: str | None = None,
     cents: Decimal | None = None,
 ) -> Figures:
-    """Sums of rows; what a missing source should have told stays unknown, never zero.
+    """Sums of rows; data of a missing source stays unknown, never zero.
 
-    Without `source_of_cost` the cost needs both sources. Where all that it could be is missing
-    spend, it is unknown too.
+    Without `source_of_cost` the cost needs both sources. It is also unknown if the whole cost is
+    missing spend.
     """
     is_costed = not missing if source_of_cost is None else source_of_cost not in missing
     if any(row["cpa_state"] == "missing_spend" for row in rows) and not _spent(rows):
@@ -154,7 +154,7 @@ def _trend_day(day: date, rows: Sequence[Row], whole: Completeness) -> TrendDay:
 def _ranked(
     client_id: str, rows: Sequence[Row], missing: Sequence[str]
 ) -> tuple[tuple[Line, ...], Line | None]:
-    """The first ten by conversions, and all others as one line, so that the parts add up."""
+    """The top ten by conversions, and all others as one line, so that the parts add up."""
     ranked = _by_conversions(rows)
     first, rest = ranked[:TOP], ranked[TOP:]
     shown = apportion([*(_cost(row) for row in first), _spent(rest)])
@@ -194,7 +194,7 @@ def _others(rows: Sequence[Row]) -> str:
 
 
 def _by_label(rows: Sequence[Row], whole: Completeness) -> dict[str, Compared]:
-    """Each affiliate's figures of a day, by its label; `before` is the same."""
+    """Each affiliate's figures of a day, by label; `before` is those of the day before."""
     labels: dict[str, list[Row]] = {}
     for row in rows:
         labels.setdefault(str(row["affiliate_label"]), []).append(row)
@@ -231,7 +231,7 @@ def _moved(
     state: str,
     channels: Sequence[Compared],
 ) -> tuple[str, ...]:
-    """What moved against the day before, where both days are whole."""
+    """What changed from the day before, if both days are complete."""
     if state != "complete" or not trend[-2].is_complete:
         return ()
     none = Figures(0, Decimal(0))
@@ -249,7 +249,7 @@ def _moved(
 
 
 def _deltas(total: Figures, day_before: TrendDay, state: str) -> Deltas:
-    """Movement against the day before; a day that still fills is compared with nothing."""
+    """Change from the day before; an incomplete day is not compared."""
     if state != "complete":
         return Deltas()
     before = day_before.figures
@@ -264,14 +264,14 @@ Moves = TypeVar("Moves", Deltas, Comparison)
 
 
 def _trusted(moves: Moves, unpaid: Collection[str]) -> Moves:
-    """Without CPA and cost where spend is missing: they would be compared too low."""
+    """Without CPA and cost if spend is missing: the comparison would be too low."""
     return replace(moves, cpa=None, cost=None) if unpaid else moves
 
 
 def _comparisons(total: Figures, trend: Sequence[TrendDay], state: str) -> tuple[Comparison, ...]:
-    """Against the same weekday of the week before, and a day of the seven before on average.
+    """Compared with the same weekday a week before, and with the average of the seven days before.
 
-    With a day that is not whole there is nothing to compare.
+    An incomplete day is not compared.
     """
     if state != "complete":
         return ()

@@ -1,4 +1,4 @@
-"""What a daily report says: the context that its templates word for each channel."""
+"""The daily report's context, which its templates render for each channel."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COLUMNS = (
 class Line:
     """One affiliate, all the others together (no `label`), or one source of unmapped spend.
 
-    `label` is the mart's, `name` the same made fit to be shown.
+    `label` is the mart's, `name` the same for display.
     """
 
     client_id: str
@@ -38,12 +38,12 @@ class Line:
     is_internal: bool
     figures: Figures
     label: str = ""
-    cpas: tuple[Decimal | None, ...] = ()  # of the days of the trend, the report's own last
+    cpas: tuple[Decimal | None, ...] = ()  # conversions of the trend's days, the report's day last
 
 
 @dataclass(frozen=True)
 class TrendDay:
-    """One day of the trend; its figures are unknown when it was never loaded."""
+    """One day of the trend; its figures are unknown if it was never loaded."""
 
     day: date
     figures: Figures
@@ -52,7 +52,7 @@ class TrendDay:
 
 @dataclass(frozen=True)
 class Deltas:
-    """Movement of the three numbers; None where there is nothing to compare with."""
+    """Change of the three numbers; None if there is nothing to compare with."""
 
     cpa: Movement | None = None
     conversions: Movement | None = None
@@ -61,9 +61,9 @@ class Deltas:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The three numbers against those of another day, or of a mean of days.
+    """The three numbers compared with another day, or with an average of days.
 
-    It is called `name` in a sentence, `heading` above a column.
+    `name` is used in sentences, `heading` above a column.
     """
 
     heading: str
@@ -80,13 +80,13 @@ class Comparison:
 
 
 def is_final(whole: Completeness, unpaid: int) -> bool:
-    """Whether the day has all of its costs, so that its CPA can be held against a target."""
+    """Whether the day has all of its costs, so that its CPA can be compared with a target."""
     return whole.state == "complete" and not unpaid
 
 
 @dataclass(frozen=True)
 class Daily:
-    """Everything a daily report says. `told` is kept for the next report to compare with."""
+    """The full content of a daily report. `told` is kept for the next report to compare with."""
 
     client_id: str
     title: str
@@ -114,7 +114,7 @@ class Daily:
 
     @property
     def figures(self) -> list[Figure]:
-        """Every number of the message; `shown` is where a day other than its own is given."""
+        """Every number of the message; `shown` is where another day is shown."""
         brand = {"advertiser_id": self.advertiser_id, "brand": self.brand}
         own = {"date": self.day, **brand}
         found = _measures(self.total, **own)
@@ -141,16 +141,16 @@ class Daily:
 
     @property
     def caution(self) -> str:
-        """Why the CPA cannot be trusted although the day is whole; empty where it can."""
+        """Why the CPA cannot be trusted although the day is complete; empty if it can."""
         return f"Spend missing for {counted(self.unpaid, 'affiliate')}" if self.unpaid else ""
 
     @property
     def cpa_goal(self) -> Decimal | None:
-        """What a conversion is to cost this month."""
+        """The CPA goal of this month."""
         return next((one.goal for one in self.goals if one.measure == "cpa"), None)
 
     def against(self, figures: Figures) -> Movement | None:
-        """A CPA against the goal; None without either, and of a day that may yet cost more."""
+        """A CPA compared with the goal; None without either, or if the day's cost is incomplete."""
         if not is_final(self.completeness, self.unpaid):
             return None
         moved = Movement(figures.cpa, self.cpa_goal, less_is_good=True)
@@ -158,13 +158,13 @@ class Daily:
 
     @property
     def explain(self) -> str:
-        """The command that shows what the CPA is made of."""
+        """The command that explains the CPA."""
         brand = self.brand if self.brand.isalnum() else shlex.quote(self.brand)
         return f"signalroom explain {self.client_id} {self.day} cpa --brand {brand}"
 
     @property
     def cpa_phrase(self) -> str:
-        """The one number, or why there is none."""
+        """The headline number, or why there is none."""
         if self.total.cpa is not None:
             return f"CPA {money(self.total.cpa)}" if self.total.cpa else "No cost"
         return "No CPA" if self.total.conversions == 0 else "CPA unknown"
@@ -195,7 +195,7 @@ class Daily:
 
     @property
     def picture(self) -> Picture:
-        """The trend as a picture, in words for who cannot see it."""
+        """The trend as a picture, with a text version."""
         words = "; ".join(f"{short_day(one.day)}: {one.figures.words}" for one in self.trend)
         points = [
             Point(short_day(one.day), one.figures.cpa, one.figures.conversions, not one.is_complete)

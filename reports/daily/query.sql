@@ -1,6 +1,6 @@
--- One row per day of the trend, affiliate and state of its CPA, for one brand. Spend that maps
--- to no affiliate comes along when it is this brand's or no known one's. Sums only: ratios are
--- computed once, in Python.
+-- One row per day of the trend, affiliate and state of its CPA, for one brand. Unmapped spend is
+-- included if it is this brand's or of no known brand. Sums only: ratios are computed once, in
+-- Python.
 select
     _client_id,
     date,

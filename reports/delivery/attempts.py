@@ -1,7 +1,7 @@
-"""Attempts: what is stored in the outbox is sent, exactly once as far as each channel allows.
+"""Attempts: stored messages of the outbox are sent, exactly once as far as each channel allows.
 
-What a channel leaves open is looked up before anything is repeated. Recipients do not wait for each
-other: a service that must be asked again later is, after the others have had their turn.
+An attempt with an unknown result is looked up before it is repeated. Recipients do not wait for
+each other: a service that needs a retry gets it after the others have had their turn.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from signalroom.logs import mask
 from signalroom.settings import number
 
 CHANNELS: dict[str, ModuleType] = {"slack": slack, "email": email, "sms": sms}
-TRIES = 3  # in one go; later ones wait longer each time
+TRIES = 3  # in a row; later ones wait longer each time
 LONGEST_PAUSE_S = 900.0
 log = logging.getLogger(__name__)
 
@@ -37,11 +37,11 @@ log = logging.getLogger(__name__)
 def work_off(
     outbox: Outbox, waiting: Sequence[Entry], patience_s: float | None = None
 ) -> list[Entry]:
-    """Give each message its turns, in the order they are due; none waits for another's pause.
+    """Send the messages in the order they are due; none waits for another's pause.
 
-    All pauses together last no longer than `patience_s`, or else than one request may wait. What
-    was not due to begin with, because it was deferred or another process has it, is left alone;
-    what another process takes meanwhile comes back as `busy`.
+    All pauses together last at most `patience_s`, by default as long as one request may wait. A
+    message that was not due, because it was deferred or another process has it, is skipped; one
+    that another process takes meanwhile is returned as `busy`.
     """
     longest = number("SIGNALROOM_HTTP_MAX_WAIT_S")
     give_up_at = time.monotonic() + min(longest, patience_s or longest)
@@ -59,7 +59,7 @@ def work_off(
 
 
 def _taken(outbox: Outbox, entry: Entry) -> Entry:
-    """A message that another process has, or has just settled."""
+    """A message that another process has, or has just finished."""
     found = outbox.entry(entry.dedupe_key)
     return replace(found, status="busy") if found.status in OPEN else found
 
@@ -80,9 +80,9 @@ def _is_worth_waiting(entry: Entry, give_up_at: float) -> bool:
 
 
 def _attempt(outbox: Outbox, entry: Entry) -> Entry | None:
-    """One turn of one message: look for it where it may have arrived, then send.
+    """One attempt for one message: look it up if it may have arrived, then send.
 
-    None when another process has it or has settled it.
+    None if another process has it or has finished it.
     """
     claim = outbox.claim(entry)
     if claim is None:
@@ -91,7 +91,7 @@ def _attempt(outbox: Outbox, entry: Entry) -> Entry | None:
     settle = partial(outbox.settle, entry.dedupe_key, claim=claim)
 
     def confirm() -> None:
-        """Just before anything reaches people: the message is still ours, and for long enough."""
+        """Just before anything reaches people: check that the claim is ours, and renew it."""
         if not outbox.renew(entry.dedupe_key, claim):
             raise NotOurs("is being sent by another process")
 
@@ -120,7 +120,7 @@ def _attempt(outbox: Outbox, entry: Entry) -> Entry | None:
     except Refused as refusal:
         status, wait_s, failure = "dead", 0.0, refusal
     except Later as later:
-        # A lookup that has to wait says nothing of the attempt before it.
+        # A rate-limited lookup does not change what is known about the attempt before it.
         status, wait_s, failure = entry.status, later.wait_s, later
     except Ambiguous as silence:
         status, wait_s, failure = "unknown", 1.0, silence
@@ -130,7 +130,7 @@ def _attempt(outbox: Outbox, entry: Entry) -> Entry | None:
 
 
 class _Unseen(Exception):  # noqa: N818 - an ending, like an Outcome
-    """A message that may have arrived cannot be looked up: it must not count as undelivered."""
+    """A message that may have arrived but cannot be looked up must not count as undelivered."""
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(str(outcome))
@@ -138,16 +138,16 @@ class _Unseen(Exception):  # noqa: N818 - an ending, like an Outcome
 
 
 def _is_first(entry: Entry) -> bool:
-    """Whether this outbox knows of no attempt; it may be that of a backup, made before one.
+    """Whether this outbox has no attempt; it may be from a backup made before one.
 
-    Not of an alert, whose incident would have another id, and so another key, after a restore; nor
-    of what a person asked to be sent again.
+    Not for an alert, whose incident would have another id, and so another key, after a restore; nor
+    for a message that was explicitly sent again.
     """
     return entry.status != "unknown" and entry.report != "alert" and entry.number == 1
 
 
 def _is_alone(outbox: Outbox, entry: Entry) -> bool:
-    """Whether nothing of the same day was told that recipient before, as far as is known."""
+    """Whether nothing about the same day was sent to that recipient before, as far as is known."""
     about = (entry.report, entry.client_id, entry.period, entry.channel, entry.recipient)
     return not any(
         one.dedupe_key != entry.dedupe_key and one.status in ("sent", "unknown")
@@ -156,9 +156,9 @@ def _is_alone(outbox: Outbox, entry: Entry) -> bool:
 
 
 def _is_in_gap(outbox: Outbox, entry: Entry) -> bool:
-    """Whether a message belongs to a time that the outbox is known to lack.
+    """Whether a message belongs to a period that is missing in the outbox.
 
-    Its day was over when the last message was sent that the outbox does not know.
+    Its day had ended when the last message unknown to the outbox was sent.
     """
     gap = outbox.gap()
     return bool(gap and entry.period < gap.told_until.astimezone(clock.zone()).date())
@@ -167,9 +167,9 @@ def _is_in_gap(outbox: Outbox, entry: Entry) -> bool:
 def _look_up(
     outbox: Outbox, entry: Entry, channel: ModuleType, is_first: bool, is_lacking: bool
 ) -> str | None:
-    """The provider's id of the message, if it is there already; before a first attempt too.
+    """The provider's id of the message, if it already exists; also before a first attempt.
 
-    What cannot be looked up is sent, unless it may have arrived.
+    If it cannot be looked up it is sent, unless it may have arrived.
     """
     if entry.status != "unknown" and not is_first:
         return None
@@ -191,6 +191,6 @@ def _look_up(
 
 
 def _pause_s(entry: Entry) -> float:
-    """Seconds to leave a message alone after another attempt in vain: none at first, then more."""
+    """Seconds to wait after another failed attempt: none at first, then more."""
     in_vain = entry.attempts + 1 - TRIES
     return 0.0 if in_vain < 0 else min(LONGEST_PAUSE_S, 30.0 * 2.0 ** min(in_vain, 10))

@@ -1,4 +1,4 @@
-"""Delivery: rendered reports to their recipients, and what became of each message."""
+"""Delivery: rendered reports to their recipients, and the outcome of each message."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STATUSES = {
     "skipped": "skipped",
     "off": "off",
 }
-# How long a message that waits is still useful: a daily report is not sent late at night.
+# How long a pending message is still useful: a daily report is not sent late at night.
 VALID_FOR = {
     "daily": timedelta(hours=12),
     "weekly": timedelta(hours=60),
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Delivery:
-    """What became of one message.
+    """The outcome of one message.
 
     `status`: `sent` (now), `already` (before), `pending` (not accepted yet, will be tried again),
     `unknown` (may have arrived), `dead` (refused), `busy` (another process has it), `skipped`,
@@ -57,13 +57,13 @@ class Delivery:
 
     @property
     def is_failure(self) -> bool:
-        """Whether someone who should have the message may lack it."""
+        """Whether a recipient may be missing the message."""
         return self.status in ("pending", "unknown", "dead")
 
     def summary(self) -> str:
-        """One line for people."""
+        """One line for display."""
         whom = " to ".join(part for part in (CHANNELS[self.channel].NAME, self.recipient) if part)
-        # set where every vendor is the simulated agency: nothing reached a person
+        # set if every vendor is the simulated agency: nothing reached a person
         made_up = " (simulated)" if os.environ.get("SIGNALROOM_SANDBOX") else ""
         return (
             f"{whom}: {STATUSES[self.status]}{f' ({self.detail})' if self.detail else ''}{made_up}"
@@ -71,10 +71,10 @@ class Delivery:
 
 
 def deliver(rendered: Rendered, again: bool = False) -> list[Delivery]:
-    """Send a report to every recipient of its channels; what was delivered before is left alone.
+    """Send a report to every recipient of its channels; delivered messages are not sent again.
 
-    `again` sends once more. A failing channel or recipient is reported in its Delivery and does
-    not hold the others; nothing is raised for it.
+    `again` sends once more. A failing channel or recipient is reported in its Delivery and does not
+    hold up the others; nothing is raised for it.
     """
     done: list[Delivery] = []
     waiting: list[Entry] = []
@@ -100,7 +100,7 @@ def send_open(
     is_wanted: Callable[[Entry], bool] = lambda _: True,
     patience_s: float | None = None,
 ) -> list[Entry]:
-    """Send what earlier runs left open, is due and wanted; what is too old is skipped."""
+    """Send open messages of earlier runs that are due and allowed; old ones are skipped."""
     due, skipped = [], []
     for entry in filter(is_wanted, outbox.open_entries()):
         is_due = seconds_left(entry) <= 0
@@ -135,7 +135,7 @@ def _enqueue(
     content: dict[str, object],
     again: bool,
 ) -> Entry | Delivery:
-    """The row to work off, or why there is nothing to do."""
+    """The row to process, or why there is nothing to do."""
     earlier = outbox.entries(rendered.report, rendered.client_id, rendered.day, channel, recipient)
     same = [entry for entry in earlier if entry.edition == rendered.edition]
     newest = same[-1] if same else None
@@ -177,14 +177,14 @@ def _enqueue(
 
 
 def _key(rendered: Rendered, channel: str, recipient: str, number: int) -> str:
-    """What makes a message the same message; readable, ASCII, short."""
+    """The identity of a message; readable, ASCII, short."""
     about = [rendered.report, rendered.client_id, rendered.day.isoformat(), rendered.edition]
     digest = hashed(json.dumps([*about, channel, recipient, number]))[:20]
     return f"{rendered.report}:{rendered.client_id}:{rendered.day.isoformat()}:{channel}:{digest}"
 
 
 def delivery_of(entry: Entry) -> Delivery:
-    """What became of a message in the outbox."""
+    """The outcome of a message in the outbox."""
     reason = entry.reason or ""
     return Delivery(
         entry.channel,

@@ -1,8 +1,8 @@
 """The outbox: one row per report, client, period, edition, channel and recipient.
 
-What is rendered is stored first, and the stored bytes are sent. A row is `pending` (certainly not
-accepted yet), `unknown` (an attempt has begun whose end no one saw), `sent`, `dead` (refused for
-good) or `skipped` (too late to be useful, or overtaken by a newer edition).
+Rendered messages are stored first, and the stored bytes are sent. A row is `pending` (certainly not
+accepted yet), `unknown` (an attempt began with an unknown result), `sent`, `dead` (rejected
+permanently) or `skipped` (too late to be useful, or superseded by a newer edition).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from signalroom.run_database import prepared_engine
 from signalroom.tables import OUTBOX as TABLE
 from signalroom.tables import REPORTED_FIGURES as FIGURES
 
-# Longer than any attempt can last: a row claimed this long ago belongs to a process that died.
+# Longer than any attempt can last: after this time the process that claimed a row has died.
 LEASE = timedelta(seconds=120)
 OPEN = ("pending", "unknown")
 REPORTED = (TABLE.c.reported_at, TABLE.c.sent_at)
@@ -32,7 +32,7 @@ REPORTED_AT = sa.func.coalesce(*REPORTED).label("reported_at")
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of the outbox. `payload` is the JSON text that the channel is given, byte for byte."""
+    """A row of the outbox. `payload` is the exact JSON text sent to the channel."""
 
     dedupe_key: str
     report: str
@@ -56,9 +56,9 @@ class Entry:
 
     @property
     def idempotency_key(self) -> str:
-        """The same for the same message to the same recipient, at most 256 characters.
+        """The key of a message to a recipient, at most 256 characters.
 
-        Bytes that replaced refused ones, or were asked for again, have one of their own.
+        Content that replaced a rejected one, or is sent again on request, has its own key.
         """
         if self.number == 1:
             return self.dedupe_key
@@ -67,7 +67,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Reported:
-    """A figure as a delivered message gave it; `sent_at` and `as_of` are business instants."""
+    """A figure of a delivered message; `sent_at` and `as_of` are business instants."""
 
     report: str
     channel: str
@@ -93,7 +93,7 @@ class Outbox:
     def told(
         self, report: str, client_id: str, until: datetime | None = None
     ) -> Mapping[date, LastReport]:
-        """What was last told, up to an instant, of each day that a delivered message was about."""
+        """What was last reported, up to an instant, for each day of delivered messages."""
         query = (
             sa.select(TABLE.c.period, TABLE.c.edition, TABLE.c.told, REPORTED_AT)
             .where(
@@ -112,7 +112,7 @@ class Outbox:
                     if day == row.period:
                         found[day] = LastReport(row.reported_at, row.edition, figures)
                     elif day in found:
-                        # A later report spoke of this day as changed: that is the last word.
+                        # A later report mentioned this day as changed: that is the latest.
                         found[day] = LastReport(row.reported_at, found[day].edition, figures)
         return found
 
@@ -140,7 +140,7 @@ class Outbox:
         return sorted(found, key=lambda one: one.reported_at or one.sent_at or until)
 
     def about(self, report: str, subject: str, channel: str, recipient: str) -> list[Entry]:
-        """All rows to one recipient whose edition begins with a word, oldest first."""
+        """All rows to one recipient whose edition begins with a prefix, oldest first."""
         return self._select(
             TABLE.c.report == report,
             TABLE.c.edition.startswith(f"{subject} ", autoescape=True),
@@ -149,7 +149,7 @@ class Outbox:
         )
 
     def open_entries(self) -> list[Entry]:
-        """Rows whose delivery is not settled, oldest first."""
+        """Rows whose delivery is still open, oldest first."""
         return self._select(TABLE.c.status.in_(OPEN))
 
     def entry(self, key: str) -> Entry:
@@ -159,9 +159,9 @@ class Outbox:
     def store(
         self, entry: Entry, figures: Sequence[Figure] = (), as_of: datetime | None = None
     ) -> Entry:
-        """Add a row and the figures of its message, which are as of `as_of`, together.
+        """Add a row and the figures of its message (as of `as_of`) together.
 
-        If the same message is there already, that one is returned unchanged.
+        If the same message already exists, it is returned unchanged.
         """
         values = {**vars(entry), "_client_id": entry.client_id}
         del values["client_id"]
@@ -181,7 +181,7 @@ class Outbox:
         figures: Sequence[Figure] = (),
         as_of: datetime | None = None,
     ) -> Entry:
-        """Give a refused message, of which the provider has nothing, new bytes and figures."""
+        """Give a rejected message, which the provider does not have, new content and figures."""
         statement = (
             TABLE.update()
             .where(TABLE.c.dedupe_key == entry.dedupe_key, TABLE.c.status == "dead")
@@ -201,7 +201,7 @@ class Outbox:
         return self.entry(entry.dedupe_key)
 
     def reported(self, client_id: str, metric: str, keys: Mapping[str, str]) -> list[Reported]:
-        """What delivered messages gave as a figure of these keys and maybe more, oldest first."""
+        """Figures of delivered messages with at least these keys, oldest first."""
         columns: list[Any] = [
             *(TABLE.c[name] for name in ("report", "channel", "recipient")),
             REPORTED_AT,
@@ -214,7 +214,7 @@ class Outbox:
                 FIGURES.c["_client_id"] == client_id,
                 FIGURES.c.metric == metric,
                 TABLE.c.status == "sent",
-                # few of the many are read in full
+                # parse only the few that match
                 *(
                     FIGURES.c["keys"].contains(_as_kept({name: key})[1:-1], autoescape=True)
                     for name, key in keys.items()
@@ -233,9 +233,9 @@ class Outbox:
         ]
 
     def claim(self, entry: Entry) -> int | None:
-        """Take a row for one attempt; its number, or None when another process has the row.
+        """Claim a row for one attempt; its number, or None if another process has the row.
 
-        From here until `settle` its state is unknown, which is what a crash leaves behind.
+        From here until `settle` its state is unknown, as it is after a crash.
         """
         now = clock.instant()
         is_ours = self._update(
@@ -250,7 +250,7 @@ class Outbox:
         return entry.attempts + 1 if is_ours else None
 
     def renew(self, key: str, claim: int) -> bool:
-        """Hold a claimed row for its whole time again; False when the claim is not ours now."""
+        """Renew the claim of a row for the full time; False if the claim is no longer ours."""
         now = clock.instant()
         ours = (TABLE.c.status == "unknown", TABLE.c.attempts == claim, TABLE.c.next_at > now)
         return self._update(key, *ours, next_at=now + LEASE)
@@ -265,10 +265,10 @@ class Outbox:
         wait_s: float = 0.0,
         claim: int | None = None,
     ) -> Entry:
-        """Write down how an attempt ended; `wait_s` is how long no one should try again.
+        """Record the result of an attempt; `wait_s` is the time before the next one.
 
-        With a `claim` that is not the row's any more nothing is written: the process that has the
-        row now looks the message up itself.
+        With an outdated `claim` nothing is written: the process that has the row now looks the
+        message up itself.
         """
         now, told = clock.instant(), clock.now()
         ours = () if claim is None else (TABLE.c.status == "unknown", TABLE.c.attempts == claim)
@@ -288,18 +288,18 @@ class Outbox:
         return self.entry(key)
 
     def gap(self) -> outbox_memory.Gap | None:
-        """What this outbox is known to lack, as one brought back from a backup does."""
+        """What is known to be missing in this outbox, for example after a restore from a backup."""
         with self._engine.begin() as connection:
             return outbox_memory.gap(connection)
 
     def skip(self, entry: Entry, reason: str) -> bool:
-        """Give up a message that was certainly not delivered; False when it is being sent."""
+        """Drop a message that was certainly not delivered; False if it is being sent."""
         return self._update(
             entry.dedupe_key, TABLE.c.status == "pending", status="skipped", reason=reason
         )
 
     def provider_ids(self, channel: str, recipient: str) -> frozenset[str]:
-        """Ids that the provider gave to messages known to be delivered to a recipient."""
+        """The provider's ids of messages known to be delivered to a recipient."""
         query = sa.select(TABLE.c.provider_id).where(
             TABLE.c.channel == channel,
             TABLE.c.recipient == recipient,
@@ -340,7 +340,7 @@ def _keep(
 
 
 def _as_kept(keys: Mapping[str, str]) -> str:
-    """A figure's keys as they stand in the table."""
+    """A figure's keys as stored in the table."""
     return json.dumps(keys, sort_keys=True, ensure_ascii=False)
 
 

@@ -1,4 +1,4 @@
-"""Every channel of every client: off, set up, or checked by one cheap call that sends nothing."""
+"""Checks every channel of every client: off, set up, or verified by a call that sends nothing."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ FURTHER = {"slack": ("SLACK_ALERT_CHANNEL_ID", "SLACK_BASE_URL"), "email": ("RES
 
 
 def check_channels(*, offline: bool) -> list[Check]:
-    """One check for each channel and client; `offline` calls no one.
+    """One check for each channel and client; `offline` makes no calls.
 
-    The clients of a channel take turns, for an SDK keeps one key; the channels do not wait.
+    The clients of a channel are checked in turn, because an SDK keeps one key; channels run in
+    parallel.
     """
     ids = [client.id for client in clients.active_clients()]
 

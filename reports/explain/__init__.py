@@ -1,6 +1,6 @@
-"""What a figure of a day is made of: the rows, their loads, the mapping, the vendor's own total.
+"""What a figure of a day is made of: the rows, their loads, the mapping, the vendor's total.
 
-Everything is read from `marts.figure_parts` and `ops`; re-adding the parts gives the figure.
+Everything is read from `marts.figure_parts` and `ops`; the parts add up to the figure.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ MARTS = {
 
 
 class Day:
-    """What is known of one client's day, read once: every figure of it is answered from here."""
+    """The data of one client's day, read once: every figure of it is explained from here."""
 
     def __init__(self, client: Client, day: date) -> None:
         """Raises WarehouseError for a day that the marts do not have."""
@@ -75,18 +75,18 @@ class Day:
         self._reported: dict[str, list[Reported]] = {}
 
     def reported(self, metric: str) -> list[Reported]:
-        """What delivered messages gave as the day's metric, oldest first."""
+        """The day's metric in delivered messages, oldest first."""
         if metric not in self._reported:
             self._reported[metric] = reported(self.client.id, self.day, metric)
         return self._reported[metric]
 
 
 def explain(question: Question, known: Day | None = None) -> dict[str, Any]:
-    """The answer as the JSON object of `signalroom explain`; amounts of money are decimal text.
+    """The JSON object of `signalroom explain`; amounts of money are decimal text.
 
-    `known` is the question's day where it was read for another figure before. Raises
-    ConfigurationError for a brand, metric or affiliate that is unknown, WarehouseError for a day
-    that the marts do not have.
+    `known` is the question's day if it was already read for another figure. Raises
+    ConfigurationError for an unknown brand, metric or affiliate, WarehouseError for a day that the
+    marts do not have.
     """
     if question.metric not in FORMULAS:
         said = did_you_mean(question.metric, FORMULAS)
@@ -157,7 +157,7 @@ def _part(row: Row, client_id: str, file: MappingFile) -> dict[str, Any]:
         names += ("campaign_id", "offer_id")
     mapping = None
     if row["mapping_rule"]:
-        # the link of an offer, and what campaigns do not add up to, stand in no file
+        # the link of an offer, and the remainder of campaigns, are in no file
         is_of_file = row["mapping_rule"] in ("csv", "unmapped")
         mapping = {
             "file": f"data/clients/{client_id}/mappings/{FILE}" if is_of_file else None,
@@ -179,7 +179,7 @@ def _part(row: Row, client_id: str, file: MappingFile) -> dict[str, Any]:
 
 
 def _totals(parts: list[dict[str, Any]], totals: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """What the vendors gave for the day in all, of each column that the figure uses."""
+    """The vendors' totals of the day, for each column that the figure uses."""
     used = {f"{row['source_table']}.{row['source_column']}" for row in parts}
     found = {row["name"]: plain(row["total"]) for row in totals if row["name"] in used}
     return found or None

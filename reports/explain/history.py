@@ -1,4 +1,4 @@
-"""What became of a figure: its values over time, the mapping behind it, and who was sent it."""
+"""The history of a figure: its values over time, its mapping, and to whom it was sent."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def of_ops(client_id: str, day: date) -> dict[str, list[dict[str, Any]]]:
         try:
             found[name] = warehouse.read(sql, scope, within="ops")
         except WarehouseError:
-            found[name] = []  # no build of the product, or no load of its own, was here
+            found[name] = []  # never built by the product, or nothing loaded
     return found
 
 
 class MappingFile:
-    """The versions of the client's mapping file, and which of them brought a line."""
+    """The versions of the client's mapping file, and which of them added a line."""
 
     def __init__(self, versions: Iterable[Row]) -> None:
         self._versions = [
@@ -59,7 +59,7 @@ class MappingFile:
         ]
 
     def commit(self, line: int | None) -> str | None:
-        """The commit, else the hash, of the oldest version since which the line stands so."""
+        """The commit, or else the hash, of the version that added the line in its current form."""
         if not self._versions:
             return None
         newest, lines = self._versions[0]
@@ -76,7 +76,7 @@ class MappingFile:
 def values(
     question: Question, belongs: Belongs, versions: Iterable[Row]
 ) -> Iterator[dict[str, str | int | None]]:
-    """Each value that the figure ever had, with the instant since which it was known."""
+    """Each value that the figure ever had, with the instant since when it was known."""
     rows = [row for row in versions if belongs(row)]
     instants = {row["known_from"] for row in rows}
     instants |= {row["known_to"] for row in rows if row["known_to"] is not None}
@@ -98,7 +98,7 @@ def _is_known(row: Row, instant: datetime) -> bool:
 
 
 def _value(question: Question, rows: list[Row]) -> Decimal | None:
-    """The figure that rows of daily_performance make."""
+    """The figure from rows of daily_performance."""
 
     def total(column: str) -> Decimal:
         return exact_sum(Decimal(row[column]) for row in rows)
@@ -113,7 +113,7 @@ def _value(question: Question, rows: list[Row]) -> Decimal | None:
 
 
 def reported(client_id: str, day: date, metric: str) -> list[Reported]:
-    """What delivered messages gave as the metric of that day, of whatever, oldest first."""
+    """The metric of that day in delivered messages, in any scope, oldest first."""
     with Outbox() as outbox:
         return outbox.reported(client_id, metric, {"date": day.isoformat()})
 
@@ -121,7 +121,7 @@ def reported(client_id: str, day: date, metric: str) -> list[Reported]:
 def sent(
     question: Question, advertiser_id: int | None, figures: Iterable[Reported]
 ) -> list[dict[str, Any]]:
-    """Those of the figures that delivered messages gave which are this very one."""
+    """The figures in delivered messages that are exactly this one."""
     keys = {
         "date": question.day.isoformat(),
         "advertiser_id": None if advertiser_id is None else str(advertiser_id),
@@ -137,7 +137,7 @@ def sent(
             "value": one.value,
         }
         for one in figures
-        # a message also gives figures of days that changed, or in its trend: the same figure
+        # a message also has figures of changed days, or in its trend: the same figure
         if wanted
         == {
             name: value.casefold()

@@ -1,4 +1,4 @@
-"""Which figure is asked for, and which rows fall under it, as the daily report draws them."""
+"""The requested figure and which rows belong to it, with the daily report's definitions."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ Belongs = Callable[[Mapping[str, Any]], bool]
 
 @dataclass(frozen=True)
 class Question:
-    """Which figure: a metric of a client's day, of an affiliate, a brand or a group, or of all."""
+    """A figure: a metric of a client's day, for an affiliate, a brand or a group, or for all."""
 
     client: Client
     day: date
@@ -63,7 +63,7 @@ class Question:
 
 
 def advertiser_of(question: Question) -> int | None:
-    """The advertiser of a brand's name, its label in Everflow, or its id."""
+    """The advertiser for a brand's name, its label in Everflow, or its id."""
     if question.brand is None:
         return None
     wanted = question.brand.strip().casefold()
@@ -83,7 +83,7 @@ def advertiser_of(question: Question) -> int | None:
 
 
 def refuse_unknown_affiliate(question: Question) -> None:
-    """Raise ConfigurationError for an affiliate of which the marts have no row of any day."""
+    """Raise ConfigurationError for an affiliate without any row in the marts."""
     wanted = (question.affiliate or "").strip().casefold()
     rows = warehouse.read(
         AFFILIATES, {"client_id": question.client.id}, client_id=question.client.id
@@ -98,7 +98,7 @@ def refuse_unknown_affiliate(question: Question) -> None:
 
 
 def belongs_to(question: Question, advertiser_id: int | None) -> Belongs:
-    """Whether a row is in the figure's scope, as the daily report and `daily_summary` draw it."""
+    """Whether a row is in the figure's scope, as the daily report and `daily_summary` define it."""
     known = {brand.advertiser_id for brand in question.client.brands}
     label = question.affiliate.strip().casefold() if question.affiliate is not None else None
     of_unmapped = question.group == "unmapped" or question.metric == "unmapped_cost"
@@ -133,7 +133,7 @@ def exact_sum(values: Iterable[Decimal]) -> Decimal:
 
 
 def ratio(cost: Decimal, conversions: Decimal) -> Decimal | None:
-    """As the marts divide; None without conversions."""
+    """The quotient as in the marts; None without conversions."""
     if not conversions:
         return None
     with localcontext(prec=60):

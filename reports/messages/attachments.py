@@ -1,9 +1,9 @@
-"""Attachments: pictures and tables that go along with a message, as its channel takes them.
+"""Attachments: pictures and tables of a message, in the form that its channel accepts.
 
 In the content of a message a file is a mapping of `filename`, `content` (base64) and
-`content_type`, of an inline picture also `content_id`. Slack's content carries its own under
-`extras`, which is no part of the Block Kit payload: `pictures` with the place of the block that
-each stands for, `tables` with the blocks to use where a table is refused, and `files`.
+`content_type`, for an inline picture also `content_id`. Slack's content has its files under
+`extras`, which is not part of the Block Kit payload: `pictures` with the position of the block that
+each replaces, `tables` with the blocks to use if a table is rejected, and `files`.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ def sheet(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> Sheet:
 
 
 def cell(value: object) -> str:
-    """A value as a cell: decimals with all their digits, text that no program takes for a formula.
+    """A value as a cell: decimals with all digits, text that no program reads as a formula.
 
-    A spreadsheet looks past blanks and takes full-width signs for plain ones; so does this.
+    Like a spreadsheet, this ignores blanks and treats full-width signs as plain ones.
     """
     if value is None:
         return ""
@@ -64,9 +64,9 @@ def cell(value: object) -> str:
 
 
 def guarded(text: str) -> str:
-    """Text without invisible characters, behind an apostrophe where it could be a formula."""
+    """Text without invisible characters, after an apostrophe if it could be a formula."""
     shown = clean(text)
-    # What a reader cannot see may stand before the sign; a plain number is just that.
+    # Invisible characters may precede the sign; a plain number is not a formula.
     looks = [unicodedata.normalize("NFKC", one).lstrip(" \u00a0\n\v\f") for one in (text, shown)]
     if any(one[:1] in DANGEROUS for one in looks if one) and not NUMBER.fullmatch(shown):
         return f"'{shown}"
@@ -74,7 +74,7 @@ def guarded(text: str) -> str:
 
 
 def _plain(value: Decimal) -> str:
-    """All digits, but no zeros behind the last that says something."""
+    """All digits, without trailing zeros."""
     text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -84,13 +84,13 @@ CSV_TYPE = "text/csv; charset=utf-8"
 
 
 class Inline:
-    """Collects the pictures that a template shows; gives each its `cid:` address."""
+    """Collects the pictures that a template shows; gives each a `cid:` URL."""
 
     def __init__(self) -> None:
         self.files: dict[str, File] = {}
 
     def __call__(self, picture: Picture) -> str:
-        """The address of a picture inside the email."""
+        """The URL of a picture inside the email."""
         self.files[picture.name] = {
             "filename": picture.filename,
             "content": picture.base64,
@@ -103,7 +103,7 @@ class Inline:
 def with_sheet(
     messages: Mapping[str, dict[str, Any]], sheet: Sheet | None, filename: str
 ) -> dict[str, dict[str, Any]]:
-    """Messages with the table attached where their channel takes files; none for no rows."""
+    """Messages with the table attached if their channel accepts files; none without rows."""
     attached = {channel: dict(content) for channel, content in messages.items()}
     if sheet is None or not sheet.rows:
         return attached
@@ -118,7 +118,7 @@ def with_sheet(
 
 
 def with_data_uris(html: str, attachments: list[File]) -> str:
-    """The HTML with its pictures inside, so that a browser shows it as a mail program does."""
+    """The HTML with embedded pictures, so that a browser shows it like a mail client."""
     for file in attachments:
         if "content_id" in file:
             uri = f'src="data:{file["content_type"]};base64,{file["content"]}"'

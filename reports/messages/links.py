@@ -1,4 +1,4 @@
-"""Links: from a message to what it is about, where people can reach the page."""
+"""Links from a message to its subject on the page, if people can reach the page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from markupsafe import Markup
 from reports.messages.text import mrkdwn
 from signalroom.settings import variable
 
-# kind of an alert -> what its button says, and the place on the page
+# kind of an alert -> text of its button, and the place on the page
 PLACES = {
     "step_failed": ("See run", "steps/{subject}"),
     "unmapped_spend": ("Map this source", "clients/{client}/#unmapped"),
@@ -26,7 +26,7 @@ PLACES = {
 
 @dataclass(frozen=True)
 class Link:
-    """A place on the page, and what a button to it says."""
+    """A place on the page, and the text of a button to it."""
 
     text: str
     address: str
@@ -44,10 +44,10 @@ def page_link(report: Any) -> str:
 
 
 def alert_link(kind: str, client_ids: str, subject: str) -> Link | None:
-    """Where an alert of that kind leads; None without SIGNALROOM_PUBLIC_URL.
+    """The link of an alert of that kind; None without SIGNALROOM_PUBLIC_URL.
 
-    `client_ids` and `subject` may list several: then it leads to the first client's page, or to
-    the overview.
+    `client_ids` and `subject` may list several: then it is to the first client's page, or to the
+    overview.
     """
     base = _base()
     if not base:
@@ -61,7 +61,7 @@ def alert_link(kind: str, client_ids: str, subject: str) -> Link | None:
 
 
 def runbook_link(kind: str) -> str:
-    """The runbook's entry on a kind of alert; empty without SIGNALROOM_PUBLIC_URL."""
+    """The runbook entry for a kind of alert; empty without SIGNALROOM_PUBLIC_URL."""
     base = _base()
     return f"{base}/runbook#{quote(kind)}" if base else ""
 
@@ -71,7 +71,7 @@ def _base() -> str:
 
 
 def slack_link(address: str, text: str) -> Markup:
-    """A link in Slack's markup; the address is our own, the text is escaped."""
+    """A link in Slack's markup; the URL is ours, the text is escaped."""
     target = (
         address.replace("&", "&amp;").replace("<", "%3C").replace(">", "%3E").replace("|", "%7C")
     )

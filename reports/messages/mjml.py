@@ -1,6 +1,6 @@
-"""MJML: what a template may hold, checked before a mail is made of it.
+"""MJML: checks a template before an email is made from it.
 
-The library that renders MJML passes over wrong attributes and loose text, and lists no mistakes.
+The library that renders MJML ignores wrong attributes and stray text, and reports no mistakes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ATTRIBUTES = {
 
 
 def check(source: str, template: str) -> None:
-    """ReportError with template and line for a tag, an attribute or a text out of its place."""
+    """ReportError with template and line for a misplaced tag, attribute or text."""
     _Check(template).feed(source)
 
 

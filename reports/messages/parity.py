@@ -1,6 +1,6 @@
-"""Parity: a mail's HTML says what its plain part says, to the cent.
+"""Parity: an email's HTML has the same figures as its plain part, to the cent.
 
-Programs show one or the other; who compares a figure must not find two.
+Mail clients show one or the other; the figures must not differ.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ ROW = re.compile(rf"^.*?\S(?P<cells>(?:\s+(?:{CELL}|{ABSENT})){{2,}})$")
 
 
 def refuse_other_amounts(html: str, plain: str, figures: Iterable[Figure], template: str) -> None:
-    """ReportError where the HTML does not show an amount of the report as the plain part does.
+    """ReportError if the HTML does not show an amount of the report like the plain part.
 
-    Only amounts that the report itself names count: what else looks like one may be part of a
-    name, and no name stops a mail.
+    Only amounts of the report itself count: anything else that looks like one may be part of a
+    name, and a name must not block an email.
     """
     own = {money(one.value).strip(MINUS) for one in figures if isinstance(one.value, Decimal)}
     missing = [one for one in _missing(html, plain) if one in own]
@@ -39,7 +39,7 @@ def refuse_other_amounts(html: str, plain: str, figures: Iterable[Figure], templ
 
 
 def differences(html: str, plain: str) -> list[str]:
-    """What the plain part says and the HTML does not: amounts, percentages, rows of tables."""
+    """What the plain part has and the HTML does not: amounts, percentages, rows of tables."""
     found = _missing(html, plain)
     rows = [Counter(re.findall(CELL, row)) for row in _rows(html)]
     for line in plain.splitlines():
@@ -50,11 +50,11 @@ def differences(html: str, plain: str) -> list[str]:
 
 
 def _missing(html: str, plain: str) -> list[str]:
-    """Amounts and percentages that a reader of the HTML sees less often, or not at all.
+    """Amounts and percentages that appear less often in the HTML, or not at all.
 
-    An amount that stands in the first line and in a table must stand twice. The line of a
-    sparkline may be a picture's words, and a percentage may stand twice where the plain part has
-    it in a list of its own too.
+    An amount in the first line and in a table must appear twice. A sparkline may be a picture's
+    text instead, and a percentage may appear once more in the plain part if it is also in a
+    separate list.
     """
     page, *pictures = _texts(html)
     shown, drawn = Counter(SAID.findall(page)), set(SAID.findall(" ".join(pictures)))
@@ -72,7 +72,7 @@ def _missing(html: str, plain: str) -> list[str]:
 
 
 def _texts(html: str) -> list[str]:
-    """What a reader sees of a page, then the words of each picture."""
+    """The visible text of a page, then the text of each picture."""
     page = BeautifulSoup(html, "html.parser")
     pictures = [str(one.get("alt", "")) for one in page.find_all("img")]
     for hidden in [

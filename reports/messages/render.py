@@ -1,7 +1,7 @@
 """Rendering: a context and its templates become the message of each channel.
 
-Every value that a template prints is escaped for its channel by the environment, whether or not
-the author thought of it; an unknown name fails.
+Every value that a template prints is automatically escaped for its channel by the environment; an
+unknown name fails.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from signalroom import templates
 from signalroom.errors import ReportError
 
 SHARED = Path(__file__).parent / "templates"
-EMAIL_LIMIT = 90_000  # Gmail cuts a message at 102 KB, headers and encoding included
+EMAIL_LIMIT = 90_000  # Gmail clips a message at 102 KB, headers and encoding included
 SUBJECT_LIMIT = 160
 SIMULATED = "SIMULATED: figures of a made-up agency"
 
@@ -33,11 +33,11 @@ SIMULATED = "SIMULATED: figures of a made-up agency"
 def render(
     channel: str, folder: str, context: Any, client_id: str, is_simulated: bool = False
 ) -> Content:
-    """The message of one channel; it says so where its figures are made up.
+    """The message of one channel; simulated figures are marked as such.
 
     Slack: `text` and `blocks`; email: `subject`, `html` and `text`; SMS: `body`; files as
     reports.messages.attachments has them. Raises
-    ReportError for a template's mistake, or when a part of the context is another client's.
+    ReportError for a template's mistake, or if a part of the context is another client's.
     """
     refuse_foreign_parts(context, client_id)
     try:
@@ -98,10 +98,10 @@ def _fill(
 
 @cache
 def _environment(escape: Callable[[str], str] | None) -> jinja2.Environment:
-    """An environment whose values all go through `escape`; None is HTML's own."""
+    """An environment whose values all go through `escape`; None means HTML escaping."""
 
     def finalize(value: Any) -> Any:
-        # Text that a macro or a call block put together has been through here piece by piece.
+        # Text from a macro or a call block was already escaped piece by piece.
         if escape is None or isinstance(value, Markup):
             return value
         return Markup(escape(str(value)))  # noqa: S704 - escaped for a channel that is not HTML

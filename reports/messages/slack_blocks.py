@@ -1,7 +1,7 @@
-"""Slack payloads: Block Kit blocks that keep within Slack's limits whatever the data is.
+"""Slack payloads: Block Kit blocks that stay within Slack's limits whatever the data.
 
-A Slack template calls the methods of `Blocks`; what it writes inside a call is the block's text,
-already escaped by the template's environment.
+A Slack template calls the methods of `Blocks`; the text inside a call is the block's text, already
+escaped by the template's environment.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ FIELD_LIMIT = 2000
 MOST_FIELDS = 10
 CONTEXT_LIMIT = 2000
 FALLBACK_LIMIT = 4000
-# Slack documents no limit over all blocks, but refuses messages from about 13,200 characters on.
+# Slack documents no limit over all blocks, but rejects messages of about 13,200 characters or more.
 TOTAL_LIMIT = 12_000
 ALT_LIMIT = 2000
 MOST_ROWS = 100
-TABLE_LIMIT = 6000  # characters; with what else is said a message stays below the limit over all
+TABLE_LIMIT = 6000  # characters; with the other texts a message stays below the total limit
 FENCE = "```"
 
 
@@ -71,15 +71,15 @@ class Blocks:
         return ""
 
     def code(self, caller: Caller) -> str:
-        """Lines in a fixed-width font; more than a block holds go on in the next."""
+        """Lines in a fixed-width font, continued in further blocks if needed."""
         self._blocks += _code_blocks(caller())
         return ""
 
     def table(self, table: Table, caller: Caller) -> str:
-        """A table that people can sort; a plain table, then text, where Slack refuses the better.
+        """A sortable table; a plain table, then text, if Slack rejects the former.
 
-        What is called is the text. A message may have one table, so a second one, and one too
-        large, is text from the start.
+        The caller's block is the text. A message may have one table, so a second one, and one that
+        is too large, is text from the start.
         """
         code, rows = _code_blocks(caller()), raw_text_rows(table)
         length = sum(len(one["text"]) for row in rows for one in row)
@@ -94,7 +94,7 @@ class Blocks:
         return ""
 
     def picture(self, picture: Picture, caller: Caller) -> str:
-        """Charts that Slack draws; else a picture, else what is called: the same as text."""
+        """Charts drawn by Slack; else a picture, else the caller's block: the same as text."""
         code = _code_blocks(caller())
         if len(code) == 1 and picture.native:
             self._native[len(self._blocks)] = [dict(one) for one in picture.native]
@@ -115,12 +115,12 @@ class Blocks:
         return ""
 
     def divider(self) -> str:
-        """A line across."""
+        """A divider."""
         self._blocks.append({"type": "divider"})
         return ""
 
     def payload(self) -> dict[str, Any]:
-        """What chat.postMessage takes besides the channel: `text` and `blocks`.
+        """The arguments of chat.postMessage besides the channel: `text` and `blocks`.
 
         `extras` has what goes beyond it: see reports.messages.attachments.
         """
@@ -151,7 +151,7 @@ class Blocks:
 
 
 def data_table(table: Table, rows: list[list[dict[str, str]]]) -> Block | None:
-    """The table as people can sort it; None where it has no row."""
+    """The table as a sortable block; None without rows."""
     if len(rows) < 2:
         return None
     title, *body = rows
@@ -164,7 +164,7 @@ def data_table(table: Table, rows: list[list[dict[str, str]]]) -> Block | None:
 
 
 def _number(cell: dict[str, str]) -> dict[str, Any]:
-    """A cell by which people can sort, where its text is a number."""
+    """A sortable cell if its text is a number."""
     plain = cell["text"].replace(MINUS, "-").replace("$", "").replace(",", "").removesuffix("%")
     try:
         value = float(plain)
@@ -196,7 +196,7 @@ def cut(text: str, limit: int) -> str:
 
 
 def _mrkdwn(text: str) -> dict[str, Any]:
-    # verbatim: Slack must not make links or mentions of what looks like one.
+    # verbatim: Slack must not turn text into links or mentions.
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 

@@ -17,7 +17,7 @@ UNKNOWN = "·"
 
 
 def sparkline(values: Sequence[Value]) -> str:
-    """One block letter per value between the least and the most; a dot where it is unknown.
+    """One block character per value between the least and the most; a dot if unknown.
 
     The range is at least a fifth of the level, as in charts, so that small changes look small.
     """
@@ -44,21 +44,21 @@ def extremes(values: Sequence[Value]) -> tuple[Value, Value]:
     return (min(known), max(known)) if known else (None, None)
 
 
-PHONE = 36  # letters of a fixed-width line that a phone shows before it breaks it
+PHONE = 36  # characters of a fixed-width line that fit on a phone
 
 
 def texts(figures: Figures) -> tuple[str, str, str]:
-    """Conversions, cost and CPA as they are shown."""
+    """Conversions, cost and CPA as shown."""
     return count(figures.conversions), money(figures.cents), cost_each(figures.cpa)
 
 
 def exact(text: str) -> str:
-    """A number as it is."""
+    """A number unchanged."""
     return text
 
 
 def dollars(text: str) -> str:
-    """An amount without its cents, rounded half up; any other text as it is."""
+    """An amount without cents, rounded half up; any other text unchanged."""
     amount = _amount(text)
     if amount is None or "." not in text:
         return text
@@ -85,10 +85,10 @@ def _amount(text: str) -> Decimal | None:
 
 @dataclass(frozen=True)
 class Column:
-    """A column; `width` is the least number of cells, and of a column of names also the most.
+    """A column; `width` is its least number of cells, for a column of names also the most.
 
-    It is `shown` always, in `wide` text and in tables, or in a `table` alone. Where the room is
-    short an `is_amount` loses its cents before a line gets too long for a phone.
+    It is `shown` always, in `wide` text and in tables, or only in a `table`. If space is short an
+    `is_amount` column loses its cents before a line gets too long for a phone.
     """
 
     title: str
@@ -100,7 +100,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of texts under columns; a row of one text is a heading. `caption` says what it is."""
+    """Rows of texts under columns; a row of one text is a heading. `caption` is its title."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -113,7 +113,7 @@ class Table:
 
     @property
     def wide_lines(self) -> str:
-        """As text with room for the whole of each name."""
+        """As text with full names."""
         return self._text(is_wide=True)
 
     def _text(self, is_wide: bool) -> str:
@@ -147,7 +147,7 @@ class Table:
             for at in kept
         }
         if not self.columns[kept[0]].is_name:
-            widths[kept[0]] -= room  # nothing stands in front of it
+            widths[kept[0]] -= room  # nothing precedes it
         text = []
         for row in (titles, *rows):
             if len(row) == 1:
@@ -167,7 +167,7 @@ def _cell(text: str, column: Column, width: int, follows: bool) -> str:
 def raw_text_rows(table: Table) -> list[list[dict[str, str]]]:
     """The rows of Slack's table block; raw text is never read as markup, and never empty.
 
-    An empty line between the parts of a text is no row.
+    An empty line between the parts of a text is not a row.
     """
     wide = len(table.columns)
     body = [row for row in table.rows if any(row)]

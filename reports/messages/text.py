@@ -1,6 +1,6 @@
 """Text made inert for each channel: escaped, cut and padded.
 
-What a vendor or a client wrote is data; the escapes keep it from being read as markup.
+Vendors' and clients' texts are data; escaping keeps them from being read as markup.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from reports.shared.words import ELLIPSIS, clean
 
-# Slack reads these as formatting and has no way to escape them: look-alikes say the same.
+# Slack reads these as formatting and cannot escape them: use look-alikes.
 SLACK_LOOKALIKES = str.maketrans({"*": "\u2217", "~": "\u223c", "`": "\u02cb"})
 SLACK_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 SHORTCODE = re.compile(r":(?=[\w+'-]+:)")  # :smile:
@@ -41,13 +41,13 @@ SMS_SEPTETS = 160
 
 
 def mrkdwn(text: str) -> str:
-    """Text that Slack shows as it is: no mention, link or formatting can begin in it."""
+    """Text that Slack shows literally, without mentions, links or formatting."""
     plain = text.translate(SLACK_LOOKALIKES).translate(SLACK_ENTITIES)
     return SHORTCODE.sub("\ua789", LONE_UNDERSCORE.sub("\uff3f", plain))
 
 
 def gsm(text: str) -> str:
-    """Text in the GSM-7 alphabet; letters lose accents that it lacks, the rest becomes `?`."""
+    """Text in the GSM-7 alphabet; unsupported accents are dropped, other characters become `?`."""
     letters: list[str] = []
     for character in text.translate(GSM_PLAIN):
         if character in GSM_BASIC or character in GSM_EXTENDED:
@@ -66,7 +66,7 @@ def septets(text: str) -> int:
 def fit_segment(text: str) -> str:
     """The first lines of a text, joined by spaces, that fit one SMS segment.
 
-    The first line always goes out, cut when it must be; later ones are told only if they fit.
+    The first line is always sent, cut if needed; later ones only if they fit.
     """
     lines = [line for line in (clean(gsm(line)) for line in text.splitlines()) if line]
     body = lines[0] if lines else ""
@@ -79,12 +79,12 @@ def fit_segment(text: str) -> str:
 
 
 def columns(text: str) -> int:
-    """Cells that a text takes in a fixed-width font; East Asian letters and emoji take two."""
+    """Cells of a text in a fixed-width font; East Asian characters and emoji take two."""
     return cell_len(text)
 
 
 def pad_right(text: str, width: int) -> str:
-    """The text cut or filled to a number of cells, as a column of names needs it."""
+    """The text cut or padded to a number of cells, for a column of names."""
     shown = text
     if columns(text) > width:
         room, shown = width - 1, ""
@@ -98,12 +98,12 @@ def pad_right(text: str, width: int) -> str:
 
 
 def isolated(text: str) -> str:
-    """Text that cannot turn the order of what follows, if it is written from right to left."""
+    """Text that cannot reverse the order of what follows if it is right-to-left."""
     if any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in text):
         return f"\u2068{text}\u2069"
     return text
 
 
 def pad_left(text: str, width: int) -> str:
-    """The text filled from the left, as a column of numbers needs it; never cut nor glued."""
+    """The text padded on the left, for a column of numbers; never cut or joined."""
     return " " * max(1, width - columns(text)) + text

@@ -1,1 +1,1 @@
-"""Pages: what the marts say of a client's last 90 days, as files that need no server."""
+"""Pages: the marts' data of a client's last 90 days, as files that need no server."""

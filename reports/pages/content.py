@@ -1,4 +1,4 @@
-"""What a client's page says: the rows of the marts, summed by period, brand and affiliate."""
+"""The content of a client's page: the marts' rows, summed by period, brand and affiliate."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from signalroom.clients import Client
 PERIODS = (7, 30, 90)
 DAYS = max(PERIODS)
 NAME_LIMIT = 60
-PATIENCE_S = 120.0  # for a build that has the warehouse
+PATIENCE_S = 120.0  # to wait for a build that holds the warehouse
 FOLDER = Path(__file__).parent
 QUERIES = ("days", "performance", "orders", "changes", "goals", "parts")
 
@@ -35,23 +35,23 @@ class Sum:
 
     @property
     def cost(self) -> Decimal | None:
-        """The cost; None where all that it could be is missing spend, which is not zero."""
+        """The cost; None if all of it is missing spend, which is not zero."""
         return None if self.missing and not self.spent else self.spent
 
     @property
     def cpa(self) -> Decimal | None:
-        """Cost per conversion; None without conversions, too low where some spend is missing."""
+        """Cost per conversion; None without conversions, too low if some spend is missing."""
         return ratio(self.cost, self.conversions)
 
     @property
     def profit(self) -> Decimal:
-        """Revenue less cost; too high where some spend is missing."""
+        """Revenue less cost; too high if some spend is missing."""
         return EXACT.subtract(self.revenue, self.spent)
 
 
 @dataclass(frozen=True)
 class Day:
-    """A day of a brand: paid media and affiliates apart, unmapped spend next to them."""
+    """A day of a brand: paid media, affiliates, and unmapped spend."""
 
     day: date
     is_complete: bool
@@ -86,7 +86,7 @@ class Place:
 
     @property
     def moved(self) -> str:
-        """How its place by profit moved."""
+        """How its rank by profit changed."""
         if self.is_new:
             return "new"
         return "" if not self.climbed else f"{'▲' if self.climbed > 0 else '▼'}{abs(self.climbed)}"
@@ -100,36 +100,36 @@ class Part:
     total: Sum
     paid: Sum
     affiliates: Sum
-    before: Sum | None  # None: the period before was not loaded as a whole
+    before: Sum | None  # None: the period before was not completely loaded
     places: tuple[Place, ...]
-    since: date | None = None  # the first day that was loaded, where the period began before it
+    since: date | None = None  # the first loaded day, if the period began before it
 
     @property
     def cpa(self) -> Movement:
-        """The CPA next to that of the period before."""
+        """The CPA compared with the period before."""
         before = self._priced
         return Movement(self.total.cpa, before.cpa if before else None, True, nothing=NO_COST)
 
     @property
     def conversions(self) -> Movement:
-        """Conversions next to those of the period before."""
+        """Conversions compared with the period before."""
         return Movement(self.total.conversions, self.before.conversions if self.before else None)
 
     @property
     def cost(self) -> Movement:
-        """Cost next to that of the period before."""
+        """Cost compared with the period before."""
         before = self._priced
         return Movement(self.total.cost, before.cost if before else None, less_is_good=None)
 
     @property
     def profit(self) -> Movement:
-        """Profit next to that of the period before."""
+        """Profit compared with the period before."""
         before = self._priced
         return Movement(self.total.profit, before.profit if before else None)
 
     @property
     def _priced(self) -> Sum | None:
-        """The period before, where the spend of both is known."""
+        """The period before, if the spend of both is known."""
         is_missing = self.total.missing or (self.before and self.before.missing)
         return None if is_missing else self.before
 
@@ -145,13 +145,13 @@ class Brand:
 
     @property
     def cpa_goal(self) -> Decimal | None:
-        """What a conversion is to cost this month."""
+        """The CPA goal of this month."""
         return next((one["goal"] for one in self.goals if one["measure"] == "cpa"), None)
 
 
 @dataclass(frozen=True)
 class Content:
-    """Everything a client's page says."""
+    """The full content of a client's page."""
 
     client: Client
     last_day: date
@@ -169,7 +169,7 @@ class Content:
 def read(client: Client, last_day: date) -> Rows:
     """The rows of a client's last 90 days and of the 90 before, as one snapshot.
 
-    Raises ReportError when a row is not the client's own, WarehouseError in one line.
+    Raises ReportError if a row is not the client's own, WarehouseError in one line.
     """
     first = last_day - timedelta(days=DAYS - 1)
     found = warehouse.read_together(
@@ -252,7 +252,7 @@ def _part(rows: Sequence[Row], days: Mapping[date, Row], last_day: date, period:
     shown = tuple(_day(day, by_day.get(day, []), days.get(day)) for day in window)
     now = [row for row in rows if row["date"] >= window[0] and not row["is_unmapped"]]
     start, first = window[0] - timedelta(days=period), min(days, default=None)
-    # with a part of a period nothing can be compared
+    # a partial period is not compared
     before = [
         row
         for row in rows

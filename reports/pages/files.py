@@ -24,7 +24,7 @@ DAY_FILE = re.compile(r"\d{4}-\d\d-\d\d\.html")
 
 @dataclass(frozen=True)
 class Made:
-    """What was written for a client: its page, and the days that had changed."""
+    """The files written for a client: its page, and the days that had changed."""
 
     client_id: str
     page: Path
@@ -32,14 +32,14 @@ class Made:
 
 
 def folder() -> Path:
-    """Where the pages are; nothing there is needed, all of it can be made again."""
+    """The folder of the pages; everything there can be regenerated."""
     return home() / "pages"
 
 
 def make(client_ids: Sequence[str] = ()) -> list[Made]:
     """Write the pages of the clients, of all active ones by default.
 
-    Raises ReportError or WarehouseError; clients before the one that failed are done.
+    Raises ReportError or WarehouseError; clients before the failed one are done.
     """
     clients = [client_of(name) for name in client_ids] or active_clients()
     return [_make(client) for client in clients]
@@ -64,13 +64,13 @@ def _make(client: Client) -> Made:
 
 
 def are_missing() -> bool:
-    """Whether a client's page is not there although there are marts to make it from."""
+    """Whether a client's page is missing although there are marts to make it from."""
     is_built = target() != "duckdb" or warehouse.duckdb_exists()
     return is_built and any(file_of(one.id) is None for one in active_clients())
 
 
 def file_of(client_id: str, day: str = "") -> Path | None:
-    """The file of a client's page or of one of its days; None where there is none."""
+    """The file of a client's page or of one of its days; None if there is none."""
     try:
         own = folder() / client_of(client_id).id
         path = own / "days" / f"{date.fromisoformat(day).isoformat()}.html" if day else None
@@ -89,7 +89,7 @@ def _digest_in(path: Path) -> str:
 
 
 def _remove_others(days: Path, found: Content) -> None:
-    """Days that are older than the page reaches."""
+    """Days that are older than the page's range."""
     kept = {f"{day.isoformat()}.html" for day in found.parts}
     for path in days.iterdir() if days.is_dir() else ():
         if DAY_FILE.fullmatch(path.name) and path.name not in kept:
@@ -97,7 +97,7 @@ def _remove_others(days: Path, found: Content) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Replace a file as a whole."""
+    """Replace a file atomically."""
     partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
--- One row per day, brand, affiliate and what its cost is: sums only, ratios are made in Python.
+-- One row per day, brand, affiliate and kind of cost: sums only, ratios are computed in Python.
 select
     _client_id,
     date,

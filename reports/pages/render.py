@@ -22,7 +22,7 @@ from signalroom.simulated import is_simulated
 
 TEMPLATES = Path(__file__).parent / "templates"
 PAID, AFFILIATES, UNMAPPED = "Paid media", "Affiliates", "Unmapped"
-# Each cell of the map, row by row; an empty one has no code.
+# Each cell of the map, row by row; empty ones have no code.
 TILES_IN_ORDER = [
     (row, column, next((code for code, place in TILES.items() if place == (row, column)), ""))
     for row in range(8)
@@ -58,7 +58,7 @@ DEFINITIONS = (
 
 
 def page(content: Content) -> str:
-    """The page; its only script is none, its charts are inside."""
+    """The page; without scripts, with its charts embedded."""
     return _environment().get_template("client.html.j2").render(
         page=content,
         periods=PERIODS,
@@ -75,21 +75,21 @@ def page(content: Content) -> str:
 
 
 def day_page(content: Content, rows: Sequence[Row]) -> str:
-    """The rows of raw that a day's figures are made of."""
+    """The raw rows that a day's figures are made of."""
     return _environment().get_template("day.html.j2").render(
         client=content.client, day=rows[0]["date"], rows=rows, style=_style()
     )  # fmt: skip
 
 
 def digest(rows: Sequence[Row]) -> str:
-    """What tells whether a day changed: its rows, exact."""
+    """A fingerprint of a day's exact rows, which shows whether it changed."""
     text = "\n".join(repr(sorted(row.items())) for row in rows)
     return hashlib.sha256(f"{_style()}\n{text}".encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart with its key (name and color of each series), and the same as a table by day."""
+    """A chart with its legend (name and color of each series), and the same as a table by day."""
 
     title: str
     key: tuple[tuple[str, str], ...]
@@ -101,7 +101,7 @@ class Chart:
 
     @property
     def svg(self) -> Markup:
-        """The picture, drawn by ourselves from numbers and days."""
+        """The picture, drawn by us from numbers and days, so safe as markup."""
         return Markup(self.drawing)  # noqa: S704 - no text of a client is in it
 
 
@@ -180,7 +180,7 @@ def _charts(brand: Brand, period: int) -> list[Chart]:
 
 
 def _daily(brand: Brand, measure: str) -> Decimal | None:
-    """A day's part of the month's goal."""
+    """One day's share of the month's goal."""
     found = next((one for one in brand.goals if one["measure"] == measure), None)
     return figures.ratio(found["goal"], int(found["days_in_month"])) if found else None
 

@@ -1,4 +1,4 @@
-"""One gallery, made by a fresh process, as `signalroom preview --serve` starts it on each save.
+"""One gallery, made in a fresh process, which `signalroom preview --serve` starts on each save.
 
 python -m reports.preview FOLDER VERSION [REPORT]...
 """
@@ -13,7 +13,7 @@ from reports.preview.failure import failure
 
 
 def main(folder: str, version: str, *names: str) -> int:
-    """Write the live page; what fails as a whole is told as JSON on standard output."""
+    """Write the live page; a complete failure is reported as JSON on standard output."""
     try:
         from reports import registry
         from reports.preview.gallery import gallery

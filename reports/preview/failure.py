@@ -1,4 +1,4 @@
-"""Failures of the gallery: what is wrong, and in which file and line to fix it."""
+"""Failures of the gallery: what is wrong, and in which file and line."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The gallery's content: every report in every scenario, by the reports' own steps.
 
-Rows come from the report's own query over the recorded marts, or from made-up incidents where no
-mart has them; context and rendering are those of real messages. Nothing is sent or written down,
-and what fails is shown in its place.
+Rows come from the report's own query over the recorded marts, or from example incidents if no mart
+has them; context and rendering are those of real messages. Nothing is sent or recorded, and
+failures are shown in place.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from signalroom.errors import ReportError
 
 @dataclass(frozen=True)
 class Cell:
-    """One report in one scenario: what each channel would be given, or why it has nothing."""
+    """One report in one scenario: each channel's message, or why there is none."""
 
     report: Report
     scenario: Scenario
@@ -48,7 +48,7 @@ class Homes:
     folders: dict[Patches | None, Path] = field(default_factory=dict)
 
     def folder(self, patches: Patches | None) -> Path:
-        """The home in which the recorded marts are, with these patches; None: without marts."""
+        """The home with the recorded marts and these patches; None: without marts."""
         if patches not in self.folders:
             folder = self.root / f"home-{len(self.folders) + 1}"
             folder.mkdir()
@@ -60,7 +60,7 @@ class Homes:
 
 
 def gallery(reports: Sequence[Report]) -> list[Cell]:
-    """Every report in every scenario that it can be in, in the order given."""
+    """Every report in every scenario that applies to it, in the given order."""
     with tempfile.TemporaryDirectory(prefix="signalroom-preview-") as folder:
         homes = Homes(Path(folder))
         return [
@@ -72,7 +72,7 @@ def gallery(reports: Sequence[Report]) -> list[Cell]:
 
 
 def applies(report: Report, scenario: Scenario) -> bool:
-    """Whether a scenario is one of a report's: marts for those with a query, else incidents."""
+    """Whether a scenario applies to a report: marts for those with a query, else incidents."""
     if report.period not in scenario.periods:
         return False
     return (scenario.wrong if not report.queries else scenario.patches) is not None
@@ -88,7 +88,7 @@ def cell(report: Report, scenario: Scenario, homes: Homes) -> Cell:
         history = _history(report, scenario, owner, homes)
         with stage(homes.folder(scenario.patches), scenario.now):
             context = _context(report, scenario, named, history)
-    except Exception as error:  # shown in its place, whatever it is
+    except Exception as error:  # any error is shown in place
         return Cell(report, scenario, {}, dict.fromkeys(report.channels, failure(error)))
     with ExitStack() as standing:
         standing.enter_context(stage(homes.folder(scenario.patches), scenario.now))
@@ -103,7 +103,7 @@ def cell(report: Report, scenario: Scenario, homes: Homes) -> Cell:
 
 
 def _refuse_differences(mail: Mapping[str, Any], folder: str) -> None:
-    """ReportError where a mail's HTML does not say what its plain part says."""
+    """ReportError if an email's HTML differs from its plain part."""
     found = differences(mail["html"], mail["text"])
     if found:
         raise ReportError(
@@ -113,7 +113,7 @@ def _refuse_differences(mail: Mapping[str, Any], folder: str) -> None:
 
 
 def _owner(report: Report) -> Client:
-    """A client that the report is for; the default one where it has a choice."""
+    """A client that the report is for; the default one if possible."""
     default = client(default_client_id())
     return default if report.is_for(default) else next(iter(report.clients()), default)
 
@@ -121,7 +121,7 @@ def _owner(report: Report) -> Client:
 def _context(
     report: Report, scenario: Scenario, owner: Client, history: Mapping[date, LastReport]
 ) -> Any:
-    """What the templates show; of incidents of every client, as one person hears of them."""
+    """The templates' context; incidents of all clients, as for one recipient."""
     is_alert = report.period == "event" and not report.queries
     shared = [one for one in scenario.wrong or () if one.is_shared and is_alert]
     if not shared:
@@ -144,7 +144,7 @@ def _rows(report: Report, scenario: Scenario, owner: Client) -> Rows:
 def _history(
     report: Report, scenario: Scenario, owner: Client, homes: Homes
 ) -> dict[date, LastReport]:
-    """What the earlier message told, as the outbox would remember it."""
+    """The earlier message, as the outbox would have stored it."""
     if scenario.before is None or not report.queries:
         return {}
     before = scenario.before

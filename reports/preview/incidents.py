@@ -1,4 +1,4 @@
-"""Incidents of the gallery: what an alert is about. Times count back from the scenario's now."""
+"""Incidents of the gallery, for alerts. Times count back from the scenario's now."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from signalroom import clock
 
 @dataclass(frozen=True)
 class Wrong:
-    """An incident of what the code reports; `ago` and `lasted` in minutes, None while it lasts.
+    """An incident as the code reports it; `ago` and `lasted` in minutes, None while it is open.
 
-    One that `is_shared` is every client's, told to a person who is named for all of them.
+    One that `is_shared` affects every client, and is sent to a recipient of all of them.
     """
 
     trouble: Callable[[str], Trouble]
@@ -41,7 +41,7 @@ class Wrong:
     is_shared: bool = False
 
     def incident(self, client_id: str) -> Incident:
-        """As the run database would give it, seen from business time."""
+        """As the run database would return it, in business time."""
         now = clock.now()
         trouble = self.trouble(client_id)
         opened_at = now - timedelta(minutes=self.ago)
@@ -70,7 +70,7 @@ class Wrong:
 
 
 def _failed(step: str, error_class: str, said: str, tries: int = 1) -> Callable[[str], Trouble]:
-    """What the scheduler reports of a step that failed for good."""
+    """What the scheduler reports for a step that failed permanently."""
     run_id = "hourly-20261116T1400Z"
 
     def trouble(client_id: str) -> Trouble:
@@ -161,7 +161,7 @@ MANY = tuple(
 )
 
 
-# One of each kind that the other scenarios do not show, by the functions that report them.
+# One of each kind that the other scenarios do not show, from the functions that report them.
 KINDS = tuple(
     Wrong(trouble, ago=at)
     for at, trouble in enumerate(

@@ -1,4 +1,4 @@
-"""Limits of the channels, and how much of each a message takes."""
+"""Limits of the channels, and how much of each a message uses."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from reports.messages.table import PHONE
 from reports.messages.text import GSM_BASIC, GSM_EXTENDED, columns, septets
 
 Content = Mapping[str, Any]
-GSM_ONE, GSM_EACH = 160, 153  # a message of several gives seven of each segment to its number
+# in a multi-part message seven characters per segment are for the part number
+GSM_ONE, GSM_EACH = 160, 153
 UCS_ONE, UCS_EACH = 70, 67
 SEGMENTS = 1
-ATTACHED = 1_000_000  # the house's own: mail programs take far more
+ATTACHED = 1_000_000  # our own limit: mail clients allow far more
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One size of a message; without a limit it is only said."""
+    """One size of a message; without a limit it is only shown."""
 
     name: str
     size: int
@@ -29,12 +30,12 @@ class Measure:
 
     @property
     def is_over(self) -> bool:
-        """Whether the channel would cut or refuse it."""
+        """Whether the channel would truncate or reject it."""
         return self.limit is not None and self.size > self.limit
 
     @property
     def words(self) -> str:
-        """The size next to its limit."""
+        """The size and its limit."""
         of = "" if self.limit is None else f" of {self.limit:,}"
         return f"{self.size:,}{of}{' ' if self.unit else ''}{self.unit}"
 
@@ -45,7 +46,7 @@ def measures(channel: str, content: Content) -> list[Measure]:
 
 
 def encoding(body: str) -> str:
-    """How an SMS travels: GSM-7, or UCS-2 as soon as one letter is not in its alphabet."""
+    """The encoding of an SMS: GSM-7, or UCS-2 if any character is not in that alphabet."""
     return "GSM-7" if all(one in GSM_BASIC or one in GSM_EXTENDED for one in body) else "UCS-2"
 
 
@@ -120,7 +121,7 @@ def _slack(content: Content) -> list[Measure]:
 
 
 def _texts(blocks: Iterable[Mapping[str, Any]], kind: str = "") -> Iterator[str]:
-    """Every text of the blocks, wherever in a block it stands."""
+    """Every text in the blocks, at any depth."""
     for block in blocks:
         if not kind or block["type"] == kind:
             yield from _within(block)

@@ -1,6 +1,6 @@
-"""Slack's mrkdwn as HTML: what a text would do in Slack, done here, and nothing else.
+"""Slack's mrkdwn as HTML: shows a text as Slack would.
 
-All text is escaped; mentions and links are marked as such, so that one in the wrong place is seen.
+All text is escaped; mentions and links are marked, so that misplaced ones are visible.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from markupsafe import Markup, escape
 
 FENCE = re.compile(r"```(.*?)```", re.DOTALL)
-# In Slack's order: code first, for nothing is read inside it; marks only around whole words.
+# In Slack's order: code first, because it is literal; marks only around whole words.
 TOKEN = re.compile(
     r"`(?P<code>[^`\n]+)`"
     r"|<(?P<angle>[^<>\n]+)>"
@@ -49,12 +49,12 @@ def mrkdwn_html(text: str) -> Markup:
 
 
 def plain(text: str) -> str:
-    """Text as Slack shows it: of entities it knows three."""
+    """Text as Slack shows it, with its three known entities."""
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def emoji_html(name: str) -> Markup:
-    """A picture for the names that reports use, any other name as Slack writes it."""
+    """An emoji for the names that reports use, any other name as text."""
     if name not in EMOJI:
         return escape(f":{name}:")
     return Markup('<span class="emoji {}" title=":{}:">{}</span>').format(name, name, EMOJI[name])
@@ -87,14 +87,14 @@ def _token(match: re.Match[str]) -> Markup:
 
 
 def _angle(inner: str) -> Markup:
-    """A link, or whom Slack would call: `<!channel>`, `<@U1>`, `<#C1|name>`."""
+    """A link or a mention: `<!channel>`, `<@U1>`, `<#C1|name>`."""
     target, _, label = inner.partition("|")
     if target.startswith(("!", "@", "#")):
         said = plain(label) or html.unescape(target)
         return Markup('<span class="mention" title="Slack calls someone here">{}</span>').format(
             said if said.startswith(("@", "#")) else f"@{said.lstrip('!')}"
         )
-    # The address is shown, not followed: nothing on this page leaves the machine.
+    # The URL is shown but not linked: nothing on this page leaves the machine.
     return Markup('<span class="link" title="{}">{}</span>').format(
         plain(target), plain(label) or plain(target)
     )

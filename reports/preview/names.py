@@ -1,4 +1,4 @@
-"""Names that try something: each is a vendor's or a client's text, and has to stay text."""
+"""Hostile names: each is a vendor's or a client's text, and must stay text."""
 
 from __future__ import annotations
 

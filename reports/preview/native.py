@@ -1,4 +1,4 @@
-"""Charts as Slack draws them by itself, near enough to judge a message by."""
+"""Charts like those drawn by Slack, close enough to review a message."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CLASSES = ("one", "two", "three", "four", "five", "six")
 
 
 def chart_svg(block: Mapping[str, Any]) -> Markup:
-    """A block data_visualization as an SVG: lines, or bars side by side."""
+    """A data_visualization block as SVG: lines, or bars side by side."""
     chart = block["chart"]
     labels = chart["axis_config"]["categories"]
     series = [

@@ -1,7 +1,7 @@
-"""The page: a folder with index.html and what it shows; it needs no network and no server.
+"""The page: a folder with index.html and its files; it needs no network and no server.
 
-Names of vendors and clients go through the template's escaping. The page's own script and style
-are the only ones that its policy admits; emails stand in frames that may run nothing.
+Names of vendors and clients are escaped by the template. Its content security policy allows only
+the page's own script and style; emails are in frames that cannot run scripts.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ MAIL_POLICY = (
 
 @dataclass(frozen=True)
 class Shown:
-    """A cell as the template draws it."""
+    """A cell for the template."""
 
     cell: Cell
 
     @property
     def id(self) -> str:
-        """Its place on the page and the stem of its files."""
+        """Its anchor on the page and the stem of its files."""
         return f"{self.cell.report.name}.{self.cell.scenario.name}"
 
     @cached_property
@@ -55,14 +55,14 @@ class Shown:
 
     @property
     def is_bad(self) -> bool:
-        """Whether something failed or is over a limit."""
+        """Whether something failed or exceeds a limit."""
         return bool(self.cell.failures) or any(
             one.is_over for found in self.measures.values() for one in found
         )
 
     @property
     def slack_blocks(self) -> list[Mapping[str, Any]]:
-        """The blocks as posted where Slack takes the newest kinds."""
+        """The blocks as posted if Slack accepts the newest kinds."""
         extras = self._extras
         instead = {one["at"]: [_image(one)] for one in extras.get("pictures", [])}
         instead |= {one["at"]: one["blocks"] for one in extras.get("native", [])}
@@ -71,7 +71,7 @@ class Shown:
 
     @property
     def slack_fallbacks(self) -> list[Mapping[str, Any]]:
-        """The blocks that stand in for the newest kinds, for pictures and tables, in that order."""
+        """The blocks that replace the newest kinds, pictures and tables, in that order."""
         blocks, extras = self.cell.messages["slack"]["blocks"], self._extras
         pictures = {one["at"]: one for one in extras.get("pictures", [])}
         texts = {one["at"]: one["blocks"] for one in extras.get("tables", [])}
@@ -91,7 +91,7 @@ class Shown:
 
     @property
     def files(self) -> list[tuple[str, int]]:
-        """Names and sizes of what is attached, by Slack in the thread."""
+        """Names and sizes of attachments, which Slack shows in the thread."""
         content = self.cell.messages.get("email", {})
         return [
             (one["filename"], len(base64.b64decode(one["content"])))
@@ -106,9 +106,9 @@ def _image(picture: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def write_page(cells: Sequence[Cell], folder: Path, live: str = "") -> Path:
-    """Write the gallery into a folder; with a version in `live` it asks its server for newer.
+    """Write the gallery into a folder; with a version in `live` it polls its server for updates.
 
-    The files of the version before are kept in `files-before`, and shown next to those that differ.
+    The previous version's files are kept in `files-before`, and shown next to changed ones.
     """
     shown = [Shown(cell) for cell in cells]
     files, before = folder / "files", folder / "files-before"
@@ -141,12 +141,12 @@ def _differs(path: Path, text: str) -> bool:
 
 
 def trouble_page(trouble: Failure, live: str) -> str:
-    """A page that says why there is no gallery, until there is one again."""
+    """A page that says why there is no gallery, until the next one."""
     return _page("trouble.html.j2", live, trouble=trouble)
 
 
 def _sections(shown: Sequence[Shown]) -> dict[str, dict[str, Shown]]:
-    """What can be seen, by report and scenario."""
+    """What is shown, by report and scenario."""
     found: dict[str, dict[str, Shown]] = {}
     for one in shown:
         found.setdefault(one.cell.report.name, {})[one.cell.scenario.name] = one
@@ -154,7 +154,7 @@ def _sections(shown: Sequence[Shown]) -> dict[str, dict[str, Shown]]:
 
 
 def _files(shown: Shown) -> dict[str, str]:
-    """The email in either scheme, and the payload that Slack is given."""
+    """The email in either color scheme, and the payload for Slack."""
     files = {}
     messages = shown.cell.messages
     if "email" in messages:
@@ -168,11 +168,11 @@ def _files(shown: Shown) -> dict[str, str]:
 
 
 def _mail(html: str, scheme: str) -> str:
-    """An email as a program in light or in dark shows it, whatever the browser is set to."""
+    """An email as shown in light or dark mode, whatever the browser's setting."""
     dark = "all" if scheme == "dark" else "not all"
     chosen = re.sub(r"@media \(prefers-color-scheme: ?dark\)", f"@media {dark}", html)
     chosen = chosen.replace("color-scheme: light dark", f"color-scheme: {scheme}")
-    # The policy comes first, so that nothing is fetched before it is read.
+    # The policy comes first, so that nothing is fetched before it applies.
     return re.sub(r"<head>", lambda _: f"<head>{MAIL_POLICY}", chosen, count=1)
 
 

@@ -1,14 +1,14 @@
-"""How the recorded marts differ in a scenario: statements over marts by their bare names."""
+"""How the recorded marts differ in a scenario: SQL statements with unqualified mart names."""
 
 from __future__ import annotations
 
 from reports.preview.names import HOSTILE
 
 Patches = tuple[str, ...]
-# What statements may name: `$hostile`, `$factor`.
+# Parameters of the statements: `$hostile`, `$factor`.
 PARAMETERS = {"hostile": list(HOSTILE), "factor": 123_457}
 
-# The clients' files have no goals: those of one brand each, one missed, one open, one met.
+# The clients' files have no goals: add some for one brand each, one missed, one open, one met.
 GOALS = (
     "insert into goal_pace by name select * from (values"
     " ('713', 'CCW', '2026-11', 'cpa', 28, 30),"
@@ -17,19 +17,19 @@ GOALS = (
     " ('cti', 'CTI', '2026-11', 'cpa', 40, 30)"
     ") goals(_client_id, brand, month, measure, goal, days_in_month)",
 )
-# Spend is missing in the scenarios that say so, and in no other.
+# Spend is missing only in the scenarios that say so.
 PAID = (
     "update daily_performance set cpa = 0, cpa_state = 'zero_cost'"
     " where cpa_state = 'missing_spend'",
     "update affiliate_leaderboard set missing_spend_days = 0 where cpa is not null",
 )
-# The week of a Sunday that is not complete has one day less.
+# The week of an incomplete Sunday has one day less.
 SHORT_WEEK = "update weekly_rollup set days = 6 where week_start = '2026-11-09'"
 SUNDAY_INCOMPLETE = "update daily_summary set is_complete = false where date = '2026-11-15'"
 
 
 def _late(*sources: str, at: str) -> Patches:
-    """Sources that were last loaded on Sunday at a time of day."""
+    """Sources that were last loaded on Sunday at a given time."""
     found = []
     for source in sources:
         column = f"{source}_loaded_at"
@@ -68,7 +68,7 @@ NO_SPEND = (
     "update affiliate_leaderboard set missing_spend_days = 2, cpa = null, cpa_rank = null,"
     " cpa_state = 'missing_spend' where affiliate_label in ('G2 - Google', 'CTI House Video')",
 )
-# What the marts said on the morning after RESTATED: three conversions less on that day.
+# The marts before RESTATED: three conversions less on that day.
 BEFORE_RESTATED = (
     "update daily_performance set conversions = conversions - 3, cost = cost - 42.50"
     " where date = '2026-11-08' and affiliate_label in ('G2 - Meta', 'CTI House Media')",
@@ -80,7 +80,7 @@ BEFORE_RESTATED = (
     "update state_performance set attempts = attempts - 1, approved = approved - 1,"
     " revenue = revenue - 99.95 where order_date = '2026-11-08' and approved > 1",
 )
-# Monday to Wednesday as the week before had them.
+# Monday to Wednesday with the figures of the week before.
 MIDWEEK = (
     "delete from daily_summary where date > '2026-11-15'",
     "insert into daily_summary by name select * replace (cast(date + 7 as date) as date)"

@@ -31,7 +31,7 @@ def contract() -> dict[str, dict[str, str]]:
 
 
 def create_marts() -> str:
-    """SQL that makes every mart of the contract, empty; the same on both engines."""
+    """SQL that creates every mart of the contract, empty; the same on both engines."""
     tables = []
     for name, columns in contract().items():
         listed = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
@@ -45,9 +45,9 @@ def names() -> list[str]:
 
 
 def fill(patches: Sequence[str] = (), parameters: Mapping[str, object] | None = None) -> None:
-    """Make the marts in the DuckDB warehouse of this home, with the recorded rows and patches.
+    """Create the marts in the DuckDB warehouse of this home, with the recorded rows and patches.
 
-    `patches` are statements over the marts by their bare names; `$names` come from `parameters`.
+    `patches` are statements with unqualified mart names; `$names` come from `parameters`.
     """
     import duckdb
 

@@ -1,7 +1,7 @@
 """The scenarios of the gallery, as data: how the marts differ, what was sent before, what is wrong.
 
 The marts are the recorded ones (reports/preview/recorded.py), each scenario a few statements over
-them. To add one, write it down here; it appears for every report.
+them. To add one, define it here; it appears for every report.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ RESTATED = date(2026, 11, 8)  # the Sunday before
 
 @dataclass(frozen=True)
 class Before:
-    """A message that was sent before: of which day, when, and how the marts differed then."""
+    """A message that was sent before: its day, when, and how the marts differed then."""
 
     day: date
     now: str
@@ -56,7 +56,7 @@ class Scenario:
     """One situation. `shows` says what to look for; times are of the business zone.
 
     `patches` change the recorded marts (None: no report on marts has this scenario), `wrong` are
-    the incidents that an alert is about; `periods` keeps it to reports of these periods.
+    the incidents of an alert; `periods` limits it to reports of these periods.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""The gallery served on loopback, made again on each save; browsers that look at it reload.
+"""The gallery served on loopback, rebuilt on each save; open browsers reload.
 
-Each gallery is made by a fresh process, so that a change of code counts as one of a template does,
-and no mistake in either ends the server.
+Each gallery is made in a fresh process, so that code changes take effect like template changes, and
+no mistake in either ends the server.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from signalroom.paths import root
 WATCHED = ("reports", "transform/models/marts")
 ENDINGS = frozenset({".py", ".j2", ".sql", ".yml", ".css", ".js"})
 LOOK_EVERY_S = 0.4
-BREATH_S = 15.0  # a line now and then shows both sides that the other is there
+BREATH_S = 15.0  # a periodic line keeps the connection alive
 TYPES = {".html": "text/html", ".json": "application/json"}
 Stamps = Mapping[Path, int]
 
 
 class Gallery:
-    """The newest page of a folder; `version` says which it is, and the page itself knows it."""
+    """The newest page of a folder, with its `version`, which the page also contains."""
 
     def __init__(self, folder: Path, scratch: Path, reports: Sequence[str]) -> None:
         self.folder = folder
@@ -44,13 +44,13 @@ class Gallery:
         self._reports = reports
 
     def make(self) -> None:
-        """Make it again in a process of its own, and wake those who wait for it."""
+        """Rebuild it in a separate process, and wake the waiting requests."""
         version = clock.instant().isoformat()
         command = [sys.executable, "-m", "reports.preview", str(self.folder), version]
         done = subprocess.run(
             ending_with_this_process([*command, *self._reports]),
             cwd=root(),
-            env={**os.environ, "TMPDIR": str(self._scratch)},  # gone with us, if it is cut short
+            env={**os.environ, "TMPDIR": str(self._scratch)},  # ends with us if interrupted
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
@@ -64,7 +64,7 @@ class Gallery:
             self.news.notify_all()
 
     def wait(self, seen: str, seconds: float) -> str:
-        """The version, as soon as it is another than the one seen, or after so many seconds."""
+        """The version, as soon as it differs from the one seen, or after so many seconds."""
         with self.news:
             self.news.wait_for(lambda: self.version != seen, seconds)
             return self.version
@@ -81,7 +81,7 @@ class Server(ThreadingHTTPServer):
 
     @property
     def address(self) -> str:
-        """Where a browser finds it."""
+        """The URL for browsers."""
         return f"http://127.0.0.1:{self.server_address[1]}/"
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -94,7 +94,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        # Another site could give its own name this machine's address; it gets nothing.
+        # Against DNS rebinding: another site's host name could resolve to this machine.
         host = (self.headers.get("Host") or "").rpartition(":")[0]
         path = unquote(urlsplit(self.path).path)
         if host not in ("127.0.0.1", "localhost"):
@@ -124,7 +124,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _events(self) -> None:
-        """The version now, and again whenever it is another; the page compares it with its own."""
+        """The version now, and again whenever it changes; the page compares it with its own."""
         gallery = self.server.gallery
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", "text/event-stream")
@@ -139,7 +139,7 @@ class Handler(BaseHTTPRequestHandler):
             seen = version
 
     def log_message(self, format: str, *args: object) -> None:
-        """Requests are not worth a line."""
+        """Requests are not logged."""
 
 
 def stamps() -> Stamps:
@@ -150,13 +150,13 @@ def stamps() -> Stamps:
             if path.suffix in ENDINGS:
                 try:
                     found[path] = path.stat().st_mtime_ns
-                except FileNotFoundError:  # an editor was just replacing it
+                except FileNotFoundError:  # an editor is just replacing it
                     continue
     return found
 
 
 def watch(gallery: Gallery, seen: Stamps, stop: threading.Event) -> None:
-    """Make the gallery again after each save, until told to stop."""
+    """Rebuild the gallery after each save, until stopped."""
     while not stop.wait(LOOK_EVERY_S):
         now = stamps()
         if now != seen:
@@ -165,7 +165,7 @@ def watch(gallery: Gallery, seen: Stamps, stop: threading.Event) -> None:
 
 
 def _told(done: subprocess.CompletedProcess[str]) -> Failure:
-    """Why a process made no gallery; of one that could not even begin, its last line."""
+    """Why a process made no gallery; if it could not even start, its last line."""
     try:
         said = json.loads(done.stdout)
         return Failure(said["text"], said["place"])

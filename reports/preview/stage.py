@@ -1,6 +1,6 @@
-"""The stage: a home of its own with recorded marts, in which the real code reads and renders.
+"""The stage: an isolated home with recorded marts, in which the real code reads and renders.
 
-A person's warehouse, outbox, clock and channels are out of reach while it stands.
+The user's warehouse, outbox, clock and channels are not used meanwhile.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ KEPT = ("SIGNALROOM_TIMEZONE",)
 
 @contextmanager
 def stage(folder: Path, now: str) -> Iterator[None]:
-    """Stand on the stage at a moment (ISO, in the business zone); afterwards all is as before."""
-    # matplotlib's list of fonts stays where real reports keep it: to make one takes seconds.
+    """Use the stage at a moment (ISO, in the business zone); afterwards everything is restored."""
+    # Share matplotlib's font cache with real reports: building one takes seconds.
     fonts = os.environ.get("MPLCONFIGDIR") or str(home() / "matplotlib")
     before = dict(os.environ)
     for name in before:

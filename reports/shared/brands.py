@@ -1,4 +1,4 @@
-"""Brands: what a brand is called in messages about all brands of a client."""
+"""Names of brands in messages about all brands of a client."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NO_BRAND = "No brand"
 
 
 def brand_name(subject: Subject, row: Row) -> str:
-    """A brand as the client calls it, else as Everflow does."""
+    """A brand's name for the client, else in Everflow."""
     if row["advertiser_id"] is None:
         return NO_BRAND
     known = subject.brands.get(row["advertiser_id"])

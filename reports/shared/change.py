@@ -1,4 +1,4 @@
-"""Movements: a number next to an earlier one or a goal, as every channel words it."""
+"""Changes: a number compared with an earlier one or a goal, as text for every channel."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ NO_BASE = "n/a (was 0)"
 
 @dataclass(frozen=True)
 class Movement:
-    """A number (money is a Decimal, a count an int) and the one that it is compared with.
+    """A number (money is a Decimal, a count an int) and the one it is compared with.
 
-    None is unknown. `shown` and `shown_before` are the amounts in cents where parts must add up
-    to their whole; the change is that of the exact numbers, as in the marts. `mean` is how a mean
-    that it is compared with is written, `nothing` how a zero is.
+    None is unknown. `shown` and `shown_before` are the amounts in cents if parts must add up to
+    their total; the change is that of the exact numbers, as in the marts. `mean` is the text of an
+    average that it is compared with, `nothing` that of a zero.
     """
 
     now: Value
@@ -46,14 +46,14 @@ class Movement:
 
     @property
     def before_text(self) -> str:
-        """The number that it is compared with."""
+        """The number it is compared with."""
         if self.nothing and self.before == 0:
             return self.nothing
         return self.mean or _written(self.before, self.shown_before)
 
     @property
     def change(self) -> Value:
-        """By how much it moved; None with nothing to compare."""
+        """By how much it changed; None with nothing to compare."""
         if self.now is None or self.before is None:
             return None
         if isinstance(self.now, int) and isinstance(self.before, int):
@@ -69,7 +69,7 @@ class Movement:
 
     @property
     def percent_text(self) -> str:
-        """The change in percent; without a base it says so."""
+        """The change in percent, or that there is no base."""
         if self.now is None or self.before is None:
             return ABSENT
         share = percent_change(self.now, self.before)
@@ -89,7 +89,7 @@ class Movement:
 
     @property
     def from_text(self) -> str:
-        """The change in percent with an arrow, and from what; empty where there is none."""
+        """The change in percent with an arrow, and from what; empty if there is none."""
         text = self.arrow_text
         if not text.endswith("%"):
             return ""
@@ -106,14 +106,14 @@ class Movement:
 
     @property
     def is_good(self) -> bool | None:
-        """Whether it moved the right way; None where that says nothing."""
+        """Whether it changed for the better; None if that has no meaning."""
         if not self._direction or self.less_is_good is None:
             return None
         return (self._direction < 0) == self.less_is_good
 
     @property
     def _direction(self) -> int:
-        """1 up, -1 down; 0 where nothing moved, or less than the percent shows."""
+        """1 up, -1 down; 0 if unchanged, or by less than the percentage shows."""
         share = percent_change(self.now, self.before)
         moved = self.change if share is None else share
         return 0 if not moved else 1 if moved > 0 else -1

@@ -1,4 +1,4 @@
-"""Completeness: as of when each source was loaded for a day, and whether the day is whole."""
+"""Completeness: when each source was loaded for a day, and whether the day is complete."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COLUMNS = {EVERFLOW: "everflow_loaded_at", REDTRACK: "redtrack_loaded_at"}
 class Freshness:
     """When a source was last loaded for the day (UTC); None: never.
 
-    Of several days `loaded_at` is the newest load and `oldest` that of the day loaded longest ago.
+    For several days `loaded_at` is the newest load and `oldest` that of the day loaded longest ago.
     """
 
     source: str
@@ -28,7 +28,7 @@ class Freshness:
 
     @property
     def words(self) -> str:
-        """As a footer says it."""
+        """As text for a footer."""
         if self.loaded_at is None:
             return f"{self.source} not loaded"
         words = f"{self.source} as of {moment(self.loaded_at)}"
@@ -39,7 +39,7 @@ class Freshness:
 
 @dataclass(frozen=True)
 class Completeness:
-    """What is known of a day, or of a longer `period`.
+    """The state of a day, or of a longer `period`.
 
     `state` is `complete`, `incomplete` (a source is late), `running` (the day is not over) or
     `absent` (no source was loaded for it); `missing` names sources that were never loaded for it.
@@ -53,12 +53,12 @@ class Completeness:
 
     @property
     def edition(self) -> str:
-        """Which edition this is: an incomplete one is followed by one that corrects it."""
+        """The edition: an incomplete one is followed by a correction."""
         return "complete" if self.state == "complete" else "incomplete"
 
     @property
     def status(self) -> str:
-        """The state in a few words, the late source named."""
+        """The state in a few words, with the late source."""
         if self.state == "incomplete":
             verb = "is" if len(self.late) == 1 else "are"
             return f"INCOMPLETE: {listed(list(self.late))} {verb} late"
@@ -75,7 +75,7 @@ def by_day(rows: Iterable[Row]) -> dict[date, Row]:
 
 
 def completeness(day: date, days: Mapping[date, Row]) -> Completeness:
-    """Completeness of a day from its row, and from that of the day after, to name who is late."""
+    """Completeness of a day from its row, and from that of the day after, to name late sources."""
     own, after = days.get(day), days.get(day + timedelta(days=1))
     freshness = _freshness(own)
     missing = tuple(fresh.source for fresh in freshness if fresh.loaded_at is None)
@@ -97,10 +97,10 @@ def _freshness(row: Row | None) -> tuple[Freshness, ...]:
 
 
 def _late(day: Sequence[Freshness], day_after: Sequence[Freshness]) -> tuple[str, ...]:
-    """Sources of which no pull has begun since the day was over.
+    """Sources without a pull since the end of the day.
 
-    Every pull reaches up to its own today, so one that began after midnight has requested the
-    day after as well; when a load ended says nothing of when it began.
+    Every pull includes its current day, so one that began after midnight has requested the day
+    after as well; the time when a load ended does not show when it began.
     """
     late = tuple(
         fresh.source

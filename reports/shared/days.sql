@@ -1,4 +1,4 @@
--- Days with their completeness. The day after the last one comes along for when it was loaded: a
+-- Days with their completeness. The day after the last one is included to see when it was loaded: a
 -- source that was never requested for it was not requested since midnight.
 select
     _client_id,

@@ -1,7 +1,7 @@
-"""Figures: exact sums, ratios of sums, and how a number is written.
+"""Figures: exact sums, ratios of sums, and number formats.
 
-Ratios are computed here and nowhere else, from exact sums; rounding (half up) happens only when
-a number is shown.
+Ratios are computed only here, from exact sums; rounding (half up) happens only when a number is
+shown.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
 
-# decimal(38,18) summed over many rows does not fit the 28 digits that Decimal keeps by default.
+# Sums of decimal(38,18) over many rows exceed Decimal's default of 28 digits.
 EXACT = Context(prec=80)
 CENT = Decimal("0.01")
 ABSENT = "\u2013"  # an unknown number is never shown as zero
 MINUS = "\u2212"
-NO_COST = "no cost"  # the CPA of conversions that really cost nothing
+NO_COST = "no cost"  # the CPA of conversions whose cost is really zero
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Figures:
     """Conversions (None: unknown), their cost and the cost as shown, in cents.
 
     `shown` differs from the half-up rounding of `cost` by less than a cent, and only where parts
-    would otherwise not add up to their whole.
+    would otherwise not add up to their total.
     """
 
     conversions: int | None
@@ -32,12 +32,12 @@ class Figures:
 
     @property
     def cpa(self) -> Decimal | None:
-        """Cost per conversion, unrounded; None without conversions or with something unknown."""
+        """Cost per conversion, unrounded; None without conversions or if anything is unknown."""
         return ratio(self.cost, self.conversions)
 
     @property
     def words(self) -> str:
-        """Conversions and CPA as a sentence says them."""
+        """Conversions and CPA for a sentence."""
         if self.conversions is None:
             return "conversions unknown"
         noun = "conversion" if self.conversions == 1 else "conversions"
@@ -59,25 +59,25 @@ def add(values: Iterable[Decimal]) -> Decimal:
 
 
 def ratio(part: Decimal | None, whole: int | Decimal | None) -> Decimal | None:
-    """part / whole; None when either is unknown or the whole is zero."""
+    """part / whole; None if either is unknown or the whole is zero."""
     if part is None or not whole:
         return None
     return EXACT.divide(part, Decimal(whole))
 
 
 def rounded(value: Decimal | None, step: Decimal = CENT) -> Decimal | None:
-    """Half up (away from zero) to a step, by default to the cent."""
+    """Rounded half up (away from zero) to a step, by default to the cent."""
     return None if value is None else value.quantize(step, rounding=ROUND_HALF_UP, context=EXACT)
 
 
 def plain(value: Decimal) -> str:
-    """Every digit, without the zeros at the end."""
+    """Every digit, without trailing zeros."""
     text = f"{value:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def apportion(parts: Sequence[Decimal]) -> list[Decimal]:
-    """The parts in cents, adding up to the rounded whole (largest remainders round up)."""
+    """The parts in cents, adding up to the rounded total (largest remainders round up)."""
     whole = rounded(add(parts)) or Decimal(0)
     cents = [part.quantize(CENT, rounding=ROUND_FLOOR, context=EXACT) for part in parts]
     missing = int(EXACT.divide(EXACT.subtract(whole, add(cents)), CENT))
@@ -88,7 +88,7 @@ def apportion(parts: Sequence[Decimal]) -> list[Decimal]:
 
 
 def money(value: Decimal | None) -> str:
-    """Dollars and cents: `$1,260.00`, minus `$75.00`, or a dash where the amount is unknown."""
+    """Dollars and cents: `$1,260.00`, minus `$75.00`, or a dash if the amount is unknown."""
     amount = rounded(value)
     if amount is None:
         return ABSENT
@@ -97,12 +97,12 @@ def money(value: Decimal | None) -> str:
 
 
 def cost_each(cpa: Decimal | None) -> str:
-    """A CPA as money; that conversions cost nothing is said in words, as no price is."""
+    """A CPA as money; a zero cost is written in words, not as a price."""
     return NO_COST if cpa == 0 else money(cpa)
 
 
 def count(value: int | None) -> str:
-    """A whole number with thousands marked, or a dash where it is unknown."""
+    """A whole number with thousands separators, or a dash if unknown."""
     return ABSENT if value is None else f"{value:,}".replace("-", MINUS)
 
 
@@ -113,7 +113,7 @@ def signed(value: Decimal | int) -> str:
 
 
 def percent_change(now: Decimal | int | None, before: Decimal | int | None) -> Decimal | None:
-    """By how many percent a number moved, to one decimal; None where that says nothing."""
+    """The change of a number in percent, to one decimal; None if that has no meaning."""
     if now is None or before is None or before <= 0:
         return None
     share = EXACT.divide(EXACT.subtract(Decimal(now), Decimal(before)), Decimal(before))
@@ -121,12 +121,12 @@ def percent_change(now: Decimal | int | None, before: Decimal | int | None) -> D
 
 
 def percent(rate: Decimal | None) -> str:
-    """A rate in percent, or a dash where there is none."""
+    """A rate in percent, or a dash if there is none."""
     if rate is None:
         return ABSENT
     return f"{rounded(EXACT.multiply(rate, Decimal(100)), Decimal('0.1'))}%"
 
 
 def whole_percent(rate: Decimal) -> str:
-    """A rate in whole percent, where room is short."""
+    """A rate in whole percent, for small spaces."""
     return f"{rounded(EXACT.multiply(rate, Decimal(100)), Decimal(1))}%"

@@ -1,6 +1,6 @@
-"""Goals: what a month has come to next to what the client wants of it, up to a report's day.
+"""Goals: a month's figures compared with the client's goals, up to a report's day.
 
-The same sums as `marts.goal_pace` has for the last day; here for the day that a report is about.
+The same sums as `marts.goal_pace` has for the last day, here for a report's day.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Goal:
     """A brand's goal of a month for one measure: cpa, spend or conversions.
 
     `actual` is the month's up to the report's day (None: no CPA), `recent` the CPA of the report's
-    own day or week; `is_short` where some of the month's spend is missing. Money in US dollars.
+    own day or week; `is_short` if some of the month's spend is missing. Money in US dollars.
     """
 
     client_id: str
@@ -48,7 +48,7 @@ class Goal:
 
     @property
     def words(self) -> str:
-        """One line: how it stands, in words that need no color."""
+        """One line: the status, in words that need no color."""
         if self.measure == "cpa":
             so_far = "no CPA this month yet" if not self.is_short else f"this month {SHORT}"
             if self.actual is not None:
@@ -73,16 +73,16 @@ class Goal:
 
     @property
     def target_words(self) -> str:
-        """The target of the CPA, and how far the report's own period is from it."""
+        """The CPA target, and how far the report's period is from it."""
         if self.recent is None:
             return f"target {money(self.goal)}"
         return f"{self._against(self.recent)} of {money(self.goal)}"
 
     @property
     def is_good(self) -> bool | None:
-        """Whether it is where it should be; None where that says nothing.
+        """Whether it is on target; None if that has no meaning.
 
-        Spend within the month's budget is neither good nor bad: a pace is no limit.
+        Spend within the month's budget is neither good nor bad: a pace is not a limit.
         """
         if self.measure == "cpa":
             so_far = None if self.is_short else self.actual
@@ -117,9 +117,9 @@ class Goal:
 def goals(
     subject: Subject, rows: Rows, recent: dict[int, Decimal | None] | None = None
 ) -> tuple[Goal, ...]:
-    """The goals of the report's brand, of all brands where it has none, in a fixed order.
+    """The goals of the report's brand, or of all brands if it has none, in a fixed order.
 
-    `recent` has the CPA of the report's day or week by advertiser. Without a goal, nothing.
+    `recent` has the CPA of the report's day or week by advertiser. Empty without goals.
     """
     sums = own_rows(rows.get("month", ()), subject.client_id)
     wanted = own_rows(rows.get("goals", ()), subject.client_id)
@@ -149,7 +149,7 @@ def goals(
 
 
 def month_of(day: date) -> str:
-    """The month of a day as goals name it: `2026-11`."""
+    """The month of a day in the goals' format: `2026-11`."""
     return f"{day:%Y-%m}"
 
 

@@ -1,4 +1,4 @@
--- The month up to the report's day, by brand: its spend that maps to no one stands apart.
+-- The month up to the report's day, by brand, with unmapped spend separate.
 select
     _client_id,
     advertiser_id,

@@ -1,4 +1,4 @@
-"""What moved: sentences on a day or week next to the one before, from its figures alone."""
+"""What changed: sentences comparing a day or week with the one before, from its figures."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def what_moved(
     *more: str,
     cost: str = "cost",
 ) -> tuple[str, ...]:
-    """The whole, which of the parts moved it most, and further sentences.
+    """The total, which parts changed it most, and further sentences.
 
-    None where a CPA is unknown on either side; `cost` is what the cost is called.
+    None if a CPA is unknown on either side; `cost` is the name of the cost.
     """
     if total.now.cpa is None or total.before.cpa is None:
         return ()
@@ -53,7 +53,7 @@ def _whole(total: Compared, cost: str) -> str:
 
 
 def _driver(total: Compared, parts: Mapping[str, Compared]) -> str:
-    """Who moved the CPA most: by what it costs beyond the CPA before, then and now."""
+    """The part that changed the CPA most: by its cost above the earlier CPA, then and now."""
     base, now = total.before.cpa, total.now.cpa
     if base is None or now is None or not _cents(now, base):
         return ""
@@ -88,7 +88,7 @@ def each(parts: Sequence[Compared]) -> str:
 
 
 def amount(name: str, now: Decimal | None, before: Decimal | None) -> str:
-    """How an amount of money moved; empty where one of the two is unknown."""
+    """How an amount of money changed; empty if one of the two is unknown."""
     if now is None or before is None:
         return ""
     change = _cents(now, before)

@@ -1,4 +1,4 @@
-"""Restatement: in what a period differs from what was last reported of it, and because of what."""
+"""Restatement: how a period differs from when it was last reported, and why."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from reports.shared.words import day_name, listed
 from signalroom.times import moment
 
 Value = Decimal | int | None
-# Exact numbers as text, for they are stored with the message. Those of a week are measures,
-# `what|kind|name`: what moved, or why it did; a count, or money. Those of a day are its sums.
+# Exact numbers as text, because they are stored with the message. Those of a week are measures,
+# `what|kind|name`: what changed, or why; a count, or money. Those of a day are its sums.
 Snapshot = Mapping[str, str]
 MAIN, WHY = "main", "why"
 MOST = 5
@@ -23,9 +23,9 @@ SOURCE_OF_COST = {"internal": REDTRACK, "external": EVERFLOW, "unmapped": REDTRA
 
 
 def snapshot(rows: Sequence[Row], missing: Sequence[str]) -> dict[str, str]:
-    """The sums of a day that are compared later, as text: they are stored with the message.
+    """The sums of a day that are compared later, as text, stored with the message.
 
-    What a missing source should have reported is left out.
+    Data of a missing source is left out.
     """
     parts: dict[str, list[Row]] = {"internal": [], "external": [], "unmapped": []}
     for row in rows:
@@ -42,7 +42,7 @@ def snapshot(rows: Sequence[Row], missing: Sequence[str]) -> dict[str, str]:
 
 
 def measure(what: str, name: str, value: Value, kind: str = "") -> dict[str, str]:
-    """One entry of a snapshot; none where the value is unknown. Money is a Decimal."""
+    """One entry of a snapshot; none if the value is unknown. Money is a Decimal."""
     if value is None:
         return {}
     if isinstance(value, int):
@@ -51,7 +51,7 @@ def measure(what: str, name: str, value: Value, kind: str = "") -> dict[str, str
 
 
 def difference(then: Snapshot, now: Snapshot) -> str:
-    """From what, to what, because of what; empty when not a cent has moved."""
+    """The change with its reason; empty if nothing changed by a cent."""
     is_week = any("|" in key for key in {**then, **now})
     old, new = (then, now) if is_week else (_measures(then), _measures(now))
     moved, causes = [], []
@@ -70,14 +70,14 @@ def difference(then: Snapshot, now: Snapshot) -> str:
 
 
 def _written(kind: str, value: str) -> str:
-    """A number as messages show it; a word in its place as it is."""
+    """A number as messages show it; a word instead of one is unchanged."""
     if not value[-1:].isdigit():
         return value
     return count(int(Decimal(value))) if kind == "count" else money(Decimal(value))
 
 
 def _cause(kind: str, name: str, change: Decimal) -> str:
-    """What moved by how much; empty where it is less than a cent."""
+    """What changed by how much; empty if less than a cent."""
     if kind == "money":
         change = rounded(change) or Decimal(0)
     if not change:
@@ -91,7 +91,7 @@ def _cause(kind: str, name: str, change: Decimal) -> str:
 
 
 def _measures(taken: Snapshot) -> Snapshot:
-    """What the sums of a day come to, as measures."""
+    """The sums of a day as measures."""
     costs = {kind: _decimal(taken.get(f"{kind}_cost")) for kind in SOURCE_OF_COST}
     sold = {kind: _decimal(taken.get(f"{kind}_conversions")) for kind in ("internal", "external")}
     cost, conversions = _sum([costs["internal"], costs["external"]]), _sum([*sold.values()])
@@ -126,7 +126,7 @@ def _sum(values: Sequence[Decimal | None]) -> Decimal | None:
 
 @dataclass(frozen=True)
 class Changes:
-    """What has changed since it was reported, in words, and the days that the words name."""
+    """What has changed since it was reported, in words, and the days in these words."""
 
     lines: tuple[str, ...]
     days: tuple[date, ...]
@@ -140,11 +140,11 @@ def restatements(
     named: Callable[[date], str] = day_name,
     unit: str = "days",
 ) -> Changes:
-    """A line for each day that was reported otherwise, the newest first.
+    """A line for each day that was reported differently, the newest first.
 
-    `now` has the snapshots by ISO day, of a longer period by its last; `named` words one period
-    and `unit` several. A first complete message after an INCOMPLETE one of the same day says what
-    it corrects even when numbers are unchanged.
+    `now` has the snapshots by ISO day, for a longer period by its last; `named` is the text for one
+    period and `unit` for several. A first complete message after an INCOMPLETE one for the same day
+    says what it corrects even if numbers are unchanged.
     """
     lines, days = [], []
     for told_day in sorted(history, reverse=True):

@@ -1,4 +1,4 @@
-"""Weeks: ISO weeks of the business zone, and how whole the loaded data of one is."""
+"""Weeks: ISO weeks of the business zone, and how complete their data is."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class Week:
 
     @property
     def words(self) -> str:
-        """Which days, the year of the Monday only where it is another."""
+        """Its days; with the year of the Monday only if it differs."""
         first, last = self.first_day, self.last_day
         year = f", {first.year}" if first.year != last.year else ""
         return f"{day_name(first)}{year} to {day_name(last)}, {last.year}"
 
     @property
     def short(self) -> str:
-        """Which days, in few letters."""
+        """Its days, in short form."""
         return f"{short_day(self.first_day)} to {short_day(self.last_day)}"
 
     @property
@@ -56,7 +56,7 @@ class Week:
 
 
 def week_name(last_day: date) -> str:
-    """A week as a sentence about it begins."""
+    """A week as the start of a sentence."""
     return f"The week {Week(last_day).short}"
 
 
@@ -67,7 +67,7 @@ def week_snapshots(
     history: Mapping[date, LastReport],
     snapshot: Callable[[Sequence[Row]], Snapshot],
 ) -> dict[str, Snapshot]:
-    """The snapshots that are kept with a message: of its week, and of past ones reported before."""
+    """The snapshots stored with a message: of its week, and of past weeks reported before."""
     return {
         one.last_day.isoformat(): snapshot(rows.get(one.last_day, []))
         for one in past
@@ -78,7 +78,7 @@ def week_snapshots(
 def week_changes(
     week: Week, state: str, now: Mapping[str, Snapshot], history: Mapping[date, LastReport]
 ) -> tuple[str, ...]:
-    """A line for each week that was reported otherwise; see `restatements`."""
+    """A line for each week that was reported differently; see `restatements`."""
     return restatements(week.last_day, state, now, history, week_name, "weeks").lines
 
 
@@ -121,7 +121,7 @@ def is_whole(week: Week, days: Mapping[date, Row]) -> bool:
 
 
 def open_days_note(days: Sequence[date], what: str) -> str:
-    """Which days are not whole and what that means; empty where all are."""
+    """Which days are incomplete and what that means; empty if none is."""
     if not days:
         return ""
     names = listed([day_name(day) for day in days], most=DAYS)

@@ -1,4 +1,4 @@
-"""Words: data as clean text, lists and days as sentences write them."""
+"""Words: data as clean text, lists and days for sentences."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import date
 from signalroom import clock
 
 ELLIPSIS = "…"
-JOINER = "\u200d"  # keeps one emoji one emoji; the only invisible character that stays
+JOINER = "\u200d"  # joins emoji; the only invisible character that is kept
 
 
 def clean(text: object, limit: int | None = None) -> str:
@@ -26,7 +26,7 @@ def clean(text: object, limit: int | None = None) -> str:
 
 
 def listed(names: list[str], most: int = 3) -> str:
-    """Names as a sentence lists them: `A, B and C`, or `A, B, C and 4 more`."""
+    """A list of names for a sentence: `A, B and C`, or `A, B, C and 4 more`."""
     if len(names) > most:
         return f"{', '.join(names[:most])} and {len(names) - most} more"
     if len(names) < 2:
@@ -35,16 +35,16 @@ def listed(names: list[str], most: int = 3) -> str:
 
 
 def day_name(day: date) -> str:
-    """A day as a headline says it: `Wed, Nov 18`."""
+    """A day for a headline: `Wed, Nov 18`."""
     return f"{day:%a, %b} {day.day}"
 
 
 def short_day(day: date) -> str:
-    """A day in few letters: `Nov 18`."""
+    """A day in short form: `Nov 18`."""
     return f"{day:%b} {day.day}"
 
 
 def zone_name() -> str:
-    """The business zone in a sentence about all times of a message."""
+    """The business zone, as named in a sentence about all times of a message."""
     zone = clock.zone().key
     return {"America/New_York": "Eastern"}.get(zone, zone)

@@ -23,18 +23,18 @@ from reports.state_performance.orders import Orders, together
 from signalroom import clock
 
 S3 = "S3 export"
-PAST_WEEKS = 5  # whose numbers are looked at again; the week before is compared as well
+PAST_WEEKS = 5  # weeks that are checked for changes; the week before is compared as well
 DAYS_BACK = PAST_WEEKS * DAYS
 COLUMNS = (
     *("week_start", "project", "state", "attempts", "approved", "declined"),
     *("revenue", "refunds", "refund_amount", "chargebacks"),
 )
-MOST_BRANDS = 12  # shown one by one, for an email has its limit
+MOST_BRANDS = 12  # shown individually, because emails have a size limit
 COUNTS = ("attempts", "approved", "declined", "refunds", "chargebacks")
 
 
 def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> States:
-    """The content of the report; `history` is what was last reported of each week.
+    """The content of the report; `history` is what was last reported for each week.
 
     Raises ReportError when a row is not the client's own.
     """
@@ -46,7 +46,7 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> S
     files = {row["file_date"] for row in read}
     whole = _completeness(week, files, read)
     ordered = weeks.get(week.last_day, []) if whole.state != "absent" else []
-    # A week is compared once it is whole; the one before is whole as well, then.
+    # A week is compared once it is complete; the one before is then complete as well.
     before = weeks.get(week.before.last_day, [])
     is_comparable = whole.state == "complete" and min(files) <= week.before.first_day
     past = [Week(week.last_day - timedelta(days=DAYS * back)) for back in range(PAST_WEEKS)]
@@ -73,7 +73,7 @@ def _sunday(day: date) -> date:
 
 
 def _completeness(week: Week, files: set[date], rows: Sequence[Row]) -> Completeness:
-    """A day's orders are whole once a file of a later day was read."""
+    """A day's orders are complete once a file of a later day was read."""
     loads: list[datetime] = [row["loaded_at"] for row in rows if row["loaded_at"] is not None]
     fresh = (Freshness(S3, max(loads, default=None)),)
     late: tuple[str, ...] = ()
@@ -100,7 +100,7 @@ def _state(row: Row) -> str:
 def _parts(
     subject: Subject, rows: Sequence[Row], named: Callable[[Row], str]
 ) -> tuple[Orders, ...]:
-    """The rows by brand or by state, most attempts first; revenues add up to their whole."""
+    """The rows by brand or by state, most attempts first; revenues add up to their total."""
     parts: dict[str, list[Row]] = {}
     for row in rows:
         parts.setdefault(named(row), []).append(row)
@@ -140,7 +140,7 @@ def _revenue(rows: Iterable[Row]) -> Decimal:
 
 
 def _notes(week: Week, whole: Completeness, files: set[date]) -> list[str]:
-    """Days in the middle of the week of which no file came: orders may be missing."""
+    """Days within the week without a file: orders may be missing."""
     if whole.state == "absent":
         return []
     due = [day + timedelta(days=1) for day in week.days]

@@ -1,4 +1,4 @@
-"""What a report on states says: the context that its templates word for each channel."""
+"""The context of the report on states, which its templates render for each channel."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ MOST = 20
 
 @dataclass(frozen=True)
 class States:
-    """Everything a report on states says. `told` is kept for the next report to compare with."""
+    """The full content of a report on states.
+
+    `told` is kept for the next report to compare with.
+    """
 
     client_id: str
     title: str
@@ -40,12 +43,12 @@ class States:
 
     @property
     def caution(self) -> str:
-        """Nothing: orders have no spend that could be missing."""
+        """Empty: orders have no spend that could be missing."""
         return ""
 
     @property
     def figures(self) -> list[Figure]:
-        """Every number of the message, of its week."""
+        """Every number of the message, for its week."""
         found: list[Figure] = []
         parts = [("brand", one) for one in self.brands] + [("state", one) for one in self.states]
         parts += [("", self.total)] if self.total else []
@@ -62,7 +65,7 @@ class States:
 
     @property
     def headline(self) -> str:
-        """How many attempts were declined and how many approved, and where most are declined."""
+        """How many attempts were declined and approved, and where the decline rate is highest."""
         if self.total is None:
             if self.completeness.state == "absent":
                 return f"No data for the week {self.week.short} yet: no file of orders reaches it."
@@ -77,7 +80,7 @@ class States:
 
     @property
     def brief(self) -> str:
-        """The rate of declines, for a subject; or that there is none."""
+        """The decline rate, for a subject line; or that there is none."""
         if self.total is None:
             return self.headline
         words = f"{counted(self.total.attempts, 'attempt')}"
@@ -86,18 +89,18 @@ class States:
         return f"{percent(self.total.decline)} declined of {words}"
 
     def state_name(self, code: str) -> str:
-        """A state as people call it."""
+        """A state's display name."""
         return state_name(code)
 
     @property
     def worst(self) -> Orders | None:
-        """The state with the highest rate of declines, among those with enough attempts."""
+        """The state with the highest decline rate, among those with enough attempts."""
         rated = [state for state in self.states if state.decline]
         return max(rated, key=lambda one: (one.decline or 0, one.attempts), default=None)
 
     @property
     def attempts(self) -> Movement:
-        """Attempts next to those of the week before."""
+        """Attempts compared with the week before."""
         return Movement(
             self.total.attempts if self.total else None,
             self.before.attempts if self.before else None,
@@ -105,7 +108,7 @@ class States:
 
     @property
     def revenue(self) -> Movement:
-        """Revenue next to that of the week before."""
+        """Revenue compared with the week before."""
         return Movement(
             self.total.revenue if self.total else None,
             self.before.revenue if self.before else None,
@@ -113,7 +116,7 @@ class States:
 
     @property
     def decline_before(self) -> str:
-        """The rate of declines the week before."""
+        """The decline rate of the week before."""
         return percent(self.before.decline) if self.before else ABSENT
 
     @property

@@ -1,4 +1,4 @@
--- The days of which a file of orders was read. The file of the day after has a day's last orders.
+-- The days for which a file of orders was read. The next day's file has a day's last orders.
 select
     _client_id,
     file_date,

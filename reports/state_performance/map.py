@@ -1,4 +1,4 @@
-"""The map of the states: drawn in tiles, and written in letters where pictures are not allowed."""
+"""The map of the states: as tiles, and as text where pictures are not allowed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from signalroom.plural import counted
 
 ELSEWHERE = "ZZ"
 ROWS, COLUMNS = 9, 12
-BEYOND = (7, 11)  # the tile of all that is not a state
+BEYOND = (7, 11)  # the tile for everything that is not a state
 # fmt: off
 TILES = {
     "AK": (0, 0), "ME": (0, 11),
@@ -50,18 +50,18 @@ NAMES = {
 
 
 def state_name(code: str) -> str:
-    """A state as people call it."""
+    """A state's display name."""
     return NAMES.get(code, code)
 
 
 def tile_code(code: str) -> str:
-    """The two letters of a tile; what is no state has marks instead of a made-up code."""
+    """The two letters of a tile; anything that is not a state has marks instead of a code."""
     return "··" if code == ELSEWHERE else code
 
 
 SHADES = ((Decimal("0.15"), "░"), (Decimal("0.25"), "▒"), (Decimal("0.35"), "▓"))
 DARKEST = "█"
-SPOKEN = 20  # states that the words for the picture name
+SPOKEN = 20  # states listed in the picture's text version
 
 
 def map_picture(states: Sequence[Orders], period: str) -> Picture:
@@ -74,7 +74,7 @@ def map_picture(states: Sequence[Orders], period: str) -> Picture:
     for code, (row, column) in TILES.items():
         one = known.get(code)
         if row == ROWS - 1:
-            continue  # territories and unknown places stand together, in one tile
+            continue  # territories and unknown places share one tile
         sold = one.attempts if one else 0
         share = ratio(Decimal(sold), most) if sold else None
         orders.append(Tile(tile_code(code), row, column, short_count(sold) if sold else "", share))
@@ -107,20 +107,20 @@ def map_picture(states: Sequence[Orders], period: str) -> Picture:
 
 
 def _beyond(states: Sequence[Orders]) -> Orders | None:
-    """Territories, the military and what is no state, together."""
+    """Territories, the military and anything that is not a state, together."""
     found = [one for one in states if TILES[one.name][0] == ROWS - 1]
     return together(found[0].client_id, found) if found else None
 
 
 def short_count(value: int) -> str:
-    """A count in the room of a tile: `9,999`, `12k`, `3M`."""
+    """A count that fits in a tile: `9,999`, `12k`, `3M`."""
     if value < 10_000:
         return count(value)
     return f"{value // 1000}k" if value < 1_000_000 else f"{value // 1_000_000:,}M"
 
 
 def map_in_letters(states: Sequence[Orders]) -> str:
-    """Two letters of each state and a shade for its rate of declines."""
+    """Two letters of each state and a shade for its decline rate."""
     cells = [["   "] * COLUMNS for _ in range(ROWS)]
     known = {one.name: one for one in states}
     for code, (row, column) in TILES.items():

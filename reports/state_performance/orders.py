@@ -1,4 +1,4 @@
-"""Orders: counts and revenue of a state or a brand, and the rates that these sums make."""
+"""Orders: counts and revenue of a state or a brand, and the rates from these sums."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from decimal import Decimal
 from reports.shared.figures import add, ratio, rounded
 from signalroom.plural import counted
 
-LEAST_ATTEMPTS = 20  # below, a rate is chance
+LEAST_ATTEMPTS = 20  # below this a rate is not meaningful
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Orders:
 
 
 def together(client_id: str, parts: Sequence[Orders]) -> Orders:
-    """Parts that are not shown one by one, as one, so that all still add up."""
+    """Parts that are not shown individually, as one, so that all still add up."""
     return Orders(
         client_id=client_id,
         name=counted(len(parts), "other"),

@@ -1,4 +1,4 @@
--- Orders by day, brand and state. Sums only: rates are formed once, in Python.
+-- Orders by day, brand and state. Sums only: rates are computed once, in Python.
 select
     _client_id,
     order_date,

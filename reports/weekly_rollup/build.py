@@ -31,7 +31,7 @@ from reports.shared.words import clean, short_day
 from reports.weekly_rollup.context import BrandWeek, Rollup, RunningWeek, TrendWeek
 from signalroom.plural import counted
 
-MOST_BRANDS = 3  # shown one by one; the others stand together, so that the parts add up
+MOST_BRANDS = 3  # shown individually; the others are combined, so that the parts add up
 MONEY = (
     *("cost", "everflow_revenue", "profit", "unmapped_cost"),
     *("previous_cost", "previous_revenue", "previous_profit", "previous_unmapped_cost"),
@@ -47,7 +47,7 @@ def by_number(rows: Sequence[Row]) -> list[Row]:
 
 
 def mapped_cost(rows: Sequence[Row], unpaid: Unpaid) -> Decimal | None:
-    """Cost without what maps to no one; None where all of it is missing."""
+    """Cost without unmapped spend; None if all of it is missing."""
     cost = add(EXACT.subtract(row["cost"], row["unmapped_cost"]) for row in rows)
     return _known(cost, rows, unpaid)
 
@@ -58,12 +58,12 @@ def _lacks(rows: Sequence[Row], unpaid: Unpaid) -> bool:
 
 
 def _known(cost: Decimal | None, rows: Sequence[Row], unpaid: Unpaid) -> Decimal | None:
-    """A cost; None where all that it could be is missing spend, which is not zero."""
+    """A cost; None if all of it is missing spend, which is not zero."""
     return None if cost == 0 and _lacks(rows, unpaid) else cost
 
 
 def brand_weeks(subject: Subject, rows: Sequence[Row], unpaid: Both) -> tuple[BrandWeek, ...]:
-    """Each brand, then what belongs to none; amounts in cents that add up to the total's."""
+    """Each brand, then spend of no brand; amounts in cents that add up to the total's."""
     ordered = by_number(rows)
     brands = [row for row in ordered if row["advertiser_id"] is not None]
     parts = [(brand_name(subject, row), True, [row]) for row in brands[:MOST_BRANDS]]
@@ -81,12 +81,12 @@ def brand_weeks(subject: Subject, rows: Sequence[Row], unpaid: Both) -> tuple[Br
 
 
 def total_week(subject: Subject, rows: Sequence[Row], unpaid: Both) -> BrandWeek:
-    """All brands and what belongs to none."""
+    """All brands and spend of no brand."""
     return _week(subject, "Total", True, rows, unpaid)
 
 
 def mapped_cost_before(rows: Sequence[Row], unpaid: Unpaid) -> Decimal | None:
-    """The same of the week before; None where it is not known."""
+    """The same for the week before; None if unknown."""
     spent, unmapped = _summed(rows, "previous_cost"), _summed(rows, "previous_unmapped_cost")
     if spent is None or unmapped is None:
         return None
@@ -101,9 +101,9 @@ def _week(
     unpaid: Both,
     shown: Shown | None = None,
 ) -> BrandWeek:
-    """Sums of rows; what is before is known where it is of each.
+    """Sums of rows; the week before is known if it is for each row.
 
-    A CPA, cost or profit is compared with nothing where either week lacks an affiliate's spend.
+    A CPA, cost or profit is not compared if either week lacks an affiliate's spend.
     """
     unpaid_now, unpaid_before = unpaid
     lacks_spend = _lacks(rows, unpaid_now) or _lacks(rows, unpaid_before)
@@ -175,7 +175,7 @@ COLUMNS = (
 
 
 def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> Rollup:
-    """The content of the rollup; `history` is what was last reported of each week, by its Sunday.
+    """The content of the rollup; `history` is what was last reported for each week, by its Sunday.
 
     Raises ReportError when a row is not the client's own.
     """
@@ -217,7 +217,7 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> R
 
 
 def _lacking(subject: Subject, rows: Rows) -> list[Row]:
-    """Where paid media sold and no spend is known; of a running week on complete days only."""
+    """Paid media with conversions but unknown spend; in the current week only on complete days."""
     counted_days = {row["date"] for row in own_rows(rows["running_days"], subject.client_id)}
     return [
         row
@@ -227,7 +227,7 @@ def _lacking(subject: Subject, rows: Rows) -> list[Row]:
 
 
 def _unpaid(lacking: Sequence[Row], week: Week) -> Unpaid:
-    """Paid media that sold on a day of the week on which no spend is known."""
+    """Paid media with conversions on a day of the week with unknown spend."""
     return frozenset(
         (row["advertiser_id"], row["affiliate_label"])
         for row in lacking
@@ -240,7 +240,7 @@ def _unpaid_of_both(lacking: Sequence[Row], week: Week) -> Both:
 
 
 def _moved(subject: Subject, rows: Sequence[Row], unpaid: Both) -> tuple[str, ...]:
-    """What moved against the week before: the CPA, the brand that moved it most, the profit."""
+    """What changed from the week before: the CPA, the brand that changed it most, the profit."""
     unpaid_now, unpaid_before = unpaid
 
     def compared(name: str, part: Sequence[Row]) -> Compared:
@@ -252,7 +252,7 @@ def _moved(subject: Subject, rows: Sequence[Row], unpaid: Both) -> tuple[str, ..
     brands = [row for row in rows if row["advertiser_id"] is not None]
     parts = {str(row["advertiser_id"]): compared(brand_name(subject, row), [row]) for row in brands}
     profit = amount("Profit", _summed(rows, "profit"), _summed(rows, "previous_profit"))
-    # who moved it most can be said where the cost of each is known
+    # what changed it most is only known if the cost of each is known
     is_known = all(one.before.cost is not None for one in parts.values())
     return what_moved(
         compared("", rows), parts if len(parts) > 1 and is_known else {}, profit, cost="mapped cost"
@@ -262,7 +262,7 @@ def _moved(subject: Subject, rows: Sequence[Row], unpaid: Both) -> tuple[str, ..
 def _goals(subject: Subject, rows: Rows, week: Sequence[Row], unpaid: Unpaid) -> tuple[Goal, ...]:
     """Goals of the month of the week's Sunday, next to the week's CPA of each brand.
 
-    A CPA that lacks the spend of an affiliate is held against nothing.
+    A CPA that lacks the spend of an affiliate is not compared.
     """
     recent = {
         row["advertiser_id"]: ratio(mapped_cost([row], unpaid), int(row["conversions"]))
@@ -275,7 +275,7 @@ def _goals(subject: Subject, rows: Rows, week: Sequence[Row], unpaid: Unpaid) ->
 def _running(
     subject: Subject, lacking: Sequence[Row], weeks: Mapping[date, list[Row]]
 ) -> RunningWeek | None:
-    """The week that has begun since, as far as it is complete."""
+    """The current week, as far as it is complete."""
     last = subject.day + timedelta(days=DAYS)
     rows = weeks.get(last, [])
     if not rows or subject.asked is None or subject.asked >= last:
@@ -283,7 +283,7 @@ def _running(
     first = last - timedelta(days=DAYS - 1)
     days = int(rows[0]["days"])
     if first + timedelta(days=days - 1) > subject.asked:
-        return None  # it has ended since: of another Monday it is the week itself
+        return None  # it has ended since: a later report is about it
     unpaid = _unpaid_of_both(lacking, Week(last))
     return RunningWeek(
         f"{counted(days, 'complete day')} since {short_day(first)}",
@@ -304,7 +304,7 @@ def _notes(
 
 
 def _trend_week(week: Week, rows: Sequence[Row], unpaid: Unpaid) -> TrendWeek:
-    """A week of the trend; one that is not whole is marked, one without days is a gap."""
+    """A week of the trend; an incomplete one is marked, one without days is a gap."""
     if not rows:
         return TrendWeek(week, Figures(None, None), False)
     mapped = mapped_cost(rows, unpaid)

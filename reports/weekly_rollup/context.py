@@ -1,4 +1,4 @@
-"""What a weekly rollup says: the context that its templates word for each channel."""
+"""The weekly rollup's context, which its templates render for each channel."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TOTAL = "Total"
 
 @dataclass(frozen=True)
 class BrandWeek:
-    """A week of a brand, of what belongs to no brand, or of all together.
+    """A week of a brand, of spend of no brand, or of all together.
 
     The CPA is that of mapped cost; cost and profit count unmapped spend.
     """
@@ -42,7 +42,7 @@ class BrandWeek:
 
     @property
     def measures(self) -> list[tuple[str, Movement]]:
-        """The lines of the brand; spend of no brand is nothing but a cost."""
+        """The lines of the brand; spend of no brand has only a cost."""
         if not self.is_brand:
             return [("Unmapped", self.cost)]
         lines = [
@@ -57,7 +57,7 @@ class BrandWeek:
         return lines
 
     def figures(self, week: Week, **keys: object) -> list[Figure]:
-        """Its numbers, and those of the week before next to them."""
+        """Its numbers, and those of the week before."""
         of = {"brand": None if self.name == TOTAL else self.name, **keys}
         found = []
         for metric, moved in (
@@ -75,7 +75,7 @@ class BrandWeek:
 
 @dataclass(frozen=True)
 class RunningWeek:
-    """The week that has begun since, against the same days of the week before."""
+    """The current week, compared with the same days of the week before."""
 
     words: str
     brands: tuple[BrandWeek, ...]
@@ -84,7 +84,7 @@ class RunningWeek:
 
 @dataclass(frozen=True)
 class TrendWeek:
-    """One week of the trend; its figures are unknown when no day of it is complete."""
+    """One week of the trend; its figures are unknown if no day of it is complete."""
 
     week: Week
     figures: Figures
@@ -93,7 +93,7 @@ class TrendWeek:
 
 @dataclass(frozen=True)
 class Rollup:
-    """Everything a weekly rollup says. `told` is kept for the next report to compare with."""
+    """The full content of a weekly rollup. `told` is kept for the next report to compare with."""
 
     client_id: str
     title: str
@@ -114,7 +114,7 @@ class Rollup:
 
     @property
     def figures(self) -> list[Figure]:
-        """Every number of the message; `shown` is where a week other than its own is given."""
+        """Every number of the message; `shown` is where another week is shown."""
         found = [
             one
             for part in (*self.brands, *([self.total] if self.total else []))
@@ -134,11 +134,11 @@ class Rollup:
 
     @property
     def caution(self) -> str:
-        """Why the CPA cannot be trusted although the week is whole; empty where it can."""
+        """Why the CPA cannot be trusted although the week is complete; empty if it can."""
         return f"Spend missing for {counted(self.unpaid, 'affiliate')}" if self.unpaid else ""
 
     def cpa_goal(self, brand: str) -> Goal | None:
-        """What a conversion of a brand is to cost this month."""
+        """The CPA goal of a brand for this month."""
         return next(
             (one for one in self.goals if one.measure == "cpa" and one.brand == brand), None
         )
@@ -166,7 +166,7 @@ class Rollup:
 
     @property
     def brief(self) -> str:
-        """The one number, for a subject; or that there is none."""
+        """The headline number, for a subject line; or that there is none."""
         if self.total is None:
             return self.headline
         if self.total.cpa.now is None:
@@ -195,7 +195,7 @@ class Rollup:
 
     @property
     def table(self) -> Table:
-        """All of them in one, for a Slack message has room for one."""
+        """All of them in one table, because a Slack message allows only one."""
         tables = self.tables
         rows = [row for one in tables for row in ([c.title for c in one.columns], *one.rows)]
         for brand in (*self.running.brands, self.running.total) if self.running else ():
@@ -212,7 +212,7 @@ class Rollup:
 
     @property
     def running_lines(self) -> Table:
-        """The running week, a line of each brand."""
+        """The current week, one line per brand."""
         rows: list[tuple[str, ...]] = []
         if self.running:
             for brand in (*self.running.brands, self.running.total):
@@ -241,7 +241,7 @@ class Rollup:
 
     @property
     def picture(self) -> Picture:
-        """The trend as a picture, in words for who cannot see it."""
+        """The trend as a picture, with a text version."""
         words = "; ".join(f"{one.week.short}: {one.figures.words}" for one in self.trend)
         points = [
             Point(

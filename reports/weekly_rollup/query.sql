@@ -1,4 +1,4 @@
--- On each Monday one row per brand with its week; a running week comes too.
+-- For each Monday one row per brand with its week; includes the current week.
 select
     _client_id,
     week_start,

@@ -1,4 +1,4 @@
--- The days of a running week that count in it.
+-- The days of the current week that are counted.
 select
     _client_id,
     date

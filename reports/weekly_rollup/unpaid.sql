@@ -1,4 +1,4 @@
--- Paid media with conversions and no row of spend: its CPA is unknown, that of the week too low.
+-- Paid media with conversions but no spend row: its CPA is unknown, the week's too low.
 select
     _client_id,
     date,

@@ -1,8 +1,8 @@
-"""One command of the product as a child process: its answers, its log, its limit.
+"""One command of the product as a child process: its output, its log, its time limit.
 
-The child leads a session of its own, so that it can be ended together with all that it started,
-and the kernel ends it when this process ends (signalroom.child_process). Start it from a thread
-that lasts: the kernel takes the end of the starting thread for the end of the parent.
+The child leads a new session, so that it can be ended together with everything it started, and the
+kernel ends it when this process ends (signalroom.child_process). Start it from a long-lived thread:
+the kernel takes the end of the starting thread for the end of the parent.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from scheduler.runs import owner
 from signalroom import child_process, clock, paths, secrets, sources, tracing
 
 GRACE_S = 20.0
-WORDS_S = 30.0  # before its limit, a child stops waiting for a lock and says who holds it
+WORDS_S = 30.0  # before its limit, a child stops waiting for a lock and names its holder
 SIGNALROOM = (str(Path(sys.executable).parent / "signalroom"),)
 LOGS = Path("logs", "runs")
 
@@ -33,7 +33,7 @@ LOGS = Path("logs", "runs")
 class Order:
     """What a child is to do: arguments of `signalroom`, for which steps of whose run.
 
-    `of_try` numbers the try of its step where a later one makes this one lose its right to load.
+    `of_try` numbers the try of its step, if a later try revokes the right of this one to load.
     """
 
     run_id: str
@@ -45,7 +45,7 @@ class Order:
 
     @property
     def connections(self) -> str:
-        """What its connections to PostgreSQL are called there (`application_name`)."""
+        """The `application_name` of its connections to PostgreSQL."""
         step = self.steps[0] if self.of_try else ""
         return owner.connection_name(self.run_id, step)
 
@@ -58,7 +58,7 @@ class Order:
 
 
 class Worker(Protocol):
-    """What is needed of a child; rehearsals have others than `Child`."""
+    """The interface of a child; rehearsals use other implementations than `Child`."""
 
     over_limit: bool
 
@@ -80,7 +80,7 @@ CHANNEL_SECRETS = ("SLACK_BOT_TOKEN", "RESEND_API_KEY", "TWILIO_AUTH_TOKEN", "HE
 
 
 class Child:
-    """A running child; `poll` is to be called every second or so until it gives the exit code."""
+    """A running child; call `poll` every second or so until it returns the exit code."""
 
     def __init__(self, order: Order, command: Sequence[str] = SIGNALROOM) -> None:
         log = paths.home() / order.log
@@ -104,14 +104,14 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Its process, and the group of all that it starts."""
+        """Its process, and the group of everything it starts."""
         return self._process.pid
 
     def poll(self) -> int | None:
-        """The exit code; None while it works. Past its limit it is ended: TERM, 20 s, KILL."""
+        """The exit code; None while it runs. Past its limit it is ended: TERM, 20 s, KILL."""
         if self._process.returncode is not None:
             return self._process.returncode
-        # seen but not reaped yet: until then no one else can have its number
+        # not reaped yet: until then its process id cannot be reused
         if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
             self._signal(signal.SIGKILL)
             return self._process.wait()
@@ -124,14 +124,14 @@ class Child:
         return None
 
     def end(self, grace_s: float | None = None) -> None:
-        """Ask it to end; when the grace is over it has to."""
+        """Ask it to end; after the grace period it is killed."""
         self._signal(signal.SIGTERM)
         self._kill_at = min(
             self._kill_at, time.monotonic() + (GRACE_S if grace_s is None else grace_s)
         )
 
     def kill(self) -> None:
-        """End it and all that it started at once."""
+        """Kill it and everything it started."""
         if self._process.returncode is None:
             self._signal(signal.SIGKILL)
             self._process.wait()
@@ -141,14 +141,14 @@ class Child:
         *lines, self._rest = (self._rest + self._reader.read()).split("\n")
         found = []
         for line in lines:
-            with suppress(ValueError):  # a library's chatter is not an answer
+            with suppress(ValueError):  # a library's output is not a result
                 answer = json.loads(line)
                 if isinstance(answer, dict):
                     found.append(answer)
         return found
 
     def wait(self, most_s: float) -> None:
-        """Wait that long, or until it ends where the system can say so (only Linux can)."""
+        """Wait that long, or until it ends if the system can tell (only Linux can)."""
         handle = None
         if self._process.returncode is None and hasattr(os, "pidfd_open"):
             with suppress(OSError):  # an old kernel, or a container that forbids it
@@ -162,7 +162,7 @@ class Child:
             os.close(handle)
 
     def close(self) -> None:
-        """Let go of its answers."""
+        """Close its output."""
         self._reader.close()
 
     def _signal(self, number: int) -> None:
@@ -171,7 +171,7 @@ class Child:
 
 
 def last_line(order: Order) -> str:
-    """The last words of a child's log, for one that failed without an answer."""
+    """The end of a child's log, if it failed without a result."""
     try:
         text = (paths.home() / order.log).read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -190,7 +190,8 @@ def _needed(order: Order) -> set[str]:
         elif kind in ("report", "deliver"):
             needed |= {"SUPABASE_DB_REPORT_PASSWORD", *CHANNEL_SECRETS}
         else:
-            needed.add("SUPABASE_DB_REPORT_PASSWORD")  # what a build found is read from the marts
+            # findings after a build are read from the marts
+            needed.add("SUPABASE_DB_REPORT_PASSWORD")
     return needed
 
 
@@ -203,7 +204,7 @@ def _environment(order: Order) -> Mapping[str, str]:
         "SIGNALROOM_RUN_OWNER": order.owner,
         "SIGNALROOM_STEP_TRY": str(order.of_try or ""),
         "PGAPPNAME": order.connections,
-        # a build waits for another's end, and still has time to say who is in the way
+        # a build waits for another one, with time left to name the holder of the lock
         "SIGNALROOM_LOCK_WAIT_S": str(max(order.limit_s - WORDS_S, order.limit_s / 2)),
     }
     if os.environ.get("SIGNALROOM_CLOCK_FACTOR", "").strip():

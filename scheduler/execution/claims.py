@@ -1,5 +1,6 @@
-"""Who may take up which run: the dead give back, the newer replaces, two never collide.
+"""Which process may claim which run.
 
+Dead owners lose their runs, newer runs replace older ones, and conflicting runs never overlap.
 Both engines decide here: the executor of the scheduler, and Temporal's workflows.
 """
 
@@ -15,14 +16,14 @@ from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job
 
 log = logging.getLogger("scheduler")
-OF_ONE_CLIENT = ":"  # in the job's name of a run that pulls one source of one client
+OF_ONE_CLIENT = ":"  # separator in the job name of a run that pulls one source for one client
 
 
 def freed(ledger: WorkLedger, run: Run, now: datetime, me: str = "") -> Run:
-    """The run as it is now; one whose owner has died is given back at once.
+    """The run's current state; one whose owner has died is released at once.
 
-    So is one of `me`, who asks for what it does not work on: claimed, but never begun, for the
-    ledger went away in between.
+    So is one of `me`, the caller, which is not working on it: claimed, but never begun, because the
+    ledger became unavailable in between.
     """
     if run.status != "running" or not run.owner:
         return run
@@ -31,7 +32,7 @@ def freed(ledger: WorkLedger, run: Run, now: datetime, me: str = "") -> Run:
     if not (expired or is_dropped or owners.has_died(run.owner)):
         return run
     if run.trigger == COMMAND:
-        # over when the command is; no one resumes it
+        # ends with the command; it is not resumed
         ledger.settle(run.run_id, run.owner, "failed", error="interrupted", finished_at=now)
         return ledger.run(run.run_id) or run
     if ledger.release(run.run_id, run.owner, now):
@@ -45,7 +46,7 @@ def freed(ledger: WorkLedger, run: Run, now: datetime, me: str = "") -> Run:
 def is_superseded(
     ledger: WorkLedger, run: Run, job: Job | None, open_runs: Sequence[Run], now: datetime
 ) -> bool:
-    """Whether a newer run of the same job makes one needless that has not begun; it is skipped."""
+    """Whether a newer run of the same job supersedes one that has not begun; it is then skipped."""
     if run.status != "due" or run.trigger != "schedule" or not job or job.catch_up == "all":
         return False
     newer = [
@@ -67,9 +68,9 @@ def is_superseded(
 def inherited(
     ledger: WorkLedger, claimed: Run, open_runs: Sequence[Run], now: datetime
 ) -> tuple[dict[str, datetime], dict[str, date]]:
-    """What a claimed run takes over of older ones that wait for the same sources.
+    """What a claimed run takes over from older ones that wait for the same sources.
 
-    By step: until when a vendor deferred it, and the first day that its pull has to reach. What
+    By step: until when a vendor deferred it, and the first day that its pull must cover. What
     someone asks for is requested at once.
     """
     deferred: dict[str, datetime] = {}
@@ -93,9 +94,9 @@ def inherited(
 
 
 def collide(run: Run, other: Run) -> bool:
-    """Whether two runs may not go on at once: of one job, or with a source in common.
+    """Whether two runs may not run at the same time: of one job, or with a source in common.
 
-    Two that pull a source of one client each only collide over the same client.
+    Two that pull a source for one client each only collide for the same client.
     """
     if OF_ONE_CLIENT in run.job and OF_ONE_CLIENT in other.job:
         return run.job == other.job
@@ -103,7 +104,7 @@ def collide(run: Run, other: Run) -> bool:
 
 
 def urgency(run: Run) -> tuple[bool, datetime]:
-    """The order in which runs are taken up: what people wait for before what only loads."""
+    """The order in which runs are claimed: those that people wait for come before plain loads."""
     return not _reports(run), run.scheduled_for
 
 

@@ -1,4 +1,4 @@
-"""Until when the reports of a run may wait for what is loaded and built before them."""
+"""Until when the reports of a run may wait for the loads and build before them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from scheduler.schedule import report_deadline
 from signalroom import clock
 from signalroom.errors import ConfigurationError
 
-# A sound build is not ended because it began late; it takes a minute or two.
+# A working build is not killed for starting late; it takes a minute or two.
 LEAST_S = 600.0
-# Of a run that begins at the deadline or after it: most of what fails once is well at the next try.
+# For a run that begins at the deadline or later: most failures succeed at the next try.
 PATIENCE = timedelta(minutes=2)
 
 
 def deadline_of(run: Run) -> datetime | None:
-    """When, in business time, the run's reports go out with what there is, if it begins now.
+    """When, in business time, the run's reports are sent with the available data, if it begins now.
 
-    None where it has none, or comes after the deadline: what it sends are corrections.
+    None if it has no reports, or begins after the deadline: then it sends corrections.
     """
     with suppress(ConfigurationError):
         at = datetime.combine(run.day, report_deadline(), tzinfo=clock.zone())
@@ -29,12 +29,12 @@ def deadline_of(run: Run) -> datetime | None:
 
 
 def has_passed(deadline: datetime | None) -> bool:
-    """Whether reports wait no longer."""
+    """Whether reports may not wait any longer."""
     return deadline is not None and clock.now() >= deadline
 
 
 def build_limit_s(deadline: datetime | None, limit_s: float) -> float:
-    """How long a build may take, with all that it waits for and repeats."""
+    """How long a build may take, including waits and repeats."""
     if deadline is None:
         return limit_s
     left = (deadline - clock.now()).total_seconds() / (clock.factor() or 1)

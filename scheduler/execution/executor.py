@@ -1,6 +1,6 @@
-"""The executor: takes runs from the ledger and works them off, several at a time, never twice.
+"""The executor: claims runs from the ledger and executes them, several at a time, never twice.
 
-The ledger says what is to be done; nothing is remembered here that a restart would miss.
+The ledger has all state; nothing is kept here that a restart would lose.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ LOOK_EVERY = timedelta(seconds=1)
 
 
 class Executor:
-    """Works off what is due in the ledger; `turn` is called again and again and never waits.
+    """Executes what is due in the ledger; `turn` is called repeatedly and never waits.
 
-    With `only` it takes no other run than that one. `instant` is the real clock.
+    With `only` it claims no other run. `instant` is the real clock.
     """
 
     def __init__(
@@ -56,9 +56,9 @@ class Executor:
         self._has_built = False
 
     def turn(self) -> None:
-        """One round: keep the leases, take up what can be, move everything on.
+        """One round: renew the leases, claim what is possible, advance all runs.
 
-        While the ledger is away, what runs goes on, and is written down once it is back.
+        While the ledger is unavailable, running children go on, and are recorded once it is back.
         """
         now = self._instant()
         try:
@@ -70,7 +70,7 @@ class Executor:
             self._move(run_id, work)
 
     def wait(self, most_s: float) -> None:
-        """Wait that long, or until the child ends where only one is at work."""
+        """Wait that long, or until the child ends if only one is running."""
         children = [work.child for work in self.works.values() if work.child]
         if len(children) == 1:
             children[0].wait(most_s)
@@ -78,12 +78,12 @@ class Executor:
             time.sleep(most_s)
 
     def has_built(self) -> bool:
-        """Whether a run that built the marts has ended since this was last asked."""
+        """Whether a run that built the marts has ended since the last call."""
         built, self._has_built = self._has_built, False
         return built
 
     def stop(self, within_s: float) -> None:
-        """End all children and give the runs back, to be resumed at the step that was cut."""
+        """End all children and release the runs, to be resumed at the interrupted step."""
         for work in self.works.values():
             if work.child:
                 work.child.end(within_s)
@@ -101,7 +101,7 @@ class Executor:
         for run_id in self.works:
             try:
                 self._ledger.release(run_id, self.owner, self._instant())
-            except SQLAlchemyError as error:  # one wait for a frozen server is enough
+            except SQLAlchemyError as error:  # one timeout of a frozen server is enough
                 said = f"released when the lease expires: {first_line(error)}"
                 log.warning("%s: %s", ", ".join(self.works), said)
                 break
@@ -139,7 +139,7 @@ class Executor:
         self._renew_at = now + RENEW_EVERY
 
     def _take_up(self, now: datetime) -> None:
-        """Claim what can begin: a few at a time, no job twice, no source by two at once."""
+        """Claim what can begin: a few at a time, no job twice, no source by two runs at once."""
         if _is_ahead(self._look_at, now, LOOK_EVERY):
             return
         self._look_at = now + LOOK_EVERY
@@ -148,7 +148,7 @@ class Executor:
             for run in self._ledger.open_runs()
         ]
         busy = [run for run in open_runs if run.status == "running"]
-        # what people wait for goes before what only loads
+        # runs that people wait for go before those that only load
         for run in sorted(open_runs, key=claims.urgency):
             if run.status not in ("due", "waiting") or (run.resume_at and run.resume_at > now):
                 continue
@@ -163,7 +163,7 @@ class Executor:
                 busy.append(run)
 
     def _begin(self, run: Run, open_runs: Sequence[Run], now: datetime) -> None:
-        """Start on a claimed run, and take over what waits in older ones for the same source."""
+        """Start a claimed run, and take over what waits in older ones for the same source."""
         job = self._jobs.get(run.job) or _unknown(run.job)
         claimed = self._ledger.run(run.run_id) or run
         deferred, since = claims.inherited(self._ledger, claimed, open_runs, now)
@@ -173,10 +173,10 @@ class Executor:
 
 
 def _is_ahead(then: datetime, now: datetime, pause: timedelta) -> bool:
-    """Whether a moment has yet to come; one further off than the pause is of a clock set back."""
+    """Whether a moment is in the future; if further than the pause, the clock was set back."""
     return now < then <= now + pause
 
 
 def _unknown(name: str) -> Job:
-    """A job that the schedule no longer has; what was begun of it is brought to its end."""
+    """A job that the schedule no longer has; what was begun is completed."""
     return Job(name=name, cron="0 0 * * *", sources=(), days=None, reports=(), limit=60)

@@ -1,4 +1,4 @@
-"""Following one run to its end: a living scheduler works it off, or this process does."""
+"""Follows one run to its end: a running scheduler executes it, or this process does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TURN_S = 0.5
 
 
 def scheduler_lives(ledger: WorkLedger) -> bool:
-    """Whether some scheduler works on this ledger: its beat is fresh, and it has not died."""
+    """Whether a scheduler works on this ledger: its heartbeat is recent, and it has not died."""
     beat = ledger.beat()
     if beat is None or abs(clock.instant() - beat.at) > FRESH:
         return False
@@ -36,10 +36,10 @@ def follow(
     *,
     is_watched_only: bool = False,
 ) -> Run:
-    """Wait for a run's end, or until it is deferred; do the work here when no scheduler runs.
+    """Wait for a run's end, or until it is deferred; execute it here if no scheduler runs.
 
-    `is_watched_only` leaves the work to others in any case. `say` is told of each step that ends.
-    What is interrupted is given back, to be resumed.
+    `is_watched_only` always leaves the work to others. `say` gets a line for each step that ends.
+    An interrupted run is released, to be resumed.
     """
     executor = Executor(ledger, jobs, only=run_id, start=start)
     told: set[tuple[str, str, int]] = set()

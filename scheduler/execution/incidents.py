@@ -1,7 +1,7 @@
-"""Failures that stay, recorded for the alerts; an error while recording stops no work.
+"""Permanent failures, recorded for the alerts; an error while recording does not stop the work.
 
-How bad one is follows from the next report: whether it will be late or wrong, or whether a pull of
-the schedule can still fix it in time.
+The severity depends on the next report: whether it will be late or wrong, or whether a scheduled
+pull can still fix it in time.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from signalroom.plural import counted
 
 log = logging.getLogger("scheduler")
 ASK_EVERY_S = 300.0
-# What another try may fix without anyone's help.
+# What another try may fix without intervention.
 MAY_PASS = frozenset({"SourceError", "Limit", "Killed", *WAREHOUSE})
-NOT_LONGER = timedelta(hours=2)  # than this does a failure wait for the next try to fix it
-GRACE = timedelta(minutes=15)  # for that try to end
-DELIVERY = frozenset({"Undelivered", "Unconfirmed"})  # the outbox goes on trying
+NOT_LONGER = timedelta(hours=2)  # the longest that a failure waits for the next try
+GRACE = timedelta(minutes=15)  # time for that try to end
+DELIVERY = frozenset({"Undelivered", "Unconfirmed"})  # the outbox keeps trying
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def _recorded() -> Iterator[None]:
 
 
 class Troubles:
-    """What of our steps is wrong, as far as is known here; looked up again every few minutes."""
+    """Our failing steps, as far as known here; refreshed every few minutes."""
 
     def __init__(self, jobs: Sequence[Job] = ()) -> None:
         self._jobs = jobs
@@ -49,9 +49,9 @@ class Troubles:
     def step_failed(
         self, run: Run, step: Step, failures: Sequence[tuple[str, str, str]], tries: int
     ) -> None:
-        """Open an incident for each client of a step that failed for good, or count it in.
+        """Open an incident for each client of a step that failed permanently, or count a repeat.
 
-        A failure is client, class of the error, and what was said.
+        A failure is client, class of the error, and message.
         """
         for client_id in dict.fromkeys(client_id for client_id, _, _ in failures):
             mine = [one for one in failures if one[0] == client_id]
@@ -65,7 +65,7 @@ class Troubles:
                 incidents.report_trouble(step_failed(failed, severity, quiet_until))
 
     def step_done(self, step: Step, client_ids: frozenset[str]) -> None:
-        """Close what was open of a step that now ended well."""
+        """Resolve the incidents of a step that has now succeeded."""
         with _recorded():
             self._ask()
             for client_id in sorted(client_ids):
@@ -74,7 +74,7 @@ class Troubles:
                     self._open.discard((client_id, step.step))
 
     def _ask(self) -> None:
-        """What an earlier process, or another one, left open."""
+        """Incidents that an earlier process, or another one, left open."""
         if time.monotonic() >= self._ask_at:
             mine = [one for one in incidents.open_incidents() if one.kind == KIND]
             self._open |= {(one.client_id, one.subject) for one in mine}
@@ -84,9 +84,9 @@ class Troubles:
 def consequence(
     jobs: Sequence[Job], step: str, error_class: str, now: datetime
 ) -> tuple[str, datetime | None]:
-    """Severity of a failed step, and until when a retry may still fix it (None: none will).
+    """Severity of a failed step, and until when a retry may still fix it (None: it cannot).
 
-    Critical is what makes the next report late or wrong unless someone acts.
+    Critical means that the next report will be late or wrong unless someone acts.
     """
     kind, _, subject = step.partition(":")
     if kind == "report":
@@ -106,7 +106,7 @@ def consequence(
 
 
 def next_deadline(now: datetime) -> datetime:
-    """The next instant (UTC) at which daily reports go out with what there is."""
+    """The next instant (UTC) at which daily reports are sent with the available data."""
     day = clock.local_date(now)
     for ahead in (0, 1):
         at = datetime.combine(day + timedelta(days=ahead), report_deadline(), tzinfo=clock.zone())
@@ -116,7 +116,7 @@ def next_deadline(now: datetime) -> datetime:
 
 
 def usual_job(jobs: Sequence[Job], step: str, now: datetime) -> str | None:
-    """The job that does a step most often, which people know best; None where none does."""
+    """The job that runs a step most often, which people know best; None if none does."""
     kind, _, subject = step.partition(":")
     able = [
         one
@@ -130,7 +130,7 @@ def usual_job(jobs: Sequence[Job], step: str, now: datetime) -> str | None:
 
 
 def run_over(job: Job, run: Run, status: str, error: str | None) -> None:
-    """Send to the channels that the job names how a run ended."""
+    """Notify the job's channels of how a run ended."""
     ended_well = status == "done"
     channels = job.on_success if ended_well else job.on_failure
     if not channels:

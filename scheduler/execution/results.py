@@ -1,4 +1,4 @@
-"""What a child's answers mean for its steps: done, to be tried again, deferred, failed."""
+"""What a child's results mean for its steps: done, to be retried, deferred, failed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from signalroom.errors import FINAL
 
 TRANSIENT = frozenset(
     {
-        "SourceError",  # time-outs, 429 and 5xx that lasted longer than one request may
-        "WarehouseError",  # away, or in use by another process
+        "SourceError",  # timeouts, 429 and 5xx that lasted longer than the limit of a request
+        "WarehouseError",  # unavailable, or in use by another process
         "OperationalError",
         "InterfaceError",
         "Undelivered",
@@ -31,12 +31,12 @@ PASSING = re.compile(
 )
 TRIES = 5
 TRIES_UNKNOWN = 3
-TRIES_LIMIT = 2  # hung work takes its whole limit each time
+TRIES_LIMIT = 2  # hung work uses its whole limit each time
 LONGEST = timedelta(minutes=5)
 
 
 def tries(error_class: str, said: str) -> int:
-    """How often a step is tried in all that ends with such an error."""
+    """How often in total a step is tried that ends with such an error."""
     if error_class == "Limit":
         return TRIES_LIMIT
     if error_class in TRANSIENT or PASSING.search(said):
@@ -45,7 +45,7 @@ def tries(error_class: str, said: str) -> int:
 
 
 def pause(failed: int) -> timedelta:
-    """How long to wait after so many failed tries: from 1 s on, doubled each time, with jitter."""
+    """How long to wait after so many failed tries: from 1 s, doubled each time, with jitter."""
     longest = min(timedelta(seconds=2 ** (failed - 1)), LONGEST)
     return longest * random.uniform(0.75, 1.25)  # noqa: S311 (no secret is made of it)
 
@@ -56,14 +56,17 @@ EVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass
 class Outcome:
-    """How one try of a step ended. `clients` are answers by client, kept in the step's detail."""
+    """The result of one try of a step.
+
+    `clients` are results by client, kept in the step's detail.
+    """
 
     clients: dict[str, Answer] = field(default_factory=dict)
-    more: Answer = field(default_factory=dict)  # further detail, such as dbt's counts
+    more: Answer = field(default_factory=dict)  # other details, such as dbt's counts
     failures: list[tuple[str, str, str]] = field(default_factory=list)  # client, class, what
     deferred_until: datetime | None = None
     deferred: str | None = None  # the vendor's reason, in one line
-    retry_at: datetime | None = None  # before it, another try would find the same
+    retry_at: datetime | None = None  # an earlier try would fail in the same way
     waits: bool = False
     is_off: bool = False  # no client has the source
     rows: int | None = None
@@ -75,7 +78,7 @@ class Outcome:
 
 
 def ended_badly(code: int, over_limit: bool, limit_s: float, last_words: str) -> tuple[str, str]:
-    """Class and words for a child that failed without saying why."""
+    """Class and message for a child that failed without a reason."""
     if over_limit:
         return "Limit", f"ended after its limit of {limit_s / 60:.0f} minutes"
     if code < 0:
@@ -84,7 +87,7 @@ def ended_badly(code: int, over_limit: bool, limit_s: float, last_words: str) ->
 
 
 def ingest_outcome(step: Step, answers: Sequence[Answer], end: tuple[str, str] | None) -> Outcome:
-    """The outcome for one source of an ingest child; `end` describes one that ended badly."""
+    """The outcome for one source of an ingest child; `end` describes a child that failed."""
     found = Outcome(clients=dict(step.details.get("clients", {})))
     mine = [answer for answer in answers if answer.get("source") == step.subject]
     for answer in mine:
@@ -99,7 +102,8 @@ def ingest_outcome(step: Step, answers: Sequence[Answer], end: tuple[str, str] |
         for failure in answer.get("failures", ()):
             found.failures.append((client, str(answer.get("error_class", "Unknown")), failure))
     whole = [answer for answer in answers if "source" not in answer]
-    # What no client's answer explains concerns the child as a whole, and so each of its sources.
+    # A failure that no client's result explains affects the whole child, and so each of its
+    # sources.
     if end and (end[0] in ("Limit", "Killed") or not _explained(answers)):
         found.failures += _of_the_whole(whole, end)
     found.rows = sum(_rows(answer) for answer in found.clients.values())
@@ -109,7 +113,7 @@ def ingest_outcome(step: Step, answers: Sequence[Answer], end: tuple[str, str] |
 
 
 def _explained(answers: Sequence[Answer]) -> bool:
-    """Whether the child came to its end: a failed pull is why it exits 1."""
+    """Whether the child completed: a failed pull is why it exits 1."""
     return any(answer.get("failures") for answer in answers if "source" in answer)
 
 
@@ -121,7 +125,7 @@ def dbt_outcome(answers: Sequence[Answer], end: tuple[str, str] | None) -> Outco
         default = "Unknown"
         for failure in answer.get("failures", ()):
             if "models" in answer and failure.startswith("dbt test "):
-                default = "TestsFailed"  # the same rows would fail them again
+                default = "TestsFailed"  # the same rows would fail again
             found.failures.append(("*", str(answer.get("error_class", default)), failure))
     if end and not found.failures:
         found.failures.append(("*", *end))

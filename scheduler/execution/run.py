@@ -1,4 +1,4 @@
-"""One run being worked off: which step is next, what its child says, what is written down.
+"""One run being executed: which step is next, its child's results, what is recorded.
 
 Nothing here waits; `advance` is called every second or so.
 """
@@ -25,15 +25,15 @@ from signalroom import tracing
 from signalroom.logs import mask
 
 log = logging.getLogger("scheduler")
-# A step that takes the whole process with it each time is not started forever.
+# A step that crashes the whole process each time is not restarted forever.
 MOST_STARTS = 30
 
 
 class Work:
-    """A claimed run. `now` is the real instant, in each call.
+    """A claimed run. `now` is always the real instant.
 
-    Where several processes work for one owner, each on a step of its own, `is_fenced` lets a try
-    of a step change nothing after a later one has begun.
+    If several processes work for one owner, each on a different step, `is_fenced` prevents a try of
+    a step from changing anything after a later one has begun.
     """
 
     def __init__(
@@ -58,21 +58,21 @@ class Work:
         self._order: Order | None = None
         self.reports_begun = False
         self.deadline = deadline_of(run)
-        self._built_with = 0  # so many sources, while others were tried again
+        self._built_with = 0  # number of sources built while others were retried
         self.child: Worker | None = None
         self._answers: list[Answer] = []
-        self.failures: list[tuple[str, str, str]] = []  # of the last try: client, class, what
+        self.failures: list[tuple[str, str, str]] = []  # of the last try: client, class, message
 
     @property
     def steps(self) -> list[Step]:
-        """Its steps as they are now."""
+        """The current state of its steps."""
         return list(self._steps.values())
 
     def begin(self, now: datetime, deferred: dict[str, datetime], since: dict[str, date]) -> None:
-        """Take up a claimed run: what was deferred and is due again is requested again.
+        """Start a claimed run: deferred steps that are due again are pulled again.
 
-        `deferred` are steps that a vendor deferred, handed to another run; `since` are days
-        back to which pulls have to reach for one.
+        `deferred` are steps that a vendor deferred, passed to another run; `since` are the first
+        days that pulls must cover for one.
         """
         again = False
         for step in self.run.steps:
@@ -88,7 +88,7 @@ class Work:
                 self._change(step, status="pending", next_at=None, error=None)
 
     def advance(self, now: datetime) -> bool:
-        """One move: look at the child, begin the next step. True when nothing is left to do."""
+        """One round: check the child, begin the next step. True when nothing is left to do."""
         if self.child and self._order:
             code = self.child.poll()
             self._listen(self.child, self._order, is_over=code is not None)
@@ -104,7 +104,7 @@ class Work:
         return not any(step.status == "pending" or _retries(step) for step in self._steps.values())
 
     def finish(self, now: datetime) -> str:
-        """Write down how the run ended, or until when it waits; its status."""
+        """Record how the run ended, or until when it waits; returns its status."""
         steps = list(self._steps.values())
         failed = [step for step in steps if step.status == "failed"]
         error = "; ".join(f"{step.step}: {step.error}" for step in failed) or None
@@ -131,16 +131,16 @@ class Work:
         return status
 
     def _next(self, now: datetime) -> Order | None:
-        """What can be begun now: all open sources together, then dbt, then a report.
+        """What can start now: all open sources together, then dbt, then a report.
 
-        Where no client has any of the run's sources, nothing is built and nothing sent.
+        If no client has any of the run's sources, nothing is built and nothing sent.
         """
         pulls = [step for step in self._steps.values() if step.kind == "ingest"]
         if pulls and all(step.status == "off" for step in pulls):
             for step in [step for step in self._steps.values() if step.status == "pending"]:
                 self._change(step, status="off")
         if self._built_with and not self._open("ingest"):
-            if self._pulled() > self._built_with:  # what came since is built too
+            if self._pulled() > self._built_with:  # rows loaded since are built too
                 for step in [
                     one for one in self.steps if (one.kind, one.status) == ("dbt", "done")
                 ]:
@@ -155,9 +155,9 @@ class Work:
         return None
 
     def _beside_retries(self, kind: str, now: datetime) -> Order | None:
-        """What goes on while steps of a kind wait for their next try, and no report may wait.
+        """What runs while steps of a kind wait for their next try, and reports may not wait.
 
-        Reports; where sources are tried again, first a build of what the others brought.
+        Reports; if sources are retried, first a build of what the others loaded.
         """
         reports = _ready(self._open("report"), now)
         if reports and kind == "ingest" and self._pulled() > self._built_with:
@@ -213,7 +213,7 @@ class Work:
                 step,
                 status="running",
                 attempt=step.attempt + 1,
-                started_at=now,  # of this try: its limit counts from here
+                started_at=now,  # start of this try: its limit counts from here
                 finished_at=None,
                 next_at=None,
                 log=order.log,
@@ -230,7 +230,7 @@ class Work:
         log.info("%s begins", ", ".join(order.steps), extra={"run_id": self.run.run_id})
 
     def _listen(self, child: Worker, order: Order, is_over: bool) -> None:
-        """Keep what is loaded already: should this process end now, it is not pulled again."""
+        """Record what is already loaded: if this process ends now, it is not pulled again."""
         heard = child.answers()
         self._answers += heard
         if is_over:
@@ -257,7 +257,7 @@ class Work:
             self._settle(step, outcome, now)
 
     def _settle(self, step: Step, outcome: Outcome, now: datetime) -> None:
-        """Write down one try of a step: done, again later, deferred, or failed for good."""
+        """Record one try of a step: done, retry later, deferred, or permanently failed."""
         about = {"run_id": self.run.run_id, "step": step.step}
         self.failures = outcome.failures
         failed = int(step.details.get("tries", 0)) + 1
@@ -280,13 +280,13 @@ class Work:
             values["status"] = "waiting" if outcome.waits else "off" if outcome.is_off else "done"
             told = (logging.INFO, f"{step.step} {values['status']}")
         values.setdefault("detail", _detail(outcome))
-        self._change(step, **values)  # who has lost the step says nothing of it
+        self._change(step, **values)  # a process that has lost the step does not report it
         log.log(told[0], "%s", told[1], extra=about)
         if values["status"] == "failed":
             self._troubles.step_failed(self.run, step, outcome.failures, failed)
         if values["status"] in ("done", "failed"):
             failing = {client for client, _, _ in outcome.failures}
-            if "*" not in failing:  # what is wrong for all says nothing of one
+            if "*" not in failing:  # an error for all clients says nothing about one
                 well = {*outcome.clients, *(() if failing else "*")} - failing
                 self._troubles.step_done(step, frozenset(well))
 
@@ -301,7 +301,7 @@ class Work:
 
 
 class LostError(Exception):
-    """Another process has the run by now; whatever this one still does for it has to end."""
+    """Another process has the run now; this one must stop working on it."""
 
 
 def _ready(steps: Sequence[Step], now: datetime) -> list[Step]:
@@ -309,7 +309,7 @@ def _ready(steps: Sequence[Step], now: datetime) -> list[Step]:
 
 
 def _retries(step: Step) -> bool:
-    """Whether a step is to be tried again; a report that waits for its data has no next time."""
+    """Whether a step is to be retried; a report that waits for its data has no next time."""
     return step.status == "waiting" and step.next_at is not None
 
 

@@ -1,7 +1,7 @@
-"""The ledger: every run that was ever due, its steps, and who works on it.
+"""The ledger: every run that was ever due, its steps, and its owner.
 
-In the run database, next to the outbox. Each change is one statement that says what it expects,
-so that two schedulers on one ledger do nothing twice.
+In the run database, next to the outbox. Each change is one conditional statement, so that two
+schedulers on one ledger do nothing twice.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ BEAT = "scheduler"
 
 
 class Ledger:
-    """The ledger, to be read; use it as a context manager. Raises WarehouseError when it is away.
+    """The ledger for reading; a context manager. Raises WarehouseError if it is unavailable.
 
-    Queries on a ledger that goes away later raise SQLAlchemyError.
+    Queries on a ledger that becomes unavailable later raise SQLAlchemyError.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Ledger:
         self.close()
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         self._engine.dispose()
 
     def recent(self, job: str | None = None, limit: int = 20) -> list[Run]:
@@ -56,7 +56,7 @@ class Ledger:
         return self._runs(query.order_by(RUNS.c.scheduled_for, RUNS.c.created_at))
 
     def numbers(self) -> dict[str, int]:
-        """A short number for each run, as people say it (#128); the order in which they came."""
+        """A short number for each run, for people (#128), in order of creation."""
         place = sa.func.row_number().over(order_by=(RUNS.c.created_at, RUNS.c.run_id))
         with self._engine.begin() as connection:
             return {row[0]: row[1] for row in connection.execute(sa.select(RUNS.c.run_id, place))}
@@ -72,7 +72,7 @@ class Ledger:
             return list(connection.execute(query).mappings())
 
     def failed_steps(self, moment: datetime) -> list[Step]:
-        """Steps that failed for good since a real instant, newest first."""
+        """Steps that failed permanently since a real instant, newest first."""
         query = sa.select(STEPS).where(STEPS.c.status == "failed", STEPS.c.finished_at >= moment)
         with self._engine.begin() as connection:
             rows = connection.execute(query.order_by(STEPS.c.finished_at.desc())).mappings()
@@ -94,16 +94,16 @@ class Ledger:
             }
 
     def running(self) -> list[Run]:
-        """What is being worked on, oldest first."""
+        """Running runs, oldest first."""
         return [run for run in self.open_runs() if run.status == "running"]
 
     def open_runs(self) -> list[Run]:
-        """What is due, running or waiting, oldest first."""
+        """Runs that are due, running or waiting, oldest first."""
         query = sa.select(RUNS).where(RUNS.c.status.in_(OPEN_RUNS))
         return self._runs(query.order_by(RUNS.c.scheduled_for, RUNS.c.created_at))
 
     def paused_jobs(self, now: datetime) -> dict[str, Pause]:
-        """The jobs that a person paused, by name; a pause whose end has come is none."""
+        """Paused jobs, by name; without expired pauses."""
         lasts = sa.or_(PAUSED_JOBS.c.until.is_(None), PAUSED_JOBS.c.until > now)
         columns = (PAUSED_JOBS.c[name] for name in ("job", "since", "until", "reason"))
         with self._engine.begin() as connection:
@@ -111,7 +111,7 @@ class Ledger:
             return {row["job"]: Pause(**row) for row in rows}
 
     def beat(self) -> Beat | None:
-        """The scheduler's last sign of life."""
+        """The scheduler's last heartbeat."""
         with self._engine.begin() as connection:
             row = (
                 connection.execute(sa.select(BEATS).where(BEATS.c.name == BEAT)).mappings().first()

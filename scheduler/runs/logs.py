@@ -1,4 +1,4 @@
-"""What a step's log said last."""
+"""The end of a step's log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LOG_BYTES = 64 * 1024
 
 
 def log_tail(step: Step) -> str:
-    """The last lines of a step's log, masked; empty where this machine does not have it."""
+    """The last lines of a step's log, masked; empty if this machine does not have it."""
     if not step.log:
         return ""
     folder = paths.home() / "logs"

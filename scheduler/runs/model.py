@@ -1,11 +1,11 @@
-"""What the ledger keeps: runs, their steps, the beat of the process that works them off.
+"""What the ledger stores: runs, their steps, the heartbeat of the process that executes them.
 
 A run is `due` (recorded, not begun), `running`, `waiting` (until `resume_at`), `done`,
 `done_with_errors`, `failed` or `skipped` (by catch-up policy; `error` says why).
 
-A step is `pending`, `running`, `waiting` (a retry at `next_at`; a report: for its data), `deferred`
-(the vendor asks to come back at `next_at`), `done`, `failed`, `skipped`, or `off` (no client has
-the source; of dbt and reports: no source of the run is on, so there was nothing to do).
+A step is `pending`, `running`, `waiting` (for a retry at `next_at`; a report: for its data),
+`deferred` (rate-limited by the vendor until `next_at`), `done`, `failed`, `skipped`, or `off` (no
+client has the source; for dbt and reports: no source of the run is on, so there was nothing to do).
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from typing import Any
 from signalroom.source_states import paused
 
 OPEN_RUNS = ("due", "running", "waiting")
-SUPERSEDED = "superseded by "  # how the error of a run begins that a newer one replaces
-COMMAND = "command"  # the trigger of a run that a command does itself
+SUPERSEDED = "superseded by "  # start of the error of a run that a newer one replaces
+COMMAND = "command"  # the trigger of a run that a command executes itself
 
 
 @dataclass(frozen=True)
 class Step:
     """One step of a run; instants in UTC on the real clock.
 
-    `since` is the first day that an ingest covers. `detail` is JSON: per client what came, what
-    failed, what was delivered. `log` is relative to SIGNALROOM_HOME.
+    `since` is the first day that an ingest covers. `detail` is JSON: per client what was loaded,
+    what failed, what was delivered. `log` is relative to SIGNALROOM_HOME.
     """
 
     run_id: str
@@ -56,7 +56,7 @@ class Step:
 
     @property
     def details(self) -> dict[str, Any]:
-        """`detail`, read."""
+        """`detail`, parsed."""
         found: dict[str, Any] = json.loads(self.detail)
         return found
 
@@ -94,7 +94,7 @@ class Run:
     def state(self) -> str:
         """The status in more detail, for people.
 
-        Further words: `nothing_to_do` (every step is off), `waiting_for_vendor` (a step is
+        Additional values: `nothing_to_do` (every step is off), `waiting_for_vendor` (a step is
         deferred), `superseded` (a newer run does the work).
         """
         if self.status == "done" and self.steps and all(one.status == "off" for one in self.steps):
@@ -107,13 +107,13 @@ class Run:
 
     @property
     def rows(self) -> int:
-        """Rows that its pulls brought."""
+        """Rows that its pulls loaded."""
         return sum(step.rows or 0 for step in self.steps)
 
 
 @dataclass(frozen=True)
 class Beat:
-    """The scheduler's sign of life; instants on the real clock."""
+    """The scheduler's heartbeat; instants on the real clock."""
 
     name: str
     at: datetime
@@ -124,7 +124,7 @@ class Beat:
 
 @dataclass(frozen=True)
 class Pause:
-    """A job that a person paused (instants in UTC), until `until` or until it is resumed."""
+    """A paused job (instants in UTC), until `until` or until it is resumed."""
 
     job: str
     since: datetime

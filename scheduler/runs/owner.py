@@ -1,4 +1,4 @@
-"""Who works on a run: one process of one machine, not a later one with the same number."""
+"""The owner of a run: one process of one machine, not a later one with the same pid."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def process(pid: int) -> str:
 
 
 def here() -> str:
-    """Where process numbers mean what they mean here: host name, boot, process-number space.
+    """Where process ids are the same as here: host name, boot, pid namespace.
 
-    Machines made of one image, and containers, may share a host name; two of these three never.
+    Machines from one image, and containers, may share a host name; but never all three.
     """
     try:
         boot = BOOT_ID.read_text(encoding="utf-8").strip()
@@ -34,7 +34,7 @@ def here() -> str:
 
 
 def has_died(owner: str) -> bool:
-    """Whether the owner was a process of this machine and is gone; False when no one can say."""
+    """Whether the owner was a process of this machine and is gone; False if unknown."""
     try:
         place, pid, started = owner.rsplit(":", 2)
         number = int(pid)
@@ -46,16 +46,16 @@ def has_died(owner: str) -> bool:
 
 
 def connection_name(run_id: str, step: str = "") -> str:
-    """What connections to PostgreSQL that work for a run are called there (`application_name`).
+    """The `application_name` of connections to PostgreSQL that work for a run.
 
-    With a step, the name of those of that step alone; it begins with the run's.
+    With a step, the name for that step; it begins with the run's.
     """
     found = f"signalroom {zlib.crc32(run_id.encode()):08x}"
     return f"{found} {zlib.crc32(step.encode()):08x}" if step else found
 
 
 def _started(pid: int) -> str:
-    """When a process began, in ticks since the machine did; empty when it is gone or unknown."""
+    """When a process started, in ticks since boot; empty if it is gone or unknown."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except OSError:

@@ -1,6 +1,6 @@
-"""A run that a command does itself, written into the ledger while it goes on.
+"""A run that a command executes itself, recorded in the ledger as it goes.
 
-Other processes see it as any other run: its steps, its heartbeat, its end. No one resumes it.
+Other processes see it like any other run: its steps, its heartbeat, its end. It is not resumed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from signalroom.warehouse import first_line
 class Recorder:
     """Records a run and its steps; use it as a context manager.
 
-    On the embedded warehouse a ledger that cannot be opened stops no work: it is named in a note.
+    On the embedded warehouse a ledger that cannot be opened does not stop the work: a note names
+    it.
     """
 
     def __init__(self, run: Run, progress: Progress) -> None:
@@ -88,7 +89,7 @@ class Recorder:
             self._ledger.close()
 
     def begin(self, step: str) -> None:
-        """A step begins."""
+        """Record that a step begins."""
         self._change(step, status="running", attempt=1, started_at=clock.instant())
 
     def end(
@@ -100,7 +101,7 @@ class Recorder:
         rows: int | None = None,
         detail: Mapping[str, Any] | None = None,
     ) -> None:
-        """A step has ended: with failures it failed, otherwise as `status` says."""
+        """Record that a step has ended: failed if there are failures, otherwise with `status`."""
         error = mask("; ".join(failures)) or None
         self._states[step] = "failed" if failures else status
         if error:
@@ -135,9 +136,9 @@ class Recorder:
             self._progress.note(f"{step} is not recorded: {first_line(error)}")
 
     def _renew(self) -> None:
-        """Keep the lease, from a thread of its own, for as long as the command works."""
+        """Renew the lease in a separate thread while the command runs."""
         while self._ledger and not self._over.wait(RENEW_EVERY.total_seconds()):
             try:
                 self._ledger.renew(self._owner, clock.instant())
             except SQLAlchemyError:
-                continue  # the next one may succeed; a lease that ran out is no harm here
+                continue  # the next one may succeed; an expired lease is harmless here

@@ -1,7 +1,7 @@
-"""The ledger for those who work on it: record, claim, renew, settle.
+"""The ledger for workers: record, claim, renew, complete.
 
 The process that holds a run is its `owner`, for as long as the lease lasts; every change names the
-owner, so that a process which was taken for dead changes nothing when it wakes.
+owner, so that a process that was assumed dead changes nothing when it wakes up.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ RENEW_EVERY = timedelta(seconds=20)
 
 
 class WorkLedger(Ledger):
-    """The ledger with all that changes it; instants come from the caller."""
+    """The ledger with all of its changes; instants come from the caller."""
 
     def record(self, run: Run) -> bool:
-        """Add a run with its steps; False when its dedupe key is there already."""
+        """Add a run with its steps; False if its dedupe key already exists."""
         values = {name: value for name, value in asdict(run).items() if name != "steps"}
         with self._engine.begin() as connection:
             insert = self._insert(RUNS).values(values).on_conflict_do_nothing()
@@ -46,13 +46,13 @@ class WorkLedger(Ledger):
             connection.execute(PAUSED_JOBS.insert().values(asdict(pause)))
 
     def resume_job(self, job: str) -> bool:
-        """End a job's pause; whether it had one."""
+        """End a job's pause; returns whether it had one."""
         with self._engine.begin() as connection:
             ended = PAUSED_JOBS.delete().where(PAUSED_JOBS.c.job == job)
             return bool(connection.execute(ended).rowcount)
 
     def recorded_until(self, jobs: Iterable[str], now: datetime, owner: str) -> dict[str, datetime]:
-        """Up to which instant each job's schedule is recorded; a new job is known from now on."""
+        """Until when each job's schedule is recorded; a new job starts now."""
         names = {f"job:{job}": job for job in jobs}
         query = sa.select(BEATS.c.name, BEATS.c.at).where(BEATS.c.name.in_(list(names)))
         with self._engine.begin() as connection:
@@ -65,12 +65,11 @@ class WorkLedger(Ledger):
         return found
 
     def step_back(self, job: str, now: datetime, since: datetime) -> tuple[datetime, list[str]]:
-        """Undo what a clock that was ahead recorded of a job's schedule.
+        """Undo what was recorded for a job while the clock was ahead.
 
-        Gives up to when the schedule is recorded now, and the ids of the runs that it touched.
-
-        Runs after `now`, and those since `since` that were skipped, go, or get another id and key
-        if they were begun: their instants can be recorded again, from `since` on, or from when the
+        Returns until when the schedule is recorded now, and the ids of the affected runs. Runs
+        after `now`, and those since `since` that were skipped, are deleted, or get another id and
+        key if they had begun: their instants can be recorded again, from `since`, or from when the
         job became known.
         """
         mark_of = BEATS.c.name == f"job:{job}"
@@ -106,9 +105,9 @@ class WorkLedger(Ledger):
         return since, [row["run_id"] for row in rows]
 
     def end_connections(self, run_id: str, step: str = "") -> int:
-        """End the database connections of those who worked on a run, or on a step, and lost it.
+        """End the database connections of processes that lost their run or step.
 
-        Gives how many.
+        Returns how many.
 
         On PostgreSQL a frozen process keeps its locks and its open transaction until then.
         """
@@ -123,13 +122,13 @@ class WorkLedger(Ledger):
             return len(found.all())
 
     def advance(self, job: str, at: datetime) -> None:
-        """The job's schedule is recorded up to an instant; never back."""
+        """Advance the instant until which the job's schedule is recorded; never back."""
         change = BEATS.update().where(BEATS.c.name == f"job:{job}", BEATS.c.at < at)
         with self._engine.begin() as connection:
             connection.execute(change.values(at=at))
 
     def claim(self, run: Run, owner: str, instant: datetime, lease: timedelta = LEASE) -> bool:
-        """Take a run that is due, whose waiting is over, or whose owner let the lease run out."""
+        """Claim a run that is due, whose wait is over, or whose owner's lease has expired."""
         ready = sa.or_(
             RUNS.c.status == "due",
             sa.and_(RUNS.c.status == "waiting", RUNS.c.resume_at <= instant),
@@ -154,7 +153,7 @@ class WorkLedger(Ledger):
         return True
 
     def renew(self, owner: str, instant: datetime, lease: timedelta = LEASE) -> frozenset[str]:
-        """Extend the lease of all that an owner has; the ids of what is still its own."""
+        """Extend the lease of all runs of an owner; returns the ids of those it still owns."""
         mine = sa.and_(RUNS.c.owner == owner, RUNS.c.status == "running")
         with self._engine.begin() as connection:
             connection.execute(RUNS.update().where(mine).values(leased_until=instant + lease))
@@ -163,9 +162,9 @@ class WorkLedger(Ledger):
     def change_step(
         self, run_id: str, owner: str, step: str, *, of_try: int | None = None, **values: object
     ) -> bool:
-        """Write down how a step stands; False when the run is no longer the owner's.
+        """Record the state of a step; False if the run is no longer the owner's.
 
-        With `of_try` also when another try of the step has begun meanwhile.
+        With `of_try` also if another try of the step has begun meanwhile.
         """
         change = _step_change(tuple(values), of_try is not None)
         keys: dict[str, object] = {"_run_id": run_id, "_owner": owner, "_step": step}
@@ -184,7 +183,7 @@ class WorkLedger(Ledger):
         finished_at: datetime | None = None,
         resume_at: datetime | None = None,
     ) -> bool:
-        """Let go of a run: it is over, or waits until `resume_at`."""
+        """Release a run: it has ended, or waits until `resume_at`."""
         return self._change_run(
             run_id,
             RUNS.c.owner == owner,
@@ -197,7 +196,7 @@ class WorkLedger(Ledger):
         )
 
     def release(self, run_id: str, owner: str, instant: datetime) -> bool:
-        """Give a run back in the middle, to be resumed at the step that was cut."""
+        """Release an unfinished run, to be resumed at the interrupted step."""
         with self._engine.begin() as connection:
             change = RUNS.update().where(
                 RUNS.c.run_id == run_id, RUNS.c.owner == owner, RUNS.c.status == "running"
@@ -209,13 +208,13 @@ class WorkLedger(Ledger):
         return True
 
     def skip(self, run_id: str, reason: str, instant: datetime) -> bool:
-        """A run that has not begun will not run; `reason` says why."""
+        """Skip a run that has not begun; `reason` says why."""
         return self._change_run(
             run_id, RUNS.c.status == "due", status="skipped", error=reason, finished_at=instant
         )
 
     def hand_over(self, run: Run, steps: list[str], new_owner: str, instant: datetime) -> bool:
-        """A newer run pulls what a waiting one still had to pull; the older one is over."""
+        """End a waiting run whose open pulls a newer run has taken over."""
         over = self._change_run(
             run.run_id,
             RUNS.c.status == "waiting",
@@ -234,7 +233,7 @@ class WorkLedger(Ledger):
         return over
 
     def beat_now(self, owner: str, pid: int, started_at: datetime, instant: datetime) -> None:
-        """The scheduler's sign of life."""
+        """Record the scheduler's heartbeat."""
         values = {"at": instant, "owner": owner, "pid": pid, "started_at": started_at}
         insert = self._insert(BEATS).values(name=BEAT, **values)
         with self._engine.begin() as connection:
@@ -246,20 +245,20 @@ class WorkLedger(Ledger):
             return bool(connection.execute(change).rowcount)
 
     def _insert(self, table: sa.Table) -> Any:
-        """PostgreSQL's insert or SQLite's; the one that is not in use takes time to import."""
+        """PostgreSQL's insert or SQLite's; importing the unused one would take time."""
         dialect = import_module(f"sqlalchemy.dialects.{self._engine.dialect.name}")
         return dialect.insert(table)
 
 
 def _cut(run_id: str) -> sa.Update:
-    """Steps in the middle of which someone stopped are to be done again."""
+    """Interrupted steps are to be done again."""
     running = sa.and_(STEPS.c.run_id == run_id, STEPS.c.status == "running")
     return STEPS.update().where(running).values(status="pending")
 
 
 @cache
 def _step_change(names: tuple[str, ...], is_fenced: bool) -> sa.Update:
-    """Changes these columns of a step, as long as its run is the owner's; the busiest statement."""
+    """Updates these columns of a step, while its run is the owner's; the busiest statement."""
     mine = sa.exists().where(
         RUNS.c.run_id == sa.bindparam("_run_id"),
         RUNS.c.owner == sa.bindparam("_owner"),

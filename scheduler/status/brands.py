@@ -1,4 +1,4 @@
-"""What each brand's conversions cost, by day: for the closing table and the page.
+"""The cost of each brand's conversions, by day: for the closing table and the page.
 
 The page reads what the last build recorded in the run database, never the warehouse.
 """
@@ -47,7 +47,7 @@ order by 1, 2, 3
 class BrandDay:
     """Conversions and mapped cost in dollars of one brand.
 
-    `state` says why the figures cannot be trusted, in a few words; it is empty where they can.
+    `state` says why the figures cannot be trusted, in a few words; empty if they can.
     """
 
     client_id: str
@@ -70,7 +70,7 @@ class BrandDay:
 
 
 def brand_days(first_day: date, last_day: date) -> list[BrandDay]:
-    """Every client, advertiser and day with anything, both days included.
+    """Every client, advertiser and day with data, both days included.
 
     Raises WarehouseError without marts, or while another process writes to the DuckDB file.
     """
@@ -106,7 +106,7 @@ def _state(row: Row) -> str:
 
 
 def record_brand_days() -> None:
-    """Record the last days; WarehouseError without marts, or when a database is away."""
+    """Record the last days; WarehouseError without marts, or if a database is unavailable."""
     today = clock.today()
     rows = [
         {
@@ -133,7 +133,7 @@ def record_brand_days() -> None:
 
 
 def recorded_brand_days() -> dict[tuple[str, str], list[BrandDay]]:
-    """By client and brand the days that the last build recorded, oldest first."""
+    """The days that the last build recorded, by client and brand, oldest first."""
     wanted = {client.id for client in active_clients()}
     found: dict[tuple[str, str], list[BrandDay]] = {}
     query = sa.select(BRAND_DAYS).order_by(*BRAND_DAYS.primary_key.columns)

@@ -1,7 +1,7 @@
-"""Checks after each build: what looks wrong becomes an incident, and is resolved when it is right.
+"""Checks after each build: problems become incidents, which are resolved once fixed.
 
-A source that is late, open dead letters, tests that warn, unmapped spend, changes of no known
-cause: none of them stops anything, and each needs someone.
+Late sources, open dead letters, tests that warn, unmapped spend, unexplained changes: none of them
+blocks anything, but each needs attention.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from signalroom.errors import WarehouseError
 from signalroom.times import moment
 
 log = logging.getLogger("scheduler")
-SPEND_DAYS = 3  # spend of older days was reported when it was new
+SPEND_DAYS = 3  # older spend was reported when it was new
 KINDS = frozenset(
     {
         "source_late",
@@ -55,7 +55,7 @@ group by 1, 2, 3
 order by 1, 2, 3
 """
 
-# Where a source is late, or conversions were never read, what is missing explains nothing.
+# If a source is late, or conversions were never read, the missing data is the cause.
 UNEXPLAINED = """
 select _client_id, date, count(*) as lines
 from performance_changes
@@ -77,11 +77,11 @@ PARTS = ("conversions", "adjustments")
 def check(warnings: Sequence[str], is_whole: bool = True) -> list[Trouble]:
     """Report what looks wrong and resolve what no longer does; `warnings` are those of the build.
 
-    Only what was read can resolve: a query that fails, a client that this process does not work
-    for, a source that is late, or a build of a part (`is_whole` false) leaves what is open as it
-    is. Returns what looks wrong.
+    Only data that was read can resolve incidents: a failed query, a client that this process does
+    not handle, a late source, or a partial build (`is_whole` false) leaves them open. Returns what
+    looks wrong.
 
-    Raises SignalRoomError when the warehouse or the run database is away.
+    Raises SignalRoomError if the warehouse or the run database is unavailable.
     """
     wanted = {client.id for client in active_clients()}
     found: list[Trouble] = []
@@ -96,7 +96,7 @@ def check(warnings: Sequence[str], is_whole: bool = True) -> list[Trouble]:
         found += _spend(wanted)
         read.add("unmapped_spend")
     except WarehouseError as error:
-        log.info("unmapped spend is not checked: %s", error)  # no mart yet, as the build says
+        log.info("unmapped spend is not checked: %s", error)  # no mart yet, as the build reports
     try:
         found += _unexplained(wanted)
         read.add("unexplained_change")
@@ -118,14 +118,14 @@ def check(warnings: Sequence[str], is_whole: bool = True) -> list[Trouble]:
     }
     for trouble in found:
         before = known.pop((trouble.kind, trouble.client_id, trouble.subject), None)
-        # The same finding an hour later is no news and no repeat.
+        # The same finding an hour later is neither news nor a repeat.
         if before is None or (before.title, before.detail) != (trouble.title, trouble.detail):
             report_trouble(trouble)
     late = {one.client_id for one in found if one.kind == "source_late" and one.subject in OF_MARTS}
     unread = wanted if failure else late
     for gone in known:
         if gone[0] in FROM_LOADS and gone[1] in unread:
-            continue  # rows that did not come say nothing
+            continue  # missing rows prove nothing
         if gone[0] in read and gone[1] in wanted | {ALL_CLIENTS}:
             settle_trouble(*gone)
     if failure:
@@ -170,7 +170,7 @@ def _spend(wanted: set[str]) -> list[Trouble]:
 
 
 def _unexplained(wanted: set[str]) -> list[Trouble]:
-    """Changes without a known cause, one finding a client; WarehouseError: not read."""
+    """Changes without a known cause, one finding per client; WarehouseError: not read."""
     rows = warehouse.read(UNEXPLAINED)
     if not rows:
         return []
@@ -192,8 +192,8 @@ def _unexplained(wanted: set[str]) -> list[Trouble]:
 def _known_reasons() -> tuple[dict[str, datetime], dict[str, str]]:
     """Why sources may be late, by source.
 
-    When those that their vendor deferred are pulled again, in business time; and in a sentence
-    which are being pulled. '' is for all others: that the scheduler does not run.
+    When rate-limited ones are pulled again, in business time; and a sentence about those being
+    pulled. '' is for all others: that the scheduler is not running.
     """
     try:
         with Ledger() as ledger:

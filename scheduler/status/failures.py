@@ -21,7 +21,7 @@ from signalroom.logs import mask
 from signalroom.warehouse import first_line
 from signalroom.watch_tables import DEAD_LETTER_CAUSES
 
-# what differs from one failure of a cause to the next
+# what differs between failures with the same cause
 VARYING = re.compile(r"\d{4}-\d\d-\d\d(?:[T ][\d:.]+(?:Z|\+[\d:]+)?)?|\b\d[\d,.:]*\b")
 LONGEST = 160
 REJECTED = "Rejected"
@@ -30,10 +30,10 @@ SHOWN_DAYS = 7
 
 @dataclass(frozen=True)
 class Cause:
-    """One cause: what failed, for whom, how often, when last (real clock), as it was last put.
+    """One cause: what failed, for whom, how often, when last (real clock), and the last message.
 
-    `by_day` counts by business day. Dead letters have no run; `still_open` says how many of them
-    are open.
+    `by_day` counts by business day. Dead letters have no run; `still_open` is how many of them are
+    open.
     """
 
     subject: str
@@ -48,7 +48,7 @@ class Cause:
 
     @property
     def days(self) -> str:
-        """The last days that had it, with the count of each."""
+        """The last days on which it occurred, with counts."""
         newest = sorted(self.by_day)[-SHOWN_DAYS:]
         earlier = self.count - sum(self.by_day[day] for day in newest)
         shown = [f"{day:%b} {day.day}: {self.by_day[day]:,}" for day in newest]
@@ -66,7 +66,7 @@ class _Failure:
 
 
 def failures(days: int = 7) -> list[Cause]:
-    """Causes of the last days, the most frequent first; WarehouseError when the ledger is away."""
+    """Causes of the last days, the most frequent first; WarehouseError without the ledger."""
     since = clock.instant() - timedelta(days=days)
     with Ledger() as ledger:
         steps = ledger.failed_steps(since)
@@ -93,12 +93,12 @@ def failures(days: int = 7) -> list[Cause]:
 
 
 def _business_day(instant: datetime) -> date:
-    """The business day of a real instant; another one in rehearsals."""
+    """The business day of a real instant; shifted in rehearsals."""
     return clock.local_date(instant + (clock.now() - clock.instant()))
 
 
 def _of_steps(steps: Iterable[Step]) -> Iterator[_Failure]:
-    """What failed of steps that failed for good, newest first."""
+    """The failures of permanently failed steps, newest first."""
     for step in steps:
         at = step.finished_at or clock.instant()
         for client, error_class, said in _reasons(step):
@@ -106,7 +106,7 @@ def _of_steps(steps: Iterable[Step]) -> Iterator[_Failure]:
 
 
 def _of_runs(runs: Iterable[Run]) -> Iterator[_Failure]:
-    """Runs that failed without a step that did: interrupted, or never begun."""
+    """Runs that failed without a failed step: interrupted, or never begun."""
     for run in runs:
         if not any(step.status == "failed" for step in run.steps):
             at = run.finished_at or clock.instant()
@@ -115,7 +115,7 @@ def _of_runs(runs: Iterable[Run]) -> Iterator[_Failure]:
 
 
 def _reasons(step: Step) -> Iterable[tuple[str, str, str]]:
-    """Client, class and words of each failure of a step."""
+    """Client, class and message of each failure of a step."""
     details = step.details
     found = [
         (client, str(answer.get("error_class") or "Unknown"), failure)
@@ -128,7 +128,7 @@ def _reasons(step: Step) -> Iterable[tuple[str, str, str]]:
 
 
 def _of_letters(since: date) -> list[Cause]:
-    """Rejected rows and unusable answers by why, resolved ones too, as last recorded."""
+    """Rejected rows and unusable answers by reason, including resolved ones, as last recorded."""
     wanted = {client.id for client in active_clients()}
     query = (
         sa.select(DEAD_LETTER_CAUSES)

@@ -1,7 +1,7 @@
-"""How fresh each source is, and how many dead letters are open, kept in the run database.
+"""The freshness of each source, and the number of open dead letters, kept in the run database.
 
-Written at each pull and after each build, so that status and page know it at any time: on DuckDB
-no one can read the warehouse while another process writes to it.
+Written at each pull and after each build, so that status and page can always show it: on DuckDB the
+warehouse cannot be read while another process writes to it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LETTERS = (
     "select _client_id, source, count(*) from ops.dead_letters where resolved_at is null"
     " group by 1, 2 order by 1, 2"
 )
-# What differs from one letter of a cause to the next: what is quoted, and numbers.
+# Removes what differs between letters with the same cause: quoted text, and numbers.
 CAUSES = """
 select
     _client_id, source, table_name,
@@ -62,10 +62,10 @@ ORIGIN = "select origin from ops.origin"
 
 @dataclass(frozen=True)
 class SourceFreshness:
-    """How fresh a client's source is: as of when its oldest table was pulled (business time, UTC).
+    """The freshness of a client's source: when its oldest table was pulled (business time, UTC).
 
-    `as_of` is None for one that is on and was never loaded. `due_at` is by when the schedule
-    should have had it pulled; None where no job names the source.
+    `as_of` is None for one that is on and was never loaded. `due_at` is by when it should have been
+    pulled by schedule; None if no job has the source.
     """
 
     client_id: str
@@ -77,7 +77,7 @@ class SourceFreshness:
 
     @property
     def is_late(self) -> bool:
-        """Whether a time at which it was due has passed without it; a paused one is never late."""
+        """Whether it missed a time at which it was due; a paused one is never late."""
         if self.due_at is None or self.state != "on":
             return False
         return self.as_of is None or self.as_of < self.due_at
@@ -94,7 +94,7 @@ class OpenLetters:
 
 @dataclass(frozen=True)
 class FileProblem:
-    """A file that is not loaded, or loaded with values that cannot be read, until it is replaced.
+    """A file that was not loaded, or loaded with unreadable values, until it is replaced.
 
     `status` is refused, waiting, unreadable or loaded.
     """
@@ -109,7 +109,7 @@ class FileProblem:
 
 @dataclass(frozen=True)
 class Freshness:
-    """What was recorded, and when at last (real clock, UTC); None: nothing yet."""
+    """What was recorded, and when last (real clock, UTC); None: nothing yet."""
 
     recorded_at: datetime | None = None
     sources: tuple[SourceFreshness, ...] = ()
@@ -119,9 +119,9 @@ class Freshness:
 
 
 def read_freshness(jobs: Sequence[Job]) -> Freshness:
-    """What is recorded of all active clients; the warehouse itself where nothing is yet.
+    """What is recorded for all active clients; read from the warehouse if nothing is recorded yet.
 
-    Raises WarehouseError when the run database is away.
+    Raises WarehouseError if the run database is unavailable.
     """
     rows, letters, files = _recorded()
     if not rows:
@@ -150,14 +150,14 @@ def read_freshness(jobs: Sequence[Job]) -> Freshness:
 
 
 def current_freshness(jobs: Sequence[Job]) -> Freshness:
-    """The same, after a look at the warehouse where no other process has it; for a command."""
+    """The same, first updated from the warehouse if no other process has it; for commands."""
     with suppress(WarehouseError):
         refresh(wait_s=0.0)
     return read_freshness(jobs)
 
 
 def record_pull(client_id: str, source: str, tables: Iterable[str], as_of: datetime) -> None:
-    """Record that tables were pulled as of an instant (business time); what fails is logged."""
+    """Record that tables were pulled as of an instant (business time); errors are logged."""
     values = {"_client_id": client_id, "source": source}
     try:
         engine = run_database.prepared_engine()
@@ -190,7 +190,7 @@ def record_pull(client_id: str, source: str, tables: Iterable[str], as_of: datet
 
 
 def refresh(wait_s: float = WAIT_S) -> None:
-    """Record what the warehouse says; WarehouseError when it is away or another process has it."""
+    """Record the warehouse's state; WarehouseError if it is unavailable or in use."""
     loads, letters, causes, files, states, is_simulated = _query(wait_s)
     now = clock.instant()
     known = {(client_id, source): state for client_id, source, state in states}
@@ -235,7 +235,7 @@ def _named(table: sa.Table, rows: Iterable[Any]) -> list[dict[str, Any]]:
 
 
 def _age(row: Any) -> tuple[bool, Any, str]:
-    """What sorts the oldest table first."""
+    """Sort key: the oldest table first."""
     return (row.as_of is not None, row.as_of or clock.instant(), row.table_name)
 
 
@@ -275,7 +275,7 @@ def _recorded() -> tuple[list[Any], list[Any], list[Any]]:
 def _query(wait_s: float) -> Queried:
     """Loads, dead letters and their causes, files, states of sources, whether simulated.
 
-    Nothing of what has no table yet.
+    Empty for missing tables.
     """
     if target() == "duckdb":
         if not duckdb_exists():
@@ -307,7 +307,7 @@ def _rows(cursor: Any) -> Queried:
         cursor.execute(sql)
         return list(cursor.fetchall())
 
-    ahead = (clock.now() - clock.instant()).total_seconds()  # of the real clock, in rehearsals
+    ahead = (clock.now() - clock.instant()).total_seconds()  # the real clock, also in rehearsals
     there = {"tables"}
     there = {name for (name,) in fetch("tables", TABLES)}
     origin = fetch("origin", ORIGIN)

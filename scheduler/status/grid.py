@@ -1,4 +1,4 @@
-"""A grid of sources and days: whether each was pulled that day, how many rows, how long it took."""
+"""A grid of sources and days: whether each was pulled that day, rows and duration."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Cell:
 
 
 def source_grid(days: int = DAYS) -> Mapping[str, list[Cell]]:
-    """By source the last days, oldest first; `state` none where nothing ran.
+    """The last days by source, oldest first; `state` is none if nothing ran.
 
     A day's state is that of its last pull; with failures before it `failures` says how many.
     """

@@ -1,4 +1,4 @@
-"""Health: whether the scheduler does its work, in one word; nothing that helps an attacker."""
+"""Health: whether the scheduler works, in one word, without details that help an attacker."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ THREAD = "APScheduler"
 
 @dataclass
 class Pulse:
-    """The process's signs of life: the scheduler writes them, /health and /ready read them.
+    """The process's heartbeat: the scheduler writes it, /health and /ready read it.
 
-    `last_tick` is when what is due was last recorded, `last_turn` when work was last moved on;
-    instants on the real clock, None before the first. Starting is not a fault: until then it
-    counts from `began`. `thread` is the thread that has to live; empty: Temporal schedules.
+    `last_tick` is when due runs were last recorded, `last_turn` when work last advanced; instants
+    on the real clock, None before the first. Starting is not a fault: until the first, time counts
+    from `began`. `thread` is the thread that must be alive; empty: Temporal schedules.
     """
 
     began: datetime = field(default_factory=clock.instant)
@@ -39,15 +39,15 @@ class Pulse:
 
 
 def is_ready(pulse: Pulse) -> bool:
-    """Whether the scheduler has begun its work, and does not end."""
+    """Whether the scheduler has started, and is not stopping."""
     return bool(pulse.last_tick and pulse.last_turn) and not pulse.is_stopping
 
 
 def complaint(pulse: Pulse, jobs: Sequence[Job]) -> str | None:
-    """What is wrong, in one word; None when all is well.
+    """The problem in one word; None if all is well.
 
     `tick`: none for three minutes; `thread`: APScheduler's has died; `warehouse` or `ledger`:
-    away; `overdue`: a run goes on past its limit.
+    unavailable; `overdue`: a run exceeds its limit.
     """
     instant = clock.instant()
     signs = (pulse.last_tick, pulse.last_turn)
@@ -70,7 +70,7 @@ def complaint(pulse: Pulse, jobs: Sequence[Job]) -> str | None:
 
 
 def _is_usable() -> bool:
-    """Whether the DuckDB file can be written; a step that has it open is no fault."""
+    """Whether the DuckDB file can be written; a step that has it open is not a fault."""
     try:
         folder = home()
     except SignalRoomError:

@@ -1,9 +1,8 @@
-"""The heartbeat: an outside address (HEARTBEAT_URL) hears that the scheduler lives, so that silence
-is noticed elsewhere.
+"""The heartbeat: pings an outside URL (HEARTBEAT_URL) while the scheduler runs.
 
-The address is one of healthchecks.io, or of what speaks like it: `/start` when work begins, the
-address itself when it went well, `/1` (the exit code) when it did not, and `rid` to tell runs
-apart. An address that cannot be reached delays nothing.
+So its absence is noticed elsewhere. The URL is of healthchecks.io, or compatible: `/start` when
+work begins, the URL itself on success, `/1` (the exit code) on failure, and `rid` to identify runs.
+An unreachable URL delays nothing.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ NAMESPACE = uuid.UUID("5f4c2f1e-6f0b-5d3c-9c53-7130000c0713")
 
 
 def ping(event: str = "", run_id: str = "") -> threading.Thread | None:
-    """Say that a tick went well; or, of a run, that it begins (`start`) or its exit code.
+    """Report a successful tick; or, for a run, its start (`start`) or its exit code.
 
-    None where no address is set. Nothing is raised, and the address, a secret, is never logged.
+    No effect if no URL is set. Nothing is raised, and the URL, a secret, is never logged.
     """
     try:
         address = settings.variable("HEARTBEAT_URL")
@@ -38,7 +37,7 @@ def ping(event: str = "", run_id: str = "") -> threading.Thread | None:
 
 
 def _send(address: str, event: str, run_id: str) -> None:
-    import httpx  # a quarter of the start of a command, most of which send nothing
+    import httpx  # a quarter of a command's start time, and most commands send nothing
 
     try:
         url = httpx.URL(address)

@@ -1,4 +1,4 @@
-"""Metrics in Prometheus' text format, worked out from the ledger at each scrape.
+"""Metrics in Prometheus' text format, computed from the ledger at each scrape.
 
 Counters are sums over the ledger, so that they survive a restart of the process. Labels are names
 of jobs, steps, clients, sources, channels and states: a bounded set, no data.
@@ -39,7 +39,7 @@ Samples = list[tuple[Sequence[str], float]]
 
 
 def exposition(accept: str = "") -> tuple[str, str]:
-    """Content type and text of /metrics, in the format that the Accept header asks for."""
+    """Content type and text of /metrics, in the format of the Accept header."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Now())
     try:
@@ -50,7 +50,7 @@ def exposition(accept: str = "") -> tuple[str, str]:
 
 
 class _Now(Collector):
-    """What the ledger, the outbox and the warehouse say at this moment."""
+    """The current state of the ledger, the outbox and the warehouse."""
 
     def collect(self) -> Iterator[Metric]:
         status = read_status(1)
@@ -92,7 +92,7 @@ def _process(status: Status) -> Iterator[Metric]:
         yield _gauge("anomalies_open", "Open anomalies by the rule", ["rule"], samples=samples)
         yield _gauge("alerts_snoozed", "Open alerts that are snoozed", value=len(status.snoozed))
     if not status.is_ledger_read:
-        return  # what is not known is not zero
+        return  # unknown is not zero
     if status.beat:
         at = status.beat.at.timestamp()
         yield _gauge("last_tick_timestamp_seconds", "The scheduler's last tick", value=at)
@@ -129,7 +129,7 @@ def _warehouse(status: Status, found: Freshness) -> Iterator[Metric]:
 
 
 def _history() -> Iterator[Metric]:
-    """Sums over all that the ledger and the outbox keep."""
+    """Sums over the whole ledger and outbox."""
     engine = prepared_engine()
     try:
         with engine.connect() as connection:
@@ -181,7 +181,7 @@ def _vendors(requests: Counts, waits: Counts) -> Iterator[Metric]:
 
 
 def _builds(builds: Sequence[Any]) -> Iterator[Metric]:
-    """What the newest build of dbt did; nothing where there was none."""
+    """What the newest build of dbt did; empty if there was none."""
     for build in builds:
         detail = json.loads(build.detail or "{}")
         states = ("models", "tests", "skipped", "warned", "failed")
@@ -199,7 +199,7 @@ def _builds(builds: Sequence[Any]) -> Iterator[Metric]:
 
 
 def _sums(table: sa.Table, name: sa.Column[str]) -> sa.Select[Any]:
-    """By name and status: how many, of how many the duration is known, seconds, rows, retries."""
+    """By name and status: how many, how many with a duration, seconds, rows, retries."""
     if target() == "postgres":
         took: Any = sa.extract("epoch", table.c.finished_at - table.c.started_at)
     else:

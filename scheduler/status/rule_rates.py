@@ -1,6 +1,4 @@
-"""How often each rule for anomalies would have fired: back-tested once a business day, and kept
-for the page, which never reads the warehouse.
-"""
+"""How often each anomaly rule would have fired, by a daily backtest for the page."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ DAYS = 90
 
 @dataclass(frozen=True)
 class RuleRate:
-    """A rule's back-test: fired so often in so many days, of which so many were complete."""
+    """A rule's backtest: how often it fired, in how many days, how many of them complete."""
 
     rule: str
     day: date
@@ -34,12 +32,12 @@ class RuleRate:
 
     @property
     def per_week(self) -> float:
-        """Firings a week, all clients together."""
+        """Firings per week, over all clients."""
         return self.fired / self.days * 7
 
 
 def record_rates(clients: Collection[str]) -> None:
-    """Back-test every rule, the first time on a business day; WarehouseError without marts."""
+    """Backtest every rule, once per business day; WarehouseError without marts."""
     today = clock.today()
     if any(one.day == today for one in recorded_rates()):
         return
@@ -60,7 +58,7 @@ def record_rates(clients: Collection[str]) -> None:
 
 
 def recorded_rates() -> list[RuleRate]:
-    """The newest back-test of each rule; WarehouseError where the run database is away."""
+    """The newest backtest of each rule; WarehouseError without the run database."""
     engine = run_database.prepared_engine()
     try:
         with engine.connect() as connection:

@@ -1,7 +1,7 @@
-"""What raw tables hold of given days: their columns, of which types, and how many rows fill them.
+"""Raw tables on given days: their columns with types, and how many rows fill them.
 
-dlt keeps every version of a source's schema next to its tables; what a vendor leaves out shows in
-the rows alone. The rule `schema` judges both.
+dlt keeps every version of a source's schema next to its tables; a column that a vendor omits shows
+only in the rows. The rule `schema` checks both.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from ingest.registry import NAMES
 from reports.alerts.rules.history import TableDay, Tables
 from signalroom import clock, warehouse
 
-DAY_COLUMNS = ("date", "_file_date")  # where a table has one, rows are counted by it
-ANY = "main"  # every name below is written with its schema
+DAY_COLUMNS = ("date", "_file_date")  # column to count a table's rows by, if it has one
+ANY = "main"  # every name below is qualified with its schema
 COLUMNS = """
 select table_schema, table_name, column_name
 from information_schema.columns
@@ -34,19 +34,19 @@ where table_catalog = current_database() and table_name = '_dlt_version'
 
 @dataclass
 class _Versions:
-    """Types by table and column, as each version of a source's schema had them."""
+    """Types by table and column, in each version of a source's schema."""
 
     since: list[datetime] = field(default_factory=list)
     types: list[Mapping[str, Mapping[str, str]]] = field(default_factory=list)
 
     def on(self, day: date, table: str) -> Mapping[str, str]:
-        """As they were when the day was over; before the first version, as that one has them."""
+        """As of the end of the day; before the first version, as in that one."""
         before = bisect_left(self.since, clock.midnight(day + timedelta(days=1)))
         return self.types[max(before - 1, 0)].get(table, {}) if self.types else {}
 
 
 def read_tables(days: Sequence[date], clients: Collection[str]) -> Mapping[str, Tables]:
-    """By client, raw table and day; WarehouseError where the warehouse cannot be read."""
+    """By client, raw table and day; WarehouseError if the warehouse cannot be read."""
     columns: dict[str, list[str]] = {}
     for row in warehouse.read(COLUMNS, within=ANY):
         if row["table_schema"] in NAMES:

@@ -1,7 +1,7 @@
-"""The status: recent and running jobs, late sources, what is next; one answer for every reader.
+"""The status: recent and running jobs, late sources, what is next; the same for every reader.
 
 The terminal, the page, /health and /metrics all show this. Each part that cannot be read is named
-in `unreadable`, in one line; the others are there all the same.
+in `unreadable`, in one line; the others are still there.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from reports.alerts.snoozes import Snooze
 
 STALE_AFTER = timedelta(minutes=3)
-# What ending a hung step and starting the next one takes.
+# Time to kill a hung step and start the next one.
 GRACE = timedelta(minutes=5)
 
 
@@ -46,9 +46,8 @@ class JobStatus:
 class Status:
     """Everything at one instant: `at` in business time, `instant` on the real clock (both UTC).
 
-    `incidents` are those that speak: not what is only recorded, nor what is `snoozed`.
-
-    `freshness` and `incidents` are None, and `is_ledger_read` is false, where they are unavailable.
+    `incidents` are the active ones: without those only recorded, or `snoozed`. `freshness` and
+    `incidents` are None, and `is_ledger_read` is false, if they are unavailable.
     """
 
     at: datetime
@@ -65,18 +64,18 @@ class Status:
 
     @property
     def is_alive(self) -> bool:
-        """Whether a scheduler has given a sign of life in the last three minutes.
+        """Whether a scheduler had a heartbeat in the last three minutes.
 
-        One that ran on this machine and has died is known to be dead at once.
+        One that ran on this machine and has died is detected at once.
         """
         beat = self.beat
         if beat is None or abs(self.instant - beat.at) > STALE_AFTER:
-            return False  # also of a beat in the future: the clock was ahead
+            return False  # also for a heartbeat in the future: the clock was ahead
         return not has_died(beat.owner)
 
     @property
     def running(self) -> list[Run]:
-        """What is being worked on."""
+        """Running runs."""
         return [run for run in self.open_runs if run.status == "running"]
 
     @property
@@ -87,13 +86,13 @@ class Status:
 
     @property
     def failed(self) -> list[Run]:
-        """The newest runs of jobs that did not do all their work."""
+        """The newest runs of jobs that did not complete all their work."""
         bad = ("failed", "done_with_errors")
         return [one.runs[0] for one in self.jobs if one.runs and one.runs[0].status in bad]
 
     @property
     def late(self) -> list[SourceFreshness]:
-        """Sources that should have been pulled since, where no open alert names them already."""
+        """Late sources that no open alert names already."""
         found = self.freshness.sources if self.freshness else ()
         known = self._alerted
         return [
@@ -102,7 +101,7 @@ class Status:
 
     @property
     def unexplained(self) -> list[Run]:
-        """The newest runs that failed in steps of which no open alert speaks."""
+        """The newest runs that failed in steps that no open alert is about."""
         return [
             run
             for run in self.failed
@@ -118,7 +117,7 @@ class Status:
 
 
 def is_overdue(run: Run, job: Job | None, instant: datetime) -> bool:
-    """Whether a step of the run goes on past its job's limit, or no one works on the run."""
+    """Whether a step of the run exceeds its job's limit, or no process works on the run."""
     if run.status != "running":
         return False
     if run.leased_until is not None and run.leased_until + GRACE < instant:
@@ -133,7 +132,7 @@ def is_overdue(run: Run, job: Job | None, instant: datetime) -> bool:
 
 
 def duration(one: Run | Step, instant: datetime) -> timedelta | None:
-    """How long a run or step took, or has taken up to now; None before it began."""
+    """How long a run or step took, or has taken so far; None before it began."""
     if one.started_at is None:
         return None
     return (one.finished_at or instant) - one.started_at
@@ -142,9 +141,9 @@ def duration(one: Run | Step, instant: datetime) -> timedelta | None:
 def read_status(
     runs: int = 3, freshness: Callable[[Sequence[Job]], Freshness] = read_freshness
 ) -> Status:
-    """The status now, with so many of each job's last runs.
+    """The status now, with that many of each job's last runs.
 
-    Raises ConfigurationError for a malformed schedule; whatever else fails is in `unreadable`.
+    Raises ConfigurationError for a malformed schedule; any other failure is in `unreadable`.
     """
     jobs = read_schedule()
     now, instant = clock.now(), clock.instant()
@@ -194,7 +193,7 @@ def read_status(
 def _incidents(
     now: datetime,
 ) -> tuple[tuple[Incident, ...], tuple[tuple[Incident, Snooze], ...]]:
-    """Open alerts that speak, and those that are snoozed."""
+    """Open alerts that are active, and those that are snoozed."""
     from reports.alerts.incidents import open_incidents
     from reports.alerts.snoozes import read_snoozes, snoozed_by
 

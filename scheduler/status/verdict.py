@@ -1,4 +1,4 @@
-"""The verdict: whether anyone has to do something now, in one line."""
+"""The verdict: whether someone must act now, in one line."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CHANNELS = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """`line` in words; `problems` are the parts of it that need someone."""
+    """`line` in words; `problems` are the parts that need attention."""
 
     level: Level
     line: str
@@ -43,7 +43,7 @@ class Verdict:
 
 
 def verdict(status: Status) -> Verdict:
-    """The worst first: nothing configured, no scheduler, late, failed; else when what is next."""
+    """The most severe first: nothing configured, no scheduler, late, failed; else what is next."""
     bad = list(_bad(status))
     if bad:
         return Verdict("bad", f"Needs attention ({len(bad)}): {bad[0]}", tuple(bad))
@@ -54,7 +54,7 @@ def verdict(status: Status) -> Verdict:
 
 
 def channels() -> list[str]:
-    """The channels that some active client can be reached by."""
+    """The channels that are set up for some active client."""
     return [
         name
         for name, names in CHANNELS.items()
@@ -81,7 +81,7 @@ def _bad(status: Status) -> list[str]:
 
 
 def configured() -> list[str]:
-    """The sources that some active client has all variables of, whether loaded yet or not."""
+    """The sources that are fully configured for some active client, whether loaded yet or not."""
     clients = active_clients()
     return [
         name
@@ -102,7 +102,7 @@ def _paused(status: Status) -> list[str]:
 
 
 def _starter() -> str:
-    """The command of the process that does the work."""
+    """The command that starts the scheduler or worker."""
     return "`signalroom temporal worker`" if address() else "`signalroom scheduler`"
 
 
@@ -125,7 +125,7 @@ def _mild(status: Status) -> list[str]:
 
 
 def outbox_doubt() -> str | None:
-    """Why the outbox may be older than what was sent; None where it is not, or cannot be read."""
+    """Why the outbox may be older than what was sent; None if it is not, or cannot be read."""
     try:
         with run_database.reading_engine().connect() as connection:
             return outbox_memory.doubt(connection)
@@ -142,7 +142,7 @@ def _sent() -> list[str]:
 
 
 def last_sent() -> tuple[date, datetime] | None:
-    """The newest day whose daily reports were delivered, and when the last of them was."""
+    """The newest day whose daily reports were delivered, and when the last one was."""
     sent_at = sa.func.coalesce(OUTBOX.c.reported_at, OUTBOX.c.sent_at)
     query = (
         sa.select(OUTBOX.c.period, sa.func.max(sent_at, type_=OUTBOX.c.sent_at.type))

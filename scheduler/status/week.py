@@ -1,4 +1,4 @@
-"""The last seven days: every run that was due, and what was not done in time."""
+"""The last seven days: every run that was due, and which were not done in time."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ WEEK = timedelta(days=7)
 class DueRun:
     """One scheduled run (business time, UTC) and how it went.
 
-    `state`: done, open, late (done, but begun more than ten minutes after it was due), or what was
-    not done: superseded (by a later run), skipped, failed, done_with_errors, missing.
+    `state`: done, open, late (done, but begun more than ten minutes after it was due), or not done:
+    superseded (by a later run), skipped, failed, done_with_errors, missing.
     """
 
     job: str
@@ -31,7 +31,7 @@ class DueRun:
 
 @dataclass(frozen=True)
 class Week:
-    """Every run that was due since `since`: a week ago, or when the schedule became known."""
+    """Every run that was due since `since`: a week ago, or when the schedule was first recorded."""
 
     since: datetime
     runs: tuple[DueRun, ...]
@@ -43,7 +43,7 @@ class Week:
 
 
 def read_week(jobs: Sequence[Job]) -> Week:
-    """The last seven days; raises WarehouseError when the run database is away."""
+    """The last seven days; raises WarehouseError if the run database is unavailable."""
     now = clock.now()
     with Ledger() as ledger:
         known = ledger.known_since()
@@ -74,7 +74,7 @@ def _state(run: Run | None, now: datetime, due_at: datetime) -> tuple[str, Run |
 def _delay(run: Run) -> timedelta:
     """How long a run waited to begin: since it was recorded, and since it was due.
 
-    The second where business time is the real time; in a rehearsal they cannot be compared.
+    The latter only if business time is real time; in a rehearsal they cannot be compared.
     """
     began = run.started_at or run.created_at
     is_real = abs(clock.now() - clock.instant()) < timedelta(minutes=1)

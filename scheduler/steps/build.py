@@ -1,4 +1,4 @@
-"""The build as one step: clients' files, dbt, and what looks wrong afterwards."""
+"""The build as one step: clients' files, dbt, and checks afterwards."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class BuildStepResult:
 def build_marts(
     progress: Progress, arguments: Sequence[str] = (), only_changed: bool = False
 ) -> BuildStepResult:
-    """Run dbt build, record what looks wrong as incidents.
+    """Run dbt build, record problems as incidents.
 
-    Failures are collected, not raised. A client's file that cannot be used is one; its last good
-    version stays in use, and everything is built.
+    Failures are collected, not raised. An unusable client file is one; its last good version stays
+    in use, and everything is built.
     """
     step = progress.step("dbt build")
 
@@ -62,12 +62,12 @@ def build_marts(
 
 
 def _look(built: BuildResult, progress: Progress, is_whole: bool) -> None:
-    """What looks wrong in what was built becomes an incident; the page's figures are recorded."""
+    """Record problems of the built marts as incidents, and the page's figures."""
     try:
         checks.check(built.warnings, is_whole=is_whole)
     except SignalRoomError as error:
         progress.note(f"could not save warnings: {error}")
-    with suppress(SignalRoomError):  # the page then shows the days of the build before
+    with suppress(SignalRoomError):  # the page then shows the days of the previous build
         brands.record_brand_days()
     with suppress(SignalRoomError):
         rule_rates.record_rates({client.id for client in active_clients()})

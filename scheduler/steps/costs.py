@@ -1,4 +1,4 @@
-"""What a pull took, kept where metrics and models find it."""
+"""The cost of a pull, recorded for metrics and models."""
 
 from __future__ import annotations
 

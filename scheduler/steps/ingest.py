@@ -38,11 +38,11 @@ NO_DAYS: Mapping[str, date] = {}
 
 @dataclass(frozen=True)
 class PullResult:
-    """What became of one source of one client.
+    """The outcome of one source for one client.
 
-    `rows` are counts by table, `changed` days and files that differ from what was known. `off`
-    names the variables that are not set, `paused` says since when: nothing was requested.
-    `deferred_until` is an ISO instant at which the vendor may be called again.
+    `rows` are counts by table, `changed` days and files that differ from the last load. `off` names
+    the variables that are not set, `paused` says since when: nothing was requested.
+    `deferred_until` is the ISO instant when the vendor may be called again.
     """
 
     source: str
@@ -60,12 +60,12 @@ class PullResult:
 
     @property
     def is_loaded(self) -> bool:
-        """Whether the vendor answered and its rows were loaded, in part at least."""
+        """Whether the vendor answered and its rows were at least partly loaded."""
         return self.window is not None
 
     @property
     def status(self) -> str:
-        """How it ended, as the log of pulls has it."""
+        """Its status, as in the log of pulls."""
         if self.deferred_until:
             return "deferred"
         if self.failures:
@@ -73,7 +73,7 @@ class PullResult:
         return "loaded"
 
     def answer(self) -> dict[str, Any]:
-        """As one JSON object of `signalroom ingest --json`; without what does not apply."""
+        """As one JSON object of `signalroom ingest --json`; without keys that do not apply."""
         found: dict[str, Any] = {"source": self.source, "client": self.client}
         if self.is_loaded:
             found |= {
@@ -92,8 +92,8 @@ class PullResult:
 class Request:
     """What to load. Without `start` and `end`: the days that are due, and every unread file.
 
-    `since` is, by source, a day back to which a pull of what is due reaches at least; `skip` are
-    `source:client` pairs that were loaded already.
+    `since` is, by source, the first day that a pull of due days must cover; `skip` are
+    `source:client` pairs that were already loaded.
     """
 
     sources: tuple[str, ...]
@@ -113,7 +113,7 @@ class IngestResult:
 
     @property
     def failures(self) -> list[str]:
-        """Every failure, in one line each."""
+        """Every failure, one line each."""
         return [failure for pull in self.pulls for failure in pull.failures]
 
 
@@ -122,7 +122,7 @@ def ingest(
 ) -> IngestResult:
     """Pull every source of every client at the same time, load one at a time.
 
-    Failures stop no other pull; `heard` gets each result. ConfigurationError for unknown clients.
+    A failure stops no other pull; `heard` gets each result. ConfigurationError: unknown client.
     """
     result = IngestResult()
 
@@ -135,7 +135,7 @@ def ingest(
     states = source_states.states_of_pulls()
     with ExitStack() as opened:
         if duckdb_exists():
-            with suppress(SignalRoomError):  # in use, as each pull says itself
+            with suppress(SignalRoomError):  # in use, as each pull reports itself
                 opened.enter_context(kept_open())
         pulls = list(_prepared(request, states, progress, add))
         source_states.record_on((pull.client_id, source.name) for source, pull in pulls)
@@ -143,7 +143,7 @@ def ingest(
         if pulled.loaded:
             freshness.record_pull(pulled.client_id, pulled.source, pulled.loaded.rows, as_of)
         add(_result(pulled))
-    with suppress(SignalRoomError):  # a build may have the file by now, and does the same
+    with suppress(SignalRoomError):  # a build may have the file now, and does the same
         if any(pull.is_loaded for pull in result.pulls):
             retention.prune_warehouse()
         freshness.refresh()
@@ -153,7 +153,7 @@ def ingest(
 def plans(
     request: Request, progress: Progress, heard: Callable[[PullResult], None]
 ) -> Iterator[tuple[SourceSettings, Pull, Plan]]:
-    """What `ingest` would do, as each source plans it; no vendor is asked."""
+    """What `ingest` would do, by each source's plan; without loading anything."""
     for source, pull in _prepared(
         request, source_states.states_of_pulls(is_plan=True), progress, heard, is_plan=True
     ):
@@ -171,7 +171,7 @@ def _prepared(
     heard: Callable[[PullResult], None],
     is_plan: bool = False,
 ) -> Iterator[tuple[SourceSettings, Pull]]:
-    """The pulls, one source and client after another; what is off or wrong goes to `heard`."""
+    """The pulls, by source and client; sources that are off or misconfigured go to `heard`."""
     window = explicit_window(request.start, request.end) if request.start or request.end else None
     working_for = [client.id for client in active_clients(request.clients)]
     for name in request.sources:
@@ -202,10 +202,10 @@ def _with_variables(
     progress: Progress,
     heard: Callable[[PullResult], None],
 ) -> Iterator[str]:
-    """The clients whose pull can begin.
+    """The clients that can be pulled.
 
     A source without its variables is off for a client that never had it on, and a failure for one
-    that has; one that a person paused is not requested.
+    that had; a paused one is not pulled.
     """
     off: dict[str, list[str]] = {}
     ready = []
@@ -248,7 +248,7 @@ def _say_off(
     source: SourceSettings, missing: Mapping[str, Sequence[str]], progress: Progress
 ) -> None:
     """One line for all clients that lack the source."""
-    # the simulated agency sets what it has, and no one can set more
+    # the simulated agency sets what it has, so users cannot set more
     if missing and not os.environ.get("SIGNALROOM_SANDBOX"):
         client, names = next(iter(missing.items()))
         whom = " and ".join(missing)
@@ -260,7 +260,7 @@ def _own(names: Iterable[str], client_id: str) -> str:
 
 
 def replay(letters: Sequence[Letter], progress: Progress) -> IngestResult:
-    """Read the files and days of dead letters again; what fails again stops no other."""
+    """Read the files and days of dead letters again; one failure does not stop the others."""
     result = IngestResult()
     for pull in pulling.replay(letters):
         for pulled in load_all([pull], progress):
@@ -311,7 +311,7 @@ def _iso(moment: datetime | None) -> str | None:
 
 @dataclass(frozen=True)
 class BackfillPlan:
-    """What is left of a backfill for one client."""
+    """The rest of a backfill for one client."""
 
     client: str
     window: str
@@ -329,7 +329,7 @@ def backfill_plans(
     progress: Progress,
     heard: Callable[[PullResult], None] = lambda _: None,
 ) -> Iterator[BackfillPlan]:
-    """What `backfill` would do; no vendor is asked. Who is off, paused or wrong goes to `heard`."""
+    """What `backfill` would do; no request is made. Clients that cannot be pulled go to `heard`."""
     for source, pull, parts in _backfills(name, start, end, clients, progress, heard, is_plan=True):
         found = [source.plan(replace(pull, window=part)) for part in parts]
         yield BackfillPlan(
@@ -345,7 +345,7 @@ def backfill_plans(
 def backfill(
     name: str, start: date, end: date, clients: tuple[str, ...], progress: Progress
 ) -> IngestResult:
-    """Load a long range of one source in slices, newest first; a second call does what is left."""
+    """Load a long range of one source in slices, newest first; a second call does the rest."""
     result = IngestResult()
     heard = result.pulls.append
     for source, pull, parts in _backfills(name, start, end, clients, progress, heard):

@@ -1,4 +1,7 @@
-"""The main job: ingest, then dbt build, then the daily reports. One failure stops no other part."""
+"""The main job: ingest, then dbt build, then the daily reports.
+
+A failure does not stop other parts.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +29,12 @@ class MainJobResult:
     ingest: IngestResult = field(default_factory=IngestResult)
     build: BuildStepResult = field(default_factory=BuildStepResult)
     reports: list[ReportResult] = field(default_factory=list)
-    deliveries: list[str] = field(default_factory=list)  # of alerts
+    deliveries: list[str] = field(default_factory=list)  # for alerts
     other_failures: list[str] = field(default_factory=list)
 
     @property
     def failures(self) -> list[str]:
-        """Every failure of every part, in one line each."""
+        """Every failure of every part, one line each."""
         found = [*self.ingest.failures, *self.build.failures]
         found += [failure for report in self.reports for failure in report.failures]
         return found + self.other_failures
@@ -47,7 +50,7 @@ def main_job(
     """Run all steps for the clients and sources; failures are collected, not raised.
 
     `day` is the day of the reports, by default yesterday; ingest reaches back to it. The run is in
-    the ledger like any other. Messages, alerts too, leave only with `send`.
+    the ledger like any other. Messages, including alerts, are sent only with `send`.
     """
     working_for = {client.id for client in clients.active_clients(chosen_clients)}
     sources = chosen_sources or tuple(NAMES)
@@ -114,7 +117,7 @@ def _send_alerts(result: MainJobResult, progress: Progress) -> None:
     from reports.alerts.deliver import deliver_due
 
     try:
-        sent = deliver_due(at_once=True)  # no other process may come to send it
+        sent = deliver_due(at_once=True)  # there may be no other process to send it
     except SignalRoomError as error:
         result.other_failures.append(str(error))
         progress.step("alerts").fail(str(error))

@@ -1,4 +1,4 @@
-"""One report for one client as one step: rendered into files, and delivered when asked to."""
+"""One report for one client as one step: rendered into files, and delivered on request."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from signalroom.errors import ReportError, SignalRoomError
 from signalroom.plural import counted
 from signalroom.progress import Progress
 
-# "when_complete": an incomplete day is sent, marked as such, only past the deadline
+# "when_complete": an incomplete day is only sent after the deadline, marked as such
 Sending = Literal["not", "when_complete", "now", "again"]
-# the kinds of failure, the one that is most worth another try first
+# the kinds of failure, those most worth a retry first
 DELIVERY_FAILURES = {"pending": "Undelivered", "unknown": "Unconfirmed", "dead": "DeliveryError"}
 
 
 @dataclass
 class ReportResult:
-    """What became of a report: its files, its deliveries and failures in one line each.
+    """The outcome of a report: its files, its deliveries, and failures, one line each.
 
-    `waits` is for its day's data. `error_class` names the kind of failure: `Undelivered` and
-    `Unconfirmed` are worth another try, from the instant `retry_at` on.
+    `waits` means for its day's data. `error_class` is the kind of failure: `Undelivered` and
+    `Unconfirmed` are worth a retry, from the instant `retry_at`.
     """
 
     report: str
@@ -112,7 +112,7 @@ def make_report(
 
 
 def _deliver(rendered: Rendered, again: bool, made: ReportResult) -> None:
-    from reports import deliver  # the vendors' libraries, only when something is sent
+    from reports import deliver  # the vendors' libraries, only when sending
 
     for delivery in deliver(rendered, again=again):
         line = delivery.summary()
@@ -128,7 +128,7 @@ def _deliver(rendered: Rendered, again: bool, made: ReportResult) -> None:
 
 
 def _may_wait(rendered: Rendered) -> bool:
-    """Whether the day is not complete and its deadline, on the morning after, not yet past."""
+    """Whether the day is incomplete and its deadline, on the morning after, has not passed."""
     morning = datetime.combine(
         rendered.day + timedelta(days=1), report_deadline(), tzinfo=clock.zone()
     )

@@ -1,5 +1,5 @@
-"""The second engine: the same jobs, steps and ledger, worked off by Temporal's workers.
+"""The second engine: the same jobs, steps and ledger, executed by Temporal workers.
 
-Used where TEMPORAL_ADDRESS is set. Only `workflows`, `activities`, `connection`, `schedules` and
+Used if TEMPORAL_ADDRESS is set. Only `workflows`, `activities`, `connection`, `schedules` and
 `worker` import temporalio; everything else works without the extra.
 """

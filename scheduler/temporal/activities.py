@@ -1,8 +1,8 @@
-"""The activities: each runs one step as a child process, and sends the server its heartbeat.
+"""The activities: each runs one step as a child process, and sends heartbeats to the server.
 
-Thin and synchronous, on a pool with a thread for each slot. An activity runs at least once; that
-nothing is loaded or sent twice is the work of the ledger, the outbox and its keys. A child is asked
-to end and given time, so that a cancellation cuts no commit.
+Thin and synchronous, on a pool with a thread for each slot. An activity runs at least once; the
+ledger, the outbox and its keys ensure that nothing is loaded or sent twice. A child is asked to end
+and given time, so that a cancellation does not interrupt a commit.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Activities:
         self._troubles = Troubles(read_schedule())
 
     def all(self) -> list[Callable[..., Any]]:
-        """Every activity; a worker of one queue is asked for those of that queue only."""
+        """Every activity; a worker only gets those of its queues."""
         return [
             self.open_run_activity,
             self.finish_run_activity,
@@ -81,7 +81,7 @@ class Activities:
 
     @defined
     def open_run_activity(self, opening: Opening) -> Opened:
-        """Record what is due and take up a run."""
+        """Record what is due and claim a run."""
         info = activity.info()
         workflow_id, execution = str(info.workflow_id), str(info.workflow_run_id)
         owner = bookkeeping.owner_of(self._namespace, workflow_id, execution)
@@ -117,7 +117,7 @@ class Activities:
 
     @defined
     def run_backfill_activity(self, asked: Backfill) -> Loaded:
-        """Load a long range; a later try does only what is left."""
+        """Load a long range; a later try does only the rest."""
         order = backfill_order(asked, str(activity.info().workflow_id))
         code = self._to_the_end(order, lambda: slices_done(order))
         if code:
@@ -129,11 +129,11 @@ class Activities:
     @defined
     def send_notification_activity(self, asked: Delivery | None = None) -> Sent:
         """Send what is open: alerts, and messages that could not be delivered before."""
-        _rehearse(asked.at if asked else "")  # an earlier version asked without
+        _rehearse(asked.at if asked else "")  # an earlier version called without it
         return Sent(self._to_the_end(DELIVER))
 
     def _to_the_end(self, order: Order, progress: Callable[[], int] = lambda: 0) -> int:
-        """Run a child that is no step of a run; its exit code."""
+        """Run a child that is not a step of a run; its exit code."""
         child = self._start(order)
         try:
             with _beating(lambda: Lease(_process(child), 0, progress())):
@@ -153,7 +153,7 @@ class Activities:
             child.close()
 
     def _step(self, given: StepInput) -> StepResult:
-        """One try of a step, in a child process; the ledger says how it ended."""
+        """One try of a step, in a child process; the ledger has the result."""
         _rehearse(given.at)
         with _ledger() as ledger:
             _end_orphan(ledger, given)
@@ -169,7 +169,7 @@ class Activities:
                 said = f"{given.step} of {given.run_id} was taken over"
                 raise _failure(said, "LostError", is_over=True) from None
             finally:
-                if work and work.child:  # in any case: nothing would watch it any more
+                if work and work.child:  # always: nothing would watch it any more
                     work.child.kill()
                     work.child.close()
         step = work.steps[0]
@@ -180,7 +180,7 @@ class Activities:
 
 
 def _move(work: Work, ledger: WorkLedger) -> None:
-    """Look at the child until it has ended and its end is written down."""
+    """Poll the child until it has ended and its result is recorded."""
     while work.child:
         if activity.is_cancelled():
             _end(work, ledger)
@@ -188,11 +188,11 @@ def _move(work: Work, ledger: WorkLedger) -> None:
         try:
             work.advance(clock.instant())
         except SQLAlchemyError:
-            time.sleep(AWAY_S / 10)  # what runs goes on, and is written down when it is back
+            time.sleep(AWAY_S / 10)  # the child goes on, and is recorded once the ledger is back
 
 
 def _end(work: Work, ledger: WorkLedger) -> NoReturn:
-    """End the child; the step is to be done again unless a person has canceled it."""
+    """End the child; the step is repeated unless it was canceled."""
     child, step = work.child, work.steps[0]
     if child:
         child.end(GRACE_S)
@@ -214,14 +214,14 @@ def _end(work: Work, ledger: WorkLedger) -> NoReturn:
 
 
 def _judge(work: Work, given: StepInput) -> None:
-    """Raise what Temporal is to try again, when, or not any more."""
+    """Raise the error that tells Temporal whether and when to retry."""
     step = work.steps[0]
     see = f"`signalroom runs show {given.run_id}` has the details"
     classes = sorted({kind for _, kind, _ in work.failures})
     kind = next((one for one in classes if one not in FINAL), classes[0] if classes else "Unknown")
     left = (step.next_at - clock.instant()) if step.next_at else timedelta()
     if step.status == "failed":
-        # the ledger has counted its tries: it is over, whatever the class
+        # the ledger has counted its tries: it has ended, whatever the class
         raise _failure(f"{step.step} failed: {see}", kind, is_over=True)
     if step.status == "deferred" and left.total_seconds() <= given.wait_s:
         again_in = max(left, timedelta(seconds=1))
@@ -238,7 +238,7 @@ def _stopped() -> ApplicationError:
 def _failure(
     said: str, kind: str, again_in: timedelta | None = None, *, is_over: bool = False
 ) -> ApplicationError:
-    """What Temporal is told of it: benign, for our log has it in one line, without a traceback."""
+    """The error for Temporal: benign, because our log has it in one line, without a traceback."""
     return ApplicationError(
         said,
         type=kind,
@@ -250,7 +250,7 @@ def _failure(
 
 @contextmanager
 def _beating(lease: Callable[[], Lease]) -> Iterator[None]:
-    """Heartbeats from a thread of their own: a database that hangs is no dead worker."""
+    """Heartbeats from a separate thread: a hanging database is not a dead worker."""
     over = threading.Event()
     context = contextvars.copy_context()
 
@@ -270,7 +270,7 @@ def _beating(lease: Callable[[], Lease]) -> Iterator[None]:
 
 
 def _end_orphan(ledger: WorkLedger, given: StepInput) -> None:
-    """What an earlier try left running: end its process here, elsewhere its connections."""
+    """End what an earlier try left running: its process here, elsewhere its connections."""
     if activity.info().attempt == 1 and not activity.info().heartbeat_details:
         return
     for found in activity.info().heartbeat_details:
@@ -289,7 +289,7 @@ def _process(child: Worker | None) -> str:
 
 @contextmanager
 def _ledger() -> Iterator[WorkLedger]:
-    """The ledger; when it is away, that is no failed try of a step."""
+    """The ledger; if it is unavailable, that is not a failed try of a step."""
     try:
         with WorkLedger() as ledger:
             yield ledger
@@ -304,7 +304,7 @@ def _ledger() -> Iterator[WorkLedger]:
 
 
 def _rehearse(at: str) -> None:
-    """In a rehearsal, whose clock stands still, business time is the instant of the input."""
+    """In a rehearsal, where the clock is frozen, business time is the instant of the input."""
     frozen = os.environ.get("SIGNALROOM_NOW", "").strip()
     if frozen and not clock.factor() and at:
         os.environ["SIGNALROOM_NOW"] = at

@@ -1,4 +1,4 @@
-"""A backfill as one child process: its order, and how many slices its log says are done."""
+"""A backfill as one child process: its command, and how many slices are done by its log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def backfill_order(asked: Backfill, workflow_id: str) -> Order:
 
 
 def slices_done(order: Order) -> int:
-    """How many slices the log of a backfill names, those of earlier tries included."""
+    """How many slices the log of a backfill names, including those of earlier tries."""
     try:
         text = (paths.home() / order.log).read_text(encoding="utf-8", errors="replace")
     except OSError:

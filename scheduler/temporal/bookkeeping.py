@@ -1,9 +1,9 @@
-"""Runs of the ledger as Temporal's workers take them up and close them; nothing of Temporal here.
+"""How Temporal's workers claim and close runs of the ledger; without Temporal imports.
 
-The ledger judges, so that both engines at once do nothing twice: an instant of a job is recorded
-first, a run has one owner, and two runs with a source in common wait for one another. The owner is
-the workflow; any worker renews its lease while it goes on, and closes what an ended one left. The
-other engine takes over what no worker has looked after for as long as a lease.
+The ledger decides, so that even both engines together do nothing twice: an instant of a job is
+recorded first, a run has one owner, and two runs with a source in common wait for each other. The
+owner is the workflow; any worker renews its lease while it runs, and closes the runs of an ended
+one. The other engine takes over runs whose lease no worker has renewed.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ CANCELED = "canceled by a person"
 
 
 class BusyError(Exception):
-    """Another run has the same sources: this one waits for its end. Its text names that run."""
+    """Another run has the same sources, and this one waits for its end. The text names that run."""
 
 
 def owner_of(namespace: str, workflow_id: str, execution: str) -> str:
-    """A workflow's execution, as the ledger names an owner."""
+    """A workflow's execution, as the ledger's owner."""
     return f"{OWNER}{namespace}/{workflow_id}/{execution}"
 
 
 def workflow_of(owner: str | None) -> tuple[str, str] | None:
-    """Workflow and execution of an owner; None for one that is no workflow."""
+    """Workflow and execution of an owner; None if it is not a workflow."""
     if not (owner or "").startswith(OWNER):
         return None
     workflow_id, _, execution = str(owner).split("/", 2)[2].rpartition("/")
@@ -60,17 +60,17 @@ def workflow_of(owner: str | None) -> tuple[str, str] | None:
 
 
 def run_of(workflow_id: str) -> str:
-    """The id of a run that a workflow has for itself; a person may have typed anything.
+    """The id of a workflow's own run; users may have typed anything.
 
-    It also names a folder of logs, and so nothing in it leads out of there.
+    It also names a folder of logs, so it must not allow path traversal.
     """
     return re.sub(r"[^\w.:-]|^\.+", "-", workflow_id.removeprefix(PREFIX))
 
 
 def open_run(ledger: WorkLedger, opening: Opening, owner: str, workflow_id: str) -> Opened:
-    """Take up the run that is asked for; what is left to do of it, or nothing.
+    """Claim the requested run; returns what is left to do of it, or nothing.
 
-    Called again by the same workflow it gives the same run. Raises BusyError.
+    Called again by the same workflow it returns the same run. Raises BusyError.
     """
     at = datetime.fromisoformat(opening.at)
     now, instant = max(clock.now(), at), clock.instant()
@@ -86,7 +86,7 @@ def open_run(ledger: WorkLedger, opening: Opening, owner: str, workflow_id: str)
             raise ConfigurationError(
                 f"schedule.yml has no job {opening.job!r}; `signalroom temporal apply` removes it."
             )
-        # a job that was never recorded is known from just before this instant on
+        # a job that was never recorded starts just before this instant
         ledger.recorded_until([job.name], at - timedelta(seconds=1), owner)
         record_due(ledger, [job], owner, now, instant)
     with _one_at_a_time():
@@ -102,7 +102,7 @@ def _take_up(
         for run in ledger.open_runs()
     ]
     mine = [run for run in open_runs if run.owner == owner]
-    if mine:  # an earlier try of this call took it
+    if mine:  # an earlier try of this call claimed it
         return _opened(mine[0], jobs, opening, owner)
     by_name = {job.name: job for job in jobs}
     busy = [run for run in open_runs if run.status == "running"]
@@ -159,7 +159,7 @@ def _record_alone(ledger: WorkLedger, opening: Opening, workflow_id: str, at: da
 
 
 def work_of(ledger: WorkLedger, given: StepInput, troubles: Troubles, start: Start = Child) -> Work:
-    """One step of a run, to be tried once. Raises LostError when the run has another owner."""
+    """One step of a run, to be tried once. Raises LostError if the run has another owner."""
     run = ledger.run(given.run_id)
     if run is None or run.owner != given.owner:
         raise LostError(given.run_id)
@@ -185,13 +185,13 @@ def work_of(ledger: WorkLedger, given: StepInput, troubles: Troubles, start: Sta
 
 
 def _to_be_tried(step: Step) -> Step:
-    """The step, to be begun now: Temporal has waited, or found that its worker is gone."""
+    """The step, to be started now: Temporal has waited, or found that its worker is gone."""
     ended = step.status in ("done", "off", "skipped")
     return step if ended else replace(step, status="pending", next_at=None)
 
 
 def finish_run(ledger: WorkLedger, given: Finishing) -> Finished:
-    """Close a run whose steps are over, or let it wait for a vendor; asked again, the same."""
+    """Close a run whose steps have ended, or let it wait for a vendor; idempotent."""
     run = ledger.run(given.run_id)
     if run is None:
         raise LostError(given.run_id)
@@ -238,12 +238,12 @@ def _settle(ledger: WorkLedger, run: Run, given: Finishing) -> str:
 
 
 def _has_begun_reports(run: Run) -> bool:
-    """Whether a report of the run was begun, so that the heartbeat's address waits for its end."""
+    """Whether a report of the run has begun, so that the heartbeat URL expects its end."""
     return any(step.kind == "report" and step.attempt for step in run.steps)
 
 
 def left_behind(ledger: WorkLedger) -> Iterator[tuple[Run, str, str]]:
-    """Runs that a workflow has, with its id and execution: to be asked whether it still goes on."""
+    """Runs owned by workflows, with id and execution, to check whether these still run."""
     for run in ledger.running():
         found = workflow_of(run.owner)
         if found:
@@ -251,12 +251,12 @@ def left_behind(ledger: WorkLedger) -> Iterator[tuple[Run, str, str]]:
 
 
 def renew(ledger: WorkLedger, run: Run) -> None:
-    """Extend the lease of a run whose workflow goes on."""
+    """Extend the lease of a run whose workflow is running."""
     ledger.renew(run.owner or "", clock.instant(), LEASE)
 
 
 def free(ledger: WorkLedger, run: Run) -> bool:
-    """Close a run whose workflow has ended without doing so: terminated, or out of time."""
+    """Close a run whose workflow ended without closing it: terminated, or timed out."""
     return ledger.settle(
         run.run_id,
         run.owner or "",
@@ -267,7 +267,7 @@ def free(ledger: WorkLedger, run: Run) -> bool:
 
 
 def waiting_for_a_worker(ledger: WorkLedger) -> list[Run]:
-    """Runs that no one has begun: asked for by hand without a workflow, or left when one ended."""
+    """Runs that have not begun: triggered by hand without a workflow, or left by an ended one."""
     instant = clock.instant()
     return [
         run
@@ -289,7 +289,7 @@ def _retries(step: Step) -> bool:
 
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
-    """Two workers that take up runs at once would both find that nothing collides."""
+    """Otherwise two workers that claim runs at the same time would both find no conflict."""
     work = "taking up a run"
     if target() == "postgres":
         with lock.hold(work):

@@ -41,12 +41,12 @@ from signalroom.errors import ConfigurationError
 
 CONNECT_S = 10.0
 LONGEST_RUN = timedelta(hours=LONGEST_RUN_H)
-ASKED_FOR = Priority(priority_key=1)  # someone waits for it
+ASKED_FOR = Priority(priority_key=1)  # someone is waiting for it
 T = TypeVar("T")
 
 
 async def connect() -> Client:
-    """A client of TEMPORAL_ADDRESS. Raises ConfigurationError when it cannot be used."""
+    """A client of TEMPORAL_ADDRESS. Raises ConfigurationError if it cannot be used."""
     if not address():
         raise ConfigurationError(
             "TEMPORAL_ADDRESS is not set: give the host and port of Temporal, such as "
@@ -63,7 +63,7 @@ async def connect() -> Client:
 
 
 async def _connect() -> Client:
-    """Connected, and the namespace is there and open to us."""
+    """Connects, and checks that the namespace exists and is accessible."""
     key = os.environ.get("TEMPORAL_API_KEY", "").strip() or None
     client = await Client.connect(
         address(), namespace=namespace(), api_key=key, tls=_tls(bool(key)), runtime=_runtime()
@@ -73,7 +73,7 @@ async def _connect() -> Client:
 
 
 async def reach(client: Client) -> None:
-    """Raises ConfigurationError when the server is away, or lets us in no more."""
+    """Raises ConfigurationError if the server is unreachable, or denies access."""
     try:
         await _look(client)
     except RPCError as error:
@@ -92,7 +92,7 @@ async def _look(client: Client) -> None:
 
 @cache
 def _runtime() -> Runtime:
-    """What Temporal's library says goes to our log; not each try while the server is away."""
+    """Temporal's library logs to our log; without each retry while the server is unreachable."""
     quiet = TelemetryFilter(core_level="ERROR", other_level="ERROR")
     forwarding = LogForwardingConfig(logging.getLogger("temporalio"))
     return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(quiet, forwarding)))
@@ -104,7 +104,7 @@ def _reason(error: Exception) -> str:
 
 
 def _tls(has_key: bool) -> bool | TLSConfig:
-    """TLS: with certificates where they are given, plain where the address is no Cloud's."""
+    """TLS: with certificates if given, none if the address is not Temporal Cloud's."""
     cert, key = _pem("TEMPORAL_TLS_CERT"), _pem("TEMPORAL_TLS_KEY")
     if bool(cert) != bool(key):
         raise ConfigurationError("TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY go together: set both.")
@@ -127,7 +127,7 @@ def _pem(name: str) -> bytes | None:
 
 
 async def start_run(client: Client, job: str, run_id: str) -> str:
-    """Start the workflow of a run that the ledger has; its id. One that goes on stays alone."""
+    """Start the workflow of a run in the ledger; its id. A running one is not duplicated."""
     workflow_id = workflow_of_run(run_id)
     try:
         await client.start_workflow(
@@ -151,7 +151,7 @@ async def start_run(client: Client, job: str, run_id: str) -> str:
 
 
 async def start_delivery(client: Client) -> WorkflowHandle[Any, Any]:
-    """Have everything sent that is open; one such workflow at a time."""
+    """Send everything that is open; one such workflow at a time."""
     return await client.start_workflow(
         DELIVER,
         Delivery(),
@@ -163,9 +163,9 @@ async def start_delivery(client: Client) -> WorkflowHandle[Any, Any]:
 
 
 def wait_for(work: Coroutine[Any, Any, T]) -> T:
-    """Do something with Temporal from code that is not asynchronous.
+    """Call Temporal from synchronous code.
 
-    Raises ConfigurationError when it refuses, or goes away meanwhile.
+    Raises ConfigurationError if it refuses, or becomes unreachable meanwhile.
     """
     try:
         return asyncio.run(work)
@@ -177,9 +177,9 @@ def wait_for(work: Coroutine[Any, Any, T]) -> T:
 
 
 def trigger(job: str, run_id: str) -> str:
-    """Start the workflow of a run that the ledger has; its id.
+    """Start the workflow of a run in the ledger; its id.
 
-    Raises ConfigurationError when Temporal does not answer; the run is then skipped.
+    Raises ConfigurationError if Temporal does not answer; the run is then skipped.
     """
 
     async def start() -> str:

@@ -1,4 +1,4 @@
-"""Commands that a person asks for on the page, run as children, one at a time."""
+"""Commands requested on the page, run as children, one at a time."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from scheduler.process import ERRAND_S, steps_of
 
 
 class Errands:
-    """What is to be run next, and what runs; `turn` is called every second."""
+    """The queue and the running command; call `turn` every second."""
 
     def __init__(self) -> None:
         self._waiting: queue.SimpleQueue[tuple[str, ...]] = queue.SimpleQueue()
         self._child: Child | None = None
 
     def add(self, arguments: tuple[str, ...]) -> None:
-        """Have a command run."""
+        """Queue a command."""
         self._waiting.put(arguments)
 
     def turn(self) -> None:
-        """Let go of a child that has ended, begin the next."""
+        """Clean up a child that has ended, start the next."""
         if self._child and self._child.poll() is not None:
             self._child.close()
             self._child = None
@@ -31,7 +31,7 @@ class Errands:
                 self._child = Child(Order("errands", steps_of(arguments), arguments, ERRAND_S))
 
     def close(self) -> None:
-        """End what runs."""
+        """End the running command."""
         if self._child:
             self._child.kill()
             self._child.close()

@@ -1,4 +1,4 @@
-"""Where Temporal is, and where its page shows a run; nothing of temporalio is needed for it."""
+"""The address of Temporal, and links to its page; without temporalio."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from urllib.parse import quote
 from scheduler.runs.model import Run
 from scheduler.temporal.model import workflow_of_run, workflow_of_schedule
 
-UI_PORT = 8233  # of the dev server; behind the port of its interface by a thousand
+UI_PORT = 8233  # of the dev server; its web interface's port is a thousand higher
 CLOUD = (".tmprl.cloud", ".api.temporal.io")
 
 
 def address() -> str:
-    """TEMPORAL_ADDRESS; empty: the resident scheduler does the work."""
+    """TEMPORAL_ADDRESS; empty: the scheduler process does the work."""
     return os.environ.get("TEMPORAL_ADDRESS", "").strip()
 
 
@@ -23,7 +23,7 @@ def namespace() -> str:
 
 
 def ui() -> str:
-    """The address of Temporal's page; empty where nothing is known of one."""
+    """The URL of Temporal's page; empty if unknown."""
     given = os.environ.get("TEMPORAL_UI_URL", "").strip().rstrip("/")
     if given or not address():
         return given
@@ -36,15 +36,15 @@ def ui() -> str:
 
 
 def overview() -> str:
-    """The list of all workflows; empty where there is no page."""
+    """The list of all workflows; empty without a page."""
     return f"{ui()}/namespaces/{quote(namespace())}/workflows" if ui() else ""
 
 
 def run_page(run: Run) -> str:
-    """The workflow that works a run off, or did; empty where there is no page, or no such run."""
+    """The workflow that executes a run, or did; empty without a page, or such a run."""
     if not overview() or run.started_at is None or run.trigger == "command":
         return ""
-    from scheduler.temporal.bookkeeping import workflow_of  # and with it all that runs a job
+    from scheduler.temporal.bookkeeping import workflow_of  # and with it everything that runs a job
 
     found = workflow_of(run.owner)
     if found:

@@ -1,7 +1,7 @@
-"""What goes through Temporal: names and dataclasses, one in and one out of everything.
+"""What goes through Temporal: names and dataclasses, one as input and one as output of each call.
 
-Days and instants are ISO text, and nothing personal is among it: results are counts and references
-to the ledger, which keeps the rest. Nothing is imported, so that workflows can be replayed.
+Days and instants are ISO text, without personal data: results are counts and references to the
+ledger, which keeps the rest. Nothing is imported, so that workflows can be replayed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 API_TASKS = "api-tasks"  # ingest and reports: they wait for others
 WAREHOUSE_TASKS = "warehouse-tasks"  # dbt
 QUEUES = (API_TASKS, WAREHOUSE_TASKS)
-PREFIX = "signalroom-"  # of the ids of schedules and workflows
+PREFIX = "signalroom-"  # prefix of the ids of schedules and workflows
 DELIVERY = f"{PREFIX}deliver"
 SCHEDULED_SYNC = "ScheduledSyncWorkflow"
 SYNC_SOURCE = "SyncSourceWorkflow"
@@ -19,7 +19,7 @@ RUN_REPORT = "RunReportWorkflow"
 BACKFILL = "BackfillWorkflow"
 DELIVER = "DeliverWorkflow"
 LONGEST_RUN_H = 26  # a vendor may rate-limit for a day
-# No failed tries: a vendor's Retry-After, a worker that was stopped, a ledger that is away.
+# Not failed tries: a vendor's Retry-After, a stopped worker, an unavailable ledger.
 DEFERRED = "DeferredError"
 STOPPED = "WorkerStopped"
 LEDGER_AWAY = "LedgerAway"
@@ -29,9 +29,9 @@ PATIENT = (DEFERRED, STOPPED, LEDGER_AWAY)
 
 @dataclass
 class ScheduledSync:
-    """A job of the schedule that is due, or with `run_id` a run that the ledger has already.
+    """A job of the schedule that is due, or with `run_id` a run already in the ledger.
 
-    `at` is the business instant it is due at; empty: the schedule's own. Before `not_before` (real
+    `at` is the business instant it is due at; empty: the schedule's. Before `not_before` (real
     clock) it does nothing.
     """
 
@@ -55,7 +55,7 @@ class SyncSource:
 
 @dataclass
 class RunReport:
-    """One report, about the day before `at`; without `send` it is rendered only."""
+    """One report, about the day before `at`; without `send` it is only rendered."""
 
     report: str
     client: str = ""
@@ -76,7 +76,7 @@ class Backfill:
 
 @dataclass
 class Opening:
-    """Which run to take up: of a job of the schedule, of the ledger by its id, or a new one."""
+    """Which run to claim: of a job of the schedule, of the ledger by its id, or a new one."""
 
     job: str = ""
     at: str = ""
@@ -90,7 +90,7 @@ class Opening:
 
 @dataclass
 class Opened:
-    """A run that was taken up, and what is left to do of it; without `run_id` there is none."""
+    """A claimed run, and what is left to do of it; without `run_id` there is none."""
 
     run_id: str = ""
     job: str = ""
@@ -106,9 +106,9 @@ class Opened:
 
 @dataclass
 class StepInput:
-    """One step of a run that was taken up. `at` is the run's business instant.
+    """One step of a claimed run. `at` is the run's business instant.
 
-    `wait_s` is the longest Retry-After that the step waits for itself; a longer one is deferred.
+    `wait_s` is the longest Retry-After that the step itself waits; a longer one defers it.
     """
 
     run_id: str
@@ -126,7 +126,7 @@ class StepInput:
 
 @dataclass
 class StepResult:
-    """How a step ended: as the ledger says it. `rows` are those that the source brought."""
+    """A step's result, as in the ledger. `rows` are those loaded from the source."""
 
     step: str
     status: str
@@ -135,7 +135,7 @@ class StepResult:
 
 @dataclass
 class Finishing:
-    """A run whose steps are over; `canceled` when a person has ended it."""
+    """A run whose steps have ended; `canceled` if a person ended it."""
 
     run_id: str
     job: str
@@ -149,7 +149,7 @@ class Finishing:
 
 @dataclass
 class Finished:
-    """How a run ended. `resume_at` says when what a vendor deferred is requested again."""
+    """How a run ended. `resume_at` is when deferred steps are pulled again."""
 
     status: str
     resume_at: str = ""
@@ -158,7 +158,7 @@ class Finished:
 
 @dataclass
 class SyncResult:
-    """The runs that a workflow worked off, the last one's status, and the counts by step."""
+    """The runs that a workflow executed, the last one's status, and the counts by step."""
 
     runs: list[str] = field(default_factory=list)
     status: str = ""
@@ -167,21 +167,21 @@ class SyncResult:
 
 @dataclass
 class Delivery:
-    """What is open is to be sent; `at` is the business instant of the run that asks, or empty."""
+    """Send what is open; `at` is the business instant of the calling run, or empty."""
 
     at: str = ""
 
 
 @dataclass
 class Sent:
-    """What became of a delivery."""
+    """The result of a delivery."""
 
     exit_code: int = 0
 
 
 @dataclass
 class Loaded:
-    """How far a backfill came."""
+    """The progress of a backfill."""
 
     slices: int = 0
     exit_code: int = 0
@@ -197,10 +197,10 @@ class Lease:
 
 
 def workflow_of_schedule(job: str) -> str:
-    """The id of a schedule, and how the ids of its workflows begin."""
+    """The id of a schedule, and the prefix of its workflows' ids."""
     return f"{PREFIX}{job}"
 
 
 def workflow_of_run(run_id: str) -> str:
-    """The id of the workflow that works off a run of the ledger."""
+    """The id of the workflow that executes a run of the ledger."""
     return f"{PREFIX}{run_id}"

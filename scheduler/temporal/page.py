@@ -1,4 +1,4 @@
-"""`signalroom scheduler` where Temporal schedules: page, /health, /metrics and webhook, no jobs."""
+"""`signalroom scheduler` if Temporal schedules: page, /health, /metrics and webhook, no jobs."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def serve(port: int, host: str) -> int:
                 look_at = time.monotonic() + LOOK_EVERY_S
                 newest = _newest_build()
                 if newest and (last_build is None or newest > last_build):
-                    errands.add(PAGES.arguments)  # a worker has built what they show
+                    errands.add(PAGES.arguments)  # a worker has built their data
                 last_build = newest or last_build
         pulse.is_stopping = True
     finally:
@@ -74,7 +74,7 @@ def serve(port: int, host: str) -> int:
 
 
 def _newest_build() -> datetime | None:
-    """When the marts were built last, as far as the newest runs say."""
+    """When the marts were last built, according to the newest runs."""
     try:
         with Ledger() as ledger:
             ends = [

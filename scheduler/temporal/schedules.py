@@ -1,8 +1,8 @@
-"""Temporal's schedules, made of scheduler/schedule.yml: one for each job, and none besides.
+"""Temporal's schedules, made from scheduler/schedule.yml: exactly one for each job.
 
-Times are those of the business time zone. A job does not overlap itself; one that could not start
-in time is caught up no longer than the job's `within`, and the ledger decides what of it still
-runs. A pause is the ledger's, so that it holds under both engines.
+Times are in the business time zone. A job does not overlap itself; one that could not start in time
+is caught up within the job's `within`, and the ledger decides which runs still run. Pauses are in
+the ledger, so that they apply to both engines.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from signalroom import clock
 
 @dataclass(frozen=True)
 class Listed:
-    """A schedule as Temporal has it; `next_at` are the instants of its next starts."""
+    """A schedule in Temporal; `next_at` are the instants of its next starts."""
 
     job: str
     next_at: tuple[datetime, ...]
@@ -69,7 +69,7 @@ def schedule_of(job: Job) -> Schedule:
 
 
 async def apply(client: Client, jobs: Sequence[Job]) -> list[str]:
-    """Make Temporal's schedules what the file says; what was done, one line for each."""
+    """Make Temporal's schedules match the file; returns what was done, one line each."""
     said = []
     known = {one.job for one in await listed(client, jobs)}
     for job in jobs:
@@ -87,7 +87,7 @@ async def apply(client: Client, jobs: Sequence[Job]) -> list[str]:
 async def _create(client: Client, job: Job) -> None:
     try:
         await client.create_schedule(workflow_of_schedule(job.name), schedule_of(job))
-    except ScheduleAlreadyRunningError:  # another deploy applies them at the same time
+    except ScheduleAlreadyRunningError:  # another deployment applies them at the same time
         await _update(client, job)
 
 
@@ -95,16 +95,16 @@ async def _update(client: Client, job: Job) -> None:
     wanted = schedule_of(job)
 
     def change(found: ScheduleUpdateInput) -> ScheduleUpdate:
-        wanted.state = found.description.schedule.state  # what was paused at Temporal stays paused
+        wanted.state = found.description.schedule.state  # schedules paused in Temporal stay paused
         return ScheduleUpdate(wanted)
 
     await client.get_schedule_handle(workflow_of_schedule(job.name)).update(change)
 
 
 async def listed(client: Client, jobs: Sequence[Job]) -> list[Listed]:
-    """Our schedules at Temporal, by name: of these jobs, and what else there is.
+    """Our schedules in Temporal, by name: those of these jobs, and any others.
 
-    Temporal's lists lag behind: a job that one lacks is asked for by its name.
+    Temporal's lists lag behind: a job missing in one is looked up by name.
     """
     found = {}
     async for one in await client.list_schedules():
@@ -126,7 +126,7 @@ async def listed(client: Client, jobs: Sequence[Job]) -> list[Listed]:
 
 
 async def delete(client: Client, names: Sequence[str]) -> list[str]:
-    """Remove these schedules; which were there."""
+    """Remove these schedules; returns those that existed."""
     gone = []
     for name in names:
         try:

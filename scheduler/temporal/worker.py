@@ -1,7 +1,7 @@
-"""A worker: works off the queues, answers /health, and once a minute sees to what lies about.
+"""A worker: processes the queues, answers /health, and cleans up once a minute.
 
-That is: mail that is due, runs whose workflow was ended, runs that no one has taken up, old logs.
-Any number of workers may do so at once.
+Cleanup handles due messages, runs whose workflow has ended, unclaimed runs, and old logs. Any
+number of workers may do this at the same time.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ from signalroom.logs import mask
 from signalroom.run_database import prepared_engine
 
 log = logging.getLogger("scheduler")
-# Each slot is a thread and, while it works, a child process.
+# Each slot is a thread and, while active, a child process.
 SLOTS = {API_TASKS: 4, WAREHOUSE_TASKS: 1}
 TICK_S = 60.0
 TURN_S = 1.0
-# Longer than the longest commit; the containers wait longer still (stop_grace_period).
+# Longer than the longest commit; the containers allow even longer (stop_grace_period).
 GRACE = timedelta(seconds=60)
-THROTTLE = timedelta(seconds=5)  # a cancellation comes with the answer to a heartbeat
+THROTTLE = timedelta(seconds=5)  # a cancellation arrives in the response to a heartbeat
 OVER = (
     WorkflowExecutionStatus.COMPLETED,
     WorkflowExecutionStatus.FAILED,
@@ -76,7 +76,7 @@ class WorkerProcess:
         self._jobs = read_schedule()
 
     async def run(self, port: int, host: str) -> None:
-        """Work until SIGTERM or SIGINT; what is in progress then gets a minute to end."""
+        """Work until SIGTERM or SIGINT; steps in progress then get a minute to end."""
         client = await connect()
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -163,7 +163,7 @@ class WorkerProcess:
         await asyncio.to_thread(beat)
 
     async def _reach(self, client: Client) -> None:
-        """Where Temporal is away nothing begins: the log says so, and the heartbeat is left out."""
+        """If Temporal is unreachable nothing begins: this is logged, and no heartbeat is sent."""
         await reach(client)
 
     async def _send(self, client: Client) -> None:
@@ -171,7 +171,7 @@ class WorkerProcess:
             await start_delivery(client)
 
     async def _sweep(self, client: Client) -> None:
-        """Renew leases, close what ended workflows left open, start what no one has taken up."""
+        """Renew leases, close the runs of ended workflows, start unclaimed runs."""
 
         def look() -> tuple[list[tuple[Run, str, str]], list[Run]]:
             with WorkLedger() as ledger:
@@ -192,7 +192,7 @@ class WorkerProcess:
             await start_run(client, run.job, run.run_id)
 
     async def _prune(self, _: Client) -> None:
-        """Once a day: logs and records older than data/retention.yml keeps them."""
+        """Once a day: delete logs and records older than data/retention.yml allows."""
         instant = clock.instant()
         if self._pruned_on == instant.date():
             return
@@ -210,7 +210,7 @@ class WorkerProcess:
 
 
 def record(name: str, trigger: str) -> str:
-    """Record a run that someone asks for; its id. Raises ConfigurationError for what is no job."""
+    """Record a triggered run; its id. Raises ConfigurationError for an unknown job."""
     now = clock.now()
     found = chosen_job(name, read_schedule(), now)
     if found is None:
@@ -233,7 +233,7 @@ def _free(run: Run) -> None:
 
 
 async def _guarded(work: Coroutine[Any, Any, None]) -> bool:
-    """Whether it went well; whatever goes wrong, the next tick comes."""
+    """Whether it succeeded; after any error, the next tick still runs."""
     try:
         await work
         return True
@@ -244,5 +244,5 @@ async def _guarded(work: Coroutine[Any, Any, None]) -> bool:
 
 
 def work(queues: tuple[str, ...], slots: int | None, port: int, host: str) -> None:
-    """Run a worker until it is told to stop."""
+    """Run a worker until it is stopped."""
     asyncio.run(WorkerProcess(queues, slots).run(port, host))

@@ -1,7 +1,7 @@
-"""The workflows: which step follows which, and what is tried again. Nothing else happens here.
+"""The workflows: the order of steps, and what is retried. Nothing else happens here.
 
-What is changed here changes the histories that run: guard it with `workflow.patched` and record a
-new history (docs/scaling.md), or the replay of the released ones fails.
+Changes here affect running histories: guard them with `workflow.patched` and record a new history
+(docs/scaling.md), or the replay of the released ones fails.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from signalroom.errors import FINAL
 FIRST = timedelta(seconds=1)
 LONGEST = timedelta(minutes=5)
 HEARTBEAT = timedelta(seconds=30)
-# A step ends itself at its limit; this is for one whose worker does not.
+# A step ends itself at its limit; this is for a worker that fails to do so.
 BEYOND_LIMIT = timedelta(minutes=5)
 DAY_S = 24 * 3600
 DUE = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
@@ -54,7 +54,7 @@ STEP_RETRIES = RetryPolicy(
     maximum_attempts=5,
     non_retryable_error_types=sorted(FINAL),
 )
-# What only the ledger's absence can stop goes on until it is back.
+# Steps that only an unavailable ledger can stop are retried until it is back.
 RECORD_RETRIES = RetryPolicy(
     initial_interval=FIRST,
     backoff_coefficient=2,
@@ -115,7 +115,7 @@ async def _deliver(asked: Delivery) -> Sent:
 
 
 async def _step(activity: str, queue: str, given: StepInput) -> StepResult:
-    """One step to its end; one that failed is in the ledger, and stops nothing else."""
+    """One step to its end; a failure is in the ledger, and does not stop other steps."""
     give_up_at = workflow.now() + timedelta(days=1)
     while True:
         try:
@@ -137,7 +137,7 @@ async def _step(activity: str, queue: str, given: StepInput) -> StepResult:
             patient = isinstance(cause, ApplicationError) and cause.type in PATIENT
             if not patient or workflow.now() > give_up_at:
                 return StepResult(given.step, "failed")
-            # none of these was a failed try, so that they do not use up the five
+            # these are not failed tries, so they do not use up the five
 
 
 def _input(opened: Opened, step: str, **more: Any) -> StepInput:
@@ -162,7 +162,7 @@ async def _steps(opened: Opened, **more: Any) -> dict[str, StepResult]:
     )
     found = {one.step: one for one in pulls}
     if pulls and all(one.status == "off" for one in pulls):
-        return found  # no client has any of them: there is nothing to build or to send
+        return found  # no client has any of them: nothing to build or send
     if opened.has_dbt:
         found["dbt"] = await _step(
             "run_dbt_activity", WAREHOUSE_TASKS, _input(opened, "dbt", **more)
@@ -174,7 +174,7 @@ async def _steps(opened: Opened, **more: Any) -> dict[str, StepResult]:
 
 
 async def _work_off(opened: Opened, **more: Any) -> tuple[Finished, dict[str, StepResult]]:
-    """A run that was taken up, to its end; one that is canceled is closed in the ledger first."""
+    """A claimed run, to its end; a canceled one is first closed in the ledger."""
     try:
         found = await _steps(opened, **more)
     except BaseException as error:
@@ -188,8 +188,8 @@ async def _work_off(opened: Opened, **more: Any) -> tuple[Finished, dict[str, St
 class ScheduledSyncWorkflow:
     """A job of the schedule: several sources, then dbt once, then the reports that are due.
 
-    Works off every run of the job that the ledger has open; the ledger says which, so that what
-    another engine does is not done again.
+    Executes every open run of the job in the ledger; the ledger decides which, so that another
+    engine's runs are not repeated.
     """
 
     @workflow.run
@@ -215,7 +215,7 @@ class ScheduledSyncWorkflow:
                 return result
 
     async def _resume_later(self, opened: Opened, finished: Finished) -> None:
-        """What a vendor deferred has a workflow of its own, so that the schedule goes on."""
+        """Deferred steps get a separate workflow, so that the schedule goes on."""
         moment = datetime.fromisoformat(finished.resume_at)
         await workflow.start_child_workflow(
             SCHEDULED_SYNC,
@@ -252,7 +252,7 @@ class SyncSourceWorkflow:
 
 @workflow.defn(name=RUN_REPORT)
 class RunReportWorkflow:
-    """One report; a failure becomes an alert, which is sent at once."""
+    """One report; a failure becomes an alert, which is sent immediately."""
 
     @workflow.run
     async def run(self, asked: RunReport) -> SyncResult:

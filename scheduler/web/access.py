@@ -1,4 +1,4 @@
-"""Who may see the page, who may act, who may start a job: tokens, compared in constant time."""
+"""Access to the page, its actions and the trigger: tokens, compared in constant time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ADDRESSES_KEPT = 1000
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address to listen on is reached from this machine only."""
+    """Whether a listening address is reachable only from this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -34,7 +34,7 @@ def is_loopback(host: str) -> bool:
 
 
 def matches(given: str, token: str | None) -> bool:
-    """Whether a token is the right one; none is right where none is set."""
+    """Whether a token is correct; none is if no token is set."""
     return bool(token) and hmac.compare_digest(given.encode(), str(token).encode())
 
 
@@ -45,7 +45,7 @@ def bearer(header: str | None) -> str:
 
 
 def trigger_token() -> str | None:
-    """The token that starts jobs."""
+    """The token for triggering jobs."""
     return variable("SIGNALROOM_TRIGGER_TOKEN")
 
 
@@ -61,13 +61,13 @@ def public_host() -> str | None:
 
 @dataclass(frozen=True)
 class Access:
-    """Access to the page and the metrics, as the address to listen on and the token decide it."""
+    """Access to the page and the metrics, based on the listening address and the token."""
 
     beyond_loopback: bool
 
     @property
     def is_closed(self) -> bool:
-        """Whether no one may look: others reach the port, and no token is set."""
+        """Whether access is closed: others can reach the port, and no token is set."""
         return self.beyond_loopback and not page_token()
 
     def allows(self, authorization: str | None, cookies: str | None) -> bool:
@@ -80,9 +80,8 @@ class Access:
     def is_meant(self, host: str | None) -> bool:
         """Whether the Host header names this server.
 
-        A stranger's page that points its own name at this address is refused: names of this
-        machine are accepted, addresses, and the name of SIGNALROOM_PUBLIC_URL. Behind a token any
-        name is, as long as no public name is set.
+        Against DNS rebinding: accepted are names of this machine, IP addresses, and the name of
+        SIGNALROOM_PUBLIC_URL. With a token any name is accepted, as long as no public name is set.
         """
         name = host_name(host)
         if name in LOCAL_NAMES:
@@ -108,7 +107,7 @@ def _is_address(name: str) -> bool:
 
 
 def is_own_origin(headers: Mapping[str, str]) -> bool:
-    """Whether a form was sent by a page of this server: browsers say where it came from."""
+    """Whether a form was sent by a page of this server, by the headers that browsers set."""
     origin = headers.get("origin")
     if origin is None:
         return headers.get("sec-fetch-site") in ("same-origin", None)
@@ -117,20 +116,20 @@ def is_own_origin(headers: Mapping[str, str]) -> bool:
 
 
 def own_path(asked: str) -> str:
-    """The path and query of a page of this server; "/" for what leads elsewhere."""
+    """The path and query of a page of this server; "/" for any other URL."""
     found = urlsplit(asked)
     is_own = not found.scheme and not found.netloc and re.fullmatch(r"/(?!/)[ -\[\]-~]*", asked)
     return asked if is_own else "/"
 
 
 def session_cookie() -> str:
-    """What the browser keeps after signing in: no token, and worthless once it has expired."""
+    """The session cookie after signing in: it does not contain the token, and expires."""
     expires = str(int(time.time()) + COOKIE_DAYS * 86400)
     return f"{expires}.{_signature(expires)}"
 
 
 def is_signed_in(cookies: str | None) -> bool:
-    """Whether the cookies hold a session that is still good."""
+    """Whether the cookies contain a valid session."""
     try:
         kept = SimpleCookie(cookies or "").get(COOKIE)
     except CookieError:
@@ -148,13 +147,13 @@ def _signature(expires: str) -> str:
 
 @dataclass
 class Guesses:
-    """Wrong tokens by address: logged, and refused unread when there are too many in a minute."""
+    """Wrong tokens by address: logged, and rejected unchecked if there are too many in a minute."""
 
     _wrong: dict[str, list[float]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def wait_s(self, address: str) -> int:
-        """Seconds until another token of this address is looked at; 0: now."""
+        """Seconds until another token from this address is checked; 0: now."""
         with self._lock:
             recent = self._recent(address)
             return math.ceil(recent[0] + 60 - time.monotonic()) if self._is_full(recent) else 0
@@ -181,14 +180,14 @@ class Guesses:
 
 @dataclass
 class Pace:
-    """At most one start of a job in so many seconds."""
+    """At most one start of a job in a number of seconds."""
 
     every_s: float
     _last: dict[str, float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def wait_s(self, name: str) -> float:
-        """Seconds to wait before the next start; 0 takes this one."""
+        """Seconds to wait before the next start; 0 accepts this one."""
         with self._lock:
             now = time.monotonic()
             left = self._last.get(name, now - self.every_s) + self.every_s - now

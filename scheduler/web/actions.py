@@ -1,7 +1,7 @@
-"""What a person who has signed in can do on the page: run, pause, replay.
+"""Actions of a signed-in user on the page: run, pause, replay.
 
 Each is a command of the product, run as a child of the scheduler; names are checked against what
-exists, and nothing that a form sends becomes an option of a command.
+exists, and no form value becomes an option of a command.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scheduler.runs.ledger import Ledger
 from scheduler.schedule import Job
 from signalroom import clock
 
-# action -> what the page says of it afterwards
+# action -> the page's message afterwards
 DONE = {
     "run": "Queued.",
     "retry": "Queued.",
@@ -30,7 +30,7 @@ PAUSES = {"1": "1 day", "3": "3 days", "7": "7 days"}
 
 
 class UnknownActionError(Exception):
-    """A form asks for something that does not exist; its text says what."""
+    """A form refers to something that does not exist, as its text says."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Actions:
     errand: Callable[[tuple[str, ...]], None]
 
     def act(self, form: Mapping[str, str]) -> str:
-        """Do what a form asks for; what was done, in a few words."""
+        """Perform a form's action; returns what was done, in a few words."""
         action, name = form.get("action", ""), form.get("name", "")
         known = [*(job.name for job in self.jobs), *NAMES]
         if action == "retry":

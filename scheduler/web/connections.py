@@ -1,6 +1,6 @@
-"""Connections of the web server: bounded in number and time, so that no visitor holds up another.
+"""Connections of the web server: limited in number and time, so clients do not block each other.
 
-uvicorn has no deadline for a request's headers or body, and none for a visitor who reads slowly.
+uvicorn has no deadline for a request's headers or body, nor for a client that reads slowly.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 CONNECTIONS = 64
 HEADERS_S = 10.0  # to send a request's headers, also between two requests of one connection
-EXCHANGE_S = 30.0  # to send its body and read the answer
+EXCHANGE_S = 30.0  # to send its body and read the response
 HEADERS_LIMIT = 16 * 1024
 
 
 class BoundedProtocol(H11Protocol):
-    """One connection, closed at its deadline; the slowest gives way when all places are taken."""
+    """One connection, closed at its deadline; the slowest is dropped when all slots are taken."""
 
     _timer: asyncio.TimerHandle | None = None
     _since = 0.0
@@ -50,7 +50,7 @@ class BoundedProtocol(H11Protocol):
         self._allow(HEADERS_S)
 
     def abort(self) -> None:
-        """Close it at once, whatever is still to be sent."""
+        """Close it at once, even with unsent data."""
         self._forget()
         self.transport.abort()
 
@@ -66,19 +66,19 @@ class BoundedProtocol(H11Protocol):
 
 
 def _age(one: BoundedProtocol) -> tuple[bool, float]:
-    """Those that have not sent a whole request go first, the oldest of them at the front."""
+    """Connections without a complete request are dropped first, the oldest of them first."""
     is_served = one.cycle is not None and not one.cycle.response_complete
     return (is_served, one._since)
 
 
 class Listener:
-    """An ASGI application served by a thread of its own, until `close`."""
+    """An ASGI application served in a separate thread, until `close`."""
 
     def __init__(self, address: tuple[str, int], app: ASGIApp) -> None:
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self._socket = socket.create_server(address, family=family, backlog=CONNECTIONS)
         self.server_port: int = self._socket.getsockname()[1]
-        # what strangers send is no news: an invalid request, a connection that breaks
+        # not worth logging: an invalid request, a broken connection
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         config = uvicorn.Config(
             app,
@@ -113,6 +113,6 @@ class Listener:
 
 
 def peer(scope: Any) -> str:
-    """The address that a request came from; never what a header says."""
+    """The address that a request came from; never from a header."""
     client = scope.get("client")
     return str(client[0]) if client else ""

@@ -1,4 +1,4 @@
-"""The last messages as they were sent, out of the outbox: for people to look at."""
+"""The last messages as they were sent, from the outbox, for display."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EMPHASIS = re.compile(r"(?<!\w)[*_](\S(?:.*?\S)?)[*_](?!\w)")
 
 @dataclass(frozen=True)
 class Message:
-    """One message. `text` is what its channel shows, as plain text; `html` an email's own."""
+    """One message. `text` is what its channel shows, as plain text; `html` an email's HTML."""
 
     key: str
     report: str
@@ -57,7 +57,7 @@ class Sent:
 
     @property
     def failures(self) -> int:
-        """How many recipients may lack it."""
+        """How many recipients may be missing it."""
         return sum(
             one.status in ("dead", "unknown", "pending")
             for _, all_ in self.messages
@@ -66,9 +66,9 @@ class Sent:
 
 
 def archive(days: int) -> list[tuple[date, list[Sent]]]:
-    """The reports of the last days by day, the newest first, recipients folded together.
+    """The reports of the last days by day, the newest first, with recipients combined.
 
-    Alerts have a place of their own.
+    Alerts are listed elsewhere.
     """
     since = clock.today() - timedelta(days=days)
     found = _messages(
@@ -135,7 +135,7 @@ def _message(row: Any) -> Message:
 
 
 def _mail(payload: dict[str, Any]) -> str:
-    """An email's HTML with its pictures inside, since nothing else can be fetched for it."""
+    """An email's HTML with embedded pictures, since it may not fetch anything."""
     return with_data_uris(str(payload.get("html") or ""), payload.get("attachments") or [])
 
 
@@ -144,7 +144,7 @@ def _plain(payload: dict[str, Any]) -> str:
 
 
 def _slack_text(payload: dict[str, Any]) -> str:
-    """What the blocks say, a paragraph each; the fallback where there are none."""
+    """The blocks' text, a paragraph each; the fallback text without blocks."""
     said = []
     for block in payload.get("blocks") or []:
         parts = [block.get("text"), *block.get("fields", []), *block.get("elements", [])]

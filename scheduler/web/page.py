@@ -1,7 +1,7 @@
-"""The page for people: can I sleep? Then figures, sources, runs, messages, alerts, failures.
+"""The status page: the verdict, then figures, sources, runs, messages, alerts, failures.
 
-Works without scripts, on a phone, and under a policy that lets nothing else in; a few lines of
-script keep it up to date. Every value is escaped by the template.
+Works without scripts, on a phone, and under a strict content security policy; a few lines of script
+keep it up to date. Every value is escaped by the template.
 """
 
 from __future__ import annotations
@@ -58,17 +58,17 @@ HEADERS = {
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Frame-Options": "DENY",
-    # with none at all, browsers would send forms of the page from an origin called null
+    # with no-referrer, browsers would send forms of the page with the origin null
     "Referrer-Policy": "same-origin",
 }
-# What a client's data says stands in a frame of its own that can do nothing.
+# Client data is shown in a sandboxed frame.
 MAIL_HEADERS = {
     "Content-Security-Policy": (
         "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
     ),
 }
-# Charts have their colors in style attributes; nothing else may be in such a page.
+# Charts have their colors in style attributes; nothing else is allowed in such a page.
 CLIENT_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
@@ -81,7 +81,7 @@ CHANNELS = {"slack": "Slack", "email": "Email", "sms": "SMS"}
 
 
 def overview(may_act: bool = False, said: str = "") -> str:
-    """The page as HTML; what is unavailable is named on it."""
+    """The page as HTML, which names what is unavailable."""
     status = read_status(1)
     unavailable = list(status.unreadable)
 
@@ -122,7 +122,7 @@ def overview(may_act: bool = False, said: str = "") -> str:
 
 
 def run_page(run_id: str, may_act: bool = False) -> str | None:
-    """One run with its steps and the ends of their logs; None where there is none of that id."""
+    """One run with its steps and the ends of their logs; None for an unknown id."""
     with Ledger() as ledger:
         run = ledger.run(run_id)
         number = ledger.numbers().get(run_id, 0) if run else 0
@@ -147,7 +147,7 @@ def newest_failure(step: str) -> str | None:
 
 @cache
 def runbook() -> str:
-    """docs/runbook.md as a page; its headings have the anchors that it has on GitHub."""
+    """docs/runbook.md as a page; its headings have the same anchors as on GitHub."""
     from markdown_it import MarkdownIt
 
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
@@ -161,17 +161,17 @@ def runbook() -> str:
 
 
 def entrance(asked: str, mistake: str = "") -> str:
-    """The page that asks for the token, and leads on to what was asked for."""
+    """The sign-in page, which leads on to the requested page."""
     return _fill("entrance.html.j2", line="", asked=asked, mistake=mistake)
 
 
 def notice(line: str) -> str:
-    """A page of one line."""
+    """A page with one line."""
     return _fill("entrance.html.j2", line=line, asked="", mistake="")
 
 
 def mail(key: str) -> str | None:
-    """The HTML of an email as it was sent; None where there is none of that key."""
+    """The HTML of an email as it was sent; None for an unknown key."""
     found = message(key)
     return found.html if found and found.html else None
 
@@ -187,13 +187,13 @@ def _numbers() -> dict[str, int]:
 
 
 def _paused() -> dict[str, str]:
-    """Jobs that are paused, each with since when, until when and why."""
+    """Paused jobs, each with since when, until when and why."""
     with Ledger() as ledger:
         return {job: pause.text() for job, pause in ledger.paused_jobs(clock.now()).items()}
 
 
 def _brands() -> list[dict[str, Any]]:
-    """Each brand's last whole day with the one before it, and the line of the days up to it."""
+    """Each brand's last complete day, the one before it, and a sparkline of the days up to it."""
     today = clock.today()
     found = []
     for (client_id, brand), days in recorded_brand_days().items():
@@ -203,7 +203,7 @@ def _brands() -> list[dict[str, Any]]:
         last = whole[-1]
         before = next((one.cpa for one in reversed(whole[:-1]) if one.cpa), None)
         goal = last.cpa_goal
-        written = money if last.state else cost_each  # missing spend is not no cost
+        written = money if last.state else cost_each  # missing spend is not zero cost
         found.append(
             {
                 "client": client_id,
@@ -214,7 +214,7 @@ def _brands() -> list[dict[str, Any]]:
                 "cost": money(rounded(last.cost)),
                 "conversions": last.conversions,
                 "state": last.state,
-                # a number that cannot be trusted is compared with nothing
+                # a number that cannot be trusted is not compared
                 "change": (last.cpa / before - 1) * 100
                 if last.cpa and before and not last.state
                 else None,
@@ -231,7 +231,7 @@ def _unpriced(conversions: int) -> str:
 
 
 def _bars(steps: Sequence[Step]) -> dict[str, tuple[float, float]]:
-    """Begin and width of each step's bar, in percent of the run."""
+    """Start and width of each step's bar, in percent of the run."""
     begun = [step for step in steps if step.started_at]
     if not begun:
         return {}
@@ -250,7 +250,7 @@ def _bars(steps: Sequence[Step]) -> dict[str, tuple[float, float]]:
 
 
 def _masked(text: object) -> Markup:
-    """Text without secrets; what it has in backticks is code."""
+    """Text without secrets; text in backticks becomes code."""
     safe = str(escape(mask(str(text))))
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", safe))  # noqa: S704 - escaped above
 
@@ -269,7 +269,7 @@ def _environment() -> jinja2.Environment:
         words=lambda text: text.replace("_", " "),
         counted=counted,
     )
-    # what is kept on the real clock, as a rehearsal's own clock had it
+    # converts real-clock instants to a rehearsal's clock
     environment.filters["ran"] = ran
     environment.filters["ran_time"] = lambda at: clock_time(clock.business(at))
     environment.filters["masked"] = _masked

@@ -1,7 +1,7 @@
 """The scheduler's web server: /health and /ready for probes, /metrics, the page, the webhook.
 
-Read only but for POST /trigger/JOB and what a person who has signed in may do. A token is asked
-for before a body is read, and nothing secret is in an address.
+Read only except for POST /trigger/JOB and the actions of signed-in users. A token is checked before
+a body is read, and URLs contain no secrets.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ BODY_LIMIT = 64 * 1024
 BODY_S = 10.0
 REFUSED_BODY_S, REFUSED_BODY_LIMIT = 0.5, 1024 * 1024
 TRIGGER_EVERY_S = 60.0
-PROBE_S = 8.0  # a database that answers nothing is unhealthy, not a probe without an answer
+PROBE_S = 8.0  # an unresponsive database means unhealthy, not a probe without a response
 NOTHING: Mapping[str, str] = MappingProxyType({})
 ASK = {"WWW-Authenticate": "Bearer"}
 ALWAYS = {
@@ -46,12 +46,12 @@ ALWAYS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
-PAGES = 4  # made at the same time, each by a thread
+PAGES = 4  # concurrent responses, each in a thread
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not a fault of ours
-    """A request that is answered with a status and one readable line; people get a page."""
+    """A request answered with a status and one readable line; browsers get a page."""
 
     def __init__(
         self, status: int, line: str, headers: Mapping[str, str] = NOTHING, html: str = ""
@@ -109,7 +109,7 @@ class WebServer(Listener):
         )
 
     async def _health(self, _: Request) -> Response:
-        wrong: str | None = "warehouse"  # what does not answer in time
+        wrong: str | None = "warehouse"  # databases that do not answer in time
         with anyio.move_on_after(PROBE_S):
             wrong = await anyio.to_thread.run_sync(
                 complaint, self.pulse, self.jobs, abandon_on_cancel=True, limiter=self._probes
@@ -140,7 +140,7 @@ class WebServer(Listener):
         return _html(html)
 
     async def _newest_failure(self, request: Request) -> Response:
-        """Lead from an alert to the newest run in which its step failed."""
+        """Redirect from an alert to the newest run in which its step failed."""
         self._admit(request)
         run_id = await self._made(page.newest_failure, request.path_params["step"])
         return RedirectResponse(f"/runs/{run_id}" if run_id else "/", 303, headers=ALWAYS)
@@ -150,7 +150,7 @@ class WebServer(Listener):
         return _html(await self._made(page.runbook))
 
     async def _client(self, request: Request) -> Response:
-        """A client's page, or the rows of one of its days, as they were made last."""
+        """A client's page, or the rows of one of its days, as last made."""
         self._admit(request)
         names = request.path_params
         path = await self._made(client_pages.file_of, names["client"], names.get("day", ""))
@@ -161,7 +161,7 @@ class WebServer(Listener):
         return Response(await self._made(path.read_bytes), headers=headers)
 
     async def _act(self, request: Request) -> Response:
-        """Do what a person who has signed in asks for in a form of the page."""
+        """Perform the action of a signed-in user's form."""
         self._refuse_strangers(request)
         if not self._may_act(request):
             raise Refusal(401, "Sign in first.", html=page.entrance("/"))
@@ -175,7 +175,7 @@ class WebServer(Listener):
         return RedirectResponse(f"/?done={done}", 303, headers=ALWAYS)
 
     def _may_act(self, request: Request) -> bool:
-        """Whether a person has signed in; an open page on loopback shows, and does nothing."""
+        """Whether the user has signed in; an open page on loopback is read only."""
         return access.is_signed_in(request.headers.get("cookie"))
 
     def _refuse_strangers(self, request: Request) -> None:
@@ -192,7 +192,7 @@ class WebServer(Listener):
         return HTMLResponse(html, headers={**ALWAYS, **page.MAIL_HEADERS})
 
     async def _login(self, request: Request) -> Response:
-        """Trade the token for a cookie, and go to the page that was asked for."""
+        """Exchange the token for a cookie, and redirect to the requested page."""
         self._refuse_strangers(request)
         self._slow_down(request)
         form = await _form(request)
@@ -200,7 +200,7 @@ class WebServer(Listener):
         if not access.matches(form.get("token", ""), access.page_token()):
             self.guesses.wrong(peer(request.scope), "/login")
             return _html(page.entrance(asked, "Wrong token."), 401)
-        # Lax: a link in a message leads here, and what follows must find the cookie.
+        # Lax: a link in a message leads here, and must send the cookie.
         secure = "; Secure" if request.headers.get("x-forwarded-proto") == "https" else ""
         cookie = (
             f"{access.COOKIE}={access.session_cookie()}; HttpOnly; SameSite=Lax; Path=/"
@@ -219,7 +219,7 @@ class WebServer(Listener):
             elif access.bearer(request.headers.get("authorization")):
                 self.guesses.wrong(peer(request.scope), request.url.path)
             raise Refusal(401, line, ASK)
-        await _body(request)  # nothing in it is needed
+        await _body(request)  # it is not needed
         job = request.path_params["job"]
         known = [*(one.name for one in self.jobs), *NAMES]
         if job not in known:
@@ -233,7 +233,7 @@ class WebServer(Listener):
         return JSONResponse({"ok": True, "job": job, "run_id": run_id}, 202, headers=ALWAYS)
 
     def _admit(self, request: Request) -> None:
-        """Let only those look who may; a person without a token is asked for it."""
+        """Allow only authorized requests; a browser without a session is asked to sign in."""
         is_page = request.url.path in ("/", "/runbook")
         is_page = is_page or request.url.path.startswith(("/clients/", "/runs/", "/steps/"))
         headers = request.headers
@@ -255,20 +255,20 @@ class WebServer(Listener):
             raise Refusal(401, line, ASK, html)
 
     def _slow_down(self, request: Request) -> None:
-        """Look at no further token of an address that has sent too many wrong ones."""
+        """Reject tokens from an address that has sent too many wrong ones."""
         wait_s = self.guesses.wait_s(peer(request.scope))
         if wait_s:
             line = f"Too many wrong tokens; retry in {wait_s} s."
             raise Refusal(429, line, {"Retry-After": str(wait_s)})
 
     async def _made(self, function: Callable[..., Any], *arguments: object) -> Any:
-        """The answer of a function that reads files or databases, from a thread."""
+        """The result of a function that reads files or databases, run in a thread."""
         work = functools.partial(function, *arguments)
         return await anyio.to_thread.run_sync(work, limiter=self._pages)
 
 
 def _answering(endpoint: Endpoint) -> Endpoint:
-    """The endpoint, with a readable answer for everything that goes wrong in it."""
+    """The endpoint, with a readable response to every error in it."""
 
     async def answer(request: Request) -> Response:
         try:
@@ -294,17 +294,17 @@ def _answering(endpoint: Endpoint) -> Endpoint:
 
 
 async def _plain_refusal(request: Request, error: Exception) -> Response:
-    """What the router refuses: an unknown path or a method that it does not know."""
+    """The response for an unknown path or method."""
     found = error if isinstance(error, HTTPException) else HTTPException(400)
     if found.status_code == 405 and request.method in ("GET", "HEAD"):
-        found = HTTPException(404)  # there is nothing to look at
+        found = HTTPException(404)  # there is nothing to see
     line = "Not found." if found.status_code == 404 else f"{found.detail}."
     headers = {**ALWAYS, **(found.headers or {})}
     return JSONResponse({"ok": False, "error": line}, found.status_code, headers=headers)
 
 
 def _refuse_long(request: Request) -> None:
-    """Refuse a body that is too long, or does not say how long it is, before it is read."""
+    """Refuse a body that is too long, or has no Content-Length, before it is read."""
     length = request.headers.get("content-length", "0")
     if "transfer-encoding" in request.headers or not length.isdecimal():
         raise Refusal(411, "Content-Length required.")
@@ -323,10 +323,10 @@ async def _body(request: Request) -> bytes:
 async def _let_finish(request: Request) -> None:
     """Read the start of a body that is not needed, and drop it.
 
-    A connection closed while its body still arrives is reset, and the visitor never sees why.
+    A connection closed while its body still arrives is reset, and the client never sees why.
     """
     if "expect" in request.headers:
-        return  # it is not sent before we ask for it
+        return  # it is not sent before we request it
     size = 0
     with anyio.move_on_after(REFUSED_BODY_S):
         async for chunk in request.stream():

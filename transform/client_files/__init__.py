@@ -1,4 +1,4 @@
-"""The files that clients keep by hand: read once, in one way, for doctor, lint and the build."""
+"""The files that clients maintain by hand: one reader for doctor, lint and the build."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from transform.client_files.reader import Mistake
 
 
 def check() -> list[Mistake]:
-    """Every mistake in the client data, in the files' order."""
+    """Every mistake in the client data, in file order."""
     found = list(_packages())
     for client in clients.registry().values():
         for kind in KINDS:
@@ -22,12 +22,12 @@ def check() -> list[Mistake]:
 
 
 def mistakes() -> list[str]:
-    """The same, one line of text each: file, line, reason, repair."""
+    """The same as text, one line each: file, line, reason, fix."""
     return [str(mistake) for mistake in check()]
 
 
 def _packages() -> Iterator[Mistake]:
-    """Each client of the registry is a dbt package, and no other folder is."""
+    """Each client of the registry must be a dbt package, and no other folder may be."""
     listed = yaml.safe_load((paths.root() / "packages.yml").read_text(encoding="utf-8"))
     given = {Path(package["local"]).as_posix() for package in listed["packages"]}
     wanted = {f"data/clients/{client_id}" for client_id in clients.registry()}

@@ -1,4 +1,4 @@
-"""The files that clients keep by hand, and what can be wrong in a line of each."""
+"""The files that clients maintain by hand, and the possible mistakes in a line of each."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ AMOUNT = re.compile(rf"([$]?-?|-[$]?){_WHOLE}|[(][$]?{_WHOLE}[)]")
 
 @dataclass
 class Reading:
-    """A file as it was read: its text, the lines that dbt is given, and what is wrong in it."""
+    """A file as read: its text, the lines passed to dbt, and its mistakes."""
 
     file: ClientFile
     text: str | None = None
@@ -55,7 +55,7 @@ class Reading:
 
     @property
     def is_usable(self) -> bool:
-        """Whether the file is there, or may be absent, and no mistake spoils it as a whole."""
+        """Whether the file exists or may be absent, and no mistake makes it unusable as a whole."""
         return not any(mistake.spoils_file for mistake in self.mistakes)
 
     def blame(self, line: int, reason: str, *, spoils_file: bool) -> None:
@@ -64,7 +64,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class _Claim:
-    """The days on which a line says something of what `key` names; both days included."""
+    """The days on which a line applies to what `key` names; both days included."""
 
     line: int
     key: tuple[str, ...]
@@ -76,7 +76,7 @@ class _Claim:
 
 
 class _Rules(ABC):
-    """What holds in a kind of file: `faults` of a line, and what no two lines may `claim`."""
+    """The rules of a kind of file: `faults` of a line, and what no two lines may both `claim`."""
 
     name: str
     columns: tuple[str, ...]
@@ -89,23 +89,23 @@ class _Rules(ABC):
 
     @abstractmethod
     def faults(self, line: Line) -> Iterator[str]:
-        """Why the line says nothing that can be used."""
+        """Why the line cannot be used."""
 
     @abstractmethod
     def claim(self, line: Line) -> _Claim | None:
-        """What the line alone may say; raises ValueError where its days are none."""
+        """What only this line may define; raises ValueError if its dates are invalid."""
 
     @abstractmethod
     def clash(self, claim: _Claim, earlier: _Claim) -> str:
-        """Why two lines cannot both hold."""
+        """Why two lines conflict."""
 
     def is_given(self, line: Line, faults: list[str]) -> bool:
-        """Whether dbt is given the line: a line with a fault only where it maps nothing then."""
+        """Whether the line is passed to dbt: one with a fault only if it then maps nothing."""
         return not faults
 
 
 class InternalAffiliates(_Rules):
-    """Which RedTrack source pays for which Everflow affiliate."""
+    """Which RedTrack source belongs to which Everflow affiliate."""
 
     name, columns, further = "internal-affiliates.csv", COLUMNS, VALIDITY
 
@@ -142,12 +142,12 @@ class InternalAffiliates(_Rules):
         )
 
     def is_given(self, line: Line, faults: list[str]) -> bool:
-        # a line that maps nothing may still say whose advertiser's the spend is
+        # a line that maps nothing may still name the advertiser of the spend
         return self.claim(line) is not None
 
 
 class Projects(_Rules):
-    """Which Everflow advertiser or offer is which project, from when to when."""
+    """Which Everflow advertiser or offer belongs to which project, with dates."""
 
     name, columns = "projects.csv", PROJECT_COLUMNS
 
@@ -177,7 +177,7 @@ class Projects(_Rules):
 
 
 class Goals(_Rules):
-    """What a brand is meant to spend, to pay for a conversion, and to convert in a month."""
+    """A brand's monthly goals for spend, CPA and conversions."""
 
     name, columns, is_optional = "goals.csv", GOAL_COLUMNS, True
 
@@ -213,7 +213,7 @@ FILE_NAMES.update(kind.name for kind in KINDS)
 
 
 def read(kind: type[_Rules], client: Client) -> Reading:
-    """One client's file of a kind, as it is now."""
+    """One client's file of a kind, in its current version."""
     rules = kind(client)
     reading = Reading(rules.file)
     try:
@@ -225,7 +225,7 @@ def read(kind: type[_Rules], client: Client) -> Reading:
 
 
 def read_text(kind: type[_Rules], client: Client, text: str) -> Reading:
-    """The same for a text that the file had at another time."""
+    """The same for an earlier text of the file."""
     rules = kind(client)
     return _checked(rules, Reading(rules.file, text))
 
@@ -258,12 +258,12 @@ def _checked(rules: _Rules, reading: Reading) -> Reading:
 
 
 def _is_day_first(line: Line) -> bool:
-    """Whether a date of the line has a first number that is no month: 31/10/2026."""
+    """Whether the first number of a date of the line cannot be a month: 31/10/2026."""
     return any(DAY_FIRST.match(line.values.get(column, "")) for column in VALIDITY)
 
 
 def _ambiguous(line: Line) -> str:
-    """A date of the line that is one with the month first and with the day first."""
+    """A date of the line that is valid both month first and day first."""
     return next(
         (
             f"{column} {text}"
@@ -314,7 +314,7 @@ def _claim(line: Line, key: tuple[str, ...]) -> _Claim:
 
 
 def _day(line: Line, column: str, otherwise: date) -> date:
-    """A date as people and spreadsheets write it; blank is open."""
+    """A date in any format that people and spreadsheets use; blank is open."""
     text = line.values[column]
     if not text:
         return otherwise
@@ -332,7 +332,7 @@ MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", 
 
 
 def _month(text: str) -> str:
-    """`2026-11` of any form of a month."""
+    """`2026-11` from any format of a month."""
     numbers = re.findall("[0-9]+", text)
     if text[0].isalpha():
         year, month = numbers[0], MONTHS.index(text[:3].lower()) + 1

@@ -14,10 +14,10 @@ from transform.client_files.packages import project_file
 
 
 def write(client_id: str, advertiser_id: int) -> list[str]:
-    """Write a client with one brand, named like it; the paths below the root that were written.
+    """Write a client with one brand of the same name; the paths written, relative to the root.
 
-    Its files have a header and no line yet; `dbt deps` locks and links the new package. Raises
-    ConfigurationError, before anything is written, for an id that cannot be used or is taken.
+    Its files have only a header; `dbt deps` locks and links the new package. Raises
+    ConfigurationError, before anything is written, for an id that is invalid or taken.
     """
     if not clients.ID_PATTERN.fullmatch(client_id):
         raise ConfigurationError(
@@ -32,7 +32,7 @@ def write(client_id: str, advertiser_id: int) -> list[str]:
     files[f"{folder}/dbt_project.yml"] = project_file(client_id, needed)
     files["packages.yml"] = _read("packages.yml") + f"  - local: {folder}\n"
     files["dbt_project.yml"] = _registered(
-        # quoted: `No` and `2024` are no text to YAML
+        # quoted: `No` and `2024` are not text in YAML
         f'    "{client_id}":\n      name: "{title}"\n      active: true\n'
         f'      brands:\n        "{title}": {advertiser_id}\n'
     )
@@ -58,7 +58,7 @@ def _read(path: str) -> str:
 
 
 def _registered(entry: str) -> str:
-    """dbt_project.yml with the entry behind those of the other clients."""
+    """dbt_project.yml with the entry added after those of the other clients."""
     lines = _read("dbt_project.yml").splitlines(keepends=True)
     end = lines.index("  clients:\n") + 1
     while lines[end].startswith("    "):

@@ -1,8 +1,8 @@
-"""What the product's own dbt is given of the clients' files: packages of usable lines.
+"""The clients' files as the product's builds give them to dbt: packages of usable lines.
 
-A file that cannot be used is replaced by the last good one, which the warehouse keeps with each
-version that a build read (`ops.client_file_versions`); without one, by its header alone. Plain dbt
-reads the files in `data/clients` as they are.
+An unusable file is replaced by its last good version from the warehouse, which stores every version
+that a build read (`ops.client_file_versions`); if there is none, by the header alone. Plain dbt
+reads the files in `data/clients` unchanged.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ Key = tuple[str, str]  # client, file name
 
 @dataclass(frozen=True)
 class Prepared:
-    """The folder of packages, and what is wrong in the files that they were made of."""
+    """The folder of packages, and the mistakes in the files that they were made from."""
 
     folder: Path
     mistakes: list[Mistake]
 
 
 def prepare() -> Prepared:
-    """Write the packages for a build, and keep what the files said; the caller holds the lock."""
+    """Write the packages for a build, and store the files' versions; the caller holds the lock."""
     readings = {
         (client.id, reading.file.name): reading
         for client in clients.registry().values()
@@ -50,7 +50,7 @@ def prepare() -> Prepared:
     prepare_warehouse()
     with transaction() as execute:
         good = _last_good(execute)
-        if not settings.schema_prefix():  # an analyst's own builds leave no trace for the others
+        if not settings.schema_prefix():  # an analyst's own builds are not recorded
             _keep(execute, readings)
             if "reported_figures" in METADATA.tables:
                 copy_reported_days(execute)
@@ -63,7 +63,7 @@ def prepare() -> Prepared:
 
 
 def write_packages(folder: Path, instead: Mapping[Key, Reading]) -> None:
-    """The packages of the files as they are, with others in the place of some; for what-if."""
+    """The packages of the current files, with some replaced; for what-if."""
     for client in clients.registry().values():
         readings = [instead.get((client.id, kind.name)) or read(kind, client) for kind in KINDS]
         used = [one if one.is_usable else Reading(one.file) for one in readings]
@@ -71,7 +71,7 @@ def write_packages(folder: Path, instead: Mapping[Key, Reading]) -> None:
 
 
 def _used(kind: Any, client: Client, readings: dict[Key, Reading], good: dict[Key, str]) -> Reading:
-    """The file as it is, else as it last was of use, else without a line."""
+    """The current file if usable, else its last usable version, else only the header."""
     reading = readings[client.id, kind.name]
     if reading.is_usable:
         return reading
@@ -125,10 +125,10 @@ def _keep(execute: Execute, readings: dict[Key, Reading]) -> None:
 
 
 def entry_of(client: Client) -> dict[str, Any]:
-    """The client's entry in the registry, as far as models read it."""
+    """The parts of the client's registry entry that models read."""
     brands = {brand.name: brand.advertiser_id for brand in client.brands}
     entry = {"name": client.name, "active": client.is_active, "brands": brands}
-    # what an entry does not say is left out, so that one from before is no other version
+    # unset keys are omitted, so that entries from before a key existed stay the same version
     return entry | ({"mapping": "offer"} if client.maps_by_offer else {})
 
 
@@ -149,7 +149,7 @@ def project_file(client_id: str, columns: Mapping[str, Iterable[str]]) -> str:
 
 
 def _write(folder: Path, client: Client, used: Iterable[Reading]) -> None:
-    """A package as dbt reads it, written only where it differs: dbt parses what is newer again."""
+    """A package for dbt, written only if it differs: dbt parses newer files again."""
     used = list(used)
     columns = {one.file.name: (*one.file.all_columns, LINE_NUMBER) for one in used}
     wanted = {"dbt_project.yml": project_file(client.id, columns)}
@@ -171,7 +171,7 @@ def _write(folder: Path, client: Client, used: Iterable[Reading]) -> None:
 
 
 def _csv(reading: Reading) -> str:
-    """The cells as they were typed, under every column that the file may have, with the line."""
+    """The cells as typed, under every column that the file may have, with the line number."""
     from io import StringIO
 
     text = StringIO(newline="")

@@ -1,7 +1,7 @@
-"""The one reader of the files that clients keep by hand in a spreadsheet.
+"""The reader of the files that clients maintain in a spreadsheet.
 
-It reads the rows that dbt reads: UTF-8 with or without a byte-order mark, any line ends, commas,
-and `"` as the only quote. The macros of `transform/macros/mapping.sql` clean a cell as `clean`.
+It reads the same rows as dbt: UTF-8 with or without a byte-order mark, any line ends, commas, and
+`"` as the only quote. The macros of `transform/macros/mapping.sql` clean a cell like `clean`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SPACES = (
     + ("\u2028\u2029\u202f\u205f\u2800\u3000")
 )
 HYPHENS = "\u2010\u2011"
-# Controls, and what has no width: joiners, fillers, marks of direction, byte-order marks, tags,
+# Control and zero-width characters: joiners, fillers, direction marks, byte-order marks, tags,
 # variation selectors. First and last of each range.
 UNSEEN = (
     *((0x01, 0x08), (0x0E, 0x1F), (0x7F, 0x84), (0x86, 0x9F), (0xAD, 0xAD), (0x034F, 0x034F)),
@@ -35,21 +35,21 @@ UNSEEN = (
 )
 INVISIBLE = "".join(chr(code) for first, last in UNSEEN for code in range(first, last + 1))
 _TRANSLATION = str.maketrans(SPACES + HYPHENS, " " * len(SPACES) + "-" * len(HYPHENS), INVISIBLE)
-# What a spreadsheet shows where a formula failed, in any language, or the formula itself.
+# What a spreadsheet shows for a failed formula, in any language, or the formula itself.
 BROKEN = re.compile(
     r"#[^ ]+[!?]|#[^ 0-9]/[^ 0-9]|#(NV|NA|GETTING_DATA|#*)|ERR:[0-9]{3}|LOADING(\.\.\.|…)"
     r"|=[^ ]*\(.*|.*\ufffd.*"
 )
-# `6.5E+23`: an id that a spreadsheet took for a number. A hexadecimal id has no sign and no point.
+# `6.5E+23`: an id that a spreadsheet read as a number. A hexadecimal id has no sign or point.
 MANGLED = re.compile(r"[0-9]+([.,][0-9]+[eE][+]?|[eE][+])[0-9]+")
 SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """What is wrong with a file, or with one line of it; `line` 0 is the file as a whole.
+    """A mistake in a file, or in one line of it; `line` 0 is the file as a whole.
 
-    A mistake that `spoils_file` keeps the whole file out; any other, its own line alone.
+    A mistake that `spoils_file` excludes the whole file; any other, only its line.
     """
 
     path: Path
@@ -64,9 +64,9 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a file: its number, its cells as they were typed, and its values by column.
+    """A line of a file: its number, its cells as typed, and its values by column.
 
-    A value is clean; blank, `n/a` and `null` are the empty text.
+    Values are cleaned; blank, `n/a` and `null` become empty text.
     """
 
     number: int
@@ -75,7 +75,7 @@ class Line:
 
 
 class Unusable(Exception):  # noqa: N818 - a fault of a file, never an error of the program
-    """Why a file cannot be read as a whole: the line, and the reason with its repair."""
+    """Why a whole file cannot be read: the line, and the reason with the fix."""
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(reason)
@@ -84,7 +84,7 @@ class Unusable(Exception):  # noqa: N818 - a fault of a file, never an error of 
 
 @dataclass(frozen=True)
 class ClientFile:
-    """One file below a client's folder `mappings`; `further` columns may stand at its end."""
+    """One file in a client's folder `mappings`; `further` columns may follow at its end."""
 
     client: Client
     name: str
@@ -98,7 +98,7 @@ class ClientFile:
 
     @property
     def shown(self) -> Path:
-        """The path as people know it."""
+        """The path for display."""
         return self.path.relative_to(paths.root())
 
     @property
@@ -107,7 +107,7 @@ class ClientFile:
         return (*self.columns, *self.further)
 
     def content(self) -> str | None:
-        """The file's text; None where an optional file is not there. Raises Unusable."""
+        """The file's text; None if an optional file is absent. Raises Unusable."""
         try:
             return decoded(self.path.read_bytes())
         except FileNotFoundError:
@@ -125,7 +125,7 @@ class ClientFile:
             raise Unusable(0, f"cannot be read: {error.strerror}.") from error
 
     def _misnamed(self) -> str:
-        """A file next to it whose name is nearly this one's."""
+        """A file in the same folder with a similar name."""
         folder = self.path.parent
         names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
         others = {name: _plain_name(name) for name in names if name not in FILE_NAMES}
@@ -134,9 +134,9 @@ class ClientFile:
         return next((name for name, plain in others.items() if plain in near), "")
 
     def lines(self, text: str) -> Iterator[Line | tuple[int, str]]:
-        """Lines, and faults of single lines (number, reason); Unusable where the file is at fault.
+        """Lines, and faults of single lines (number, reason); Unusable for a fault of the file.
 
-        Blank lines are passed over. Cells that are missing at the end of a line are blank.
+        Blank lines are skipped. Missing cells at the end of a line are blank.
         """
         reader = csv.reader(io.StringIO(text), strict=True)
         try:
@@ -186,7 +186,7 @@ class ClientFile:
         if not found:
             what = "the first line is blank" if clean(text) else "the file is empty"
             return f"{what}; {wanted}."
-        # one more column is a wish for what it brings; both columns of a pair belong together
+        # a file with one of the optional columns needs all of them
         expected = self.all_columns if set(found) & set(self.further) else self.columns
         missing = [column for column in expected if column not in found]
         odd = [column for column in found if column not in expected]
@@ -195,11 +195,11 @@ class ClientFile:
         return f"{wanted}; {', '.join(said) or 'its columns are in another order'}."
 
 
-FILE_NAMES: set[str] = set()  # of every kind of client file; files.py fills it
+FILE_NAMES: set[str] = set()  # the names of every kind of client file; files.py fills it
 
 
 def decoded(content: bytes) -> str:
-    """The text of a file, its line ends as `\\n`; Unusable where it is not UTF-8."""
+    """The text of a file, with line ends as `\\n`; Unusable if it is not UTF-8."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in content[:2000]:
         if content.startswith(b"PK\x03\x04"):
             raise Unusable(1, "an Excel workbook; save the sheet as 'CSV UTF-8'.")
@@ -215,7 +215,7 @@ def decoded(content: bytes) -> str:
 
 
 def clean(cell: str) -> str:
-    """A cell without what no one sees: one form of accents, plain spaces, none at the ends."""
+    """A cell without invisible characters: normalized accents, plain spaces, none at the ends."""
     return unicodedata.normalize("NFC", cell.translate(_TRANSLATION)).strip(" ")
 
 

@@ -1,4 +1,4 @@
-"""What the marts suggest for the clients' mapping files, as `signalroom doctor` says it."""
+"""The marts' suggestions for the clients' mapping files, as `signalroom doctor` shows them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from signalroom.clients import active_clients
 from signalroom.errors import WarehouseError
 
 NAME = "mapping"
-# a line of the file is the client's word: the likeness of names says nothing against it
+# the client's file takes precedence: similar names do not contradict it
 GAPS = """
 select
     _client_id, source_id, source_name, gap, affiliate_label, mapping_line, cost,
@@ -23,11 +23,12 @@ order by _client_id, cost desc, source_id
 
 
 def suggestions() -> list[Check]:
-    """A warning for each source that a line is suggested for, or that file and link dispute."""
+    """A warning for each source with a suggested line, or where file and link disagree."""
     try:
         rows = warehouse.read(GAPS)
     except WarehouseError:
-        return []  # nothing is built yet, or the warehouse is away, which is named by itself
+        # nothing is built yet, or the warehouse is unavailable, which another check reports
+        return []
     brands = {
         (client.id, brand.advertiser_id): brand.name
         for client in active_clients()

@@ -1,7 +1,7 @@
-"""The dbt project of another commit, and builds of both on the same made-up data.
+"""The dbt project of another commit, and builds of both on the same simulated data.
 
-Everything lies in SIGNALROOM_HOME/diff and is made again when it is missing: the loaded data, and
-the tree and build of the last base commit.
+Everything is kept in SIGNALROOM_HOME/diff and recreated when missing: the loaded data, and the tree
+and build of the last base commit.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ PROJECT = (
     *("dbt_project.yml", "profiles.yml", "packages.yml", "package-lock.yml"),
     *("data/clients", "transform"),
 )
-# Both sides hold the same rows today and tomorrow, so that what was built is kept.
+# The rows are the same every day, so that builds can be reused.
 FIXED_NOW = "2026-11-19T09:30:00-05:00"
-# What decides which rows are loaded.
+# The code that determines which rows are loaded.
 LOADING = ("sandbox", "ingest", "signalroom", "data/privacy.yml", ".dlt/config.toml")
 NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 SIGNALROOM = (sys.executable, "-c", "from cli.main import main; main()")
@@ -45,7 +45,7 @@ def folder() -> Path:
 
 
 def commit_of(base: str) -> str:
-    """The commit of a branch, here or at the origin; TransformError when there is none."""
+    """The commit of a branch, local or at the origin; TransformError when there is none."""
     for name in (base, f"origin/{base}"):
         found = _git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
         if found.returncode == 0:
@@ -73,7 +73,7 @@ def tree_of(commit: str) -> Path:
 
 
 def install_packages(tree: Path) -> None:
-    """`dbt deps`, where the client packages are not linked yet or the links went stale."""
+    """Run `dbt deps` if the client packages are not linked yet or the links are stale."""
     listed = (tree / "packages.yml").read_text(encoding="utf-8").splitlines()
     names = [
         f"client_{line.rsplit('/', 1)[1].strip()}"
@@ -87,8 +87,8 @@ def install_packages(tree: Path) -> None:
 def loaded_data() -> Path:
     """A DuckDB file with the raw tables of the simulated agency.
 
-    Those that `make run` loaded where it ran on the simulated agency; else they are loaded here,
-    and again when the code that loads them is another.
+    Uses what `make run` loaded if it ran on the simulated agency; otherwise loads them here, and
+    again when the code that loads them has changed.
     """
     with _simulated_warehouse() as simulated:
         home = folder() / f"raw-{simulated or _loading_code()}"
@@ -109,9 +109,9 @@ def loaded_data() -> Path:
 
 @contextmanager
 def _simulated_warehouse() -> Iterator[str]:
-    """A short name of what the embedded warehouse was loaded with; none for real or no rows.
+    """A fingerprint of the embedded warehouse's loads; none for real or no rows.
 
-    It stays open for the block, so that no one writes to it while it is copied.
+    It stays open for the block, so that it cannot be written while it is copied.
     """
     import duckdb
 
@@ -144,9 +144,9 @@ def _loading_code() -> str:
 
 
 def built(tree: Path, raw: Path, home: Path) -> Path:
-    """A DuckDB file in `home` with the marts that a tree's models make of the loaded data.
+    """A DuckDB file in `home` with the marts that a tree's models build from the loaded data.
 
-    What the loaded file holds of earlier builds counts for nothing, incremental models included.
+    Results of earlier builds in the loaded file are ignored, incremental models included.
     """
     home.mkdir(exist_ok=True)
     file = Path(shutil.copy(raw, home))
@@ -156,7 +156,7 @@ def built(tree: Path, raw: Path, home: Path) -> Path:
 
 
 def built_base(tree: Path, raw: Path) -> Path:
-    """The same for the tree of a commit, kept for the next time."""
+    """The same for the tree of a commit, cached for the next time."""
     home, made_of = tree / "built", tree / "built" / "made-of"
     if not (made_of.exists() and made_of.read_text() == raw.parent.name):
         made_of.unlink(missing_ok=True)
@@ -166,15 +166,15 @@ def built_base(tree: Path, raw: Path) -> Path:
 
 
 def manifest_of(tree: Path) -> Path:
-    """What dbt knows of a commit's tree, parsed once and used by its build too."""
+    """dbt's manifest of a commit's tree, parsed once and also used by its build."""
     dbt(tree, "parse", home=tree / "built")
     return tree / "built" / "target" / "manifest.json"
 
 
 def dbt(tree: Path, *arguments: str, home: Path | None = None) -> None:
-    """Plain dbt on DuckDB, in a tree; `home` holds the file and the artefacts.
+    """Plain dbt on DuckDB, in a tree; `home` holds the file and the artifacts.
 
-    Raises TransformError with dbt's own words.
+    Raises TransformError with dbt's message.
     """
     place = home or folder()
     folders = {"DBT_LOG_PATH": str(place / "logs"), "DBT_TARGET_PATH": str(place / "target")}
@@ -227,7 +227,7 @@ def _run(command: list[str], tree: Path, environment: Mapping[str, str]) -> None
 
 
 def _environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """Nothing of a person's own settings: both sides are built alike, on the embedded engine."""
+    """Without the user's settings: both sides are built the same way, on the embedded engine."""
     own = ("SIGNALROOM_", "SUPABASE_", "DBT_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     return {

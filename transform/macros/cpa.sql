@@ -1,6 +1,6 @@
 {#-
-  Why a CPA is what it is, from columns named conversions, cost, is_internal, has_spend and, where
-  there are unmapped rows, is_unmapped.
+  The state of a CPA, from columns named conversions, cost, is_internal, has_spend and, if there are
+  unmapped rows, is_unmapped.
 -#}
 {% macro cpa_state(has_unmapped=true) -%}
     case
@@ -14,7 +14,7 @@
     end
 {%- endmacro %}
 
-{#- Cost / conversions where `cpa_state` says that there is one; else null. -#}
+{#- Cost / conversions if `cpa_state` says that there is one; else null. -#}
 {% macro cpa() -%}
     cast(
         case

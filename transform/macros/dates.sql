@@ -1,5 +1,5 @@
 {#-
-  Dates as exports write them: MM/DD/YYYY or YYYY-MM-DD, a time after it or not. The year must
+  Dates in exports' formats: MM/DD/YYYY or YYYY-MM-DD, with or without a time. The year must
   be 1000 to 2999; 0000-00-00, 02/30/2025 and any other text are null and never an error.
 -#}
 {% macro to_date(value) -%}
@@ -21,7 +21,7 @@
     end
 {%- endmacro %}
 
-{#- The date, or null where the month is shorter: counted from the first, it must stay in its month. -#}
+{#- The date, or null if the month is shorter: counted from the first, it must stay in its month. -#}
 {% macro calendar_date(year, month, day) -%}
     {%- set counted -%}
         make_date(cast({{ year }} as integer), cast({{ month }} as integer), 1) + (cast({{ day }} as integer) - 1)
@@ -29,7 +29,7 @@
     case when extract(month from {{ counted }}) = cast({{ month }} as integer) then {{ counted }} end
 {%- endmacro %}
 
-{#- The first day of a validity as clients write it: blank is open, what is not a date is null. -#}
+{#- The first day of a validity in clients' formats: blank is open, what is not a date is null. -#}
 {% macro first_day(value) -%}
     case when {{ value }} is null then date '1900-01-01' else {{ to_date(value) }} end
 {%- endmacro %}
@@ -39,7 +39,7 @@
     case when {{ value }} is null then date '2999-12-31' else {{ to_date(value) }} end
 {%- endmacro %}
 
-{#- A month as `2026-11`, of the forms that people and spreadsheets give it; null for any other text. -#}
+{#- A month as `2026-11`, from the formats of people and spreadsheets; null for any other text. -#}
 {% macro to_month(value) -%}
     case
         when {{ value }} ~ '^[12][0-9]{3}-(0?[1-9]|1[0-2])(-0?1)?( 00:00:00.*)?$'

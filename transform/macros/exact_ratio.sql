@@ -8,7 +8,7 @@
     {{ return(adapter.dispatch('exact_ratio')(numerator, denominator)) }}
 {%- endmacro %}
 
-{#- floor(x + 1/2) of x = millionths of the quotient, in one whole division: (2 n + d) div (2 d). -#}
+{#- floor(x + 1/2) of x = millionths of the quotient, in one integer division: (2 n + d) div (2 d). -#}
 {% macro default__exact_ratio(numerator, denominator) -%}
     {%- set n = 'abs(cast(' ~ numerator ~ ' as decimal(38, 18)))' -%}
     {%- set d = 'nullif(abs(cast(' ~ denominator ~ ' as decimal(38, 18))), 0)' -%}
@@ -19,7 +19,7 @@
     )
 {%- endmacro %}
 
-{#- The same in whole numbers of 10^-18; the quotient's whole part apart, for a hugeint has no more digits. -#}
+{#- The same in units of 10^-18; the quotient's integer part separately, as a hugeint has no more digits. -#}
 {% macro duckdb__exact_ratio(numerator, denominator) -%}
     {%- set n = unscaled(numerator) -%}
     {%- set d = 'nullif(' ~ unscaled(denominator) ~ ', 0)' -%}

@@ -1,4 +1,4 @@
-{#- Models that neither a contract nor `named` makes sure to have a client in every row. -#}
+{#- Models for which neither a contract nor `named` ensures a client in every row. -#}
 {% macro models_without_client_guard(named) -%}
     {%- set unguarded = [] -%}
     {%- set tested = [] -%}

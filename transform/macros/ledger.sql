@@ -1,7 +1,7 @@
 {#-
-  The steps from raw rows to rows of daily_performance, each on relations that are named: once for
-  what is now, and once for what was known at earlier instants (int_performance__states), where each
-  instant stands in `_client_id`.
+  The steps from raw rows to rows of daily_performance, each on given relations: once for current
+  data, and once for what was known at earlier instants (int_performance__states), where
+  `_client_id` holds the instant.
 -#}
 
 {#- One spelling of each affiliate: Everflow's newest, else the first of the client's file. -#}
@@ -45,7 +45,7 @@ from (
 where recency = 1
 {%- endmacro %}
 
-{#- One label of each advertiser; the file speaks only for those that Everflow has never shown. -#}
+{#- One label of each advertiser; the file is used only for those that Everflow has never shown. -#}
 {% macro advertiser_names(stats, mappings) -%}
 select
     coalesce(labels_in_everflow._client_id, labels_in_file._client_id) as _client_id,
@@ -86,7 +86,7 @@ full outer join (
         and labels_in_everflow.advertiser_id = labels_in_file.advertiser_id
 {%- endmacro %}
 
-{#- Two sources of one name make one unmapped row: it takes the newest spelling. -#}
+{#- Two sources of the same name make one unmapped row, with the newest spelling. -#}
 {% macro source_names(spend) -%}
 select
     _client_id,
@@ -108,7 +108,7 @@ where recency = 1
 
 {#-
   Everflow's facts and RedTrack's facts stacked, never joined: a join would double conversions where
-  several sources feed one affiliate, and lose spend that nothing converted. `spend` is mapped.
+  several sources feed one affiliate, and lose spend without conversions. `spend` is mapped.
 -#}
 {% macro stacked_facts(stats, spend, mappings, affiliates, advertisers) -%}
 select
@@ -149,7 +149,7 @@ from (
         on
             daily_stats._client_id = affiliates._client_id
             and daily_stats.affiliate_key = affiliates.affiliate_key
-    -- several sources may pay for one affiliate: once is enough
+    -- several sources may pay for one affiliate: list it once
     left join (
         select
             stats._client_id,
@@ -221,14 +221,14 @@ from (
         affiliate_label,
         is_internal,
         is_unmapped,
-        -- a spend row whose cost RedTrack left out says nothing of the cost
+        -- a spend row without a cost from RedTrack says nothing about the cost
         count(redtrack_cost) > 0 as has_spend,
         cast(coalesce(sum(clicks), 0) as bigint) as clicks,
         cast(coalesce(sum(conversions), 0) as bigint) as conversions,
         cast(coalesce(sum(everflow_payout), 0) as decimal(38, 18)) as everflow_payout,
         cast(coalesce(sum(everflow_revenue), 0) as decimal(38, 18)) as everflow_revenue,
         cast(coalesce(sum(redtrack_clicks), 0) as bigint) as redtrack_clicks,
-        -- a check, not a fact: null where RedTrack said nothing of it
+        -- a check, not a fact: null if RedTrack did not report it
         cast(sum(redtrack_conversions) as bigint) as redtrack_conversions,
         cast(coalesce(sum(redtrack_cost), 0) as decimal(38, 18)) as redtrack_cost
     from {{ ledger }}
@@ -262,9 +262,9 @@ moments as (
 {%- endmacro %}
 
 {#-
-  A daily table at each moment, which stands in `_client_id`: by its versions for the days that moved
-  since the last build, as it is now for all others. A row under a new name is a removal and a new
-  row of one load, so that what is there comes before what went.
+  A daily table at each moment, which is put in `_client_id`: by its versions for the days that
+  changed since the last build, in its current state for all others. A renamed row is a removal and
+  a new row in one load, so existing rows sort before removed ones.
 -#}
 {% macro rows_at_moments(versions, current, keys, others) -%}
 select

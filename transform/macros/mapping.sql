@@ -12,7 +12,7 @@
     upper({{ value }}) ~ '{{ pattern }}'
 {%- endmacro %}
 
-{#- A value that can be read, null for a failed formula. -#}
+{#- A readable value, null for a failed formula. -#}
 {% macro readable(value) -%}
     case when not ({{ is_broken(value) }}) then {{ value }} end
 {%- endmacro %}
@@ -22,17 +22,17 @@
     regexp_replace(trim(ltrim({{ value }}, '''')), '^([0-9]+)[.]0+$', '\1')
 {%- endmacro %}
 
-{#- Whether a spreadsheet made a number of an id: `6.5E+23`. -#}
+{#- Whether a spreadsheet turned an id into a number: `6.5E+23`. -#}
 {% macro is_mangled(value) -%}
     {{ value }} ~ '^[0-9]+([.,][0-9]+[eE][+]?|[eE][+])[0-9]+$'
 {%- endmacro %}
 
-{#- Labels are compared without their case, nor the apostrophe that marks text in a spreadsheet. -#}
+{#- Labels are compared without case, and without the apostrophe that marks text in a spreadsheet. -#}
 {% macro label_key(value) -%}
     {{ folded("ltrim(" ~ value ~ ", '''')") }}
 {%- endmacro %}
 
-{#- The advertisers of a client in the registry; a client without any may name every one. -#}
+{#- The advertisers of a client in the registry; a client without any may use every one. -#}
 {% macro is_known_advertiser(client_id, value) -%}
     (
         {%- for id, client in var('clients').items() if client.brands %}
@@ -45,8 +45,8 @@
 {%- endmacro %}
 
 {#-
-  The rows of a kind of client file, of every client, with the columns asked for: null for one that
-  the file lacks. `line_number` is the line of the file where the product's build prepared it.
+  The rows of a kind of client file, of every client, with the requested columns: null for one that
+  the file lacks. `line_number` is the line of the file if the product's build prepared it.
 -#}
 {% macro client_rows(file, columns) -%}
     {%- for id in var('clients') %}
@@ -55,7 +55,7 @@
     {%- endfor %}
 {%- endmacro %}
 
-{#- Columns of a table as text, by their names without case and blanks; no rows where there is none. -#}
+{#- Columns of a table as text, by names without case and blanks; no rows without a table. -#}
 {% macro text_rows(client_id, relation, columns) -%}
     {%- set found = adapter.get_relation(relation.database, relation.schema, relation.identifier) if execute and relation -%}
     {%- set present = {} -%}
@@ -78,8 +78,8 @@
 {%- endmacro %}
 
 {#-
-  The table of a file that a client need not have; nothing where it has none. The product's build
-  prepares it always. Plain dbt begins with all seeds, before any model that reads this.
+  The table of a file that is optional for a client; none if it has no such file. The product's
+  build always prepares it. Plain dbt begins with all seeds, before any model that reads this.
 -#}
 {% macro optional_file(client_id, file) -%}
     {%- if env_var('SIGNALROOM_CLIENT_PACKAGES', '') -%}
@@ -91,7 +91,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- Whether a row's advertiser falls under a reported one; null stands for brands that no one lists. -#}
+{#- Whether a row's advertiser belongs to a reported one; null means brands that are not listed. -#}
 {% macro in_scope(row, reported) -%}
     coalesce({{ reported }}.advertiser_id, -1) = case
         when
@@ -160,7 +160,7 @@
         on
             offers._client_id = links._client_id
             and offers.offer_id = links.offer_id
-    -- the days after each line of the source, to the next one; a line of no day comes first
+    -- the days after each line of the source, until the next one; a line without days comes first
     inner join (
         select
             _client_id,
@@ -201,9 +201,9 @@
 {%- endmacro %}
 
 {#-
-  Spend by source; that of a source and day of which a line maps an offer by campaign and offer, with
-  what these do not add up to. `measures` have their types; `own` are columns that spend and campaigns
-  both have, `of_spend` those that only spend has, `further_key` ones that tell rows of both besides.
+  Spend by source; if a line maps an offer of a source on a day, by campaign and offer, with the
+  remainder. `measures` have their types; `own` are columns that spend and campaigns both have,
+  `of_spend` those that only spend has, `further_key` additional key columns of both.
 -#}
 {% macro split_spend(spend, campaigns, lines, measures, own=[], of_spend=[], further_key=[]) -%}
     {%- set key = ['_client_id', 'date', 'source_id'] + further_key -%}
@@ -287,8 +287,8 @@
 {%- endmacro %}
 
 {#-
-  Spend, split as above, with the affiliate and advertiser that a line maps it to; by the lines and
-  the names of now where no others are named.
+  Spend, split as above, with the affiliate and advertiser that a line maps it to; with the current
+  lines and names unless others are given.
 -#}
 {% macro mapped_spend(spend, columns, mappings=none, affiliates=none, sources=none) -%}
     select
@@ -331,7 +331,7 @@
             and {{ folded('spend.source_name') }} = source_spellings.source_key
 {%- endmacro %}
 
-{#- The number that an address carries as a parameter of one of these names (`a|b`), else null. -#}
+{#- The number in a URL's parameter of one of these names (`a|b`), else null. -#}
 {% macro link_parameter(address, names) -%}
     {%- set pattern = '^.*[?&](' ~ names ~ ')=([0-9]{1,18})([^0-9].*)?$' -%}
     case
@@ -341,8 +341,8 @@
 {%- endmacro %}
 
 {#-
-  A part of an address's path, `https://domain/first/second/`, where it has these two alone; a
-  tracking link of Everflow has its codes there.
+  A part of a URL's path, `https://domain/first/second/`, if it has exactly these two; Everflow's
+  tracking links have their codes there.
 -#}
 {% macro link_code(address, place) -%}
     {%- set pattern = '^https?://[^/?#]+/([A-Za-z0-9]+)/([A-Za-z0-9]+)/?([?#].*)?$' -%}

@@ -3,7 +3,7 @@
     {{ env_var('SIGNALROOM_SCHEMA_PREFIX', '') }}{{ (custom_schema_name or target.schema) | trim }}
 {%- endmacro %}
 
-{#- Seeds of two clients may have one file name: the table carries the package's name too. -#}
+{#- Seeds of two clients may have the same file name, so the table has the package's name too. -#}
 {% macro generate_alias_name(custom_alias_name=none, node=none) -%}
     {%- if node.resource_type == 'seed' -%}
         {{ node.package_name }}__{{ node.name }}

@@ -25,7 +25,7 @@
         {{ 'profit' if is_final else 'cast(everflow_revenue - cost as decimal(38, 18)) as profit' }}
 {%- endmacro %}
 
-{#- The rows of daily_performance that a relation like int_performance__costed makes. -#}
+{#- The rows of daily_performance from a relation like int_performance__costed. -#}
 {% macro performance_rows(costed) -%}
     select
         {{ performance_columns() }}
@@ -48,8 +48,8 @@
 {%- endmacro %}
 
 {#-
-  A table that a model further on made in an earlier build; nothing where there is none yet. No ref:
-  what reads it comes before it.
+  A table that a downstream model left in an earlier build; none before the first. No ref: the model
+  that reads it is upstream of it.
 -#}
 {% macro previous_relation(name) -%}
     {%- if execute -%}
@@ -83,7 +83,7 @@
 
 {#-
   A pre-hook of int_performance__versions: a version ends with the pull, or else the build, that
-  puts another one, or none, in its place.
+  replaces or removes it.
 -#}
 {% macro end_versions() -%}
     {%- if is_incremental() -%}
@@ -97,7 +97,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- Whether two rows of daily_performance say the same. -#}
+{#- Whether two rows of daily_performance are equal. -#}
 {% macro same_performance(one, other) -%}
     {{ one }}._client_id = {{ other }}._client_id
     and {{ one }}.date = {{ other }}.date
@@ -108,8 +108,8 @@
 {%- endmacro %}
 
 {#-
-  The business instant of this build: as the product gives it, else the frozen time of a rehearsal,
-  else now. Read while it runs only, so that a new instant parses nothing again.
+  The business instant of this build: as the product passes it, else the frozen time, else now. Read
+  only at run time, so that a new instant does not trigger parsing.
 -#}
 {% macro build_instant() -%}
     {%- set given = (env_var('SIGNALROOM_BUILD_AT', '') or env_var('SIGNALROOM_NOW', '')) if execute -%}

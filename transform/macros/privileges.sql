@@ -1,10 +1,10 @@
 {#-
-  Who may read what dbt builds, on PostgreSQL; engines without roles have nothing to do here.
-  All of it happens in the transaction of the table swap, so that no reader finds a table
-  without its guard, and an unchanged table is left alone.
+  Who may read what dbt builds, on PostgreSQL; no effect on engines without roles. Everything
+  happens in the transaction of the table swap, so that a table is never readable without its
+  protection, and an unchanged table is not altered.
 -#}
 
-{#- Exactly the grants of the model's configuration, as far as their roles exist: default
+{#- Exactly the grants of the model's configuration for roles that exist: default
     privileges, as Supabase sets them, give each new table to the roles of its public interface. -#}
 {% macro postgres__apply_grants(relation, grant_config, should_revoke=True) -%}
     {%- set wanted = [] -%}
@@ -70,8 +70,8 @@
     $guard$
 {%- endmacro %}
 
-{#- Before the first model: the schemas that this build fills are closed to the roles of a public
-    interface; a mart's readers may enter its schema. Other schemas are not touched. -#}
+{#- Before the first model: closes the schemas that this build fills to the roles of a public
+    interface; a mart's readers get access to its schema. Other schemas are not touched. -#}
 {% macro guard_schemas() -%}
     {%- if execute and flags.WHICH in ('build', 'run', 'seed') -%}
         {{ return(adapter.dispatch('guard_schemas')()) }}
@@ -101,8 +101,8 @@
     {%- endfor -%}
 {%- endmacro %}
 
-{#- A mart's reader is a role of the reports' own: with one of a public interface, or the builder's,
-    every mart would be open to all who act as it. Asked before anything is granted. -#}
+{#- A mart's reader must be a dedicated role: with one of a public interface, or the builder's,
+    every mart would be open to everyone who uses it. Checked before anything is granted. -#}
 {% macro refuse_readers_that_others_act_as() -%}
     {%- set foreign = ['anon', 'authenticated', 'service_role', 'authenticator', 'postgres', 'public', target.user | lower] -%}
     {%- for node in graph.nodes.values() if node.resource_type in ('model', 'seed') -%}
@@ -129,7 +129,7 @@
         and (held.grantee = 0 or pg_roles.rolname in ('anon', 'authenticated', 'service_role'))
 {%- endmacro %}
 
-{#- After the last model: a mart that shows too much fails the build. -#}
+{#- After the last model: a mart that is exposed too widely fails the build. -#}
 {% macro check_guards() -%}
     {%- if execute and flags.WHICH in ('build', 'run') -%}
         {{ return(adapter.dispatch('check_guards')()) }}
@@ -152,7 +152,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- What of a schema readers could see too much of. -#}
+{#- What is exposed too widely in a schema. -#}
 {% macro unguarded_tables(schema) -%}
     select
         pg_class.relname as table_name,

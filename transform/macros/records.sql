@@ -1,7 +1,7 @@
 {#-
-  A pre-hook of incremental models: rows go whose record in the control totals is another one now,
-  or is gone, or never was. What the model does not hold it reads again, so that it ends in the rows of
-  a full refresh whatever happened: days restated, files uploaded again, shorter ones, lost runs.
+  A pre-hook of incremental models: deletes rows whose record in the control totals has changed, is
+  gone, or never existed. The model then reads what it lacks, so that it ends with the rows of a
+  full refresh whatever happened: restated days, files uploaded again, shorter files, lost runs.
 -#}
 {% macro forget_unless_recorded(source, tables, partition_key) -%}
     {%- if is_incremental() -%}

@@ -37,8 +37,8 @@
 
 {#-
   `loaded_at_query` of every source: when its stalest active client was last pulled with success,
-  also when nothing new came. A source that is off or paused is not waited for; one that is on and
-  was never loaded counts from the moment it was turned on.
+  even if there was nothing new. A source that is off or paused is not waited for; one that is on
+  and was never loaded counts from the moment it was turned on.
 -#}
 {% macro last_requested(source_name, table_name) -%}
     {%- set active = [] -%}
@@ -84,7 +84,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- The names of the tables of spreadsheets that were ever read: no YAML can name them. -#}
+{#- The names of the spreadsheet tables that were ever read: no YAML can list them. -#}
 {% macro spreadsheet_names() -%}
     {%- set totals = adapter.get_relation(target.database, 'ops', 'control_totals') if execute -%}
     {%- if not totals -%}
@@ -96,7 +96,7 @@
     {{ return(run_query(names).columns[0].values()) }}
 {%- endmacro %}
 
-{#- A table of spreadsheets by its name; nothing where it was never read. -#}
+{#- A spreadsheet table by its name; none if it was never read. -#}
 {% macro spreadsheet_table(name) -%}
     {{ return(adapter.get_relation(target.database, 'google_sheets', name) if execute) }}
 {%- endmacro %}

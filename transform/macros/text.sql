@@ -1,11 +1,11 @@
-{#- What a spreadsheet or an export leaves around a value: blank, tab, line ends, no-break space. -#}
+{#- What spreadsheets and exports leave around a value: blanks, tabs, line ends, no-break spaces. -#}
 {% macro trimmed(value) -%}
     trim({{ value }}, ' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || chr(160))
 {%- endmacro %}
 
 {#-
-  Names as people read them: one form of accents, plain spaces and hyphens, no characters without a
-  width, nothing blank around. `clean` in `transform/client_files/reader.py` does the same.
+  Names as people read them: normalized accents, plain spaces and hyphens, no zero-width characters,
+  trimmed. `clean` in `transform/client_files/reader.py` does the same.
 -#}
 {% macro cleaned(value) -%}
     {%- set spaces = "\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u2800\u3000" -%}
@@ -32,7 +32,7 @@
     trim({{ composed(seen) }})
 {%- endmacro %}
 
-{#- Text in one form of accents (Unicode's NFC). -#}
+{#- Text with normalized accents (Unicode NFC). -#}
 {% macro composed(value) -%}
     {{ return(adapter.dispatch('composed')(value)) }}
 {%- endmacro %}
@@ -55,8 +55,8 @@
 {%- endmacro %}
 
 {#-
-  Names are compared in lower case. PostgreSQL's `lower` goes by the database's locale, and in the
-  locale C it leaves É as it is: a collation that knows all letters is asked for, where there is one.
+  Names are compared in lower case. PostgreSQL's `lower` depends on the database's locale, and in
+  the locale C it leaves É unchanged: a Unicode collation is used if there is one.
 -#}
 {% macro folded(value) -%}
     {{ return(adapter.dispatch('folded')(value)) }}
@@ -79,7 +79,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- The text under a key of a JSON object. A pattern never fails, whatever a stranger sent. -#}
+{#- The text under a key of a JSON object. A pattern never fails, whatever was sent. -#}
 {% macro property(value, key) -%}
     {%- set pattern = '^.*"' ~ key | replace('$', '[$]') ~ '": ?"([^"\\\\]+)".*$' -%}
     case
@@ -120,7 +120,7 @@
     end
 {%- endmacro %}
 
-{#- A list of names as SQL text literals. -#}
+{#- A list of names as SQL string literals. -#}
 {% macro quoted(names) -%}
     '{{ names | join("', '") }}'
 {%- endmacro %}

@@ -7,7 +7,7 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 
 
 class Plugin(BasePlugin):
-    """Plugins are initialised before the file is opened, which is when the folder is needed."""
+    """Plugins are initialized before the file is opened, when the folder is needed."""
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
         """Create the parent folder of the profile's `path`, or of the file that is attached."""

@@ -1,5 +1,5 @@
--- Fails when a row of any model has no client, or when a model is new and not named below. Marts
--- are held by their contract: _client_id is not null there, and a row without it stops the build.
+-- Fails when a row of any model has no client, or when a new model is not listed below. Marts have
+-- a contract: _client_id is not null there, and a row without it stops the build.
 {% set models = [
     'stg_clients__brands',
     'stg_clients__goals',

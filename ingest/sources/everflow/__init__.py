@@ -1,4 +1,4 @@
-"""Everflow: what affiliates brought.
+"""Everflow: conversions, clicks and payouts of affiliates.
 
 Data flow: POST /v1/networks/reporting/entity/table  -> everflow.daily_stats
            POST /v1/networks/reporting/conversions   -> everflow.conversions
@@ -7,10 +7,10 @@ Data flow: POST /v1/networks/reporting/entity/table  -> everflow.daily_stats
            GET  /v1/networks/{affiliates,advertisers,offers} -> the tables of the same names
            POST /v1/networks/encode                  -> everflow.tracking_codes
 Everflow changes past days for months (scrubs, late conversions), so every pull replaces whole days:
-what vanished there vanishes here, and a day that came back empty is emptied. dlt's `incremental`
-would add a second cursor next to `ops.loads` and could not empty a day.
-Unverified: that a tracking link's path has the codes of its affiliate and offer, in this order;
-they tell whose a RedTrack offer is.
+rows deleted there are deleted here, and a day that is empty there is emptied. dlt's `incremental`
+would add a second cursor besides `ops.loads` and could not empty a day.
+Unverified: that the path of a tracking link contains the codes of its affiliate and offer, in this
+order; they identify the affiliate of a RedTrack offer.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def everflow(
     base_url: str | None = None,
     pull: Pull | None = None,
 ) -> Any:
-    """One client's Everflow network; ISO dates, both included. Calling it asks no vendor.
+    """One client's Everflow network; ISO dates, both included. Calling it makes no request.
 
-    What is not given comes from the environment; `pull` is what `ingest.pull` asks for instead.
+    Missing arguments come from the environment; `pull` replaces them in `ingest.pull`.
     """
     pull = pull or plain_pull(
         "everflow",
@@ -69,7 +69,7 @@ def everflow(
     )
 
 
-# table -> the days that one request covers, the days that the vendor keeps
+# table -> days per request, days that the vendor keeps
 _REQUESTS = {
     "daily_stats": (SLICE_DAYS, None),
     "conversions": (1, CONVERSION_DAYS_KEPT),
@@ -79,7 +79,7 @@ _REQUESTS = {
 
 
 def plan(pull: Pull) -> Plan:
-    """One request for each slice, day or list, one for the time zones, one for the currency."""
+    """One request per slice, day or list, one for the time zones, one for the currency."""
     tables, requests = [], 0
     covered: set[date] = set()
     for table in pull.resources:
@@ -91,6 +91,6 @@ def plan(pull: Pull) -> Plan:
             covered |= set(days(part.window)) if length else set()
     needs_zone = {"daily_stats", "conversions", "clicks"} & set(tables)
     requests += bool(needs_zone) + ("daily_stats" in tables)
-    if "tracking_codes" in tables:  # a request for each kind of id, which its list must name
+    if "tracking_codes" in tables:  # a request for each kind of id, besides the one for its list
         requests += 1 + len({"affiliates", "offers"} - set(tables))
     return Plan(tuple(tables), len(covered), requests, 0)

@@ -1,4 +1,4 @@
-"""Everflow's manual adjustments: in every total, and never among the conversions."""
+"""Everflow's manual adjustments: included in every total, but never among the conversions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from signalroom.plural import counted
 
 @daily(columns=ADJUSTMENT_COLUMNS, measures=ADJUSTMENT_CONTROLLED, is_spared=True)
 def adjustments(pull: Pull, network: Network) -> list[Row]:
-    """The adjustments of every day of the window; deleted ones stand there with their mark."""
+    """The adjustments of every day of the window; deleted ones are included, with their mark."""
     rows: list[Row] = []
     for part in slices(pull.window, ADJUSTMENT_SLICE_DAYS):
         asked = {"from": part.start.isoformat(), "to": part.end.isoformat()}

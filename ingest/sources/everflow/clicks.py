@@ -1,7 +1,7 @@
-"""Everflow's stream of clicks: no pages, no flag, and nothing beyond the first 10,000 rows.
+"""Everflow's stream of clicks: no pages, and silently cut off after 10,000 rows.
 
-Off unless switched on, for it is large. Days are handed to dlt one by one, so that memory holds one
-day at a time; where reading fails, the days before are loaded, and the others keep their rows.
+Off unless switched on, because it is large. Days are passed to dlt one by one, so that memory holds
+one day at a time; if reading fails, the days before are loaded, and the others keep their rows.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ UTC = ZoneInfo(settings.UTC_ZONE)
     columns=CLICK_COLUMNS, measures=CLICK_CONTROLLED, days_kept=settings.CLICK_DAYS_KEPT
 )
 def clicks(pull: Pull, network: Network) -> Iterator[tuple[date, list[Row]]]:
-    """Each day of the window with its clicks, read when the day before is written."""
+    """Each day of the window with its clicks, read after the previous day is written."""
     for part in slices(pull.window, settings.CLICK_SLICE_DAYS):
         for day, rows in _by_day(_stream(pull, part, network), part):
             pull.say(f"clicks {day}: {counted(len(rows), 'row')}")
@@ -77,7 +77,7 @@ def _stream(pull: Pull, window: Window, network: Network) -> Iterator[Row]:
 def _ask(
     pull: Pull, start: datetime, end: datetime, zone: ZoneInfo, network: Network
 ) -> list[dict[str, Any]]:
-    """The clicks from one second to another, both included, as far as the vendor gives them."""
+    """The clicks between two seconds, both included; the vendor may cut them off."""
     asked = {
         "from": f"{start.astimezone(zone):%Y-%m-%d %H:%M:%S}",
         "to": f"{end.astimezone(zone):%Y-%m-%d %H:%M:%S}",

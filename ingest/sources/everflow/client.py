@@ -22,16 +22,16 @@ FIRST: Params = {"page": 1, "page_size": 1}
 
 
 class Network(Connection):
-    """The client's network, and its time zones."""
+    """The client's network, with its time zones."""
 
     def __init__(self, pull: Pull) -> None:
         super().__init__(pull)
         self._ids: dict[str, int] | None = None
         self._is_currency_said = False
-        self.lists: dict[str, list[Entry]] = {}  # what was read in this pull
+        self.lists: dict[str, list[Entry]] = {}  # read in this pull
 
     def open(self) -> VendorClient:
-        """The network API for that client's account."""
+        """The network API with the client's key."""
         base = self.pull.require("EVERFLOW_BASE_URL").rstrip("/").removesuffix("/v1")
         return VendorClient(
             "everflow",
@@ -57,7 +57,7 @@ class Network(Connection):
         )
 
     def say_currency(self) -> None:
-        """Notice, once in a pull, that the network is kept in another currency than dollars."""
+        """Give a notice, once per pull, if the network's currency is not US dollars."""
         if self._is_currency_said:
             return
         self._is_currency_said = True
@@ -67,7 +67,7 @@ class Network(Connection):
             )
 
     def other_currency(self) -> str | None:
-        """The network's currency, or its first advertiser's; None for dollars or an unknown one."""
+        """The network's currency, or its first advertiser's; None if it is dollars or unknown."""
         asked: dict[str, Params] = {"/networks": {}, "/networks/advertisers": FIRST}
         for path, params in asked.items():
             try:
@@ -102,7 +102,7 @@ class Network(Connection):
 def every(
     pull: Pull, key: str, size: int, ask: Callable[[dict[str, str | int]], Any], name: str
 ) -> list[Entry]:
-    """Every entry under `key`, each once by its id `name`; `ask` gets the paging."""
+    """Every entry under `key`, each once by its id `name`; `ask` takes the page parameters."""
     return whole(
         lambda wanted: pages(pull, key, wanted, ask, name),
         sizes=(size, size * 3 // 4, size // 2),
@@ -114,10 +114,10 @@ def every(
 def pages(
     pull: Pull, key: str, size: int, ask: Callable[[dict[str, str | int]], Any], name: str
 ) -> Iterator[Page]:
-    """The entries under `key` page by page, with the count of all that the vendor states.
+    """The entries under `key` page by page, with the vendor's total count.
 
-    A page that is full has another one behind it, and one that is short ends the list only where
-    the count agrees; else one that is empty or repeats what came does.
+    A full page is followed by another. A short page ends the list only if the count agrees;
+    otherwise an empty page, or one that repeats earlier entries, does.
     """
     where = f"{pull}, {key}"
     seen: set[object] = set()
@@ -133,7 +133,7 @@ def pages(
         ids = {str(entry.get(name)) for entry in entries}
         is_end = ids <= seen
         seen |= ids
-        # the vendor may give smaller pages than it was asked for
+        # the vendor may return smaller pages than requested
         is_short = len(entries) < min(given or size, size)
         if is_end or (is_short and total and len(seen) >= total):
             return
@@ -141,7 +141,7 @@ def pages(
 
 
 def paging_of(answer: dict[str, Any], name: str) -> int | None:
-    """A number of the answer's paging; None where it states none, or one below zero."""
+    """A number from the response's paging; None if missing or negative."""
     paging = answer.get("paging")
     found = count(paging.get(name)) if isinstance(paging, dict) else None
     return None if found is None or found < 0 else found
@@ -150,8 +150,8 @@ def paging_of(answer: dict[str, Any], name: str) -> int | None:
 def report_date(column: dict[str, Any]) -> date:
     """The business day of a date column: an epoch as text, or a plain day.
 
-    Whether the epoch is midnight in UTC or in the zone that was asked for is not documented: a
-    UTC midnight is read as that date, any other instant as the business day on which it falls.
+    Whether the epoch is midnight in UTC or in the requested zone is not documented: a UTC midnight
+    is read as that date, any other instant as the business day it falls on.
     """
     for said in (str(column.get("id") or ""), str(column.get("label") or "")):
         if said.lstrip("-").isdigit():

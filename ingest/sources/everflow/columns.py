@@ -23,7 +23,7 @@ METRICS = Fields(
         "gross_sales": Field("gross_sales", MONEY_TYPE),
     }
 )
-# What can be recomputed from the others is not kept; any further measure is, as text.
+# Measures that can be computed from others are not kept; any additional measure is, as text.
 DERIVED = frozenset(
     {
         *("ctr", "cvr", "evr", "cpc", "cpm", "cpa", "epc"),
@@ -43,7 +43,7 @@ COLUMNS = {
 }
 CONTROLLED = ("clicks", "conversions", "revenue", "payout")
 
-# Ids of affiliate, advertiser and offer stand under `relationship` alone.
+# Ids of affiliate, advertiser and offer are only under `relationship`.
 RELATED = Fields(
     {
         "affiliate_id": Field("relationship.affiliate.network_affiliate_id", COUNT_TYPE),

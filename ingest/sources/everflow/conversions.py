@@ -1,4 +1,4 @@
-"""Everflow's conversions, one by one, by the business day on which they happened."""
+"""Everflow's single conversions, by the business day on which they happened."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _of_day(http: VendorClient, pull: Pull, day: date, zone_id: int) -> list[Row
         pull,
         "conversions",
         CONVERSION_PAGE_ROWS,
-        # in the body the paging would be ignored
+        # in the body, paging would be ignored
         lambda paging: http.post("/networks/reporting/conversions", asked, paging),
         "conversion_id",
     )

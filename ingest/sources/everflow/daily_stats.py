@@ -1,4 +1,4 @@
-"""Everflow's aggregated table: rows by date, affiliate and advertiser, proven to be all of them."""
+"""Everflow's aggregated table: rows by date, affiliate and advertiser, proven to be complete."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def ask_table(
         "currency_id": CURRENCY,
         "columns": [{"column": name} for name in columns],
         "query": {
-            # in any other shape a filter would be ignored silently
+            # in any other shape the filter would be silently ignored
             "filters": [
                 {"resource_type": kind, "filter_id_value": str(number)}
                 for kind, number in (filters or {}).items()
@@ -80,7 +80,7 @@ def ask_table(
     table = answer.get("table", ()) if isinstance(answer, dict) else ()
     if isinstance(table, dict):  # the partner portal nests one level deeper
         table = table.get("rows", ())
-    if table is None:  # Go writes an empty list so
+    if table is None:  # how Go writes an empty list
         table = []
     if not isinstance(table, list):
         raise AnswerError(
@@ -138,7 +138,7 @@ def number_of(column: Mapping[str, Any]) -> int:
         ) from None
 
 
-# Counts decide whether all is there: a vendor's sum of rounded amounts need not be ours.
+# Counts prove completeness: the vendor's sums of rounded amounts may differ from ours.
 COUNTS = [name for name, field in METRICS.items() if field.kind is COUNT_TYPE]
 ATTEMPTS = 2
 Totals = dict[int, dict[str, Decimal]]  # by advertiser
@@ -147,10 +147,10 @@ Totals = dict[int, dict[str, Decimal]]  # by advertiser
 def rows_by_advertiser(
     http: VendorClient, pull: Pull, day: Window, zone_id: int, cut: list[Entry]
 ) -> list[Row]:
-    """The day's rows, one request an advertiser; `cut` is the table that was cut off.
+    """The day's rows, one request per advertiser; `cut` is the table that was cut off.
 
-    The sums are compared with those that the vendor gives before and after, for a day that is
-    running moves on meanwhile. Raises AnswerError where anything is missing.
+    The sums are compared with the vendor's totals before and after, because those of the current
+    day keep changing. Raises AnswerError where anything is missing.
     """
     listed = {
         int(entry["network_advertiser_id"]) for entry in list_entries(http, pull, "advertisers")
@@ -200,7 +200,7 @@ def _rows(pull: Pull, window: Window, table: list[Entry]) -> list[Row]:
 
 
 def _totals(http: VendorClient, pull: Pull, day: Window, zone_id: int) -> Totals:
-    """The day's counts by advertiser, as the vendor adds them up."""
+    """The day's counts by advertiser, as the vendor totals them."""
     table, is_cut = ask_table(http, pull, day, zone_id, columns=("date", "advertiser"))
     if is_cut:
         raise AnswerError(
@@ -240,8 +240,8 @@ def _lies_between(sums: Totals, before: Totals, after: Totals) -> bool:
 def daily_rows(http: VendorClient, pull: Pull, window: Window, zone_id: int) -> Iterator[Row]:
     """Rows by date, affiliate and advertiser.
 
-    An answer cut off at 10,000 rows is asked for again in smaller windows, a single day by
-    advertiser. Raises AnswerError where that does not give all of it.
+    A response cut off at 10,000 rows is requested again in smaller windows, a single day by
+    advertiser. Raises AnswerError where that is still incomplete.
     """
     days = (window.end - window.start).days + 1
     try:

@@ -36,7 +36,7 @@ def offers(pull: Pull, network: Network) -> list[Row]:
 
 @whole_list(columns=CODE_COLUMNS)
 def tracking_codes(pull: Pull, network: Network) -> list[Row]:
-    """The codes of every affiliate and offer in tracking links, whose path has codes for ids."""
+    """The codes of every affiliate and offer, which tracking links use instead of ids."""
     rows: list[Row] = []
     for kind, table in (("affiliate", "affiliates"), ("offer", "offers")):
         key = next(iter(LISTS[table]))
@@ -54,7 +54,7 @@ def tracking_codes(pull: Pull, network: Network) -> list[Row]:
 
 
 def _codes(pull: Pull, network: Network, kind: str, ids: list[int]) -> dict[int, str]:
-    """The code of each id; AnswerError unless each has one."""
+    """The code of each id; AnswerError if any is missing or used twice."""
     body = {"type": f"tracking_link_{kind}", "ids": ids}
     answer = network.http.post("/networks/encode", body)
     values: Any = answer.get("values") if isinstance(answer, dict) else None
@@ -87,7 +87,7 @@ def _rows(pull: Pull, network: Network, table: str) -> list[Row]:
 
 
 def _listed(pull: Pull, network: Network, table: str) -> list[Entry]:
-    """The entries of the list, asked for once in a pull."""
+    """The entries of the list, requested once per pull."""
     if table not in network.lists:
         network.lists[table] = list_entries(network.http, pull, table)
     return network.lists[table]

@@ -1,4 +1,4 @@
-"""Everflow, asked once for each permission: one day of the table, and the first of each list."""
+"""Checks Everflow, one call per permission: one day of the table, and the first of each list."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from signalroom.errors import AnswerError, ForbiddenError
 
 
 def probe(pull: Pull) -> list[str]:
-    """What is limited, in a line each; raises SourceError where the key or the table is refused."""
+    """Warnings, one line each; raises SourceError where the key or the table is refused."""
     network = Network(pull)
     ask_table(network.http, pull, pull.window, network.business_zone_id, ("date",))
     found = []

@@ -1,4 +1,4 @@
-"""Everflow: what it needs, how it may be asked, and its tables, as plain data."""
+"""Everflow: its variables, limits and tables, as plain data."""
 
 from signalroom.settings import require
 
@@ -30,9 +30,9 @@ TABLES = {
 }
 OPTIONAL = {"clicks": "EVERFLOW_CLICKS"}
 
-RATE_LIMIT = (29, 1.0)  # calls, seconds; documented as 30/s, for which clocks count differently
+RATE_LIMIT = (29, 1.0)  # calls, seconds; documented as 30/s, less a margin for differing clocks
 REQUESTS_AT_ONCE = 10  # of reports
-FEW_DAYS = 7  # asked one after another; what an hour pulls gains nothing
+FEW_DAYS = 7  # sequential; the hourly pull would gain nothing
 CURRENCY = "USD"
 ADJUSTMENT_SLICE_DAYS = 365
 SLICE_DAYS = 40  # the initial history in one request
@@ -40,12 +40,12 @@ ROW_CAP = 10_000
 UTC_ZONE = "UTC"
 KNOWN_TIMEZONES = {UTC_ZONE: 67, "America/New_York": 80}  # the two ids that the vendor documents
 
-# Single events. What the vendor no longer keeps is not asked for: an empty answer about those days
-# would empty them. It keeps conversions 365 days and clicks 3 months, less a day to be sure.
+# Single events. Days that the vendor no longer keeps are not requested: its empty answer would
+# clear them. It keeps conversions for 365 days and clicks for 3 months, less a day to be safe.
 CONVERSION_PAGE_ROWS = 2000
 CONVERSION_DAYS_KEPT = 364
 CLICK_ROW_CAP = 10_000
-CLICK_SLICE_DAYS = 13  # at most 14 are answered, and a day of a clock change has 25 hours
+CLICK_SLICE_DAYS = 13  # the vendor's maximum is 14, and the day of a clock change has 25 hours
 CLICK_DAYS_KEPT = 88
 LIST_PAGE_ROWS = 500
 CODES_PER_REQUEST = 500

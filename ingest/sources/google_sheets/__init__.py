@@ -1,9 +1,9 @@
-"""Google Sheets: what people keep in spreadsheets, such as targets.
+"""Google Sheets: data that people maintain in spreadsheets, such as targets.
 
 Data flow: GET /v4/spreadsheets/<id>/values:batchGet -> a table for each configured range
-There is no mark of a change, and anyone may edit the past: each successful read replaces a range
-as a whole. Every column is text: a column can mix types row by row, and text keeps them all.
-Numbers have every digit, dates are serial numbers (days since 1899-12-30), flags true or false.
+Sheets do not mark changes, and anyone may edit the past: each successful read replaces a range as a
+whole. Every column is text: a column can mix types row by row, and text holds them all. Numbers
+have every digit, dates are serial numbers (days since 1899-12-30), flags true or false.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from signalroom.plural import counted
 @dlt.source(**SOURCE)
 def google_sheets(
     client_id: str | None = None,
-    start: str | date | None = None,  # every source takes both; a range has no days
+    start: str | date | None = None,  # every source takes both arguments; a range has no days
     end: str | date | None = None,
     credentials_json: str | None = None,
     base_url: str | None = None,
     pull: Pull | None = None,
 ) -> Any:
-    """One client's ranges, a table each. Calling it asks no vendor.
+    """One client's ranges, a table each. Calling it makes no request.
 
-    What is not given comes from the environment; `pull` is what `ingest.pull` asks for instead.
+    Missing arguments come from the environment; `pull` replaces them in `ingest.pull`.
     """
     pull = pull or plain_pull(
         "google_sheets",
@@ -69,10 +69,10 @@ def _chosen(pull: Pull) -> list[SheetRange]:
 
 @whole_list(columns=META_COLUMNS)
 def sheet(pull: Pull, one: SheetRange, spreadsheets: Spreadsheets) -> Found:
-    """The rows of one range; the range stands in the ledger of files, with its header."""
+    """The rows of one range; the file ledger has an entry for it, with its header."""
     found = table_of(spreadsheets.grid(one), f"{pull}, {one.table}")
     known = pull.known_files.get((one.table, one.key))
-    if found.columns:  # an empty range has no header that could differ
+    if found.columns:  # an empty range has no header to compare
         check(pull, one.table, found.columns, known)
     if found.errors:
         pull.notice(

@@ -1,4 +1,4 @@
-"""The service account: its key, and the access tokens that its signature obtains."""
+"""The service account: its key, and the access tokens requested with it."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ NEEDED = ("client_email", "private_key", "token_uri")
 
 @dataclass(frozen=True)
 class ServiceAccount:
-    """The account's email address and where it asks for tokens; its key never shows."""
+    """The account's email address and token endpoint; its key is never shown."""
 
     email: str
     token_uri: str
     _info: dict[str, Any] = field(repr=False)
 
     def assertion(self) -> str:
-        """A signed statement of who asks, good for an hour."""
+        """A signed assertion, valid for an hour."""
         from google.auth import crypt, jwt
 
         issued = int(clock.instant().timestamp())
@@ -90,7 +90,7 @@ Grid = list[list[Any]]
 
 
 class Spreadsheets(Connection):
-    """Reads a client's spreadsheets, each once, all of its ranges together, when first needed."""
+    """Reads each of a client's spreadsheets once, with all of its ranges, when first needed."""
 
     def __init__(self, pull: Pull, asked: Sequence[SheetRange]) -> None:
         super().__init__(pull)
@@ -102,7 +102,7 @@ class Spreadsheets(Connection):
         return service_account(self.pull)
 
     def open(self) -> VendorClient:
-        """The API; a key that is refused is raised here, for it is no fault of any spreadsheet."""
+        """The API; a refused key is raised here, as it affects every spreadsheet."""
         place = urlsplit(self._account.token_uri)
         tokens = BearerTokens(
             lambda: VendorClient(
@@ -141,7 +141,7 @@ class Spreadsheets(Connection):
         except AnswerError as error:
             if len(together) == 1:
                 self._grids[together[0]] = error
-            else:  # one bad range spoils the whole answer: which one?
+            else:  # one bad range fails the whole request: find out which
                 for one in together:
                     self._read([one])
 
@@ -152,7 +152,7 @@ class Spreadsheets(Connection):
         try:
             answer = self.http.get(path, {"ranges": names, **RENDER})
         except AbsentError as error:
-            if path not in str(error):  # the address of the tokens, not the spreadsheet
+            if path not in str(error):  # the token endpoint, not the spreadsheet
                 raise
             tables = ", ".join(one.table for one in together)
             raise AnswerError(

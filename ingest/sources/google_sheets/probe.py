@@ -1,4 +1,4 @@
-"""Google Sheets, asked for the first row of each range."""
+"""Checks Google Sheets by reading the first row of each range."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CORNERS = re.compile(r"([A-Za-z]*)([0-9]*)(?::([A-Za-z]*)[0-9]*)?")
 
 
 def probe(pull: Pull) -> list[str]:
-    """The empty ranges, in a line each; raises SourceError that names the first unreadable one."""
+    """The empty ranges, one line each; raises SourceError that names the first unreadable one."""
     refuse_shared_tabs(pull.client_id)
     wanted = [_first_row(one) for one in ranges(pull.client_id)]
     sheets = Spreadsheets(pull, wanted)

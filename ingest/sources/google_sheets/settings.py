@@ -1,4 +1,4 @@
-"""Google Sheets: what it needs, and which cells of which spreadsheet become which table."""
+"""Google Sheets: its variables, and which cells of which spreadsheet become which table."""
 
 from __future__ import annotations
 
@@ -37,32 +37,32 @@ REQUIRED = (
 )
 TABLES: Mapping[str, str] = {}  # a table for each configured range, replaced as a whole
 
-RATE_LIMIT = (50, 60.0)  # calls, seconds; 60 a minute for each user, which a robot is too
+RATE_LIMIT = (50, 60.0)  # calls, seconds; 60 a minute per user, including service accounts
 SCOPE = "https://www.googleapis.com/auth/spreadsheets.readonly"
-# The audience of an assertion is Google's address, also where the key names another one to ask.
+# The audience of an assertion is Google's address, even if the key names another endpoint.
 AUDIENCE = "https://oauth2.googleapis.com/token"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 ASSERTION_SECONDS = 3600
-# As they are, not as they look: a look depends on the sheet's language and loses digits.
+# Raw values, not formatted ones: formatting depends on the sheet's locale and loses digits.
 RENDER = {
     "majorDimension": "ROWS",
     "valueRenderOption": "UNFORMATTED_VALUE",
     "dateTimeRenderOption": "SERIAL_NUMBER",
 }
-# What stands where a formula failed, or where IMPORTRANGE still waits for the other spreadsheet.
+# Cells of a failed formula, or of an IMPORTRANGE that is still loading.
 ERROR_CELL = re.compile(
     r"#(N/A|REF!|DIV/0!|VALUE!|NAME\?|NUM!|NULL!|ERROR!|SPILL!|CALC!)|#?(?i:loading)(\.{2,}|\u2026)"
 )
 TABLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,54}")
 LONGEST_NAME = 55  # PostgreSQL takes 63 bytes, and a number may follow
-_NEXT = re.compile(r",\s*(?=[^,=!]+=[^,=!]+!)")  # a comma inside a tab's name ends no range
+_NEXT = re.compile(r",\s*(?=[^,=!]+=[^,=!]+!)")  # a comma inside a tab's name does not end a range
 
 _CELLS = re.compile(r"([A-Za-z]*[0-9]*(:[A-Za-z]*[0-9]*)?)?")
 
 
 @dataclass(frozen=True)
 class SheetRange:
-    """One range; `tab` and `cells` as a person writes them, `cells` may be missing."""
+    """One range; `tab` and `cells` as configured, `cells` may be empty."""
 
     table: str
     spreadsheet_id: str
@@ -71,7 +71,7 @@ class SheetRange:
 
     @property
     def name(self) -> str:
-        """The range as the API reads it: a tab that is no plain word stands in quotes."""
+        """The range in A1 notation: a tab that is not a plain word is quoted."""
         tab = self.tab
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", tab):
             quoted = tab.replace("'", "''")
@@ -101,7 +101,7 @@ def ranges(client_id: str) -> tuple[SheetRange, ...]:
 
 
 def refuse_shared_tabs(client_id: str) -> None:
-    """Raise ConfigurationError when another client reads one of the client's tabs too."""
+    """Raise ConfigurationError when another client also reads one of the client's tabs."""
     own = {(one.spreadsheet_id, one.tab) for one in ranges(client_id)}
     for other in active_clients():
         if other.id != client_id and variable("GOOGLE_SHEETS_RANGES", other.id):
@@ -135,5 +135,5 @@ def client_tables(client_id: str) -> tuple[str, ...]:
 
 
 def account(client_id: str) -> str:
-    """What identifies the account: the ranges themselves, for one robot may serve all clients."""
+    """What identifies the account: the ranges, as one service account may serve all clients."""
     return "\n".join(sorted(one.key for one in ranges(client_id)))

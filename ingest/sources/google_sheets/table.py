@@ -1,4 +1,4 @@
-"""Cells as Google gives them, made into a table: header, ragged rows, errors, mixed types."""
+"""Google's cells as a table: header, ragged rows, errors, mixed types."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from ingest.sources.google_sheets.settings import ERROR_CELL, LONGEST_NAME
 from ingest.values import COUNT_TYPE, TEXT_TYPE
 from signalroom.errors import AnswerError
 
-# An address or a telephone number: the range begins below its header.
+# An email address or telephone number: the range begins below its header.
 PERSONAL = re.compile(r".*\S@\S.*|\+?\(?\d[\d\s().-]{8,}\d", re.DOTALL)
 META_COLUMNS = {"_client_id": {**TEXT_TYPE, "nullable": False}, "_row_id": COUNT_TYPE}
 
 
 def fingerprint(columns: Sequence[str]) -> str:
-    """A short text for the columns and their order."""
+    """A short fingerprint of the columns and their order."""
     return hashlib.sha256("\n".join(columns).encode()).hexdigest()[:12]
 
 
 def written(columns: Sequence[str]) -> str:
-    """The columns as the ledger keeps them."""
+    """The columns as stored in the ledger."""
     return json.dumps(list(columns))
 
 
 def check(pull: Pull, table: str, columns: Sequence[str], known: KnownFile | None) -> None:
-    """Say what was added at the right end; AnswerError for any other change of the header.
+    """Give notice of columns added at the right end; AnswerError for any other header change.
 
     A person accepts one by naming the new header's fingerprint in GOOGLE_SHEETS_ACCEPTED_HEADERS.
     """
@@ -74,7 +74,7 @@ class Table:
 def table_of(grid: Sequence[Cells], where: str) -> Table:
     """The table of a range; its first row is the header.
 
-    A range without any cell is a table without columns. `where` begins the AnswerError for rows
+    A range without cells is a table without columns. `where` begins the AnswerError for rows
     without a header above them, and for cells beyond it.
     """
     header, *below = grid or [[]]
@@ -101,7 +101,7 @@ def table_of(grid: Sequence[Cells], where: str) -> Table:
 def column_names(header: Cells, where: str) -> tuple[str, ...]:
     """Names in snake case, the same for the same header: `column_3` for a blank one, `name_2`.
 
-    A person's data in the header is refused, and not repeated.
+    Personal data in the header is refused, and not repeated in the message.
     """
     if any(PERSONAL.fullmatch((text(value) or "").strip()) for value in header):
         raise AnswerError(
@@ -134,7 +134,7 @@ def column_names(header: Cells, where: str) -> tuple[str, ...]:
 
 
 def cell(value: object) -> str | None:
-    """The exact text of a cell: numbers with every digit, dates as their serial number.
+    """The exact text of a cell: numbers with every digit, dates as serial numbers.
 
     None for an empty cell and for an error.
     """

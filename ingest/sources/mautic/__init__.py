@@ -1,11 +1,11 @@
-"""Mautic: whom the agency writes to, what it sent, and what was read.
+"""Mautic: the agency's contacts, the emails sent to them, and which were read.
 
 Data flow: GET /api/contacts          -> mautic.contacts
            GET /api/emails            -> mautic.emails
            GET /api/campaigns         -> mautic.campaigns
            GET /api/stats/email_stats -> mautic.email_stats
-The lists are replaced as a whole. Opens are counted for weeks, so every pull replaces whole days
-of `email_stats`, by day of sending.
+The lists are replaced as a whole. Opens arrive for weeks, so every pull replaces whole days of
+`email_stats`, by date sent.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def mautic(
     oauth_client_secret: str | None = None,
     pull: Pull | None = None,
 ) -> Any:
-    """One client's Mautic; ISO dates, both included. Calling it asks no vendor.
+    """One client's Mautic; ISO dates, both included. Calling it makes no request.
 
-    What is not given comes from the environment; `pull` is what `ingest.pull` asks for instead.
+    Missing arguments come from the environment; `pull` replaces them in `ingest.pull`.
     """
     pull = pull or plain_pull(
         "mautic",
@@ -55,7 +55,7 @@ def mautic(
 
 
 def plan(pull: Pull) -> Plan:
-    """Requests as of now, with one for a token; Mautic is asked for its totals."""
+    """Requests as of now, including one for a token; requests the totals from Mautic."""
     instance = Instance(pull)
     requests = 1 + sum(requests_for(pull, instance, table) for table in pull.resources)
     covered = len(list(days(pull.window))) if "email_stats" in pull.resources else 0

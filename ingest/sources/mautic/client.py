@@ -1,4 +1,4 @@
-"""Mautic: the connection, and pages in their two envelopes."""
+"""Mautic: the connection, and pages in either of its two response formats."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Instance(Connection):
     """The client's Mautic."""
 
     def open(self) -> VendorClient:
-        """The API, with a token of the client's own; what denies one is raised here."""
+        """The API, with the client's token; errors in obtaining it are raised here."""
         base = self.pull.require("MAUTIC_BASE_URL").rstrip("/").removesuffix("/api")
         connect = partial(
             VendorClient, "mautic", self.pull.client_id, base, address="MAUTIC_BASE_URL"
@@ -44,10 +44,10 @@ def every(
     asked: Mapping[str, str | int],
     take: Callable[[list[Entry]], list[Row]],
 ) -> list[Row]:
-    """Every row of a list, each once by its id; `take` makes those of a page.
+    """Every row of a list, each once by its id; `take` makes the rows of a page.
 
-    AnswerError where a list is said to hold entries and they do not come, and where a page repeats
-    what came before and no total is there to tell the end.
+    AnswerError if a list has a total but no entries, or if a page repeats earlier entries and there
+    is no total to tell the end.
     """
     name = path.rsplit("/", 1)[-1]
     container = "stats" if "/stats/" in path else name
@@ -73,7 +73,7 @@ def every(
                 pull.say(f"{name}: {counted(len(seen), 'row')}")
                 yield take(found), total
             start += len(found)
-            # a total may count the page alone: behind a full one is asked once more
+            # a total may count only the page: after a full one, request one more
             is_end = is_again or len(found) < size
             if not found or (total is not None and start >= total and is_end):
                 return
@@ -84,9 +84,9 @@ def every(
 
 
 def entries_of(answer: Any, container: str, who: str) -> list[Entry]:
-    """The entries of one answer: an object keyed by id, or a list; an empty one may be either.
+    """The entries of one response: an object keyed by id, or a list; an empty one may be either.
 
-    Mautic reports some failures with status 200: an answer without the container is one.
+    Mautic reports some failures with status 200: a response without the container is one.
     """
     found = answer.get(container) if isinstance(answer, dict) else None
     if found is None and isinstance(answer, dict) and container in answer:
@@ -99,7 +99,7 @@ def entries_of(answer: Any, container: str, who: str) -> list[Entry]:
 
 
 def total_of(answer: Any) -> int | None:
-    """How many entries there are in all: a number, or its text."""
+    """The total number of entries: a number, or its text."""
     said = str(answer.get("total")) if isinstance(answer, dict) else ""
     return int(said) if said.isdecimal() else None
 

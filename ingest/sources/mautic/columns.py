@@ -12,7 +12,7 @@ _PUBLISHED = {
     "publish_up": Field("publishUp", INSTANT_TYPE),
     "publish_down": Field("publishDown", INSTANT_TYPE),
 }
-# Mautic's own fields of a contact; the agency's stay together in `custom_fields`.
+# Mautic's standard contact fields; the agency's are kept together in `custom_fields`.
 CONTACT_TEXTS = (
     "email", "title", "firstname", "lastname", "company", "position", "phone", "mobile", "fax",
     "address1", "address2", "city", "state", "zipcode", "country", "timezone", "preferred_locale",

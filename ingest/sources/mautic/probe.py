@@ -1,4 +1,4 @@
-"""Mautic, asked for a token, one contact and one row of the statistics."""
+"""Checks Mautic by requesting a token, one contact and one row of the statistics."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from signalroom.errors import ForbiddenError
 
 
 def probe(pull: Pull) -> list[str]:
-    """What the role may not read, in a line each; raises SourceError where all is refused.
+    """What the role may not read, one line each; raises SourceError where everything is refused.
 
-    A role without "view others" is told by nothing but the number of contacts.
+    Only the number of contacts reveals a role without "view others".
     """
     instance = Instance(pull)
     refusals: list[ForbiddenError] = []

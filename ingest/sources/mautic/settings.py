@@ -1,4 +1,4 @@
-"""Mautic: what it needs, and its tables, as plain data."""
+"""Mautic: its variables and tables, as plain data."""
 
 from signalroom.settings import require
 

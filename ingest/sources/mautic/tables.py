@@ -1,4 +1,4 @@
-"""Mautic's tables: contacts, emails and campaigns, each as it is now, and emails sent, by day."""
+"""Mautic's tables: current contacts, emails and campaigns, and emails sent, by day."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ingest.sources.mautic.settings import PAGE_ROWS
 from signalroom import clock
 
 PATH = "/api/stats/email_stats"
-# By default contacts come with the last active first: while people browse, pages would shift.
+# By default the most recently active contacts come first: pages would shift as people browse.
 ORDER = {"orderBy": "id", "orderByDir": "asc"}
 
 
@@ -39,7 +39,7 @@ def contacts(pull: Pull, instance: Instance) -> list[Row]:
     documents=tuple(LISTS["emails"].documents),
 )
 def emails(pull: Pull, instance: Instance) -> list[Row]:
-    """Every email that was written."""
+    """Every email as composed, not each one sent."""
     return _list(pull, instance, "emails")
 
 
@@ -74,16 +74,16 @@ def email_stats(pull: Pull, instance: Instance) -> list[Row]:
 
 
 def requests_for(pull: Pull, instance: Instance, table: str) -> int:
-    """How many pages a table takes, by the total that Mautic states."""
+    """How many pages a table takes, by Mautic's total."""
     if table in LISTS:
         answer = instance.http.get(f"/api/{table}", {**ORDER, "start": 0, "limit": 1})
     else:
         answer = instance.http.get(PATH, {**question(pull.window), "start": 0, "limit": 1})
-    return (total_of(answer) or 0) // PAGE_ROWS + 1  # behind a full page is asked once more
+    return (total_of(answer) or 0) // PAGE_ROWS + 1  # one more request follows a full page
 
 
 def question(window: Window) -> dict[str, str | int]:
-    """The parameters that ask for the window; without an order, pages would overlap and skip."""
+    """The parameters for the window; without a sort order, pages would overlap and skip rows."""
     start = clock.midnight(window.start)
     end = clock.midnight(window.end + timedelta(days=1))
     return {
@@ -117,10 +117,10 @@ def _list(pull: Pull, instance: Instance, table: str) -> list[Row]:
 
 
 def with_custom_fields(entry: Entry) -> Entry:
-    """The entry with those fields of a contact together that the agency added itself."""
+    """The entry with the contact fields that the agency added grouped together."""
     groups = entry.get("fields")
     known = groups.get("all") if isinstance(groups, dict) else None
-    if not isinstance(known, dict):  # an empty group is a list
+    if not isinstance(known, dict):  # PHP writes an empty group as a list
         return entry
     ours = {"id", "points", *CONTACT_TEXTS}
     return {**entry, "customFields": {key: known[key] for key in known if key not in ours}}

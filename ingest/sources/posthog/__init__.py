@@ -1,4 +1,4 @@
-"""PostHog: what visitors did, and which variants they saw.
+"""PostHog: events of visitors, and the variants they saw.
 
 Data flow: POST /api/projects/:id/query/         -> posthog.events
            GET  /api/projects/:id/feature_flags/ -> posthog.feature_flags
@@ -32,9 +32,9 @@ def posthog(
     host: str | None = None,
     pull: Pull | None = None,
 ) -> Any:
-    """One client's PostHog project; ISO dates, both included. Calling it asks no vendor.
+    """One client's PostHog project; ISO dates, both included. Calling it makes no request.
 
-    What is not given comes from the environment; `pull` is what `ingest.pull` asks for instead.
+    Missing arguments come from the environment; `pull` replaces them in `ingest.pull`.
     """
     pull = pull or plain_pull(
         "posthog",
@@ -50,7 +50,7 @@ def posthog(
 
 
 def plan(pull: Pull) -> Plan:
-    """Requests as of now; PostHog is asked to count."""
+    """Requests as of now; requests the counts from PostHog."""
     project = Project(pull)
     requests = sum(
         events.event_requests(pull, project) if table == "events" else list_requests(project, table)

@@ -13,7 +13,7 @@ from ingest.sources.posthog.settings import LIST_PAGE_ROWS, PAGE_CAP
 from signalroom.errors import AnswerError
 
 RATE_LIMIT = RateLimit(*settings.RATE_LIMIT)
-# without `archived` the archived ones are left out, with it they alone are given
+# without `archived` archived ones are left out, with it only those are returned
 LISTS_OF: Mapping[str, tuple[dict[str, str], ...]] = {"experiments": ({}, {"archived": "true"})}
 
 
@@ -37,15 +37,15 @@ class Project(Connection):
         )
 
     def path(self, what: str) -> str:
-        """The path of something of the project; PostHog's own addresses end with a slash."""
+        """A path within the project; PostHog's paths end with a slash."""
         project = quote(self.pull.require("POSTHOG_PROJECT_ID"), safe="")
         return f"/api/projects/{project}/{what}/"
 
 
 def list_entries(project: Project, table: str) -> list[Entry]:
-    """The entries of all pages, each once; AnswerError where they are not what the count says.
+    """The entries of all pages, each once; AnswerError if they do not match the count.
 
-    Archived experiments stand in a list of their own.
+    Archived experiments are in a separate list.
     """
     return [
         entry
@@ -97,7 +97,7 @@ def list_requests(project: Project, table: str) -> int:
 def follow(project: Project, path: str, link: object) -> dict[str, str | int]:
     """The parameters of the next page; AnswerError for a link to anywhere but the same list.
 
-    The link itself is never called, so that no key leaves for another host.
+    The link itself is never called, so that the key is never sent to another host.
     """
     here = urlsplit(project.host + path)
     there = urlsplit(urljoin(here.geturl(), str(link)))

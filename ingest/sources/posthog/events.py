@@ -1,7 +1,7 @@
 """PostHog's events by query: pages by time and uuid, each event once.
 
-The list endpoint is not used: its pages lose events of one instant at their edges, and end early
-silently.
+The list endpoint is not used: its pages lose events of the same instant at page boundaries, and it
+can end early without an error.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ from signalroom import clock
 from signalroom.errors import AnswerError, TooLargeError
 from signalroom.plural import counted
 
-DEEPEST = 100  # brackets within each other
-LONGEST_NUMBER = 300  # characters; more is not a number to any engine
+DEEPEST = 100  # nested brackets
+LONGEST_NUMBER = 300  # characters; no engine reads a longer one as a number
 PLACE = ("uuid", "timestamp")
-REASON = "_reason"  # why an event cannot be stored; never a column
+REASON = "_reason"  # why an event cannot be stored; not a column
 TOO_OLD = (
     "This PostHog is too old to be told the time zone of an instant: update it to a version of "
     "2025 or later (POSTHOG_HOST)."
 )
-SMALLER = 4  # times, where an answer would be too large
+SMALLER = 4  # halvings, where a response would be too large
 _TEXTS = re.compile(r'"(?:[^"\\]|\\.)*"')
 _BRACKETS = re.compile(r"[\[\]{}]")
 
 
 class _NoPlaceError(Exception):
-    """An event without a uuid or a time: it has no place in the order."""
+    """An event without a uuid or a time, which cannot be ordered."""
 
 
 class _UnreadableError(Exception):
@@ -66,7 +66,8 @@ class _Place:
 def events(pull: Pull, project: Project) -> Iterator[tuple[date, list[Row]]]:
     """Each day of the window with its events, each event once.
 
-    A day is given as soon as it is whole: what a throttled query has read is not read again.
+    A day is yielded as soon as it is complete: days read before a query is throttled are not read
+    again.
     """
     entries = Entries("events", pull, EVENTS)
     known: set[str] = set()
@@ -79,9 +80,9 @@ def events(pull: Pull, project: Project) -> Iterator[tuple[date, list[Row]]]:
 
 
 def _by_day(stream: Iterator[Row], window: Window) -> Iterator[tuple[date, dict[str, Row]]]:
-    """The rows of each day of the window by uuid; the stream is in order of time.
+    """The rows of each day of the window by uuid; the stream is ordered by time.
 
-    An event that was sent twice is there twice until PostHog merges it.
+    An event that was sent twice is returned twice until PostHog merges it.
     """
     ahead = next(stream, None)
     for day in days(window):
@@ -125,7 +126,7 @@ def _unreadable(properties: object) -> str:
 
 
 def _depth(properties: object) -> int:
-    """How many brackets are within each other; raises for a number of a parsed value."""
+    """The nesting depth of brackets; raises for a number of a parsed value."""
     depth = deepest = 0
     if isinstance(properties, str):
         for mark in _BRACKETS.findall(_TEXTS.sub("", properties)):
@@ -168,7 +169,7 @@ def event_requests(pull: Pull, project: Project) -> int:
 
 
 def _rows(project: Project, window: Window, entries: Entries) -> Iterator[Row]:
-    """The window's events in order of time, page by page."""
+    """The window's events ordered by time, page by page."""
     last: _Place | None = None
     size = PAGE_ROWS
     for _ in range(PAGE_CAP):
@@ -187,7 +188,7 @@ def _rows(project: Project, window: Window, entries: Entries) -> Iterator[Row]:
         if page and last and page[0]["timestamp"] < last.at:
             raise entries.error(f"{window}: the events do not come in order of time")
         yield from page
-        cap = count(answer.get("limit")) or size  # the instance may allow less
+        cap = count(answer.get("limit")) or size  # the instance may allow fewer
         if len(answer["results"]) < min(cap, size) and not answer.get("hasMore"):
             return
         reached = _Place(page[-1]["timestamp"], page[-1]["uuid"]) if page else last
@@ -202,18 +203,18 @@ def _known_at(row: Row) -> tuple[datetime, datetime]:
 
 
 def _within(window: Window, after: _Place | None = None) -> str:
-    """The condition for the window, or for what comes behind an event of it."""
+    """The condition for the window, or for what follows one of its events."""
     start = after.at if after else clock.midnight(window.start)
     end = clock.midnight(window.end + timedelta(days=1))
     found = f"timestamp >= {_instant(start)} AND timestamp < {_instant(end)}"
     if after:
-        # a uuid that was read as one: nothing of an answer is pasted into a question as it is
+        # a parsed uuid: no text of a response goes into a query unchecked
         found += f" AND (timestamp, uuid) > ({_instant(after.at)}, toUUID('{UUID(after.uuid)}'))"
     return found
 
 
 def _instant(moment: datetime) -> str:
-    # without the zone it would be read in the project's own
+    # without the zone it would be read in the project's zone
     return f"toDateTime('{moment:%Y-%m-%d %H:%M:%S.%f}', 'UTC')"
 
 
@@ -227,7 +228,7 @@ def _ask(project: Project, question: str, entries: Entries) -> dict[str, Any]:
     asked = {
         "query": {"kind": "HogQLQuery", "query": question},
         "name": "signalroom",
-        "refresh": "force_blocking",  # else a cached answer would hide what came since
+        "refresh": "force_blocking",  # otherwise a cached response would hide newer events
     }
     try:
         answer = project.http.post(project.path("query"), asked)
@@ -260,7 +261,7 @@ def _page(pull: Pull, answer: dict[str, Any], window: Window, entries: Entries) 
         except _NoPlaceError as error:
             lost.append(str(error))
             _reject(pull, window.start, f"event {entry['uuid']}: {error}", entry)
-    if len(lost) > len(page):  # not one event among many: the answer is another
+    if len(lost) > len(page):  # not a single event: the whole response has another format
         raise AnswerError(lost[-1])
     if any(one["timestamp"] > two["timestamp"] for one, two in pairwise(page)):
         raise entries.error(f"{window}: the events do not come in order of time")
@@ -272,7 +273,7 @@ def _row(entry: dict[str, Any], window: Window, entries: Entries) -> Row:
     try:
         row = entries.row(entry)
     except AnswerError as error:
-        # its place in the order is all that the reading of the others needs
+        # only its position is needed to read the others
         reason = str(error)
         try:
             row = entries.row({**dict.fromkeys(entry), **{name: entry[name] for name in PLACE}})
@@ -290,7 +291,7 @@ def _row(entry: dict[str, Any], window: Window, entries: Entries) -> Row:
 
 
 def _with_zone(value: object, zone: str) -> object:
-    """An instant with its offset; a text without one is in the zone that the answer names."""
+    """An instant with its offset; text without one is in the response's zone."""
     try:
         moment = datetime.fromisoformat(str(value))
         return value if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone)).isoformat()

@@ -1,4 +1,4 @@
-"""PostHog's lists: feature flags and experiments, each as it is now."""
+"""PostHog's lists: current feature flags and experiments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PostHog, asked once for each scope of the key: a query, a flag, an experiment."""
+"""Checks PostHog, one call per scope of the key: a query, a flag, an experiment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SCOPES = {"feature_flags": "feature_flag:read", "experiments": "experiment:read"
 
 
 def probe(pull: Pull) -> list[str]:
-    """The missing scopes, in a line each; raises SourceError where no query is answered."""
+    """The missing scopes, one line each; raises SourceError if queries are refused."""
     project = Project(pull)
     ask_once(project, pull.window)
     found = []

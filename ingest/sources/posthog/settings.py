@@ -1,4 +1,4 @@
-"""PostHog: what it needs, how it may be asked, and its tables, as plain data."""
+"""PostHog: its variables, limits and tables, as plain data."""
 
 from signalroom.settings import require
 
@@ -20,9 +20,9 @@ REQUIRED = ("POSTHOG_API_KEY", "POSTHOG_PROJECT_ID")
 # table -> what is replaced together
 TABLES = {"events": "day", "feature_flags": "whole", "experiments": "whole"}
 
-RATE_LIMIT = (200, 60.0)  # calls, seconds; 240 a minute, and the limit by the hour answers 429
+RATE_LIMIT = (200, 60.0)  # calls, seconds; 240 a minute; beyond the hourly limit it answers 429
 SLICE_DAYS = 7
-PAGE_ROWS = 10_000  # at most 50,000 are answered
+PAGE_ROWS = 10_000  # the vendor's maximum is 50,000
 LIST_PAGE_ROWS = 100
 PAGE_CAP = 2000
 

@@ -1,12 +1,12 @@
-"""RedTrack: what the ads cost.
+"""RedTrack: ad spend.
 
 Data flow: GET /report by date and source                  -> redtrack.daily_spend
            GET /report by date, source, campaign and offer -> redtrack.campaign_spend
            GET /conversions                                -> redtrack.conversions
            GET /campaigns, /sources, /offers               -> the tables of the same names
-Costs are rewritten for any past day, so every pull replaces whole days; lists are replaced whole.
+Costs of any past day can change, so every pull replaces whole days; lists are replaced whole.
 Unverified: the field of an offer's target address (`url`) and the forms of Everflow's ids in it
-(parameters, or codes in its path, everflow.tracking_codes). They suggest whose a source is
+(parameters, or codes in its path, everflow.tracking_codes). They suggest the affiliate of a source
 (marts.mapping_gaps, doctor); they map spend only where the registry says `mapping: offer`.
 """
 
@@ -41,9 +41,9 @@ def redtrack(
     base_url: str | None = None,
     pull: Pull | None = None,
 ) -> Any:
-    """One client's RedTrack account; ISO dates, both included. Calling it asks no vendor.
+    """One client's RedTrack account; ISO dates, both included. Calling it makes no request.
 
-    What is not given comes from the environment; `pull` is what `ingest.pull` asks for instead.
+    Missing arguments come from the environment; `pull` replaces them in `ingest.pull`.
     """
     pull = pull or plain_pull(
         "redtrack", client_id, start, end, REDTRACK_API_KEY=api_key, REDTRACK_BASE_URL=base_url
@@ -60,9 +60,9 @@ def redtrack(
 
 
 def plan(pull: Pull) -> Plan:
-    """Two requests for each slice and list, as long as no page is full: the second proves that.
+    """Two requests for each slice and list, unless a page is full: the second one proves the end.
 
-    With spend come the account's settings and the list of sources, for their currencies.
+    Spend also needs the account's settings and the list of sources, for their currencies.
     """
     parts = 2 * len(list(slices(pull.window, SLICE_DAYS)))
     requests = {"daily_spend": parts, "campaign_spend": parts, "conversions": 1}

@@ -31,7 +31,7 @@ DOLLARS = {"", CURRENCY, "$", "US$", "840", "DOLLAR", "US DOLLAR"}
 
 
 class Account(Connection):
-    """The client's account, and its lists that were read."""
+    """The client's account, and its lists already read."""
 
     def __init__(self, pull: Pull) -> None:
         super().__init__(pull)
@@ -40,7 +40,7 @@ class Account(Connection):
 
     @cached_property
     def currency(self) -> str:
-        """The account's currency; dollars where its settings cannot be read or name none."""
+        """The account's currency; dollars if its settings cannot be read or name none."""
         try:
             answer = self.http.get("/me/settings")
         except SourceError:
@@ -48,7 +48,7 @@ class Account(Connection):
         return currency_of(answer) if isinstance(answer, dict) else CURRENCY
 
     def open(self) -> VendorClient:
-        """The API; the key travels in the query, the only place where RedTrack takes it."""
+        """The API; the key is sent in the query, the only place where RedTrack accepts it."""
         return VendorClient(
             "redtrack",
             self.pull.client_id,
@@ -60,10 +60,10 @@ class Account(Connection):
 
 
 def refuse_other_currencies(account: Account, rows: Sequence[Entry]) -> None:
-    """Raise AnswerError where the account, a source that spent or its spend has another currency.
+    """Raise AnswerError if the account, a source with spend or its spend has another currency.
 
-    Adding euros to dollars would be wrong silently. Where the account or the list of sources
-    cannot be read, nothing is known of it.
+    Adding euros to dollars would be silently wrong. If the account or the list of sources cannot be
+    read, its currency is not checked.
     """
     if not any(row.get("cost") for row in rows):
         return
@@ -76,7 +76,7 @@ def refuse_other_currencies(account: Account, rows: Sequence[Entry]) -> None:
     try:
         sources = listed(account, "/sources")
     except SourceError:
-        return  # named when the table of sources is read
+        return  # reported when the table of sources is read
     currencies = {one.get("id"): currency_of(one) for one in sources}
     for row in rows:
         given = (currencies.get(row.get("source_id"), CURRENCY), currency_of(row))
@@ -90,20 +90,20 @@ def refuse_other_currencies(account: Account, rows: Sequence[Entry]) -> None:
 
 
 def currency_of(entry: Entry) -> str:
-    """The currency that an entry names, in upper case; dollars where it names none."""
+    """The currency of an entry, in upper case; dollars if it has none."""
     named = entry.get("currency")
-    if isinstance(named, dict):  # an object of its own, by code and name
+    if isinstance(named, dict):  # an object with code and name
         named = next((named[key] for key in ("code", "id", "name", "symbol") if key in named), None)
     said = str(named or "").strip().upper()
     return CURRENCY if said in DOLLARS else said
 
 
 def report(account: Account, window: Window, groups: str) -> list[Entry]:
-    """The report's rows of a window, by `groups`; one request is one snapshot.
+    """The report's rows for a window, by `groups`; one request is one snapshot.
 
-    A short page is no proof of the end, for the account may give less than was asked for; an empty
-    one behind it is. Where there is more the window is halved, for rows move while the next page
-    is read. Only a day that is too large for one page is read page by page.
+    A short page does not prove the end, because the account may return less than requested; an
+    empty page after it does. If there is more, the window is halved, because rows shift while the
+    next page is read. Only a day that is too large for one page is read page by page.
     """
     what = f"report of {window}"
     names = groups.split(",")
@@ -111,7 +111,7 @@ def report(account: Account, window: Window, groups: str) -> list[Entry]:
         "group": groups,
         "date_from": window.start.isoformat(),
         "date_to": window.end.isoformat(),
-        "timezone": clock.zone().key,  # `tz` would be ignored silently
+        "timezone": clock.zone().key,  # `tz` would be silently ignored
         "per": PAGE_ROWS,
     }
 
@@ -128,7 +128,7 @@ def report(account: Account, window: Window, groups: str) -> list[Entry]:
     try:
         found = page(1)
         second = page(2) if found else []
-        # a full page that comes again is no end: the number of the page was not heeded
+        # a repeated full page is not the end: the page number was ignored
         is_again = {key(row) for row in second} <= {key(row) for row in found}
         if not second or (is_again and len(found) < PAGE_ROWS):
             return found
@@ -144,9 +144,9 @@ def report(account: Account, window: Window, groups: str) -> list[Entry]:
 
 
 def tracked(account: Account, start: date, end: date) -> list[Entry]:
-    """Every single conversion from one day to another, each once; the total proves that.
+    """Every single conversion between two days, each once; the total proves completeness.
 
-    The newest come first, so that one that arrives meanwhile moves the others.
+    The newest come first, so that one that arrives meanwhile shifts the others.
     """
     asked: dict[str, str | int] = {
         "date_from": start.isoformat(),
@@ -158,7 +158,7 @@ def tracked(account: Account, start: date, end: date) -> list[Entry]:
 
 
 def listed(account: Account, path: str) -> list[Entry]:
-    """Every entry of a list; it is read once in a pull."""
+    """Every entry of a list, read once per pull."""
     with account.reading:
         if path not in account.lists:
             account.lists[path] = _every(account, path, {}, path.strip("/"), _id_of)
@@ -178,10 +178,11 @@ def _every(
     sizes: Sequence[int] = PAGE_SIZES,
     required: Sequence[str] = (),
 ) -> list[Entry]:
-    """Every entry, each once; a page of which no entry has one of `required` is refused.
+    """Every entry, each once; a page where no entry has one of `required` is refused.
 
-    A page has no stated ceiling: a short one proves nothing. As many as the total says (only
-    conversions have one), an empty page, or one that repeats what came, is the end.
+    The page size has no documented maximum: a short page proves nothing. The list ends when the
+    total is reached (only conversions have one), or with an empty page, or one that repeats earlier
+    entries.
     """
 
     def read(size: int) -> Iterator[Page]:
@@ -196,7 +197,7 @@ def _every(
             is_end = keys <= seen
             seen |= keys
             yield found, total
-            # a total may count the page alone: behind a full one is asked once more
+            # a total may count only the page: after a full one, request one more
             if is_end or (total and len(seen) >= total and len(found) < size):
                 return
         raise AnswerError(
@@ -207,7 +208,7 @@ def _every(
 
 
 def entries_of(account: Account, what: str, answer: Any) -> list[Entry]:
-    """The entries of an answer: a bare list, or one inside an envelope; null is an empty list."""
+    """The entries of a response: a bare list, or one inside an object; null is an empty list."""
     if isinstance(answer, dict):
         names = ("items", "data", "rows")
         answer = next((answer[key] or [] for key in names if key in answer), answer)

@@ -23,7 +23,7 @@ METRICS = Fields(
         "pub_revenue": Field("pub_revenue", MONEY_TYPE),
     }
 )
-# What can be recomputed from the others is not kept; any further measure is, as text.
+# Measures that can be computed from others are not kept; any additional measure is, as text.
 DERIVED = frozenset(
     {
         *("lp_ctr", "ctr", "profit", "roi", "roas", "cpa"),
@@ -72,11 +72,11 @@ CONVERSION_FIELDS = Fields(
 )
 CONVERSION_COLUMNS = {**CLIENT_COLUMN, "date": DATE_TYPE, **columns_of(CONVERSION_FIELDS)}
 CONVERSION_CONTROLLED = ("payout", "cost")
-# what a visitor is known by
+# identifies a visitor
 CONVERSION_SKIPPED = frozenset({"ip", "user_agent", "fingerprint", "referer"})
 
 _TIMES = {name: Field(name, INSTANT_TYPE) for name in ("created_at", "updated_at")}
-# table -> its fields, the first being the id. A status is a number here and a word there: text.
+# table -> its fields, the first being the id. Some statuses are numbers, some words: text.
 LISTS = {
     "campaigns": Fields(
         {
@@ -97,7 +97,7 @@ LISTS = {
         {
             "id": Field("id", TEXT_TYPE),
             "title": Field("title", TEXT_TYPE),
-            "url": Field("url", TEXT_TYPE),  # so named by third-party clients; unconfirmed
+            "url": Field("url", TEXT_TYPE),  # the name that third-party clients use; unverified
             "network_id": Field("network_id", TEXT_TYPE),
             "network_title": Field("network_title", TEXT_TYPE),
             "status": Field("status", TEXT_TYPE),

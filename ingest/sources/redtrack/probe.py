@@ -1,4 +1,4 @@
-"""RedTrack, asked for one row of one day's report."""
+"""Checks RedTrack by requesting one row of one day's report."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from signalroom import clock
 
 
 def probe(pull: Pull) -> list[str]:
-    """Nothing is ever limited; raises SourceError where the key or the report is refused."""
+    """Never any warnings; raises SourceError where the key or the report is refused."""
     account = Account(pull)
     asked: dict[str, str | int] = {
         "group": "date",

@@ -1,4 +1,4 @@
-"""RedTrack: what it needs, how it may be asked, and its tables, as plain data."""
+"""RedTrack: its variables, limits and tables, as plain data."""
 
 from signalroom.settings import require
 
@@ -24,8 +24,8 @@ TABLES = {
 
 RATE_LIMIT = (20, 60.0)  # calls, seconds
 PAGE_ROWS = 1000
-PAGE_SIZES = (PAGE_ROWS, 700, 530)  # of a list that is read again
-CONVERSION_PAGE_SIZES = (5000, 3300, 2100)  # at most 10,000 are answered
+PAGE_SIZES = (PAGE_ROWS, 700, 530)  # page sizes of a list that is read again
+CONVERSION_PAGE_SIZES = (5000, 3300, 2100)  # the vendor's maximum is 10,000
 PAGE_CAP = 200
 CURRENCY = "USD"
 SLICE_DAYS = 40  # the initial history in one request

@@ -1,4 +1,4 @@
-"""RedTrack's tables: spend by day and source, and the lists, each as it is now."""
+"""RedTrack's tables: spend by day and source, conversions, and the current lists."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ONE_DAY = timedelta(days=1)
 
 @daily(columns=COLUMNS, measures=CONTROLLED, required=("cost",))
 def daily_spend(pull: Pull, account: Account) -> list[Row]:
-    """Rows by date and source of the window."""
+    """The window's rows by date and source."""
     rows: list[Row] = []
     for part in slices(pull.window, SLICE_DAYS):
         rows.extend(_spend(account, part))
@@ -44,7 +44,7 @@ def daily_spend(pull: Pull, account: Account) -> list[Row]:
 
 @daily(columns=CAMPAIGN_SPEND_COLUMNS, measures=CONTROLLED, required=("cost",))
 def campaign_spend(pull: Pull, account: Account) -> list[Row]:
-    """Rows by date, source, campaign and offer; they need not add up to the source's cost."""
+    """Rows by date, source, campaign and offer; they may not add up to the source's cost."""
     rows: list[Row] = []
     for part in slices(pull.window, SLICE_DAYS):
         found = report(account, part, "date,source,campaign,offer")
@@ -64,8 +64,8 @@ def campaign_spend(pull: Pull, account: Account) -> list[Row]:
 
 @daily(columns=CONVERSION_COLUMNS, measures=CONVERSION_CONTROLLED)
 def conversions(pull: Pull, account: Account) -> list[Row]:
-    """Every conversion of the window, by the time at which it happened."""
-    # a day more at both ends: the vendor may read the days in the account's own zone
+    """Every conversion of the window, by the time it happened."""
+    # one more day at both ends: the vendor may use days of the account's time zone
     start, end = pull.window.start - ONE_DAY, pull.window.end + ONE_DAY
     rows = []
     for entry in tracked(account, start, end):
@@ -91,13 +91,13 @@ def conversions(pull: Pull, account: Account) -> list[Row]:
 
 @whole_list(columns={**CLIENT_COLUMN, **columns_of(LISTS["campaigns"])})
 def campaigns(pull: Pull, account: Account) -> list[Row]:
-    """Every campaign; deleted ones stand in the list with their status."""
+    """Every campaign; deleted ones are included, with their status."""
     return _list(pull, account, "campaigns")
 
 
 @whole_list(columns={**CLIENT_COLUMN, **columns_of(LISTS["offers"])})
 def offers(pull: Pull, account: Account) -> list[Row]:
-    """Every offer, with the address to which it sends clicks."""
+    """Every offer, with the URL that it sends clicks to."""
     return _list(pull, account, "offers")
 
 
@@ -111,7 +111,7 @@ def _spend(account: Account, window: Window) -> Iterator[Row]:
     found = report(account, window, "date,source")
     refuse_other_currencies(account, found)
     if window.start != window.end and any(not entry.get("date") for entry in found):
-        # an account that groups by source alone: only single days can be told apart
+        # an account that groups only by source: its rows have no date, so a day per request
         for day in slices(window, 1):
             yield from _spend(account, day)
         return

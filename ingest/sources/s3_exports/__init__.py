@@ -1,10 +1,10 @@
-"""S3 exports: what the shop's orders and prospects were.
+"""S3 exports: the shop's orders and prospects.
 
 Data flow: every unread file below a prefix -> the prefix's table, all columns as text
-A file's rows are replaced together whenever its content changes. What was read is known from the
-file ledger in the warehouse (etag and size), so that no state lives anywhere else; plain dlt knows
-no ledger and reads every file. Each file is read whole and checked, rewritten once as the load
-wants it, and imported by dlt as it is.
+A file's rows are replaced together whenever its content changes. The file ledger in the warehouse
+(etag and size) is the only record of which files were read; plain dlt has no ledger and reads every
+file. Each file is read completely and checked, rewritten once in the load's format, and imported by
+dlt unchanged.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ log = logging.getLogger(__name__)
 @dlt.source(**SOURCE)
 def s3_exports(
     client_id: str | None = None,
-    start: str | date | None = None,  # every source takes both; a file is read whatever its day
+    # every source takes both arguments; a file is read whatever its day
+    start: str | date | None = None,
     end: str | date | None = None,
     aws_access_key_id: str | None = None,
     aws_secret_access_key: str | None = None,
@@ -49,9 +50,9 @@ def s3_exports(
     prefixes: str | None = None,
     pull: Pull | None = None,
 ) -> Any:
-    """One client's exports, a table for each prefix. Calling it asks no vendor.
+    """One client's exports, a table for each prefix. Calling it makes no request.
 
-    What is not given comes from the environment; `pull` is what `ingest.pull` asks for instead.
+    Missing arguments come from the environment; `pull` replaces them in `ingest.pull`.
     """
     pull = pull or plain_pull(
         "s3_exports",
@@ -69,7 +70,7 @@ def s3_exports(
     made = []
     for prefix in exports.prefixes:
         if policy("s3_exports", prefix.table, pull.client_id).hashes:
-            salt(pull.client_id)  # a missing one is an error before anything is read
+            salt(pull.client_id)  # fails on a missing one before anything is read
         known = dict.fromkeys(KNOWN_COLUMNS.get(prefix.table, ()), TEXT_TYPE)
         make = by_file(columns={**known, **META_COLUMNS})(read_files)
         made.append(make(pull, exports, prefix, name=prefix.table))
@@ -91,7 +92,7 @@ def plan(pull: Pull) -> Plan:
 
 
 class Exports:
-    """One client's bucket; it is listed once, when the first table wants it."""
+    """One client's bucket; it is listed once, when the first table needs it."""
 
     def __init__(self, pull: Pull) -> None:
         self._pull = pull
@@ -109,7 +110,7 @@ class Exports:
 
     @cached_property
     def listings(self) -> dict[Prefix, Listing]:
-        """The listing of each prefix asked for.
+        """The listing of each requested prefix.
 
         Raises CredentialsError where none may be listed, SourceError where the bucket cannot be
         reached.
@@ -130,18 +131,19 @@ class Exports:
 
 
 def read_files(pull: Pull, exports: Exports, prefix: Prefix) -> Iterator[Any]:
-    """The unread files of a prefix, rewritten for the load and imported as they are.
+    """The unread files of a prefix, rewritten for the load and imported unchanged.
 
-    Where no pipeline runs they come as Arrow tables.
+    Without a running pipeline they are returned as Arrow tables.
     """
     listing = exports.listings[prefix]
-    pipeline = active_pipeline() if running_load() else None  # else one that ended may be active
+    # otherwise a finished one may be active
+    pipeline = active_pipeline() if running_load() else None
     known: Mapping[str, Any] = {}
     if pipeline is not None and "s3_exports" in pipeline.schemas:
         known = pipeline.schemas["s3_exports"].tables.get(prefix.table, {}).get("columns", {})
     form = file_format() if pipeline else "arrow"
     reading = Reading(exports.bucket, pull, prefix.table, TableLimits(known, form == "csv"))
-    # next to dlt's own files, so that importing one is a link and no copy
+    # next to dlt's files, so that importing one links it, with no copy
     folder = pipeline.working_dir if pipeline else None
     with working_folder(FILES, folder) as own, Output(Path(own), form) as output:
         yield from reading.files(listing, output)

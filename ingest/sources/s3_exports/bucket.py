@@ -1,4 +1,4 @@
-"""The bucket: what lies in a client's folders, and the bytes of it."""
+"""The bucket: lists a client's folders, and reads their files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REGION_CODES = {"PermanentRedirect", "AuthorizationHeaderMalformed", "301", "307
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file as the listing shows it; the key is below the bucket, the instant is UTC."""
+    """A file in the listing; the key is relative to the bucket, the instant is UTC."""
 
     key: str
     etag: str
@@ -49,11 +49,11 @@ class StoredFile:
 
 
 class BrokenAnswerError(Exception):
-    """An answer that broke off on its way."""
+    """A response that was cut off."""
 
 
 class Bucket:
-    """A connection to one client's bucket; nothing of a listing is remembered."""
+    """A connection to one client's bucket; listings are not cached."""
 
     def __init__(self, where: Place, pull: Pull) -> None:
         from s3fs import S3FileSystem
@@ -68,17 +68,17 @@ class Bucket:
                 "connect_timeout": CONNECT_TIMEOUT_S,
                 "read_timeout": READ_TIMEOUT_S,
                 "retries": {"max_attempts": ATTEMPTS - 1, "mode": "standard"},
-                # a host of one's own seldom has a name for each bucket
+                # a custom endpoint seldom has a host name per bucket
                 "s3": {"addressing_style": "path" if where.endpoint else "auto"},
             },
             session=_session(),
             use_listings_cache=False,
             skip_instance_cache=True,
         )
-        self._s3.retries = 1  # botocore repeats each request already
+        self._s3.retries = 1  # botocore already retries each request
 
     def files(self, prefix: Prefix) -> tuple[list[StoredFile], int]:
-        """Every file below the prefix, by key, and the requests that it took.
+        """Every file below the prefix, by key, and the number of requests.
 
         Raises CredentialsError or SourceError in one line.
         """
@@ -97,14 +97,14 @@ class Bucket:
         )
 
     def has_any(self, prefix: Prefix) -> bool:
-        """Whether anything lies below the prefix; raises as `files` does."""
+        """Whether there is any file below the prefix; raises as `files` does."""
         query = {"Bucket": self.place.bucket, "Prefix": f"{prefix.path}/", "MaxKeys": 1}
         return bool(self._page(query).get("Contents"))
 
     def _page(self, query: dict[str, Any]) -> dict[str, Any]:
-        """One page of the listing; a page of someone else's, of a proxy say, is asked for again.
+        """One page of the listing; a response that is not from S3, as from a proxy, is retried.
 
-        botocore reads that as a listing without any file.
+        botocore would read it as a listing without files.
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -121,10 +121,10 @@ class Bucket:
         )
 
     def pieces(self, file: StoredFile) -> Iterator[bytes]:
-        """The file's bytes, a few at a time, all of the version that the listing showed.
+        """The file's bytes in chunks, all from the version in the listing.
 
-        Raises ChangedError when it is another by now, UnreadableError where S3 does not give it
-        away, CredentialsError or SourceError in one line.
+        Raises ChangedError when the file has changed since, UnreadableError where S3 does not
+        return it, CredentialsError or SourceError in one line.
         """
         if file.is_archived:
             raise UnreadableError(archived(file))
@@ -173,14 +173,14 @@ class Bucket:
         try:
             async with response["Body"] as body:
                 data: bytes = await body.read()
-        except Exception as error:  # of any of three libraries, and retried by none of them
+        except Exception as error:  # raised by any of three libraries, and retried by none
             raise BrokenAnswerError(str(error) or type(error).__name__) from None
         if len(data) != end - start:
             raise BrokenAnswerError(f"{len(data)} of {end - start} bytes came")
         return data
 
     def explained(self, error: Exception, file: StoredFile | None = None) -> SourceError:
-        """The failure in one line: whose, where, what to do."""
+        """The failure in one line: client, location, what to do."""
         whose = f"s3_exports for client {self.place.client_id}"
         what = f"{file.key} in {self.place}" if file else f"the bucket {self.place}"
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
@@ -204,7 +204,7 @@ class Bucket:
 
 @cache
 def _session() -> Any:
-    """One session for all clients: it parses S3's description once; it holds no credentials."""
+    """One session for all clients: it parses S3's service model once, and holds no credentials."""
     from aiobotocore.session import AioSession  # type: ignore[import-untyped]
 
     return AioSession()
@@ -227,7 +227,7 @@ def _stored(entry: dict[str, Any]) -> StoredFile:
 
 
 def _code(error: BaseException | None) -> str:
-    """S3's own code of a failure, which s3fs hides behind Python's exceptions."""
+    """S3's error code, which s3fs hides behind Python's exceptions."""
     while error is not None:
         response = getattr(error, "response", None)
         if isinstance(response, dict):

@@ -1,8 +1,8 @@
-"""A file's cells against what the models can read: dates, amounts, ids, lines that are no order.
+"""Checks that the models can read a file's cells: dates, amounts, ids, lines that are not orders.
 
-What one cell cannot be read as is counted and reported with the file; a file whose notation could
-be read in two ways is refused, for nothing is guessed row by row. The patterns are those of the
-macros `to_date`, `to_amount` and `to_flag` (tests/ingest/s3_exports/test_checks.py compares them).
+A cell that cannot be read is counted and reported with the file; a file with an ambiguous notation
+is refused, because nothing is guessed row by row. The patterns are those of the macros `to_date`,
+`to_amount` and `to_flag` (tests/ingest/s3_exports/test_checks.py compares them).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ READABLE = {
     "status": "(?i:NEW|DECLINED|VOID/REFUNDED)",
 }
 
-# Day first, or a two-digit year first: next to it 05/03/2026 may be the fifth of March.
+# Day first, or a two-digit year first: in such a column 05/03/2026 may be the fifth of March.
 DAY_FIRST = re.compile(
     r"((1[3-9]|2[0-9]|3[01])[-/.](0?[1-9]|1[0-2])[-/.]([0-9]{2}|[0-9]{4})"
     r"|[12][0-9]{3}[-/.](1[3-9]|2[0-9]|3[01])[-/.](0?[1-9]|1[0-2]))\b.*",
@@ -51,12 +51,12 @@ SWAPPABLE = re.compile(
     re.DOTALL,
 )
 FIRST_DAY = date(2000, 1, 1)  # no order is older: 1970 is a zero, 1926 or 0026 two digits
-# Days that only some months or years have: of these the calendar decides.
+# Days that only some months or years have: checked by the calendar.
 LATE_DAY = "(0?2/(29|30|31)|(0?[469]|11)/31)/.*|[12][0-9]{3}-(02-(29|30|31)|(0[469]|11)-31).*"
-# One point before three digits: thousands, or decimals? Another amount of the column may tell.
+# One point before three digits: thousands, or decimals? Another amount of the column may decide.
 THREE_DIGITS = "[$(-]*[1-9][0-9]{0,2}[.][0-9]{3}[)]?"
 POINT = "[$(-]*[0-9,]+[.]([0-9]{1,2}|[0-9]{4,})[)]?|[$(-]*(0|[0-9,]{4,})[.][0-9]{3}[)]?"
-# A comma before the last digits, or points between thousands: next to it 1.049 may be a thousand.
+# A decimal comma, or points between thousands: in such a column 1.049 may be a thousand.
 DECIMAL_COMMA = re.compile(r"[0-9],[0-9]{1,2}(?![0-9,.])|[.][0-9]{3}(,|[.][0-9]{3})")
 WORD = re.compile(r"[^\W\d_]+[$]?")
 CURRENCY_COLUMN = re.compile("(.*_)?(currency|curr|ccy)(_(iso|code|symbol|name))*(_[0-9]+)?")
@@ -68,8 +68,8 @@ CURRENCIES = frozenset(
     FR ZŁ KČ FT RS RP EURO EUROS POUND POUNDS
     """.split()  # noqa: SIM905
 )
-# What a spreadsheet or a web page makes of a whole number: 1001.0, 1.0E+3, 1,001, '1001, ="1001",
-# (1001), one with quotes or characters without a width around it, or in digits of another script.
+# Whole numbers rewritten by a spreadsheet or web page: 1001.0, 1.0E+3, 1,001, '1001, ="1001",
+# (1001), one with quotes or zero-width characters around it, or in digits of another script.
 _MARK = (
     r"['`+()\"\x{ad}\x{b4}\x{2bc}\x{200b}-\x{200f}\x{2018}-\x{201f}\x{202a}-\x{202e}\x{2032}"
     r"\x{2033}\x{2060}-\x{2069}\x{feff}]"
@@ -90,20 +90,20 @@ NO_ID = re.compile(
 
 @dataclass(frozen=True)
 class Expected:
-    """What the columns of a table hold; `ids` are its key, by one of these names."""
+    """What the columns of a table hold; `ids` are possible names of its key."""
 
     ids: tuple[str, ...]
     dates: tuple[str, ...]
     amounts: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
-    counted: tuple[str, ...] = ()  # of the numbers, those that the models read as such
+    counted: tuple[str, ...] = ()  # number columns that the models read as numbers
     statuses: tuple[str, ...] = ()
-    further: tuple[str, ...] = ()  # what the models read as it is
-    telling: tuple[str, ...] = ()  # a row without any of these is none
+    further: tuple[str, ...] = ()  # columns that the models read as text
+    telling: tuple[str, ...] = ()  # a line without any of these is not a row
 
     def kinds(self) -> dict[str, str]:
-        """The kind of each column that is read."""
+        """The kind of each column that the models read."""
         return {
             **dict.fromkeys(self.dates, "date"),
             **dict.fromkeys(self.amounts, "amount"),
@@ -113,7 +113,7 @@ class Expected:
         }
 
     def missing(self, there: Collection[str]) -> list[str]:
-        """Columns that the models read and a file lacks."""
+        """Columns that the models read and the file lacks."""
         read = (*self.kinds(), *self.further)
         keys = self.ids[:1] if not set(self.ids) & set(there) else ()
         return [name for name in (*keys, *read) if name not in there]
@@ -142,9 +142,9 @@ EXPECTED = {"orders_create": ORDERS, "orders_update": ORDERS, "prospects_create"
 
 @dataclass
 class Checks:
-    """Looks through one file's batches; cells that cannot be read are counted by column.
+    """Scans one file's batches; cells that cannot be read are counted by column.
 
-    `until` is the last day that the file can know of.
+    `until` is the last date the file can contain.
     """
 
     table: str
@@ -169,10 +169,10 @@ class Checks:
         self._currencies = [name for name in there if CURRENCY_COLUMN.fullmatch(name)]
 
     def look(self, columns: Mapping[str, Any], count: int, is_sifted: bool) -> None:
-        """Look through a batch (Arrow text by column).
+        """Scan a batch (Arrow text by column).
 
-        `is_sifted` says that rows which are none are out already. Raises RefusedError for a
-        notation that cannot be told, AbnormalError for a row that is none.
+        `is_sifted` says that lines that are not rows have been removed. Raises RefusedError for an
+        ambiguous notation, AbnormalError for a line that is not a row.
         """
         self.rows += count
         if self._key is None and self._ids:
@@ -195,7 +195,7 @@ class Checks:
             self._look_at(name, kind, columns[name])
 
     def _refuse_later_header(self, columns: Iterable[Any]) -> None:
-        """Raise RefusedError where the name of the id stands below the first line."""
+        """Raise RefusedError where the name of the id column appears below the first line."""
         pattern = f"(?i:{'|'.join(self._ids)})"
         if any(_any(pc.utf8_trim(cells, BLANKS), pattern) for cells in columns):
             raise RefusedError("its header is not its first line; export it with nothing above")
@@ -213,7 +213,7 @@ class Checks:
 
     @property
     def has_key(self) -> bool:
-        """Whether a row can be told from a line that is none."""
+        """Whether rows can be told from lines that are not rows."""
         return self._key is not None
 
     def fault(self, cells: Mapping[str, str]) -> str | None:
@@ -289,7 +289,7 @@ class Checks:
             self._misdated[name] += pc.sum(impossible).as_py()
 
     def end(self) -> None:
-        """Raise RefusedError where the whole file leaves open what its amounts mean."""
+        """Raise RefusedError where the amounts of the whole file are ambiguous."""
         for name, seen in self._amounts.items():
             if seen == {THREE_DIGITS}:
                 raise RefusedError(
@@ -299,7 +299,7 @@ class Checks:
 
     @property
     def report(self) -> str:
-        """What could not be read, in words; empty where all could."""
+        """What could not be read, in words; empty if everything could."""
         found = [f"{count:,} of {name}" for name, count in self._unreadable.items() if count]
         parts = [f"values that cannot be read: {', '.join(found)}"] if found else []
         odd = [f"{count:,} of {name}" for name, count in self._misdated.items() if count]
@@ -314,7 +314,7 @@ class Checks:
 
 
 def _is_day(text: str) -> bool:
-    """Whether the calendar has the day, of a date in either form."""
+    """Whether the date, in either form, exists in the calendar."""
     day = text.replace("T", " ").split(" ")[0]
     try:
         if "/" in day:

@@ -1,6 +1,6 @@
-"""The tolerant reader: record after record, each with its line and what is wrong with it.
+"""The tolerant CSV reader: record by record, each with its line number and error.
 
-Ten times slower than Arrow's reader, and read only where that one stops. For sound rows both give
+Ten times slower than Arrow's reader, and used only where that one fails. For valid rows both give
 the same cells.
 """
 
@@ -22,7 +22,8 @@ from ingest.sources.s3_exports.limits import (
 )
 from signalroom.plural import counted
 
-csv.field_size_limit(MAX_CELL_BYTES)  # of the process; the module's own limit is an eighth of it
+# limit of the process; the csv module's default is an eighth of it
+csv.field_size_limit(MAX_CELL_BYTES)
 ESCAPED_BYTES = re.compile("[\ud800-\udfff]")
 OPEN_QUOTE = "a quoted cell that never closes"
 LONG_CELL = f"a cell of more than {MAX_CELL_BYTES >> 20} MB"
@@ -31,7 +32,7 @@ LONG_LINE = f"a line of more than {MAX_RECORD_BYTES >> 20} MB"
 
 @dataclass(frozen=True)
 class Record:
-    """A row of the file; `line` is its first line, from 1; `fault` is None for a sound one."""
+    """A row of the file; `line` is its first line, from 1; `fault` is None for a valid one."""
 
     line: int
     cells: list[str]
@@ -39,16 +40,16 @@ class Record:
 
 
 class LongRecordError(Exception):
-    """A row goes on and on: a quote was opened and never closed."""
+    """A row without end: a quote was opened and never closed."""
 
 
 class Lines:
-    """Physical lines of a text, bounded in length, that can be taken back."""
+    """Physical lines of a text, bounded in length, that can be pushed back."""
 
     def __init__(self, text: TextIO, before: int = 0) -> None:
-        self.before = before  # lines before the ones taken
+        self.before = before  # lines before those taken
         self.taken: list[str] = []
-        self.is_cut = False  # the reader wanted more of a record than there was
+        self.is_cut = False  # the text ended within a record
         self._text = text
         self._back: deque[str] = deque()
         self._taken_size = 0
@@ -70,7 +71,7 @@ class Lines:
         return line
 
     def release(self, count: int) -> None:
-        """Be done with so many of the lines taken, and take the others back."""
+        """Finish this many of the lines taken, and push the others back."""
         self._back.extendleft(reversed(self.taken[count:]))
         self.before += count
         self.taken = []
@@ -79,9 +80,9 @@ class Lines:
 
 
 def records(text: TextIO, width: int, lines_before: int) -> Iterator[Record]:
-    """Every row of the text; blank lines are none.
+    """Every row of the text; blank lines are skipped.
 
-    Raises WaitingError where the text ends within a row, RefusedError for a line without end.
+    Raises WaitingError where the text ends within a row, RefusedError for an endless line.
     """
     lines = Lines(text, lines_before)
     reader = csv.reader(lines)
@@ -99,7 +100,7 @@ def records(text: TextIO, width: int, lines_before: int) -> Iterator[Record]:
         fault = fault or _fault(cells, lines.taken, width)
         line = lines.before + 1
         if (fault or lines.is_cut) and _has_swallowed(lines, width):
-            # A stray quote: only the line that opens it is bad, the others are read again.
+            # A stray quote: only the line that opens it is bad; the others are read again.
             yield Record(line, [], OPEN_QUOTE)
             lines.release(1)
             reader = csv.reader(lines)
@@ -119,9 +120,9 @@ def is_like_a_row(text: str, width: int) -> bool:
 
 
 def _has_swallowed(lines: Lines, width: int) -> bool:
-    """Whether whole rows lie behind the first line of what was read as one row.
+    """Whether what was read as one row has whole rows after its first line.
 
-    In a narrow file a sentence may look like a row: there it takes a misplaced quote as well.
+    In a narrow file a sentence may look like a row: there a misplaced quote is required too.
     """
     if not any(is_like_a_row(line, width) for line in lines.taken[1:]):
         return False
@@ -132,7 +133,7 @@ def _has_swallowed(lines: Lines, width: int) -> bool:
 
 
 def _is_strict(lines: list[str]) -> bool:
-    """Whether quotes stand only where they belong."""
+    """Whether all quotes are in valid positions."""
     try:
         next(csv.reader(lines, strict=True))
     except csv.Error:
@@ -143,7 +144,7 @@ def _is_strict(lines: list[str]) -> bool:
 def _fault(cells: list[str], lines: list[str], width: int) -> str | None:
     if cells and len(cells) != width:
         return f"{counted(len(cells), 'cell')} instead of {width}"
-    # Two stray quotes make one row, of the right width, of all rows between them.
+    # Two stray quotes turn all rows between them into one row of the right width.
     may_be_many = len(lines) > 1 and any(is_like_a_row(cell, width) for cell in cells)
     if may_be_many and not _is_strict(lines):
         return OPEN_QUOTE

@@ -1,6 +1,6 @@
-"""A file's content on local disk, expanded: bounded, with its digest.
+"""A file's decompressed content on local disk: bounded, with its digest.
 
-It lies in a file without a name, so that nothing of it stays behind, however the process ends.
+It is an unnamed temporary file, so that nothing is left behind, however the process ends.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ STEP_BYTES = 1 << 20
 
 
 class Bytes(io.RawIOBase):
-    """Bytes of an open file from an offset on, then some of one's own; with its own position."""
+    """Bytes of an open file from an offset on, then the given bytes; with its own position."""
 
     def __init__(self, handle: int, offset: int, size: int, then: bytes) -> None:
         self._handle = handle
@@ -56,14 +56,14 @@ class Bytes(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fill the buffer as far as there is anything."""
+        """Fill the buffer as far as there is data."""
         view = memoryview(buffer)  # a slice of a bytearray would be a copy
         if self._position < self._size:
             left = self._size - self._position
             count = os.preadv(self._handle, [view[:left]], self._position)
             if count > 1 and view[count - 1] == CR:
-                # Arrow drops a line feed that begins a block behind a carriage return, even within
-                # quotes: so none ends with one.
+                # Arrow drops a line feed at the start of a block after a carriage return, even
+                # within quotes: so no block ends with a carriage return.
                 count -= 1
         else:
             start = self._position - self._size
@@ -75,7 +75,7 @@ class Bytes(io.RawIOBase):
 
 @dataclass(frozen=True)
 class Content:
-    """The expanded bytes of a file; `digest` is their sha256, however they were packed."""
+    """The decompressed bytes of a file; `digest` is their sha256, however they were packed."""
 
     size_bytes: int
     digest: str
@@ -83,21 +83,21 @@ class Content:
     _handle: int
 
     def bytes_from(self, offset: int, then: bytes = b"") -> Bytes:
-        """The bytes from an offset on, and after them those given."""
+        """The bytes from an offset on, followed by those given."""
         return Bytes(self._handle, offset, self.size_bytes, then)
 
     def text_from(self, offset: int) -> io.TextIOWrapper:
-        """The text from a byte on; bytes that are no UTF-8 come as lone surrogates."""
+        """The text from an offset on; bytes that are not UTF-8 become lone surrogates."""
         buffered = io.BufferedReader(self.bytes_from(offset), STEP_BYTES)
         return io.TextIOWrapper(buffered, "utf-8", errors="surrogateescape", newline="")
 
 
 @contextmanager
 def stored(pieces: Iterable[bytes]) -> Iterator[Content]:
-    """The pieces, expanded where they are gzip, for as long as they are needed.
+    """The chunks, decompressed if they are gzip, in a temporary file while in use.
 
-    Raises WaitingError for nothing and for gzip that is cut off, RefusedError for what no export
-    is: bombs, archives, UTF-16, broken gzip.
+    Raises WaitingError for an empty file and for truncated gzip, RefusedError for what cannot be an
+    export: bombs, archives, UTF-16, broken gzip.
     """
     digest = hashlib.sha256()
     size = 0
@@ -131,7 +131,7 @@ def _check_start(piece: bytes) -> None:
 
 
 def _expanded(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The pieces, or what they hold when they begin like gzip, whatever the file is called."""
+    """The chunks, decompressed if they begin like gzip, whatever the file's name."""
     stream = iter(pieces)
     first = next(stream, b"")
     if not first.startswith(GZIP):
@@ -152,7 +152,7 @@ def _gunzipped(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     while waiting:
         packed += len(waiting)
         while waiting:
-            if member.eof:  # a gzip file may be several in a row
+            if member.eof:  # a gzip file may have several members
                 member = zlib.decompressobj(wbits=31)
             data = member.decompress(waiting, STEP_BYTES)
             waiting = member.unused_data if member.eof else member.unconsumed_tail

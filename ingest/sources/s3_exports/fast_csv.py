@@ -19,7 +19,7 @@ from ingest.sources.s3_exports.limits import BLOCK_BYTES, MAX_CELL_BYTES, Abnorm
 
 @dataclass(frozen=True)
 class Batch:
-    """Some rows, in the file's order: their numbers from 0 (int64), their cells by column."""
+    """Rows in the file's order: their numbers from 0 (int64), their cells by column."""
 
     row_ids: Any
     columns: dict[str, Any]
@@ -28,15 +28,15 @@ class Batch:
 def fast_batches(content: Content, header: Header) -> Iterator[Batch]:
     """The file's rows; an empty cell is null, quoted or not.
 
-    Raises AbnormalError, perhaps after some batches, for what only the tolerant reader can tell
-    apart: rows of another width, bytes that are no UTF-8, NUL, huge cells, stray quotes, a
-    byte-order mark where a second file was joined to the first.
+    Raises AbnormalError, perhaps after some batches, for what only the tolerant reader can handle:
+    rows of another width, bytes that are not UTF-8, NUL, huge cells, stray quotes, a byte-order
+    mark where a second file was appended to the first.
     """
     if content.has_nul:
         raise AbnormalError("a NUL byte")
     if content.bytes_from(header.offset).read(len(BOM)) == BOM:
         raise AbnormalError("a byte-order mark")
-    # A row of our own behind the last: only a file whose last quote is closed gives it back whole.
+    # A row of ours appended at the end: it comes back intact only if the last quote is closed.
     guard = secrets.token_hex(16)
     row = ("\n" + ",".join([guard] * header.width) + "\n").encode()
     try:

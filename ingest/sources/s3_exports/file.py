@@ -1,4 +1,4 @@
-"""One file from the bucket to rows: read whole and checked before any row is given away."""
+"""One file from the bucket to rows: read completely and checked before any row is passed on."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ DAY = re.compile(
 
 @dataclass(frozen=True)
 class Accepted:
-    """A file that can be loaded: what is said about it, and its rows, to be read once."""
+    """A file that can be loaded: its ledger record, and its rows, to be read once."""
 
     record: FileRecord
     total: ControlTotal
@@ -62,8 +62,8 @@ def take(
 ) -> Accepted:
     """Read a file.
 
-    Raises NotLoadedError and its kinds for a file that stays out, SourceError for one that cannot
-    be read; nothing of it is left then.
+    Raises NotLoadedError and its subclasses for a file that is not loaded, SourceError for one that
+    cannot be read; nothing of it remains then.
     """
     if file.size_bytes == 0:
         raise WaitingError("it is empty")
@@ -71,7 +71,7 @@ def take(
         raise RefusedError(f"it is larger than {MAX_STORED_BYTES >> 30} GB")
     table, client_id = protection.table, protection.policy.client_id
     origin = Origin(client_id, table, file.key, file_date(file))
-    # one more, for the shop's clock may be ahead of the business zone
+    # one more day, as the shop's clock may be ahead of the business zone
     until = max(origin.file_date, clock.local_date(file.modified_at)) + timedelta(days=1)
     with stored(bucket.pieces(file)) as content:
         header = read_header(content, table)
@@ -107,7 +107,7 @@ def take(
 def _read(
     shape: Shape, checks: Checks, batches: Iterator[Batch], output: Output, is_sifted: bool
 ) -> Rows:
-    """All rows of a file; where it has none, the one that clears its earlier rows."""
+    """All rows of a file; if it has none, the row that clears its earlier rows."""
     rows = output.rows()
     try:
         for batch in batches:
@@ -127,13 +127,13 @@ def _read(
 
 
 def rules_digest(policy: Policy, table: str) -> str:
-    """Identifies the rules by which a table's files are refused."""
+    """A fingerprint of the rules by which a table's files are refused."""
     rules = (policy, REQUIRED_COLUMNS.get(table), LIMITS)
     return f"rules {hashlib.sha256(repr(rules).encode()).hexdigest()[:16]}"
 
 
 def file_date(file: StoredFile) -> date:
-    """The day in the file's name, else the business day on which it was stored."""
+    """The date in the file's name, otherwise the business day on which it was stored."""
     for found in reversed(list(DAY.finditer(file.key))):
         try:
             return date(int(found[1]), int(found[3]), int(found[4]))
@@ -164,7 +164,7 @@ class Reading:
         self._reported_at = time.monotonic()
 
     def files(self, listing: Listing, output: Output) -> Iterator[Any]:
-        """What dlt imports of the files that are fit to be loaded, in the files' order."""
+        """What dlt imports for the files that can be loaded, in order."""
         for notice in listing.notices:
             self._pull.notice(notice)
         self._metrics.failures += listing.failures
@@ -241,7 +241,7 @@ class Reading:
         return accepted
 
     def _announce(self, accepted: Accepted) -> None:
-        """Say once what is new in a header; of a table's first file nothing is."""
+        """Report once what is new in a header; in a table's first file nothing is."""
         file, header = accepted.record.file_name, accepted.record.header
         new = [name for name in dict.fromkeys(accepted.columns) if name not in self._columns]
         if new and header not in self._headers:

@@ -21,7 +21,7 @@ from ingest.sources.s3_exports.limits import (
 )
 
 BOM = b"\xef\xbb\xbf"
-NAME_LENGTH = 63  # PostgreSQL's limit; longer names are shortened alike on both engines
+NAME_LENGTH = 63  # PostgreSQL's limit; longer names are shortened the same way on both engines
 SEPARATORS = {
     **{";": "semicolons", "\t": "tabs", "|": "vertical bars", "^": "carets", "~": "tildes"},
     **{"\u00a6": "broken bars", "\u00ac": "not signs"},
@@ -35,7 +35,7 @@ DATA_NOT_NAME = re.compile(
 
 @dataclass(frozen=True)
 class Header:
-    """A file's columns in its order; `bases` are the names before repeated ones were numbered.
+    """A file's columns in order; `bases` are the names before repeated ones were numbered.
 
     Data begins at byte `offset`, after `lines` lines.
     """
@@ -55,8 +55,8 @@ class Header:
 def read_header(content: Content, table: str) -> Header:
     """The header of a table's file.
 
-    Raises WaitingError where the file ends within it, RefusedError where it is none or lacks a
-    required column.
+    Raises WaitingError where the file ends within it, RefusedError where it is not a header or
+    lacks a required column.
     """
     cells, offset, lines, is_ended = _first_row(content)
     if len(cells) > MAX_COLUMNS:
@@ -67,7 +67,7 @@ def read_header(content: Content, table: str) -> Header:
     if all(re.fullmatch("'.*'", cell.strip(), re.DOTALL) for cell in cells):
         raise RefusedError("its columns are quoted by apostrophes; export it with double quotes")
     if any(DATA_NOT_NAME.fullmatch(cell.strip()) for cell in cells):
-        # the cells may be a person's data: they are not repeated here
+        # the cells may be personal data: they are not repeated here
         raise RefusedError("its first line is not a header; export it with column names")
     bases = tuple(_name(cell, position) for position, cell in enumerate(cells, 1))
     known = KNOWN_COLUMNS.get(table, ())
@@ -95,14 +95,14 @@ def read_header(content: Content, table: str) -> Header:
 
 
 def _runs_together(bases: tuple[str, ...]) -> bool:
-    """Whether a prospect's id stands in one name with another, by a separator that is none."""
+    """Whether the prospect's id is joined to another name by an unknown separator."""
     if set(PROSPECT_IDS) & set(bases):
         return False
     return any(re.search(f"(^|_){name}_", base) for base in bases for name in PROSPECT_IDS)
 
 
 def _first_row(content: Content) -> tuple[list[str], int, int, bool]:
-    """Cells of the first row that has any, the byte and line after it, whether its line ends."""
+    """Cells of the first non-empty row, the byte and line after it, whether its line ends."""
     start = len(BOM) if content.bytes_from(0).read(len(BOM)) == BOM else 0
     offset, number = start, 0
     with content.text_from(start) as text:
@@ -137,7 +137,7 @@ def _is_utf8(text: str) -> bool:
 
 
 def _name(cell: str, position: int) -> str:
-    """The column's name in dlt's spelling, out of the way of the names that are ours."""
+    """The column's name in dlt's spelling, changed if it collides with one of ours."""
     from dlt.common.normalizers.naming.snake_case import NamingConvention
 
     spelled = "".join(one for one in cell if unicodedata.category(one) != "Cf").strip()

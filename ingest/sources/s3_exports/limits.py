@@ -1,4 +1,4 @@
-"""S3 exports: limits, columns, and why a file stays out."""
+"""S3 exports: limits, columns, and why a file is not loaded."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ class NotLoadedError(Exception):
 
 
 class WaitingError(NotLoadedError):
-    """The file is empty or cut off: what is missing may still come."""
+    """The file is empty or cut off: the rest may still arrive."""
 
 
 class RefusedError(NotLoadedError):
-    """The file is complete, but not fit to be loaded."""
+    """The file is complete, but cannot be loaded."""
 
 
 class UnreadableError(NotLoadedError):
-    """S3 does not give the object away: it is archived, or this key may not read it."""
+    """S3 does not return the object: it is archived, or the key may not read it."""
 
 
 class ChangedError(NotLoadedError):
@@ -29,35 +29,36 @@ class ChangedError(NotLoadedError):
 
 
 class AbnormalError(Exception):
-    """The fast reader met something that only the tolerant one can tell apart."""
+    """The fast reader found something that only the tolerant one can handle."""
 
 
-# One request may take so long, and is repeated so often, before a file counts as unreadable.
+# Time limit and retries of a request before a file counts as unreadable.
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 20
 ATTEMPTS = 4
-PIECE_BYTES = 8 << 20  # of one request; what is in memory while a file comes in
-MAX_PAGES = 10_000  # of 1,000 names each
-UNREACHABLE_FILES = 3  # so many in a row, and the rest of the listing waits for the next run
+PIECE_BYTES = 8 << 20  # size of one request; held in memory during a download
+MAX_PAGES = 10_000  # pages of 1,000 names each
+UNREACHABLE_FILES = 3  # after this many in a row, the rest of the listing waits for the next run
 
-# Hostile or broken files stop here, long before memory or disk do.
+# Hostile or broken files are stopped here, long before memory or disk runs out.
 MAX_STORED_BYTES = 1 << 30
 MAX_EXPANDED_BYTES = 10 << 30
 MAX_RATIO = 200
-RATIO_FROM_BYTES = 16 << 20  # small files of repeated rows shrink a lot, and do no harm
+RATIO_FROM_BYTES = 16 << 20  # small files of repeated rows compress a lot, and are harmless
 MAX_ROWS = 5_000_000
 MAX_COLUMNS = 2_000
-TABLE_COLUMNS = 1_590  # PostgreSQL holds 1,600; a few are left for a person's own
-ROW_BYTES = 8_000  # PostgreSQL's page holds 8,160 of what it cannot store elsewhere
+TABLE_COLUMNS = 1_590  # PostgreSQL's limit is 1,600; a few are left for analysts
+ROW_BYTES = 8_000  # a PostgreSQL page holds 8,160 bytes that cannot be stored out of line
 WIDE_FROM = 300  # columns; narrower rows always fit
 MAX_CELL_BYTES = 1 << 20
 MAX_RECORD_BYTES = 8 << 20
-TELLING_WIDTH = 10  # from so many columns on, a line with their commas is a row, not a sentence
+# with at least this many columns, a line with as many commas is a row, not a sentence
+TELLING_WIDTH = 10
 
 # Rejected rows: past the share or the number the whole file is refused.
 MAX_REJECTED = 1_000
 MAX_REJECTED_SHARE = 0.01
-FEW_REJECTED = 5  # let through in a file too small for a share to mean anything
+FEW_REJECTED = 5  # allowed in a file too small for a share to be meaningful
 
 LIMITS = (
     *(MAX_STORED_BYTES, MAX_EXPANDED_BYTES, MAX_RATIO, MAX_ROWS, MAX_COLUMNS, MAX_CELL_BYTES),
@@ -65,8 +66,8 @@ LIMITS = (
 )
 
 SAY_EVERY_S = 5.0
-BLOCK_BYTES = 2 << 20  # that Arrow parses at once; larger is a little faster, for much memory
-HELD_BYTES = 16 << 20  # of rows in memory before they are written; small files share one write
+BLOCK_BYTES = 2 << 20  # Arrow's block size; larger is slightly faster, but takes much memory
+HELD_BYTES = 16 << 20  # size of rows in memory before they are written; small files share one write
 TOLERANT_BATCH_ROWS = 5_000
 
 META_COLUMNS: dict[str, Mapping[str, Any]] = {
@@ -76,7 +77,7 @@ META_COLUMNS: dict[str, Mapping[str, Any]] = {
     "_file_date": DATE_TYPE,
 }
 
-# The export's header, normalised, in the file's order (the same for creates and updates).
+# The export's header, normalized, in the file's order (the same for creates and updates).
 _ORDERS = """
     orders_id created_by billing_fname billing_lname billing_street_address billing_suburb
     billing_city billing_state billing_postcode billing_country billing_phone billing_email
@@ -102,7 +103,7 @@ _ORDERS = """
 """
 ORDER_COLUMNS = tuple(_ORDERS.split())
 KNOWN_COLUMNS = {"orders_create": ORDER_COLUMNS, "orders_update": ORDER_COLUMNS}
-# Without these an order cannot be told from another, dated or counted.
+# Without these an order cannot be identified, dated or counted.
 REQUIRED_COLUMNS = dict.fromkeys(
     KNOWN_COLUMNS, ("orders_id", "order_date", "order_status", "total_amount")
 )

@@ -1,4 +1,4 @@
-"""Which files of a prefix are read now, and what is reported of the others."""
+"""Which files of a prefix are read now, and what is reported about the others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ingest.sources.s3_exports.settings import Prefix
 from signalroom import clock
 
 CSV_ENDINGS = {"", ".csv", ".txt", ".gz"}
-# Exports in a form that is not read: the orders in them would be missed silently.
+# Exports in an unsupported format: their orders would be silently missing.
 OTHER_EXPORTS = {
     ".zip": "a zip archive",
     ".7z": "a 7z archive",
@@ -33,15 +33,15 @@ OTHER_EXPORTS = {
     ".tsv": "tab separated",
     ".parquet": "a Parquet file",
 }
-NAMED = 5  # of the files that one line is about
+NAMED = 5  # of the files of one message
 
 
 @dataclass
 class Listing:
-    """The unread files of a prefix, oldest name first, and what is reported of the others.
+    """The unread files of a prefix, oldest name first, and what is reported about the others.
 
-    `denied` are those that S3 did not give away earlier. `records` go into the ledger, `failures`
-    are reported once: when a fault is found.
+    `denied` are those that S3 did not return earlier. `records` go into the ledger, `failures` are
+    reported once, when a fault is found.
     """
 
     unread: list[StoredFile] = field(default_factory=list)
@@ -55,9 +55,9 @@ class Listing:
 def list_files(bucket: Bucket, prefix: Prefix, pull: Pull, rules: str) -> Listing:
     """List a prefix; raises CredentialsError or SourceError in one line.
 
-    A refused file is tried again when it has changed, or the rules that refused it have. Files that
-    are gone from the bucket keep their rows: exports expire there after a while, and the orders in
-    them stay true.
+    A refused file is tried again when the file, or the rules that refused it, have changed. Files
+    that are gone from the bucket keep their rows: exports expire there, but their orders stay
+    valid.
     """
     files, requests = bucket.files(prefix)
     known_here = {
@@ -108,7 +108,7 @@ def _is_mark(key: str) -> bool:
 
 
 def denied_prefix(prefix: Prefix, pull: Pull) -> Listing:
-    """A prefix that may not be listed: a failure when that is found, a notice afterwards."""
+    """A prefix that may not be listed: a failure when first found, a notice afterwards."""
     key = f"{prefix.path}/"
     listing = Listing(requests=1)
     if (prefix.table, key) in pull.known_files:
@@ -126,7 +126,7 @@ def denied_prefix(prefix: Prefix, pull: Pull) -> Listing:
 def unread_record(
     file: StoredFile, status: FileStatus, reason: str = "", header: str = ""
 ) -> FileRecord:
-    """What the ledger says of a file of which nothing was read."""
+    """The ledger entry of a file of which nothing was read."""
     return FileRecord(
         file_name=file.key,
         etag=file.etag,

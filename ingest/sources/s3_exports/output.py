@@ -1,9 +1,9 @@
-"""Rows on their way into the load: files that dlt imports as they are.
+"""Rows on their way into the load: files that dlt imports unchanged.
 
 PostgreSQL copies CSV, DuckDB and others read Parquet; without a load they are Arrow tables. All
-exports of one shape share a file: each costs the load the same, and a pull appears in its table at
-once. An export is kept aside until it is accepted, so that a refused one leaves nothing; a thread
-writes it while the next one is read.
+exports with the same columns share a file: the load's cost is per file, and all of a pull's rows
+appear in their table at once. An export is buffered until it is accepted, so that a refused one
+leaves nothing; a thread writes it while the next one is read.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ingest.sources.s3_exports.limits import HELD_BYTES
 
 
 class Rows:
-    """One export's rows: in memory while they are few, otherwise in a file of Arrow's own."""
+    """One export's rows: in memory while they are few, otherwise in an Arrow file."""
 
     def __init__(self, path: Path) -> None:
         self.held: list[Any] = []
@@ -32,7 +32,7 @@ class Rows:
         self._kept: Any = None
 
     def add(self, table: Any) -> None:
-        """Take a table; all of one schema."""
+        """Add a table; all have the same schema."""
         self.schema = table.schema
         self.held.append(table)
         self.size += table.nbytes
@@ -45,12 +45,12 @@ class Rows:
                 self._kept.write_table(one)
 
     def end(self) -> None:
-        """No more rows come."""
+        """Finish writing."""
         if self.is_kept:
             self._kept.close()
 
     def tables(self) -> Iterator[Any]:
-        """The rows; those in a file once."""
+        """The rows; those in a file can be read only once."""
         yield from self.held
         if self.is_kept:
             with pa.OSFile(str(self._path)) as file, pa.ipc.open_file(file) as kept:
@@ -59,7 +59,7 @@ class Rows:
             self._path.unlink()
 
     def discard(self) -> None:
-        """Leave nothing behind."""
+        """Remove the file."""
         self.held = []
         if self.is_kept:
             self._kept.close()
@@ -67,7 +67,7 @@ class Rows:
 
 
 class Output:
-    """Collects the rows of accepted exports, and gives the files to import."""
+    """Collects the rows of accepted exports, and returns the files to import."""
 
     def __init__(self, folder: Path, file_format: str) -> None:
         self._folder = folder
@@ -86,11 +86,11 @@ class Output:
         self._thread.shutdown(cancel_futures=True)
 
     def rows(self) -> Rows:
-        """A place for one export's rows."""
+        """A buffer for one export's rows."""
         return Rows(self._path("arrow"))
 
     def accept(self, rows: Rows) -> Iterator[Any]:
-        """Take an export's rows; without a load they go on at once."""
+        """Add an export's rows; without a load they are passed on at once."""
         if self._format == "arrow":
             yield from rows.tables()
         elif rows.is_kept:
@@ -104,15 +104,15 @@ class Output:
             self._size += rows.size
 
     def flush(self) -> Iterator[Any]:
-        """The files, complete."""
+        """The finished files."""
         self._release()
         while self._waiting:
             self._waiting.popleft().result()
-        pa.default_memory_pool().release_unused()  # the load wants memory of its own
+        pa.default_memory_pool().release_unused()  # the load needs memory too
         for file in self._files.values():
             file.close()
             yield file.as_item()
-            file.path.unlink()  # dlt has a link of its own
+            file.path.unlink()  # dlt has its own link
 
     def _release(self) -> None:
         held, self._held, self._size = self._held, [], 0
@@ -120,7 +120,7 @@ class Output:
             self._write(held[0].schema, [pa.concat_tables(held)])
 
     def _write(self, schema: Any, tables: Iterable[Any]) -> None:
-        """Have the thread write, one export behind; raises what stopped it before."""
+        """Have the thread write, one export behind; raises its earlier error."""
         if schema not in self._files:
             ending = "csv" if self._format == "csv" else "parquet"
             self._files[schema] = ImportFile(self._path(ending), ending, schema)

@@ -1,4 +1,4 @@
-"""S3, asked for one key below each prefix."""
+"""Checks S3 by requesting one key below each prefix."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from signalroom.errors import CredentialsError
 
 
 def probe(pull: Pull) -> list[str]:
-    """Prefixes that hold nothing or are denied, in a line each.
+    """Prefixes that are empty or denied, one line each.
 
     Raises CredentialsError where all are denied, SourceError where the bucket cannot be reached.
     """

@@ -1,4 +1,4 @@
-"""A file's rows as the raw table wants them: policy applied, sums taken, metadata added."""
+"""A file's rows in the form of the raw table: policy applied, sums computed, metadata added."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AMOUNT = "total_amount"
 PLAIN_AMOUNT = "^-?[0-9]{1,12}([.][0-9]{1,18})?$"
 AMOUNT_TYPE = pa.decimal128(38, 18)
 EXACT = Context(prec=60)  # Python's default keeps 28 digits
-# As dlt's schema has them, never null where it says so: else dlt writes each file a second time.
+# Types and nullability must match dlt's schema: otherwise dlt writes each file a second time.
 META = (
     pa.field("_client_id", pa.string(), nullable=False),
     pa.field("_file_name", pa.string(), nullable=False),
@@ -33,7 +33,7 @@ META = (
 
 @dataclass(frozen=True)
 class Origin:
-    """Where rows come from; `file_name` is the key below the bucket."""
+    """Where rows come from; `file_name` is the key in the bucket."""
 
     client_id: str
     table: str
@@ -42,9 +42,9 @@ class Origin:
 
 
 class TableLimits:
-    """What a table can still take: PostgreSQL holds 1,600 columns, and a row fits into one page.
+    """What a table can still hold: PostgreSQL allows 1,600 columns, and a row must fit in one page.
 
-    A file that exceeds it is refused by name; otherwise it would stop the load of all files.
+    A file that exceeds this is refused by name; otherwise it would fail the load of all files.
     """
 
     def __init__(self, columns: Iterable[str], has_pages: bool) -> None:
@@ -52,7 +52,7 @@ class TableLimits:
         self._has_pages = has_pages
 
     def check(self, header: Header) -> None:
-        """Raise RefusedError where the table would get too many columns."""
+        """Raise RefusedError if the table would get too many columns."""
         count = len(self._columns | set(header.names))
         if count > TABLE_COLUMNS:
             raise RefusedError(
@@ -67,7 +67,7 @@ class TableLimits:
     def check_rows(self, table: Any) -> None:
         """Raise RefusedError where a row is larger than a page of PostgreSQL.
 
-        Cells of more than 24 bytes are stored elsewhere, and 18 bytes stay of them.
+        Cells of more than 24 bytes are stored out of line, with an 18-byte pointer.
         """
         if not self._has_pages or table.num_columns < WIDE_FROM:
             return
@@ -87,9 +87,9 @@ class TableLimits:
 
 
 class Shape:
-    """Turns batches of one file into tables of one schema, and looks through them on the way.
+    """Turns batches of one file into tables of one schema, and checks them on the way.
 
-    `rows` and `amount` are of what was shaped so far; `columns` those that are kept.
+    `rows` and `amount` are the totals so far; `columns` are those that are kept.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class Shape:
         )
 
     def table(self, batch: Batch) -> Any:
-        """The rows of a batch, as they go into the raw table."""
+        """The rows of a batch, in the form of the raw table."""
         for name, scan in self._scans.items():
             scan.look(batch.columns[name])
         count = len(batch.row_ids)
@@ -151,7 +151,7 @@ class Shape:
         return table
 
     def check_cards(self) -> None:
-        """Raise RefusedError where a column holds card numbers; the message holds none."""
+        """Raise RefusedError where a column holds card numbers; the message contains none."""
         found = [name for name, scan in self._scans.items() if scan.has_cards]
         if found:
             raise RefusedError(
@@ -161,7 +161,7 @@ class Shape:
 
 
 def _sum(cells: Any) -> Decimal:
-    """The exact sum of the cells that are plain numbers; others are left to the models."""
+    """The exact sum of the cells that are plain numbers; the models handle the others."""
     plain = cells.filter(pc.match_substring_regex(cells, PLAIN_AMOUNT))
     total: Decimal | None = pc.sum(plain.cast(AMOUNT_TYPE)).as_py()
     return Decimal(0) if total is None else total

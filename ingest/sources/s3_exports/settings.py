@@ -1,4 +1,4 @@
-"""S3 exports: what it needs, and which folders of which bucket become which tables."""
+"""S3 exports: its variables, and which folders of which bucket become which tables."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ VARIABLES: Mapping[str, Mapping[str, object]] = {
     "S3_PREFIX": {"shared": True, "about": "a single folder; the older name of S3_PREFIXES"},
 }
 REQUIRED = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "S3_BUCKET_NAME")
-# A client's prefixes decide on its tables; these are the usual ones.
+# A client's prefixes determine its tables; these are the default ones.
 TABLES = {"orders_create": "file", "orders_update": "file", "prospects_create": "file"}
 PLAIN_NAME = re.compile("(?=.{1,63}$)[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 
@@ -57,15 +57,15 @@ class Place:
 
     @property
     def account(self) -> str:
-        """What tells this place from another client's."""
+        """What distinguishes this location from another client's."""
         paths = ",".join(sorted(prefix.path for prefix in self.prefixes))
         return f"{(self.endpoint or 'aws').lower()}/{self.bucket}/{paths}"
 
 
 def place(client_id: str, given: Mapping[str, str] = MappingProxyType({})) -> Place:
-    """The client's place, from its settings; ConfigurationError where they contradict.
+    """The client's location, from its settings; ConfigurationError if they contradict each other.
 
-    `given` are variables that win over the environment.
+    `given` are variables that override the environment.
     """
 
     def value(name: str) -> str | None:
@@ -83,7 +83,7 @@ def place(client_id: str, given: Mapping[str, str] = MappingProxyType({})) -> Pl
 
 def _prefix_names(client_id: str) -> str:
     given = variable("S3_PREFIXES", client_id) or DEFAULT_PREFIXES
-    if given == DEFAULT_PREFIXES:  # as in a copied .env.example
+    if given == DEFAULT_PREFIXES:  # empty, as in a copied .env.example
         given = variable("S3_PREFIX", client_id) or given  # the older name
     return given
 
@@ -120,7 +120,7 @@ def _prefixes(client_id: str, given: str) -> tuple[Prefix, ...]:
 
 def _table(client_id: str, path: str) -> str:
     name = path.rsplit("/", 1)[-1]
-    if PLAIN_NAME.fullmatch(name):  # as nearly always; dlt takes a second to import
+    if PLAIN_NAME.fullmatch(name):  # the usual case; dlt takes a second to import
         return name.replace("-", "_")
     from dlt.common.normalizers.naming.snake_case import NamingConvention
 

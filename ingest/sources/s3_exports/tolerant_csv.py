@@ -1,4 +1,4 @@
-"""Rows that cannot be loaded: their dead letters, redacted, and how many are too many."""
+"""Rows that cannot be loaded: their redacted dead letters, and the limit on their number."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from ingest.sources.s3_exports.limits import (
 UNPRINTABLE = re.compile("[\0\ud800-\udfff]")
 CELL_LENGTH = 200
 BOM_MARK = BOM.decode()
-NAMED = 3  # rejected rows that a refusal names
+NAMED = 3  # rejected rows listed in a refusal
 
 
 class TolerantReader:
-    """Reads a file that Arrow fails on; `dead_letters` are complete at its end."""
+    """Reads a file that Arrow fails on; `dead_letters` are complete once it is read."""
 
     def __init__(
         self,
@@ -51,9 +51,9 @@ class TolerantReader:
         self._checks = checks if checks is not None and checks.has_key else None
 
     def batches(self) -> Iterator[Batch]:
-        """The sound rows, as the fast reader would give them.
+        """The valid rows, as the fast reader would return them.
 
-        Raises RefusedError where too many are not, WaitingError where the file is cut off.
+        Raises RefusedError if too many are invalid, WaitingError if the file is cut off.
         """
         names = self._header.names
         row_ids: list[int] = []
@@ -61,7 +61,8 @@ class TolerantReader:
         size = count = loose = 0
         with self._content.text_from(self._header.offset) as text:
             for record in records(text, self._header.width, self._header.lines):
-                if record.cells and record.cells[0].startswith(BOM_MARK):  # a second file, joined
+                # start of an appended second file
+                if record.cells and record.cells[0].startswith(BOM_MARK):
                     record = replace(record, cells=[record.cells[0][1:], *record.cells[1:]])
                 if self._checks and record.fault is None and not any(record.cells):
                     continue  # a spreadsheet's empty line
@@ -98,10 +99,10 @@ class TolerantReader:
         return RefusedError(f"{what} ({named}); export it again")
 
     def _payload(self, record: Record) -> str:
-        """What may be kept of the row, as JSON: nothing personal, nothing of a card.
+        """What may be kept of the row, as JSON: no personal data, no card data.
 
-        In a row of another width no one knows which cell is whose, so only the first stays, where
-        it is a plain number such as an order's.
+        In a row of another width it is unknown which cell belongs to which column, so only the
+        first is kept, if it is a plain number such as an order id.
         """
         cells: dict[str, str] = {}
         if len(record.cells) == self._header.width:

@@ -1,1 +1,1 @@
-"""Rules that find days worth a look: what they read, what they compare with, what they find."""
+"""Rules that find unusual days: what they read, what they compare with, what they find."""

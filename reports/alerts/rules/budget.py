@@ -1,8 +1,8 @@
 """The budget breaker: what a traffic source has spent since its last conversion.
 
-Each check writes down what RedTrack says of today: the source's spend so far, and its own count of
-conversions. From these hourly versions follow the spend since the last conversion, and what is
-usual between two. It tells the source's buyers, once a day; it never touches a campaign.
+Each check records RedTrack's data for today: the source's spend so far, and its own count of
+conversions. These hourly versions give the spend since the last conversion, and the usual spend
+between two. It alerts the source's buyers, once a day; it never changes a campaign.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from signalroom.watch_tables import SOURCE_SPEND as TABLE
 
 KIND, RULE = "budget", "budget"
 REACH = timedelta(days=28)
-LEAST = 20  # spends between conversions, without which nothing is usual
+LEAST = 20  # spends between conversions needed to know what is usual
 TODAY = """
 select
     _client_id, source_id, max(source_name) as source_name,
@@ -42,7 +42,7 @@ group by 1, 2
 
 @dataclass(frozen=True)
 class Seen:
-    """What RedTrack said of a source's day at an instant: spend so far, its own conversions."""
+    """RedTrack's data for a source's day at an instant: spend so far, its own conversions."""
 
     at: datetime
     day: date
@@ -60,7 +60,7 @@ class Dry:
 
 
 def dry_spell(seen: Sequence[Seen]) -> Dry | None:
-    """From what was seen, oldest first; None where too little is known to call anything usual."""
+    """Computed from earlier readings, oldest first; None if too few to know what is usual."""
     gaps: list[Decimal] = []
     since = Decimal(0)
     before: Seen | None = None
@@ -79,7 +79,7 @@ def dry_spell(seen: Sequence[Seen]) -> Dry | None:
 
 
 def find_dry_sources(clients: Collection[str]) -> list[Trouble]:
-    """Record what is seen now, and report sources that spend in vain; WarehouseError: unread."""
+    """Record current data, and report sources that spend without conversions."""
     now = clock.now()
     today = clock.local_date(now)
     rows = [
@@ -106,7 +106,7 @@ def find_dry_sources(clients: Collection[str]) -> list[Trouble]:
 
 
 def trouble_of(client_id: str, source_id: str, name: str | None, today: date, dry: Dry) -> Trouble:
-    """A source that spends in vain in words, as its buyers are told of it."""
+    """The message to buyers about a source that spends without conversions."""
     buyers = policy.buyers(client_id).get(source_id, ())
     called = clean(name or source_id, 60)
     return Trouble(
@@ -125,7 +125,7 @@ def trouble_of(client_id: str, source_id: str, name: str | None, today: date, dr
 
 
 def _told_today(today: date) -> set[tuple[str, str]]:
-    """Sources of which someone heard today, and that have had a conversion since."""
+    """Sources that were reported today, and that have had a conversion since."""
     with Incidents() as incidents:
         past = incidents.of_kind(KIND, clock.midnight(today))
     return {(one.client_id, one.subject) for one in past if one.told_at and not one.is_open}
@@ -134,7 +134,7 @@ def _told_today(today: date) -> set[tuple[str, str]]:
 def _record(
     rows: Iterable[Mapping[str, Any]], now: datetime, today: date
 ) -> dict[tuple[str, str], list[Seen]]:
-    """Write down what changed; all that is known of each source, oldest first."""
+    """Record what changed; returns all readings of each source, oldest first."""
     engine = prepared_engine()
     found: dict[tuple[str, str], list[Seen]] = {}
     try:

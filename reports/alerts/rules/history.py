@@ -1,8 +1,8 @@
-"""What rules judge: days of a line (an affiliate at a brand) next to days like them.
+"""The data for rules: days of a line (an affiliate at a brand) and comparable days.
 
-A day is compared with the same weekday of the weeks before, known at the same age where the ledger
-of versions has it. Counts at an agency vary more than chance alone would have them, so chances are
-those of a negative binomial whose variance is `SPREAD` times its mean.
+A day is compared with the same weekday of the weeks before, as known at the same age if the version
+ledger has it. An agency's counts vary more than by pure chance, so probabilities are those of a
+negative binomial whose variance is `SPREAD` times its mean.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 WEEKS = 8  # how far back a baseline reaches
-LEAST = 4  # same weekdays, without which a rule is silent
-LATELY = range(2, 9)  # days back that say how large a line is just now; no rule judges them too
+LEAST = 4  # same weekdays needed, otherwise a rule is silent
+LATELY = range(2, 9)  # days back used for the current size of a line; rules do not check them
 SPREAD = 3.6
-CLICK_SPREAD = 2.0  # of conversions next to their clicks: how many people came is known then
+CLICK_SPREAD = 2.0  # for conversions given their clicks, when the traffic is known
 BELIEF = 0.75
 
 
 @dataclass(frozen=True)
 class Line:
-    """An affiliate at a brand; the brand is None for spend of no known one."""
+    """An affiliate at a brand; the brand is None for spend of no known brand."""
 
     client_id: str
     advertiser_id: int | None
@@ -35,7 +35,7 @@ class Line:
 
 @dataclass(frozen=True)
 class LineDay:
-    """What a line did on a day, exact; `tracked` are RedTrack's own conversions, where known.
+    """A line's exact figures of a day; `tracked` are RedTrack's own conversions, if known.
 
     `clicks` are Everflow's, `paid_clicks` RedTrack's.
     """
@@ -51,7 +51,7 @@ class LineDay:
 
 @dataclass(frozen=True)
 class TableDay:
-    """What a raw table has of a day: rows, how many fill each column, and the columns' types."""
+    """A raw table's data of a day: rows, how many fill each column, and the columns' types."""
 
     rows: int
     filled: Mapping[str, int]
@@ -69,7 +69,7 @@ def days_like(day: date) -> list[date]:
 
 @dataclass
 class History:
-    """The days of one client's lines and raw tables; no baseline may hold days of `left_out`."""
+    """The days of one client's lines and raw tables; baselines exclude days in `left_out`."""
 
     client_id: str
     tables: Tables = field(default_factory=lambda: NO_TABLES)
@@ -79,7 +79,7 @@ class History:
     _usual: dict[tuple[Line, date], Usual | None] = field(default_factory=dict)
 
     def add(self, rows: Iterable[LineDay]) -> History:
-        """Take in days; of a day that is there already the newer row counts."""
+        """Add days; for a day that already exists the newer row counts."""
         for row in rows:
             self.days.setdefault(row.line, {})[row.day] = row
         self._forget()
@@ -97,11 +97,11 @@ class History:
         )
 
     def of(self, line: Line, day: date) -> LineDay:
-        """A line's day; one without rows is a day of nothing."""
+        """A line's day; zeros if it has no rows."""
         return self.days[line].get(day) or LineDay(line, day, 0, Decimal(0))
 
     def like(self, line: Line, day: date) -> list[LineDay]:
-        """The same weekdays before, newest first; those before the line began are none."""
+        """The same weekdays before, newest first; without those before the line began."""
         begun = min(self.days[line], default=day)
         return [
             self.of(line, one)
@@ -110,12 +110,12 @@ class History:
         ]
 
     def is_sound(self, line: Line, day: date) -> bool:
-        """Whether a line's day counts: it is complete, and none of a known anomaly or stop."""
+        """Whether a line's day counts: it is complete, and not part of a known anomaly or stop."""
         is_left_out = (line, day) in self.left_out or (None, day) in self.left_out
         return not is_left_out and not self.is_known_stop(line, day)
 
     def is_known_stop(self, line: Line, day: date) -> bool:
-        """Whether a line costs nothing, and someone was told so since it last did.
+        """Whether a line has no cost, and this was reported since it last had one.
 
         An incomplete day is neither.
         """
@@ -130,14 +130,14 @@ class History:
         return False
 
     def usual(self, line: Line, day: date) -> Usual | None:
-        """What the line usually does on such a day; None where there are too few of them."""
+        """The line's usual figures for such a day; None if there are too few of them."""
         key = line, day
         if key not in self._usual:
             self._usual[key] = Usual.of(self.like(line, day))
         return self._usual[key]
 
     def level(self, line: Line, day: date) -> float:
-        """What the line cost lately, as a part of what is usual: a new campaign stays for weeks."""
+        """The line's recent cost relative to the usual: a new campaign lasts for weeks."""
         parts = []
         for one in (day - timedelta(days=back) for back in LATELY):
             if not self.is_sound(line, one):
@@ -148,19 +148,19 @@ class History:
         return float(min(4.0, max(0.25, middle)) ** BELIEF)
 
     def leave_out(self, line: Line | None, days: Collection[date]) -> None:
-        """Keep days of known incidents out of baselines (None: of every line)."""
+        """Exclude days of known incidents from baselines (None: for every line)."""
         self.left_out |= {(line, day) for day in days}
         self._forget()
 
     def leave_out_only(self, days: Collection[tuple[Line | None, date]]) -> None:
-        """Forget what else was left out."""
+        """Clear the other exclusions."""
         self.left_out = set(days)
         self._forget()
 
     def mood(self, line: Line, days: Collection[date]) -> float:
-        """How the client's other lines did on these days, against what they usually do.
+        """How the client's other lines did on these days, relative to their usual figures.
 
-        A payday or a holiday moves all of them, and is no one's fault.
+        A payday or a holiday moves all of them, and is not an anomaly.
         """
         came = usual = 0.0
         for day in days:
@@ -170,11 +170,11 @@ class History:
             usual += sum(one for _, one in counts.values()) - own[1]
         if usual < 10:
             return 1.0
-        # what so few lines say of a day is noise in part
+        # with few lines this is partly noise
         return float(min(1.5, max(0.5, came / usual)) ** BELIEF)
 
     def _counts_of(self, day: date) -> dict[Line, tuple[float, float]]:
-        """Conversions of each line on a day, and its usual ones."""
+        """Conversions of each line on a day, and its usual number."""
         if day not in self._counts:
             found = {}
             for line in self.lines():
@@ -186,19 +186,19 @@ class History:
 
 @dataclass(frozen=True)
 class Usual:
-    """What a line usually does on such a day: medians, and how far costs stray from theirs."""
+    """A line's usual figures for such a day: medians, and the deviation of costs."""
 
     conversions: float
     cost: float
     cpa: float | None
     cost_spread: float  # standard deviation of log(cost), robust
     always_costs: bool
-    click_rate: float  # conversions of a click of Everflow's
-    click_cost: float  # of RedTrack's; 0: there are none
+    click_rate: float  # conversions per Everflow click
+    click_cost: float  # per RedTrack click; 0: there are none
 
     @classmethod
     def of(cls, days: Collection[LineDay]) -> Usual | None:
-        """None where there are too few such days."""
+        """None if there are too few such days."""
         if len(days) < LEAST:
             return None
         costs = [float(one.cost) for one in days]
@@ -227,7 +227,7 @@ def deviation(values: Collection[float]) -> float:
 
 
 def chance_of_so_few(count: int, expected: float, spread: float = SPREAD) -> float:
-    """How likely a count is no larger than that, when `expected` was to be expected."""
+    """The probability of a count no larger than that, given the `expected` one."""
     if expected <= 0:
         return 1.0
     size = expected / (spread - 1)

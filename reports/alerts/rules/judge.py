@@ -1,8 +1,7 @@
-"""Judging: the marts' days as histories, what the rules find there, how often they would have.
+"""Evaluation: the marts' days as histories, what the rules find, and backtests.
 
-A baseline's days are taken as they were known at the age that the judged day has now, where the
-ledger of versions reaches that far back; days that were incomplete, and those of known anomalies of
-a line, are left out of it.
+A baseline's days are taken as known at the age that the checked day has now, if the version ledger
+reaches back that far; it excludes incomplete days, and those of known anomalies of a line.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from signalroom.errors import ReportError
 TablesOf = Mapping[str, Tables]  # by client
 KIND = "anomaly"
 REACH = timedelta(weeks=WEEKS, days=LATELY.stop)
-# What is found first is told alone. Gaps of the mapping are found by the check of unmapped spend.
+# Only the first finding is reported. Mapping gaps are found by the check of unmapped spend.
 MOST_TELLING = (
     "zero_rows",
     "spend_without_conversions",
@@ -76,21 +75,21 @@ NO_CLIENTS: TablesOf = {}
 
 @dataclass(frozen=True)
 class Backtest:
-    """How often a rule would have fired on so many days of so many clients, and on what."""
+    """How often a rule would have fired, on how many days and clients, and on what."""
 
     rule: str
     days: int
-    judged: int  # days of a client that were complete
+    judged: int  # complete days of clients
     findings: tuple[Finding, ...]
 
     @property
     def per_week(self) -> float:
-        """Findings a week, all clients together."""
+        """Findings per week, over all clients."""
         return len(self.findings) / self.days * 7
 
 
 def find_anomalies(clients: Collection[str], tables: TablesOf = NO_CLIENTS) -> list[Trouble]:
-    """What the rules find in yesterday, with raw tables by client where they could be read.
+    """What the rules find for yesterday, with raw tables by client if they could be read.
 
     WarehouseError where the marts cannot be read.
     """
@@ -105,7 +104,7 @@ def find_anomalies(clients: Collection[str], tables: TablesOf = NO_CLIENTS) -> l
         told: set[Line | None] = set()
         for rule in MOST_TELLING:
             these = judge(rule, history, day, policy.thresholds(rule))
-            # a day of nothing explains its lines, and a broken pixel the volume of its own
+            # an empty day explains its lines, and a broken pixel its line's volume
             these = [one for one in these if not told & {None, one.line}]
             told |= {one.line for one in these}
             found += [trouble_of(client_id, one) for one in these]
@@ -115,7 +114,7 @@ def find_anomalies(clients: Collection[str], tables: TablesOf = NO_CLIENTS) -> l
 def backtest(
     rules: Collection[str], days: int, clients: Collection[str], tables: TablesOf = NO_CLIENTS
 ) -> dict[str, Backtest]:
-    """Judge each of the last days by each rule as if it were yesterday.
+    """Check each of the last days with each rule as if it were yesterday.
 
     ReportError for an unknown rule.
     """
@@ -149,7 +148,7 @@ def _backtest(rule: str, span: Sequence[date], histories: Iterable[History]) -> 
 
 
 def days_needed(days: int) -> list[date]:
-    """The days whose raw tables a back-test of so many days needs; one: those of yesterday."""
+    """The days whose raw tables a backtest of so many days needs; one: those of yesterday."""
     last = clock.yesterday()
     judged = [last - timedelta(days=back) for back in range(days)]
     found = {day - timedelta(days=1) for day in judged}.union(judged)
@@ -159,7 +158,7 @@ def days_needed(days: int) -> list[date]:
 def read_histories(
     first: date, last: date, clients: Collection[str], tables: TablesOf = NO_CLIENTS
 ) -> dict[str, History]:
-    """The days of each client that judging these days needs, and those before them."""
+    """The days of each client needed to check these days, including those before them."""
     window = {"since": first - REACH, "until": last}
     versions = [row for row in warehouse.read(VERSIONS, window) if row["_client_id"] in clients]
     tracked = {_key(row): int(row["conversions"]) for row in warehouse.read(TRACKED, window)}
@@ -188,9 +187,9 @@ def read_histories(
 
 
 def as_known(versions: Iterable[Mapping[str, Any]], age: timedelta) -> list[Mapping[str, Any]]:
-    """Of each line's day the version that held when the day was so old.
+    """The version of each line's day that was valid when the day had this age.
 
-    Where the ledger began later than that, its first version.
+    If the ledger began later than that, its first version.
     """
     chosen: dict[tuple[object, ...], Mapping[str, Any]] = {}
     for row in versions:  # oldest first
@@ -217,7 +216,7 @@ def _subject(one: Finding) -> str:
 
 
 def trouble_of(client_id: str, one: Finding) -> Trouble:
-    """A finding in words, as people are told of it."""
+    """A finding as a message."""
     detail = f"On {day_name(one.day)}, compared with the same weekdays before: "
     detail += f"{money(one.amount)} at stake."
     if one.rule == "schema":
@@ -236,7 +235,7 @@ def trouble_of(client_id: str, one: Finding) -> Trouble:
 
 
 def _known_anomalies(day: date) -> list[tuple[Line | None, date]]:
-    """Lines and days of anomalies that were found before: no measure of what is usual."""
+    """Lines and days of earlier anomalies, which must not count as usual."""
     with Incidents() as incidents:
         past = incidents.of_kind(KIND, clock.midnight(day - REACH))
     found: list[tuple[Line | None, date]] = []

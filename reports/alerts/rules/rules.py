@@ -1,8 +1,8 @@
-"""The rules: each says what of a closed day is worth a look, with what it costs in dollars.
+"""The rules: each finds what is unusual about a closed day, with its cost in dollars.
 
-Thresholds are data (`rules:` of alerts.yml). A rule is silent until it has four same weekdays. One
-that fires is an incident of kind `anomaly`; `signalroom alerts backtest RULE` says how often it
-would have.
+Thresholds are data (`rules:` of alerts.yml). A rule is silent until it has four same weekdays. A
+finding is an incident of kind `anomaly`; `signalroom alerts backtest RULE` shows how often it would
+have fired.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LEAST_SPREAD = 0.25  # of log(cost): platforms never spend evenly
 
 @dataclass(frozen=True)
 class Finding:
-    """A day of a line, or of a whole client, that a rule speaks of; `amount` in dollars."""
+    """A day of a line, or of a whole client, that a rule found; `amount` in dollars."""
 
     rule: str
     client_id: str
@@ -48,7 +48,7 @@ Rule = Callable[[History, date, Thresholds], Iterator[Finding]]
 
 
 def judge(rule: str, history: History, day: date, thresholds: Thresholds) -> list[Finding]:
-    """What a rule finds on a day, above its least amount, dearest first."""
+    """A rule's findings for a day above its least amount, largest first."""
     found = [
         one for one in RULES[rule](history, day, thresholds) if one.amount >= thresholds["minimum"]
     ]
@@ -56,7 +56,7 @@ def judge(rule: str, history: History, day: date, thresholds: Thresholds) -> lis
 
 
 def zero_rows(history: History, day: date, thresholds: Thresholds) -> Iterator[Finding]:
-    """A vendor shows nothing of a day on which there is always something."""
+    """A vendor has no data for a day that always has some."""
     usual = [(line, history.usual(line, day)) for line in history.lines()]
     known = [(line, one) for line, one in usual if one]
     rows = [history.of(line, day) for line, _ in known]
@@ -73,9 +73,9 @@ def zero_rows(history: History, day: date, thresholds: Thresholds) -> Iterator[F
 
 
 def volume(history: History, day: date, thresholds: Thresholds) -> Iterator[Finding]:
-    """A line brings, or spends, far less than it does on such days, over one day or two.
+    """A line has far fewer conversions, or less spend, than usual, over one or two days.
 
-    One that stops, and stays so, is told once.
+    One that stops permanently is reported once.
     """
     for line, usual, rows in _lines(history, day):
         if usual.cpa is None or history.is_known_stop(line, day):
@@ -92,7 +92,7 @@ def volume(history: History, day: date, thresholds: Thresholds) -> Iterator[Find
                 fell = math.log(max(cost, 0.01) / cost_then)
                 spread = _cost_spread(usual) / math.sqrt(len(days))
                 is_down = fell / spread < -thresholds["deviations"]
-            # campaigns that end, and those that begin, make a line that much smaller or larger
+            # ending and starting campaigns make a line this much smaller or larger
             least = expected * (1 - thresholds["play"])
             is_rare = lost > 0 and chance_of_so_few(count, least) < thresholds["chance"]
             if lost >= thresholds["minimum"] and (is_down or is_rare):
@@ -110,7 +110,7 @@ def volume(history: History, day: date, thresholds: Thresholds) -> Iterator[Find
 def spend_without_conversions(
     history: History, day: date, thresholds: Thresholds
 ) -> Iterator[Finding]:
-    """Paid media spends and no one counts a conversion: a pixel or a link is broken."""
+    """Paid media spends without any conversions: a pixel or a link is broken."""
     for line, usual, rows in _lines(history, day):
         if not line.is_internal or not usual.cpa:
             continue
@@ -135,7 +135,7 @@ def spend_without_conversions(
 def conversions_without_spend(
     history: History, day: date, thresholds: Thresholds
 ) -> Iterator[Finding]:
-    """Paid media brings conversions and RedTrack has no cost: a token has run out."""
+    """Paid media has conversions but RedTrack has no cost: a token has expired."""
     for line, usual, rows in _lines(history, day):
         if not line.is_internal or not usual.always_costs:
             continue
@@ -150,10 +150,10 @@ def conversions_without_spend(
 
 
 def cpa(history: History, day: date, thresholds: Thresholds) -> Iterator[Finding]:
-    """A line's conversions cost far more than they do on such days, over one day or two.
+    """A line's conversions cost far more than usual, over one or two days.
 
-    Paid media is judged by what it spends and by what its clicks cost, for the few conversions of a
-    day say too little; others by their payout, which hardly moves.
+    Paid media is checked by spend and cost per click, because the few conversions of a day are too
+    noisy; others by their payout, which hardly changes.
     """
     for line, usual, rows in _lines(history, day):
         for days in (rows[:1], rows):
@@ -201,7 +201,7 @@ def _dear_clicks(
 
 
 def drift(history: History, day: date, thresholds: Thresholds) -> Iterator[Finding]:
-    """Everflow and RedTrack count different conversions of a line, over one day or two."""
+    """Everflow and RedTrack count different conversions for a line, over one or two days."""
     for line, usual, rows in _lines(history, day):
         if not line.is_internal or rows[0].tracked is None or not usual.cpa:
             continue
@@ -225,7 +225,7 @@ def drift(history: History, day: date, thresholds: Thresholds) -> Iterator[Findi
 
 
 def mapping_gap(history: History, day: date, thresholds: Thresholds) -> Iterator[Finding]:
-    """Spend of sources that no one mapped."""
+    """Spend of unmapped sources."""
     rows = [history.of(line, day) for line in history.days if line.is_unmapped]
     cost = sum((row.cost for row in rows), Decimal(0))
     count = sum(1 for row in rows if row.cost)
@@ -234,10 +234,10 @@ def mapping_gap(history: History, day: date, thresholds: Thresholds) -> Iterator
 
 
 def schema(history: History, day: date, thresholds: Thresholds) -> Iterator[Finding]:
-    """A column of a raw table is new, is no longer filled, has another name or another type.
+    """A column of a raw table is new, no longer filled, renamed or has another type.
 
-    dlt's schema versions know what is new and of which type; that a vendor leaves a column out
-    shows in its rows alone. It costs no dollars by itself, and is told on its first day.
+    dlt's schema versions show new columns and their types; that a vendor omits a column shows only
+    in its rows. It has no cost in dollars, and is reported on its first day.
     """
     for table, days in sorted(history.tables.items()):
         now, before = days.get(day), days.get(day - timedelta(days=1))
@@ -265,7 +265,7 @@ def schema(history: History, day: date, thresholds: Thresholds) -> Iterator[Find
 def _left_empty(
     now: TableDay, before: TableDay, past: Sequence[TableDay], thresholds: Thresholds
 ) -> Iterator[str]:
-    """Columns that no row of a day fills, where that can hardly be chance."""
+    """Columns that no row of a day fills, when that is unlikely to be chance."""
     rows = sum(one.rows for one in past)
     for name, count in before.filled.items():
         if count and now.rows and not now.filled.get(name):
@@ -289,7 +289,7 @@ RULES: Mapping[str, Rule] = {
 def _lines(history: History, day: date) -> Iterator[tuple[Line, Usual, list[LineDay]]]:
     """Lines with enough days to compare with, their day and the one before.
 
-    A day before that was incomplete, or of a known anomaly or stop, says nothing of this one.
+    A day before that was incomplete, or part of a known anomaly or stop, is not compared.
     """
     before = day - timedelta(days=1)
     for line in history.lines():
@@ -299,7 +299,7 @@ def _lines(history: History, day: date) -> Iterator[tuple[Line, Usual, list[Line
 
 
 def _cost_spread(usual: Usual) -> float:
-    """Standard deviation of log(cost); what eight days say of it is half believed."""
+    """Standard deviation of log(cost), shrunk halfway, as it comes from only eight days."""
     return max(LEAST_SPREAD, (LEAST_SPREAD + usual.cost_spread) / 2)
 
 

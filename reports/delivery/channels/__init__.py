@@ -1,5 +1,5 @@
-"""Channels: Slack, email and SMS, each with the same few names.
+"""Channels: Slack, email and SMS, each with the same interface.
 
 `payload` (what is stored), `send` (one attempt), `find` (did an earlier attempt arrive?),
-`RESENDS_UNKNOWN` (may it be sent again when it did not?), and the variables it needs.
+`RESENDS_UNKNOWN` (may it be sent again if not?), and the variables it needs.
 """

@@ -29,7 +29,7 @@ REQUIRED = ("RESEND_API_KEY", "RESEND_FROM_EMAIL", "RESEND_TO_EMAILS")
 RECIPIENTS = "RESEND_TO_EMAILS"
 RESENDS_UNKNOWN = True
 KEY_LIFETIME = timedelta(hours=20)  # Resend keeps keys for 24 hours
-USED = "invalid_idempotent_request"  # a key that came with other bytes before
+USED = "invalid_idempotent_request"  # a key that was used with other content
 QUOTAS = frozenset({"daily_quota_exceeded", "monthly_quota_exceeded"})
 
 
@@ -43,7 +43,7 @@ def payload(client_id: str, recipient: str, key: str, content: dict[str, Any]) -
         "subject": content["subject"],
         "html": content["html"],
         "text": content["text"],
-        # Without headers of its own, what keeps mail programs from folding days into a thread.
+        # Unless it has its own headers, keeps mail clients from grouping days into a thread.
         "headers": content.get("headers") or {"X-Entity-Ref-ID": key},
     }
 
@@ -63,14 +63,14 @@ def send(entry: Entry, confirm: Confirm) -> str:
 
 
 def find(entry: Entry, known: frozenset[str], is_new: bool = False) -> str | None:
-    """None: the same key may be sent again, as long as Resend remembers it."""
+    """None: the same key may be sent again while Resend remembers it."""
     if clock.instant() - entry.created_at > KEY_LIFETIME:
         raise Ambiguous("its idempotency key is too old to be used again")
     return None
 
 
 def probe(client_id: str) -> list[str]:
-    """What is limited, in a line each; raises an Outcome where the key cannot be used.
+    """Warnings, one line each; raises an Outcome if the key cannot be used.
 
     A key that may only send cannot list the domains: it is valid.
     """
@@ -90,7 +90,7 @@ def probe(client_id: str) -> list[str]:
 
 
 def _set_up(client_id: str) -> None:
-    """The SDK keeps its settings in the module; deliveries run one after the other."""
+    """The SDK keeps its settings in the module; deliveries run sequentially."""
     resend.api_key = require("RESEND_API_KEY", client_id)
     resend.api_url = require("RESEND_API_URL", client_id).rstrip("/")
     resend.default_http_client = ResendHttp()

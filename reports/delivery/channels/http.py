@@ -1,4 +1,4 @@
-"""HTTP of all channels: one limit on a whole attempt, no redirects, failures told apart."""
+"""HTTP for all channels: a time limit per attempt, no redirects, distinct kinds of failures."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Outcome(Exception):  # noqa: N818 - an ending, not always an error
 
 
 class Refused(Outcome):
-    """The provider said no, and will say so again: certainly not delivered."""
+    """The provider rejected it permanently: certainly not delivered."""
 
 
 class Later(Outcome):
-    """The provider is busy or away: certainly not delivered; ask again after `wait_s`."""
+    """The provider is busy or unreachable: certainly not delivered; retry after `wait_s`."""
 
     def __init__(self, reason: str, wait_s: float) -> None:
         super().__init__(reason)
@@ -41,15 +41,16 @@ class NotOurs(Outcome):
 
 
 class WasThere(Outcome):
-    """The provider has had this very message before, perhaps with other figures."""
+    """The provider already has this message, perhaps with other figures."""
 
 
 class Ambiguous(Outcome):
-    """No answer, or none that says: it may have been delivered."""
+    """No answer, or an unclear one: it may have been delivered."""
 
 
-TIMEOUT_S = 10.0  # without a byte
-ATTEMPT_S = 45.0  # of one attempt with all its requests; the claim on a message lasts far longer
+TIMEOUT_S = 10.0  # without receiving a byte
+# limit for one attempt with all its requests; the claim on a message lasts far longer
+ATTEMPT_S = 45.0
 PART = 65_536
 DECODED = ("content-encoding", "content-length", "transfer-encoding")
 _ends_at: ContextVar[float] = ContextVar("ends_at")
@@ -57,7 +58,7 @@ _ends_at: ContextVar[float] = ContextVar("ends_at")
 
 @contextmanager
 def one_attempt() -> Iterator[None]:
-    """Everything inside is one attempt: its requests together take no longer than ATTEMPT_S."""
+    """Everything inside is one attempt: its requests together take at most ATTEMPT_S."""
     token = _ends_at.set(time.monotonic() + ATTEMPT_S)
     try:
         yield
@@ -71,11 +72,10 @@ def seconds_left() -> float:
 
 
 def exchange(method: str, url: str | httpx.URL, **request: Any) -> httpx.Response:
-    """One request and its whole answer, within the attempt's time; no redirect is followed.
+    """One request and its complete response, within the attempt's time; no redirect is followed.
 
-    `content` is sent in parts. Raises httpx errors, of which NOT_REACHED say that nothing was
-    sent, and Refused or Ambiguous for a redirect: a token goes to the address that was configured
-    and to no other.
+    `content` is streamed. Raises httpx errors, of which NOT_REACHED mean that nothing was sent, and
+    Refused or Ambiguous for a redirect: a token is only sent to the configured address.
     """
     left = seconds_left()
     if left <= 0:
@@ -122,7 +122,7 @@ NOT_REACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtoc
 
 
 def wait_from(headers: Mapping[str, str] | None, default: float = 1.0) -> float:
-    """Seconds that an answer's `Retry-After` asks for."""
+    """Seconds in a response's `Retry-After`."""
     value = next(
         (text for name, text in (headers or {}).items() if name.lower() == "retry-after"), ""
     )
@@ -152,7 +152,7 @@ class TwilioHttp(HttpClient):  # type: ignore[misc]
     def __init__(self, base_url: str) -> None:
         self._base = httpx.URL(base_url)
         self.last_headers: dict[str, str] = {}
-        self.last_status = 0  # the SDK drops it where a list cannot be read
+        self.last_status = 0  # the SDK drops it if a list cannot be read
 
     def request(
         self,

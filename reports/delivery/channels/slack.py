@@ -22,22 +22,22 @@ PAGES = 5
 BLOCK_TROUBLE = frozenset(
     {"invalid_blocks", "invalid_blocks_format", "invalid_attachments", "msg_blocks_too_long"}
 )
-SCOPES = {  # besides that of the history, which is asked for in each channel
+SCOPES = {  # besides the one for the history, which is checked in each channel
     "chat:write": "no message can be posted",
     "files:write": "pictures are sent as text, files are not attached",
     "files:read": "a picture may be shown too early",
 }
 RICH = frozenset({"data_table", "data_visualization", "table", "image"})
-LOOK_UP_PAUSE_S = 1.0  # until a message that was posted shows in the channel's history
+LOOK_UP_PAUSE_S = 1.0  # until a posted message appears in the channel's history
 PICTURE, PICTURE_PAUSES_S = "slack file", (1.0, 2.0)
 log = logging.getLogger(__name__)
 
 
 def payload(client_id: str, recipient: str, key: str, content: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of chat.postMessage, our key in the metadata.
+    """Arguments of chat.postMessage, with our key in the metadata.
 
-    Content with a timestamp `ts` edits the message of that time: those of chat.update, which keeps
-    the metadata as they are.
+    Content with a timestamp `ts` edits that message: arguments of chat.update, which keeps the
+    metadata.
     """
     if "ts" in content:
         return {**content, "channel": recipient}
@@ -68,10 +68,10 @@ def send(entry: Entry, confirm: Confirm) -> str:
 def _post(
     entry: Entry, arguments: dict[str, Any], extras: dict[str, Any], confirm: Confirm
 ) -> tuple[str, str]:
-    """Post in the best form that Slack takes; the channel and the timestamp.
+    """Post in the richest form that Slack accepts; the channel and the timestamp.
 
-    A refusal means that nothing was posted, so another try doubles nothing. After trouble of
-    Slack's own with a form no one knows: the message is looked up before a plainer form is tried.
+    A rejection means that nothing was posted, so a retry cannot duplicate it. After a server error
+    it is unknown: the message is looked up before a plainer form is tried.
     """
     refusal: Outcome | None = None
     tried: list[Any] = []
@@ -104,10 +104,10 @@ def _post(
 def _forms(
     client_id: str, blocks: list[Any], extras: dict[str, Any]
 ) -> Iterator[tuple[float, list[Any]]]:
-    """The forms of a message, the best first, each with the seconds to wait before it.
+    """The forms of a message, the richest first, each with the seconds to wait before it.
 
-    Tables that people can sort and charts that Slack draws; then pictures and plain tables; then
-    the same without pictures; then text. Files are uploaded only where they are needed.
+    Sortable tables and charts drawn by Slack; then pictures and plain tables; then the same without
+    pictures; then text. Files are uploaded only if needed.
     """
     native, pictures = extras.get("native", []), extras.get("pictures", [])
     drawn = {one["at"] for one in native}
@@ -116,19 +116,19 @@ def _forms(
         yield 0.0, _replaced(slack_files.with_pictures(client_id, blocks, rest), native)
     shown = slack_files.with_pictures(client_id, blocks, pictures)
     yield 0.0, shown
-    if shown != blocks:  # a picture may be refused for a moment, until Slack has processed it
+    if shown != blocks:  # a picture may be rejected until Slack has processed it
         yield from ((pause, shown) for pause in PICTURE_PAUSES_S)
     yield 0.0, blocks
     yield 0.0, _replaced(blocks, extras.get("tables", []))
 
 
 def _is_rich(form: list[Any]) -> bool:
-    """Whether a plainer form is left, should Slack have trouble with this one."""
+    """Whether a plainer form is left if this one fails."""
     return any(block["type"] in RICH for block in form)
 
 
 def _looked_up(entry: Entry, trouble: Outcome) -> str | None:
-    """The timestamp of the message, if it was posted after all; raises where no one can tell."""
+    """The timestamp of the message, if it was posted after all; raises if that is unknown."""
     try:
         return find(entry, frozenset())
     except Outcome:
@@ -136,7 +136,7 @@ def _looked_up(entry: Entry, trouble: Outcome) -> str | None:
 
 
 def _replaced(blocks: list[Any], others: list[dict[str, Any]]) -> list[Any]:
-    """The blocks with others in the place of those that they stand for."""
+    """The blocks, with some replaced by others."""
     instead = {one["at"]: one["blocks"] for one in others}
     return [one for at, block in enumerate(blocks) for one in instead.get(at, [block])]
 
@@ -144,7 +144,7 @@ def _replaced(blocks: list[Any], others: list[dict[str, Any]]) -> list[Any]:
 def find(entry: Entry, known: frozenset[str], is_new: bool = False) -> str | None:
     """The timestamp of an earlier attempt's message, looked up by key; None: it never arrived.
 
-    An edit may simply be made once more.
+    An edit may simply be repeated.
     """
     if "ts" in parse(entry.payload):
         return None
@@ -167,22 +167,23 @@ def find(entry: Entry, known: frozenset[str], is_new: bool = False) -> str | Non
 
 
 def _timestamp(answer: dict[str, Any]) -> str:
-    """The timestamp of a message that Slack says it has; without one it is looked up."""
+    """The timestamp in Slack's response; without one it is looked up."""
     if not answer.get("ts"):
         raise Ambiguous("says ok and gives no timestamp")
     return str(answer["ts"])
 
 
 def _inside(value: Any, name: str = "") -> dict[str, Any]:
-    """The object, or the one under that name in it; empty where there is none."""
+    """The object, or the one under that name in it; empty if there is none."""
     found = value.get(name) if name and isinstance(value, dict) else value
     return found if isinstance(found, dict) else {}
 
 
 def probe(client_id: str) -> list[str]:
-    """What the token may not do, in a line each; raises an Outcome where it cannot be used.
+    """What the token may not do, one line each; raises an Outcome if it cannot be used.
 
-    It must be good, may post, and reads every channel, where a retry looks for its message.
+    It must be valid, allowed to post, and able to read every channel, where a retry looks for its
+    message.
     """
     _, headers = call_for_headers(client_id, "auth.test", {})
     given = headers.get("x-oauth-scopes")

@@ -1,4 +1,4 @@
-"""Calls of Slack's methods, and how each can end."""
+"""Calls of Slack's methods, and their possible outcomes."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from reports.delivery.channels.http import Ambiguous, Later, Outcome, Refused, w
 from signalroom.logs import mask
 from signalroom.settings import require, variable
 
-# Slack's own trouble, after which no one knows whether the message was posted.
+# Slack's internal errors, after which it is unknown whether the message was posted.
 UNSURE = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
 SLOWER = frozenset({"ratelimited", "rate_limited"})
-# The workspace is being moved: nothing is done meanwhile, and it passes by itself.
+# The workspace is being migrated: nothing is processed meanwhile, and it is temporary.
 MOVING = frozenset({"team_added_to_org", "org_login_required"})
 MOVING_S = 60.0
 TIMED_OUT = 408
 
 
 LOOKS, LOOK_PAUSE_S = 12, 0.5
-READS = frozenset({"conversations.history", "files.info"})  # take no JSON
+READS = frozenset({"conversations.history", "files.info"})  # methods that do not accept JSON
 FORMS = frozenset({"files.getUploadURLExternal", "files.completeUploadExternal"})
 BASE_URL = "https://slack.com/api/"
 
 
 class Declined(Refused):
-    """Slack said `ok: false`; `code` is its name for the reason, `details` what it adds."""
+    """Slack answered `ok: false`; `code` is its error code, `details` its additional text."""
 
     def __init__(self, code: str, reason: str, details: str = "") -> None:
         super().__init__(reason)
@@ -40,18 +40,18 @@ class Declined(Refused):
 
 
 class Unsure(Ambiguous):
-    """Slack answered that it had trouble of its own; it may have done what it was asked."""
+    """Slack answered with an internal error; it may have processed the request."""
 
 
 def call(client_id: str, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """A method's answer; raises an Outcome. Reading is a GET, the methods for files take forms."""
+    """A method's response; raises an Outcome. Reads are GETs, file methods take forms."""
     return call_for_headers(client_id, method, arguments)[0]
 
 
 def call_for_headers(
     client_id: str, method: str, arguments: dict[str, Any]
 ) -> tuple[dict[str, Any], httpx.Headers]:
-    """As `call`, with the headers of the answer, which list the token's scopes."""
+    """Like `call`, with the response headers, which list the token's scopes."""
     base = variable("SLACK_BASE_URL", client_id) or BASE_URL
     token = require("SLACK_BOT_TOKEN", client_id)
     url = f"{base.rstrip('/')}/{method}"
@@ -66,7 +66,7 @@ def call_for_headers(
         raise Refused("cannot be asked: SLACK_BOT_TOKEN has letters that no token has") from error
     except httpx.HTTPError as error:
         raise Ambiguous(f"did not answer: {error or type(error).__name__}") from error
-    except ValueError:  # a page of some proxy, or nothing
+    except ValueError:  # a proxy's page, or nothing
         data = None
     if not isinstance(data, dict):
         raise _outcome(answer, {})
@@ -100,9 +100,10 @@ File = dict[str, Any]
 
 
 def with_pictures(client_id: str, blocks: list[Any], pictures: Sequence[File]) -> list[Any]:
-    """The blocks with each picture in the place of its text, where Slack takes the file.
+    """The blocks with each picture in place of its text, if Slack accepts the file.
 
-    The file is given to no channel: only the message shows it, so that nothing is posted twice.
+    The file is not shared with a channel: only the message shows it, so that nothing is posted
+    twice.
     """
     shown = list(blocks)
     for picture in pictures:
@@ -122,7 +123,7 @@ def with_pictures(client_id: str, blocks: list[Any], pictures: Sequence[File]) -
 
 
 def attach(client_id: str, channel: str, ts: str, files: Sequence[File]) -> None:
-    """Put files into the thread of a posted message; once, so that none is there twice."""
+    """Upload files to the thread of a posted message; only once, to avoid duplicates."""
     for file in files:
         try:
             file_id = _upload(client_id, file)
@@ -134,7 +135,7 @@ def attach(client_id: str, channel: str, ts: str, files: Sequence[File]) -> None
 
 
 def _upload(client_id: str, file: File) -> str:
-    """Hand the bytes over; the id of the file. Raises an Outcome."""
+    """Upload the bytes; the id of the file. Raises an Outcome."""
     body = base64.b64decode(file["content"])
     asked = {"filename": file["filename"], "length": str(len(body))}
     answer = call(client_id, "files.getUploadURLExternal", asked)
@@ -158,9 +159,9 @@ def _complete(
 
 
 def _await_processing(client_id: str, file_id: str) -> None:
-    """Wait a little until Slack has processed a picture, before which no message may show it.
+    """Wait until Slack has processed a picture, before which no message may show it.
 
-    Where the token may not look, the message itself finds out.
+    If the token may not check this, posting the message will tell.
     """
     for _ in range(LOOKS):
         try:

@@ -1,5 +1,7 @@
-"""SMS by Twilio: at most once. After an attempt without an answer the message is looked up and,
-when it cannot be found, left alone: no one gets it twice.
+"""SMS by Twilio: at most once.
+
+After an attempt without an answer the message is looked up and, if it cannot be found, not sent
+again: no one gets it twice.
 """
 
 from __future__ import annotations
@@ -31,11 +33,11 @@ RECIPIENTS = "TWILIO_TO_NUMBERS"
 RESENDS_UNKNOWN = False
 SERVICE = re.compile("MG[0-9a-f]{32}")
 SUBJECT = re.compile(r"[^:]*?(?:, |: )([^,:]+ [A-Z][a-z]{2} \d{1,2})\.(?:\s|$)")
-LOOKED_AT = 100  # newest messages to the recipient
+LOOKED_AT = 100  # number of the newest messages to the recipient
 
 
 def payload(client_id: str, recipient: str, key: str, content: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of the message; a messaging service may stand in place of a number."""
+    """Arguments of the message; a messaging service may replace the number."""
     sender = require("TWILIO_FROM_NUMBER", client_id)
     name = "messaging_service_sid" if SERVICE.fullmatch(sender) else "from_"
     return {"to": recipient, name: sender, "body": content["body"]}
@@ -52,10 +54,10 @@ def send(entry: Entry, confirm: Confirm) -> str:
 
 
 def find(entry: Entry, known: frozenset[str], is_new: bool = False) -> str | None:
-    """The sid of a message with our text that no row of the outbox accounts for.
+    """The sid of a message with our text that belongs to no row of the outbox.
 
-    `is_new`: the outbox knows of nothing that told the recipient of this day. Then also one that
-    tells other figures of the same brand and day, for an outbox from a backup knows less.
+    `is_new`: the outbox has no message to the recipient about this day. Then also one with other
+    figures for the same brand and day, because an outbox from a backup may lack messages.
     """
     client, http = _client(entry.client_id)
     body = str(parse(entry.payload)["body"])
@@ -76,13 +78,13 @@ def find(entry: Entry, known: frozenset[str], is_new: bool = False) -> str | Non
 
 
 def subject(body: str) -> str | None:
-    """Brand and day of a report's text, as its first sentence ends; None where there is none."""
+    """Brand and day from the end of a report's first sentence; None if there are none."""
     found = SUBJECT.match(body)
     return found[1] if found else None
 
 
 def probe(client_id: str) -> list[str]:
-    """What is limited, in a line each; raises an Outcome where the account cannot be used."""
+    """Warnings, one line each; raises an Outcome if the account cannot be used."""
     client, http = _client(client_id)
     try:
         account = client.api.v2010.accounts(require("TWILIO_ACCOUNT_SID", client_id)).fetch()

@@ -1,4 +1,4 @@
--- lines of the mapping speak only for advertisers that Everflow has never shown
+-- lines of the mapping are used only for advertisers that Everflow has never shown
 with daily_stats as (
 
     select * from {{ ref('stg_everflow__daily_stats') }}

@@ -10,7 +10,7 @@ costed as (
 
 ),
 
--- a day counts to the period, to the one before it, or (between two months) to neither
+-- a day counts for the period, for the one before it, or (between two months) for neither
 affiliate_days as (
 
     select
@@ -82,7 +82,7 @@ select
     affiliate_id,
     affiliate_label,
     is_internal,
-    -- a sum of 0 of which days are missing is no cost of 0
+    -- a sum of 0 with missing days is not a cost of 0
     has_spend and (cost <> 0 or missing_spend_days = 0) as has_spend,
     had_spend and (previous_cost <> 0 or not had_unpaid_days) as had_spend,
     cast(missing_spend_days as bigint) as missing_spend_days,

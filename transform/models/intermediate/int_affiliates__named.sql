@@ -1,5 +1,5 @@
--- one spelling of each label: Everflow's newest; where Everflow has not shown it yet, the first of
--- the lines that map spend, so that two spellings there are one affiliate
+-- one spelling of each label: Everflow's newest; if Everflow has not shown it yet, that of the
+-- first line that maps spend, so that two spellings there are one affiliate
 with daily_stats as (
 
     select * from {{ ref('stg_everflow__daily_stats') }}

@@ -1,5 +1,5 @@
 -- RedTrack's daily rows by campaign and offer as raw had them at each pull since the last build,
--- which stands in `_client_id`; of clients whose offers map spend.
+-- which is identified in `_client_id`; only clients whose offers map spend.
 with changed_days as (
 
     select * from {{ ref('int_days__changed') }}

@@ -1,4 +1,4 @@
--- The spend of a source by campaign and offer; what campaigns do not add up to is a row of its own.
+-- The spend of a source by campaign and offer, with a separate row for the remainder.
 -- depends_on: {{ ref('stg_ops__control_totals') }}
 with campaign_spend as (
 

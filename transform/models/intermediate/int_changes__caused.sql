@@ -1,4 +1,4 @@
--- Over 120 lines: then and now of two ledgers, conversions and adjustments.
+-- Over 120 lines: two states of two ledgers, conversions and adjustments.
 -- Conversions and adjustments that changed since a day was reported, by line and cause.
 with moments as (
 
@@ -16,7 +16,7 @@ offers as (
 
 ),
 
--- the state of each conversion then and now: the newest version by that instant
+-- the state of each conversion then and now: the newest version by each instant
 versions as (
 
     {{ known_then_and_now(
@@ -131,7 +131,7 @@ caused as (
 
 ),
 
--- the line of an affiliate's id: as the ledger names it now, else as Everflow's list does
+-- the line of an affiliate's id: by its current name in the ledger, else in Everflow's list
 lines as (
 
     select

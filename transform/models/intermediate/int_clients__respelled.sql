@@ -1,5 +1,5 @@
--- Clients of whom a pull since the last build brought another spelling of a name than that build
--- left in the mart. A new spelling stands in every day.
+-- Clients for which a pull since the last build brought another spelling of a name than that build
+-- left in the mart. A new spelling changes every day.
 with changed_days as (
 
     select * from {{ ref('int_days__changed') }}

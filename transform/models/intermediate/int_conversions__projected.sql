@@ -1,5 +1,5 @@
--- single conversions know their offer, which no daily total does: an offer's own line in the
--- client's file goes before the line of its whole advertiser
+-- single conversions have an offer, unlike daily totals: an offer's line in the client's file takes
+-- precedence over the line of its advertiser
 with conversions as (
 
     select * from {{ ref('stg_everflow__conversions') }}
@@ -18,7 +18,7 @@ ledger as (
 
 ),
 
--- what Everflow counts as `cv`, and view-through ones besides, which may be paid too
+-- what Everflow counts as `cv`, plus view-through conversions, which may be paid too
 approved as (
 
     select

@@ -1,5 +1,5 @@
--- Days that stand in the mart from before the version ledger began: what they were between the last
--- build and now is not known.
+-- Days in the mart from before the version ledger began: their state between the last build and now
+-- is not known.
 {% set ledgers = {
     'stats': ['clicks', 'conversions', 'everflow_payout', 'everflow_revenue'],
     'spend': ['redtrack_cost', 'redtrack_clicks'],

@@ -1,5 +1,5 @@
--- The days that each pull since the last build changed. `moment_id` stands in the place of the
--- client where the ledger is read at that pull: not where the client's files changed since.
+-- The days that each pull since the last build changed. `moment_id` is used in place of the client
+-- when the ledger is read as of that pull: not if the client's files changed since.
 with stats_versions as (
 
     select * from {{ ref('stg_ops__everflow_daily_stats_versions') }}

@@ -1,4 +1,4 @@
--- the day itself, the 7 days to it and its month so far, each with the period it is compared with
+-- the day itself, the 7 days up to it and its month so far, each with its comparison period
 with days as (
 
     select * from {{ ref('int_days__requested') }}
@@ -34,7 +34,7 @@ select
     date - 7 as previous_end
 from days
 union all
--- as many days of the month before, which may be shorter
+-- the same number of days of the month before, which may be shorter
 select
     _client_id,
     'month_to_date' as period,

@@ -1,5 +1,5 @@
--- The instant of the rows that each brand's day was last reported with. Rows of no known brand go
--- by the newest message about any brand of the client. `built_at` is the pull, or build, that last
+-- The instant of the rows with which each brand's day was last reported. Rows of no known brand use
+-- the newest message about any brand of the client. `built_at` is the pull, or build, that last
 -- changed those rows.
 with reported_days as (
 

@@ -1,5 +1,5 @@
--- A day is complete once each source that is on was pulled after its end. What is on is recorded
--- (ops.sources); a warehouse without that record goes by what was ever loaded.
+-- A day is complete once each source that is on was pulled after its end. ops.sources records which
+-- are on; a warehouse without that record uses every source that was ever loaded.
 with control_totals as (
 
     select
@@ -34,7 +34,7 @@ requested as (
             as everflow_loaded_at,
         max(case when source_table = 'redtrack.daily_spend' then loaded_at end)
             as redtrack_loaded_at,
-        -- further sources are no part of the day's numbers, but of what is known of the day
+        -- other sources do not affect the day's numbers, only its freshness
         max(case when source_table = 'posthog.events' then loaded_at end) as posthog_loaded_at,
         max(case when source_table = 'mautic.email_stats' then loaded_at end) as mautic_loaded_at
     from control_totals

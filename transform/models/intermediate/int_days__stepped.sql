@@ -1,5 +1,5 @@
--- The states of each day in their order: after each pull since the last build that may have changed
--- it, and now. The first step follows what the last build left.
+-- The states of each day in order: after each pull since the last build that may have changed it,
+-- and now. The first one follows what the last build left.
 with changed_days as (
 
     select * from {{ ref('int_days__changed') }}

@@ -1,5 +1,5 @@
--- The days whose rows of the mart may have been others after a pull since the last build, which
--- stands in `_client_id`: those that it changed, all where it brought another spelling of a name.
+-- The days whose rows of the mart may have differed after a pull since the last build, which is
+-- identified in `_client_id`: those that it changed, or all if it changed the spelling of a name.
 with changed_days as (
 
     select * from {{ ref('int_days__changed') }}

@@ -1,6 +1,6 @@
--- Each source is counted by itself, then joined on the day; where a source says nothing of a day
--- the count is null, not zero. Exports speak of the days from the first to the last that their rows
--- name, the other sources of the days that they were pulled for.
+-- Each source is counted by itself, then joined on the day; if a source has no data for a day, the
+-- count is null, not zero. Exports cover the days from the first to the last in their rows, the
+-- other sources the days that they were pulled for.
 with visits as (
 
     select * from {{ ref('int_visits__counted') }}
@@ -32,7 +32,7 @@ orders as (
         order_date as date,
         count(case when not is_test then 1 end) as orders,
         count(case when not is_test and is_initial then 1 end) as initial_orders,
-        -- a void or a refund was approved first
+        -- a voided or refunded order was approved first
         count(
             case
                 when not is_test and is_initial and order_status in ('NEW', 'VOID/REFUNDED') then 1

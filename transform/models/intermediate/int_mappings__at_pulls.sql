@@ -1,5 +1,5 @@
--- The lines by which spend is mapped, for each pull since the last build, which stands in
--- `_client_id`: the client's file and links as they are now, offers as they had spent then.
+-- The lines by which spend is mapped, for each pull since the last build, which is identified in
+-- `_client_id`: the client's current file and links, offers with their spend by then.
 with changed_days as (
 
     select * from {{ ref('int_days__changed') }}

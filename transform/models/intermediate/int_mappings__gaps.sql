@@ -1,5 +1,5 @@
--- RedTrack's sources that map to no one, and those that the client's file maps, as of their newest
--- day, to another affiliate or advertiser than the links of their offers name.
+-- RedTrack's sources that map to no affiliate, and those that the client's file maps, as of their
+-- newest day, to another affiliate or advertiser than the links of their offers name.
 with ledger as (
 
     select

@@ -1,5 +1,5 @@
--- The lines by which spend is mapped: those of the client's file, and where the registry says so
--- (`mapping: offer`) those that the links of its offers make.
+-- The lines by which spend is mapped: those of the client's file, and if the registry says so
+-- (`mapping: offer`) those derived from the links of its offers.
 with files as (
 
     select * from {{ ref('stg_clients__internal_affiliates') }}

@@ -1,5 +1,5 @@
--- Over 120 lines: each step from names to words to shared words is one statement of its own.
--- Words that an unmapped source's name shares with what is mapped already: the names of mapped
+-- Over 120 lines: each step from names to words to shared words is a separate CTE.
+-- Words that an unmapped source's name shares with names that are already mapped: those of mapped
 -- sources, and Everflow's labels with their brand. Similarity is shared words / all words.
 with ledger as (
 
@@ -48,7 +48,7 @@ candidates as (
 
 ),
 
--- each word counts once
+-- count each word once
 source_words as (
 
     select distinct

@@ -1,6 +1,6 @@
--- Whose a RedTrack offer is by its target address: Everflow's ids as parameters (`oid`, `affid` and
--- their like), or their codes in its path. Where both say something they must agree. Unverified
--- (docs/sources.md). Advertisers that the registry does not list are no one's.
+-- The affiliate and advertiser of a RedTrack offer by its target URL: Everflow's ids as parameters
+-- (`oid`, `affid` and similar), or their codes in its path. If both are present they must agree.
+-- Unverified (docs/sources.md). Advertisers that the registry does not list are ignored.
 with redtrack_offers as (
 
     select * from {{ ref('stg_redtrack__offers') }}

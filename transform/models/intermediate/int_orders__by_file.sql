@@ -1,6 +1,6 @@
--- Over 120 lines: every column of an order, and what makes it incremental.
--- Reading and typing every line of every file is what the orders cost: a file is read again when it
--- was loaded again, and no other. See forget_unless_recorded.
+-- Over 120 lines: every column of an order, and the incremental logic.
+-- Reading and typing every line of every file is the main cost of orders: a file is read again only
+-- if it was loaded again. See forget_unless_recorded.
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
@@ -82,7 +82,7 @@ missing_lines as (
 
 ),
 
--- totals and flags are the order's, repeated on each line; texts are the main product's
+-- totals and flags belong to the order and are repeated on each line; texts are the main product's
 orders as (
 
     select

@@ -1,5 +1,5 @@
--- the newest file that speaks of an order speaks for all of it, so that a product which left the
--- order leaves here too
+-- the newest file that has an order replaces all of it, so that a product removed from the order is
+-- removed here too
 with orders_by_file as (
 
     select * from {{ ref('int_orders__by_file') }}

@@ -27,7 +27,7 @@ select
 
     -- truth
     latest.is_test,
-    -- exports that leave the depth out name the parent of a rebill
+    -- exports without the depth name the parent of a rebill
     case
         when latest.rebill_depth is not null then latest.rebill_depth = 0
         else coalesce(latest.parent_order_id, '0') in ('0', latest.order_id)

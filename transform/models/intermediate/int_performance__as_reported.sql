@@ -1,6 +1,6 @@
--- Over 120 lines: the ledger once more, from what raw said at another instant.
--- What raw said when a day was reported, mapped as it would be now: between it and the mart of then
--- lie the edits of mapping and models, between it and the mart of now what the vendors changed.
+-- Over 120 lines: the ledger again, from raw as of another instant.
+-- Raw as of when a day was reported, with the current mapping: its difference from the mart as of
+-- then is due to edits of mapping and models, its difference from the current mart to the vendors.
 with moments as (
 
     select distinct
@@ -25,7 +25,7 @@ known_stats as (
 
 ),
 
--- an affiliate that was renamed since stands under its name of now
+-- an affiliate that was renamed since is listed under its current name
 stats as (
 
     select

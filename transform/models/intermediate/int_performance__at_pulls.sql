@@ -1,5 +1,5 @@
--- daily_performance as it would have been built after each pull since the last build, which stands
--- in `_client_id`: the days that the pull may have changed, with the mapping of now.
+-- daily_performance as it would have been built after each pull since the last build, which is
+-- identified in `_client_id`: the days that the pull may have changed, with the current mapping.
 with days as (
 
     select * from {{ ref('int_days__touched') }}

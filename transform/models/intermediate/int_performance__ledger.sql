@@ -1,5 +1,5 @@
 -- Everflow's facts and RedTrack's facts stacked, never joined: a join would double conversions
--- where several sources feed one affiliate, and lose spend that nothing converted.
+-- where several sources feed one affiliate, and lose spend without conversions.
 -- depends_on: {{ ref('stg_ops__control_totals') }}
 with daily_stats as (
 

@@ -1,7 +1,7 @@
--- Over 120 lines: four amounts are shared in the same way, each with its exact remainder.
--- The costed ledger shared among projects. A part is the difference of two running totals, the last
+-- Over 120 lines: four amounts are allocated in the same way, each with its exact remainder.
+-- The costed ledger allocated to projects. A part is the difference of two running totals, the last
 -- of which is the amount itself: so parts always add up to it, to the last digit. What single
--- conversions account for in full (their count, their payout, their revenue) is taken from them.
+-- conversions account for in full (count, payout, revenue) is taken from them.
 with costed as (
 
     select * from {{ ref('int_performance__costed') }}

@@ -1,5 +1,5 @@
--- Each stretch in which a row of daily_performance stood unchanged, from the versions that the last
--- build left, over each pull since, to now.
+-- Each period in which a row of daily_performance was unchanged, from the versions that the last
+-- build left, through each pull since, until now.
 {% set names = performance_names() %}
 
 with changed_days as (
@@ -109,5 +109,5 @@ left join steps as ended
         stretches._client_id = ended._client_id
         and stretches.date = ended.date
         and stretches.last_step + 1 = ended.step
--- what stood before and stands now says nothing new
+-- a row that existed before and is current is not a change
 where began.known_at is not null or ended.known_at is not null

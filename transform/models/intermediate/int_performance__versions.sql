@@ -1,6 +1,6 @@
--- Each build ends the versions that stand no more (end_versions) and appends those that came to
--- stand since the last build, with the pull, or else the build, that brought them.
--- Never made again from nothing: what was known at an instant cannot be read from raw later.
+-- Each build ends the versions that are no longer current (end_versions) and appends those added
+-- since the last build, with the pull, or else the build, that added them. Never rebuilt from
+-- scratch: what was known at an instant cannot be read from raw later.
 {{ config(
     materialized='incremental',
     incremental_strategy='append',

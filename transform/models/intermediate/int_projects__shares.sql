@@ -1,8 +1,8 @@
--- Over 120 lines: three ways to share, tried in order, each with its own source of weights.
+-- Over 120 lines: three ways to allocate, tried in order, each with its own weights.
 -- Which projects each row of the costed ledger belongs to, and with what weight. An advertiser
--- whose offers are one project has one share. One whose offers differ is shared out by the
--- conversions of the affiliate that day; where it has none (spend before conversions), by those of
--- the advertiser that day; where that has none either, no one knows: one share of no project.
+-- whose offers are one project has one share. One whose offers differ is allocated by the
+-- conversions of the affiliate that day; if it has none (spend before conversions), by those of the
+-- advertiser that day; if that has none either, it is unknown: one share of no project.
 with costed as (
 
     select * from {{ ref('int_performance__costed') }}

@@ -1,4 +1,4 @@
--- a file that is delivered again repeats its prospects: the first file that names one dates it
+-- a file that is delivered again repeats its prospects: the first file that has one dates it
 -- depends_on: {{ ref('stg_ops__control_totals') }}
 with prospects as (
 

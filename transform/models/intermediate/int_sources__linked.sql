@@ -1,5 +1,5 @@
--- Whose a source is by the links of its offers, where all that spent and say something agree. It is
--- a hint: only `mapping: offer` in the registry makes lines of links (int_mappings__lines).
+-- The affiliate of a source by the links of its offers, if all with spend and a known link agree.
+-- It is a hint: only `mapping: offer` in the registry makes lines from links (int_mappings__lines).
 with links as (
 
     select * from {{ ref('int_offers__linked') }}

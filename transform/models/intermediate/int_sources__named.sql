@@ -1,4 +1,4 @@
--- two sources of one name make one unmapped row: it takes the newest spelling
+-- two sources of the same name make one unmapped row, with the newest spelling
 with spend as (
 
     select * from {{ ref('stg_redtrack__daily_spend') }}

@@ -1,4 +1,4 @@
--- RedTrack's daily rows as raw had them at each pull since the last build, which stands in
+-- RedTrack's daily rows as raw had them at each pull since the last build, which is identified in
 -- `_client_id`.
 with changed_days as (
 

@@ -1,4 +1,4 @@
--- Whose spend it is: a line maps a source, or an offer of it, to an affiliate and an advertiser.
+-- Maps spend: a line maps a source, or one of its offers, to an affiliate and an advertiser.
 with daily_spend as (
 
     select * from {{ ref('stg_redtrack__daily_spend') }}

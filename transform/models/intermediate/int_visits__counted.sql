@@ -1,4 +1,4 @@
--- by day, and only the days whose events were requested again: see forget_unless_recorded
+-- by day, and only the days whose events were pulled again: see forget_unless_recorded
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
@@ -20,7 +20,7 @@ control_totals as (
 
 ),
 
--- a day that came back empty was requested all the same
+-- a day without events was requested as well
 days as (
 
     select
@@ -72,7 +72,7 @@ visits as (
         events.event_id,
         events.event_name,
         events.distinct_id,
-        -- what comes without a session, as from a server, is one of its visitor
+        -- events without a session, as from a server, count as one session of their visitor
         coalesce({{ property('events.properties', '$session_id') }}, events.distinct_id)
             as session_id
     from missing_days

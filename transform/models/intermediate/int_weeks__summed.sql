@@ -1,6 +1,5 @@
--- A week holds the days that are complete. It is compared with the same weekdays of the week
--- before, where those are complete too: a running week with the days it has, a whole week with
--- a whole one.
+-- A week has the days that are complete. It is compared with the same weekdays of the week before,
+-- if those are complete too: the current week by the days it has, a whole week with a whole one.
 with days as (
 
     select * from {{ ref('int_days__requested') }}
@@ -34,7 +33,7 @@ brands as (
 
 ),
 
--- every brand has a row in every week, also in a week of zero
+-- every brand has a row in every week, even a week of zeros
 brand_days as (
 
     select

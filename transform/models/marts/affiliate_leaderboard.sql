@@ -33,7 +33,7 @@ rated as (
 
 ),
 
--- a CPA of few conversions is chance, and an unknown one is none
+-- a CPA of few conversions is not meaningful, and an unknown one is null
 rankable as (
 
     select

@@ -35,7 +35,7 @@ summed as (
 
 ),
 
--- a project that is valid has a row also on a day of nothing
+-- a valid project has a row even on a day without data
 project_days as (
 
     select

@@ -30,7 +30,7 @@ summed as (
 
 ),
 
--- a day that was asked and had nothing is a day of zero
+-- a day that was pulled and had no data is a day of zeros
 daily as (
 
     select

@@ -1,4 +1,4 @@
--- The rows of raw that a day's figures are made of, one for each amount that is not zero.
+-- The raw rows that a day's figures are made of, one for each nonzero amount.
 {% set amounts = [
     ('everflow', 'clicks', 'clicks', 'clicks', 'false'),
     ('everflow', 'conversions', 'conversions', 'conversions', 'false'),

@@ -1,4 +1,4 @@
--- Over 120 lines: goal, calendar and what there was come from three grains.
+-- Over 120 lines: goals, calendar and actual values have three different grains.
 with goals as (
 
     select * from {{ ref('stg_clients__goals') }}
@@ -17,7 +17,7 @@ costed as (
 
 ),
 
--- the newest day that had ended when a source was asked: the day of yesterday's report
+-- the newest day that had ended when a source was pulled: the day of yesterday's report
 last_days as (
 
     select

@@ -34,7 +34,7 @@ advertisers as (
 
 ),
 
--- what a link says is more than a likeness of names
+-- a link takes precedence over a similar name
 suggested as (
 
     select

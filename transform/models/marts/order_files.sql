@@ -10,7 +10,7 @@ loads as (
 
 ),
 
--- files of different prefixes are asked for together; the one asked longest ago counts
+-- files of different prefixes are pulled together; the least recent pull counts
 asked as (
 
     select
@@ -22,7 +22,7 @@ asked as (
 
 ),
 
--- each file once first: counting distinct names would sort the lines of all files
+-- reduce to files first: counting distinct names would sort the lines of all files
 named as (
 
     select distinct

@@ -1,7 +1,7 @@
 -- Over 120 lines: three states of a line, five measures, eight causes.
 -- Each difference between a day as it was reported and as it is now, split into its causes. The
--- mart of then and raw of then as mapped now differ by edits of ours; raw of then and of now by
--- what the vendors changed. What no cause accounts for is a part of its own.
+-- mart as of then differs from raw as of then with the current mapping by our edits; raw as of then
+-- differs from current raw by the vendors' changes. What no cause accounts for is a separate part.
 {% set measures = ['conversions', 'everflow_payout', 'everflow_revenue', 'redtrack_cost', 'cost'] %}
 {% set causes = ['late_conversion', 'reversed_conversion', 'payout_change', 'adjustment'] %}
 
@@ -21,7 +21,7 @@ file_versions as (
 
 ),
 
--- where links of offers map spend, a changed link and a new offer edit the mapping too
+-- if links of offers map spend, a changed link or a new offer also edits the mapping
 link_versions as (
 
     select
@@ -223,7 +223,7 @@ explained as (
 
 ),
 
--- one row for each measure: what each side of the change comes to
+-- one row for each measure: the total of each side of the change
 measured as (
 
     {% for measure in measures %}
@@ -262,8 +262,8 @@ measured as (
 
 ),
 
--- an amount that stands is of interest only where known causes make up for each other exactly: what
--- a source told later than its totals is no change of them
+-- an unchanged amount is of interest only if known causes cancel each other out exactly: details
+-- that a source reports later than its totals do not change these
 told as (
 
     select * from measured

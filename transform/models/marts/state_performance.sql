@@ -12,7 +12,7 @@ attempted as (
         project,
         case when state in ({{ quoted(state_codes()) }}) then state else 'ZZ' end as state,
         order_status = 'DECLINED' as is_declined,
-        -- a void or a refund was approved first
+        -- a voided or refunded order was approved first
         order_status in ('NEW', 'VOID/REFUNDED') as is_approved,
         is_voided,
         is_refunded,
@@ -35,7 +35,7 @@ select
     count(*) as attempts,
     count(case when is_approved then 1 end) as approved,
     count(case when is_declined then 1 end) as declined,
-    -- money that was voided never came
+    -- voided money was never received
     cast(
         coalesce(sum(case when is_approved and not is_voided then total_amount end), 0)
         as decimal(38, 18)

@@ -4,7 +4,7 @@ with weeks as (
 
 ),
 
--- what cannot be compared has no week before
+-- weeks that cannot be compared have no week before
 compared as (
 
     select
@@ -100,7 +100,7 @@ select
     mapped_cpa_change,
     {{ exact_ratio('mapped_cpa_change', 'previous_mapped_cpa') }} as mapped_cpa_change_rate,
     profit_change,
-    -- what a loss grew by has no meaning as a part of it
+    -- a change relative to a loss has no meaning
     cast(
         case
             when previous_profit > 0 then {{ exact_ratio('profit_change', 'previous_profit') }}

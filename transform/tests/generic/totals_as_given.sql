@@ -1,8 +1,8 @@
 {#-
-  Fails when raw differs from the control totals of its load: rows lost, doubled or moved after the
-  load, by day or file, or in a list as a whole; and the sums of the `measures` too, null counted as
-  zero. A table that was never loaded has nothing to be compared with: for a client, or with
-  `every_client` for all of them. It stops those models alone that read the control totals too.
+  Fails when raw differs from the control totals of its load: rows lost, duplicated or moved after
+  the load, by day or file, or in a list as a whole; also checks the sums of the `measures`, with
+  null as zero. A table that was never loaded has nothing to compare with: for a client, or with
+  `every_client` for all of them. It only blocks models that also read the control totals.
 -#}
 {% test totals_as_given(model, source, table, partition_key, measures=[], every_client=false) %}
 

@@ -1,4 +1,4 @@
-{#- Fails with one row for each combination of the grain's columns that stands more than once. -#}
+{#- Fails with one row for each combination of the grain's columns that occurs more than once. -#}
 {% test unique_grain(model, columns) %}
 
 select

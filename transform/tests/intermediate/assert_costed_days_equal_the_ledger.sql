@@ -1,5 +1,5 @@
--- Fails when summing the ledger loses or doubles anything, or an affiliate is charged by the wrong
--- side: per client and day the cost must be all spend plus the payout of external affiliates.
+-- Fails when summing the ledger loses or duplicates anything, or takes an affiliate's cost from the
+-- wrong side: per client and day the cost must be all spend plus the payout of external affiliates.
 with facts as (
 
     select

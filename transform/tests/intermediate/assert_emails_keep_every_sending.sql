@@ -1,4 +1,4 @@
--- Fails when summing what was sent loses, doubles or moves a sending, or what became of it.
+-- Fails when summing sends loses, duplicates or moves one, or its outcome.
 with facts as (
 
     select

@@ -1,5 +1,5 @@
 -- Fails when a file's lines were read only in part, twice, or not again after the file was loaded
--- again: lines that name an order, per file, against those that were summed.
+-- again: compares the lines that name an order, per file, with those that were summed.
 with facts as (
 
     {% for table in ['orders_create', 'orders_update'] %}

@@ -1,5 +1,5 @@
--- Fails when the funnel loses, doubles or moves what it counts: events counted again from raw by
--- another way, prospects, orders without tests, and Everflow's conversions, per client and day.
+-- Fails when the funnel loses, duplicates or moves what it counts: compares events counted from raw
+-- in another way, prospects, orders without tests, and Everflow's conversions, per client and day.
 with facts as (
 
     select

@@ -1,5 +1,5 @@
--- Fails when the ledger drops, doubles or moves RedTrack spend or clicks: a source, a day or a
--- client then counts money that another one spent. Differences are exact, not to the cent.
+-- Fails when the ledger drops, duplicates or moves RedTrack spend or clicks: a source, day or
+-- client would then have money that another one spent. Differences are exact, not to the cent.
 with facts as (
 
     select

@@ -1,5 +1,5 @@
--- Fails when an order of any file is missing from the latest orders, or one is there that no file
--- has.
+-- Fails when an order of any file is missing from the latest orders, or one is there that is in no
+-- file.
 with order_ids as (
 
     select

@@ -1,5 +1,5 @@
--- Fails when sharing an affiliate's day among projects loses, doubles or moves anything: the parts
--- must make the whole in each row of the costed ledger, and nothing may stand next to it.
+-- Fails when allocating an affiliate's day to projects loses, duplicates or moves anything: the
+-- parts must add up to each row of the costed ledger, and there may be no others.
 with facts as (
 
     select

@@ -1,5 +1,5 @@
--- Fails when a quote that is not closed makes several lines of a client's file one cell: its other
--- lines are lost. `signalroom doctor` names the line.
+-- Fails when an unclosed quote turns several lines of a client's file into one cell, so that lines
+-- are lost. `signalroom doctor` names the line.
 {% set affiliates = {
     'redtrack.source': 'a',
     'redtrack.source_alias': 'b',

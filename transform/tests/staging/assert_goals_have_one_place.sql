@@ -1,5 +1,5 @@
--- Fails when a client has goals both in goals.csv and in a range `goals` of its spreadsheet: no one
--- knows which of them hold. Remove the file or the range; goal_pace stays as it was until then.
+-- Fails when a client has goals both in goals.csv and in a range `goals` of its spreadsheet: it is
+-- unclear which apply. Remove the file or the range; goal_pace is not updated until then.
 with goals as (
 
     select * from {{ ref('stg_clients__goals') }}

@@ -1,6 +1,6 @@
--- Warns of lines of internal-affiliates.csv that count as unmapped though they name someone: a
--- failed formula for a label, an id that became a number, an advertiser that the registry does not
--- list. `signalroom build` leaves such lines out and names them itself.
+-- Warns about lines of internal-affiliates.csv that count as unmapped though they name an
+-- affiliate: a failed formula for a label, an id that became a number, an advertiser that the
+-- registry does not list. `signalroom build` leaves such lines out and names them itself.
 {{ config(severity='warn', enabled=not env_var('SIGNALROOM_CLIENT_PACKAGES', '')) }}
 {% set columns = {
     'redtrack.source_id': 'source_id',

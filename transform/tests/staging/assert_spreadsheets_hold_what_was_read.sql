@@ -1,6 +1,6 @@
--- Fails when rows of a spreadsheet's table were lost or doubled after the load. Which tables there
--- are is configuration (`GOOGLE_SHEETS_RANGES`), so that no YAML declares them: the control totals
--- name those that were ever read. No model is built on all that it reads: it stops none.
+-- Fails when rows of a spreadsheet's table were lost or duplicated after the load. The tables
+-- depend on configuration (`GOOGLE_SHEETS_RANGES`), so no YAML declares them: the control totals
+-- list those that were ever read. No model depends on all of them, so this blocks none.
 -- depends_on: {{ ref('stg_mautic__campaigns') }}, {{ ref('stg_ops__control_totals') }}
 {% for name in spreadsheet_names() %}
 {% set table = spreadsheet_table(name) or '(select cast(null as text) as _client_id where 1 = 0) as gone' %}

@@ -1,4 +1,4 @@
--- A client's goals.csv, which it need not have, or a range `goals` of its spreadsheet.
+-- A client's goals.csv, which is optional, or a range `goals` of its spreadsheet.
 -- depends_on: {{ ref('stg_clients__internal_affiliates') }}
 {{ config(materialized='table') }}
 {% set columns = {

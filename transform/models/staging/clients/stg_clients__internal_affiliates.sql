@@ -1,4 +1,4 @@
--- a table, unlike the rest of staging: a build makes seeds again, and would drop a view on them
+-- a table, unlike the rest of staging: a build recreates seeds, and would drop a view on them
 {{ config(materialized='table') }}
 
 with source as (
@@ -51,7 +51,7 @@ typed as (
         -- place in the file
         line_number
 
-        -- everflow.affiliate_id omitted: clients do not keep it up to date, it joins to nothing
+        -- everflow.affiliate_id omitted: clients do not keep it current, so it is no join key
     from cleaned
     where
         source_id <> ''

@@ -1,4 +1,4 @@
--- a table, as the other file of clients is, and for the same reason
+-- a table, like stg_clients__internal_affiliates, and for the same reason
 {{ config(materialized='table') }}
 
 with source as (

@@ -20,5 +20,5 @@ select
     time_created as created_at,
     time_saved as updated_at
 
-    -- every column of the list stands here
+    -- all columns of the list are included
 from source

@@ -17,5 +17,5 @@ select
     -- measures
     row_count
 
-    -- load_id and the window asked for omitted
+    -- load_id and the requested window omitted
 from source

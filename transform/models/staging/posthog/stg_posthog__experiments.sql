@@ -28,5 +28,5 @@ select
     archived as is_archived,
     deleted as is_deleted
 
-    -- how it is measured omitted, but for the metrics
+    -- settings of the measurement omitted, except the metrics
 from source

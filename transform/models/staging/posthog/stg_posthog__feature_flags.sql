@@ -25,5 +25,5 @@ select
     -- measures
     version
 
-    -- rollout_percentage and experiment_set omitted: filters and experiments say it better
+    -- rollout_percentage and experiment_set omitted: filters and experiments have better data
 from source

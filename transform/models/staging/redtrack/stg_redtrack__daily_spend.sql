@@ -29,5 +29,5 @@ select
     -- load
     _dlt_load_id as load_id
 
-    -- landing page counts, conversion states and revenue omitted: Everflow is their truth
+    -- landing page counts, conversion states and revenue omitted: Everflow is the source of truth
 from source

@@ -22,7 +22,7 @@ trimmed as (
 select
     -- ids
     _client_id,
-    -- some accounts' exports name it in the singular
+    -- some accounts' exports use the singular name
     coalesce(prospects_id, prospect_id) as prospect_id,
     campaign_id,
     {{ to_whole_number('affid') }} as affiliate_id,
