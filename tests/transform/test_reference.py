@@ -57,6 +57,9 @@ def test_the_shipped_files_are_in_order() -> None:
         pytest.param(f"{HEADER}\n,,,,,,\n{GOOD}\n,,,,,,\n", id="empty lines of a spreadsheet"),
         pytest.param(f"{HEADER}\nA,,s1,,A label alone,,\n", id="a label without an advertiser"),
         pytest.param(HEADER, id="a header alone"),
+        pytest.param(f"{HEADER}\n{GOOD},\n", id="a comma too many, with nothing behind it"),
+        pytest.param(f"{HEADER},\n{GOOD},\n", id="a column without anything"),
+        pytest.param(f"{HEADER},,,\n{GOOD},,,\n", id="three columns without anything"),
         pytest.param(f"{HEADER}\n{GOOD.replace(',1,', ',01,')}\n\x1a", id="zeros and an end mark"),
     ],
 )

@@ -59,12 +59,14 @@ CELLS = st.one_of(
 @given(
     kind=st.sampled_from(KINDS),
     rows=st.lists(st.lists(CELLS, max_size=9), max_size=6),
-    header=st.booleans(),
+    header=st.sampled_from(["", "columns", "all_columns"]),
+    commas=st.sampled_from(["", ",", ",,,"]),
 )
 def test_whatever_is_written_is_a_mistake_that_is_named_and_never_an_error(
-    kind: Any, rows: list[list[str]], header: bool
+    kind: Any, rows: list[list[str]], header: str, commas: str
 ) -> None:
-    first = [",".join(kind(clients.client("713")).file.all_columns)] if header else []
+    file = kind(clients.client("713")).file
+    first = [",".join(getattr(file, header)) + commas] if header else []
     reading = read_713(kind, "\n".join([*first, *(",".join(row) for row in rows)]))
     for mistake in reading.mistakes:
         assert "\n" not in str(mistake)

@@ -160,7 +160,7 @@ class ClientFile:
             count = len(cells)
             yield number, f"{count} cells instead of {len(columns)}; a comma too many."
             return
-        missing = len(self.all_columns) - len(cells)
+        missing = len(self.all_columns) - min(len(cells), len(columns))
         padded = (*cells[: len(columns)], *[""] * missing)
         texts = (*values[: len(columns)], *[""] * missing)
         yield Line(number, padded, dict(zip(self.all_columns, texts, strict=True)))
