@@ -30,6 +30,7 @@ import tenacity
 from ingest import meter, values
 from ingest.model import Pull
 from signalroom import clock, errors, logs, machine, tracing
+from signalroom.http_client import http_client
 from signalroom.settings import number, user_agent
 from signalroom.times import moment
 from signalroom.waits import requested_wait_s
@@ -136,7 +137,7 @@ class VendorClient:
         self._max_wait = min(number("SIGNALROOM_HTTP_MAX_WAIT_S"), _patience.get(math.inf))
         self._limit_s = max(self._max_wait, SHORTEST_LIMIT_S)
         self._max_bytes = int(number("SIGNALROOM_HTTP_MAX_ANSWER_MB") * 2**20)
-        self._http = httpx.Client(
+        self._http = http_client(
             headers={"User-Agent": user_agent(), **(headers or {})},
             timeout=httpx.Timeout(min(READ_S, self._limit_s), connect=CONNECT_S),
             follow_redirects=False,

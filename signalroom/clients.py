@@ -137,7 +137,10 @@ def default_client_id() -> str:
 def client(client_id: str) -> Client:
     """The active client of that id; ConfigurationError for any other."""
     if not ID_PATTERN.fullmatch(client_id):
-        raise ConfigurationError(f"Client id {client_id!r} is malformed.")
+        raise ConfigurationError(
+            f"Client id {client_id!r} is malformed; several in SIGNALROOM_CLIENTS are separated by "
+            "commas."
+        )
     found = registry().get(client_id)
     if found is None:
         known = ", ".join(registry())

@@ -254,6 +254,14 @@ def number(name: str) -> float:
         raise ConfigurationError(f"{name} is {value!r}: write it as a number.") from None
 
 
+def port(name: str) -> str:
+    """The value of a variable that holds a port; ConfigurationError for any other."""
+    value = require(name)
+    if not (value.isascii() and value.isdigit() and 0 < int(value) < 65_536):
+        raise ConfigurationError(f"{name} is {value!r}: write a number up to 65535.")
+    return value
+
+
 def window_days(name: str, source: str = "") -> int:
     """Days that the named pull covers, including today; a source may have its own number."""
     windows: dict[str, Any] = _config()["windows"]

@@ -59,9 +59,10 @@ def check(needed: Collection[str]) -> list[Check]:
         if not os.environ[name].strip() or name in INTERNAL:
             continue
         plain, _, owner = name.partition("__")
-        if plain not in known():
+        is_foreign = bool(owner) and owner not in _suffixes()
+        if plain not in known() or (is_foreign and owner.upper() in _suffixes()):
             found += _near_miss(name, needed)
-        elif owner and owner not in _suffixes():
+        elif is_foreign:
             found.append(
                 Check(
                     name,

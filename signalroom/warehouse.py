@@ -22,7 +22,7 @@ from signalroom.errors import WarehouseError
 from signalroom.machine import only_ipv6
 from signalroom.paths import home, home_to_be, storage_problem
 from signalroom.report_reader import read_as_reports
-from signalroom.settings import number, report_login, require, schema_prefix, target, variable
+from signalroom.settings import number, port, report_login, require, schema_prefix, target, variable
 
 if TYPE_CHECKING:
     from dlt.common.destination.reference import Destination
@@ -67,7 +67,7 @@ def postgres_settings(*, for_reports: bool = False) -> dict[str, str]:
     host = require("SUPABASE_DB_HOST")
     return {
         "host": host,
-        "port": require("SUPABASE_DB_PORT"),
+        "port": port("SUPABASE_DB_PORT"),
         "dbname": require("SUPABASE_DB_NAME"),
         "user": report_user or require("SUPABASE_DB_USER"),
         "password": require(

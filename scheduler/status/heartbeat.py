@@ -48,5 +48,5 @@ def _send(address: str, event: str, run_id: str) -> None:
         answer = httpx.get(url, timeout=WITHIN_S, headers={"User-Agent": settings.user_agent()})
         if not answer.is_success:
             log.warning("the heartbeat address answers with HTTP %d", answer.status_code)
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError) as error:
         log.warning("the heartbeat address cannot be reached: %s", type(error).__name__)

@@ -185,6 +185,11 @@ def test_offline_asks_nobody(start_agency: StartAgency) -> None:
         ("POSTHOG_API_KEY", "“phx_0123456789”", "left double quotation mark"),
         ("POSTHOG_API_KEY", "'phx_0123456789'", "POSTHOG_API_KEY has quotes around its value"),
         ("NO_PROXY", "fe80::/10", "NO_PROXY"),
+        ("NO_PROXY", "localhost,[::1]", "without brackets"),
+        ("HTTPS_PROXY", "socks5://127.0.0.1:1080", "a SOCKS proxy is not supported"),
+        ("ALL_PROXY", "proxy.example.org:99999x", "The proxy settings cannot be used"),
+        ("EVERFLOW_API_KEY__cti", "key-0123456789", "Rename it to EVERFLOW_API_KEY__CTI."),
+        ("SIGNALROOM_CLIENTS", "713;cti", "separated by commas"),
     ],
 )
 def test_a_variable_that_cannot_be_right_is_a_fault(name: str, value: str, said: str) -> None:
@@ -248,6 +253,18 @@ def test_the_demos_warehouse_is_a_notice_where_it_is_moved_aside() -> None:
     done = run("--offline")
     assert done.exit_code == 0, done.output
     assert "! the warehouse holds the demo; the first real load moves it aside" in done.stderr
+
+
+@pytest.mark.parametrize("port", ["5432/tcp", "postgres", "0", "54320000", "٥٤٣٢"])
+def test_a_port_that_is_none_is_named_and_not_reported_as_our_mistake(port: str) -> None:
+    os.environ.update(
+        {"SIGNALROOM_TARGET": "postgres", "SIGNALROOM_HASH_SALT": "salt-0123456789",
+         "SUPABASE_DB_HOST": "127.0.0.1", "SUPABASE_DB_NAME": "a", "SUPABASE_DB_USER": "a",
+         "SUPABASE_DB_PASSWORD": "a", "SUPABASE_DB_PORT": port}
+    )  # fmt: skip
+    done = run("--offline")
+    assert isinstance(done.exception, SystemExit)
+    assert f"✗ SUPABASE_DB_PORT is {port!r}: write a number up to 65535." in done.stderr
 
 
 @pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)

@@ -226,6 +226,17 @@ def test_what_is_no_address_is_named_at_once(address: str) -> None:
         VendorClient("redtrack", "713", address, address="REDTRACK_BASE_URL")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("HTTPS_PROXY", "socks5://127.0.0.1:1080"), ("NO_PROXY", "[::1]")]
+)
+def test_a_proxy_that_cannot_be_used_is_named_and_no_mistake_of_ours(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=r"proxy settings cannot be used .*NO_PROXY"):
+        VendorClient("redtrack", "713", "https://api.redtrack.io")
+
+
 def test_a_byte_order_mark_before_json_is_read_over() -> None:
     assert ask(in_turn(Answer("\ufeff[1]")))[0] == [1]
 

@@ -180,6 +180,16 @@ def test_refused_message_is_sent_with_new_words_once_the_cause_is_repaired(
     assert set(post.received().values()) == {1}
 
 
+def test_proxy_that_cannot_be_used_leaves_no_message_in_doubt(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1080")
+    monkeypatch.setenv("SIGNALROOM_HTTP_MAX_WAIT_S", "0")
+    found = deliver(post.rendered)
+    assert {one.status for one in found} == {"pending"}
+    assert all("SOCKS proxy is not supported" in one.detail for one in found)
+
+
 @pytest.mark.parametrize("channel", ["slack", "email", "sms"])
 def test_unreachable_vendor_is_certainly_not_delivered(
     post: Post, monkeypatch: pytest.MonkeyPatch, channel: str

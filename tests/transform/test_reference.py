@@ -159,6 +159,7 @@ def test_projects_as_people_keep_them_are_no_mistake(
         pytest.param("A,,102,,\n", 2, "advertiser_id is blank", id="an offer of nobody"),
         pytest.param(",1,,,\n", 2, "project is blank", id="no name"),
         pytest.param("A,1,Club,,\n", 2, "offer Club is not a valid", id="an offer by its name"),
+        pytest.param(f"A,1,{'9' * 21},,\n", 2, "is not a valid number", id="an endless offer"),
         pytest.param("A,1,,2026-02-30,\n", 2, "2026-02-30 is not a valid date", id="no date"),
         pytest.param("A,1,,2026-11-02,2026-11-01\n", 2, "before valid_from", id="turned round"),
         pytest.param("A,1,,,,note\n", 2, "6 cells instead of 5", id="a stray cell"),

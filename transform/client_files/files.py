@@ -160,7 +160,7 @@ class Projects(_Rules):
         if not advertiser_id:
             yield "everflow.advertiser_id is blank; an offer is of an advertiser."
         yield from _advertiser_faults(self.client, advertiser_id)
-        if offer_id and not (offer_id.isascii() and offer_id.isdigit()):
+        if offer_id and not re.fullmatch(r"[0-9]{1,18}", offer_id):
             yield f"offer {offer_id} is not a valid number; everflow.offer_id is Everflow's id."
 
     def claim(self, line: Line) -> _Claim | None:

@@ -92,10 +92,12 @@ class Network(Connection):
         except (AnswerError, CredentialsError):  # the statistics tell whether the key is good
             answer = {}
         ids = dict(KNOWN_TIMEZONES)
-        for entry in answer.get("timezones") or [] if isinstance(answer, dict) else []:
-            for name in (entry.get("timezone_name"), entry.get("timezone")):
-                if name:
-                    ids[name] = int(entry["timezone_id"])
+        listed = answer.get("timezones") if isinstance(answer, dict) else None
+        for entry in listed if isinstance(listed, list) else []:
+            if isinstance(entry, dict) and str(entry.get("timezone_id")).isdecimal():
+                for name in (entry.get("timezone_name"), entry.get("timezone")):
+                    if name and isinstance(name, str):
+                        ids[name] = int(entry["timezone_id"])
         return ids
 
 
@@ -106,7 +108,7 @@ def every(
     return whole(
         lambda wanted: pages(pull, key, wanted, ask, name),
         sizes=(size, size * 3 // 4, size // 2),
-        key=lambda entry: entry.get(name),
+        key=lambda entry: text(entry.get(name)),
         where=f"{pull}, {key}",
     )
 

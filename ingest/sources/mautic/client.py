@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from ingest.columns import text
 from ingest.http import BearerTokens, Connection, VendorClient
 from ingest.model import Pull, Row
 from ingest.paging import Entry, Page, whole
@@ -80,7 +81,7 @@ def every(
         raise AnswerError(f"{who}: more than {PAGE_CAP} pages; nothing was loaded.")
 
     sizes = (PAGE_ROWS, PAGE_ROWS * 3 // 4, PAGE_ROWS // 2)
-    return whole(read, sizes, lambda row: row.get("id"), who)
+    return whole(read, sizes, lambda row: text(row.get("id")), who)
 
 
 def entries_of(answer: Any, container: str, who: str) -> list[Entry]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from urllib.parse import parse_qsl, quote, urljoin, urlsplit
 
+from ingest.columns import text
 from ingest.http import Connection, RateLimit, VendorClient
 from ingest.paging import Entry, Page, whole
 from ingest.sources.posthog import settings
@@ -53,7 +54,7 @@ def list_entries(project: Project, table: str) -> list[Entry]:
         for entry in whole(
             partial(_pages, project, table, further),
             (LIST_PAGE_ROWS, LIST_PAGE_ROWS * 3 // 4, LIST_PAGE_ROWS // 2),
-            lambda entry: entry.get("id"),
+            lambda entry: text(entry.get("id")),
             f"{project.pull}, {table}",
         )
     ]

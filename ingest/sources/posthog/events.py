@@ -244,8 +244,9 @@ def _ask(project: Project, question: str, entries: Entries) -> dict[str, Any]:
 
 
 def _page(pull: Pull, answer: dict[str, Any], window: Window, entries: Entries) -> list[Row]:
-    names = answer.get("columns")
-    if not isinstance(names, list) or not set(EVENT_COLUMNS) <= set(names):
+    given = answer.get("columns")
+    names = [str(name) for name in given] if isinstance(given, list) else []
+    if not set(EVENT_COLUMNS) <= set(names):
         raise entries.error(f"{window}: the answer lacks some of {', '.join(EVENT_COLUMNS)}")
     zone = str(answer.get("timezone") or "UTC")
     page: list[Row] = []

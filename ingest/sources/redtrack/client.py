@@ -8,6 +8,7 @@ from functools import cached_property
 from threading import Lock
 from typing import Any
 
+from ingest.columns import text
 from ingest.http import Connection, RateLimit, VendorClient
 from ingest.measures import require_measures
 from ingest.model import Pull, Window
@@ -77,9 +78,9 @@ def refuse_other_currencies(account: Account, rows: Sequence[Entry]) -> None:
         sources = listed(account, "/sources")
     except SourceError:
         return  # reported when the table of sources is read
-    currencies = {one.get("id"): currency_of(one) for one in sources}
+    currencies = {_id_of(one): currency_of(one) for one in sources}
     for row in rows:
-        given = (currencies.get(row.get("source_id"), CURRENCY), currency_of(row))
+        given = (currencies.get(text(row.get("source_id")), CURRENCY), currency_of(row))
         currency = next((one for one in given if one != CURRENCY), CURRENCY)
         if currency != CURRENCY and row.get("cost"):
             raise AnswerError(
@@ -116,7 +117,7 @@ def report(account: Account, window: Window, groups: str) -> list[Entry]:
     }
 
     def key(row: Entry) -> object:
-        return tuple(row.get(f"{name}_id") or row.get(name) for name in names)
+        return tuple(text(row.get(f"{name}_id") or row.get(name)) for name in names)
 
     def page(number: int) -> list[Entry]:
         answer = account.http.get("/report", {**asked, "page": number})
@@ -166,7 +167,7 @@ def listed(account: Account, path: str) -> list[Entry]:
 
 
 def _id_of(row: Entry) -> object:
-    return row.get("id")
+    return text(row.get("id"))
 
 
 def _every(

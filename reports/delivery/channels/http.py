@@ -14,6 +14,8 @@ from resend.http_client import HTTPClient
 from twilio.http import HttpClient
 from twilio.http.response import Response as TwilioResponse
 
+from signalroom.errors import ConfigurationError
+from signalroom.http_client import http_client
 from signalroom.settings import user_agent
 from signalroom.waits import requested_wait_s
 
@@ -85,15 +87,16 @@ def exchange(method: str, url: str | httpx.URL, **request: Any) -> httpx.Respons
         body = request["content"]
         request["headers"] = {**(request.get("headers") or {}), "Content-Length": str(len(body))}
         request["content"] = _parts(body)
-    with (
-        httpx.Client(
+    try:
+        client = http_client(
             timeout=min(TIMEOUT_S, left),
             auth=auth,
             follow_redirects=False,
             headers={"User-Agent": user_agent()},
-        ) as client,
-        client.stream(method, url, **request) as answer,
-    ):
+        )
+    except ConfigurationError as error:  # nothing has left
+        raise httpx.UnsupportedProtocol(str(error)) from None
+    with client, client.stream(method, url, **request) as answer:
         parts = []
         for part in answer.iter_bytes():
             parts.append(part)

@@ -87,6 +87,18 @@ def test_a_network_in_another_currency_is_loaded_and_said_once(own_agency: Agenc
     assert told in probe(pull_of("everflow", window=DAY)), "an advertiser tells it too"
 
 
+@pytest.mark.parametrize(
+    "zones", ["x", 7, {}, [None], ["x"], [{"timezone_id": "x", "timezone": "UTC"}], [{}], [[80]]]
+)
+def test_zones_that_are_none_are_the_known_ones(
+    monkeypatch: pytest.MonkeyPatch, zones: object
+) -> None:
+    with scripted_vendor(lambda _: Answer({"timezones": zones})) as vendor:
+        monkeypatch.setenv("EVERFLOW_API_KEY", "key")
+        monkeypatch.setenv("EVERFLOW_BASE_URL", vendor.url)
+        assert Network(pull_of("everflow", window=DAY)).business_zone_id == 80
+
+
 @pytest.mark.parametrize("said", ["USD", "usd", "", None])
 def test_dollars_are_no_news(monkeypatch: pytest.MonkeyPatch, said: str | None) -> None:
     def give(request: Request) -> Answer:

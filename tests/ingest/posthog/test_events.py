@@ -146,6 +146,9 @@ OTHER = "01952f3e-9a57-7c1e-8d55-0f3b6f1c2a11"
         pytest.param(Answer({"query_status": {"complete": False}}), "has no results", id="async"),
         pytest.param(answered(event(), error="timeout"), "the query failed", id="error inside 200"),
         pytest.param(answered(event(), columns=None), "lacks some of uuid", id="no columns"),
+        pytest.param(
+            answered(event(), columns=[[], *COLUMNS[1:]]), "lacks some", id="a list in it"
+        ),
         pytest.param(answered(event()[:-1]), "not a list of 6 values", id="a value too few"),
         pytest.param(
             answered(event(), event(OTHER, "2026-11-19T16:00:00Z")), "order of time", id="order"

@@ -90,6 +90,11 @@ def test_values_have_one_type_whatever_the_vendor_writes(read: Read) -> None:
     assert other["updated_at"] == datetime(2001, 9, 9, 1, 46, 40, tzinfo=UTC)
 
 
+def test_an_id_of_another_type_ends_no_list_with_an_error_of_ours(read: Read) -> None:
+    found = read([{"id": ["a"]}, {"id": {"oid": "b"}}, {"id": 7}])
+    assert [row["id"] for row in found] == ['["a"]', '{"oid": "b"}', "7"]
+
+
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
