@@ -1,1 +1,1 @@
-"""The one way in: the `signalroom` command."""
+"""The `signalroom` command."""

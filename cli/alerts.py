@@ -23,7 +23,7 @@ def alerts() -> None:
 def backtest(rule: str, days: int, as_json: bool) -> None:
     """How often a rule would have fired on the last days, and on what.
 
-    Each day is judged as if it were yesterday, with the thresholds of reports/alerts.yml. RULE is
+    Each day is checked as if it were yesterday, with the thresholds of reports/alerts.yml. RULE is
     zero_rows, volume, spend_without_conversions, conversions_without_spend, cpa, drift,
     mapping_gap or schema.
 

@@ -1,4 +1,4 @@
-"""`signalroom report NAME --as-known-at T`: what was sent, what was known then, what is now."""
+"""`signalroom report NAME --as-known-at T`: what was sent, known then, known now."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOST = 40
 def show(
     name: str, clients: Sequence[str], day: date, at: datetime, out: Path | None, as_json: bool
 ) -> list[str]:
-    """Answer for each client that has the report; what failed, a line each."""
+    """Show it for each client that has the report; returns failures, one line each."""
     from reports import registry
     from signalroom import clients as known
     from signalroom.errors import ReportError, SignalRoomError
@@ -95,7 +95,7 @@ def _answer(
 
 
 def _kept(message: Sent, folder: Path, stem: str) -> dict[str, Any]:
-    """A message as it was given to its channel, put byte for byte into a file of its own."""
+    """A message as it was sent to its channel, written unchanged to a file."""
     path = None
     if message.payload is not None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,7 @@ from signalroom.plural import counted
 def backfill(source: str, clients: tuple[str, ...], start: date, end: date, dry_run: bool) -> None:
     """Load a long range of one source, in slices of 30 days, newest first.
 
-    A second call after an interruption does only what is left. The daily pulls are not disturbed.
+    A second call after an interruption does only the rest. The daily pulls are not affected.
 
     \b
       signalroom backfill everflow --start 2026-01-01 --end 2026-10-31

@@ -1,4 +1,4 @@
-"""`signalroom backup`: what cannot be made again, in one file."""
+"""`signalroom backup`: what cannot be rebuilt, in one file."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from signalroom.plural import counted
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def backup(file: Path) -> None:
-    """Write what cannot be made again to one file: outbox, runs, ledgers, versions, dead letters.
+    """Write what cannot be rebuilt to one file: outbox, runs, ledgers, versions, dead letters.
 
-    Raw rows and marts are not in it: vendors give them again, and a build makes the marts. The file
-    holds recipients and messages; only its owner may read it.
+    Raw rows and marts are not in it: they can be pulled and built again. The file
+    contains recipients and messages; only its owner may read it.
     """
     from signalroom.backup import backup as write
 

@@ -10,15 +10,15 @@ import click
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- DBT ARGS]")
-@click.option("--changed", is_flag=True, help="Leave out what cannot differ from the last build.")
+@click.option("--changed", is_flag=True, help="Skip what cannot differ from the last build.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was built as a JSON object.")
 def build(arguments: tuple[str, ...], changed: bool, as_json: bool) -> None:
     """dbt build, under the lock that keeps two builds apart.
 
     The clients' files are checked first. A model is only replaced when the tests before it pass.
-    Without arguments dbt's unit tests, which are about the SQL alone, are left to `dbt build`.
-    With --changed, as the scheduler and `signalroom run` build, models whose rows, files, SQL and
-    settings are those of the last build are left as they are.
+    Without arguments dbt's unit tests, which only test the SQL, are left to `dbt build`.
+    With --changed, as in the scheduler and `signalroom run`, models whose rows, files, SQL and
+    settings have not changed since the last build are skipped.
 
     \b
       signalroom build

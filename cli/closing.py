@@ -1,4 +1,4 @@
-"""The end of the main job: what a conversion cost, what was made, where to look next."""
+"""The summary of the main job: cost per conversion, results, where to look next."""
 
 from __future__ import annotations
 

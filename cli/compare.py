@@ -22,9 +22,7 @@ from signalroom.plural import counted
     type=click.Path(exists=True, path_type=Path),
     help="The old figures: a CSV, messages as text, or a folder of them.",
 )
-@click.option(
-    "--client", metavar="ID", help="Whose figures they are; by default the default client's."
-)
+@click.option("--client", metavar="ID", help="Client of the figures; default: the default client.")
 @click.option("--date", "day", type=options.DAY, help="This day alone.")
 @click.option("--patterns", type=click.Path(exists=True, path_type=Path), help="How to read text.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as a JSON object.")
@@ -34,7 +32,7 @@ def compare(
     """Compare the old system's figures with ours, cell by cell, and say why they differ.
 
     The CSV has the columns date,brand,affiliate,conversions,cost,cpa; a blank affiliate is the
-    brand as a whole. Text is read by patterns (patterns.txt next to it); see docs/go-live.md.
+    brand as a whole. Text is parsed by patterns (patterns.txt next to it); see docs/go-live.md.
     Exits 1 where a gap is unexplained.
 
     \b
@@ -64,7 +62,7 @@ def compare(
 
 
 def _words(gap: dict[str, Any]) -> str:
-    """What differs, and both figures; what one side lacks is said in words."""
+    """What differs, and both figures, or which side lacks one."""
     name = " ".join(filter(None, (gap["brand"], gap["affiliate"])))
     if gap["old"] is None:
         return f"{name}: not in the old figures, ours {gap['ours']}"

@@ -1,4 +1,4 @@
-"""How long work looks: live progress on a terminal, plain lines elsewhere."""
+"""Display of long work: live progress on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -83,21 +83,21 @@ class PlainStep:
         self._title = title
 
     def say(self, text: str) -> None:
-        """Nothing: a log needs outcomes, not every move."""
+        """No output: a log needs results, not every update."""
 
     def advance(self, done: int, total: int) -> None:
-        """Nothing, as above."""
+        """No output, as above."""
 
     def finish(self, text: str) -> None:
         click.echo(mask(f"done    {self._title}: {text}"))
 
     def fail(self, text: str) -> None:
-        """That it failed; the command itself says why, on stderr."""
+        """That it failed; the command itself prints the reason on stderr."""
         click.echo(f"FAILED  {self._title}")
 
 
 class LoggedStep(PlainStep):
-    """A step of a run of the scheduler: lines of its log, while stdout has the answers."""
+    """A step of a scheduler's run: lines of its log, while stdout has the results."""
 
     def __init__(self, title: str) -> None:
         super().__init__(title)
@@ -111,7 +111,7 @@ class LoggedStep(PlainStep):
 
 
 class LiveStep:
-    """A step on a terminal: spinner, bar, what is going on, time."""
+    """A step on a terminal: spinner, bar, current action, time."""
 
     def __init__(self, live: Progress, title: str) -> None:
         self._live = live
@@ -178,7 +178,7 @@ class Display:
         return LiveStep(self._live, title) if self._live else PlainStep(title)
 
     def note(self, text: str) -> None:
-        """A line of its own."""
+        """A separate line."""
         if self._live:
             line = wrapped(f"• {mask(text)}", indent="  ")
             self._live.console.print(f"{NOTE}{escape(line[1:])}", highlight=False, soft_wrap=True)
@@ -189,6 +189,6 @@ class Display:
 
 
 def complain(failures: Iterable[str]) -> None:
-    """Each failure on a line of its own, on stderr."""
+    """Print each failure on a separate line, on stderr."""
     for failure in failures:
         say(f"Error: {mask(failure)}", err=True)

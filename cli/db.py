@@ -12,10 +12,10 @@ def db() -> None:
 
 @db.command(short_help="Create the role and login of reports.")
 def setup() -> None:
-    """Create the role and the login that reports read as, where they are missing.
+    """Create the role and the login that reports read as, if missing.
 
     The role is SIGNALROOM_REPORT_ROLE. With SUPABASE_DB_REPORT_USER and its password a second login
-    is made in it: it sees one client's rows of the marts and nothing else. Safe to repeat.
+    is created in it: it sees one client's rows of the marts and nothing else. Safe to repeat.
     """
     from signalroom.access import set_up
 

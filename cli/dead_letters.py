@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 @click.group()
 def dead_letters() -> None:
-    """Rejected rows and unusable answers: list them, look at one, replay or discard them.
+    """Rejected rows and unusable answers: list, show, replay or discard them.
 
     A row that could not be read is kept here with its file, line and reason, while the rest of its
-    file is loaded. Fix the file (or the mapping, or the code), then replay. An answer of a vendor
-    that could not be used is kept with its days; the next load of these days settles it.
+    file is loaded. Fix the file (or the mapping, or the code), then replay. A vendor's unusable
+    answer is kept with its days; the next load of these days resolves it.
     """
 
 
 @dead_letters.command("list", short_help="Open ones, newest first.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_letters(as_json: bool) -> None:
-    """Open dead letters, newest first, then files that are not loaded until they are replaced."""
+    """Open dead letters, newest first, then files that must be replaced to be loaded."""
     from ingest.dead_letters import waiting
     from ingest.loads import file_problems
 
@@ -51,7 +51,7 @@ def list_letters(as_json: bool) -> None:
 @dead_letters.command()
 @click.argument("letter_id", metavar="ID")
 def show(letter_id: str) -> None:
-    """Everything known of one."""
+    """All details of one."""
     from ingest.dead_letters import waiting
 
     (letter,) = waiting([letter_id])

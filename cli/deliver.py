@@ -1,4 +1,4 @@
-"""`signalroom deliver`: send what waits, alerts and messages that could not be delivered before."""
+"""`signalroom deliver`: send what is due, alerts and messages that were not delivered before."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ import click
 def deliver(as_json: bool) -> None:
     """Send what is due: alerts, and what earlier attempts left open.
 
-    The scheduler calls this by itself. A message that was delivered is not sent again; one that is
-    too old to be useful is skipped. Who hears of what, and when it is quiet, is in
-    reports/alerts.yml.
+    The scheduler does this automatically. A delivered message is not sent again; one that is too
+    old to be useful is skipped. Recipients of alerts and quiet hours are in reports/alerts.yml.
     """
     from cli.console import Display, complain
     from reports.alerts import deliver as alerting

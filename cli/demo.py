@@ -1,4 +1,4 @@
-"""`signalroom demo`: a day at a simulated agency, faster than life."""
+"""`signalroom demo`: a day at a simulated agency, faster than real time."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 LOAD_LOG = "load.log"
 MORNING = time_of_day(6, 30)
-# Nothing of a person's own is called: the demo speaks to its own servers alone.
+# The user's own accounts are never called: the demo only calls its own servers.
 SILENT = ("HEARTBEAT_URL", "SIGNALROOM_PUBLIC_URL", "TEMPORAL_ADDRESS", "SIGNALROOM_SCHEMA_PREFIX",
           "SIGNALROOM_TRIGGER_TOKEN", "OTEL_EXPORTER_OTLP_ENDPOINT")  # fmt: skip
-GIVE_UP_S = 3  # of a vendor that does not answer: an outage is over in minutes here
+GIVE_UP_S = 3  # patience with a vendor that does not answer: outages last minutes here
 STOP_S = 25
 TURN_S = 0.2
 
@@ -42,8 +42,8 @@ TURN_S = 0.2
 def demo(speed: float, port: int, is_opened: bool) -> None:
     """Watch a day at a simulated agency: vendors, scheduler, page and inbox on one fast clock.
 
-    Everything happens on this machine, in a folder of its own; nothing is sent to anyone. Late
-    conversions, a restated day and a vendor's outage come by themselves. Ends with Ctrl-C.
+    Everything happens on this machine, in a separate folder; nothing is sent to anyone. Late
+    conversions, a restated day and a vendor's outage occur automatically. Ends with Ctrl-C.
     """
     from cli.sandbox import SCENARIO, agency_class, environment_of
     from signalroom import clock
@@ -59,7 +59,7 @@ def demo(speed: float, port: int, is_opened: bool) -> None:
     os.environ |= {
         "SIGNALROOM_HOME": str(home), "SIGNALROOM_TARGET": "duckdb",
         "SIGNALROOM_CLIENTS": "713,cti", "SIGNALROOM_HTTP_MAX_WAIT_S": str(GIVE_UP_S),
-        # who has it may act; the page listens on loopback only
+        # allows actions; the page listens on loopback only
         "SIGNALROOM_WEB_TOKEN": secrets.token_hex(4),
     }  # fmt: skip
     stopping = threading.Event()
@@ -91,7 +91,7 @@ def demo(speed: float, port: int, is_opened: bool) -> None:
 
 
 def _own_home() -> Path:
-    """An empty folder next to the usual one; ConfigurationError while another demo runs there."""
+    """An empty folder next to the usual one; ConfigurationError if another demo runs there."""
     from filelock import FileLock, Timeout
 
     from signalroom import paths
@@ -115,7 +115,7 @@ def _own_home() -> Path:
 
 
 def _variables_of_sources() -> Iterator[str]:
-    """What switches a source on: the agency sets those that it simulates, no other one is asked."""
+    """Variables that switch sources on: the agency sets those of its own sources."""
     from ingest import registry
 
     for name in registry.NAMES:
@@ -125,7 +125,7 @@ def _variables_of_sources() -> Iterator[str]:
 
 
 def _load(home: Path, stopping: threading.Event) -> bool:
-    """The main job, once, at the held time; whether it went well."""
+    """Run the main job once, with the clock held; returns whether it succeeded."""
     with (home / LOAD_LOG).open("wb") as log, _command(["run", "--no-sandbox"], log) as process:
         while process.poll() is None:
             if stopping.wait(TURN_S):
@@ -160,7 +160,7 @@ def _command(arguments: list[str], log: Any) -> Iterator[subprocess.Popen[bytes]
 
 @contextmanager
 def _scheduler(home: Path, port: int) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """The scheduler on that port, or on a free one where it is taken; its page's address."""
+    """The scheduler on that port, or on a free one if it is taken; its page's URL."""
     import socket
 
     with socket.socket() as probe:
@@ -175,7 +175,7 @@ def _scheduler(home: Path, port: int) -> Iterator[tuple[subprocess.Popen[bytes],
 
 
 def _is_up(page: str, process: subprocess.Popen[bytes], stopping: threading.Event) -> bool:
-    """Wait for the page's first answer; False where the scheduler ends or the demo is ended."""
+    """Wait for the page's first response; False if the scheduler or the demo ends."""
     import httpx
 
     while process.poll() is None and not stopping.wait(TURN_S):
@@ -185,7 +185,7 @@ def _is_up(page: str, process: subprocess.Popen[bytes], stopping: threading.Even
 
 
 def _story(agency: Any, morning: datetime) -> Iterator[tuple[datetime, str]]:
-    """What is planned for the day, and when; in ten minutes at the usual speed."""
+    """The events planned for the day, with times; ten minutes at the default speed."""
     from sandbox.faults import EVER
     from sandbox.plans import Plan
 
@@ -216,7 +216,7 @@ def _story(agency: Any, morning: datetime) -> Iterator[tuple[datetime, str]]:
 
 
 def _signed_in(page: str) -> str:
-    """The page's address with the token behind its #, which a browser sends to no one."""
+    """The page's URL with the token after the #, which a browser does not send."""
     return f"{page}#token={os.environ['SIGNALROOM_WEB_TOKEN']}"
 
 
@@ -240,7 +240,7 @@ def _watch(
     story: list[tuple[datetime, str]],
     stopping: threading.Event,
 ) -> None:
-    """Say what happens and what comes next, until the demo is ended."""
+    """Print what happens and what is next, until the demo ends."""
     from scheduler.schedule import read_schedule
     from signalroom import clock
 

@@ -1,4 +1,4 @@
-"""`signalroom doctor`: what is set up, what answers, what does not, and how to repair it."""
+"""`signalroom doctor`: what is set up, what works, what does not, and how to fix it."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ MARKS = {"warning": "!", "fault": "✗"}
 @click.option("--adopt", is_flag=True, help="Show what an earlier system left, and the plan.")
 @click.option("--yes", is_flag=True, help="With --adopt: carry the plan out.")
 def doctor(reference_only: bool, offline: bool, as_json: bool, adopt: bool, yes: bool) -> None:
-    """Check configuration, connections and client data; name each repair.
+    """Check configuration, connections and client data; name each fix.
 
-    Each source and channel is checked once, by a call that only reads. Exits 1 when something would
-    stop the main job or give wrong numbers, 0 when there are warnings alone.
+    Each source and channel is checked by one read-only call. Exits 1 if something would stop the
+    main job or give wrong numbers, 0 if there are only warnings.
     """
     if adopt:
         _adopt(yes)
@@ -43,7 +43,7 @@ def doctor(reference_only: bool, offline: bool, as_json: bool, adopt: bool, yes:
             found += _general()
             found += [] if offline else _temporal()
             grid = _connections(offline)
-            found += machine.skew()  # once others have said what the time is
+            found += machine.skew()  # after other servers have told the time
     everything = [*found, *grid]
     is_faulty = any(check.state == "fault" for check in everything)
     if as_json:
@@ -90,13 +90,13 @@ def _connections(offline: bool) -> list[Check]:
     try:
         found += sources.check_sources(_states(), offline=offline)
         found += channels.check_channels(offline=offline)
-    except SignalRoomError as error:  # the clients or the time zone, which is named above too
+    except SignalRoomError as error:  # the clients or the time zone, which is also reported above
         found.append(Check("connections", "fault", str(error)))
     return found
 
 
 def _temporal() -> list[Check]:
-    """Temporal's server, where it is to schedule: whether it answers, and has the schedules."""
+    """Temporal's server, if it schedules: whether it answers, and has the schedules."""
     from cli.temporal import need_extra
     from scheduler.temporal.links import address
     from signalroom.errors import SignalRoomError
@@ -124,7 +124,7 @@ def _temporal() -> list[Check]:
 
 
 def _states() -> Any:
-    """What the warehouse says is on; the demo's says nothing about real sources."""
+    """What is on according to the warehouse; the demo's does not apply to real sources."""
     from ingest import probes
     from signalroom import demo_home
     from signalroom.errors import SignalRoomError
@@ -133,7 +133,7 @@ def _states() -> Any:
         is_demo = demo_home.holds_demo() and not os.environ.get("SIGNALROOM_SANDBOX")
         return {} if is_demo else probes.recorded_states()
     except SignalRoomError:
-        return {}  # the warehouse is away, which is named above
+        return {}  # the warehouse is unavailable, as reported above
 
 
 def _home(name: str) -> list[Check]:
@@ -166,7 +166,7 @@ def _alert_policy(name: str) -> list[Check]:
 
 
 def _alert_recipients(name: str) -> list[Check]:
-    """Who reads reports is not who gets alerts: a channel without own recipients stays silent."""
+    """Recipients of reports do not get alerts: a channel without alert recipients stays silent."""
     from reports.alerts.targets import RECIPIENTS, recipients
     from signalroom.clients import active_clients
     from signalroom.settings import own_variables
@@ -187,7 +187,7 @@ def _alert_recipients(name: str) -> list[Check]:
 
 
 def _proxy(name: str) -> list[Check]:
-    """A proxy that cannot be used: every request of ours would end with that."""
+    """A proxy that cannot be used: every request would fail with this error."""
     from signalroom.http_client import http_client
 
     http_client().close()
@@ -224,7 +224,7 @@ def _warehouse(name: str) -> list[Check]:
 
 
 def _by_pooler() -> str:
-    """The port by which Supabase lends a session for one transaction at a time."""
+    """The port of Supabase's transaction pooler."""
     from signalroom import settings
 
     return (
@@ -261,11 +261,11 @@ def _exposure(name: str) -> list[Check]:
             *(Check(name, "warning", one) for one in access.perhaps_exposed(registry.NAMES)),
         ]
     except SignalRoomError:
-        return []  # PostgreSQL is away, which is named above
+        return []  # PostgreSQL is unavailable, as reported above
 
 
 def _outbox(name: str) -> list[Check]:
-    """A database of a newer version is not ours; an outbox from a backup lacks what was sent."""
+    """Checks for a database of a newer version, and for an outdated outbox from a backup."""
     from scheduler.status.verdict import outbox_doubt
     from signalroom import outbox_memory, run_database
 
@@ -275,7 +275,7 @@ def _outbox(name: str) -> list[Check]:
 
 
 def _mapping(name: str) -> list[Check]:
-    """Sources that map to no one, or to another than the links of their offers name."""
+    """Sources without a mapping, or mapped to another affiliate than their offers' links name."""
     from transform.client_files.suggested import suggestions
 
     return suggestions()
@@ -310,7 +310,7 @@ def _show(found: Sequence[Check], grid: Sequence[Check], offline: bool) -> None:
 
 
 def _show_grid(grid: Sequence[Check], offline: bool) -> None:
-    """Sources and channels by client; what fails is in the lines above."""
+    """Sources and channels by client; failures are in the lines above."""
     ids = list(dict.fromkeys(check.client for check in grid if check.client))
     cells = {(check.source or check.channel, check.client): check for check in grid}
     rows = list(dict.fromkeys(name for name, client in cells if client))
@@ -328,7 +328,7 @@ def _word(check: Check | None, offline: bool) -> str:
 
 
 def _ready(grid: Sequence[Check], kind: str) -> tuple[int, int]:
-    """How many sources or channels work for a client and fail for none, and of how many."""
+    """How many sources or channels work for some client and fail for none, and the total."""
     states: dict[str, set[str]] = {}
     for check in grid:
         if name := getattr(check, kind):

@@ -59,7 +59,7 @@ def explain(
 
 
 def _show(answer: dict[str, Any]) -> None:
-    """The figure, then the rows behind it by the column that they come from, with its sum."""
+    """The figure, then its rows by the column that they come from, with its sum."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -110,7 +110,7 @@ def _at(instant: str) -> str:
 
 
 def _notes(answer: dict[str, Any]) -> Iterator[str]:
-    """The loads, the lines of the mapping, and every value since it was known, a line each."""
+    """The loads, the mapping's lines, and every value since it was known, one line each."""
     loads = {
         (part["table"], part["load_id"] or "unknown", part["loaded_at"] or "")
         for part in answer["parts"]
@@ -130,7 +130,7 @@ def _notes(answer: dict[str, Any]) -> Iterator[str]:
 
 
 def _row(part: dict[str, Any]) -> str:
-    """What tells the raw row from others, in few words; --json has its whole key."""
+    """What identifies the raw row, in short form; --json has its whole key."""
     key = part["key"]
     if key.get("source_name"):
         return str(key["source_name"])
@@ -144,7 +144,7 @@ def _mapping(part: dict[str, Any]) -> str:
 
 
 def _short(value: str) -> str:
-    """A value as the other lines give it: six digits of a ratio; --json has every one."""
+    """A value in the form of the other lines: a ratio with six digits; --json has every one."""
     number = Decimal(value)
     return _plain(round(number, DIGITS)) if number != round(number, DIGITS) else value
 

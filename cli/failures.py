@@ -15,9 +15,9 @@ from signalroom.plural import counted
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a cause.")
 def failures(days: int, as_json: bool) -> None:
-    """Failures by cause: steps and runs that failed for good, and rejected rows.
+    """Failures by cause: steps and runs that failed permanently, and rejected rows.
 
-    The most frequent cause comes first, with its newest run, what it said and its counts by day.
+    The most frequent cause comes first, with its newest run, message and counts by day.
 
     \b
       signalroom failures
@@ -29,7 +29,7 @@ def failures(days: int, as_json: bool) -> None:
     from scheduler.status.freshness import current_freshness
     from signalroom.times import when
 
-    current_freshness(read_schedule())  # counts the dead letters again, where it can
+    current_freshness(read_schedule())  # recounts the dead letters, if possible
     causes = read_failures(days)
     if as_json:
         for cause in causes:

@@ -1,4 +1,4 @@
-"""`signalroom forget`: a person who asked for it."""
+"""`signalroom forget`: erase a person's data."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ HASH = re.compile(r"[0-9a-f]{64}")
 @click.command()
 @click.option("--hash", "hashes", multiple=True, metavar="H", help="The hash itself; repeatable.")
 def forget(hashes: tuple[str, ...]) -> None:
-    """Blank what is kept of a person in every table, now and in every later load.
+    """Blank a person's data in every table, now and in every later load.
 
-    The email address is asked for, or read from stdin: it is written down nowhere and stands in no
-    list of processes. Rows stay, so that every total holds. Messages sent and copies that others
-    made are not reached. Build afterwards: `signalroom build`.
+    The email address is prompted for, or read from stdin: it is stored nowhere and does not appear
+    in process lists. Rows stay, so that every total still holds. Sent messages and copies made by
+    others are not affected. Build afterwards: `signalroom build`.
 
     \b
       signalroom forget

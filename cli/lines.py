@@ -1,6 +1,6 @@
 """Lines on a terminal: broken between words, never within a word or a command in backticks.
 
-Where no terminal reads, a line stays whole, for grep and logs. Imports nothing heavy.
+Without a terminal a line stays whole, for grep and logs. Imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from contextlib import contextmanager
 import click
 
 COMMAND = re.compile(r"`[^`]*`")
-HELD = "\x00"  # stands for a space within a command while lines are broken
+HELD = "\x00"  # replaces a space within a command while lines are broken
 
 
 def wrapped(text: str, width: int = 0, indent: str = "") -> str:
-    """The text in lines of the terminal's width, further ones indented."""
+    """The text in lines of the terminal's width, continuation lines indented."""
     wide = width or shutil.get_terminal_size().columns
     held = COMMAND.sub(
         lambda found: found[0].replace(" ", HELD) if len(found[0]) < wide else found[0], text
@@ -32,7 +32,7 @@ def wrapped(text: str, width: int = 0, indent: str = "") -> str:
 
 @contextmanager
 def starting(text: str) -> Iterator[None]:
-    """Say at once on a terminal what goes on, until there is something to show."""
+    """Show a message on a terminal immediately, until there is something to show."""
     is_seen = sys.stderr.isatty()
     if is_seen:
         click.echo(text, nl=False, err=True)
@@ -44,6 +44,6 @@ def starting(text: str) -> Iterator[None]:
 
 
 def say(text: str, err: bool = False, indent: str = "") -> None:
-    """Print a line, in as many as a terminal needs, further ones indented."""
+    """Print a line, broken as the terminal needs, continuation lines indented."""
     stream = sys.stderr if err else sys.stdout
     click.echo(wrapped(text, indent=indent) if stream.isatty() else text, err=err)

@@ -16,7 +16,7 @@ from signalroom import child_process, logs, settings
 from signalroom.errors import SignalRoomError
 from signalroom.logs import explained, mask
 
-# group -> command -> what `signalroom --help` says of it; each is in the module of its name
+# group -> command -> its text in `signalroom --help`; each is in the module of its name
 GROUPS: dict[str, dict[str, str]] = {
     "Run": {
         "run": "Run the pipeline once: ingest, dbt build, daily reports.",
@@ -60,7 +60,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
 }
 # Commands that only read PostgreSQL -> seconds without an answer after which it counts as frozen;
-# where a person's question may take long, the server's own limit on a statement comes first.
+# if a user's query may take long, the server's own statement limit comes first.
 READS = {
     **dict.fromkeys(("status", "runs", "failures", "doctor", "deliver", "pause", "resume"), 60.0),
     **dict.fromkeys(("explain", "compare", "query", "report"), 630.0),
@@ -69,7 +69,7 @@ COMMANDS = {name: words for group in GROUPS.values() for name, words in group.it
 
 
 class LazyGroup(click.Group):
-    """Imports a command's module when it is called, so that `--help` answers at once."""
+    """Imports a command's module when it is called, so that `--help` is fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -118,7 +118,7 @@ def signalroom(ctx: click.Context) -> None:
 
 
 def _bound_reading(command: str) -> None:
-    """Let a command that loads nothing end, and be ended, though PostgreSQL answers nothing."""
+    """Let a command that loads nothing end, and be interrupted, even if PostgreSQL is frozen."""
     if command in READS and settings.exactly("SIGNALROOM_TARGET") == "postgres":
         from signalroom.warehouse import bound_waits
 
@@ -132,7 +132,7 @@ def main() -> None:
         _call()
     except SystemExit as leave:
         code = leave.code
-    if "temporalio" in sys.modules:  # its threads outlive Python's own end, which aborts then
+    if "temporalio" in sys.modules:  # its threads outlive Python's shutdown, which would abort
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -143,7 +143,7 @@ def main() -> None:
 def _call() -> None:
     is_child = child_process.end_with_named_parent()
     try:
-        if not is_child:  # its parent has read the file, and gives it what it needs
+        if not is_child:  # its parent has read the file, and passes it what it needs
             settings.load_env_file()
         settings.forget_dlt_variables()
         logs.configure()
@@ -164,7 +164,7 @@ def _call() -> None:
         _tell_parent(error, is_child)
         sys.exit(1)
     except BrokenPipeError:
-        # the reader of our output has gone; say nothing more to it
+        # the reader of our output has gone; print nothing more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
@@ -173,7 +173,7 @@ def _call() -> None:
 
 
 def _tell_parent(error: SignalRoomError, is_child: bool) -> None:
-    """The class of an error, for the scheduler, which tries again or not."""
+    """The class of an error, by which the scheduler decides whether to retry."""
     if is_child:
         said = {"error_class": type(error).__name__, "failures": [mask(str(error))]}
         click.echo(json.dumps(said))

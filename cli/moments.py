@@ -11,9 +11,9 @@ Moment = datetime
 
 
 class MomentType(click.ParamType[datetime]):
-    """A day, which means its beginning, or an ISO timestamp; business time unless it says another.
+    """A day, meaning its start, or an ISO timestamp; business time unless it has an offset.
 
-    Gives an aware instant in UTC.
+    Returns an aware instant in UTC.
     """
 
     name = "moment"

@@ -1,4 +1,4 @@
-"""`signalroom new`: the first files of something new, which work as they are."""
+"""`signalroom new`: working first files of something new."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def client(client_id: str, advertiser: int) -> None:
 @new.command()
 @click.argument("name")
 def report(name: str) -> None:
-    """A report: what it reads, what it says, its wording, its exposure.
+    """A report: its query, context, templates and exposure.
 
     \b
       signalroom new report daily_total

@@ -15,8 +15,8 @@ def pages(clients: tuple[str, ...], is_open: bool) -> None:
     """Write each client's page: 90 days of figures with charts, as files that need no server.
 
     They go to the folder `pages` of SIGNALROOM_HOME, one folder for each client; the scheduler
-    makes them after each build and shows them at /clients/ID/. The rows of a day stand in a file
-    of its own, which is written again only where they changed.
+    makes them after each build and shows them at /clients/ID/. The rows of a day are in a separate
+    file, which is rewritten only if they changed.
     """
     from reports.pages import files
 

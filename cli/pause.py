@@ -1,4 +1,4 @@
-"""`signalroom pause`: a job or a source, until a person resumes it or its end comes."""
+"""`signalroom pause`: a job or a source, until it is resumed or the pause ends."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from cli.moments import MOMENT, Moment
 @click.command()
 @click.argument("name", metavar="JOB|SOURCE")
 @clients
-@click.option("--until", type=MOMENT, help="When the pause ends by itself, in business time.")
-@click.option("--reason", help="Why, for all who meet the pause.")
+@click.option("--until", type=MOMENT, help="When the pause ends automatically, in business time.")
+@click.option("--reason", help="The reason, shown with the pause.")
 def pause(name: str, clients: tuple[str, ...], until: Moment | None, reason: str | None) -> None:
     """Pause a job of the schedule, or a source for all clients or some.
 
@@ -46,7 +46,7 @@ def pause(name: str, clients: tuple[str, ...], until: Moment | None, reason: str
 
 
 def check_job(name: str, clients: tuple[str, ...]) -> None:
-    """Refuse what is neither a source nor a job, and a client for a job."""
+    """Refuse an unknown source or job, and a client for a job."""
     from ingest.registry import NAMES
     from scheduler.schedule import read_schedule
 

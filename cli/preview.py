@@ -9,7 +9,7 @@ import click
 from cli.console import no_such
 from signalroom.plural import counted
 
-MOST = 5  # failures that are named
+MOST = 5  # most failures to list
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""`signalroom query`: a person's own SQL over the marts."""
+"""`signalroom query`: ad hoc SQL over the marts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def query(sql: str, client_id: str | None, as_csv: bool, as_json: bool) -> None:
     """Read the marts with SQL: one statement, read only, 30 seconds and 10,000 rows at most.
 
-    With --client it reads as the report role, which sees that client's rows alone.
+    With --client it reads as the report role, which sees only that client's rows.
 
     \b
       signalroom query "select * from daily_summary order by date desc limit 7"
@@ -56,7 +56,7 @@ def _plain(value: Any) -> str:
 
 
 def _show(answer: Answer) -> None:
-    """A table as wide as the terminal; too many columns for it become one line each."""
+    """A table as wide as the terminal; with too many columns, one line per column."""
     from decimal import Decimal
 
     from rich.console import Console
@@ -94,7 +94,7 @@ def _show(answer: Answer) -> None:
 
 
 def _short(value: Any) -> str:
-    """A value for people: decimals without needless zeros, no value as a dash."""
+    """A value for display: decimals without trailing zeros, no value as a dash."""
     from decimal import Decimal
 
     if value is None:

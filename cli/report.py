@@ -111,7 +111,7 @@ def report(
             out=out,
             heard=heard,
         )
-    # after the live display has ended, which would be drawn over
+    # after the live display has ended, which would overwrite it
     for path in (path for made in results for path in made.paths if not as_json):
         click.echo(str(path))
     for path in (path for made in results for path in made.paths if is_opened):

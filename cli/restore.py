@@ -1,4 +1,4 @@
-"""`signalroom restore`: bring back what `signalroom backup` wrote."""
+"""`signalroom restore`: restore what `signalroom backup` wrote."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from signalroom.plural import counted
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--replace", is_flag=True, help="Remove the records that are there first.")
+@click.option("--replace", is_flag=True, help="First remove the existing records.")
 def restore(file: Path, replace: bool) -> None:
-    """Bring back what `signalroom backup` wrote, into a database that is empty (or --replace).
+    """Restore what `signalroom backup` wrote, into an empty database (or with --replace).
 
-    Stop the scheduler first. What must be pulled again is named, each with its command.
+    Stop the scheduler first. What must be pulled again is listed with its commands.
     """
     from signalroom.backup import restore as bring_back
 

@@ -37,7 +37,7 @@ def run(
 
     Loads today and the 3 days before (35 days the first time), builds and tests the marts, and
     renders the daily reports of yesterday into the outbox folder. Nothing leaves the machine
-    without --send. What fails is named at the end; everything else still runs.
+    without --send. Failures are listed at the end; everything else still runs.
     """
     from cli.closing import show
     from cli.console import Display

@@ -15,7 +15,7 @@ from signalroom import clock
 from signalroom.logs import mask
 from signalroom.plural import counted
 
-# How a status looks on a terminal; what is missing is plain.
+# The color of a status on a terminal; others are plain.
 STYLES = {
     "done": "green",
     "done_with_errors": "yellow",
@@ -34,7 +34,7 @@ STYLES = {
 
 
 def run_record(run: Run, instant: datetime, *, with_steps: bool = False) -> dict[str, Any]:
-    """A run as JSON has it; times with their offset, durations in seconds."""
+    """A run as JSON; times with their offset, durations in seconds."""
     from scheduler.temporal.links import run_page
 
     record: dict[str, Any] = {
@@ -92,7 +92,7 @@ def styled(status: str) -> str:
 
 @click.group()
 def runs() -> None:
-    """Recent runs: list them, or look at one step by step.
+    """Recent runs: list them, or show one step by step.
 
     \b
       signalroom runs list --job hourly
@@ -131,7 +131,7 @@ def list_runs(job: str | None, limit: int, as_json: bool) -> None:
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
-    # ids are whole, whatever the terminal's width: ids are there to be copied
+    # ids are never truncated, so that they can be copied
     table.add_column("#", justify="right")
     table.add_column("Run", min_width=max(len(run.run_id) for run in found), no_wrap=True)
     for name in ("due", "began", "took", "rows", "status"):
@@ -213,7 +213,7 @@ def show(run_id: str, with_logs: bool, as_json: bool) -> None:
 
 
 def _by_client(step: Step) -> Iterator[str]:
-    """What came of each client: rows of each table, or each recipient."""
+    """The results per client: rows of each table, or each recipient."""
     for client, answer in step.details.get("clients", {}).items():
         tables = ", ".join(f"{name} {rows:,}" for name, rows in (answer.get("rows") or {}).items())
         if tables:

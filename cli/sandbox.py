@@ -1,4 +1,4 @@
-"""`signalroom sandbox`: the simulated agency, and when other commands use it by themselves."""
+"""`signalroom sandbox`: the simulated agency, and when other commands use it automatically."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cli.console import no_such
 
 NEAR = timedelta(seconds=5)
 WHAT = "What happens there: demo, messy, bad_morning, ...; see docs/development.md."
-SCENARIO = "demo"  # one in which nothing deserves an alert but a mapping gap
+SCENARIO = "demo"  # one in which only a mapping gap deserves an alert
 
 if TYPE_CHECKING:
     from signalroom.progress import Progress
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def simulated(wanted: bool | None, chosen: tuple[str, ...], progress: Progress) -> Iterator[None]:
-    """Run the body against the simulated agency where that is wanted, or where nothing is set up.
+    """Run the body against the simulated agency if requested, or if nothing is set up.
 
-    Unasked only on the embedded warehouse, without credentials of any source, and never next to
+    Automatically only on the embedded warehouse, without credentials of any source, and never with
     real rows.
     """
     if wanted is False or (wanted is None and not _nothing_set_up(chosen)):
@@ -51,7 +51,7 @@ def simulated(wanted: bool | None, chosen: tuple[str, ...], progress: Progress) 
 
 
 def move_demo_aside(say: Callable[[str], object]) -> None:
-    """Make room for the first real rows: a folder of simulated ones gets another name."""
+    """Make room for the first real rows: a folder with simulated ones is renamed."""
     from signalroom import demo_home, settings
 
     if settings.target() != "duckdb" or _nothing_set_up(()):
@@ -62,7 +62,7 @@ def move_demo_aside(say: Callable[[str], object]) -> None:
 
 
 def _agency(**options: object) -> Any:
-    """The agency at business time: frozen where that is, else running with it."""
+    """The agency at business time: frozen or running like it."""
     from signalroom import clock
 
     is_frozen = bool(os.environ.get("SIGNALROOM_NOW", "").strip())
@@ -71,7 +71,7 @@ def _agency(**options: object) -> Any:
 
 
 def environment_of(agency: Any) -> dict[str, str]:
-    """Variables that point SignalRoom at the agency; no clock where it keeps the real time."""
+    """Variables that point SignalRoom at the agency; without a clock if it uses real time."""
     found: dict[str, str] = {**agency.environment(), "SIGNALROOM_SANDBOX": "1"}
     from signalroom import clock
 
@@ -97,7 +97,7 @@ def _nothing_set_up(chosen: tuple[str, ...]) -> bool:
 
 
 def agency_class() -> type:
-    """The simulated agency; ConfigurationError where it is not installed."""
+    """The simulated agency; ConfigurationError if it is not installed."""
     from signalroom.errors import ConfigurationError
 
     try:
@@ -124,8 +124,8 @@ def sandbox(
     """The simulated agency: local servers that behave like every vendor.
 
     Prints the variables that point SignalRoom at it; put them into .env, or load them in another
-    terminal, and try `signalroom run` there. It keeps the real time, or SIGNALROOM_NOW if that is
-    set. Ends with Ctrl-C.
+    terminal, and try `signalroom run` there. It uses real time, or SIGNALROOM_NOW if that is set.
+    Ends with Ctrl-C.
     """
     from signalroom.errors import SignalRoomError
 

@@ -72,7 +72,7 @@ def _record(one: Due) -> dict[str, object]:
 
 
 def _table(found: list[Due], is_whole: bool) -> Table:
-    """A line for each job of a day, its times in a few words."""
+    """A line for each job of a day, with its times in short form."""
     from rich.table import Table
 
     from signalroom import clock
@@ -81,7 +81,7 @@ def _table(found: list[Due], is_whole: bool) -> Table:
     for number, one in enumerate(found):
         day = f"{one.at.astimezone(clock.zone()):%a %-d}"
         groups.setdefault((day, one.job.name, number if is_whole else 0), []).append(one)
-    # names are never broken: one of each on a line
+    # names are never broken: one per line
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("", "Due", "Job", "Sources", "Reports", "Window"):
         table.add_column(name, no_wrap=name != "Due")

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-ANSWER_WITHIN_S = 20.0  # the database, to this process, which asks little at a time
+ANSWER_WITHIN_S = 20.0  # the database's answer to this process's small queries
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""`signalroom snooze`: no one hears of an alert until a date."""
+"""`signalroom snooze`: silence an alert until a date."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from cli.moments import MOMENT, Moment
 @click.command()
 @click.argument("alert", metavar="ALERT")
 @click.option(
-    "--until", type=MOMENT, required=True, help="When it may speak again, in business time."
+    "--until", type=MOMENT, required=True, help="When it may be sent again, in business time."
 )
-@click.option("--reason", required=True, help="Why, for all who look at the status.")
+@click.option("--reason", required=True, help="The reason, shown in the status.")
 def snooze(alert: str, until: Moment, reason: str) -> None:
     """Mute an open alert until a date; to accept it, choose a date far away.
 
-    ALERT is its id or its cause, which `signalroom status` shows. The snooze holds for the cause
-    and its clients: what ends and begins again meanwhile stays silent too. What was sent already
-    is still brought up to date.
+    ALERT is its id or its cause, which `signalroom status` shows. The snooze applies to the cause
+    and its clients: an alert that is resolved and recurs meanwhile stays silent too. Messages
+    already sent are still updated.
 
     \b
       signalroom snooze 0123456789 --until 2026-12-01 --reason "key is on its way"

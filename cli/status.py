@@ -31,8 +31,7 @@ def status(is_week: bool, as_json: bool) -> None:
     """Overview: recent runs, running jobs, late sources, what is next.
 
     Shows a verdict, each job's last runs with duration and rows, data freshness, open alerts and
-    rejected rows. Times are business time. What is unavailable is named; the exit code
-    is 0 all the same.
+    rejected rows. Times are business time. What is unavailable is named; the exit code is still 0.
 
     \b
       signalroom status

@@ -41,7 +41,7 @@ def worker(queues: tuple[str, ...], slots: int | None, host: str) -> None:
 
     api-tasks are ingest and reports, warehouse-tasks is dbt. Answers /health on PORT (default
     8080). Ends on SIGTERM or Ctrl-C once its steps are done, after a minute at the latest; another
-    worker goes on with what was cut.
+    worker resumes interrupted steps.
     """
     need_extra()
     from cli.sandbox import move_demo_aside
@@ -73,10 +73,10 @@ def _queues() -> tuple[str, ...]:
 
 @temporal.command()
 def apply() -> None:
-    """Make Temporal's schedules what scheduler/schedule.yml says.
+    """Make Temporal's schedules match scheduler/schedule.yml.
 
-    New jobs are scheduled, changed ones updated, those that the file lost removed. Safe to repeat;
-    run it with each deploy.
+    New jobs are scheduled, changed ones updated, deleted ones removed. Safe to repeat; run it with
+    each deployment.
     """
     need_extra()
     from scheduler.runs import owner
@@ -92,7 +92,7 @@ def apply() -> None:
         return await schedules.apply(await connect(), jobs)
 
     said = wait_for(run())
-    with WorkLedger() as ledger:  # from now on their past is known
+    with WorkLedger() as ledger:  # from now on their past is recorded
         ledger.recorded_until([job.name for job in jobs], clock.now(), owner.me())
     for line in said:
         click.echo(line)
@@ -101,7 +101,7 @@ def apply() -> None:
 @temporal.command("list", short_help="The schedules, and when each is due.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a schedule.")
 def list_schedules(as_json: bool) -> None:
-    """The schedules at Temporal and when each is due next, in business time."""
+    """The schedules in Temporal and when each is due next, in business time."""
     need_extra()
     import json
 
@@ -157,7 +157,7 @@ def delete(jobs: tuple[str, ...], is_all: bool) -> None:
 
 
 def need_extra() -> None:
-    """Refuse to go on without the package temporalio."""
+    """Stop without the package temporalio."""
     from importlib.util import find_spec
 
     from signalroom.errors import ConfigurationError

@@ -11,13 +11,13 @@ import click
 
 @click.command()
 @click.argument("name", metavar="JOB|SOURCE")
-@click.option("--wait", is_flag=True, help="Stay until it ends; exits 1 when it does not end well.")
+@click.option("--wait", is_flag=True, help="Wait until it ends; exits 1 if it fails.")
 def trigger(name: str, wait: bool) -> None:
     """Run a job of the schedule now, or pull one source and send what is due.
 
     A running scheduler picks it up within seconds. Without one, --wait runs it here. Nothing runs
     twice: a job waits for another that pulls the same sources. With TEMPORAL_ADDRESS it becomes a
-    workflow, which a worker does.
+    workflow, which a worker executes.
 
     \b
       signalroom trigger hourly
@@ -73,5 +73,5 @@ def trigger(name: str, wait: bool) -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """SIGTERM ends it as Ctrl-C does: the run is given back, to be resumed."""
+    """SIGTERM ends it like Ctrl-C: the run is released, to be resumed."""
     raise KeyboardInterrupt

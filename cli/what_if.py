@@ -12,12 +12,12 @@ import click
 
 @click.group()
 def what_if() -> None:
-    """What an edit would change, before anyone commits it."""
+    """What an edit would change, before it is committed."""
 
 
 @what_if.command(short_help="How CPA would move with another mapping file.")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--client", help="The client whose file it is; by default the default client.")
+@click.option("--client", help="Client of the file; default: the default client.")
 @click.option("--days", default=30, show_default=True, type=click.IntRange(1, 400))
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as a JSON object.")
 def mapping(file: Path, client: str | None, days: int, as_json: bool) -> None:
@@ -39,7 +39,7 @@ def mapping(file: Path, client: str | None, days: int, as_json: bool) -> None:
 
 
 def show(answer: dict[str, Any]) -> None:
-    """Print the comparison for people."""
+    """Print the comparison as text."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -77,7 +77,7 @@ def _money(value: str | None) -> str:
 
 
 def _cpa(side: dict[str, Any]) -> str:
-    """A CPA that is zero in cents is no cost only where nothing was spent."""
+    """A CPA that rounds to zero cents is only "no cost" if nothing was spent."""
     from reports.shared.figures import NO_COST
 
     is_free = side["cpa"] is not None and not Decimal(side["cost"])
