@@ -1,4 +1,4 @@
-"""The simulated agency: every vendor on a port of its own, one history, one calendar."""
+"""The simulated agency: every vendor on its own port, one history, one calendar."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -41,11 +41,11 @@ HISTORY_DAYS = 95
 class Agency:
     """Servers run from `start` (or `with`) until `close`.
 
-    `speed` is simulated seconds per real second, 0 for a calendar that only `set_now` moves;
-    rate limits run `limit_speed` times faster than real time whatever the calendar does.
-    `port_base` gives the vendors consecutive ports, else they take free ones.
+    `speed` is simulated seconds per real second, 0 for a calendar that only `set_now` moves; rate
+    limits run `limit_speed` times faster than real time, independent of the calendar. `port_base`
+    gives the vendors consecutive ports, otherwise they take free ones.
 
-    Raises SandboxError for an unknown scenario and for a port that is taken.
+    Raises SandboxError for an unknown scenario and for a port in use.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Agency:
 
     @property
     def quirks(self) -> Quirks:
-        """Behavior of vendors that a test may switch on."""
+        """Vendor behavior that a test may switch on."""
         return self.stage.quirks
 
     @property
@@ -115,7 +115,7 @@ class Agency:
 
     def start(self) -> Self:
         try:
-            # every port first: a clash is told before anything answers
+            # every port first: a conflict is reported before anything answers
             for place, vendor in enumerate(self._vendors):
                 port = self._port_base + place if self._port_base else 0
                 self._servers[vendor.name] = Server(vendor.name, self._host, port)
@@ -134,7 +134,7 @@ class Agency:
     def close(self) -> None:
         self._closing.set()
         if self._servers:
-            # each waits until its server looks up: together no longer than one
+            # each waits for its server's poll: in parallel no longer than one
             with ThreadPoolExecutor(len(self._servers)) as pool:
                 list(pool.map(Server.stop, self._servers.values()))
             for vendor in self._vendors:
@@ -146,13 +146,13 @@ class Agency:
 
     @property
     def control_url(self) -> str:
-        """Where `/_sandbox/now`, `/_sandbox/messages` and `/_sandbox/truth/<client>` answer."""
+        """The URL of `/_sandbox/now`, `/_sandbox/messages` and `/_sandbox/truth/<client>`."""
         return self._servers["control"].base_url
 
     def environment(self) -> dict[str, str]:
         """Variables that point SignalRoom at every vendor, and set its business time to this one.
 
-        Frozen where the calendar is held; else it runs as fast as the calendar, from now on.
+        Frozen if the calendar is held; otherwise it runs as fast as the calendar, from now on.
         """
         if not self._servers:
             raise SandboxError("the simulated agency is not running")
@@ -173,13 +173,13 @@ class Agency:
         return self.calendar.now().astimezone(BUSINESS_ZONE)
 
     def set_now(self, now: datetime) -> None:
-        """Simulated time moves there; so does what vendors answer."""
+        """Set simulated time; the vendors' answers follow."""
         self.calendar.set_now(now)
 
     def truth(self, client: str, start: date | None = None, end: date | None = None) -> Truth:
-        """What raw tables and marts hold after a complete pull of those days, now.
+        """What raw tables and marts contain after a complete pull of those days, now.
 
-        Default: the whole history up to today. Orders come from all files, whatever the days.
+        Default: the whole history up to today. Orders are from all files, whatever the days.
         """
         key = (client, start or self.first_day, end or self.calendar.today(), self.stage.now())
         if key not in self._truths:
@@ -204,10 +204,10 @@ class Agency:
     def changes(
         self, client: str, before: datetime, after: datetime, start: date, end: date
     ) -> list[Row]:
-        """Why those closed days are told differently at two instants, by line, measure and cause.
+        """Why those closed days differ between two instants, by line, measure and cause.
 
         The amounts of a line add up to its change in `daily_performance`, whose labels they carry;
-        whether an affiliate is internal is what the file says now.
+        whether an affiliate is internal is taken from the current file.
         """
         first, last = (int(moment.timestamp()) for moment in (before, after))
         directory = self.truth(client).directory

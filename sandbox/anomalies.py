@@ -1,4 +1,4 @@
-"""Faults of a day worth an alert, to be planted with `Agency.alter`; each names what it costs.
+"""Anomalies of a day worth an alert, to be planted with `Agency.alter`; each with its cost.
 
 ```python
 agency.alter("713", day, spend_without_conversions(profile, "SB - Meta", 1))
@@ -17,12 +17,12 @@ Alteration = Callable[[DayLog], DayLog]
 
 
 def no_rows(log: DayLog) -> DayLog:
-    """Neither vendor shows anything of the day."""
+    """Neither vendor has any data for the day."""
     return log._replace(cells=(), conversions=(), spend=(), adjustments=())
 
 
 def spend_without_conversions(profile: Profile, label: str, advertiser_id: int) -> Alteration:
-    """The affiliate's pixel is broken: it spends as ever, and no one counts a sale."""
+    """The affiliate's pixel is broken: it spends as usual, but no sale is counted."""
     ids = _ids(profile, label, advertiser_id)
     sources = sources_of(profile, label, advertiser_id)
 
@@ -38,7 +38,7 @@ def spend_without_conversions(profile: Profile, label: str, advertiser_id: int) 
 
 
 def conversions_without_spend(profile: Profile, label: str, advertiser_id: int) -> Alteration:
-    """RedTrack gets no cost of the affiliate's sources any more: a token has run out."""
+    """RedTrack gets no cost for the affiliate's sources any more: a token has expired."""
     sources = sources_of(profile, label, advertiser_id)
     return lambda log: log._replace(
         spend=tuple(row for row in log.spend if row.source_id not in sources)
@@ -46,7 +46,7 @@ def conversions_without_spend(profile: Profile, label: str, advertiser_id: int) 
 
 
 def volume(profile: Profile, label: str, advertiser_id: int, factor: float) -> Alteration:
-    """The affiliate brings `factor` (below 1) of its sales and clicks, and costs that part."""
+    """The affiliate has `factor` (below 1) of its sales, clicks and cost."""
     ids = _ids(profile, label, advertiser_id)
     sources = sources_of(profile, label, advertiser_id)
 
@@ -71,7 +71,7 @@ def volume(profile: Profile, label: str, advertiser_id: int, factor: float) -> A
 
 
 def dearer(profile: Profile, label: str, advertiser_id: int, factor: float) -> Alteration:
-    """The same sales cost `factor` times as much: the CPA leaves its band."""
+    """The same sales cost `factor` times as much: the CPA leaves its range."""
     sources = sources_of(profile, label, advertiser_id)
     return lambda log: log._replace(
         spend=tuple(_dearer(row, factor) if row.source_id in sources else row for row in log.spend)
@@ -95,7 +95,7 @@ def drifting(profile: Profile, label: str, advertiser_id: int, factor: float) ->
 
 
 def costly_gap(source_id: str, name: str, cost: Decimal) -> Alteration:
-    """A source that no one mapped spends money."""
+    """An unmapped source spends money."""
     new = Spend(
         source_id, name, "other", 40, 38, 0, 39, 12, 0, 0, Decimal(0), (Cost(0, cost),),
         frozenset(), None,
@@ -104,7 +104,7 @@ def costly_gap(source_id: str, name: str, cost: Decimal) -> Alteration:
 
 
 def column_left_out(log: DayLog) -> DayLog:
-    """Everflow gives no sale amount any more; no figure of a report changes."""
+    """Everflow has no sale amount any more; no figure of a report changes."""
     bare = (row._replace(sale_amount=None) for row in log.conversions)  # type: ignore[arg-type]
     return log._replace(conversions=tuple(bare))
 

@@ -1,7 +1,7 @@
 """RedTrack's campaigns and offers: where a source's clicks were sent, and what that cost.
 
-A source has one campaign or two; a campaign sends its clicks to one offer or two. An offer's
-target address carries Everflow's ids in one of the forms that tracking links come in.
+A source has one campaign or two; a campaign sends its clicks to one offer or two. An offer's target
+URL has Everflow's ids in one of the forms of tracking links.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from sandbox.cast import Profile
 
 CENT = Decimal("0.01")
-REST_EVERY = 4  # on one day in so many a source costs more than its campaigns
+REST_EVERY = 4  # on one day in this many a source costs more than its campaigns
 REST_SHARE = Decimal("0.03")
 
 
 class Offer(NamedTuple):
-    """One offer at RedTrack. The ids are Everflow's; None where the address names none."""
+    """One offer at RedTrack. The ids are Everflow's; None if the URL has none."""
 
     offer_id: str
     title: str
@@ -37,7 +37,7 @@ class Campaign(NamedTuple):
     serial_number: int
     status: int  # 1 active, 2 paused
     offers: tuple[Offer, ...]
-    weight: Decimal  # its part of the source
+    weight: Decimal  # its share of the source
     first_day: date | None = None
     last_day: date | None = None
 
@@ -48,7 +48,7 @@ class Campaign(NamedTuple):
 
 
 class Leaf(NamedTuple):
-    """One campaign and one of its offers; `weight` is the part of the source, in all 1."""
+    """One campaign and one of its offers; `weight` is its share of the source, 1 in total."""
 
     campaign: Campaign
     offer: Offer
@@ -131,13 +131,13 @@ def leaves(campaigns: Mapping[str, tuple[Campaign, ...]], source_id: str, day: d
 
 
 def rest_of(cost: Decimal, source_id: str, day: date) -> Decimal:
-    """What the source cost besides its campaigns: set on the source alone."""
+    """The cost of the source outside its campaigns, set on the source only."""
     has_rest = (day.toordinal() + int(source_id[-2:], 16)) % REST_EVERY == 0
     return (cost * REST_SHARE).quantize(CENT, ROUND_DOWN) if has_rest else Decimal(0)
 
 
 def parts(total: Decimal, found: list[Leaf]) -> Iterator[Decimal]:
-    """The amount by campaign and offer, in cents; the last has what is left."""
+    """The amount by campaign and offer, in cents; the last has the remainder."""
     left = total
     for leaf in found[:-1]:
         part = (total * leaf.weight).quantize(CENT, ROUND_DOWN)

@@ -1,4 +1,4 @@
-"""Answers that a planned fault gives in the vendor's stead, in the vendor's own form."""
+"""Responses of planned faults in place of the vendor's, in the vendor's format."""
 
 import json
 from collections.abc import Callable
@@ -29,7 +29,7 @@ _TWILIO_CODES = {429: 20429, 401: 20003, 404: 20404}
 
 
 def canned(fault: Fault) -> Response | None:
-    """The whole answer of this fault; None when the vendor itself has to answer."""
+    """The complete response of this fault; None if the vendor itself must answer."""
     make = _ANSWERS.get(fault.kind)
     return make(fault) if make is not None else None
 
@@ -68,7 +68,7 @@ def _body(fault: Fault, status: int) -> dict[str, Any]:
 
 
 def _posthog_body(fault: Fault, status: int, text: str) -> dict[str, Any]:
-    """The wait, if there is one, is told in words too."""
+    """The wait, if any, is also stated in words."""
     kind, code = _POSTHOG_ERRORS.get(status, ("server_error", "error"))
     if status == 429:
         text = "Request was throttled."

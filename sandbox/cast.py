@@ -1,7 +1,7 @@
-"""Who works with the agency: brands, affiliates, traffic sources.
+"""The agency's brands, affiliates and traffic sources.
 
 Internal affiliates and mapped sources come from the client's own file, so that editing that file
-changes the simulated agency too; external affiliates and stray sources are invented here.
+changes the simulated agency too; external affiliates and unmapped sources are invented here.
 """
 
 from collections.abc import Mapping
@@ -57,9 +57,9 @@ class Profile:
     sources: tuple[Source, ...]
     mapping: tuple[MappingRow, ...]
     orders: float  # on a usual day
-    local_midnight: bool  # Everflow's date column: local midnight, else UTC midnight
-    terse_flags: bool  # Sticky.io writes 1 and blank, else YES and NO
-    # source -> Everflow's affiliate and advertiser in its links, where the file does not say it
+    local_midnight: bool  # Everflow's date column: local midnight, otherwise UTC midnight
+    terse_flags: bool  # Sticky.io writes 1 and blank, otherwise YES and NO
+    # source -> Everflow's affiliate and advertiser in its links, if the file does not have them
     links: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     launches: tuple[Campaign, ...] = ()  # campaigns that run for a few weeks only
 
@@ -92,16 +92,16 @@ class Profile:
 
     @cached_property
     def gaps(self) -> tuple[str, ...]:
-        """Sources that map to no one; those that the file does not have come first."""
+        """Unmapped sources; those missing in the file come first."""
         mapped = {row.source_id for row in self.mapping if row.is_mapped}
         listed = {row.source_id for row in self.mapping}
         found = [row.source_id for row in self.sources if row.source_id not in mapped]
         gaps = sorted(found, key=lambda source: source in listed)
-        # one gap in the agency as a whole: the first client has it
+        # one gap in the whole agency: the first client has it
         return tuple(gaps) if self.client == "713" else ("", *gaps)
 
     def affiliates_of(self, advertiser_id: int) -> list[int]:
-        """Everflow ids that work for the advertiser."""
+        """Everflow ids of affiliates of the advertiser."""
         return self._affiliates_of[advertiser_id]
 
     def advertiser(self, advertiser_id: int) -> Advertiser:
@@ -174,7 +174,7 @@ _STRAY_SOURCES: dict[str, tuple[Source, ...]] = {
     "cti": (Source("65a2b30cad4e6f0002b5d0f1", "Newsletter Swap", "other", 22, 0.6),),
 }
 
-# What links say of sources that the file maps to no one, and of one that it maps to another.
+# The links of sources that the file does not map, and of one that it maps to another affiliate.
 _LINKS = {
     "64f1a20b9c3d5e0001a4c0f1": (11, 1),  # New Source: G2 - Meta, a line to suggest
     "64f1a20b9c3d5e0001a4c005": (31, 2),  # Facebook CTI: n/a in the file, which is a line too
@@ -232,11 +232,11 @@ def _internal(mapping: tuple[MappingRow, ...], known: set[int]) -> tuple[Affilia
             found.append(
                 Affiliate(
                     affiliate_id=affiliate_id,
-                    # the second id of a label carries a blank, as hand-made copies do
+                    # the second id of a label has a trailing blank, as in manual copies
                     label=spelling[label] + (" " if place else ""),
                     advertiser_id=advertiser,
                     volume=volume,
-                    # one internal affiliate has a payout that must not become its cost
+                    # one internal affiliate has a payout, which must not become its cost
                     payout=Decimal("12.5") if affiliate_id == 14 else Decimal(0),
                     clicks_each=11.0,
                     other_spelling=spelling[label].upper() if affiliate_id == 14 else None,
@@ -249,7 +249,7 @@ def _internal(mapping: tuple[MappingRow, ...], known: set[int]) -> tuple[Affilia
 def _sources(
     mapping: tuple[MappingRow, ...], internal: tuple[Affiliate, ...]
 ) -> tuple[Source, ...]:
-    """The file's sources; those of one affiliate share the spend that its volume needs."""
+    """The file's sources; those of one affiliate share the spend for its volume."""
     owners: dict[tuple[str, int | None], list[str]] = {}
     for row in mapping:
         if row.label is not None:

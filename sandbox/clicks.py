@@ -1,12 +1,11 @@
 """Single clicks of a business day, spread over its cells."""
 
 import hashlib
-import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from sandbox.clock import day_bounds
-from sandbox.events import Cell, DayLog
+from sandbox.events import Cell, DayLog, moment_of
 
 
 class Click(NamedTuple):
@@ -21,7 +20,7 @@ class Click(NamedTuple):
 
 
 def clicks_of(log: DayLog, now: int) -> Iterator[Click]:
-    """Valid clicks that Everflow shows at `now`; those behind conversions come first in a cell."""
+    """Valid clicks that Everflow shows at `now`; those of conversions come first in a cell."""
     if log.emptied is not None and log.emptied.covers(now):
         return
     for cell in log.cells:
@@ -39,7 +38,7 @@ def _of_cell(log: DayLog, cell: Cell) -> Iterator[Click]:
         if conversion is not None:
             at, seed = max(opened, conversion.clicked_at), conversion.conversion_id
         else:
-            at = opened + int(_moment((place + 0.5) / total) * (closed - opened))
+            at = opened + int(moment_of((place + 0.5) / total) * (closed - opened))
             seed = f"{log.client}|{log.day}|{name}|{place}"
         yield Click(
             transaction_id(seed), at, cell.affiliate_id, cell.label, cell.advertiser_id, place,
@@ -50,8 +49,3 @@ def _of_cell(log: DayLog, cell: Cell) -> Iterator[Click]:
 def transaction_id(seed: str) -> str:
     """The id that Everflow gives to a click."""
     return hashlib.sha256(seed.encode()).hexdigest()[:32]
-
-
-def _moment(share: float) -> float:
-    """Part of the day by which that share of its traffic has come (share_of_day, inverted)."""
-    return 0.5 - math.sin(math.asin(1.0 - 2.0 * share) / 3.0)

@@ -1,8 +1,8 @@
 """Simulated time.
 
-Two clocks run side by side. The calendar decides what vendors know; it can stand still, so that
-a test sees the same answer twice. The limit clock never stands still: rate limits would otherwise
-hold forever once a bucket is empty.
+There are two clocks. The calendar decides what vendors know; it can be held, so that a test gets
+the same answer twice. The limit clock never stops: rate limits would otherwise last forever once a
+bucket is empty.
 """
 
 import threading
@@ -47,7 +47,7 @@ class Calendar:
             self._started = self._ticker()
 
     def run(self, speed: float) -> None:
-        """Go on from here at `speed` simulated seconds per real second; 0 holds."""
+        """Continue from here at `speed` simulated seconds per real second; 0 holds."""
         now = self.now()
         with self._lock:
             self._anchor, self._started, self.speed = now, self._ticker(), speed
@@ -64,7 +64,7 @@ class LimitClock:
         return self.ticker() * self.rate
 
     def real_seconds(self, simulated: float) -> float:
-        """How long a client really has to wait for `simulated` seconds to pass."""
+        """How long a client must really wait for `simulated` seconds to pass."""
         return simulated / self.rate
 
 

@@ -1,6 +1,6 @@
 """Everflow's codes of ids in tracking links: `https://<domain>/28KL6/2CTPL/` is partner 1, offer 1.
 
-The codes of the first ids are the documented ones; how the vendor makes them is not known.
+The codes of the first ids are the documented ones; the vendor's algorithm is not known.
 """
 
 KINDS = ("tracking_link_affiliate", "tracking_link_offer", "smart_link_affiliate",
@@ -14,7 +14,7 @@ _DOCUMENTED = {
 }
 _DIGITS = "123456789ABCDEFGHJKLMNPQRSTWXZ"
 _MODULUS = len(_DIGITS) ** 5
-_FACTOR = 7_368_787  # no factor in common with the modulus, so that no two ids share a code
+_FACTOR = 7_368_787  # coprime to the modulus, so that no two ids share a code
 
 
 def code(kind: str, number: int) -> str:

@@ -1,4 +1,4 @@
-"""A small endpoint for people: move simulated time, read the truth and what was sent."""
+"""A small control endpoint: set simulated time, read the truth and sent messages."""
 
 from datetime import date, datetime
 from decimal import Decimal

@@ -1,8 +1,8 @@
-"""The world of demos: nothing in it deserves an alert but one mapping gap.
+"""The world of demos: only one mapping gap in it deserves an alert.
 
-Late conversions, changed payouts and restated costs happen as in any other. Unlike in the usual
-world every mapped source costs something on every day, both trackers count the same sales, each
-with a few of its own, and no day is away for hours.
+Late conversions, changed payouts and restated costs happen as in any other. Unlike in the default
+world every mapped source has a cost on every day, both trackers count nearly the same sales, and no
+day is missing for hours.
 """
 
 from collections import Counter, defaultdict
@@ -39,13 +39,13 @@ def demo_day(world: World, profile: Profile, day: date) -> DayLog:
     log = calm_day(world, profile, day)
     kept = {row.source_id for row in log.spend}
     spend = [row for row in spend_of(_NeverFree(world), profile, day) if row.source_id in kept]
-    # a day that is away for hours is as good an alert as one that was lost
+    # a day that is missing for hours is as good for an alert as a lost one
     spend = [row._replace(hidden=None) for row in spend]
     return log._replace(spend=_tracked_alike(world, profile, log, spend), emptied=None)
 
 
 class _NeverFree:
-    """The world's dice, without the day on which a mapped source costs nothing."""
+    """The world's random choices, without the day on which a mapped source costs nothing."""
 
     def __init__(self, dice: Dice) -> None:
         self.random = dice.random

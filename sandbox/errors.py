@@ -2,4 +2,4 @@
 
 
 class SandboxError(Exception):
-    """Something a person can fix; `str(error)` is one readable line."""
+    """An error that the user can fix; `str(error)` is one readable line."""

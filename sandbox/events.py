@@ -1,16 +1,17 @@
-"""What happened, and when each vendor came to know it.
+"""Events, and when each vendor learned of them.
 
-Instants are epoch seconds. Nothing here depends on the simulated now: an answer is these events
-seen at an instant.
+Instants are epoch seconds. Nothing here depends on the simulated now: a response shows these events
+as of an instant.
 """
 
+import math
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
 
 class Change(NamedTuple):
-    """A later correction of a conversion; None leaves that part as it was."""
+    """A later correction of a conversion; None leaves a field unchanged."""
 
     known_at: int
     status: str | None = None
@@ -31,12 +32,12 @@ class Conversion(NamedTuple):
     revenue: Decimal
     sale_amount: Decimal
     is_view_through: bool
-    event_revenue: Decimal | None  # an upsell that followed; no base conversion
+    event_revenue: Decimal | None  # an upsell that followed; not a base conversion
     changes: tuple[Change, ...]
 
 
 class State(NamedTuple):
-    """A conversion as Everflow holds it at one instant."""
+    """A conversion as Everflow has it at one instant."""
 
     status: str
     payout: Decimal
@@ -44,7 +45,7 @@ class State(NamedTuple):
 
 
 def state_of(conversion: Conversion, now: int) -> State | None:
-    """The conversion as known at `now`; None when it is not booked yet."""
+    """The conversion as known at `now`; None if it is not booked yet."""
     if conversion.booked_at > now:
         return None
     status, payout, revenue = conversion.status, conversion.payout, conversion.revenue
@@ -76,8 +77,8 @@ class Cell(NamedTuple):
     unique_clicks: int
     duplicate_clicks: int
     invalid_clicks: int
-    offers: int  # how many offers its clicks spread over
-    hidden: Window | None  # when Everflow does not show this row, its conversions included
+    offers: int  # number of offers that its clicks are spread over
+    hidden: Window | None  # when Everflow does not show this row, including its conversions
 
 
 class Adjustment(NamedTuple):
@@ -115,7 +116,7 @@ class Spend(NamedTuple):
     total_conversions: int
     revenue: Decimal
     costs: tuple[Cost, ...]
-    left_out: frozenset[str]  # metrics that the vendor leaves out of this row
+    left_out: frozenset[str]  # metrics that the vendor omits in this row
     hidden: Window | None
 
 
@@ -127,12 +128,12 @@ class DayLog(NamedTuple):
     cells: tuple[Cell, ...]
     conversions: tuple[Conversion, ...]
     spend: tuple[Spend, ...]
-    emptied: Window | None  # when Everflow shows nothing at all of the day
+    emptied: Window | None  # when Everflow shows nothing at all for the day
     adjustments: tuple[Adjustment, ...] = ()
 
 
 def cost_of(spend: Spend, now: int) -> Decimal:
-    """The day's total cost as RedTrack reckons it at `now`."""
+    """The day's total cost in RedTrack at `now`."""
     total = spend.costs[0].total
     for cost in spend.costs:
         if cost.known_at <= now:
@@ -141,18 +142,23 @@ def cost_of(spend: Spend, now: int) -> Decimal:
 
 
 def share_of_day(fraction: float) -> float:
-    """How much of a day's traffic has come after `fraction` of it (0 to 1, slow at both ends)."""
+    """The share of a day's traffic after `fraction` of the day (0 to 1, slow at both ends)."""
     fraction = min(1.0, max(0.0, fraction))
     return fraction * fraction * (3.0 - 2.0 * fraction)
 
 
+def moment_of(share: float) -> float:
+    """The inverse of share_of_day: the fraction of the day by which that share has arrived."""
+    return 0.5 - math.sin(math.asin(1.0 - 2.0 * share) / 3.0)
+
+
 def grown(total: int, share: float) -> int:
-    """A whole-day count after that share of the day."""
+    """The part of a whole-day count after that share of the day."""
     return total if share >= 1.0 else int(total * share)
 
 
 def grown_money(total: Decimal, share: float) -> Decimal:
-    """A whole-day amount after that share of the day, in cents until the day is over."""
+    """The part of a whole-day amount after that share, in cents until the day has ended."""
     if share >= 1.0:
         return total
     return (total * Decimal(repr(share))).quantize(Decimal("0.01"))

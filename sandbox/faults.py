@@ -1,4 +1,4 @@
-"""Planned misbehaviour: the next answers of a vendor go wrong in a chosen way."""
+"""Planned faults: a vendor's next responses fail in a chosen way."""
 
 import threading
 from collections.abc import Callable
@@ -13,10 +13,10 @@ Kind = Literal[
     "status",  # any status, JSON error body
     "status_500",
     "status_429",  # with Retry-After when `retry_after` is given
-    "hang",  # waits `seconds` really, then answers as usual
-    "truncated_body",  # promises the whole body, sends half
-    "close_connection",  # no answer at all, nothing done
-    "accept_then_close",  # does what was asked, then no answer
+    "hang",  # waits `seconds` of real time, then answers normally
+    "truncated_body",  # announces the whole body, sends half
+    "close_connection",  # no response, nothing done
+    "accept_then_close",  # processes the request, then no response
     "accept_then_hang",  # the same, after `seconds`
     "ok_false",  # Slack, Mautic: 200 with this `error`
     "bad_json",
@@ -79,7 +79,7 @@ class Faults:
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Fault:
-        """The next `times` matching requests to `vendor` meet this fault; plans queue up.
+        """The next `times` matching requests to `vendor` get this fault; plans are queued.
 
         With `since` and `until` only requests at simulated instants in between do.
 

@@ -1,4 +1,4 @@
-"""The door of every vendor: keeps the log of requests and plays the planned faults."""
+"""The gate of every vendor: logs requests and applies the planned faults."""
 
 import io
 import socket
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Request:
-    """One request that a vendor met. `status` is None when it was left without an answer."""
+    """One request to a vendor. `status` is None if it got no response."""
 
     vendor: str
     method: str
@@ -71,12 +71,12 @@ class Gate:
         )
         if response is None:
             _hang_up(environ)
-            start_response("200 OK", [])  # into a closed socket: the server notices and gives up
+            start_response("200 OK", [])  # into a closed socket: the server notices and stops
             return [b""]
         return response(environ, start_response)
 
     def _answer(self, environ: "WSGIEnvironment", fault: Fault | None) -> Response | None:
-        """What goes back; None for a connection that is dropped."""
+        """The response; None for a dropped connection."""
         kind = fault.kind if fault else None
         if fault is not None:
             if kind == "hang":
@@ -101,7 +101,7 @@ class Gate:
 
 
 def _read(environ: "WSGIEnvironment") -> bytes:
-    """The request's body, left in place for the application."""
+    """The request's body, which the application can still read."""
     if environ.get("wsgi.input_terminated"):
         body: bytes = environ["wsgi.input"].read()
     else:
@@ -126,4 +126,4 @@ def _hang_up(environ: "WSGIEnvironment") -> None:
         try:
             connection.shutdown(socket.SHUT_RDWR)
         except OSError:
-            return  # the client was quicker
+            return  # the client was faster

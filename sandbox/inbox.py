@@ -18,14 +18,14 @@ summary { cursor: pointer; overflow-wrap: anywhere; }
 iframe { width: 100%; height: 34rem; border: 0; background: #fff; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 """
-# Loaded again now and then, unless someone reads a message.
+# Reloaded periodically, unless a message is open.
 _SCRIPT = """
 setInterval(() => { if (!document.querySelector("details[open]")) location.reload(); }, 4000);
 """
 
 
 def inbox_page(messages: Sequence[Message], now: datetime) -> str:
-    """HTML of all messages, the newest first; mails as they were sent, without scripts."""
+    """HTML of all messages, the newest first; emails as sent, without scripts."""
     rows = "".join(_row(message) for message in reversed(messages))
     return (
         "<!doctype html><html lang='en-US'><head><meta charset='utf-8'>"
@@ -38,7 +38,7 @@ def inbox_page(messages: Sequence[Message], now: datetime) -> str:
 
 
 def title_of(message: Message) -> str:
-    """One line that says what a message is."""
+    """One line that summarizes a message."""
     text = str(message.payload.get("subject") or message.text).strip()
     return text.splitlines()[0] if text else "(no text)"
 

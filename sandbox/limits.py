@@ -1,4 +1,4 @@
-"""Rate limits on simulated time, and the caps that vendors put on one answer."""
+"""Rate limits in simulated time, and the vendors' caps on one response."""
 
 import threading
 from collections import deque
@@ -9,7 +9,7 @@ from sandbox.clock import LimitClock
 
 @dataclass
 class Caps:
-    """Vendors' documented limits. Tests lower them to meet a limit without much data."""
+    """Vendors' documented limits. Tests lower them to reach a limit with little data."""
 
     everflow_rows: int = 10_000  # entity table; more is cut off and flagged
     everflow_clicks: int = 10_000  # click stream; more is cut off silently
@@ -18,7 +18,7 @@ class Caps:
     everflow_page: int = 2_000  # largest page of conversions
     redtrack_reports_per_minute: int = 20
     redtrack_page: int = 1_000
-    redtrack_list_page: int = 1_000  # campaigns, sources, offers; no document states it
+    redtrack_list_page: int = 1_000  # campaigns, sources, offers; undocumented
     redtrack_conversions_page: int = 10_000
     sheets_reads_per_minute: int = 60  # for each user
     posthog_per_minute: int = 240  # queries and events
@@ -26,7 +26,7 @@ class Caps:
     posthog_lists_per_minute: int = 480  # feature flags and experiments
     posthog_rows: int = 50_000  # of one query
     posthog_events_page: int = 1_000
-    mautic_token_s: float = 3_600.0  # life of a token, on the real clock
+    mautic_token_s: float = 3_600.0  # lifetime of a token, on the real clock
     slack_per_minute: int = 60  # messages to one channel
     resend_per_second: float = 2.0
     resend_burst: int = 10
@@ -41,7 +41,7 @@ class TokenBucket:
         self._state: dict[str, tuple[float, float]] = {}
 
     def take(self, key: str, rate: float, burst: int) -> float:
-        """Tokens left after this call; negative when the call is refused."""
+        """Tokens left after this call; negative if the call is refused."""
         with self._lock:
             now = self._clock.seconds()
             tokens, then = self._state.get(key, (float(burst), now))
@@ -54,7 +54,7 @@ class TokenBucket:
 
 
 class CallWindow:
-    """At most so many calls in any `seconds` simulated seconds; refused calls do not count."""
+    """A maximum of calls in any `seconds` simulated seconds; refused calls do not count."""
 
     def __init__(self, clock: LimitClock, seconds: float = 60.0) -> None:
         self._clock = clock
@@ -63,7 +63,7 @@ class CallWindow:
         self._calls: dict[str, deque[float]] = {}
 
     def wait(self, key: str, limit: int) -> float:
-        """0 when the call is allowed, else the simulated seconds until it would be."""
+        """0 if the call is allowed, else the simulated seconds until it would be."""
         with self._lock:
             now = self._clock.seconds()
             calls = self._calls.setdefault(key, deque())

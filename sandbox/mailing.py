@@ -14,7 +14,7 @@ from sandbox.traffic import DAY, HOUR, Dice
 
 FIRST_DAY = date(2026, 6, 22)
 CONTACTS_A_DAY = 2
-SENDINGS, RECIPIENTS = 3, 12  # a day; of each
+SENDINGS, RECIPIENTS = 3, 12  # per day; of each
 EMAILS = 12
 CAMPAIGNS = 4
 _FIRST, _LAST = ("Ana", "Ben", "Chloé", "Dmitri", "Eve", "Farid"), ("O'Neil", "Ng", "Smith")
@@ -54,7 +54,7 @@ class Mailing:
         self._days: dict[date, tuple[Sent, ...]] = {}
 
     def contacts(self, now: int) -> list[Contact]:
-        """Who is there at `now`, by id."""
+        """The contacts that exist at `now`, by id."""
         every = (self.contact(number) for number in range(self._joined(local_day(now))))
         return [
             row
@@ -69,7 +69,7 @@ class Mailing:
             return self._contacts[number]
 
     def sent(self, day: date) -> tuple[Sent, ...]:
-        """The emails of a business day, with every open that there will ever be."""
+        """The emails of a business day, with all of their present and future opens."""
         with self._lock:
             known = self._days.get(day)
         if known is None:
@@ -135,7 +135,7 @@ class Mailing:
         found: list[Sent] = []
         for sending in range(SENDINGS):
             email = 11 + (day.toordinal() * SENDINGS + sending) % EMAILS
-            # the last one goes out late: another day in UTC
+            # the last one is sent late: another day in UTC
             at = start + (8, 13, 22)[sending] * HOUR
             for number in sorted(rng.sample(range(there), min(RECIPIENTS, there))):
                 contact = self.contact(number)

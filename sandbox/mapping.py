@@ -1,6 +1,6 @@
 """The client's own file of internal affiliates.
 
-Parsed here on its own, so that the sandbox's truth shares no code with what it judges.
+Parsed independently here, so that the sandbox's truth shares no code with the product.
 """
 
 import csv
@@ -15,7 +15,7 @@ CLIENTS_FOLDER = Path(__file__).resolve().parents[1] / "data" / "clients"
 
 @dataclass(frozen=True)
 class MappingRow:
-    """One RedTrack source as the file has it: names verbatim, the rest trimmed."""
+    """One RedTrack source in the file: names verbatim, the rest trimmed."""
 
     source_id: str
     source_name: str

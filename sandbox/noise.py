@@ -1,8 +1,8 @@
-"""A world with noise worth the name, for back-tests of rules that look for anomalies.
+"""A world with realistic noise, for backtests of the anomaly rules.
 
-Counts vary at least three times as much as chance alone would have them (variance over mean).
-Weekdays, hours, paydays and holidays have their shape, and each week one campaign is launched and
-one is stopped. Nothing here is an anomaly: what a rule finds in it is a false alarm.
+Counts vary at least three times as much as by pure chance (variance over mean). Weekdays, hours,
+paydays and holidays have typical patterns, and each week one campaign is launched and one is
+stopped. Nothing here is an anomaly: any finding of a rule is a false alarm.
 """
 
 import math
@@ -24,8 +24,8 @@ WEEKDAYS = (1.06, 1.0, 0.98, 1.02, 1.1, 0.86, 0.8)  # Monday first
 HOURS = (1, 1, 1, 1, 1, 2, 3, 5, 7, 8, 8, 9, 9, 8, 7, 7, 7, 8, 10, 11, 11, 9, 5, 2)
 WEEKEND_SHIFT = 2
 OVERDISPERSION = 2.6  # variance over mean is one more than this
-COST_NOISE = 0.22  # standard deviation of a day's spend, as a part of it
-LAUNCH_WEEKS = 6  # a launched campaign runs so long
+COST_NOISE = 0.22  # standard deviation of a day's spend, relative to it
+LAUNCH_WEEKS = 6  # how long a launched campaign runs
 FIRST_MONDAY, LAST_MONDAY = date(2025, 1, 6), date(2028, 12, 25)
 
 
@@ -62,7 +62,7 @@ def overdispersed(rng: random.Random, mean: float) -> int:
 
 
 def _poisson(rng: random.Random, rate: float) -> int:
-    """Counts of a mean of a few hundred at most."""
+    """Counts with a mean of at most a few hundred."""
     limit, product, count = math.exp(-rate), rng.random(), 0
     while product > limit:
         product *= rng.random()
@@ -71,7 +71,7 @@ def _poisson(rng: random.Random, rate: float) -> int:
 
 
 def season(day: date) -> float:
-    """What the calendar does to a day: weekday, payday, holiday."""
+    """The calendar's effect on a day: weekday, payday, holiday."""
     return WEEKDAYS[day.weekday()] * _payday(day) * holidays(day.year).get(day, 1.0)
 
 
@@ -91,7 +91,7 @@ def _is_payday(day: date) -> bool:
 
 
 def holidays(year: int) -> dict[date, float]:
-    """Holidays of the United States, and the days of sales behind Thanksgiving."""
+    """Holidays of the United States, and the shopping days after Thanksgiving."""
     thanksgiving = _weekday_of(year, 11, 3, 4)
     return {
         date(year, 1, 1): 0.6,
@@ -116,7 +116,7 @@ def _weekday_of(year: int, month: int, weekday: int, number: int) -> date:
 
 
 def _moment(rng: random.Random, day: date) -> float:
-    """When in the day a conversion happens, as a part of it."""
+    """When in the day a conversion happens, as a fraction of it."""
     shift = WEEKEND_SHIFT if day.weekday() >= 5 else 0
     hour = (rng.choices(range(24), HOURS)[0] + shift) % 24
     return (hour + rng.random()) / 24
@@ -147,7 +147,7 @@ def launches_of(dice: Dice, profile: Profile) -> tuple[Campaign, ...]:
 
 
 def level(profile: Profile, source: Source, day: date) -> float:
-    """How large the source is on that day: its lasting campaigns and those that run just now."""
+    """The size of the source on that day: its permanent campaigns and those currently running."""
     running = [
         float(row.weight)
         for row in profile.campaigns_by_source.get(source.source_id, ())
@@ -159,7 +159,7 @@ def level(profile: Profile, source: Source, day: date) -> float:
 def _level_of(
     dice: Dice, profile: Profile, affiliate: Affiliate, day: date, levels: Mapping[str, float]
 ) -> float:
-    """An internal affiliate is as large as its sources; an external one drifts by the week."""
+    """An internal affiliate is as large as its sources; an external one drifts weekly."""
     sources = _sources_of(profile, fold(affiliate.label), affiliate.advertiser_id)
     if sources:
         return sum(levels[source] for source in sources) / len(sources)
@@ -193,7 +193,7 @@ def _spend(
         if owner is not None and owner.label is not None and owner.advertiser_id is not None:
             name = (fold(owner.label), owner.advertiser_id)
             shared = counts.get(name, 0) / max(1, len(_sources_of(profile, *name)))
-            # both trackers see the same sales, each with a few of its own
+            # both trackers count the same sales, plus a few different ones each
             conversions = max(0, round(shared * rng.gauss(0.97, 0.05)))
         found.append(
             Spend(

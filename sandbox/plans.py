@@ -1,7 +1,7 @@
-"""Changes of the past that a test or a scenario plans, on top of the world's own days.
+"""Changes of the past planned by a test or a scenario, on top of the world's own days.
 
-Each has a cause, and from `at` on the vendor tells the day differently. Planned before anything is
-read, they are part of the truth: `Agency.changes` names them with their amounts.
+Each has a cause, and from `at` on the vendor's data of the day differs. Planned before anything is
+read, they are part of the truth: `Agency.changes` lists them with their amounts.
 """
 
 from collections.abc import Callable, Iterator
@@ -103,7 +103,7 @@ def _adjustment(profile: Profile, plan: Plan, number: int) -> Adjustment:
 
 
 def _with_changes(log: DayLog, plan: Plan) -> DayLog:
-    """`count` conversions of the affiliate that nothing else happened to, changed."""
+    """`count` conversions of the affiliate without other changes, changed."""
     found = list(log.conversions)
     for place in _untouched(log, plan):
         row = found[place]
@@ -150,7 +150,7 @@ def _with_cost(log: DayLog, plan: Plan) -> DayLog:
 def every_cause(
     profile: Profile, day_of: Callable[[date], DayLog], today: date, at: int
 ) -> Iterator[Plan]:
-    """Each cause alone and each two at once, every one in a line of its own.
+    """Each cause alone and each pair of causes, each in a separate line.
 
     The lines are days of one internal affiliate of the client, the newest first.
     """

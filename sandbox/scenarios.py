@@ -1,4 +1,4 @@
-"""Worlds to choose from: the usual agency, the day that was worked out by hand, bad mornings."""
+"""Worlds to choose from: the default agency, the worked example, bad mornings."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -44,7 +44,7 @@ def world_of(scenario: str, seed: int) -> World:
 
 
 def prepare(scenario: str, world: World, calendar: Calendar, faults: Faults) -> None:
-    """What a scenario plans for the day on which the agency starts."""
+    """The scenario's plan for the day on which the agency starts."""
     if scenario == "causes":
         at = calendar.epoch() + 2 * 3600
         for profile in world.profiles.values():
@@ -55,7 +55,7 @@ def prepare(scenario: str, world: World, calendar: Calendar, faults: Faults) -> 
 
 
 def _bad_morning(today: date, faults: Faults) -> None:
-    """RedTrack refuses both clients' keys for hours; Everflow asks for a break, once."""
+    """RedTrack refuses both clients' keys for hours; Everflow rate-limits once."""
 
     def at(hour: int, minute: int) -> datetime:
         return datetime.combine(today, time(hour, minute), BUSINESS_ZONE)
@@ -77,7 +77,7 @@ def _noisy(seed: int) -> World:
 
 
 def _bad_morning_day(world: World, profile: Profile, day: date) -> DayLog:
-    """Every day seven sources that no one mapped cost a few dollars, $8 to $28 each."""
+    """Every day seven unmapped sources cost a few dollars, $8 to $28 each."""
     log = quiet_day(world, profile, day)
     names = {row.source_id: row for row in profile.sources}
     kept = [row for row in log.spend if row.source_id not in profile.gaps]

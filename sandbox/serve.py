@@ -1,4 +1,4 @@
-"""The simulated agency as a program: it runs until it is interrupted."""
+"""The simulated agency as a program that runs until interrupted."""
 
 import shlex
 import threading
@@ -24,7 +24,7 @@ def serve(
     """Run until Ctrl-C or `stop`; `announce` gets the text to show once everything answers.
 
     Vendors take consecutive ports from `port_base`, the control endpoint the one after them.
-    Raises SandboxError when a port is taken.
+    Raises SandboxError if a port is in use.
     """
     stop = stop or threading.Event()
     with Agency(seed, now, scenario, speed=speed, host=host, port_base=port_base) as agency:
@@ -36,7 +36,7 @@ def serve(
 
 
 def environment_block(agency: Agency) -> str:
-    """Lines of an `.env` file, with a word on how to move time."""
+    """Lines of an `.env` file, with a comment on how to set the time."""
     control = agency.control_url
     lines = [
         f"# The simulated agency runs; simulated now is {agency.now().isoformat()}.",

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class QuietHandler(WSGIRequestHandler):
-    """No access log: the gate keeps one that tests can read."""
+    """No access log: the gate has one that tests can read."""
 
     def log(self, type: str, message: str, *args: Any) -> None:
         return
 
 
 class Server:
-    """A running server; the port is bound before the thread starts, so that a clash is told."""
+    """A running server; the port is bound before the thread starts, to report conflicts."""
 
     def __init__(self, name: str, host: str, port: int = 0) -> None:
         self.name = name

@@ -1,7 +1,7 @@
-"""Spreadsheets that people keep for a client: what stands in them at an instant.
+"""Spreadsheets that people maintain for a client: their contents at an instant.
 
-Every trap of a hand-made sheet is in them: a blank header, two of one name, ragged rows, blank rows
-in between, numbers, words, dates and ticks in one column, errors, and edits of the past.
+They have every trap of a manual sheet: a blank header, a duplicate header, ragged rows, blank rows
+in between, numbers, words, dates and checkboxes in one column, errors, and edits of the past.
 """
 
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from sandbox.clock import BUSINESS_ZONE
 
 Cell = str | int | float | bool | date | None
 Grid = list[list[Cell]]
-Header = tuple[tuple[str, str], ...]  # what stands in the sheet, and the column that it becomes
+Header = tuple[tuple[str, str], ...]  # the header in the sheet, and its column name
 
 SERIAL_ZERO = date(1899, 12, 30)
 SPREADSHEETS = {"713": "1sandboxTargetsOf713", "cti": "1sandboxTargetsOfCti"}
-# "Loading..." fills a cell while its import has not come; it is no value either
+# "Loading..." fills a cell until its import has loaded; it is not a value either
 ERRORS = ("#N/A", "#REF!", "#DIV/0!", "Loading...")
 
 TARGETS: Header = (
@@ -36,7 +36,7 @@ SHORTENED = datetime(2026, 11, 24, 9, 0, tzinfo=BUSINESS_ZONE)
 def grids(client: str, now: datetime, is_loading: bool = False) -> dict[str, Grid]:
     """The tabs of the client's spreadsheet, header first; a tab without a cell is an empty list.
 
-    `is_loading`: an import that fills the column of targets has not come yet.
+    `is_loading`: an import that fills the column of targets has not loaded yet.
     """
     targets: Grid = [
         ["2026-09", "email", 1200],
@@ -79,7 +79,7 @@ def serial(day: date) -> int:
 
 
 def text_of(cell: Cell) -> str | None:
-    """What a cell says, as exact text; None for nothing and for an error."""
+    """A cell's exact text; None for an empty cell and for an error."""
     if cell is None or cell == "" or cell in ERRORS:
         return None
     if isinstance(cell, bool):

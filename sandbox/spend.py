@@ -1,4 +1,4 @@
-"""RedTrack's side of a day: what each traffic source cost, and how that is corrected later."""
+"""RedTrack's side of a day: the cost of each traffic source, and its later corrections."""
 
 import random
 from datetime import date
@@ -25,7 +25,7 @@ def spend_of(dice: Dice, profile: Profile, day: date) -> tuple[Spend, ...]:
     mapped = {row.source_id for row in profile.mapping if row.is_mapped}
     paid = [place for place, row in enumerate(rows) if place and row.source_id in mapped]
     if paid and dice.turn(profile.client, day, "free", FREE_EVERY):
-        # a mapped source that really cost nothing: a true zero, no missing spend
+        # a mapped source that really cost nothing: a true zero, not missing spend
         place = rng.choice(paid)
         rows[place] = rows[place]._replace(costs=(Cost(0, Decimal(0)),))
     if len(rows) > 1 and dice.turn(profile.client, day, "spend vanished", VANISHED_EVERY):
@@ -58,7 +58,7 @@ def _spend(rng: random.Random, source: Source, end: int) -> Spend:
 
 
 def costs_of(rng: random.Random, total: Decimal, end: int) -> tuple[Cost, ...]:
-    """The first figure, and every later one: platforms re-sync their costs for days."""
+    """The first figure, and every later one: platforms resync their costs for days."""
     costs = [Cost(0, total)]
     if rng.random() < 0.25:
         costs.append(Cost(end + rng.randrange(2 * HOUR, 40 * HOUR), _moved(rng, total)))
@@ -72,6 +72,6 @@ def _moved(rng: random.Random, total: Decimal) -> Decimal:
 
 
 def money_of(rng: random.Random, amount: float) -> Decimal:
-    """Cents as a rule; one row in eight has the four digits that click costs add up to."""
+    """Usually cents; one row in eight has four decimals, the sum of click costs."""
     digits = 4 if rng.random() < 0.125 else 2
     return Decimal(f"{amount:.{digits}f}")

@@ -1,4 +1,4 @@
-"""What every vendor stands on: the world, the clocks, the caps, and the messages received."""
+"""The basis of every vendor: the world, the clocks, the caps, and the messages received."""
 
 import threading
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Message:
-    """Something a messaging vendor accepted.
+    """A message accepted by a messaging vendor.
 
     `channel` is "slack", "resend" or "twilio"; `key` is the caller's idempotency or metadata key
     where the vendor has one; `payload` is the request as the vendor read it.
@@ -80,7 +80,7 @@ class Stage:
 
 
 class Vendor(Protocol):
-    """One simulated vendor; `Agency` starts each on a port of its own."""
+    """One simulated vendor; `Agency` starts each on its own port."""
 
     name: str
 

@@ -1,4 +1,4 @@
-"""RedTrack's single conversions, made from each source's counts of the day."""
+"""RedTrack's single conversions, derived from each source's daily counts."""
 
 import hashlib
 import math
@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from sandbox.campaigns import Campaign, Leaf, leaves
 from sandbox.clock import day_bounds
-from sandbox.events import DayLog, Spend, grown, share_of_day
+from sandbox.events import DayLog, Spend, grown, moment_of, share_of_day
 
 PAYOUT = Decimal("28.75")
 
 
 class Tracked(NamedTuple):
-    """One conversion as RedTrack has it: Purchase is the default type, Upsell the other one."""
+    """One conversion in RedTrack: Purchase is the default type, Upsell the other one."""
 
     conversion_id: str
     click_id: str
@@ -55,7 +55,7 @@ def _tracked(
     start, end = day_bounds(day)
     digest = hashlib.sha256(f"{spend.source_id}|{day}|{kind}|{place}".encode()).hexdigest()
     part = min(1.0, (place + 1) / max(total, 1))
-    at = min(end - 1, start + math.floor(_moment(part) * (end - start)))
+    at = min(end - 1, start + math.floor(moment_of(part) * (end - start)))
     return Tracked(
         conversion_id=digest[:24],
         click_id=digest[24:48],
@@ -67,8 +67,3 @@ def _tracked(
         type=kind,
         payout=PAYOUT if kind == "Purchase" else Decimal("9.5"),
     )
-
-
-def _moment(share: float) -> float:
-    """Part of the day by which that share of its traffic has come (share_of_day, inverted)."""
-    return 0.5 - math.sin(math.asin(1.0 - 2.0 * share) / 3.0)

@@ -1,4 +1,4 @@
-"""Everflow's side of a day: clicks, conversions, and what is corrected about them later."""
+"""Everflow's side of a day: clicks, conversions, and their later corrections."""
 
 import random
 from datetime import date
@@ -13,7 +13,8 @@ HOUR = 3600
 DAY = 24 * HOUR
 ZERO = Decimal(0)
 
-# Everflow empties one day in this many for a while, and loses a row of one in so many for good.
+# Everflow temporarily empties one day in this many, and permanently loses a row of one in this
+# many.
 EMPTIED_EVERY = 13
 VANISHED_EVERY = 9
 
@@ -26,7 +27,7 @@ class Dice(Protocol):
 def traffic_of(
     dice: Dice, profile: Profile, day: date
 ) -> tuple[tuple[Cell, ...], tuple[Conversion, ...], Window | None]:
-    """Cells and conversions of the day, and when Everflow shows nothing of it."""
+    """Cells and conversions of the day, and when Everflow shows none of it."""
     rng = dice.random("traffic", profile.client, day)
     start, end = day_bounds(day)
     mood = 0.85 + 0.3 * rng.random() - (0.12 if day.weekday() >= 5 else 0.0)
@@ -44,7 +45,7 @@ def traffic_of(
         _hide_one(rng, cells, end)
     emptied = None
     if dice.turn(profile.client, day, "emptied", EMPTIED_EVERY):
-        # never before the second morning: yesterday's report is not a victim of this one
+        # never before the second morning: yesterday's report must not be affected
         since = end + DAY + rng.randrange(6, 14) * HOUR
         emptied = Window(since, since + rng.randrange(8, 40) * HOUR)
     return tuple(cells), tuple(conversions), emptied
@@ -83,7 +84,7 @@ def conversion_of(
     end: int,
     moment: float | None = None,
 ) -> Conversion:
-    """A conversion of the day, with what becomes of it; `moment` is its part of the day."""
+    """A conversion of the day, with its later changes; `moment` is its fraction of the day."""
     if moment is None:
         # the median of three draws follows events.share_of_day exactly
         moment = sorted((rng.random(), rng.random(), rng.random()))[1]
@@ -144,7 +145,7 @@ def _changes(
 
 
 def _hide_one(rng: random.Random, cells: list[Cell], end: int) -> None:
-    """One of the smaller affiliates' rows is taken out of the past day for good."""
+    """A row of one of the smaller affiliates is permanently removed from the past day."""
     external = [place for place, cell in enumerate(cells) if cell.affiliate_id >= 24]
     place = rng.choice(external)
     since = end + rng.randrange(12 * HOUR, 8 * DAY)

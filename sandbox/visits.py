@@ -1,4 +1,4 @@
-"""PostHog's side of the agency: what visitors do, which flags and experiments there are.
+"""PostHog's side of the agency: visitors' events, flags and experiments.
 
 Instants of events are microseconds since 1970. A day's events depend only on (seed, client, day);
 the lists only on the simulated now.
@@ -17,7 +17,7 @@ MICRO = 1_000_000
 EVENTS_A_DAY = {"713": 200, "cti": 40}
 FLAGS = {"713": 7, "cti": 2}
 HISTORY_DAYS = 100
-TIED = {"713": 12, "cti": 5}  # events of one instant, as a phone sends what it had kept
+TIED = {"713": 12, "cti": 5}  # events of the same instant, as when a phone sends its queue
 QA = "qa@agency.example"
 
 _STEPS = ("$pageview", "$pageview", "$pageview", "$autocapture", "quiz_answered", "purchase")
@@ -29,11 +29,11 @@ class Event(NamedTuple):
     uuid: str
     name: str
     at: int  # the visitor's clock
-    known_at: int  # when PostHog has it
+    known_at: int  # when PostHog receives it
     distinct_id: str
-    properties: dict[str, Any]  # what says nothing about a person
-    email: str | None  # of the person, in `$set`
-    is_doubled: bool  # sent twice, and there twice
+    properties: dict[str, Any]  # without personal data
+    email: str | None  # the person's, in `$set`
+    is_doubled: bool  # sent twice, and stored twice
 
 
 class Visits:
@@ -45,14 +45,14 @@ class Visits:
         self._days: dict[tuple[str, date], tuple[Event, ...]] = {}
 
     def day(self, client: str, day: date) -> tuple[Event, ...]:
-        """Every event that happens on a business day, whenever it becomes known."""
+        """Every event that happens on a business day, whenever it arrives."""
         with self._lock:
             if (client, day) not in self._days:
                 self._days[client, day] = () if self._is_empty else self._make(client, day)
             return self._days[client, day]
 
     def known(self, client: str, now: int) -> list[Event]:
-        """Every event of the last hundred days that PostHog has at `now`, doubled ones twice."""
+        """Every event of the last hundred days that PostHog has at `now`, duplicates twice."""
         today = local_day(now)
         days = (today - timedelta(days=number) for number in range(HISTORY_DAYS + 1))
         events = [event for day in days for event in self.day(client, day)]
@@ -64,14 +64,14 @@ class Visits:
         start, end = (moment * MICRO for moment in day_bounds(day))
         total = int(EVENTS_A_DAY[client] * (0.85 + 0.3 * rng.random()))
         moments = [rng.randrange(start, end) for _ in range(total)]
-        # milliseconds, as browsers have them, and once in a while all six digits
+        # milliseconds, as in browsers, and occasionally all six digits
         moments = [moment if rng.random() < 0.1 else moment - moment % 1000 for moment in moments]
         tied = rng.randrange(start + 8 * HOUR * MICRO, start + 9 * HOUR * MICRO)
         moments[: TIED[client]] = [tied] * TIED[client]
         return tuple(_event(rng, moment, place) for place, moment in enumerate(moments))
 
     def flags(self, client: str, now: int) -> list[dict[str, Any]]:
-        """`feature_flags` as the API gives them; every ten days another one is away."""
+        """`feature_flags` as in the API; every ten days another one is missing."""
         if self._is_empty:
             return []
         turn = now // (10 * DAY)
@@ -82,7 +82,7 @@ class Visits:
         ]
 
     def experiments(self, client: str, now: int) -> list[dict[str, Any]]:
-        """`experiments` as the API gives them; each ends in its time."""
+        """`experiments` as in the API; each ends at its time."""
         archived = self._quirks.posthog_archived
         found = [_experiment(flag, now) for flag in self.flags(client, now)[:3]]
         return [row | {"archived": row["id"] in archived} for row in found]
@@ -93,7 +93,7 @@ def _event(rng: random.Random, at: int, place: int) -> Event:
     email = f"visitor{visitor}@mail.example" if visitor % 3 == 0 else None
     distinct_id = f"user-{visitor}" if email else f"0190{rng.getrandbits(48):012x}"
     if email and visitor % 9 == 0:
-        distinct_id = email  # some sites identify people by their address
+        distinct_id = email  # some sites identify people by email address
     name = rng.choice(_STEPS)
     properties: dict[str, Any] = {
         "$lib": "web",
@@ -103,7 +103,7 @@ def _event(rng: random.Random, at: int, place: int) -> Event:
         "utm_source": rng.choice(("facebook", "google", None)),
         "step": {"number": rng.randrange(1, 6), "tags": ["a", 1, None, True]},
     }
-    if visitor % 10:  # the rest comes from a server, which knows of no session
+    if visitor % 10:  # the rest comes from a server, without sessions
         properties["$session_id"] = f"session-{visitor}-{at // (6 * HOUR * MICRO)}"
     if name == "purchase":
         properties |= {"value": rng.choice((25.5, 99, 412.37000000000006)), "currency": "USD"}
@@ -128,7 +128,7 @@ def _uuid(rng: random.Random, milliseconds: int) -> str:
 
 
 def _delay(rng: random.Random) -> int:
-    """Seconds until PostHog has an event: a few as a rule, days from a phone that was offline."""
+    """Seconds until PostHog receives an event: usually a few, days from an offline phone."""
     luck = rng.random()
     if luck < 0.004:
         return rng.randrange(4 * DAY, 20 * DAY)
@@ -138,7 +138,7 @@ def _delay(rng: random.Random) -> int:
 
 
 def personal(event: Event) -> dict[str, Any]:
-    """The event's properties as PostHog has them, the person's data among them."""
+    """The event's properties in PostHog, including personal data."""
     found = {
         **event.properties,
         "$ip": "203.0.113.9",

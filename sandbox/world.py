@@ -1,7 +1,7 @@
 """The simulated agency's history, one business day at a time.
 
-A day's events depend only on (seed, client, day): asked in any order, from any now, they are the
-same. Days are made when first asked for and kept.
+A day's events depend only on (seed, client, day): requested in any order, from any now, they are
+the same. Days are created on first use and cached.
 """
 
 import random
@@ -52,7 +52,7 @@ class World:
 
     @property
     def plans(self) -> tuple[Plan, ...]:
-        """Changes of the past that were planned."""
+        """Planned changes of the past."""
         return tuple(self._plans)
 
     def plan(self, *plans: Plan) -> None:
@@ -67,36 +67,36 @@ class World:
             self._days.pop((plan.client, plan.day), None)
 
     def alter(self, client: str, day: date, alteration: Alteration) -> None:
-        """Have a day as `alteration` makes it, after everything else; see `sandbox.anomalies`."""
+        """Apply `alteration` to a day, after everything else; see `sandbox.anomalies`."""
         with self._lock:
             self._alterations.append((client, day, alteration))
             self._days.pop((client, day), None)
 
     def random(self, *scope: object) -> random.Random:
-        """A generator of its own for that scope: `random("orders", "713", day)`."""
+        """A separate random generator for that scope: `random("orders", "713", day)`."""
         return random.Random(f"{self.seed}|" + "|".join(str(part) for part in scope))
 
     def turn(self, client: str, day: date, name: str, every: int) -> bool:
-        """True on one day out of `every`, so that a trap is sure to occur in that many days."""
+        """True on one day out of `every`, so that a trap is certain to occur in that many days."""
         offset = random.Random(f"{self.seed}|{client}|{name}").randrange(every)
         return (day.toordinal() + offset) % every == 0
 
 
 def busy_day(world: World, profile: Profile, day: date) -> DayLog:
-    """A usual day, every trap switched on, and spend on seven sources that no one mapped."""
+    """A normal day with every trap, and spend on seven unmapped sources."""
     cells, conversions, emptied = traffic_of(world, profile, day)
     return DayLog(profile.client, day, cells, conversions, spend_of(world, profile, day), emptied)
 
 
 def calm_day(world: World, profile: Profile, day: date) -> DayLog:
-    """The same day with one mapping gap: unmapped sources spend nothing but for the first stray."""
+    """The same day with one mapping gap: of the unmapped sources only the first one spends."""
     log = busy_day(world, profile, day)
     kept = tuple(row for row in log.spend if row.source_id not in profile.gaps[1:])
     return log._replace(spend=kept)
 
 
 def quiet_day(world: World, profile: Profile, day: date) -> DayLog:
-    """A day that never changes once it is over: prompt, approved, shown, of one cost."""
+    """A day that never changes once it has ended: prompt, approved, shown, with a single cost."""
     log = calm_day(world, profile, day)
     return log._replace(
         cells=tuple(cell._replace(hidden=None) for cell in log.cells),

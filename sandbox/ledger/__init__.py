@@ -1,4 +1,4 @@
-"""The truth: what raw tables and marts must hold, computed from the event log without SQL."""
+"""The truth: what raw tables and marts must contain, computed from the event log without SQL."""
 
 from sandbox.ledger.truth import Truth
 

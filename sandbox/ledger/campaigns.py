@@ -1,4 +1,4 @@
-"""RedTrack's campaigns and conversions that a complete pull must leave behind."""
+"""RedTrack's campaigns and conversions after a complete pull."""
 
 from datetime import UTC, datetime
 
@@ -12,7 +12,7 @@ from sandbox.tracked import tracked_of
 def campaign_spend(log: DayLog, profile: Profile, now: int) -> list[Row]:
     """`redtrack.campaign_spend` of one business day.
 
-    Costs need not add up to the source's: what was set on the source alone is in no campaign.
+    Costs may not add up to the source's: a cost set only on the source is in no campaign.
     """
     found: list[Row] = []
     for row in daily_spend(log, now):

@@ -1,4 +1,4 @@
-"""Why a day is told differently at two moments, line by line and to the cent."""
+"""Why a day differs between two moments, line by line and to the cent."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -17,8 +17,8 @@ NOTHING: Amounts = {}
 def changes_of(log: DayLog, directory: Directory, before: int, after: int) -> list[Row]:
     """Changes of a closed business day between two epochs, by line of `daily_performance`.
 
-    A conversion that is there later and was not before is late, whatever kept it; one that was
-    counted and no longer is has been reversed, a hidden one too.
+    A conversion that exists only at the later moment is late, for whatever reason; one that was
+    counted and no longer is has been reversed, even if it is only hidden.
     """
     labels = {(cell.affiliate_id, cell.advertiser_id): cell.label for cell in log.cells}
     found: defaultdict[tuple[int | None, str, str, str], Decimal] = defaultdict(Decimal)
@@ -80,7 +80,7 @@ def _everflow(log: DayLog, before: int, after: int) -> Iterator[Part]:
 
 
 def _counted(log: DayLog, row: Conversion, now: int) -> Amounts:
-    """What the conversion adds to its line's measures at `now`."""
+    """The conversion's part of its line's measures at `now`."""
     if log.emptied is not None and log.emptied.covers(now):
         return NOTHING
     for cell in log.cells:

@@ -1,4 +1,4 @@
-"""`marts.funnel_daily` and `marts.email_engagement`, counted from single visits and sendings."""
+"""`marts.funnel_daily` and `marts.email_engagement`, counted from single visits and sends."""
 
 import json
 from collections import Counter, defaultdict
@@ -15,7 +15,7 @@ def funnel_daily(
     client: str, events: Sequence[Row], prospects: Counter[date], orders: Sequence[Row],
     summaries: Sequence[Row],
 ) -> list[Row]:  # fmt: skip
-    """A row per day of `summaries`, from sources that were all asked for all of them."""
+    """A row per day of `summaries`, with all sources pulled for all of them."""
     sessions: dict[object, set[str]] = defaultdict(set)
     visitors: dict[object, set[str]] = defaultdict(set)
     pageviews: Counter[object] = Counter()
@@ -54,7 +54,7 @@ def funnel_daily(
 
 
 def prospects_by_day(deliveries: list[Delivery], now: int) -> Counter[date]:
-    """Each prospect once, by the first file that names it."""
+    """Each prospect once, by the first file that has it."""
     files = [row for row in standing(deliveries, now).values() if row.prefix == PROSPECT]
     dated: dict[str, date] = {}
     for file in sorted(files, key=lambda file: (file.file_time, file.key)):

@@ -1,4 +1,4 @@
-"""Single events that a complete pull of Everflow must leave behind."""
+"""Single events after a complete pull of Everflow."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Lists that stand at the vendors, as they are now."""
+"""The vendors' current lists."""
 
 from datetime import date
 
@@ -8,7 +8,7 @@ from sandbox.ledger.rows import Row
 
 
 def affiliates(profile: Profile) -> list[Row]:
-    """`everflow.affiliates`: one row an id, whatever it works for."""
+    """`everflow.affiliates`: one row per id, for all advertisers."""
     names: dict[int, str] = {}
     for affiliate in profile.affiliates:
         names.setdefault(affiliate.affiliate_id, affiliate.label)
@@ -62,7 +62,7 @@ def campaigns(profile: Profile, today: date) -> list[Row]:
 
 
 def redtrack_offers(profile: Profile) -> list[Row]:
-    """`redtrack.offers`, and what the address says: Everflow's ids, None where it says nothing."""
+    """`redtrack.offers`, with the Everflow ids in the URL, None if it has none."""
     offers = {offer.offer_id: (row, offer) for row in profile.campaigns for offer in row.offers}
     return [
         {"_client_id": profile.client, "id": number, "title": offer.title,

@@ -1,7 +1,7 @@
-"""Tables of PostHog and Mautic: what is known of each event, contact and email at an instant.
+"""Tables of PostHog and Mautic: each event, contact and email as known at an instant.
 
-What is personal is as the vendor has it (`distinct_id`, `email`); the rest of the personal data,
-which no one is to keep, is left out. JSON columns are text with its keys in order.
+`distinct_id` and `email` are as at the vendor; other personal data, which must not be kept, is left
+out. JSON columns are text with their keys in order.
 """
 
 import json
@@ -25,7 +25,7 @@ from sandbox.world import World
 
 
 class MarketingTruth:
-    """The part of the truth that is about visitors, contacts and emails."""
+    """The part of the truth about visitors, contacts and emails."""
 
     marketing_tables = (
         "posthog_events", "posthog_feature_flags", "posthog_experiments", "mautic_contacts",
@@ -76,7 +76,7 @@ class MarketingTruth:
 
 
 def events(visits: Visits, client: str, days: list[date], now: int) -> list[Row]:
-    """`posthog.events`; `email` is of the person, if PostHog knows who it was."""
+    """`posthog.events`; `email` is the person's, if PostHog has identified them."""
     return [
         _event(client, event, day)
         for day in days
@@ -124,7 +124,7 @@ def _list_row(row: dict[str, Any], dates: tuple[str, ...], blank: tuple[str, ...
 
 
 def contacts(mailing: Mailing, client: str, now: int, quirks: Quirks) -> list[Row]:
-    """`mautic.contacts`: those that the key may see; a zero date is not a date"""
+    """`mautic.contacts`: those visible to the key; a zero date is not a date"""
     if client != "713":
         return []
     found = [

@@ -1,4 +1,4 @@
-"""`marts.orders`: the newest file that names an order decides all of it (CONTRACT section 3)."""
+"""`marts.orders`: the newest file that has an order determines all of it."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from sandbox.orders.snapshot import Snapshot
 
 
 def orders_of(client: str, deliveries: list[Delivery], now: int) -> list[Row]:
-    """One row per order, by order id, from the files that stand in the bucket at `now`."""
+    """One row per order, by order id, from the files in the bucket at `now`."""
     files = [row for row in standing(deliveries, now).values() if row.prefix != PROSPECT]
     files.sort(key=lambda file: (file.file_time, file.prefix == UPDATE, file.key))
     newest: dict[int, Snapshot] = {}
@@ -19,7 +19,7 @@ def orders_of(client: str, deliveries: list[Delivery], now: int) -> list[Row]:
 
 
 def files_of(client: str, deliveries: list[Delivery], now: int) -> list[Row]:
-    """Files that stand in the bucket, with the lines under their headers; None for no byte yet."""
+    """Files in the bucket, with their number of lines below the header; None for an empty file."""
     return [
         {
             "_client_id": client,

@@ -11,7 +11,7 @@ from sandbox.mapping import MappingRow, fold
 
 @dataclass
 class Ledger:
-    """One row of `daily_performance` while it is being summed."""
+    """One row of `daily_performance` while it is summed."""
 
     label: str = ""
     advertiser_label: str | None = None
@@ -29,7 +29,7 @@ Key = tuple[date, int | None, str]  # day, advertiser, folded label
 
 
 class Directory:
-    """What the client's file and Everflow's labels say about who is who."""
+    """Affiliates and advertisers, by the client's file and Everflow's labels."""
 
     def __init__(
         self, mapping: Sequence[MappingRow], stats: Iterable[Row], advertisers: dict[int, str]
@@ -42,7 +42,7 @@ class Directory:
             for row in mapping
             if row.label is not None and row.advertiser_id is not None
         }
-        # newest day wins; on one day the smaller id
+        # the newest day wins; on the same day the smaller id
         newest: dict[str, tuple[date, int, str]] = {}
         self._smallest_id: dict[str, int] = {}
         for stat in stats:
@@ -60,16 +60,16 @@ class Directory:
                 self._spelling.setdefault(fold(row.label), row.label)
 
     def is_internal(self, label: str, advertiser_id: int | None, day: date) -> bool:
-        """By the file, or by a link of an offer on a day on which that holds."""
+        """By the file, or by an offer's link on a day on which that applies."""
         since = self.linked_since.get((label, advertiser_id))
         return (label, advertiser_id) in self._internal or (since is not None and since <= day)
 
     def affiliate_id(self, label: str) -> int | None:
-        """The smallest Everflow id that ever went by the label; None where there is none."""
+        """The smallest Everflow id that ever had the label; None if there is none."""
         return self._smallest_id.get(label)
 
     def spelling(self, label: str) -> str:
-        """Everflow's newest spelling; the file's where Everflow never showed the label."""
+        """Everflow's newest spelling; the file's if Everflow never showed the label."""
         return self._spelling[label]
 
 
@@ -160,10 +160,10 @@ def by_offer(
     links: dict[str, tuple[str, int]],
     directory: Directory,
 ) -> list[Row]:
-    """The spend where links of offers (label and advertiser) map what the file has no line of.
+    """The spend if links of offers (label and advertiser) map sources without a line in the file.
 
-    Each linked offer of such a source is a source of its own, added to the directory, from the
-    first day on which it spent; what else the source cost stays as it was.
+    Each linked offer of such a source becomes a separate source, added to the directory, from its
+    first day with spend; the rest of the source's cost is unchanged.
     """
     found = []
     for row in spend:
@@ -195,7 +195,7 @@ def by_offer(
 def daily_summary(
     client: str, days: Sequence[date], performance: Sequence[Row], today: date
 ) -> list[Row]:
-    """One row per day asked for. `is_complete` supposes that every day was just pulled."""
+    """One row per requested day. `is_complete` assumes that every day was just pulled."""
     rows = []
     by_day: dict[date, list[Row]] = {day: [] for day in days}
     for row in performance:

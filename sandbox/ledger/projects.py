@@ -1,6 +1,6 @@
-"""`marts.daily_project_performance`: what the client's projects.csv makes of each day.
+"""`marts.daily_project_performance`: each day by the client's projects.csv.
 
-The file is parsed here on its own, so that the truth shares no code with what it judges.
+The file is parsed independently here, so that the truth shares no code with the product.
 """
 
 import csv
@@ -21,7 +21,7 @@ Shares = list[tuple[str | None, int]]
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the file; without an offer, every offer that has no line of its own."""
+    """A line of the file; without an offer, for every offer that has no line."""
 
     project: str
     advertiser_id: int
@@ -47,7 +47,7 @@ def lines_of(client: str, folder: Path = CLIENTS_FOLDER) -> list[Line]:
 
 
 class Conversions:
-    """Approved base conversions by project: how many count, and what was paid for them."""
+    """Approved base conversions by project: their count and payout."""
 
     def __init__(self, rows: Iterable[Row], lines: Sequence[Line]) -> None:
         self.counts: dict[tuple[Key, str], dict[str | None, int]] = defaultdict(dict)
@@ -84,7 +84,7 @@ def daily_project_performance(
     performance: Sequence[Row],
     conversions: Sequence[Row],
 ) -> list[Row]:
-    """A row for each valid project of each day, and for what maps to none."""
+    """A row for each valid project of each day, and for the rest."""
     known = Conversions(conversions, lines)
     sums: dict[tuple[date, str | None], Row] = {
         (day, line.project): _nothing(client, day, line.project)
@@ -150,7 +150,7 @@ def _parts(
 
 
 def _split(amount: object, shares: Shares) -> list[Decimal]:
-    """Parts in proportion, the last of which takes what is left; counts in whole numbers."""
+    """Parts in proportion, the last of which gets the remainder; counts in whole numbers."""
     assert isinstance(amount, (int, Decimal))  # noqa: S101
     weights = sum(weight for _, weight in shares)
     totals, running = [], 0

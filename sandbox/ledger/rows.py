@@ -1,4 +1,4 @@
-"""Raw rows that a complete pull of both vendors must leave behind."""
+"""Raw rows after a complete pull of both vendors."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -42,7 +42,7 @@ def daily_stats(log: DayLog, now: int, labels: dict[int, str]) -> list[Row]:
         name = (cell.affiliate_id, cell.advertiser_id)
         conversions = booked.get(name, [])
         row = _stat(cell, conversions, corrected.get(name, []), log.day, now)
-        # a conversion on hold counts nowhere, yet its row is there
+        # a conversion on hold is not counted, but its row exists
         is_shown = any(state_of(conversion, now) for conversion in conversions)
         if is_shown or any(value for name, value in row.items() if name not in _KEYS):
             rows.append(
@@ -68,7 +68,7 @@ def _stat(
             approved.append((conversion, state))
         elif state is not None and state.status == "rejected":
             scrubbed += 1
-    # offers split a cell's clicks, and each part grows on its own
+    # offers split a cell's clicks, and each part grows separately
     unique = _clicks(cell.unique_clicks, cell, day, now) + sum(row.clicks for row in adjustments)
     duplicate = _clicks(cell.duplicate_clicks, cell, day, now)
     invalid = _clicks(cell.invalid_clicks, cell, day, now)
@@ -104,9 +104,9 @@ def _stat(
 
 
 def _clicks(total: int, cell: Cell, day: date, now: int) -> int:
-    """A count as grown by `now`, in the two parts that Everflow books it under.
+    """A count by `now`, in the two parts that Everflow splits it into.
 
-    The second offer takes three in ten; an advertiser with one offer has one part only.
+    The second offer gets three in ten; an advertiser with one offer has only one part.
     """
     share = _share(day, now)
     second = total * 3 // 10 if cell.offers > 1 else 0
@@ -158,10 +158,10 @@ def _spend(spend: Spend, share: float, now: int) -> Row:
 
 
 def count(value: object) -> int:
-    """A count of a row; what the vendor left out is 0."""
+    """A count of a row; 0 if the vendor left it out."""
     return value if isinstance(value, int) else 0
 
 
 def money(value: object) -> Decimal:
-    """An amount of a row; what the vendor left out is 0."""
+    """An amount of a row; 0 if the vendor left it out."""
     return value if isinstance(value, Decimal) else ZERO

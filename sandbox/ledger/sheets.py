@@ -1,4 +1,4 @@
-"""Rows that a read of the spreadsheets must leave behind."""
+"""Rows after a read of the spreadsheets."""
 
 from datetime import UTC, datetime
 
@@ -7,7 +7,7 @@ from sandbox.sheets import HEADERS, grids, text_of
 
 
 def sheet(client: str, tab: str, now: int, is_loading: bool = False) -> list[Row]:
-    """Rows of a tab, all text; blank rows are left out, and counted in `_row_id`."""
+    """Rows of a tab, all text; blank rows are left out, but counted in `_row_id`."""
     grid = grids(client, datetime.fromtimestamp(now, UTC), is_loading).get(tab, [])
     columns = [column for _, column in HEADERS[tab]]
     rows: list[Row] = []

@@ -36,7 +36,7 @@ from sandbox.world import World
 
 
 class Truth(MarketingTruth):
-    """What a complete pull of days `start` to `end` at epoch `now` must lead to.
+    """The expected result of a complete pull of days `start` to `end` at epoch `now`.
 
     Rows are dicts under the tables' column names; money is Decimal, never rounded. Everflow's
     newest spelling of a label is the newest one within those days. Orders and files are those of
@@ -73,7 +73,7 @@ class Truth(MarketingTruth):
 
     @cached_property
     def directory(self) -> Directory:
-        """Who is who, by the client's file and Everflow's labels."""
+        """Affiliates and advertisers, by the client's file and Everflow's labels."""
         return Directory(self._profile.mapping, self.daily_stats, self._advertisers)
 
     @cached_property
@@ -83,7 +83,7 @@ class Truth(MarketingTruth):
 
     @cached_property
     def performance_by_offer(self) -> list[Row]:
-        """`marts.daily_performance`, were the client one whose registry says `mapping: offer`"""
+        """`marts.daily_performance`, if the client's registry entry had `mapping: offer`"""
         affiliates_by_id = {row["network_affiliate_id"]: row["name"] for row in self.affiliates}
         advertisers = {row["network_offer_id"]: row["network_advertiser_id"] for row in self.offers}
         links = {
@@ -100,7 +100,7 @@ class Truth(MarketingTruth):
 
     @cached_property
     def daily_summary(self) -> list[Row]:
-        """`marts.daily_summary`, one row per day asked for"""
+        """`marts.daily_summary`, one row per requested day"""
         return daily_summary(self.client, self.days, self.daily_performance, self._today)
 
     @cached_property
@@ -117,7 +117,7 @@ class Truth(MarketingTruth):
 
     @cached_property
     def funnel_daily(self) -> list[Row]:
-        """`marts.funnel_daily`, one row per day asked for"""
+        """`marts.funnel_daily`, one row per requested day"""
         prospects = prospects_by_day(self._deliveries(), self._now)
         return funnel_daily(
             self.client, self.posthog_events, prospects, self.orders, self.daily_summary
@@ -135,12 +135,12 @@ class Truth(MarketingTruth):
 
     @cached_property
     def files(self) -> list[Row]:
-        """Files in the bucket and the lines under their headers; None for no byte yet."""
+        """Files in the bucket and their number of lines below the header; None if empty."""
         return files_of(self.client, self._deliveries(), self._now)
 
     @cached_property
     def conversions(self) -> list[Row]:
-        """`everflow.conversions`, but for the visitor's device and place"""
+        """`everflow.conversions`, except for the visitor's device and location"""
         currency = self._quirks.everflow_currencies.get(self.client, "USD")
         return [
             row
@@ -150,12 +150,12 @@ class Truth(MarketingTruth):
 
     @cached_property
     def adjustments(self) -> list[Row]:
-        """`everflow.adjustments`: manual corrections, which the totals contain"""
+        """`everflow.adjustments`: manual corrections, which are included in the totals"""
         return [row for log in self._logs for row in adjustments(log, self._now)]
 
     @cached_property
     def clicks(self) -> list[Row]:
-        """`everflow.clicks`: large, so that no list of tables names it"""
+        """`everflow.clicks`: large, so in no list of tables"""
         return [row for log in self._logs for row in clicks(log, self._now)]
 
     @cached_property
@@ -175,7 +175,7 @@ class Truth(MarketingTruth):
 
     @cached_property
     def tracking_codes(self) -> list[Row]:
-        """`everflow.tracking_codes`: what stands for each affiliate and offer in links"""
+        """`everflow.tracking_codes`: the code of each affiliate and offer in links"""
         return tracking_codes(self._profile)
 
     @cached_property
@@ -197,7 +197,7 @@ class Truth(MarketingTruth):
 
     @cached_property
     def redtrack_offers(self) -> list[Row]:
-        """`redtrack.offers`: id, title, and what its address says of Everflow"""
+        """`redtrack.offers`: id, title, and the Everflow ids in its URL"""
         return redtrack_offers(self._profile)
 
     @cached_property
@@ -212,11 +212,11 @@ class Truth(MarketingTruth):
 
     @cached_property
     def budgets(self) -> list[Row]:
-        """`google_sheets.budgets`, which client 713 alone has"""
+        """`google_sheets.budgets`, which only client 713 has"""
         return sheet(self.client, "Budgets & plans", self._now)
 
     def write(self, folder: Path) -> list[Path]:
-        """One CSV file per table, for people. Returns the files."""
+        """Write one CSV file per table. Returns the files."""
         folder.mkdir(parents=True, exist_ok=True)
         written = []
         for name in self.tables:

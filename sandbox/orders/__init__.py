@@ -1,1 +1,1 @@
-"""Sticky.io: orders, what happens to them later, and the daily CSV exports that tell of it."""
+"""Sticky.io: orders, their later changes, and the daily CSV exports."""

@@ -12,7 +12,7 @@ from sandbox.world import World
 
 HOUR = 3600
 DAY = 24 * HOUR
-LONGEST_MEMORY = 47  # days; the latest change of an order comes within
+LONGEST_MEMORY = 47  # days within which the last change of an order happens
 REBILL_AFTER = 30
 
 ChangeKind = Literal["shipped", "refund", "void", "chargeback"]
@@ -47,7 +47,7 @@ class Order(NamedTuple):
     parent_id: int | None
     ancestor_id: int
     changes: tuple[OrderChange, ...]
-    luck: int  # personal details and notes are made from it
+    luck: int  # personal details and notes are derived from it
 
 
 CATALOGUE: dict[str, tuple[Product, ...]] = {
@@ -97,7 +97,7 @@ class OrderBook:
         return found
 
     def changed(self, client: str, placed: date, on: date) -> list[Order]:
-        """Orders placed on one day to which something happened on another."""
+        """Orders placed on one day that changed on another."""
         key = (client, placed)
         by_day = self._changed.get(key)
         if by_day is None:
@@ -123,7 +123,7 @@ class OrderBook:
         start, end = day_bounds(day)
         count = max(5, round(rng.gauss(profile.orders, profile.orders**0.5)))
         moments = sorted(start + int(rng.random() * (end - start)) for _ in range(count))
-        # ids run on through the days; both clients use the same numbers
+        # ids continue across days; both clients use the same numbers
         first_id = (day.toordinal() - 730_000) * 1000
         return tuple(
             _order(rng, profile, first_id + place, moment) for place, moment in enumerate(moments)

@@ -23,7 +23,7 @@ DAY = 24 * HOUR
 
 @dataclass(frozen=True)
 class Style:
-    """How a file is written; `header_only` and `is_empty` (no byte yet) leave the rows out."""
+    """How a file is written; `header_only` and `is_empty` (no bytes) leave the rows out."""
 
     bom: bool = False
     crlf: bool = False
@@ -34,10 +34,10 @@ class Style:
 
 @dataclass(frozen=True)
 class Delivery:
-    """A file as it stands from `visible_at` on, until a later delivery of the same key."""
+    """A file as it is from `visible_at` until a later delivery of the same key."""
 
     client: str
-    key: str  # below the bucket
+    key: str  # relative to the bucket
     prefix: str
     file_time: str  # as in the name, `2026-11-18T0531`
     visible_at: int
@@ -136,7 +136,7 @@ class Deliveries:
         return tuple(snapshot(order, until) for order in orders)
 
     def _updated(self, client: str, day: date, until: int) -> tuple[Snapshot, ...]:
-        """Orders of any age to which something happened on `day`; a few new ones besides."""
+        """Orders of any age that changed on `day`, plus a few new ones."""
         found = [
             order
             for age in range(LONGEST_MEMORY, -1, -1)
@@ -162,7 +162,7 @@ def _later(
 
 
 def standing(deliveries: list[Delivery], now: int) -> dict[str, Delivery]:
-    """What the bucket holds at `now`: the newest upload of every key."""
+    """The bucket's contents at `now`: the newest upload of every key."""
     found: dict[str, Delivery] = {}
     for delivery in sorted(deliveries, key=lambda delivery: delivery.visible_at):
         if delivery.visible_at <= now:

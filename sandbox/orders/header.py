@@ -1,4 +1,4 @@
-"""Headers of the exports (VENDOR_APIS section 6). That of prospects is unconfirmed."""
+"""Headers of the exports. That of prospects is unverified."""
 
 _ORDERS = (
     "orders_id,created_by,billing_fname,billing_lname,billing_street_address,billing_suburb,"

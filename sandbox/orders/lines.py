@@ -45,7 +45,7 @@ _DEFAULT = _default_line()
 
 
 def order_lines(state: Snapshot, terse_flags: bool) -> list[list[str]]:
-    """A line per product; everything but the product is the order's and stands on each."""
+    """A line per product; everything but the product belongs to the order and is on each line."""
     order = state.order
     yes, no = ("1", "") if terse_flags else ("YES", "NO")
     cells = _person(order)
@@ -112,12 +112,12 @@ def _person(order: Order) -> dict[str, str]:
 
 
 def prospect_id(order: Order) -> str:
-    """The shop's id of the person who left an address."""
+    """The shop's id of the person who submitted an address."""
     return str(order.luck % 9_999_991)
 
 
 def prospect_line(order: Order, terse_flags: bool) -> list[str]:
-    """A prospect is someone who left an address; every second one ordered."""
+    """A prospect is someone who submitted an address; every second one ordered."""
     person = _person(order)
     placed = datetime.fromtimestamp(order.placed_at - 300, BUSINESS_ZONE)
     converted = order.luck % 2 == 0

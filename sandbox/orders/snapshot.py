@@ -1,4 +1,4 @@
-"""An order as the export knows it at one instant."""
+"""An order as of one instant, for the export."""
 
 from decimal import Decimal
 from typing import NamedTuple

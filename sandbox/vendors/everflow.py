@@ -1,4 +1,4 @@
-"""Everflow's network API (VENDOR_APIS section 1)."""
+"""Everflow's network API."""
 
 import threading
 from collections.abc import Callable
@@ -44,7 +44,7 @@ KEYS = {"713": "sandbox-everflow-key-713", "cti": "sandbox-everflow-key-cti"}
 FOREIGN_KEY = "sandbox-everflow-affiliate-portal-key"  # a key of another portal: 403
 LONGEST_WINDOW = 367
 CONCURRENT_REPORTS = 10
-# Flask's endpoint -> the name under which `Quirks.everflow_forbidden` closes it
+# Flask's endpoint -> its name in `Quirks.everflow_forbidden`
 RESOURCES = {
     "table": "table", "conversions": "conversions", "clicks/stream": "clicks",
     "affiliates": "affiliates", "advertisers": "advertisers", "offers": "offers",
@@ -92,7 +92,7 @@ class Everflow:
         if key == FOREIGN_KEY:
             return refuse(403, "Out Of Realm")
         if request.endpoint == "timezones" and not key:
-            # the one list that needs no key
+            # the only list that needs no key
             return refuse(403, "Forbidden") if forbidden else None
         client = next((name for name, known in KEYS.items() if known == key), None)
         if client is None or client in self._stage.quirks.everflow_elsewhere:
@@ -165,14 +165,14 @@ def _rows(
     table: Table, sums: dict[Key, Metrics], columns: list[str], filters: dict[str, set[str]],
     profile: Profile, zone: ZoneInfo, rate: Decimal,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """The sums gathered by the columns asked for, busiest first."""
+    """The sums by the requested columns, largest first."""
     grouped: dict[tuple[tuple[str, str], ...], Metrics] = {}
     newest: dict[tuple[tuple[str, str], ...], list[str | None]] = {}
     for key in sorted(sums):
         if matches(key, filters):
             named = [_column(name, key, table, profile, zone) for name in columns]
             ids = tuple((kind, number) for kind, number, _ in named)
-            # one row per combination of ids; its labels are those of the newest day in it
+            # one row per combination of ids, with the labels of its newest day
             newest[ids] = [label for _, _, label in named]
             grouped.setdefault(ids, Metrics()).add(sums[key])
     rows: list[dict[str, Any]] = []
@@ -181,7 +181,7 @@ def _rows(
             {"column_type": kind, "id": number} | ({} if label is None else {"label": label})
             for (kind, number), label in zip(ids, newest[ids], strict=True)
         ]
-        # one network answers its columns in an order of its own: the type names them
+        # one network returns its columns in another order: the type identifies them
         rows.append(
             {
                 "columns": cells[::-1] if profile.local_midnight else cells,

@@ -1,4 +1,4 @@
-"""Everflow's manual adjustments: in every total, and among no conversions."""
+"""Everflow's manual adjustments: in every total, but not among conversions."""
 
 from flask import Flask, Response, g, jsonify, request
 
@@ -10,7 +10,7 @@ from sandbox.vendors.everflow_table import number
 
 
 def add_adjustments(app: Flask, stage: Stage) -> None:
-    """`GET /v1/networks/reportingadjustments?from=…&to=…`, days of the network, both included."""
+    """`GET /v1/networks/reportingadjustments?from=…&to=…`, network days, both included."""
 
     def view() -> Response:
         for name in ("from", "to"):

@@ -24,7 +24,7 @@ def add_codes(app: Flask) -> None:
 
 
 def decoded(kind: str, text: str) -> int:
-    """The id behind a code; BadRequestError for a code that stands for none."""
+    """The id of a code; BadRequestError for an unknown code."""
     for number in range(100_000):
         if code(kind, number) == text:
             return number

@@ -27,7 +27,7 @@ CLICKS_KEPT_DAYS = 90
 
 
 def add_events(app: Flask, stage: Stage, reporting: Callable[[View], View]) -> None:
-    sizes: dict[tuple[str, str, str], str] = {}  # client and window -> page size asked first
+    sizes: dict[tuple[str, str, str], str] = {}  # client and window -> page size requested first
 
     def conversions() -> Response:
         body = read_body()
@@ -68,7 +68,7 @@ def _is_first_size(sizes: dict[tuple[str, str, str], str], key: tuple[str, str, 
 
 
 def _logs(stage: Stage, profile: Profile, start: int, end: int) -> Iterator[DayLog]:
-    """Business days that the window touches, and that Everflow shows at all."""
+    """Business days that overlap the window, and that Everflow shows at all."""
     now = stage.now()
     last = min(local_day(end), local_day(now)) + timedelta(days=1)
     for day in days_between(local_day(start) - timedelta(days=1), last):
@@ -96,7 +96,7 @@ def _conversions(
     """Newest first."""
     found = []
     filters = filters_of(body)
-    # in the offers' currency, whatever is asked: nothing is converted here
+    # always in the offers' currency: nothing is converted here
     currency = stage.quirks.everflow_currencies.get(profile.client, "USD")
     for log in _logs(stage, profile, start, end):
         hidden = _hidden(log, stage.now())

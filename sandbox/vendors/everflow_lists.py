@@ -68,7 +68,7 @@ def _advertisers(profile: Profile) -> list[dict[str, Any]]:
         {"network_advertiser_id": row.advertiser_id, "network_id": 1, "name": row.label,
          "account_status": "active", "default_currency_id": "USD",
          "time_created": CREATED, "time_saved": CREATED,
-         # the secret of the advertiser's postbacks, which no one should keep
+         # the secret of the advertiser's postbacks, which must not be kept
          "verification_token": verification_token(row.advertiser_id)}
         for row in profile.advertisers
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""How Everflow reads a request and refuses one."""
+"""How Everflow parses requests and refuses invalid ones."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -65,19 +65,19 @@ def zone_of(zone_id: object) -> ZoneInfo:
 
 
 def rate_of(currency: object) -> Decimal:
-    """What one US dollar is in that currency."""
+    """The value of one US dollar in that currency."""
     if currency not in CURRENCY_RATES:
         raise BadRequestError(f"invalid currency_id: {currency}")
     return Decimal(CURRENCY_RATES[str(currency)])
 
 
 def empty(rows: list[dict[str, Any]], quirks: Quirks) -> list[dict[str, Any]] | None:
-    """The rows; Go's null in place of an empty list where that is switched on."""
+    """The rows; Go's null instead of an empty list if that is switched on."""
     return None if not rows and quirks.everflow_null_for_empty else rows
 
 
 def filters_of(body: dict[str, Any]) -> dict[str, set[str]]:
-    """Filters in the documented shape; any other shape is ignored, as the vendor does."""
+    """Filters in the documented shape; any other shape is ignored, as by the vendor."""
     wanted: dict[str, set[str]] = {}
     query = body.get("query")
     for item in (query.get("filters") or []) if isinstance(query, dict) else []:
@@ -96,7 +96,7 @@ def paging(default: int, largest: int) -> tuple[int, int]:
 
 
 def window_of(body: dict[str, Any], longest: int) -> tuple[int, int]:
-    """First and last second asked for, both included."""
+    """First and last second requested, both included."""
     require(body, "from", "to", "timezone_id")
     zone = zone_of(body["timezone_id"])
     start = moment_of(body["from"], "from", zone)

@@ -52,7 +52,7 @@ class Metrics:
         return replace(self, **money)
 
     def as_json(self) -> dict[str, Any]:
-        """The vendor's names; whole amounts come as integers, others as floats."""
+        """The vendor's names; whole amounts as integers, others as floats."""
         clicks = self.unique_click + self.duplicate_click
         profit = self.revenue - self.payout
         return {
@@ -89,7 +89,7 @@ class Metrics:
             "on_hold_potential_revenue": number(self.on_hold_revenue),
             "on_hold_potential_payout": number(self.on_hold_payout),
             "on_hold_conversion_count": self.on_hold,
-            # metrics that no document names
+            # undocumented metrics
             "total_event": self.event,
             "public_events": {"Upsell": self.event},
             "custom_metric_17": 1.5,
@@ -187,7 +187,7 @@ class Table:
     def _book_clicks(
         self, cell: Cell, day: date, before: float, after: float, sums: dict[Key, Metrics]
     ) -> None:
-        """Most clicks land on the advertiser's first offer, three in ten on its second."""
+        """Most clicks go to the advertiser's first offer, three in ten to its second."""
         offers = [offer for offer, _ in self._profile.advertiser(cell.advertiser_id).offers]
         for place, offer in enumerate(offers[:2]):
             metrics = sums[(day, cell.affiliate_id, cell.advertiser_id, offer)]
@@ -218,7 +218,7 @@ def time_bucket(column: str, day: date) -> date:
 
 
 def matches(key: Key, filters: Mapping[str, set[str]]) -> bool:
-    """Filters of one kind are alternatives, kinds add up; kinds we do not know are ignored."""
+    """Filters of one kind are alternatives, kinds are combined; unknown kinds are ignored."""
     _, affiliate, advertiser, offer = key
     values = {"affiliate": affiliate, "advertiser": advertiser, "offer": offer}
     return all(str(values[kind]) in wanted for kind, wanted in filters.items() if kind in values)

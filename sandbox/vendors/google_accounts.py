@@ -1,4 +1,4 @@
-"""Google's service accounts: keys made at start, assertions checked as Google checks them."""
+"""Google's service accounts: keys generated at start, assertions checked as by Google."""
 
 import base64
 import binascii
@@ -22,12 +22,12 @@ class RefusedError(Exception):
 
 @cache
 def private_key() -> rsa.RSAPrivateKey:
-    """One key for all accounts of the process: making one takes a while."""
+    """One key for all accounts of the process: generating one takes a while."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def credentials(email: str, token_uri: str) -> dict[str, Any]:
-    """The key file of a service account, as Google hands it out."""
+    """The key file of a service account, in Google's format."""
     pem = private_key().private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -41,7 +41,7 @@ def credentials(email: str, token_uri: str) -> dict[str, Any]:
 
 
 def issuer(grant: str | None, assertion: str | None) -> str:
-    """Who signed the assertion; RefusedError where it is not in order."""
+    """The signer of the assertion; RefusedError if it is invalid."""
     if grant != GRANT or not assertion:
         raise RefusedError("Bad Request")
     try:

@@ -1,4 +1,4 @@
-"""Google Sheets v4 with service accounts (VENDOR_APIS section 5)."""
+"""Google Sheets v4 with service accounts."""
 
 import json
 import secrets
@@ -37,7 +37,7 @@ class GoogleSheets:
         self._calls = CallWindow(stage.limit_clock)
         self._tokens: dict[str, str] = {}  # token -> client
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        # tabs that a test puts in place of the usual ones
+        # tabs with which a test replaces the default ones
         self.tabs: dict[str, dict[str, list[list[Cell]]]] = {}
 
     def environment(self, base_url: str) -> dict[str, str]:
@@ -116,7 +116,7 @@ class GoogleSheets:
         echo, rows = cut(name, tabs)
         shown = [[_shown(cell) for cell in row] for row in rows]
         found: dict[str, Any] = {"range": echo, "majorDimension": "ROWS"}
-        # trailing blanks are left out, of rows and of the range; an empty range has no values
+        # trailing blanks of rows and of the range are omitted; an empty range has no values
         trimmed = [_without_tail(row, "") for row in shown]
         if values := _without_tail(trimmed, []):
             found["values"] = values
@@ -153,7 +153,7 @@ def refuse(status: int, text: str) -> Response:
 
 
 def _disabled() -> Response:
-    """The project's owner never switched the Sheets API on, or switched it off."""
+    """The Sheets API is disabled in the project."""
     address = "https://console.developers.google.com/apis/api/sheets.googleapis.com/overview"
     text = ("Google Sheets API has not been used in project 1234 before or it is disabled. Enable "
             f"it by visiting {address}?project=1234 then retry.")  # fmt: skip

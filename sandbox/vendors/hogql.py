@@ -1,4 +1,4 @@
-"""The little of HogQL that reads events: columns, bounds of time, order, limit."""
+"""The subset of HogQL that reads events: columns, time bounds, order, limit."""
 
 import re
 from collections.abc import Callable
@@ -49,7 +49,7 @@ class Query(NamedTuple):
 
 
 def parse(text: str, zone: ZoneInfo, is_old: bool = False) -> Query:
-    """Raises HogQLError for anything that is not understood. `zone` is the project's."""
+    """Raises HogQLError for anything unsupported. `zone` is the project's."""
     if is_old and _WITH_ZONE.search(text):
         raise HogQLError("Function 'toDateTime' expects 1 argument, found 2")
     found = _QUERY.fullmatch(text)
@@ -97,7 +97,7 @@ def _condition(text: str, zone: ZoneInfo) -> Condition:
 
 
 def _moment(text: str, zone_name: str | None, zone: ZoneInfo) -> int:
-    """Microseconds; a text without a zone of its own is read in the given one."""
+    """Microseconds; a text without a zone is read in the given one."""
     try:
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError as error:

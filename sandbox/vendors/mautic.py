@@ -1,4 +1,4 @@
-"""Mautic's API with client credentials (VENDOR_APIS section 4). Only client 713 has one."""
+"""Mautic's API with client credentials. Only client 713 has one."""
 
 import secrets
 import threading
@@ -34,7 +34,7 @@ class Mautic:
         self._stage = stage
         self._lock = threading.Lock()
         self._tokens: dict[str, float] = {}
-        self._asked = 0  # lists without an order come in another one each time
+        self._asked = 0  # lists without an order are returned in a different one each time
 
     def environment(self, base_url: str) -> dict[str, str]:
         return {
@@ -59,7 +59,7 @@ class Mautic:
         return app
 
     def _token(self) -> Response:
-        # form fields only: JSON is not looked at
+        # form fields only: JSON is ignored
         if request.form.get("grant_type") != "client_credentials":
             return refuse(400, "Invalid grant_type parameter or parameter missing",
                           "invalid_request")  # fmt: skip
@@ -98,7 +98,7 @@ class Mautic:
         if request.args.get("orderBy"):
             rows = ordered(rows, request.args["orderBy"], request.args.get("orderByDir", "ASC"))
         else:
-            # by their last activity, and people are active all the time
+            # by last activity, and people are active all the time
             turn = self._asked * 17 % max(1, len(rows))
             rows = rows[turn:] + rows[:turn]
         page = self._paged(rows, LIST_LIMIT)
@@ -124,7 +124,7 @@ class Mautic:
     def _paged(self, rows: list[dict[str, Any]], default: int) -> list[dict[str, Any]]:
         start, limit = (int(request.args.get(name, 0)) for name in ("start", "limit"))
         if self._stage.quirks.mautic_rows_move and start and limit:
-            # one left in front of the second page, one came before the third, and so on
+            # one is deleted before the second page, one added before the third, and so on
             start += 1 if start // limit % 2 else -1
         return paged(rows, {**request.args, "start": str(start)}, default)
 
@@ -141,7 +141,7 @@ class Mautic:
             else:
                 rows = sorted(rows, key=lambda row: (int(row["id"]) * (self._asked % 7 + 3)) % 101)
         except SearchError as error:
-            # failures come with status 200
+            # failures have status 200
             return jsonify(errors=[{"message": str(error), "code": 500, "type": None}])
         return jsonify(total=str(len(rows)), stats=[
             {name: None if value is None else str(value) for name, value in row.items()}

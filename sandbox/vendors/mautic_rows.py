@@ -1,4 +1,4 @@
-"""Mautic's rows as its API shows them, and under the names by which they are searched."""
+"""Mautic's rows as in its API, and with the column names for searches."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -69,7 +69,7 @@ def is_own(contact_id: int) -> bool:
 
 
 def has_zero_date(contact_id: int) -> bool:
-    """Whether MySQL's zero date stands where the contact's last change and activity would."""
+    """Whether the contact has MySQL's zero date as last change and activity."""
     return contact_id % 20 == 1
 
 
@@ -142,5 +142,5 @@ def iso(moment: int | None) -> str | None:
 
 
 def sql(moment: int | None) -> str | None:
-    """As the database writes it: UTC, without saying so."""
+    """As in the database: UTC without an offset."""
     return None if moment is None else f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M:%S}"

@@ -1,4 +1,4 @@
-"""How Mautic filters, orders and pages its rows: by the names of columns, and of no others."""
+"""How Mautic filters, orders and pages its rows: only by existing columns."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 
 class SearchError(Exception):
-    """What the database says of a column that it does not have."""
+    """The database's error for an unknown column."""
 
 
 def chosen(rows: list[Row], parameters: Mapping[str, str]) -> list[Row]:
@@ -46,7 +46,7 @@ def ordered(rows: list[Row], name: str, direction: str) -> list[Row]:
 
 
 def paged(rows: list[Row], parameters: Mapping[str, str], default: int) -> list[Row]:
-    """From `start` on; a limit of 0 is none."""
+    """From `start` on; 0 means no limit."""
     start = max(0, int(parameters.get("start", 0)))
     limit = int(parameters.get("limit", default))
     return rows[start : start + limit] if limit > 0 else rows[start:]

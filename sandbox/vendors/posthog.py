@@ -1,4 +1,4 @@
-"""PostHog's private API (VENDOR_APIS section 3); events by list are in `posthog_events`."""
+"""PostHog's private API; the list of events is in `posthog_events`."""
 
 import json
 import math
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 KEYS = {"713": "sandbox-posthog-key-713", "cti": "sandbox-posthog-key-cti"}
 PROJECTS = {"713": "9001", "cti": "9002"}
-# Answers of a query come in the project's zone.
+# Query responses are in the project's zone.
 ZONES = {"713": ZoneInfo("UTC"), "cti": ZoneInfo("America/New_York")}
 LIST_PAGE = 100
 AUTHOR = {"id": 3, "first_name": "Augusta", "last_name": "King", "email": "augusta@agency.example"}
@@ -82,7 +82,7 @@ class PostHog:
         return None
 
     def _wait(self, client: str) -> float:
-        """Simulated seconds until this call would be let in; lists and queries do not share."""
+        """Simulated seconds until this call is allowed; lists and queries have separate limits."""
         caps = self._stage.caps
         if request.endpoint in ("flags", "experiments"):
             return self._lists.wait(client, caps.posthog_lists_per_minute)
@@ -114,7 +114,7 @@ class PostHog:
 
     def _answer(self, query: Query, zone: ZoneInfo) -> dict[str, Any]:
         found = [event for event in self._known() if query.matches(event)]
-        # without an order they come as they lie
+        # without an order they come in storage order
         found.sort(key=lambda event: event.uuid[::-1])
         for name in reversed(query.order):
             found.sort(key=sort_key(name))
@@ -147,7 +147,7 @@ class PostHog:
         return _page([_dated(flag, "created_at") | {"created_by": AUTHOR} for flag in flags])
 
     def _experiments(self, project: str) -> Response:
-        # without `archived` the archived ones are left out, with it they alone are shown
+        # without `archived` archived ones are left out, with it only those are shown
         is_archived = request.args.get("archived", "false").lower() in ("true", "1")
         every = self._stage.world.visits.experiments(g.client, self._stage.now())
         found = [row for row in every if row["archived"] == is_archived]

@@ -1,7 +1,7 @@
-"""PostHog's old list of events: newest first, and it loses some on the way.
+"""PostHog's old list of events: newest first, and it loses some.
 
-Its bounds are strict, so that events of one instant fall between two pages; and a page may be
-short, or the last one, although there are older events.
+Its bounds are exclusive, so that events of the same instant are lost between two pages; and a page
+may be short, or the last one, although there are older events.
 """
 
 import json
@@ -25,7 +25,7 @@ class BadRequestError(Exception):
 def listed_events(known: list[Event], now: int, caps: Caps) -> dict[str, Any]:
     """The answer to GET /events/."""
     before = _bound("before", now * MICRO)
-    after = _bound("after", now * MICRO - DAY)  # without one: the last day alone
+    after = _bound("after", now * MICRO - DAY)  # without one: only the last day
     if before - after > YEAR:
         raise BadRequestError("before and after may be a year apart")
     limit = min(_number("limit", 100), caps.posthog_events_page)
@@ -42,7 +42,7 @@ def listed_events(known: list[Event], now: int, caps: Caps) -> dict[str, Any]:
     )
     shown, link = found[:limit], None
     if len(found) > limit:
-        # over a long range half a page is enough for it to stop, silently
+        # over a long range it silently stops after half a page
         if limit > 1 and abs(found[0].at - found[-1].at) > LONG:
             shown = shown[: limit // 2]
         else:

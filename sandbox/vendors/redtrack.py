@@ -1,4 +1,4 @@
-"""RedTrack's reporting API (VENDOR_APIS section 2)."""
+"""RedTrack's reporting API."""
 
 import math
 from datetime import UTC, date, datetime
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 KEYS = {"713": "sandbox-redtrack-key-713", "cti": "sandbox-redtrack-key-cti"}
-# The account's own zone, used when `timezone` is missing or misspelt.
+# The account's own zone, used if `timezone` is missing or misspelled.
 ACCOUNT_ZONE = ZoneInfo("UTC")
-# one of Everflow's tracking domains, as the agency has it
+# one of the agency's Everflow tracking domains
 TRACKING_DOMAIN = "www.trk-agency.example"
 
 
@@ -62,7 +62,7 @@ class RedTrack:
         return app
 
     def _guard(self) -> Response | None:
-        # the key counts in the query only; a header alone is not looked at
+        # the key is only accepted in the query; a header is ignored
         key = request.args.get("api_key", "")
         client = next((name for name, known in KEYS.items() if known == key), None)
         if client is None:
@@ -125,12 +125,12 @@ class RedTrack:
         return jsonify({"timezone": ACCOUNT_ZONE.key, "currency": currency})
 
     def _page(self, rows: list[dict[str, Any]], largest: int, is_ordered: bool) -> Response:
-        """One page, in an envelope where the totals are asked for too."""
+        """One page, in an object if totals are requested too."""
         quirks = self._stage.quirks
         page, per = _paging(largest)
         start = (page - 1) * per
         if quirks.redtrack_rows_move and not is_ordered and page > 1:
-            # a row left in front of the second page, one came before the third, and so on
+            # a row is deleted before the second page, one added before the third, and so on
             start += 1 if page % 2 == 0 else -1
         found = rows[start : start + per]
         if request.args.get("total_stat") == "true" and request.path != "/report":
@@ -180,7 +180,7 @@ def _campaigns(profile: Profile, today: date) -> list[dict[str, Any]]:
 
 
 def _offers(profile: Profile, today: date) -> list[dict[str, Any]]:
-    """Each offer once. The field of the address is `url` in third-party clients; unconfirmed."""
+    """Each offer once. The field of the address is `url` in third-party clients; unverified."""
     offers = {offer.offer_id: offer for row in profile.campaigns for offer in row.offers}
     return [
         {"id": offer.offer_id, "title": offer.title, "url": target_address(offer),
@@ -201,7 +201,7 @@ def _sources(profile: Profile, today: date) -> list[dict[str, Any]]:
 
 
 def target_address(offer: Offer) -> str:
-    """Where the offer sends a click, RedTrack's macros included."""
+    """The URL that the offer sends clicks to, including RedTrack's macros."""
     if offer.form == "encoded":
         affiliate = code("tracking_link_affiliate", offer.affiliate_id or 0)
         target = code("tracking_link_offer", offer.everflow_offer_id or 0)

@@ -1,4 +1,4 @@
-"""RedTrack's report: spend summed by what is asked for, in any zone."""
+"""RedTrack's report: spend by the requested groups, in any zone."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -22,7 +22,7 @@ class Piece(NamedTuple):
 
     day: date
     spend: Spend
-    leaf: Leaf | None  # None: of the source as a whole
+    leaf: Leaf | None  # None: for the whole source
     counts: dict[str, int]
     cost: Decimal
     revenue: Decimal
@@ -85,7 +85,7 @@ def _piece(spend: Spend, day: date, before: float, after: float, now: int) -> Pi
 
 
 def _split(piece: Piece, profile: Profile, business_day: date) -> Iterator[Piece]:
-    """The same by campaign and offer; what was set on the source alone is in none of them."""
+    """The same by campaign and offer; a cost set only on the source is in none of them."""
     source = piece.spend.source_id
     found = leaves(profile.campaigns_by_source, source, business_day)
     if not found:

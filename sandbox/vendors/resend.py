@@ -1,4 +1,4 @@
-"""Resend's email API (VENDOR_APIS section 7.2)."""
+"""Resend's email API."""
 
 import base64
 import binascii
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 KEYS = {"713": "re_sandbox_713", "cti": "re_sandbox_cti"}
-# may send and nothing else
+# may only send
 SENDING_ONLY = {"re_sandbox_sending_only_713": "713", "re_sandbox_sending_only_cti": "cti"}
-DOMAIN = "mail.example.org"  # the one domain that is verified
+DOMAIN = "mail.example.org"  # the only verified domain
 DOMAINS = {DOMAIN: "verified", "new.example.org": "pending"}
 RECIPIENTS = {"713": "owner@example.org,media@example.org", "cti": "coach@example.org"}
-ON_CALL = "ops@example.org"  # who gets the alerts of both clients
+ON_CALL = "ops@example.org"  # recipient of the alerts of both clients
 REMEMBERED = 24 * 3600
 MOST_RECIPIENTS = 50
 MOST_BYTES = 40 * 1024 * 1024
@@ -209,7 +209,7 @@ def _list(value: object) -> list[object]:
 
 
 def _attachment(row: object) -> tuple[str, bytes]:
-    """Name and bytes; the content comes as base64 text or as an array of byte values."""
+    """Name and bytes; the content is base64 text or an array of byte values."""
     invalid = ResendError(422, "invalid_attachment", "Attachment must have `content` or `path`.")
     if not isinstance(row, dict) or not row.get("filename"):
         raise invalid

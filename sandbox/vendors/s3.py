@@ -1,4 +1,4 @@
-"""S3 by moto's own application, filled with the exports as simulated time passes."""
+"""S3 by moto, filled with the exports as simulated time passes."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -24,8 +24,9 @@ DeliveriesOf = Callable[[str], list[Delivery]]
 
 
 class S3:
-    """moto's store is one for all agencies of a process: a bucket's name that is taken there
-    gets the port behind it.
+    """S3's vendor; moto's store is shared by all agencies of a process.
+
+    So a bucket name that is already in use gets the port as a suffix.
     """
 
     name = "s3"
@@ -65,7 +66,7 @@ class S3:
         self.buckets = {}
 
     def put(self, client: str, key: str, body: bytes, at: datetime | None = None) -> None:
-        """Plant a file of one's own; it stays until `delete`."""
+        """Plant a custom file; it stays until `delete`."""
         moment = at or self._stage.moment()
         stored = _backend().put_object(self.buckets[client], key, body)
         stored.last_modified = moment.astimezone(UTC).replace(tzinfo=None, microsecond=0)
@@ -74,13 +75,13 @@ class S3:
         _backend().delete_object(self.buckets[client], key)
 
     def files(self, client: str) -> dict[str, bytes]:
-        """What lies in a client's bucket now: the bytes of each key."""
+        """The current contents of a client's bucket: the bytes of each key."""
         self.sync()
         found = _backend().buckets[self.buckets[client]].keys
         return {key: bytes(found[key].value) for key in list(found)}
 
     def sync(self) -> None:
-        """Bring the buckets to the simulated now: files come, change, and go back with it."""
+        """Update the buckets to the simulated now: files are added, changed and reverted."""
         with self._lock:
             now = self._stage.now()
             if self._synced_at is not None and 0 <= now - self._synced_at <= self._grace():
@@ -99,7 +100,7 @@ class S3:
             self._standing, self._synced_at = wanted, now
 
     def _grace(self) -> int:
-        """Simulated seconds for which a listing may be old: none while the calendar is held."""
+        """Simulated seconds that a listing may be outdated: none while the calendar is held."""
         return int(max(30.0, self._stage.calendar.speed)) if self._stage.calendar.speed else 0
 
     def _serve(
@@ -112,7 +113,7 @@ class S3:
         return self._moto(environ, start_response)
 
     def _refusal(self, environ: "WSGIEnvironment") -> Response | None:
-        """moto lets anyone in; the agency's account does not."""
+        """moto accepts any key; the agency's account does not."""
         authorization = environ.get("HTTP_AUTHORIZATION", "")
         key = authorization.partition("Credential=")[2].partition("/")[0]
         client = next((name for name, known in KEYS.items() if known == key), None)

@@ -1,4 +1,4 @@
-"""Slack's Web API (VENDOR_APIS section 7.1)."""
+"""Slack's Web API."""
 
 import itertools
 import math
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TOKENS = {"713": "xoxb-sandbox-713", "cti": "xoxb-sandbox-cti"}
 CHANNELS = {"713": "C0REPORTS713", "cti": "C0REPORTSCTI"}
 ALERT_CHANNELS = {"713": "C0ALERTS713", "cti": "C0ALERTSCTI"}
-# channels that exist and refuse
+# channels that exist but refuse messages
 REFUSING = {"C0ARCHIVED0": "is_archived", "C0NOTMEMBER": "not_in_channel"}
 
 
@@ -171,7 +171,7 @@ class Slack:
                 or (inclusive and float(row.message_id) in (oldest, latest))
             )
         ]
-        if g.arguments.get("cursor") == "":  # a first page is asked for without one
+        if g.arguments.get("cursor") == "":  # the first page is requested without one
             raise SlackError("invalid_cursor")
         start = int(g.arguments.get("cursor") or 0)
         page = found[start : start + limit]
@@ -217,7 +217,7 @@ def _refused(error: SlackError) -> Response:
 
 
 def _channel(name: str = "channel") -> str:
-    """The channel asked for, when this client's bot may speak there."""
+    """The requested channel, if this client's bot may post there."""
     channel = str(g.arguments.get(name, ""))
     if channel in REFUSING:
         raise SlackError(REFUSING[channel])

@@ -7,7 +7,7 @@ from flask import Response, g, jsonify, request
 from sandbox.quirks import Quirks
 from sandbox.vendors.slack_blocks import SlackError, error_of, parsed
 
-# method -> the scopes of which one is needed
+# method -> scopes, one of which is needed
 SCOPES: dict[str, tuple[str, ...]] = {
     "chat.postMessage": ("chat:write",),
     "chat.update": ("chat:write",),
@@ -23,7 +23,7 @@ READS = ("conversations.history", "conversations.replies", "conversations.info",
 
 
 def check_form(method: str, quirks: Quirks) -> None:
-    """Refuse a JSON body of a method that reads, where this workspace does."""
+    """Refuse a JSON body for a read method, if this workspace does."""
     if method in READS and request.is_json and quirks.slack_form_only_reads:
         raise SlackError("invalid_arguments", ["[ERROR] missing required field: channel"])
 
@@ -36,12 +36,12 @@ def check_scope(method: str, quirks: Quirks) -> None:
 
 
 def scopes(quirks: Quirks) -> str:
-    """As the header `x-oauth-scopes` lists them."""
+    """The scopes as in the header `x-oauth-scopes`."""
     return ",".join(sorted(quirks.slack_scopes)) if g.get("client") else ""
 
 
 def validated(quirks: Quirks) -> Response:
-    """`blocks.validate`: what a message with these blocks would be refused for."""
+    """`blocks.validate`: why a message with these blocks would be refused."""
     asked = {name: parsed(g.arguments[name]) for name in ("blocks", "message", "view")
              if g.arguments.get(name)}  # fmt: skip
     if len(asked) != 1:

@@ -1,4 +1,4 @@
-"""Slack's limits on a message; each finding reads as Slack words it."""
+"""Slack's limits on a message; each finding has Slack's wording."""
 
 import json
 from collections.abc import Mapping, Set
@@ -20,13 +20,13 @@ class SlackError(Exception):
         super().__init__(code)
         self.code = code
         self.messages = messages
-        self.details = details  # further fields of the answer
+        self.details = details  # additional fields of the response
 
 
 def content_of(arguments: Mapping[str, Any], refused: Set[str] = frozenset()) -> dict[str, Any]:
     """Text, blocks and metadata of a message that is within Slack's limits.
 
-    `refused`: kinds of blocks that this workspace does not take.
+    `refused`: kinds of blocks that this workspace does not accept.
     """
     content = {name: parsed(value) if name in ("blocks", "metadata") else value
                for name, value in arguments.items() if name != "token"}  # fmt: skip
@@ -46,7 +46,7 @@ def content_of(arguments: Mapping[str, Any], refused: Set[str] = frozenset()) ->
 
 
 def error_of(blocks: object, refused: Set[str] = frozenset()) -> tuple[str, list[str]] | None:
-    """Error code and findings for a message's blocks; None when Slack would take them."""
+    """Error code and findings for a message's blocks; None if Slack would accept them."""
     if not isinstance(blocks, list):
         return "invalid_blocks_format", ["must be an array"]
     findings = [] if len(blocks) <= MOST_BLOCKS else ["no more than 50 items allowed"]

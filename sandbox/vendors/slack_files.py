@@ -1,4 +1,4 @@
-"""Slack's files: asked for, handed over, completed, and ready a little later."""
+"""Slack's files: requested, uploaded, completed, and processed a little later."""
 
 import time
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ class Files:
         return jsonify(ok=True, upload_url=f"{base_url}/upload/{file_id}", file_id=file_id)
 
     def take(self, file_id: str) -> Response:
-        """The bytes, posted to the address that was given."""
+        """The bytes, posted to the given URL."""
         file = self._known.get(file_id)
         if file is None:
             return Response("not found", 404)
@@ -76,7 +76,7 @@ class Files:
         return time.monotonic() - file.completed_at >= self._stage.quirks.slack_file_delay_s
 
     def check(self, blocks: object) -> None:
-        """Refuse a message with a picture that is not there, or not yet."""
+        """Refuse a message with a picture that does not exist, or is not processed yet."""
         for place, block in enumerate(blocks if isinstance(blocks, list) else []):
             file: Any = block.get("slack_file") if isinstance(block, dict) else None
             if isinstance(file, dict) and "id" in file and not self.is_ready(str(file["id"])):

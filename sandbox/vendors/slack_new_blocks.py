@@ -1,4 +1,4 @@
-"""Slack's blocks since 2026: data tables, charts, cards, alerts; what each is refused for."""
+"""Slack's blocks since 2026: data tables, charts, cards, alerts; why each is refused."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Twilio's messaging API (VENDOR_APIS section 7.3)."""
+"""Twilio's messaging API."""
 
 import base64
 import binascii
@@ -22,12 +22,12 @@ ACCOUNTS = {
 TOKENS = {"713": "sandbox-twilio-token-713", "cti": "sandbox-twilio-token-cti"}
 SENDERS = {"713": "+12025550113", "cti": "+12025550171"}
 RECIPIENTS = {"713": "+12025550121,+12025550122", "cti": "+12025550131"}
-ON_CALL = "+12025550141"  # who gets the alerts of both clients
+ON_CALL = "+12025550141"  # recipient of the alerts of both clients
 LONGEST_BODY = 1600
 TRIAL_SENTENCE = "Sent from your Twilio trial account - "
 DELIVERED_AFTER = 20  # simulated seconds
 
-# recipients that Twilio refuses, after its own test numbers
+# recipients that Twilio refuses, from its own test numbers
 _REFUSED = {
     "+15005550001": (21211, "Invalid 'To' Phone Number"),
     "+15005550004": (21610, "Attempt to send to unsubscribed recipient"),
@@ -138,7 +138,7 @@ class Twilio:
         )  # fmt: skip
 
     def _wanted(self, message: Message) -> bool:
-        """Filters of the list call; a day alone means that day in UTC."""
+        """Filters of the list call; a date means that day in UTC."""
         sent = message.at.date().isoformat()
         return (
             request.args.get("To", message.recipients[0]) == message.recipients[0]
@@ -185,7 +185,7 @@ class Twilio:
 
 
 def segments(text: str) -> int:
-    """Parts that a text is sent in: GSM-7 160 (153 each when split), else UCS-2 70 (67)."""
+    """Number of segments of a text: GSM-7 160 (153 each if split), else UCS-2 70 (67)."""
     if all(letter in _GSM or letter in _GSM_DOUBLE for letter in text):
         length = len(text) + sum(letter in _GSM_DOUBLE for letter in text)
         return 1 if length <= 160 else -(-length // 153)
