@@ -11,7 +11,7 @@ from pathlib import Path
 from reports.model import Row, Rows, own_rows
 from reports.shared.brands import NO_BRAND
 from reports.shared.change import Movement
-from reports.shared.figures import EXACT, NO_COST, add, ratio
+from reports.shared.figures import EXACT, NO_COST, add, known_cost, ratio
 from reports.shared.words import clean
 from signalroom import warehouse
 from signalroom.clients import Client
@@ -36,7 +36,7 @@ class Sum:
     @property
     def cost(self) -> Decimal | None:
         """The cost; None if all of it is missing spend, which is not zero."""
-        return None if self.missing and not self.spent else self.spent
+        return known_cost(self.spent, self.missing > 0)
 
     @property
     def cpa(self) -> Decimal | None:

@@ -28,6 +28,7 @@ TILES_IN_ORDER = [
     for row in range(8)
     for column in range(COLUMNS)
 ]
+TENTH = Decimal("0.1")
 MEASURES = {
     "conversions": "conversions",
     "everflow_payout": "payout",
@@ -93,7 +94,7 @@ class Chart:
 
     title: str
     key: tuple[tuple[str, str], ...]
-    goal: Decimal | None
+    goal: str  # the goal line's value, empty without a line
     drawing: str
     words: str
     columns: tuple[str, ...]
@@ -140,7 +141,7 @@ def _charts(brand: Brand, period: int) -> list[Chart]:
         Chart(
             "Cost per conversion",
             tuple((one.name, one.color) for one in cpa),
-            brand.cpa_goal,
+            figures.money(brand.cpa_goal) if brand.cpa_goal is not None else "",
             drawn.lines(f"{name}-cpa", labels, cpa, is_open, brand.cpa_goal),
             _cpa_words(part),
             ("CPA", PAID, AFFILIATES),
@@ -149,7 +150,7 @@ def _charts(brand: Brand, period: int) -> list[Chart]:
         Chart(
             "Conversions",
             tuple((one.name, one.color) for one in sold),
-            None,
+            f"{figures.rounded(sold_goal, TENTH):,} a day" if sold_goal is not None else "",
             drawn.bars(f"{name}-sold", labels, sold, is_open, sold_goal),
             f"{counted(total.conversions or 0, 'conversion')} in {period} days.",
             ("Conversions", PAID, AFFILIATES),
@@ -158,7 +159,7 @@ def _charts(brand: Brand, period: int) -> list[Chart]:
         Chart(
             "Cost",
             tuple((one.name, one.color) for one in spent),
-            None,
+            f"{figures.money(spend_goal)} a day" if spend_goal is not None else "",
             drawn.bars(f"{name}-cost", labels, spent, is_open, spend_goal, True),
             f"{figures.money(total.cost)} in {period} days, unmapped spend shown separately.",
             ("Cost", PAID, AFFILIATES, UNMAPPED),
@@ -170,7 +171,7 @@ def _charts(brand: Brand, period: int) -> list[Chart]:
         Chart(
             "Profit",
             (),
-            None,
+            "",
             drawn.bars(f"{name}-profit", labels, earned, is_open, None, True),
             f"{figures.money(total.profit)} in {period} days, without unmapped spend.",
             ("Profit", "Revenue"),

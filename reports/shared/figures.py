@@ -65,6 +65,11 @@ def ratio(part: Decimal | None, whole: int | Decimal | None) -> Decimal | None:
     return EXACT.divide(part, Decimal(whole))
 
 
+def known_cost(spent: Decimal | None, is_missing: bool) -> Decimal | None:
+    """A cost; None if all of it is missing spend, which is not zero."""
+    return None if is_missing and not spent else spent
+
+
 def rounded(value: Decimal | None, step: Decimal = CENT) -> Decimal | None:
     """Rounded half up (away from zero) to a step, by default to the cent."""
     return None if value is None else value.quantize(step, rounding=ROUND_HALF_UP, context=EXACT)

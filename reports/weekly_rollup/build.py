@@ -14,7 +14,7 @@ from reports.model import LastReport, Report, Row, Rows, Subject, own_rows
 from reports.shared.brands import NAME_LIMIT, NO_BRAND, brand_name
 from reports.shared.change import Movement
 from reports.shared.completeness import by_day
-from reports.shared.figures import EXACT, NO_COST, Figures, add, apportion, ratio
+from reports.shared.figures import EXACT, NO_COST, Figures, add, apportion, known_cost, ratio
 from reports.shared.goals import QUERIES, Goal, goals
 from reports.shared.moved import Compared, amount, what_moved
 from reports.shared.restatement import MAIN, WHY, measure
@@ -49,17 +49,12 @@ def by_number(rows: Sequence[Row]) -> list[Row]:
 def mapped_cost(rows: Sequence[Row], unpaid: Unpaid) -> Decimal | None:
     """Cost without unmapped spend; None if all of it is missing."""
     cost = add(EXACT.subtract(row["cost"], row["unmapped_cost"]) for row in rows)
-    return _known(cost, rows, unpaid)
+    return known_cost(cost, _lacks(rows, unpaid))
 
 
 def _lacks(rows: Sequence[Row], unpaid: Unpaid) -> bool:
     """Whether spend of an affiliate of the brands is missing."""
     return bool({number for number, _ in unpaid} & {row["advertiser_id"] for row in rows})
-
-
-def _known(cost: Decimal | None, rows: Sequence[Row], unpaid: Unpaid) -> Decimal | None:
-    """A cost; None if all of it is missing spend, which is not zero."""
-    return None if cost == 0 and _lacks(rows, unpaid) else cost
 
 
 def brand_weeks(subject: Subject, rows: Sequence[Row], unpaid: Both) -> tuple[BrandWeek, ...]:
@@ -90,7 +85,7 @@ def mapped_cost_before(rows: Sequence[Row], unpaid: Unpaid) -> Decimal | None:
     spent, unmapped = _summed(rows, "previous_cost"), _summed(rows, "previous_unmapped_cost")
     if spent is None or unmapped is None:
         return None
-    return _known(EXACT.subtract(spent, unmapped), rows, unpaid)
+    return known_cost(EXACT.subtract(spent, unmapped), _lacks(rows, unpaid))
 
 
 def _week(
@@ -111,8 +106,8 @@ def _week(
     def moved(now: str, before: str, less_is_good: bool | None) -> Movement:
         value, earlier = _summed(rows, now), _summed(rows, before)
         if now == "cost":
-            value = _known(value, rows, unpaid_now)
-            earlier = _known(earlier, rows, unpaid_before)
+            value = known_cost(value, _lacks(rows, unpaid_now))
+            earlier = known_cost(earlier, _lacks(rows, unpaid_before))
         if now in ("cost", "profit") and lacks_spend:
             earlier = None
         if shown is None:

@@ -12,7 +12,7 @@ from decimal import Decimal
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from reports.shared.figures import ratio
+from reports.shared.figures import known_cost, ratio
 from signalroom import clock, run_database, warehouse
 from signalroom.clients import active_clients, registry
 from signalroom.errors import WarehouseError
@@ -61,7 +61,7 @@ class BrandDay:
     @property
     def cost(self) -> Decimal | None:
         """The cost; None where nothing is known of it, which is not zero."""
-        return None if self.state and not self.spent else self.spent
+        return known_cost(self.spent, bool(self.state))
 
     @property
     def cpa(self) -> Decimal | None:

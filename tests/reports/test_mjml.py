@@ -31,7 +31,9 @@ def test_mistake_is_named_with_its_line(inside: str, said: str) -> None:
 
 
 def test_html_inside_texts_and_hostile_names_pass() -> None:
-    mjml.check(WHOLE.format("<mj-text>&lt;mj-text&gt; <b class='x'>1 &amp; 2</b></mj-text>"), "x")
+    source = WHOLE.format("<mj-text>&lt;mj-text&gt; <b class='x'>1 &amp; 2</b></mj-text>")
+    mjml.check(source, "x")
+    assert '&lt;mj-text&gt; <b class="x">1 &amp; 2</b>' in mrml.to_html(source).content
 
 
 @pytest.mark.deep

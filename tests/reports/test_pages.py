@@ -121,6 +121,21 @@ def test_numbers_are_the_marts_numbers_and_every_chart_has_its_table(made: list[
     )
 
 
+def test_every_goal_line_of_a_chart_has_its_entry_in_the_legend(made: list[Made]) -> None:
+    text = made[0].page.read_text("utf-8")
+    card = r'<section class="card">\s*<h3>([^<]*)</h3>((?:(?!<section).)*?)</svg>'
+    sections = re.findall(card, text, re.DOTALL)
+    named = {title: re.findall(r">Goal ([^<]*)</li>", body) for title, body in sections[:4]}
+    assert named == {
+        "Cost per conversion": ["$28.00"],
+        "Conversions": ["116.7 a day"],
+        "Cost": ["$3,666.67 a day"],
+        "Profit": [],
+    }
+    for title, body in sections:
+        assert ("stroke-dasharray" in body) == (">Goal " in body), title
+
+
 def test_period_is_not_compared_with_one_that_was_loaded_in_part() -> None:
     rows = read(client("713"), SUNDAY)
     whole = content(client("713"), SUNDAY, clock.now(), rows).brands[0].periods[7]

@@ -67,8 +67,11 @@ def test_the_shipped_rules_match_tables_and_those_of_settings_count(
     check_tables()
     rules(tables={"s3_exports.chargebacks_daily": DROP, "everflow.clicks": DROP})
     monkeypatch.setenv("S3_BUCKET_NAME", "exports")
+    with pytest.raises(ConfigurationError, match=r"s3_exports\.chargebacks_daily matches no table"):
+        check_tables()
     monkeypatch.setenv("S3_PREFIXES", "orders-create,chargebacks-daily")
     check_tables()
+    assert policy("s3_exports", "chargebacks_daily", "713").action("name") == "drop"
 
 
 def test_the_salt_is_made_once_and_nobody_else_can_read_it() -> None:

@@ -30,7 +30,8 @@ PIECES = st.sampled_from(
 @PROPERTY
 @given(st.lists(PIECES, max_size=40))
 def test_any_bytes_are_read_or_refused_in_words(pieces: list[bytes]) -> None:
-    read_bytes(b"".join(pieces))
+    rows = read_bytes(b"".join(pieces))
+    assert len({len(row) for row in rows}) <= 1, "every row has the header's width"
 
 
 @PROPERTY
