@@ -1,5 +1,6 @@
-# `build` has uv and makes the environment, `dev` adds what tests and lint need, `trimmed` takes away
-# what no part of the product reads, `prod` (the default) has what runs and nothing else. With an image registry at hand, give BASE with its digest:
+# `build` has uv and creates the environment, `dev` adds what tests and lint need, `trimmed` removes
+# files that the product never reads, `prod` (the default) has only what runs. If an image registry is
+# reachable, pass BASE with its digest:
 #   docker build --build-arg BASE=python:3.11-slim-bookworm@sha256:... --build-arg SIGNALROOM_COMMIT=$(git rev-parse HEAD) .
 ARG BASE=python:3.11-slim-bookworm
 
@@ -8,19 +9,19 @@ ENV UV_COMPILE_BYTECODE=1 \
     UV_LINK_MODE=copy \
     UV_PYTHON_DOWNLOADS=never \
     UV_SYSTEM_CERTS=1
-# Extras of pyproject.toml; a worker of Temporal needs: --build-arg EXTRAS="--extra temporal"
+# Extras of pyproject.toml; a Temporal worker needs: --build-arg EXTRAS="--extra temporal"
 ARG EXTRAS=
 WORKDIR /build
 COPY bootstrap.py uv.lock ./
 RUN python bootstrap.py
 
 WORKDIR /app
-# Packages change seldom: they have a layer of their own.
+# Packages rarely change: they have their own layer.
 COPY pyproject.toml uv.lock ./
 RUN /build/.tools/uv sync --frozen --no-default-groups ${EXTRAS:-} --no-install-project
 COPY . .
-# The client packages are linked here, for a read-only container cannot do it later. The simulated
-# agency is only needed to install the project.
+# The client packages are linked here, because a read-only container cannot do it later. The
+# simulated agency is only needed to install the project.
 RUN /build/.tools/uv sync --frozen --no-default-groups ${EXTRAS:-} \
     && .venv/bin/dbt --quiet deps \
     && .venv/bin/python -m compileall -q cli ingest reports scheduler signalroom transform \
@@ -48,17 +49,17 @@ RUN cd .venv/lib/python3*/site-packages \
         setuptools setuptools-*.dist-info _distutils_hack distutils-precedence.pth
 
 FROM ${BASE} AS prod
-# tini reaps what killed steps leave behind and passes SIGTERM on.
+# tini reaps the children of killed steps and forwards SIGTERM.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends tini=0.19.* \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin \
     && groupadd --gid 10001 signalroom \
     && useradd --uid 10001 --gid 10001 --home-dir /data --shell /usr/sbin/nologin signalroom \
     && install -d -o 10001 -g 10001 -m 0700 /data
-# Code belongs to root, and the process cannot change it; /data and /tmp are all that it writes.
+# Code belongs to root, and the process cannot change it; it can only write /data and /tmp.
 COPY --from=trimmed /app /app
 WORKDIR /app
-# Reference data is versioned with the commit that brought it.
+# Reference data is versioned by the commit of the image.
 ARG SIGNALROOM_COMMIT=
 ENV SIGNALROOM_COMMIT=$SIGNALROOM_COMMIT
 ENV PATH=/app/.venv/bin:$PATH \
@@ -72,9 +73,9 @@ ENV PATH=/app/.venv/bin:$PATH \
     PORT=8080
 USER 10001:10001
 EXPOSE 8080
-# Fails on any answer but 200, the 503 of a stale scheduler included.
+# Fails on any response except 200, including the 503 of a stale scheduler.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['PORT'] + '/health', timeout=4)"]
 ENTRYPOINT ["tini", "--"]
-# Docker's and Fly's networks reach no loopback; what is published is decided outside.
+# Docker's and Fly's networks cannot reach loopback; which ports are published is configured outside.
 CMD ["signalroom", "scheduler", "--host", "0.0.0.0"]

@@ -11,38 +11,38 @@ ARGS ?=
 NICE ?=
 KILLS ?= 500
 MINUTES ?= 10
-# What `make diff` and `make state` compare with, and how many builds a reader reads through.
+# What `make diff` and `make state` compare with, and the number of builds of `make chaos-readers`.
 BASE ?= main
 BUILDS ?= 200
 
 UV := .tools/uv
 BIN := .venv/bin
 VENV := .venv/.ready
-# Goes away with `dbt clean`, and then comes again.
+# `dbt clean` removes it; the next target that needs it restores it.
 READY := dbt_packages/.ready
-# uv and dbt change nothing of a person's own: no other virtual environment, no usage statistics.
+# uv and dbt leave a developer's machine alone: no other virtual environment, no usage statistics.
 unexport VIRTUAL_ENV
-# Where it is set, every start of a command compiles all of Python again: seconds each time.
+# If it is set, every command compiles all of Python again at its start, which takes seconds.
 unexport PYTHONDONTWRITEBYTECODE
-# The machine's certificates, as Python and git use them: a company may have its own authority.
+# Use the machine's certificates, as Python and git do: a company may have its own CA.
 export UV_SYSTEM_CERTS := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
-# Commands other than signalroom do not read .env by themselves; what the environment says wins.
+# Commands other than signalroom do not read .env themselves; the environment takes precedence.
 WITH_ENV = $(if $(wildcard .env),$(BIN)/dotenv -f .env run --no-override --)
-# Checks look at the files of the repository only, whatever warehouse a person has set.
+# Checks only read files of the repository, whatever warehouse is configured.
 UNSET := env -u SIGNALROOM_TARGET -u SIGNALROOM_SCHEMA_PREFIX -u DBT_PROFILES_DIR -u DBT_TARGET
 SQLFLUFF := --disable-progress-bar --processes $(WORKERS)
-# Each process loads the dbt project by itself, which takes longer than a few models do.
+# Each process loads the dbt project, which takes longer than linting a few models.
 FEW = --disable-progress-bar --processes $(if $(word 9,$(CHANGED_MODELS)),$(WORKERS),1)
-# Queries of reports are no dbt models: dbt's templater would pass over them in silence.
+# Queries of reports are not dbt models: dbt's templater would skip them silently.
 PLAIN := --templater placeholder
 MACROS := $(wildcard transform/macros/*.sql)
 MODELS := $(filter-out $(MACROS),$(shell find transform -name '*.sql'))
 QUERIES := $(shell find reports -name '*.sql')
 CLEAN_MODELS := .venv/.models-clean
 CLEAN_QUERIES := .venv/.queries-clean
-# What differs from BASE, files that git does not know yet included.
+# Files that differ from BASE, including untracked ones.
 CHANGED = $(shell git diff --name-only --diff-filter=d $(BASE); git ls-files --others --exclude-standard)
 CHANGED_MODELS = $(filter $(MODELS),$(CHANGED))
 CHANGED_PYTHON = $(filter-out tests/%,$(filter %.py,$(CHANGED)))
@@ -50,7 +50,7 @@ CHANGED_PYTHON = $(filter-out tests/%,$(filter %.py,$(CHANGED)))
 .PHONY: help install-dev run test test-deep test-quick test-file walks pictures faults fuzz chaos lint lint-changed lint-sql lint-secrets format typecheck backtest bench journeys record-marts audit sbom image-test ci chaos-readers build diff state preview docs docs-serve dev temporal temporal-ui logs-worker restart-worker test-temporal up down logs reset clean
 
 #> Start
-# Headings of the menu are lines that begin with `#> `.
+# Lines that begin with `#> ` are headings of the menu.
 help: ## List the targets
 	@awk -F ':.*## ' '/^#> / {printf "\n%s\n", substr($$0, 4)} \
 	/^[a-z][a-z-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,7 +62,7 @@ run: $(READY) ## Run the main job once and show the result
 	@$(BIN)/signalroom run $(ARGS)
 
 #> Test
-# Types and SQL are checked in the time in which tests wait for something.
+# Types and SQL are checked while tests wait for something.
 test: .lint-first ## Check everything: lint and the tests
 	@$(MAKE) -j3 NICE="nice -n 15" typecheck lint-sql .tests
 
@@ -70,10 +70,10 @@ test: .lint-first ## Check everything: lint and the tests
 .tests:
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not deep" $(ARGS)
 
-test-deep: $(READY) .tools/promtool .pooler ## Run the tests for which make test has no time
+test-deep: $(READY) .tools/promtool .pooler ## Run the tests that take too long for make test
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m deep --ignore tests/scheduler/temporal $(ARGS)
 
-# The pooler of port 6543; its tests say so where it is missing.
+# The pooler of port 6543; if it is missing, its tests are skipped with a notice.
 .PHONY: .pooler
 .pooler:
 	@test -x /usr/sbin/pgbouncer || command -v pgbouncer >/dev/null || test "$$(id -u)" != 0 || \
@@ -86,14 +86,14 @@ test-file: $(READY) ## Run one file or folder of tests: FILE=tests/reports
 	@test -n "$(FILE)" || { echo "Which one? make test-file FILE=tests/house/test_docs.py"; exit 2; }
 	@$(BIN)/pytest $(FILE) $(ARGS)
 
-#> Look through, stress
+#> Inspect, stress
 walks: $(READY) ## Record four people's walks into target/walks
 	@$(BIN)/python -m tests.house.walks
 
 pictures: $(READY) ## Make the pictures of README and docs (docs/images) again
 	@$(BIN)/python -m tests.house.walks --pictures
 
-faults: $(READY) ## Inject the 62 faults of the matrix, print how each ended
+faults: $(READY) ## Inject the 62 faults of the matrix, print each outcome
 	@$(BIN)/python -m tests.house.fault_matrix $(ARGS)
 
 fuzz: $(READY) ## Feed the CSV readers bytes for MINUTES=10, by coverage
@@ -104,7 +104,7 @@ chaos: $(READY) ## Kill the scheduler and children KILLS times, then check
 	@PYTHONPATH=. $(BIN)/python -m tests.scheduler.chaos $(KILLS) $(ARGS)
 
 #> Lint
-# One line for each check: its name, how it ended, how long it took; its output only where it fails.
+# One line per check: its name, result and duration; its output only if it fails.
 define check
 	@start=$$SECONDS; if out=$$($(2) 2>&1); then printf '%-14s ok  %3d s\n' "$(1)" $$((SECONDS - start)); \
 	else printf '%s\n' "$$out"; printf '%-14s FAILED\n' "$(1)"; exit 1; fi
@@ -142,7 +142,7 @@ $(CLEAN_QUERIES): $(VENV) $(QUERIES)
 	$(call check,report SQL,$(NICE) $(UNSET) $(BIN)/sqlfluff lint $(SQLFLUFF) $(PLAIN) $(QUERIES))
 	@touch $@
 
-# For the target that sqlfluff compiles to, which then need not parse again.
+# For the target that sqlfluff compiles to, so that it need not parse again.
 .PHONY: .dbt-project
 .dbt-project: $(READY)
 	$(call check,dbt project,$(UNSET) $(BIN)/dbt --quiet --warn-error parse --no-partial-parse --target lint)
@@ -150,20 +150,20 @@ $(CLEAN_QUERIES): $(VENV) $(QUERIES)
 lint-secrets: $(READY) ## Look for keys and passwords in the repository
 	$(call check,secrets,$(BIN)/python -m tests.house.keys)
 
-# How the client files of data/clients are checked; a mistake is named with file, line and reason.
+# Checks the client files of data/clients; each error is listed with file, line and reason.
 CHECK_CLIENT_FILES = $(BIN)/python -c "import sys; from transform.client_files import mistakes; sys.exit('\n'.join(mistakes()) or None)"
 
 typecheck: $(READY) ## Check types (mypy, strict)
 	$(call check,types,$(NICE) $(BIN)/mypy)
 
-format: $(READY) ## Rewrite Python and SQL in the house's style
+format: $(READY) ## Format Python and SQL (ruff, sqlfluff)
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 	$(UNSET) $(BIN)/sqlfluff fix $(SQLFLUFF) transform
 	$(UNSET) $(BIN)/sqlfluff fix $(SQLFLUFF) $(PLAIN) $(wildcard reports/*/*.sql)
 
 #> Measure, record
-backtest: $(READY) ## Judge 20 simulated agencies by the rules of alerts
+backtest: $(READY) ## Run the alert rules over 20 simulated agencies
 	@$(BIN)/python -m tests.reports.backtests $(ARGS)
 
 bench: $(READY) ## Measure speed; ARGS="--scale 0.1 --only 1,4 --keep"
@@ -172,7 +172,7 @@ bench: $(READY) ## Measure speed; ARGS="--scale 0.1 --only 1,4 --keep"
 journeys: $(READY) ## Print the files that a day, a file, a job, a report pass
 	@$(BIN)/python tests/house/journeys.py
 
-record-marts: $(READY) ## Record the marts that the preview shows, after a change
+record-marts: $(READY) ## Record the marts for the preview again, after a change
 	@$(BIN)/python -m tests.house.record_marts
 
 audit: $(READY) ## Look for known faults in locked packages (needs internet)
@@ -183,7 +183,7 @@ sbom: $(READY) ## Write the bill of materials to target/sbom.json
 	@mkdir -p target
 	@$(UV) export --quiet --frozen --no-default-groups --preview-features sbom-export --format cyclonedx1.5 --output-file target/sbom.json
 
-image-test: $(READY) ## Build the image, run an hour of it (Docker or podman)
+image-test: $(READY) ## Build the image, run it for an hour (Docker or podman)
 	@$(BIN)/pytest tests/house/test_image.py -m deep --timeout 1800 -s $(ARGS)
 
 ci: ## Run what CI runs
@@ -202,13 +202,13 @@ diff: $(READY) ## Show which cells of the marts differ from BASE=main
 state: $(READY) ## Save the models of BASE=main, for dbt -s state:modified+
 	@$(BIN)/python -m transform state --base $(BASE)
 
-preview: $(READY) ## Show every report as it would look; reloads on each save
+preview: $(READY) ## Show every report; reloads on each save
 	@$(BIN)/signalroom preview --serve $(ARGS)
 
 docs: $(READY) ## Write dbt's documentation to target/index.html
 	$(WITH_ENV) $(BIN)/dbt docs generate
 
-docs-serve: docs ## The same, to look at in a browser until Ctrl-C
+docs-serve: docs ## The same, served for a browser until Ctrl-C
 	$(WITH_ENV) $(BIN)/dbt docs serve --port 8081 --no-browser
 
 #> Run
@@ -224,10 +224,10 @@ temporal-ui: ## Open Temporal's page in the browser
 logs-worker: ## Follow the logs of the workers
 	docker compose -f docker-compose.temporal.yml logs --follow --tail 200 worker
 
-restart-worker: ## Restart the workers; each ends its steps first
+restart-worker: ## Restart the workers; each finishes its steps first
 	docker compose -f docker-compose.temporal.yml restart worker
 
-test-temporal: $(READY) ## Kill, freeze, stop and measure workers on a real server
+test-temporal: $(READY) ## Kill, freeze, stop and time workers on a real server
 	@$(BIN)/pytest tests/scheduler/temporal -m deep --timeout 3600 -s $(ARGS)
 
 up: ## Start scheduler and PostgreSQL in containers
@@ -240,10 +240,10 @@ logs: ## Follow the logs of the containers
 	docker compose logs --follow --tail 200
 
 #> Clean up
-reset: ## Remove local warehouse and outbox, as after the demo
+reset: ## Remove the local warehouse and outbox
 	rm -rf .signalroom .signalroom-demo .signalroom-demo-* .signalroom-temporal
 
-clean: ## Remove what can be made again; warehouse and outbox stay
+clean: ## Remove generated files; keeps warehouse and outbox
 	rm -rf .venv .tools target logs dbt_packages .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 # Prometheus' own tool for the tests of docs/monitoring, from Debian's package.
@@ -252,7 +252,7 @@ clean: ## Remove what can be made again; warehouse and outbox stay
 	apt-get download -qq prometheus && dpkg-deb -x prometheus_*.deb . \
 	&& install usr/bin/promtool $(CURDIR)/.tools/promtool; rm -rf "$$folder"
 
-# Set up again only what changed.
+# Repeat the setup only for what changed.
 $(VENV): pyproject.toml uv.lock bootstrap.py
 	@echo "Setting up Python packages in .venv; the first time takes a minute or two ..."
 	@$(PYTHON) bootstrap.py
