@@ -71,7 +71,7 @@ def demo(speed: float, port: int, is_opened: bool) -> None:
         signal.signal(number, stop)
     made = agency_class()(now=morning, scenario=SCENARIO, limit_speed=max(600.0, speed))
     with made as agency:
-        click.echo(f"Loading five weeks of a made-up agency into {home.name} (a minute or two) ...")
+        click.echo(f"Loading five simulated weeks into {home.name} (a minute or two) ...")
         os.environ |= environment_of(agency)
         if not _load(home, stopping):
             if stopping.is_set():

@@ -106,7 +106,7 @@ def signalroom(ctx: click.Context) -> None:
     reports. Without any set-up it runs on simulated vendors and an embedded DuckDB:
 
     \b
-      signalroom run                        everything once, on made-up data
+      signalroom run                        everything once, on simulated data
       signalroom report daily_ccw --open    yesterday's report in the browser
       signalroom demo                       a whole day in minutes
       signalroom query "select * from daily_summary order by date desc"

@@ -35,7 +35,7 @@ def _recorded() -> Iterator[None]:
     try:
         yield
     except SignalRoomError as error:
-        log.warning("an alert could not be written down: %s", error)
+        log.warning("an alert could not be recorded: %s", error)
 
 
 class Troubles:

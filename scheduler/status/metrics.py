@@ -224,7 +224,7 @@ def _durations(what: str, label: str, rows: Sequence[Any]) -> Iterator[Metric]:
         f"signalroom_{what}_duration_seconds", f"How long a {what} took", labels=[label, "status"]
     )
     outcomes = CounterMetricFamily(
-        f"signalroom_{what}s", f"Each {what} by how it stands", labels=[label, "status"]
+        f"signalroom_{what}s", f"Each {what} by its status", labels=[label, "status"]
     )
     for row in rows:
         outcomes.add_metric((row.name, row.status), row.times)

@@ -42,6 +42,13 @@ NOT_IN_TESTS = {
     r"(is|are) no (address|list|number|date|day|moment|instant|object)": "is not a valid ...",
     r"was over and came back|the totals? stands?": "plain words",
     r"resident process": "scheduler",
+    r"behaviours?|artefacts?|honour(s|ed)?|misspelt": "US spelling",
+    r"(normal|initial|recogn|summar)is\w+": "US spelling",
+    r"written down|writ(e|ing) down": "recorded",
+    r"(is|are) told|what (it|they) (is|are) to": "plain words",
+    r"speaks? for|in silence|made again|seldom|of one's own|asks? nothing": "plain words",
+    r"as (people|they) (know|write|read) (it|them)": "for display, in common form",
+    r"put into words|stands? in (it|them)|what came of": "plain words",
 }
 ENDINGS = [".py", ".sql", ".yml", ".toml", ".md", ".j2", ".sh", ".css", ".js", ".env.example"]
 ENDINGS += ["Makefile", "Dockerfile"]

@@ -4,7 +4,7 @@
 {%- endmacro %}
 
 {#-
-  Names as people read them: normalized accents, plain spaces and hyphens, no zero-width characters,
+  Names cleaned up for display: normalized accents, plain spaces and hyphens, no zero-width characters,
   trimmed. `clean` in `transform/client_files/reader.py` does the same.
 -#}
 {% macro cleaned(value) -%}

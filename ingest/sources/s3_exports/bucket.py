@@ -68,7 +68,7 @@ class Bucket:
                 "connect_timeout": CONNECT_TIMEOUT_S,
                 "read_timeout": READ_TIMEOUT_S,
                 "retries": {"max_attempts": ATTEMPTS - 1, "mode": "standard"},
-                # a custom endpoint seldom has a host name per bucket
+                # a custom endpoint rarely has a host name per bucket
                 "s3": {"addressing_style": "path" if where.endpoint else "auto"},
             },
             session=_session(),

@@ -226,7 +226,7 @@ class Checks:
         known = sum(name in self.header.bases for name in names if name)
         if known > 1 and 2 * known >= sum(map(bool, names)):
             raise RefusedError(
-                "a second header stands in it, with other columns or in another order: two exports "
+                "it contains a second header, with other columns or in another order: two exports "
                 "were joined; upload them one by one"
             )
         key = cells[self._key]

@@ -41,7 +41,7 @@ for (const [id, mark] of [['problem', 'bad'], ['change', 'changed']]) {
 addEventListener('hashchange', () => { show(); scrollTo(0, 0); });
 paint(remembered() || (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'));
 
-// Served: made again on each save. The server says which version is the newest.
+// Served: rebuilt on each save. The server sends the newest version.
 if (root.dataset.live) {
   new EventSource('/events').onmessage = (event) => {
     if (event.data !== root.dataset.live) location.reload();

@@ -26,5 +26,5 @@ select
     sent_count,
     read_count
 
-    -- revision, category, segments and the days of use omitted
+    -- revision, category, segments and the days it was in use omitted
 from source
