@@ -88,7 +88,7 @@ def _settings(one: SourceSettings, client_id: str, states: States) -> Check:
             return _missing(one, client_id, missing, bool(state and state.state == "on"))
         if wrong := variables.broken(list(declared), client_id):
             said = f"{whose} cannot work: {', '.join(wrong)} is wrong"
-            return Check(one.name, "fault", said, "Repair it as said above.", **scope)
+            return Check(one.name, "fault", said, "Fix it as described above.", **scope)
         one.account(client_id)
         one.chosen(client_id)
     except SignalRoomError as error:

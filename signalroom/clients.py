@@ -96,7 +96,7 @@ def _client(client_id: str, entry: Any) -> Client:
             "offers only suggest."
         )
     if not isinstance(entry.get("name"), str):
-        raise ConfigurationError(f"{where} has no name, or one that is no text: quote it.")
+        raise ConfigurationError(f"{where} has no name, or one that is not a string: quote it.")
     for key in ("active", "default"):
         if not isinstance(entry.get(key, True), bool):
             raise ConfigurationError(f"{where} says `{key}: {entry[key]!r}`; use true or false.")
@@ -116,7 +116,7 @@ def _brands(where: str, written: Any) -> tuple[Brand, ...]:
     names: dict[int, str] = {}
     for name, number in written.items():
         if not isinstance(name, str) or not name.strip():
-            raise ConfigurationError(f"{where}: brand {name!r} is no text: quote its name.")
+            raise ConfigurationError(f"{where}: brand {name!r} is not a string: quote its name.")
         if not isinstance(number, int) or isinstance(number, bool) or number < 1:
             raise ConfigurationError(
                 f"{where}: brand {name} has {number!r} as its advertiser; write Everflow's id."

@@ -1,8 +1,8 @@
 """Fingerprints of the warehouse's relations: equal fingerprints mean equal contents.
 
 Raw tables are fingerprinted by their rows without dlt's columns, so that loading the same rows
-again is no change; tables of more than LARGE rows by their control totals, which have a digest of
-each day or file. Relations built by dbt are fingerprinted by their rows on DuckDB, and on
+again is not a change; tables over LARGE rows by their control totals, which have a digest of each
+day or file. Relations built by dbt are fingerprinted by their rows on DuckDB, and on
 PostgreSQL by the server's counters for each table, its file and its privileges. These counters also
 show which raw tables need not be read again.
 """

@@ -146,7 +146,7 @@ def _amount(cells: Mapping[str, str], name: str) -> Decimal | None:
 def _whole(cells: Mapping[str, str]) -> int | None:
     number = _amount(cells, "conversions")
     if number is not None and number != int(number):
-        raise ValueError(f"{number} conversions are no whole number")
+        raise ValueError(f"{number} conversions is not a whole number")
     return None if number is None else int(number)
 
 

@@ -46,7 +46,7 @@ def _check(name: str, client_id: str, offline: bool) -> Check:
         wrong = variables.broken([*module.REQUIRED, *FURTHER.get(name, ())], client_id)
         if wrong:
             said = f"{whose} cannot work: {', '.join(wrong)} is wrong"
-            return Check(name, "fault", said, "Repair it as said above.", **scope)
+            return Check(name, "fault", said, "Fix it as described above.", **scope)
         if offline:
             return Check(name, "ok", f"{whose} is set up, not checked", **scope)
         with one_attempt():

@@ -82,7 +82,7 @@ def _bound(name: str, default: int) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise BadRequestError(f"{name} is no timestamp") from error
+        raise BadRequestError(f"{name} is not a timestamp") from error
     moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     return int(moment.timestamp()) * MICRO + moment.microsecond
 

@@ -63,7 +63,7 @@ def every(
             total = total_of(answer)
             if start == 0 and not found and total:
                 raise AnswerError(
-                    f"{who}: {total} are said to be there, none came; nothing was loaded."
+                    f"{who}: the response reports {total} entries but has none; nothing was loaded."
                 )
             ids = {str(entry.get("id")) for entry in found}
             is_again = ids <= seen

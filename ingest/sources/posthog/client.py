@@ -80,7 +80,7 @@ def _pages(project: Project, table: str, further: Mapping[str, str], size: int) 
             return
         asked = follow(project, path, link)
         if asked in seen:
-            raise AnswerError(f"{who}: the pages go round in a circle; nothing was loaded.")
+            raise AnswerError(f"{who}: the pages repeat in a loop; nothing was loaded.")
         seen.append(asked)
     raise AnswerError(f"{who}: more than {PAGE_CAP} pages; nothing was loaded.")
 
@@ -104,7 +104,7 @@ def follow(project: Project, path: str, link: object) -> dict[str, str | int]:
     there = urlsplit(urljoin(here.geturl(), str(link)))
     if there.netloc != here.netloc or there.path.rstrip("/") != here.path.rstrip("/"):
         raise AnswerError(
-            f"{project.pull}: the next page of {path} is said to be at "
+            f"{project.pull}: the response links the next page of {path} to "
             f"{there.netloc}{there.path}; nothing was loaded. Check POSTHOG_HOST."
         )
     return dict(parse_qsl(there.query, keep_blank_values=True))

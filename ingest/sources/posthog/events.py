@@ -193,7 +193,7 @@ def _rows(project: Project, window: Window, entries: Entries) -> Iterator[Row]:
             return
         reached = _Place(page[-1]["timestamp"], page[-1]["uuid"]) if page else last
         if reached == last:
-            raise entries.error(f"{window}: there is said to be more, yet nothing more comes")
+            raise entries.error(f"{window}: hasMore is set, but the page has nothing new")
         last = reached
     raise entries.error(f"{window}: more than {PAGE_CAP} pages")
 

@@ -115,9 +115,9 @@ class Bucket:
                 return page
             time.sleep(0.2 * 2**attempt)
         raise AnswerError(
-            f"s3_exports for client {self.place.client_id}: the bucket {self.place} answers "
-            f"{ATTEMPTS} times with something that is no listing. Nothing was read; check "
-            "AWS_ENDPOINT_URL, the next run tries again."
+            f"s3_exports for client {self.place.client_id}: {ATTEMPTS} responses of the bucket "
+            f"{self.place} were not a listing. Nothing was read; check AWS_ENDPOINT_URL, the next "
+            "run tries again."
         )
 
     def pieces(self, file: StoredFile) -> Iterator[bytes]:

@@ -178,7 +178,7 @@ class Checks:
         if self._key is None and self._ids:
             self._refuse_later_header(columns.values())
         if not is_sifted and self._has_no_rows(columns, count):
-            raise AbnormalError("a line that is no row")
+            raise AbnormalError("a line that is not a row")
         for name in self._numbers:
             if _any(columns[name], MANGLED):
                 raise RefusedError(

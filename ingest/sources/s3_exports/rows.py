@@ -155,8 +155,8 @@ class Shape:
         found = [name for name, scan in self._scans.items() if scan.has_cards]
         if found:
             raise RefusedError(
-                f"full card numbers in the column {', '.join(found)}; export it masked, or, "
-                "where these are no cards, name the column under identifiers in data/privacy.yml"
+                f"full card numbers in the column {', '.join(found)}; export it masked, "
+                "or name the column under identifiers in data/privacy.yml if it holds other numbers"
             )
 
 

@@ -159,8 +159,8 @@ OTHER = "01952f3e-9a57-7c1e-8d55-0f3b6f1c2a11"
         pytest.param(answered(event("'; DROP")), "no uuid or no time", id="no uuid"),
         pytest.param(answered(event(at="")), "no uuid or no time", id="no time"),
         pytest.param(answered(event(at="soon")), "is not a valid time", id="a time that is none"),
-        pytest.param(answered(hasMore=True), "nothing more comes", id="more, but nothing"),
-        pytest.param(answered(event(), hasMore=True), "nothing more comes", id="the same again"),
+        pytest.param(answered(hasMore=True), "has nothing new", id="more, but nothing"),
+        pytest.param(answered(event(), hasMore=True), "has nothing new", id="the same again"),
     ],
 )
 def test_what_is_no_complete_answer_fails_loudly(read: Read, answer: Answer, message: str) -> None:

@@ -1,4 +1,4 @@
-"""What goes wrong with lists: a link to a stranger, pages in a circle, a page too few."""
+"""What goes wrong with lists: a link to a stranger, pages in a loop, a page too few."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_every_page_is_read(own_agency: Agency, monkeypatch: pytest.MonkeyPatch)
 def test_no_key_is_sent_to_a_stranger(read: Read) -> None:
     with scripted_vendor(in_turn(Answer({}))) as stranger:
         foreign = page(flag(1), link=lambda _: f"{stranger.url}{PATH}?offset=100")
-        with pytest.raises(AnswerError, match=r"next page of .* is said to be at 127") as told:
+        with pytest.raises(AnswerError, match=r"links the next page of .* to 127") as told:
             read(foreign, FLAGS)
         assert stranger.requests == []
     assert "Check POSTHOG_HOST" in str(told.value)
@@ -64,8 +64,8 @@ def test_no_key_is_sent_to_a_stranger(read: Read) -> None:
     ("rest", "message"),
     [
         pytest.param("/api/projects/9002/feature_flags/?offset=100", "next page", id="a project"),
-        pytest.param(f"{PATH}?limit=100", "in a circle", id="the first page again"),
-        pytest.param(f"{PATH}?offset=100&limit=100", "in a circle", id="always the second"),
+        pytest.param(f"{PATH}?limit=100", "repeat in a loop", id="the first page again"),
+        pytest.param(f"{PATH}?offset=100&limit=100", "repeat in a loop", id="always the second"),
     ],
 )
 def test_a_link_that_leads_astray_ends_the_reading(read: Read, rest: str, message: str) -> None:
