@@ -92,8 +92,8 @@ def refuse_unknown_affiliate(question: Question) -> None:
     if wanted not in {name.casefold() for name in names}:
         said = did_you_mean(wanted, names)
         raise ConfigurationError(
-            f"Affiliate {question.affiliate!r} is unknown: client {question.client.id} has no row "
-            f"of it on any day. {said}".strip()
+            f"Affiliate {question.affiliate!r} is unknown: client {question.client.id} has no "
+            f"rows for it on any day. {said}".strip()
         )
 
 
