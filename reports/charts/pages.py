@@ -9,8 +9,15 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 
 from reports.charts.canvas import PAGE, STYLE, canvas, svg
-from reports.charts.panels import Series, Written, bar_panel, days_below, line_panel
-from reports.charts.written import short_count, short_money
+from reports.charts.panels import (
+    Series,
+    Written,
+    bar_panel,
+    days_below,
+    line_panel,
+    short_count,
+    short_money,
+)
 
 WIDTH, HEIGHT = 5.2, 2.2  # inches; the page scales it
 MOST_DOTS = 31

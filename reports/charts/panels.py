@@ -1,4 +1,7 @@
-"""Panels: a line or bars over days, with gridlines, a target and the last value as text."""
+"""Panels: a line or bars over days, with gridlines, a target and the last value as text.
+
+Numbers on axes are short, with cents only where they matter.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,13 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from reports.charts.canvas import Look
+from reports.shared.figures import MINUS
 
 Value = Decimal | int | None
 Written = Callable[[float], str]
 LEAST_SPAN = 0.2  # of the level: a change of a few percent must not look like a crash
 TITLE, SMALL = 13.0, 12.0
+UNITS = ((1e9, "B"), (1e6, "M"), (1e4, "k"))
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,20 @@ def titled(axes: Axes, look: Look, title: str, note: str = "", color: str = "qui
         axes.set_title(note, loc="right", fontsize=SMALL, color=look.of(color), pad=7)
 
 
+def short_money(value: float) -> str:
+    """Dollars for an axis: `$25`, `$27.50`, `$12k`."""
+    sign = MINUS if value < 0 else ""
+    amount = abs(value)
+    if amount >= 10_000 or amount == round(amount):
+        return f"{sign}${_short(amount)}"
+    return f"{sign}${amount:,.2f}"
+
+
+def short_count(value: float) -> str:
+    """A count for an axis: `1,200`, `12k`."""
+    return f"{MINUS if value < 0 else ''}{_short(abs(value))}"
+
+
 def _floats(values: Sequence[Value]) -> list[float]:
     return [float("nan") if value is None else float(value) for value in values]
 
@@ -167,3 +186,11 @@ def _end_labels(
             color=look.of(one.color) if len(series) > 1 else look.ink, fontsize=SMALL,
             fontweight="bold",
         )  # fmt: skip
+
+
+def _short(amount: float) -> str:
+    for least, unit in UNITS:
+        if amount >= least:
+            scaled = amount / (1000 if unit == "k" else least)
+            return f"{scaled:,.1f}".removesuffix(".0") + unit
+    return f"{amount:,.0f}" if amount == round(amount) else f"{amount:,.1f}"

@@ -9,8 +9,15 @@ import matplotlib as mpl
 
 from reports.charts import Point
 from reports.charts.canvas import LIGHT, STYLE, Look, canvas, png
-from reports.charts.panels import Series, bar_panel, days_below, line_panel, titled
-from reports.charts.written import short_count, short_money
+from reports.charts.panels import (
+    Series,
+    bar_panel,
+    days_below,
+    line_panel,
+    short_count,
+    short_money,
+    titled,
+)
 
 HEIGHT = 3.7  # inches
 LETTER = 0.0215  # of the width, for the number at the line's end
