@@ -1,6 +1,6 @@
-"""HTTP clients of every kind, made in one place: the proxy that the environment names may be none.
+"""The only place that creates HTTP clients: httpx reads the proxy settings when it creates one.
 
-The proxy settings are read when a client is made, and not every value of them can be.
+It raises for values that it cannot parse; here they become a ConfigurationError.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from signalroom.logs import mask
 
 
 def http_client(**options: Any) -> httpx.Client:
-    """A client of httpx; ConfigurationError where the environment's proxy cannot be used."""
+    """An httpx client; ConfigurationError if the environment's proxy settings cannot be used."""
     try:
         return httpx.Client(**options)
     except (ImportError, httpx.InvalidURL, ValueError) as error:
