@@ -87,6 +87,11 @@ def factor() -> float:
     )
 
 
+def is_frozen() -> bool:
+    """Whether business time is frozen and does not run on from there."""
+    return bool(os.environ.get("SIGNALROOM_NOW", "").strip()) and not factor()
+
+
 def _run_since(started: datetime) -> timedelta:
     """How far business time has advanced in this process; zero while it is frozen."""
     return (instant() - started) * factor()

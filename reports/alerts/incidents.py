@@ -7,7 +7,6 @@ conflicts with another process is not made, and its caller retries.
 from __future__ import annotations
 
 import json
-import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -325,8 +324,7 @@ def _cause(kind: str, client_id: str, subject: str, given: str = "") -> str:
 
 def wait() -> timedelta:
     """How long a new incident waits for others of its cause; not if business time is frozen."""
-    is_held = bool(os.environ.get("SIGNALROOM_NOW", "").strip()) and not clock.factor()
-    return timedelta() if is_held else GROUP_WAIT
+    return timedelta() if clock.is_frozen() else GROUP_WAIT
 
 
 def _words(title: str, detail: str, repair: str) -> dict[str, object]:

@@ -33,9 +33,26 @@ def has_passed(deadline: datetime | None) -> bool:
     return deadline is not None and clock.now() >= deadline
 
 
+def waits_until(run: Run) -> datetime | None:
+    """The deadline on the real clock; None also if business time is frozen."""
+    deadline = deadline_of(run)
+    if deadline is None or clock.is_frozen():
+        return None
+    return clock.instant() + timedelta(seconds=_left_s(deadline, PATIENCE.total_seconds()))
+
+
+def pull_limit_s(deadline: datetime | None, limit_s: float) -> float:
+    """How long a pull may take while reports wait for it; if it hangs, it is retried after them."""
+    if deadline is None or has_passed(deadline) or clock.is_frozen():
+        return limit_s
+    return min(limit_s, _left_s(deadline, PATIENCE.total_seconds()))
+
+
 def build_limit_s(deadline: datetime | None, limit_s: float) -> float:
     """How long a build may take, including waits and repeats."""
-    if deadline is None:
-        return limit_s
+    return limit_s if deadline is None else min(limit_s, _left_s(deadline, LEAST_S))
+
+
+def _left_s(deadline: datetime, least_s: float) -> float:
     left = (deadline - clock.now()).total_seconds() / (clock.factor() or 1)
-    return min(limit_s, max(left, LEAST_S))
+    return max(left, least_s)

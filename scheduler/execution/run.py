@@ -14,7 +14,7 @@ from typing import Any
 
 from scheduler.execution import results
 from scheduler.execution.child import Order, Start, Worker, last_line
-from scheduler.execution.deadline import build_limit_s, deadline_of, has_passed
+from scheduler.execution.deadline import build_limit_s, deadline_of, has_passed, pull_limit_s
 from scheduler.execution.incidents import Troubles, run_over
 from scheduler.execution.results import Answer, Outcome
 from scheduler.runs.model import Run, Step
@@ -58,7 +58,7 @@ class Work:
         self._order: Order | None = None
         self.reports_begun = False
         self.deadline = deadline_of(run)
-        self._built_with = 0  # number of sources built while others were retried
+        self._built_with = 0  # number of pulls built while others were retried
         self.child: Worker | None = None
         self._answers: list[Answer] = []
         self.failures: list[tuple[str, str, str]] = []  # of the last try: client, class, message
@@ -168,7 +168,14 @@ class Work:
         return self._order_for("report", reports) if reports else None
 
     def _pulled(self) -> int:
-        return sum((step.kind, step.status) == ("ingest", "done") for step in self.steps)
+        """How many pulls loaded rows; each is one source of one client."""
+        answers = [
+            one
+            for step in self.steps
+            if step.kind == "ingest"
+            for one in step.details.get("clients", {}).values()
+        ]
+        return sum("rows" in one and not one.get("failures") for one in answers)
 
     def _open(self, kind: str) -> list[Step]:
         return [
@@ -200,6 +207,8 @@ class Work:
         limit_s = self._job.limit * 60.0
         if kind == "dbt" and not self.reports_begun:
             limit_s = build_limit_s(self.deadline, limit_s)
+        if kind == "ingest" and not self._is_fenced:  # otherwise it goes on during the reports
+            limit_s = pull_limit_s(self.deadline, limit_s)
         started = steps[0].attempt + 1 if self._is_fenced else 0
         return Order(self.run.run_id, names, tuple(arguments), limit_s, self._owner, started)
 

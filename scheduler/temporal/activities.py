@@ -305,6 +305,5 @@ def _ledger() -> Iterator[WorkLedger]:
 
 def _rehearse(at: str) -> None:
     """In a rehearsal, where the clock is frozen, business time is the instant of the input."""
-    frozen = os.environ.get("SIGNALROOM_NOW", "").strip()
-    if frozen and not clock.factor() and at:
+    if at and clock.is_frozen():
         os.environ["SIGNALROOM_NOW"] = at

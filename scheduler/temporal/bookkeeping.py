@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from reports.alerts import incidents
 from scheduler.execution import claims
 from scheduler.execution.child import Child, Start
-from scheduler.execution.deadline import deadline_of
+from scheduler.execution.deadline import deadline_of, waits_until
 from scheduler.execution.incidents import Troubles
 from scheduler.execution.run import LostError, Work
 from scheduler.planning import asked, chosen_job, record_due
@@ -129,6 +129,7 @@ def _take_up(
 def _opened(run: Run, jobs: list[Job], opening: Opening, owner: str) -> Opened:
     left = [step for step in run.steps if step.status == "pending" or _retries(step)]
     job = chosen_job(run.job, jobs, run.scheduled_for) or _job(run.job, 60)
+    reports_at = waits_until(run)
     return Opened(
         run_id=run.run_id,
         job=run.job,
@@ -140,6 +141,7 @@ def _opened(run: Run, jobs: list[Job], opening: Opening, owner: str) -> Opened:
         reports=[step.subject for step in left if step.kind == "report"],
         notify_success=opening.notify_success or list(job.on_success),
         notify_failure=opening.notify_failure or list(job.on_failure),
+        reports_at=reports_at.isoformat() if reports_at else "",
     )
 
 
@@ -175,7 +177,8 @@ def work_of(ledger: WorkLedger, given: StepInput, troubles: Troubles, start: Sta
         channels=tuple(given.channels),
         is_sent=given.send,
     )
-    steps = tuple(_to_be_tried(step) for step in run.steps if step.step == given.step)
+    mine = [step for step in run.steps if step.step == given.step]
+    steps = tuple(_to_be_tried(step, given.again) for step in mine)
     work = Work(
         replace(run, steps=steps), job, given.owner, ledger, start, troubles, is_fenced=True
     )
@@ -184,9 +187,9 @@ def work_of(ledger: WorkLedger, given: StepInput, troubles: Troubles, start: Sta
     return work
 
 
-def _to_be_tried(step: Step) -> Step:
+def _to_be_tried(step: Step, again: bool) -> Step:
     """The step, to be started now: Temporal has waited, or found that its worker is gone."""
-    ended = step.status in ("done", "off", "skipped")
+    ended = step.status in ("done", "off", "skipped") and not again
     return step if ended else replace(step, status="pending", next_at=None)
 
 

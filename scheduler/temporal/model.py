@@ -90,7 +90,10 @@ class Opening:
 
 @dataclass
 class Opened:
-    """A claimed run, and what is left to do of it; without `run_id` there is none."""
+    """A claimed run, and what is left to do of it; without `run_id` there is none.
+
+    `reports_at` is the real instant at which its reports stop waiting; empty: no deadline.
+    """
 
     run_id: str = ""
     job: str = ""
@@ -102,6 +105,7 @@ class Opened:
     reports: list[str] = field(default_factory=list)
     notify_success: list[str] = field(default_factory=list)
     notify_failure: list[str] = field(default_factory=list)
+    reports_at: str = ""
 
 
 @dataclass
@@ -109,6 +113,7 @@ class StepInput:
     """One step of a claimed run. `at` is the run's business instant.
 
     `wait_s` is the longest Retry-After that the step itself waits; a longer one defers it.
+    With `again` the step runs once more although it is done.
     """
 
     run_id: str
@@ -122,6 +127,7 @@ class StepInput:
     resources: list[str] = field(default_factory=list)
     channels: list[str] = field(default_factory=list)
     send: bool = True
+    again: bool = False
 
 
 @dataclass

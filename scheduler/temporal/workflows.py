@@ -45,6 +45,9 @@ LONGEST = timedelta(minutes=5)
 HEARTBEAT = timedelta(seconds=30)
 # A step ends itself at its limit; this is for a worker that fails to do so.
 BEYOND_LIMIT = timedelta(minutes=5)
+# How long due reports wait for a build that still runs, and a report for the one before it.
+SOUND_BUILD = timedelta(minutes=5)
+SOUND_REPORT = timedelta(minutes=1)
 DAY_S = 24 * 3600
 DUE = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 STEP_RETRIES = RetryPolicy(
@@ -154,6 +157,8 @@ def _input(opened: Opened, step: str, **more: Any) -> StepInput:
 
 async def _steps(opened: Opened, **more: Any) -> dict[str, StepResult]:
     """All sources at the same time, then dbt once, then one report after the other."""
+    if opened.reports_at and workflow.patched("reports-wait-until-their-deadline"):
+        return await _steps_by_deadline(opened, **more)
     pulls = await asyncio.gather(
         *(
             _step("run_pipeline_activity", API_TASKS, _input(opened, f"ingest:{source}", **more))
@@ -171,6 +176,51 @@ async def _steps(opened: Opened, **more: Any) -> dict[str, StepResult]:
         step = f"report:{report}"
         found[step] = await _step("run_report_activity", API_TASKS, _input(opened, step, **more))
     return found
+
+
+async def _steps_by_deadline(opened: Opened, **more: Any) -> dict[str, StepResult]:
+    """The steps of a run whose reports have a deadline: they do not wait beyond it.
+
+    A step that hangs or is retried continues during the reports. What it loads is built afterwards.
+    """
+    due = datetime.fromisoformat(opened.reports_at)
+    begun: list[asyncio.Task[StepResult]] = []
+
+    def begin(activity: str, queue: str, step: str, **how: Any) -> asyncio.Task[StepResult]:
+        given = _input(opened, step, **more, **how)
+        begun.append(asyncio.create_task(_step(activity, queue, given)))
+        return begun[-1]
+
+    try:
+        for source in opened.pulls:
+            begin("run_pipeline_activity", API_TASKS, f"ingest:{source}")
+        are_late = await _are_late(begun, due)
+        if begun and not are_late and all(one.result().status == "off" for one in begun):
+            return _results(begun)  # nothing is on
+        if opened.has_dbt:
+            build = begin("run_dbt_activity", WAREHOUSE_TASKS, "dbt")
+            await _are_late([build], max(due, workflow.now() + SOUND_BUILD))
+        for report in opened.reports:
+            one = begin("run_report_activity", API_TASKS, f"report:{report}")
+            await _are_late([one], workflow.now() + SOUND_REPORT)
+        await asyncio.gather(*begun)
+        if are_late and opened.has_dbt:
+            await begin("run_dbt_activity", WAREHOUSE_TASKS, "dbt", again=True)
+        return _results(begun)
+    finally:  # if the run is canceled, so are its steps
+        for each in begun:
+            each.cancel()
+        await asyncio.gather(*begun, return_exceptions=True)
+
+
+async def _are_late(steps: list[asyncio.Task[StepResult]], until: datetime) -> bool:
+    """Wait for steps until an instant; return whether some still run."""
+    left_s = max((until - workflow.now()).total_seconds(), 1)
+    return bool(steps and (await workflow.wait(steps, timeout=left_s))[1])
+
+
+def _results(steps: list[asyncio.Task[StepResult]]) -> dict[str, StepResult]:
+    return {one.result().step: one.result() for one in steps}
 
 
 async def _work_off(opened: Opened, **more: Any) -> tuple[Finished, dict[str, StepResult]]:

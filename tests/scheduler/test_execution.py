@@ -253,6 +253,25 @@ def test_what_comes_after_a_late_report_is_built_by_the_same_run(
     assert names == ["ingest", "build", "report", "report", "ingest", "build"]
 
 
+def test_a_source_that_hangs_holds_up_no_report_beyond_its_deadline(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is ended and comes after the report; what another source brought is in the report."""
+    monkeypatch.setattr(deadline, "PATIENCE", timedelta(seconds=1))
+    monkeypatch.setenv("SIGNALROOM_CLOCK_FACTOR", "1")  # a clock that stands still ends nothing
+    monkeypatch.setenv("SIGNALROOM_CLOCK_SINCE", clock.instant().isoformat())
+    loads = (FAILS % "SourceError").splitlines()[1]
+    once = "if [ ! -f $SIGNALROOM_HOME/x ]; then touch $SIGNALROOM_HOME/x; {}; sleep 300; fi"
+    bench.body("ingest", once.format(loads))
+    assert of_the_morning(bench, monkeypatch, "07:46").status == "done"
+    names = [line.split()[1] for line in begun()]
+    assert names[:4] == ["ingest", "build", "report", "report"]
+    assert set(names[4:-1]) == {"ingest"}  # together, or one after the other
+    assert names[-1] == "build"
+    again = [line for line in begun()[4:] if "redtrack" in line]
+    assert [line.partition(" --skip ")[2] for line in again] == ["redtrack:713"]
+
+
 def test_jobs_share_no_source_at_a_time_and_a_long_one_holds_up_no_other(bench: Bench) -> None:
     files = replace(PULL, name="files", sources=("s3_exports",), reports=())
     late = replace(PULL, name="late")

@@ -58,7 +58,7 @@ class Recorded:
     """The activities, what they were asked for, and what they answer instead by step.
 
     An answer is a status, or a list of what the tries say one after the other; an exception is
-    raised.
+    raised. What is `late` is done when a report is asked for. Reports wait for `reports_in`.
     """
 
     job: Job | None = None
@@ -69,6 +69,7 @@ class Recorded:
     resume_in_s: float = 0.0  # of the first run that ends: a vendor defers it
     resume_at: datetime | None = None
     runs: int = 1
+    reports_in: timedelta | None = None
 
     def all(self) -> list[Callable[..., Any]]:
         return [
@@ -93,7 +94,11 @@ class Recorded:
             sources = (opening.source,) if opening.source else ()
             reports, has_dbt = (opening.report,) if opening.report else (), False
         run_id = opening.run_id or f"{name}-{self.opened}"
-        return Opened(run_id, name, "owner", opening.at, 30, list(sources), has_dbt, list(reports))
+        opened = Opened(run_id, name, "owner", opening.at, 30, list(sources), has_dbt)
+        opened.reports = list(reports)
+        if self.reports_in is not None:
+            opened.reports_at = (clock.instant() + self.reports_in).isoformat()
+        return opened
 
     @activity.defn
     async def finish_run_activity(self, finishing: Finishing) -> Finished:
@@ -131,11 +136,13 @@ class Recorded:
         answer = waiting.pop(0) if waiting else "done"
         if isinstance(answer, ApplicationError):
             raise answer
-        if answer == "hang":
-            while True:  # until it is canceled
-                activity.heartbeat()
-                await asyncio.sleep(0.1)
-        return StepResult(given.step, answer, 42)
+        while answer == "hang" or (answer == "late" and not self._has_reported()):
+            activity.heartbeat()  # with it comes a cancellation
+            await asyncio.sleep(0.1)
+        return StepResult(given.step, "done" if answer == "late" else answer, 42)
+
+    def _has_reported(self) -> bool:
+        return any(one.startswith("report:") for one in self.asked)
 
 
 async def with_workers(stack: AsyncExitStack, client: Client, recorded: Recorded) -> None:
@@ -175,6 +182,9 @@ def _cases() -> Iterator[tuple[str, Recorded, str, Any]]:
         "source_refused": Recorded(daily, {"ingest:redtrack": refused}),
         "nothing_on": Recorded(daily, {f"ingest:{one}": ["off"] for one in daily.sources}),
         "canceled": Recorded(daily, {"dbt": ["hang"]}),
+        "late": Recorded(
+            daily, {"ingest:everflow": ["late"]}, reports_in=timedelta(milliseconds=100)
+        ),
     }
     for name, recorded in of_daily.items():
         yield name, recorded, SCHEDULED_SYNC, ScheduledSync(daily.name, AT)

@@ -47,14 +47,12 @@ class DevServer:
             ending_with_this_process(command), stdout=quiet, stderr=quiet
         )
         give_up_at = time.monotonic() + 60
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            except OSError:
-                assert self.process.poll() is None
-                assert time.monotonic() < give_up_at
-                time.sleep(0.05)
+        # its port is open before it takes a request
+        ask = [str(SERVER), "operator", "cluster", "health", "--address", self.address]
+        while subprocess.run(ask, stdout=quiet, stderr=quiet).returncode:
+            assert self.process.poll() is None
+            assert time.monotonic() < give_up_at
+            time.sleep(0.05)
 
     def stop(self) -> None:
         if self.process:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -71,6 +72,31 @@ def test_runs_with_a_source_in_common_wait_and_those_of_two_clients_do_not() -> 
         assert take(ledger, "signalroom-three", source="everflow", client="cti").run_id == "three"
         with pytest.raises(bookkeeping.BusyError, match="one"):
             take(ledger, "signalroom-four", source="everflow", client="713")
+
+
+def test_a_workflow_knows_until_when_its_reports_wait_and_a_second_build_is_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at = datetime(2026, 11, 19, 12, 30, tzinfo=UTC)
+    bench = Bench(HOURLY)
+    opening = Opening(job="daily_reports", at=at.isoformat())
+    monkeypatch.setenv("SIGNALROOM_NOW", (at + timedelta(minutes=1)).isoformat())
+    owner = bookkeeping.owner_of("default", "a", "1")
+    opened = bookkeeping.open_run(bench.ledger, opening, owner, "a")
+    assert opened.reports_at == ""  # the clock stands still
+    monkeypatch.setenv("SIGNALROOM_CLOCK_FACTOR", "1")
+    monkeypatch.setenv("SIGNALROOM_CLOCK_SINCE", clock.instant().isoformat())
+    opened = bookkeeping.open_run(bench.ledger, opening, owner, "a")
+    left = datetime.fromisoformat(opened.reports_at) - clock.instant()
+    assert timedelta(minutes=13) < left <= timedelta(minutes=14)
+
+    for again, attempts in ((False, 1), (False, 1), (True, 2)):
+        given = replace(step(opened, "dbt"), again=again)
+        work = bookkeeping.work_of(bench.ledger, given, Troubles(), bench.start)
+        while not work.advance(clock.instant()):
+            time.sleep(0.02)
+        assert bench.step(opened.run_id, "dbt").attempt == attempts
+    bench.ledger.close()
 
 
 def test_a_run_is_closed_once_and_what_no_worker_finished_is_named() -> None:

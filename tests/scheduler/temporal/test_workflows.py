@@ -137,6 +137,66 @@ def test_a_vendors_wait_is_kept_to_and_is_no_failed_try() -> None:
     asyncio.run(run())
 
 
+REPORTS = [f"report:{report} on api-tasks" for report in DAILY.reports]
+DBT = "dbt on warehouse-tasks"
+
+
+@pytest.mark.parametrize(
+    ("tried_again", "order"),
+    [
+        ("none", [DBT, *REPORTS]),
+        ("ingest:everflow", [DBT, *REPORTS, "ingest:everflow on api-tasks", DBT]),
+        ("dbt", [DBT, *REPORTS, DBT]),
+        (f"report:{DAILY.reports[0]}", [DBT, *REPORTS, REPORTS[0]]),
+    ],
+)
+def test_what_is_tried_again_holds_up_no_report_that_is_due(
+    tried_again: str, order: list[str]
+) -> None:
+    """What it brings after them is built by the same run."""
+
+    async def run() -> None:
+        again = failing("SourceError", again_in=timedelta(minutes=20))
+        recorded = Recorded(DAILY, {tried_again: [again]}, reports_in=timedelta(minutes=14))
+        async with skipping(recorded) as server:
+            result = await server.run(SCHEDULED_SYNC, ScheduledSync("daily_reports", AT), "a")
+        assert recorded.asked[len(DAILY.sources) :] == order
+        assert {one.status for one in result.steps.values()} == {"done"}
+        assert set(result.steps) == {one.split(" on ")[0] for one in steps_of(DAILY)}
+
+    asyncio.run(run())
+
+
+def test_a_source_that_hangs_holds_up_no_report_that_is_due() -> None:
+    async def run() -> None:
+        recorded = Recorded(DAILY, {"ingest:everflow": ["late"]}, reports_in=timedelta(seconds=1))
+        async with skipping(recorded) as server:
+            result = await server.run(SCHEDULED_SYNC, ScheduledSync("daily_reports", AT), "a")
+        assert recorded.asked[len(DAILY.sources) :] == [DBT, *REPORTS, DBT]
+        assert result.steps["ingest:everflow"].status == "done"
+
+    asyncio.run(run())
+
+
+def test_a_run_canceled_after_its_reports_leaves_nothing_at_work() -> None:
+    async def run() -> None:
+        recorded = Recorded(DAILY, {"ingest:everflow": ["hang"]}, reports_in=timedelta(seconds=1))
+        async with skipping(recorded) as server:
+            handle = await server.client.start_workflow(
+                SCHEDULED_SYNC, ScheduledSync("daily_reports", AT), id="a", task_queue=API_TASKS
+            )
+            while REPORTS[-1] not in recorded.asked:
+                await asyncio.sleep(0.05)
+            await handle.cancel()
+            with pytest.raises(WorkflowFailureError):
+                await handle.result()
+            history = (await handle.fetch_history()).to_json()
+        assert "EVENT_TYPE_ACTIVITY_TASK_CANCELED" in history  # before the run was closed
+        assert [one.canceled for one in recorded.finishes] == [True]
+
+    asyncio.run(run())
+
+
 def test_what_was_deferred_is_asked_for_later_without_holding_up_the_schedule() -> None:
     """On the dev server: the one that skips time does not go on with abandoned children."""
 
@@ -205,7 +265,8 @@ RELEASED = sorted(HISTORIES.glob("*/*.json"))
 
 def test_histories_of_every_released_version_replay() -> None:
     """Each version has one of every workflow, else an edit of that one would pass unseen."""
-    assert {path.stem for path in RELEASED} >= {job.name for job in JOBS} | {"canceled", "deferred"}
+    wanted = {job.name for job in JOBS} | {"canceled", "deferred", "late"}
+    assert {path.stem for path in RELEASED} >= wanted
     every = {one.__name__ for one in ALL}
 
     async def run() -> None:
