@@ -13,8 +13,12 @@ from ingest.privacy.policy import Action, Hasher, policy, salt
 from ingest.values import fraction
 from signalroom.errors import AnswerError
 
-_AT = "@|%40|%2540|\uff20"
-_EMAIL = re.compile(rf"[\w.%+'-]+(?:{_AT})[\w-]+(?:\.[\w-]+)+")
+# As it is, encoded for an address (more than once, too), for HTML or JSON, or in another width.
+_AT = r"@|%(?:25)*40|&#0*64;|&#[xX]0*40;|&commat;|\\u0040|\uff20|\ufe6b"
+_UNSEEN = "\u00ad\u200b-\u200d\u2060\ufeff"  # what a copied address carries along
+_EMAIL = re.compile(
+    rf"""(?:"[^"]{{1,64}}"|[\w.%+'{_UNSEEN}-]+)(?:{_AT})[\w{_UNSEEN}-]+(?:\.[\w{_UNSEEN}-]+)+"""
+)
 _ANY_AT = re.compile(_AT)
 _IN_ADDRESS = re.compile(r"(?<=[?&#;])([^=&#;\s]+)=([^&#;\s]*)")
 _EXACT = re.compile(r'"\\u0000([-+0-9.eE]+)"')

@@ -21,7 +21,7 @@ from ingest.values import TEXT_TYPE
 from signalroom.errors import AnswerError
 
 # What cleaning could change: an email address, plain or encoded, URL parameters, JSON.
-MARKS = ("@", "%40", "%2540", "\uff20", "://", "{")
+MARKS = ("@", "%40", "%25", "&#", "&commat;", "\\u0040", "\uff20", "\ufe6b", "://", "{")
 SUSPECT = "|".join(map(re.escape, MARKS))
 SUSPECT_BYTES = tuple(mark.encode() for mark in MARKS)
 

@@ -73,6 +73,14 @@ def test_an_address_is_never_kept_in_plain_text(source: str, table: str, column:
         "ana%2540mail.example",
         "ana\uff20mail.example",
         "o'malley@mail.example",
+        "ana%252540mail.example",
+        "ana&#64;mail.example",
+        "ana&#x40;mail.example",
+        "ana&commat;mail.example",
+        "ana\\u0040mail.example",
+        "ana\ufe6bmail.example",
+        "ana\u200b@ma\u00adil.example",
+        '"ana lee"@mail.example',
     ],
 )
 def test_an_address_in_another_script_or_encoding_is_one_too(text: str) -> None:
