@@ -28,7 +28,7 @@ from signalroom.errors import AnswerError, SourceError, TooLargeError
 
 RATE_LIMIT = RateLimit(*settings.RATE_LIMIT)
 REPORT_REQUIRED = ("cost",)
-DOLLARS = {"", CURRENCY, "$", "US$", "840", "DOLLAR", "US DOLLAR"}
+DOLLARS = {"", CURRENCY, "$", "US$", "840", "DOLLAR", "US DOLLAR", "DOLLARS", "US DOLLARS"}
 
 
 class Account(Connection):

@@ -9,7 +9,14 @@ from typing import Any
 from ingest.columns import by_key, columns_of, read_fields, text, unknown_fields
 from ingest.model import Pull, Row, Window
 from ingest.resources import daily, whole_list
-from ingest.sources.redtrack.client import Account, listed, refuse_other_currencies, report, tracked
+from ingest.sources.redtrack.client import (
+    Account,
+    currency_of,
+    listed,
+    refuse_other_currencies,
+    report,
+    tracked,
+)
 from ingest.sources.redtrack.columns import (
     CAMPAIGN_SPEND_COLUMNS,
     CLIENT_COLUMN,
@@ -23,7 +30,7 @@ from ingest.sources.redtrack.columns import (
     LISTS,
     METRICS,
 )
-from ingest.sources.redtrack.settings import SLICE_DAYS
+from ingest.sources.redtrack.settings import CURRENCY, SLICE_DAYS
 from ingest.windows import slices
 from signalroom import clock
 from signalroom.errors import AnswerError
@@ -76,6 +83,12 @@ def conversions(pull: Pull, account: Account) -> list[Row]:
             )
         day = clock.local_date(row["conv_time"])
         if pull.window.start <= day <= pull.window.end:
+            if (currency := currency_of(entry)) != CURRENCY and (row["payout"] or row["cost"]):
+                raise AnswerError(
+                    f"{pull}: conversion {row['id']} is in {currency}, not in {CURRENCY}; nothing "
+                    f"was loaded. Set its offer's currency to {CURRENCY} in RedTrack.",
+                    entry,
+                )
             further = {name: entry[name] for name in entry.keys() - CONVERSION_SKIPPED}
             rows.append(
                 {

@@ -192,6 +192,14 @@ def test_spend_that_names_another_currency_itself_is_refused(read: Read) -> None
         read({"/report": rows, "/sources": []}, "daily_spend")
 
 
+def test_a_conversion_that_is_paid_in_another_currency_is_refused(read: Read) -> None:
+    one = {"id": "v1", "conv_time": "2026-11-09T15:00:00Z", "payout": 5, "currency": "eur"}
+    with pytest.raises(AnswerError, match="conversion v1 is in EUR, not in USD; nothing was"):
+        read({"/conversions": [one]}, "conversions")
+    one["payout"] = 0
+    assert len(read({"/conversions": [one]}, "conversions")) == 1
+
+
 @pytest.mark.parametrize("total", [-1, "page"])
 def test_a_total_that_counts_no_list_ends_none(
     read: Read, monkeypatch: pytest.MonkeyPatch, total: Any
