@@ -146,6 +146,7 @@ def _call() -> None:
         if not is_child:  # its parent has read the file, and passes it what it needs
             settings.load_env_file()
         settings.forget_dlt_variables()
+        settings.forget_postgres_variables()
         logs.configure()
         signalroom(standalone_mode=False)
     except click.exceptions.Abort:

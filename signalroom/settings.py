@@ -106,6 +106,16 @@ def forget_dlt_variables() -> None:
             del os.environ[name]
 
 
+def forget_postgres_variables() -> None:
+    """Remove variables that libpq reads besides our own: another server, session or encoding.
+
+    PGAPPNAME is ours, and those for certificates (PGSSL...) stay.
+    """
+    for name in [*os.environ]:
+        if name.startswith("PG") and not name.startswith(("PGSSL", "PGAPPNAME")):
+            os.environ.pop(name)
+
+
 @cache
 def _config() -> dict[str, dict[str, Any]]:
     path = root() / ".dlt" / "config.toml"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -164,6 +165,22 @@ def test_a_locked_duckdb_file_names_the_process_in_the_way(tmp_path: Path) -> No
         doctor = signalroom_cli("doctor", "--offline", env=env)
         assert doctor.returncode == 1
         assert f"is open in process {process}: close it there" in doctor.stderr
+
+
+@pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
+def test_a_persons_variables_of_postgres_lead_to_no_other_server_or_session(
+    warehouse: Warehouse,
+) -> None:
+    theirs = {
+        "PGHOSTADDR": "127.0.0.9",
+        "PGOPTIONS": "-c default_transaction_read_only=on",
+        "PGSERVICE": "nowhere",
+        "PGCLIENTENCODING": "LATIN1",
+        "PGTZ": "Asia/Tokyo",
+    }
+    done = signalroom_cli("doctor", "--offline", env={**warehouse.environment, **theirs})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"✓ PostgreSQL .* answers", done.stdout)
 
 
 @pytest.mark.fault(16)

@@ -25,6 +25,7 @@ from signalroom.logs import mask
 
 CHANGED_CODES = {"NoSuchKey", "PreconditionFailed", "404", "412"}
 DENIED_CODES = {"AccessDenied", "AllAccessDisabled", "403"}
+UNAUTHORIZED_CODES = {"401", "Unauthorized"}
 ARCHIVED = {"GLACIER", "DEEP_ARCHIVE"}
 ENCRYPTED_CODES = ("KMS.", "InvalidRequest")  # the latter of a key that comes with each request
 ARCHIVED_CODES = {"InvalidObjectState"}
@@ -185,7 +186,7 @@ class Bucket:
         what = f"{file.key} in {self.place}" if file else f"the bucket {self.place}"
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         text = mask(" ".join(str(reason).split()))[:200]
-        if isinstance(error, PermissionError):
+        if isinstance(error, PermissionError) or _code(error) in UNAUTHORIZED_CODES:
             return CredentialsError(
                 f"{whose}: S3 refuses {what} ({text}). Check AWS_ACCESS_KEY_ID, "
                 "AWS_SECRET_ACCESS_KEY and that they may list and read it."

@@ -24,16 +24,30 @@ def one_line(error: SourceError) -> str:
 
 
 @pytest.mark.parametrize(
-    "code", ["InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "ExpiredToken"]
+    ("status", "code"),
+    [
+        ("403 Forbidden", "InvalidAccessKeyId"),
+        ("403 Forbidden", "SignatureDoesNotMatch"),
+        ("403 Forbidden", "AccessDenied"),
+        ("403 Forbidden", "ExpiredToken"),
+        ("401 Unauthorized", "Unauthorized"),
+    ],
 )
 def test_refused_credentials_say_which_variables_to_mend(
-    bench: Bench, faults: Faults, code: str
+    bench: Bench, faults: Faults, status: str, code: str
 ) -> None:
-    faults.plan("GET", bench.bucket, *[failure("403 Forbidden", code)] * 3)
+    faults.plan("GET", bench.bucket, *[failure(status, code)] * 3)
     with pytest.raises(CredentialsError, match="AWS_ACCESS_KEY_ID") as caught:
         bench.take()
     one_line(caught.value)
     assert bench.bucket in str(caught.value)
+
+
+def test_a_refusal_without_a_code_of_s3_is_one_of_the_key(bench: Bench, faults: Faults) -> None:
+    """As a store that is only like S3, or what stands before it, answers."""
+    faults.plan("GET", bench.bucket, *[b'401 Unauthorized\n{"error": "unauthorized"}'] * 3)
+    with pytest.raises(CredentialsError, match="AWS_ACCESS_KEY_ID"):
+        bench.take()
 
 
 def test_a_bucket_that_does_not_exist_is_named(
