@@ -17,6 +17,8 @@ def http_client(**options: Any) -> httpx.Client:
     """An httpx client; ConfigurationError if the environment's proxy settings cannot be used."""
     try:
         return httpx.Client(**options)
+    except UnicodeError:  # a header, which is no fault of any proxy
+        raise
     except (ImportError, httpx.InvalidURL, ValueError) as error:
         reason = "a SOCKS proxy is not supported" if isinstance(error, ImportError) else error
         raise ConfigurationError(

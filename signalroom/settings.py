@@ -299,7 +299,9 @@ def schema_prefix() -> str:
 def user_agent() -> str:
     """The User-Agent of requests; SIGNALROOM_CONTACT gives vendors a contact."""
     contact = variable("SIGNALROOM_CONTACT")
-    return f"SignalRoom ({contact})" if contact else "SignalRoom"
+    # a header holds ASCII alone
+    plain = contact and contact.encode("ascii", "replace").decode()
+    return f"SignalRoom ({plain})" if plain else "SignalRoom"
 
 
 NOT_FOR_REPORTS = ("anon", "authenticated", "service_role", "authenticator", "postgres", "public")

@@ -7,6 +7,7 @@ import pytest
 
 from signalroom import clients, settings, sources
 from signalroom.errors import ConfigurationError
+from signalroom.http_client import http_client
 from signalroom.logs import MaskingFilter, mask
 
 
@@ -189,3 +190,11 @@ def test_a_vendor_knows_whom_to_write_to(monkeypatch: pytest.MonkeyPatch) -> Non
     assert settings.user_agent() == "SignalRoom"
     monkeypatch.setenv("SIGNALROOM_CONTACT", "ops@example.org")
     assert settings.user_agent() == "SignalRoom (ops@example.org)"
+
+
+def test_a_contact_in_any_script_ends_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNALROOM_CONTACT", "J\u00fcrgen <ops@example.org>")
+    with http_client(headers={"User-Agent": settings.user_agent()}) as client:
+        assert client.headers["user-agent"] == "SignalRoom (J?rgen <ops@example.org>)"
+    with pytest.raises(UnicodeError):  # not a fault of any proxy
+        http_client(headers={"X-Key": "J\u00fcrgen"})
