@@ -183,8 +183,8 @@ sbom: $(READY) ## Write the bill of materials to target/sbom.json
 	@mkdir -p target
 	@$(UV) export --quiet --frozen --no-default-groups --preview-features sbom-export --format cyclonedx1.5 --output-file target/sbom.json
 
-image-test: $(READY) ## Build the image, run it for an hour (Docker or podman)
-	@$(BIN)/pytest tests/house/test_image.py -m deep --timeout 1800 -s $(ARGS)
+image-test: $(READY) ## Build the image, run it alone and by docker-compose.yml
+	@$(BIN)/pytest tests/house/test_image.py tests/house/test_compose.py -m deep --timeout 1800 -s $(ARGS)
 
 ci: ## Run what CI runs
 	@.ci/run

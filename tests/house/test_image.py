@@ -7,38 +7,27 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
 from sandbox import Agency
 from tests.support.container import compose
+from tests.support.engine import (
+    IMAGE,
+    TRIGGER_TOKEN,
+    Scheduler,
+    build_images,
+    checked,
+    engine,
+    unchecked,
+)
 from tests.support.postgres import PostgresServer, free_port
-from tests.support.processes import ROOT
 from tests.support.warehouse import empty_warehouse
 
 pytestmark = [pytest.mark.deep, pytest.mark.slow, pytest.mark.timeout(1800)]
-
-IMAGE = "localhost/signalroom:test"
-TOKEN = {"Authorization": "Bearer image-trigger-token"}
-PATIENCE_S = 600.0
-
-
-def engine() -> list[str]:
-    """The command of the container engine that image.sh built with."""
-    if (
-        shutil.which("docker")
-        and not subprocess.run(["docker", "info"], capture_output=True).returncode
-    ):
-        return ["docker"]
-    # runc, for machines with hybrid control groups
-    return ["podman", "--runtime", "runc"]
 
 
 def restrictions() -> list[str]:
@@ -51,85 +40,38 @@ def restrictions() -> list[str]:
     return options
 
 
-class Container:
+class Container(Scheduler):
     """The scheduler's container on the machine's network, with a volume of its own."""
 
     def __init__(self, environment: dict[str, str], volume: Path) -> None:
         self.name = f"signalroom-test-{os.getpid()}"
-        self.address = f"http://127.0.0.1:{environment['PORT']}"
+        super().__init__(
+            address=f"http://127.0.0.1:{environment['PORT']}",
+            execute=[*engine(), "exec", self.name],
+            logs=[*engine(), "logs", "--tail", "30", self.name],
+        )
         self._variables = [f"--env={name}={value}" for name, value in environment.items()]
         self._volume = volume
 
     def start(self) -> None:
         """A new container on the same volume; returns once it is healthy."""
-        subprocess.run([*engine(), "rm", "--force", self.name], capture_output=True, check=False)
-        limits = ["--ulimit=nofile=1024:1024", "--ulimit=nproc=4096:4096"]
+        self.remove()
         mounts = [f"--volume={self._volume}:/data"]
         options = ["--detach", "--network=host", f"--name={self.name}", *restrictions()]
-        self.call("run", *options, *limits, *mounts, *self._variables, IMAGE)
+        self.call("run", *options, *mounts, *self._variables, IMAGE)
         self.wait(self.is_healthy)
 
-    def is_healthy(self) -> bool:
-        try:
-            return httpx.get(f"{self.address}/health", timeout=5).status_code == 200
-        except httpx.TransportError:
-            return False
-
     def call(self, *arguments: str) -> str:
-        done = subprocess.run([*engine(), *arguments], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def command(self, *arguments: str) -> str:
-        """`signalroom ARGUMENTS` in the container."""
-        return self.call("exec", self.name, "signalroom", *arguments)
-
-    def trigger(self, job: str) -> str:
-        """The run that it started; a job is started once a minute at most."""
-        answers: list[httpx.Response] = []
-
-        def is_taken() -> bool:
-            answers.append(httpx.post(f"{self.address}/trigger/{job}", headers=TOKEN, timeout=30))
-            return answers[-1].status_code != 429
-
-        self.wait(is_taken)
-        assert answers[-1].status_code == 202, answers[-1].text
-        return str(answers[-1].json()["run_id"])
-
-    def run(self, run_id: str) -> dict[str, Any]:
-        shown: dict[str, Any] = json.loads(self.command("runs", "show", run_id, "--json"))
-        return shown
-
-    def ended(self, run_id: str) -> dict[str, Any]:
-        """The run, once it has ended."""
-        self.wait(lambda: self.run(run_id)["status"] not in ("pending", "running"))
-        return self.run(run_id)
-
-    def wait(self, reached: Callable[[], bool]) -> None:
-        give_up_at = time.monotonic() + PATIENCE_S
-        while True:
-            if reached():
-                return
-            assert time.monotonic() < give_up_at, self.call("logs", "--tail", "30", self.name)
-            time.sleep(1)
+        return checked([*engine(), *arguments])
 
     def remove(self) -> None:
-        subprocess.run([*engine(), "rm", "--force", self.name], capture_output=True, check=False)
+        unchecked([*engine(), "rm", "--force", self.name])
 
 
 @pytest.fixture(scope="module", autouse=True)
-def image() -> str:
+def image() -> None:
     """The repository's own Dockerfile, built with its default arguments."""
-    if not shutil.which("docker") and (os.geteuid() or not shutil.which("apt-get")):
-        pytest.skip("neither Docker nor a Debian on which podman could be installed")
-    built = subprocess.run(
-        [str(ROOT / "tests" / "house" / "image.sh"), IMAGE],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert built.returncode == 0, built.stderr[-3000:]
-    return IMAGE
+    build_images()
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +92,7 @@ def container(
             **warehouse.environment,
             "SIGNALROOM_HOME": "/data",
             "SIGNALROOM_SANDBOX": "1",
-            "SIGNALROOM_TRIGGER_TOKEN": "image-trigger-token",
+            "SIGNALROOM_TRIGGER_TOKEN": TRIGGER_TOKEN,
             "PORT": str(free_port()),
         }
         made = Container(environment, volume)

@@ -1,0 +1,112 @@
+"""The container engine: Docker where it runs, else podman with what image.sh built on stand-ins."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.processes import ROOT, own_environment
+
+IMAGE = "localhost/signalroom:test"
+TRIGGER_TOKEN = "image-trigger-token"
+PATIENCE_S = 600.0
+
+
+def has_docker() -> bool:
+    return bool(shutil.which("docker")) and not unchecked(["docker", "info"]).returncode
+
+
+def unchecked(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """A command of the engine's, without any setting of a person; its exit code is not judged."""
+    return subprocess.run(
+        command, env=own_environment(), capture_output=True, text=True, check=False
+    )
+
+
+def checked(command: list[str]) -> str:
+    """What the command printed; it must end with 0."""
+    done = unchecked(command)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+def engine() -> list[str]:
+    """The command of the container engine that image.sh built with."""
+    return ["docker"] if has_docker() else [*_podman_settings(), "podman"]
+
+
+def composer() -> list[str]:
+    """The command that reads a compose file."""
+    if has_docker():
+        return ["docker", "compose"]
+    uv = [str(ROOT / ".tools" / "uv"), "run", "--quiet", "--frozen", "--isolated"]
+    group = ["--project", str(ROOT), "--only-group", "compose"]
+    return [*_podman_settings(), *uv, *group, "podman-compose"]
+
+
+def _podman_settings() -> list[str]:
+    return ["env", f"CONTAINERS_CONF={ROOT / 'tests' / 'house' / 'containers.conf'}"]
+
+
+def build_images() -> None:
+    """IMAGE from the repository's own Dockerfile; skips where no engine can be had."""
+    if not shutil.which("docker") and (os.geteuid() or not shutil.which("apt-get")):
+        pytest.skip("neither Docker nor a Debian on which podman could be installed")
+    checked([str(ROOT / "tests" / "house" / "image.sh"), IMAGE])
+
+
+@dataclass
+class Scheduler:
+    """The scheduler in a container, as its port and its command line show it."""
+
+    address: str
+    execute: list[str]
+    """The engine's command that runs one in the container."""
+    logs: list[str]
+
+    def is_healthy(self) -> bool:
+        try:
+            return httpx.get(f"{self.address}/health", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def command(self, *arguments: str) -> str:
+        """`signalroom ARGUMENTS` in the container."""
+        return checked([*self.execute, "signalroom", *arguments])
+
+    def trigger(self, job: str) -> str:
+        """The run that it started; a job is started once a minute at most."""
+        answers: list[httpx.Response] = []
+        token = {"Authorization": f"Bearer {TRIGGER_TOKEN}"}
+
+        def is_taken() -> bool:
+            answers.append(httpx.post(f"{self.address}/trigger/{job}", headers=token, timeout=30))
+            return answers[-1].status_code != 429
+
+        self.wait(is_taken)
+        assert answers[-1].status_code == 202, answers[-1].text
+        return str(answers[-1].json()["run_id"])
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        shown: dict[str, Any] = json.loads(self.command("runs", "show", run_id, "--json"))
+        return shown
+
+    def ended(self, run_id: str) -> dict[str, Any]:
+        """The run, once it has ended."""
+        self.wait(lambda: self.run(run_id)["status"] not in ("pending", "running"))
+        return self.run(run_id)
+
+    def wait(self, reached: Callable[[], bool]) -> None:
+        give_up_at = time.monotonic() + PATIENCE_S
+        while not reached():
+            assert time.monotonic() < give_up_at, checked(self.logs)
+            time.sleep(1)
