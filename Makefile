@@ -7,6 +7,8 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 WORKERS ?= 2
+# Tests also wait, for databases and for time to pass: one more than there are cores.
+TEST_WORKERS ?= 3
 ARGS ?=
 NICE ?=
 KILLS ?= 500
@@ -68,10 +70,10 @@ test: .lint-first ## Check everything: lint and the tests
 
 .PHONY: .tests
 .tests:
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not deep" $(ARGS)
+	@$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder -m "not deep" $(ARGS)
 
 test-deep: $(READY) .tools/promtool .pooler ## Run the tests that take too long for make test
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m deep --ignore tests/scheduler/temporal $(ARGS)
+	@$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder -m deep --ignore tests/scheduler/temporal $(ARGS)
 
 # The pooler of port 6543; if it is missing, its tests are skipped with a notice.
 .PHONY: .pooler
@@ -80,7 +82,7 @@ test-deep: $(READY) .tools/promtool .pooler ## Run the tests that take too long 
 	apt-get install -qq -y --no-install-recommends pgbouncer >/dev/null
 
 test-quick: $(READY) ## Run the tests that take less than ten seconds each
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow and not deep" $(ARGS)
+	@$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow and not deep" $(ARGS)
 
 test-file: $(READY) ## Run one file or folder of tests: FILE=tests/reports
 	@test -n "$(FILE)" || { echo "Which one? make test-file FILE=tests/house/test_docs.py"; exit 2; }

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,11 +31,7 @@ from transform.history import record_nodes
 from transform.publish import publish
 
 log = logging.getLogger(__name__)
-# Events for the progress bar only. dbt's result files have the rest; with every statement as an
-# event it was seven megabytes per build.
-LOG = ("--log-format", "json", "--log-format-file", "text", "--log-level-file", "info")
 DATA_ONLY = ("--exclude-resource-type", "unit_test")
-SHOWN = frozenset({"LogModelResult", "LogTestResult", "LogSeedResult", "LogNodeNoOpResult"})
 FAILED = ("error", "fail", "runtime error", "partial success")
 REPEATS = 2
 UNKNOWN_LABELS = """
@@ -272,52 +268,38 @@ def _run(
     (target / "run_results.json").unlink(missing_ok=True)
     folders = ["--target-path", str(target), "--log-path", str(_folder("logs", home))]
     environment = {**_environment(packages), **(own or {})}
-    with dbt_process.run([*LOG, *arguments, *folders], environment) as process:
-        last_error = ""
-        for event in _events(process):
-            last_error = _follow(event, step) or last_error
-    nodes = _read_results(target)
+    with dbt_process.run([*arguments, *folders], environment) as process:
+        last_error, paths = "", {}
+        for line in process.stdout or ():
+            event = _follow(line, step)
+            last_error = _one_line(event.get("error", "")) or last_error
+            paths.update(event.get("paths", {}))
+    nodes = _Nodes(_read_results(target), paths)
     if process.returncode and not nodes.has_failed:
         raise TransformError(f"dbt {arguments[0]} failed: {last_error or 'it gave no reason'}")
     return nodes
 
 
-def _events(process: dbt_process.Process) -> Iterator[Mapping[str, Any]]:
-    for line in process.stdout or ():
-        try:
-            yield json.loads(line)
-        except ValueError:
-            continue  # a library's warning, not an event
+def _follow(line: str, step: Step) -> dict[str, Any]:
+    """Show what goes on; returns what was reported."""
+    if not line.startswith("{"):  # what a library warns of, or why dbt did not even begin
+        return {"error": line.removeprefix("Error: ")} if "Error: " in line else {}
+    event: dict[str, Any] = json.loads(line)
+    if "description" in event:
+        step.say(event["description"].removeprefix("sql "))
+    elif event.get("total"):  # exposures, which dbt passes over, have none
+        step.advance(event["index"], event["total"])
+    return event
 
 
-def _follow(event: Mapping[str, Any], step: Step) -> str:
-    """Show progress; returns the event's text if it is an error."""
-    info, data = event["info"], event["data"]
-    if info["name"] == "LogStartLine":
-        step.say(data["description"].removeprefix("sql "))
-    elif info["name"] in SHOWN and "total" in data:  # exposures, which dbt skips, have none
-        step.advance(data["index"], data["total"])
-    if info["level"] == "error" and info["name"] != "MainStackTrace":
-        return _one_line(info["msg"].removeprefix("Encountered an error:"))
-    return ""
-
-
-def _read_results(target: Path) -> _Nodes:
-    """dbt's results of a run; empty if it did not get to run."""
-    nodes = _Nodes()
+def _read_results(target: Path) -> dict[str, dict[str, Any]]:
+    """dbt's own account of a run; nothing where it did not come to run."""
     try:
         results = json.loads((target / "run_results.json").read_text(encoding="utf-8"))["results"]
     except FileNotFoundError:
-        return nodes
-    nodes.results = {result["unique_id"]: result for result in results}
+        return {}
     _trace(results)
-    if any(result["status"] in (*FAILED, "warn") for result in results):
-        manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
-        known = {**manifest["nodes"], **manifest["unit_tests"]}
-        nodes.paths = {
-            name: known[name]["original_file_path"] for name in nodes.results if name in known
-        }
-    return nodes
+    return {result["unique_id"]: result for result in results}
 
 
 def _trace(results: Sequence[Mapping[str, Any]]) -> None:
@@ -363,7 +345,7 @@ def _test_name(unique_id: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return mask(" ".join(text.split()))[:300]
+    return mask(" ".join(text.split()).removeprefix("Encountered an error: "))[:300]
 
 
 def _folder(name: str, home: Path | None = None) -> Path:

@@ -185,8 +185,6 @@ def _dbt_of_the_product(arguments: list[str]) -> None:
     from transform import dbt_process
 
     sys.argv = [dbt_process.__file__, *arguments]
-    spare_lines_that_are_not_shown()
-    spare_the_manifest(but_once=True)
     sys.warnoptions = ["ignore:resource_tracker"]
     dbt_process.main()
 
@@ -200,12 +198,12 @@ def _signalroom(arguments: list[str]) -> None:
     main()
 
 
-def spare_the_manifest(but_once: bool = False) -> None:
-    """Have this process of dbt write no manifest.json, or only when it has all that was built."""
+def spare_the_manifest() -> None:
+    """Have this process of dbt write no manifest.json."""
     from dbt.parser import manifest
     from dbt.task import runnable
 
-    for module in (manifest,) if but_once else (manifest, runnable):
+    for module in (manifest, runnable):
         module.write_manifest = lambda *_: None  # type: ignore[attr-defined]
 
 

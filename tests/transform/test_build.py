@@ -13,7 +13,9 @@ import duckdb
 import pytest
 
 from signalroom import sources
+from signalroom.errors import TransformError
 from signalroom.lock import hold
+from signalroom.progress import Silent
 from tests.support import parsed
 from tests.support.postgres import PostgresServer
 from tests.support.warehouse import Warehouse, empty_warehouse
@@ -207,6 +209,38 @@ def test_raw_that_no_load_moved_fails_at_once_and_another_run_parses_only_what_d
     assert met.warehouse.rows(COST) == met.figures[:1]
 
 
+class Bar(Silent):
+    """What the live bar was told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.done: list[tuple[int, int]] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def advance(self, done: int, total: int) -> None:
+        self.done.append((done, total))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--no-such-option"], "failed: No such option '--no-such-option'"),
+        (["--select", "state:modified"], "Got a state selector method, but no comparison manifest"),
+    ],
+)
+def test_dbt_that_does_not_begin_says_why(
+    arguments: list[str], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with empty_warehouse("duckdb", tmp_path, None) as warehouse:
+        warehouse.activate(monkeypatch)
+        warm_builds(monkeypatch)
+        parsed.before_product(warehouse.environment)
+        with pytest.raises(TransformError, match=reason):
+            build(arguments)
+
+
 @pytest.mark.fault(37)
 def test_a_persons_dbt_variables_change_nothing_and_the_marts_are_published(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
@@ -225,9 +259,17 @@ def test_a_persons_dbt_variables_change_nothing_and_the_marts_are_published(
             "DBT_EXCLUDE_RESOURCE_TYPES": "model",
         }.items():
             monkeypatch.setenv(name, value)
-        result = build()
+        bar = Bar()
+        result = build(step=bar)
         assert result.failures == []
         assert warehouse.rows(COST) == [(Decimal(360),)]
+        assert bar.said[0].startswith(("table model ", "view model ", "seed file "))
+        assert bar.done[-1] == (len(bar.done), len(bar.done))
+        assert sorted(bar.done) == [(n, len(bar.done)) for n in range(1, len(bar.done) + 1)]
+        assert len(bar.done) >= result.models + result.tests
+        log = (home / "dbt" / "logs" / "dbt.log").read_text(encoding="utf-8")
+        assert "OK created" in log
+        assert "/* {" not in log  # no statement
         # readers have the marts while somebody writes to the warehouse
         with (
             duckdb.connect(str(home / "warehouse.duckdb")),

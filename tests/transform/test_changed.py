@@ -26,7 +26,7 @@ PAYOUT = (
     " where source = 'everflow' and measure = 'payout' and total > 0",
 )
 SPEND = (
-    "update redtrack.daily_spend set cost = cost + 2 where cost = 600",
+    "update redtrack.daily_spend set cost = cost + 2 where cost >= 600",
     "update ops.control_totals set total = total + 2"
     " where source = 'redtrack' and measure = 'cost' and total > 0",
 )
