@@ -282,7 +282,7 @@ def _run(
 
 def _follow(line: str, step: Step) -> dict[str, Any]:
     """Show what goes on; returns what was reported."""
-    if not line.startswith("{"):  # what a library warns of, or why dbt did not even begin
+    if not line.startswith("{"):  # a library's warning, or why dbt could not start
         return {"error": line.removeprefix("Error: ")} if "Error: " in line else {}
     event: dict[str, Any] = json.loads(line)
     if "description" in event:

@@ -24,9 +24,8 @@ from signalroom import child_process, paths, secrets, settings
 Process = subprocess.Popen[str]
 BEGINS = "LogStartLine"
 ENDS = frozenset({"LogModelResult", "LogTestResult", "LogSeedResult", "LogNodeNoOpResult"})
-# dbt's file says what was built, why not, and what was parsed; with every statement it was seven
-# megabytes for each build. On the console it would make a line of each of its thousands of events,
-# whatever the level, and drop most of them.
+# dbt's log file gets what was built, why not, and what was parsed; with every statement it was seven
+# megabytes per build. The console logger would format thousands of events only to drop most of them.
 LOG = ("--log-level", "none", "--log-format-file", "text", "--log-level-file", "info")
 QUICK = (*LOG, "--no-write-json")
 _standing_by: list[Process] = []
@@ -93,9 +92,9 @@ def main() -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    """Do what dbt's command line does; tell where each node's file is; return the exit code.
+    """Run dbt's command line and report where each node's file is; returns the exit code.
 
-    Of its artifacts only run_results.json is written: manifest.json, which dbt would write twice,
+    Of dbt's artifacts only run_results.json is written: dbt would write manifest.json twice, which
     takes a fifth of a small build.
     """
     from click import ClickException
@@ -104,7 +103,7 @@ def _run(arguments: list[str]) -> int:
     try:
         result, _ = cli([*QUICK, *arguments], obj={"callbacks": [_report]}, standalone_mode=False)
         code = 0
-    except ClickException as error:  # dbt's own has the results of a build that failed
+    except ClickException as error:  # dbt's subclass has the results of a failed build
         error.show()
         result, code = getattr(error, "result", None), error.exit_code
     if hasattr(result, "write"):
@@ -116,7 +115,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _report(message: Any) -> None:
-    """Print each node that begins or ends, and each error; `message` is dbt's EventMsg."""
+    """Print the start and end of each node, and each error; `message` is dbt's EventMsg."""
     info, data = message.info, message.data
     if info.name == BEGINS:
         _print({"description": data.description})
@@ -128,8 +127,8 @@ def _report(message: Any) -> None:
 
 
 def _print(event: Mapping[str, object]) -> None:
-    with suppress(BrokenPipeError):  # who started the build has gone; the build is still needed
-        sys.stdout.write(json.dumps(event) + "\n")  # at once: dbt's threads report side by side
+    with suppress(BrokenPipeError):  # the parent is gone; the build is still needed
+        sys.stdout.write(json.dumps(event) + "\n")  # one write: dbt's threads report concurrently
         sys.stdout.flush()
 
 

@@ -26,6 +26,22 @@ days as (
 
     select * from {{ ref('int_days__requested') }}
 
+),
+
+-- A load replaces whole days; the ledger is not rebuilt after a load with the same rows.
+loads as (
+
+    {% for table in ['everflow.daily_stats', 'redtrack.daily_spend', 'redtrack.campaign_spend'] %}
+    select
+        _client_id,
+        date,
+        '{{ table }}' as source_table,
+        max(load_id) as load_id
+    from {{ ref('stg_' ~ table.replace('.', '__')) }}
+    group by 1, 2
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+
 )
 
 {% for source, measure, column, amount, is_cost in amounts %}
@@ -50,10 +66,15 @@ select
     {{ is_cost }} as is_cost,
     ledger.mapping_rule,
     ledger.mapping_line,
-    ledger.load_id,
+    loads.load_id,
     days.{{ source }}_loaded_at as loaded_at
 from ledger
 left join days on ledger._client_id = days._client_id and ledger.date = days.date
+left join loads
+    on
+        ledger._client_id = loads._client_id
+        and ledger.date = loads.date
+        and loads.source_table = {{ tables[source] }}
 where ledger.source = '{{ source }}' and ledger.{{ amount }} <> 0
 {{ 'union all' if not loop.last }}
 {% endfor %}
