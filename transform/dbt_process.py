@@ -24,8 +24,8 @@ from signalroom import child_process, paths, secrets, settings
 Process = subprocess.Popen[str]
 BEGINS = "LogStartLine"
 ENDS = frozenset({"LogModelResult", "LogTestResult", "LogSeedResult", "LogNodeNoOpResult"})
-# dbt's log file gets what was built, why not, and what was parsed; with every statement it was seven
-# megabytes per build. The console logger would format thousands of events only to drop most of them.
+# dbt's log file gets what was built, why not, and what was parsed; with every statement it was
+# seven megabytes per build. The console logger formats thousands of events only to drop most.
 LOG = ("--log-level", "none", "--log-format-file", "text", "--log-level-file", "info")
 QUICK = (*LOG, "--no-write-json")
 _standing_by: list[Process] = []
