@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ingest.paging import Page, whole
-from signalroom.errors import AnswerError
+from signalroom.errors import AnswerError, TooLargeError
 
 SIZES = (10, 7, 5)
 IDS = list(range(1, 26))
@@ -98,3 +98,26 @@ def test_a_list_that_never_stands_still_is_no_load() -> None:
 
     with pytest.raises(AnswerError, match="each time the list is read it has other entries"):
         whole(read, SIZES, lambda entry: entry["id"], "here")
+
+
+@pytest.mark.parametrize("largest", [1000, 400, 100, 99])
+def test_pages_that_are_too_large_are_halved_down_to_a_hundred(largest: int) -> None:
+    ids = list(range(950))
+    sizes: list[int] = []
+
+    def read(size: int) -> Iterator[Page]:
+        sizes.append(size)
+        if size > largest:
+            raise TooLargeError("here answers more than 64 MB")
+        for start in range(0, len(ids) + size, size):
+            yield [{"id": one} for one in ids[start : start + size]], len(ids)
+
+    def all_of() -> list[Any]:
+        return [one["id"] for one in whole(read, (1000, 700), lambda e: e["id"], "here")]
+
+    if largest < 100:
+        with pytest.raises(TooLargeError):
+            all_of()
+        assert sizes == [1000, 500, 250, 125, 100]
+    else:
+        assert all_of() == ids
