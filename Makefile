@@ -92,7 +92,7 @@ test-file: $(READY) ## Run one file or folder of tests: FILE=tests/reports
 walks: $(READY) ## Record four people's walks into target/walks
 	@$(BIN)/python -m tests.house.walks
 
-pictures: $(READY) ## Make the pictures of README and docs (docs/images) again
+pictures: $(READY) ## Record the pictures of README and docs (docs/images)
 	@$(BIN)/python -m tests.house.walks --pictures
 
 faults: $(READY) ## Inject the 62 faults of the matrix, print each outcome

@@ -26,7 +26,9 @@ def build(arguments: tuple[str, ...], changed: bool, as_json: bool) -> None:
       signalroom build -- --select daily_performance+
     """
     if changed and arguments:
-        raise click.UsageError("--changed chooses by itself: leave out what comes after --.")
+        raise click.UsageError(
+            "--changed selects the models itself: leave out everything after --."
+        )
     from cli.console import Display, complain
     from scheduler.steps.build import build_marts
 

@@ -21,7 +21,7 @@ MARKS = {"warning": "!", "fault": "✗"}
 
 @click.command()
 @click.option("--reference-only", is_flag=True, help="Check the clients' files alone.")
-@click.option("--offline", is_flag=True, help="Ask no vendor and no channel.")
+@click.option("--offline", is_flag=True, help="Call no vendor and no channel.")
 @click.option("--json", "as_json", is_flag=True, help="Every check, for programs.")
 @click.option("--adopt", is_flag=True, help="Show what an earlier system left, and the plan.")
 @click.option("--yes", is_flag=True, help="With --adopt: carry the plan out.")

@@ -22,7 +22,7 @@ def temporal() -> None:
     \b
       signalroom temporal apply    the schedules, from schedule.yml
       signalroom temporal worker   one worker; start as many as needed
-      signalroom scheduler         the page, which then schedules nothing
+      signalroom scheduler         the page; it then schedules nothing
     """
 
 
@@ -122,12 +122,14 @@ def list_schedules(as_json: bool) -> None:
             due = when(one.next_at[0]) if one.next_at else "-"
             click.echo(f"{one.job:<18} {'paused at Temporal' if one.is_paused else due}")
     if not found and not as_json:
-        click.echo("Temporal has no schedule of ours: `signalroom temporal apply` makes them.")
+        click.echo(
+            "Temporal has no schedules of SignalRoom: `signalroom temporal apply` creates them."
+        )
 
 
 @temporal.command(short_help="Remove schedules from Temporal.")
 @click.argument("jobs", nargs=-1)
-@click.option("--all", "is_all", is_flag=True, help="Every schedule of ours.")
+@click.option("--all", "is_all", is_flag=True, help="Every schedule of SignalRoom.")
 def delete(jobs: tuple[str, ...], is_all: bool) -> None:
     """Remove schedules from Temporal; nothing else is touched, and running work continues.
 

@@ -37,7 +37,7 @@ def whole(
         largest = max((len(entries) for entries, _ in pages), default=0) or largest
         every |= found
         if stated is not None and len(every) < stated:
-            lacking = f"{len(every):,} of {stated:,} came, in pages of {size} too"
+            lacking = f"{len(every):,} of {stated:,} received, in pages of {size} too"
             continue
         # more entries may follow a full page
         is_one = not attempt and len(found) < size and sum(bool(page) for page, _ in pages) <= 1

@@ -110,7 +110,7 @@ class Resident:
         return code
 
     def tick(self) -> None:
-        """Record what came due; after any error, the next tick still runs."""
+        """Record the runs that are due; after any error, the next tick still runs."""
         self._pulse.last_tick = clock.instant()
         try:
             now, instant = clock.now(), clock.instant()

@@ -95,7 +95,7 @@ def _read_as_reports(connection: Any, client_id: str) -> None:
         cursor.execute("select current_user as reader")
         if cursor.fetchone()["reader"] == require("SUPABASE_DB_USER"):
             raise WarehouseError(
-                f"The role {report_role()} is missing: `signalroom build` makes it."
+                f"The role {report_role()} is missing: `signalroom build` creates it."
             )
 
 
@@ -158,7 +158,7 @@ def _attach(connection: Any) -> None:
 
     path, copy = duckdb_path(), home() / "marts.duckdb"
     if not path.exists():
-        raise WarehouseError(f"There is no warehouse at {path} yet: `signalroom run` makes it.")
+        raise WarehouseError(f"There is no warehouse at {path} yet: `signalroom run` creates it.")
     attach = "attach '{}' as warehouse (read_only)"
     try:
         connection.execute(attach.format(str(path).replace("'", "''")))

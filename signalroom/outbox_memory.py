@@ -67,7 +67,7 @@ def doubt(connection: sa.Connection) -> str | None:
     """Why the outbox may be older than what was sent, in one line; None without evidence."""
     found = gap(connection)
     if found:
-        ends = f"it ends {times.moment(found.since)}" if found.since else "it knows of no message"
+        ends = f"it ends {times.moment(found.since)}" if found.since else "it has no message"
         return (
             f"The outbox may be older than what was sent: {ends}, and messages went out until "
             f"{times.moment(found.until)}"

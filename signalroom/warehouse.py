@@ -158,7 +158,7 @@ def duckdb_connection(read_only: bool, wait_s: float | None = None) -> Iterator[
     if not read_only:
         _create(path)
     elif not duckdb_exists():
-        raise WarehouseError(f"There is no warehouse at {path} yet: `signalroom run` makes it.")
+        raise WarehouseError(f"There is no warehouse at {path} yet: `signalroom run` creates it.")
     longest = min(number("SIGNALROOM_LOCK_WAIT_S"), 1e9 if read_only else FOREIGN_WAIT_S)
     give_up_at = time.monotonic() + (longest if wait_s is None else wait_s)
     is_reader = read_only

@@ -70,7 +70,7 @@ def what_if_mapping(file: Path, client: Client, days: int) -> dict[str, Any]:
     for column in CONSERVED:
         if _sum(before, column) != _sum(after, column):
             raise TransformError(
-                f"Raw has other {column} than the marts: run `signalroom build`, then ask again."
+                f"{column} in raw differs from the marts: run `signalroom build`, then try again."
             )
     return {
         "client": client.id,

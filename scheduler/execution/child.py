@@ -124,7 +124,7 @@ class Child:
         return None
 
     def end(self, grace_s: float | None = None) -> None:
-        """Ask it to end; after the grace period it is killed."""
+        """Send SIGTERM; after the grace period it is killed."""
         self._signal(signal.SIGTERM)
         self._kill_at = min(
             self._kill_at, time.monotonic() + (GRACE_S if grace_s is None else grace_s)

@@ -298,7 +298,7 @@ def _ledger() -> Iterator[WorkLedger]:
         log.warning(said)
         raise _failure(said, "ConfigurationError", is_over=True) from None
     except (SQLAlchemyError, SignalRoomError) as error:
-        said = f"the ledger is away: {type(error).__name__}"
+        said = f"the run ledger is unavailable: {type(error).__name__}"
         log.warning(said)
         raise _failure(said, LEDGER_AWAY, timedelta(seconds=AWAY_S)) from None
 

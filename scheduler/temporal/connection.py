@@ -171,8 +171,8 @@ def wait_for(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(work)
     except RPCError as error:
         raise ConfigurationError(
-            f"Temporal at {address()} refuses or is away: {_reason(error)}. Do it again once it "
-            "answers; what was done already stays."
+            f"Temporal at {address()} failed or cannot be reached: {_reason(error)}. Repeat the "
+            "command once it works; finished changes are kept."
         ) from None
 
 

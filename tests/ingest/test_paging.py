@@ -62,7 +62,9 @@ def test_one_page_is_one_snapshot() -> None:
 
 def test_a_row_that_is_on_no_page_at_any_size_is_said() -> None:
     lists = Lists(total=26)
-    with pytest.raises(AnswerError, match="here: 25 of 26 came, in pages of 5 too; nothing was"):
+    with pytest.raises(
+        AnswerError, match="here: 25 of 26 received, in pages of 5 too; nothing was"
+    ):
         lists.all()
     assert lists.sizes == [10, 7, 5]
 
@@ -70,7 +72,7 @@ def test_a_row_that_is_on_no_page_at_any_size_is_said() -> None:
 def test_nothing_is_no_answer_where_rows_are_counted() -> None:
     lists = Lists(total=3)
     lists.ids = []
-    with pytest.raises(AnswerError, match="0 of 3 came"):
+    with pytest.raises(AnswerError, match="0 of 3 received"):
         lists.all()
 
 

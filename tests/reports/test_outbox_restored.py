@@ -67,7 +67,7 @@ def test_an_outbox_that_ends_before_what_was_sent_is_named_before_anything_is_se
 ) -> None:
     deliver(post.only("slack"))
     forget_the_morning(with_memory=False)
-    assert "may be older than what was sent: it knows of no message" in (outbox_doubt() or "")
+    assert "may be older than what was sent: it has no message" in (outbox_doubt() or "")
 
 
 def test_sms_of_a_day_that_the_outbox_lacks_is_held_though_twilio_knows_nothing(

@@ -53,7 +53,7 @@ class Network(Connection):
                 if clock.has_same_rules(ZoneInfo(name), ZoneInfo(known)):
                     return number
         raise AnswerError(
-            f"everflow: the vendor knows no time zone {name}; see SIGNALROOM_TIMEZONE."
+            f"everflow: the vendor does not list the time zone {name}; see SIGNALROOM_TIMEZONE."
         )
 
     def say_currency(self) -> None:

@@ -106,7 +106,7 @@ def column_names(header: Cells, where: str) -> tuple[str, ...]:
     if any(PERSONAL.fullmatch((text(value) or "").strip()) for value in header):
         raise AnswerError(
             f"{where}: the range's first row holds a person's data, not the names of columns; the "
-            "table keeps its rows. Let the range in GOOGLE_SHEETS_RANGES begin at the header."
+            "table keeps its rows. Start the range in GOOGLE_SHEETS_RANGES at the header."
         )
     names: list[str] = []
     for place, value in enumerate(header, start=1):

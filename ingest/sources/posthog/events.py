@@ -219,7 +219,7 @@ def _instant(moment: datetime) -> str:
 
 
 def ask_once(project: Project, window: Window) -> None:
-    """Ask for one event of the window, as a pull does; raises SourceError where it would fail."""
+    """Request one event of the window, as a pull does; raises SourceError if a pull would."""
     question = f"SELECT uuid FROM events WHERE {_within(window)} LIMIT 1"  # noqa: S608
     _ask(project, question, Entries("events", project.pull, EVENTS))
 

@@ -177,7 +177,7 @@ class Bucket:
         except Exception as error:  # raised by any of three libraries, and retried by none
             raise BrokenAnswerError(str(error) or type(error).__name__) from None
         if len(data) != end - start:
-            raise BrokenAnswerError(f"{len(data)} of {end - start} bytes came")
+            raise BrokenAnswerError(f"{len(data)} of {end - start} bytes received")
         return data
 
     def explained(self, error: Exception, file: StoredFile | None = None) -> SourceError:

@@ -279,7 +279,7 @@ class Checks:
             read, meant = _day(year, month, day), _day(year, day, month)
             if read and meant and meant <= self.until < read:
                 raise RefusedError(
-                    f"its {name} has days after {self.until}, of which the file cannot know, as if "
+                    f"its {name} has days after {self.until}, which it cannot contain yet, as if "
                     "written day first; export dates as MM/DD/YYYY or YYYY-MM-DD"
                 )
             if read and not FIRST_DAY <= read <= self.until:

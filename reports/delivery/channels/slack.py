@@ -189,7 +189,7 @@ def probe(client_id: str) -> list[str]:
     given = headers.get("x-oauth-scopes")
     scopes = [one.strip() for one in given.split(",")] if given else list(SCOPES)
     if "chat:write" not in scopes:
-        raise Refused("lets the token post nothing: add the scope chat:write and reinstall the app")
+        raise Refused("does not let the token post: add the scope chat:write and reinstall the app")
     written = [variable(name, client_id) or "" for name in (RECIPIENTS, "SLACK_ALERT_CHANNEL_ID")]
     channels = (part.strip() for text in written for part in text.split(",") if part.strip())
     for channel in dict.fromkeys(channels):

@@ -150,7 +150,7 @@ def test_a_count_of_what_never_comes_fails_instead_of_emptying_the_day(
         monkeypatch.setenv("EVERFLOW_BASE_URL", vendor.url)
         pull = pull_of("everflow", window=DAY, resources=("conversions",))
         monkeypatch.setenv("SIGNALROOM_NOW", "2026-11-19T09:30:00-05:00")
-        with pytest.raises(AnswerError, match="0 of 3 came"):
+        with pytest.raises(AnswerError, match="0 of 3 received"):
             extract(pull, "everflow")
 
 

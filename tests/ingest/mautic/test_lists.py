@@ -80,7 +80,7 @@ def test_one_who_moves_to_the_next_page_stands_once(read: Read) -> None:
     ("answer", "message"),
     [
         pytest.param(paged([], total="7"), "reports 7 entries", id="a total without entries"),
-        pytest.param(paged([contact(1)], total=5), "1 of 5 came", id="always one page"),
+        pytest.param(paged([contact(1)], total=5), "1 of 5 received", id="always one page"),
         pytest.param(paged([contact(1)]), "repeat themselves", id="always one page, no total"),
         pytest.param(paged({"1": {}}, total=1), "has no id", id="no id"),
         pytest.param(paged(["x"]), "holds no such list", id="no objects"),

@@ -52,7 +52,7 @@ def test_a_list_that_stays_short_of_its_total_is_no_load(read: Read) -> None:
         found = [contact(1), contact(2)] if request.query["start"] == "0" else []
         return Answer({"total": 3, "contacts": found})
 
-    with pytest.raises(AnswerError, match="2 of 3 came"):
+    with pytest.raises(AnswerError, match="2 of 3 received"):
         read(answer, "contacts")
 
 

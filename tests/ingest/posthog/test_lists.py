@@ -86,7 +86,7 @@ def test_a_link_may_be_relative_and_pages_may_overlap(read: Read) -> None:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (page(flag(1), count=2), "1 of 2 came"),
+        (page(flag(1), count=2), "1 of 2 received"),
         (page({"key": "nameless"}), "an entry has no id"),
         (page(flag(1, active="perhaps")), "active: 'perhaps' is neither yes nor no"),
         (in_turn(Answer([flag(1)])), "has no results"),
