@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from types import FrameType
 
 from sandbox import Agency
@@ -23,10 +24,9 @@ from tests.support.processes import BIN, ROOT, own_environment
 ADDRESS, UI, PAGE, HEALTH = "127.0.0.1:7233", "http://127.0.0.1:8233", "8080", "8081"
 
 
-def main() -> int:
+def main(home: Path) -> int:
     """Run until Ctrl-C; the exit code."""
     signal.signal(signal.SIGTERM, _end)
-    home = ROOT / ".signalroom-temporal"
     home.mkdir(exist_ok=True)
     with ExitStack() as stack:
         agency = stack.enter_context(Agency(now=clock.instant(), speed=1.0))
@@ -93,4 +93,4 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 if __name__ == "__main__":
     os.environ.setdefault("NO_COLOR", "1")
-    sys.exit(main())
+    sys.exit(main(Path(sys.argv[1]) if sys.argv[1:] else ROOT / ".signalroom-temporal"))
