@@ -282,9 +282,12 @@ def _run(
 
 def _follow(line: str, step: Step) -> dict[str, Any]:
     """Show what goes on; returns what was reported."""
-    if not line.startswith("{"):  # a library's warning, or why dbt could not start
-        return {"error": line.removeprefix("Error: ")} if "Error: " in line else {}
-    event: dict[str, Any] = json.loads(line)
+    try:
+        event: dict[str, Any] = json.loads(line) if line.startswith("{") else {}
+    except ValueError:  # printed by a macro or a library
+        return {}
+    if not event and "Error: " in line:  # why dbt could not start
+        return {"error": line.removeprefix("Error: ")}
     if "description" in event:
         step.say(event["description"].removeprefix("sql "))
     elif event.get("total"):  # exposures, which dbt passes over, have none

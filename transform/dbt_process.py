@@ -100,15 +100,16 @@ def _run(arguments: list[str]) -> int:
     from click import ClickException
     from dbt.cli.main import cli
 
+    result, code = None, 0
     try:
-        result, _ = cli([*QUICK, *arguments], obj={"callbacks": [_report]}, standalone_mode=False)
-        code = 0
+        done = cli([*QUICK, *arguments], obj={"callbacks": [_report]}, standalone_mode=False)
+        result = done[0] if isinstance(done, tuple) else None  # --help returns an exit code
     except ClickException as error:  # dbt's subclass has the results of a failed build
         error.show()
         result, code = getattr(error, "result", None), error.exit_code
     if hasattr(result, "write"):
-        target = arguments[arguments.index("--target-path") + 1]
-        result.write(str(Path(target, "run_results.json")))
+        last = len(arguments) - arguments[::-1].index("--target-path")  # an earlier one is a user's
+        result.write(str(Path(arguments[last], "run_results.json")))
         nodes = [one.node for one in result.results]
         _print({"paths": {node.unique_id: node.original_file_path for node in nodes}})
     return code

@@ -241,6 +241,17 @@ def test_dbt_that_does_not_begin_says_why(
             build(arguments)
 
 
+def test_a_users_own_folder_for_artifacts_loses_no_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with empty_warehouse("duckdb", tmp_path, None) as warehouse:
+        warehouse.activate(monkeypatch)
+        warm_builds(monkeypatch)
+        parsed.before_product(warehouse.environment)
+        result = build(["--target-path", str(tmp_path / "own"), "--select", "stg_ops__loads"])
+    assert result.models == 1
+
+
 @pytest.mark.fault(37)
 def test_a_persons_dbt_variables_change_nothing_and_the_marts_are_published(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
