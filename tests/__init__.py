@@ -1,1 +1,1 @@
-"""Tests; folders mirror the packages that they test, `support` holds what they share."""
+"""Tests; the folders mirror the packages under test, and `support` has the shared helpers."""

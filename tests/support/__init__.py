@@ -1,1 +1,1 @@
-"""What the tests share: servers, warehouses, commands, the browser."""
+"""Shared test helpers: servers, warehouses, commands, the browser."""

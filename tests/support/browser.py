@@ -1,4 +1,4 @@
-"""The browser that looks at what a person sees."""
+"""The browser used to check pages as users see them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-# As root Chromium has no sandbox to enter; the rest keeps it from calling home.
+# Chromium cannot use its sandbox as root; the other flags stop it from contacting its vendor.
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -20,7 +20,7 @@ FLAGS = [
     "--disable-sync",
 ]
 
-# Contrast of text against what is painted behind it, after WCAG.
+# Contrast of text against the background behind it, as WCAG defines it.
 CONTRAST = """
 () => {
   const parse = (text) => text.match(/[\\d.]+/g).map(Number);
@@ -50,7 +50,7 @@ CONTRAST = """
 
 
 def find_chromium() -> Path:
-    """Chromium of the machine; the test fails, and says what to install, where there is none."""
+    """The machine's Chromium; if there is none, the test fails and says what to install."""
     for name in NAMES:
         found = shutil.which(name) or shutil.which(name, path="/usr/bin")
         if found:
@@ -62,7 +62,7 @@ def find_chromium() -> Path:
 
 
 def axe(page: Any, but: tuple[str, ...] = ()) -> list[str]:
-    """What axe-core finds wrong on a page, a line for each rule; `but` are rules left out."""
+    """The problems that axe-core finds on a page, one line per rule; `but` lists rules to skip."""
     from axe_playwright_python.sync_playwright import Axe
 
     found = Axe().run(page).response["violations"]

@@ -1,4 +1,4 @@
-"""A collector of traces on loopback: what a process sends it by OTLP over HTTP."""
+"""A trace collector on loopback that receives OTLP over HTTP."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 @dataclass
 class Collector:
-    """Its address, and what came: path and body of each request."""
+    """Its address, and what it received: path and body of each request."""
 
     address: str
     bodies: list[tuple[str, bytes]] = field(default_factory=list)
 
     def spans(self) -> list[Any]:
-        """Every span that came, in the order in which they began."""
+        """Every span received, ordered by start time."""
         found = [
             span
             for _, body in self.bodies
@@ -33,7 +33,7 @@ class Collector:
 
 @contextmanager
 def collecting() -> Iterator[Collector]:
-    """A collector that takes everything."""
+    """A collector that accepts everything."""
 
     class Receiver(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

@@ -1,4 +1,4 @@
-"""Reads the container's files as the tools that use them do."""
+"""Parses the container's files the same way as the tools that use them."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from tests.support.processes import ROOT
 
 @dataclass(frozen=True)
 class Instruction:
-    """One instruction of a Dockerfile: its word in capitals and the rest of its line."""
+    """One instruction of a Dockerfile: its keyword in capitals and the rest of its line."""
 
     word: str
     text: str
 
     def command(self) -> list[str]:
-        """The JSON form of CMD, ENTRYPOINT or HEALTHCHECK."""
+        """The parsed JSON form of CMD, ENTRYPOINT or HEALTHCHECK."""
         words: list[str] = json.loads(self.text[self.text.index("[") :])
         return words
 
     def assignments(self) -> dict[str, str]:
-        """The variables of an ENV instruction."""
+        """The variables set by an ENV instruction."""
         return dict(part.split("=", 1) for part in shlex.split(self.text))
 
 
@@ -42,24 +42,24 @@ def dockerfile() -> list[list[Instruction]]:
         word, text = line.split(maxsplit=1)
         if word == "FROM":
             stages.append([])
-        if stages:  # before the first one are arguments
+        if stages:  # before the first stage there are only arguments
             stages[-1].append(Instruction(word, text))
     return stages
 
 
 def compose() -> dict[str, Any]:
-    """docker-compose.yml."""
+    """The parsed docker-compose.yml."""
     content: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     return content
 
 
 def fly() -> dict[str, Any]:
-    """fly.toml."""
+    """The parsed fly.toml."""
     return tomllib.loads((ROOT / "fly.toml").read_text())
 
 
 def shipped() -> list[str]:
-    """What .dockerignore lets into the image, all else being shut out."""
+    """The files that .dockerignore lets into the image; it excludes everything else."""
     lines = [
         line.strip()
         for line in (ROOT / ".dockerignore").read_text().splitlines()

@@ -1,4 +1,4 @@
-"""Databases as the deployed version 3956d4b left them (tests/fixtures/deployed)."""
+"""Databases in the state that the deployed version 3956d4b left (tests/fixtures/deployed)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def unpack_home(home: Path) -> None:
 
 
 def restore_postgres(environment: Mapping[str, str]) -> None:
-    """Fill an empty database, which SUPABASE_DB_* of `environment` name."""
+    """Fill the empty database that SUPABASE_DB_* of `environment` point to."""
     dump = gzip.decompress((FOLDER / "warehouse.sql.gz").read_bytes())
     done = subprocess.run(
         [

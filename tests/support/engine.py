@@ -1,4 +1,4 @@
-"""The container engine: Docker where it runs, else podman with what image.sh built on stand-ins."""
+"""The container engine: Docker if it runs, else podman with the images that image.sh built."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ def has_docker() -> bool:
 
 
 def unchecked(command: list[str]) -> subprocess.CompletedProcess[str]:
-    """A command of the engine's, without any setting of a person; its exit code is not judged."""
+    """Run an engine command without any of the user's settings; its exit code is not checked."""
     return subprocess.run(
         command, env=own_environment(), capture_output=True, text=True, check=False
     )
 
 
 def checked(command: list[str]) -> str:
-    """What the command printed; it must end with 0."""
+    """The output of the command; it must exit with 0."""
     done = unchecked(command)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
 
 
 def engine() -> list[str]:
-    """The command of the container engine that image.sh built with."""
+    """The command of the container engine that built the images."""
     return ["docker"] if has_docker() else [*_podman_settings(), "podman"]
 
 
@@ -58,7 +58,7 @@ def _podman_settings() -> list[str]:
 
 
 def build_images() -> None:
-    """IMAGE from the repository's own Dockerfile; skips where no engine can be had."""
+    """Build IMAGE from the repository's own Dockerfile; skips the test if there is no engine."""
     if not shutil.which("docker") and (os.geteuid() or not shutil.which("apt-get")):
         pytest.skip("neither Docker nor a Debian on which podman could be installed")
     checked([str(ROOT / "tests" / "house" / "image.sh"), IMAGE])
@@ -66,7 +66,7 @@ def build_images() -> None:
 
 @dataclass
 class Scheduler:
-    """The scheduler in a container, as its port and its command line show it."""
+    """The scheduler in a container, accessed through its port and its command line."""
 
     address: str
     execute: list[str]
@@ -80,11 +80,11 @@ class Scheduler:
             return False
 
     def command(self, *arguments: str) -> str:
-        """`signalroom ARGUMENTS` in the container."""
+        """Run `signalroom ARGUMENTS` in the container."""
         return checked([*self.execute, "signalroom", *arguments])
 
     def trigger(self, job: str) -> str:
-        """The run that it started; a job is started once a minute at most."""
+        """Trigger a job and return its run; a job starts at most once a minute."""
         answers: list[httpx.Response] = []
         token = {"Authorization": f"Bearer {TRIGGER_TOKEN}"}
 

@@ -1,4 +1,4 @@
-"""Reads the Makefile."""
+"""Parses the Makefile."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from tests.support.processes import ROOT
 
 
 def targets() -> dict[str, str]:
-    """What people can ask make for, with the line that explains it."""
+    """The documented make targets, each with its help line."""
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     return dict(re.findall(r"^([a-z][a-z-]*):[^#\n]*(?:## (.+))?$", text, re.M))

@@ -1,4 +1,4 @@
-"""How often a test opens the embedded warehouse's file; what joins an opening is free."""
+"""Counts how often a test opens the embedded warehouse's file; reusing an open file is free."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 
 def count_openings(monkeypatch: pytest.MonkeyPatch, file: Path) -> Callable[[], int]:
-    """From now on; the number so far."""
+    """Count from now on; returns a function that gives the number so far."""
     found: list[bool] = []
     connect: Callable[..., Any] = duckdb.connect
 

@@ -1,10 +1,10 @@
-"""Spares dbt the parse of the whole project in each new home: an earlier one moves there.
+"""Saves dbt from parsing the whole project in each new home: an earlier parse is copied there.
 
 dbt parses every file again when the connection or a variable of dbt_project.yml has another value,
-for SQL may ask for them; a home that is new has nothing parsed at all. Among tests only the names
-of home and database differ: what a first command parsed serves the next ones under their names.
-dbt goes on comparing every file, and parses again what was changed. Processes of one test run find
-what others of them parsed in the folder that `share` names.
+because SQL may refer to them; in a new home nothing has been parsed at all. Among tests only the
+names of home and database differ, so later commands reuse what the first one parsed, with their
+own names. dbt still compares every file, and parses again what changed. Processes of one test run
+find each other's parse results in the folder that `share` names.
 """
 
 from __future__ import annotations
@@ -29,39 +29,39 @@ HOME, DATABASE, PACKAGES, ROLE = (
     "SIGNALROOM_CLIENT_PACKAGES",
     "SIGNALROOM_REPORT_ROLE",
 )
-# What dbt says where it takes the connection for another one.
+# dbt's message when it considers the connection different.
 REFUSED = "Unable to do partial parsing because profile has changed"
 NOT_SET = "DBT_DEFAULT_PLACEHOLDER"
 ROOT = Path(__file__).resolve().parents[2]
 Names = tuple[str, str, str]
 _first: dict[str, tuple[bytes, Names]] = {}
 _shared: list[Path] = []
-# For which connection and variables the file in a folder of artefacts was last parsed.
+# The connection and variables for which each artifact folder was last parsed.
 _parsed_for: dict[Path, tuple[str, str]] = {}
 
 
 def share(folder: Path) -> None:
-    """Keep what is parsed in a folder too, where the other processes of the test run look."""
+    """Also keep parse results in a folder that the other processes of the test run read."""
     folder.mkdir(exist_ok=True)
     _shared[:] = [folder]
 
 
 def before_product(environment: Mapping[str, str]) -> None:
-    """The same for a build of the product in the home of `environment`, where there is one."""
+    """The same for a product build in the home of `environment`, if there is one."""
     if Path(environment.get(HOME) or NOT_SET).is_dir():
         lay_out(ROOT, *_of_product(environment))
 
 
 def after_product(environment: Mapping[str, str]) -> None:
-    """The same for a build of the product in the home of `environment`."""
+    """The same for a product build in the home of `environment`."""
     if environment.get(HOME):
         keep(ROOT, *_of_product(environment))
 
 
 def lay_out(project: Path, target: Path, environment: Mapping[str, str]) -> None:
-    """Before dbt runs in `project`: what an earlier command parsed, for the names of this one.
+    """Before dbt runs in `project`: copy an earlier command's parse result, with this one's names.
 
-    `target` is the folder of dbt's artefacts; `environment` is dbt's own.
+    `target` is the folder of dbt's artifacts; `environment` is dbt's own.
     """
     known = _known(_kind(environment))
     if known is None or not environment.get(HOME):
@@ -83,7 +83,7 @@ def lay_out(project: Path, target: Path, environment: Mapping[str, str]) -> None
 
 
 def keep(project: Path, target: Path, environment: Mapping[str, str]) -> None:
-    """After dbt ran: remember what the first command of an engine parsed."""
+    """After dbt ran: keep what the first command on an engine parsed."""
     path = target / FILE
     _parsed_for.pop(target, None)
     if environment.get(HOME) and path.exists():
@@ -112,7 +112,7 @@ def _known(kind: str) -> tuple[bytes, Names] | None:
 
 
 def _kind(environment: Mapping[str, str]) -> str:
-    """The product's packages or plain ones, the engine, the role that may read: parsed with it."""
+    """What the parse result depends on: the product's or plain packages, engine and report role."""
     packages = "product" if PACKAGES in environment else "plain"
     engine = environment.get("SIGNALROOM_TARGET") or "duckdb"
     return f"{packages}-{engine}-{environment.get(ROLE, '')}"
@@ -137,7 +137,7 @@ def _digest(text: str) -> str:
 
 
 def _compared(project: Path, environment: Mapping[str, str]) -> tuple[str, str]:
-    """What dbt takes the hashes of: the connection, and the variables of dbt_project.yml."""
+    """What dbt hashes: the connection, and the variables of dbt_project.yml."""
     used = {
         name: value
         for name, value in environment.items()

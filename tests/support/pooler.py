@@ -1,4 +1,4 @@
-"""pgbouncer in transaction mode before a server, as Supabase's port 6543 is (Debian's package)."""
+"""pgbouncer in transaction mode before a server, like Supabase's port 6543 (a Debian package)."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ ignore_startup_parameters = extra_float_digits,options
 
 
 def find_pgbouncer() -> str | None:
-    """The program; `make test-deep` installs it where it may."""
+    """The path of pgbouncer; `make test-deep` installs it if it has the rights."""
     return shutil.which("pgbouncer") or shutil.which("/usr/sbin/pgbouncer")
 
 
 @contextmanager
 def pooler(server: PostgresServer, folder: Path, size: int = 10) -> Iterator[dict[str, str]]:
-    """A pooler for the block; gives the variable that leads through it.
+    """Run a pooler for the block; yields the variables for connecting through it.
 
-    `server_round_robin`: the next transaction gets another session whenever it can, so that
-    whatever leans on a session shows.
+    With `server_round_robin` the next transaction gets a different session whenever possible, so
+    code that depends on a session fails.
     """
     program, port = find_pgbouncer(), free_port()
     assert program
-    own = server.folder / f"pooler-{port}"  # where the server's user may read
+    own = server.folder / f"pooler-{port}"  # a folder that the server's user can read
     own.mkdir()
     (own / "users.txt").write_text(f'"{ROLE}" "{server.password}"\n')
     text = CONFIGURATION.format(server=server.port, port=port, folder=own, size=size)

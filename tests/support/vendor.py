@@ -1,4 +1,4 @@
-"""A vendor that answers as scripted, over real HTTP on loopback."""
+"""A scripted vendor, over real HTTP on loopback."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 @dataclass(frozen=True)
 class Request:
-    """One request as it arrived."""
+    """One request as received."""
 
     method: str
     path: str
@@ -25,7 +25,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer; `cut` closes the connection in the middle of the body, before it with 0."""
+    """One answer; `cut` closes the connection in the middle of the body, or before it if 0."""
 
     body: Any = None
     status: int = 200
@@ -35,7 +35,7 @@ class Answer:
 
 @dataclass
 class Vendor:
-    """The scripted vendor: its address, what it was asked, and the answers still to give."""
+    """The scripted vendor: its address, the requests received, and the remaining answers."""
 
     url: str
     answer: Callable[[Request], Answer]
@@ -43,7 +43,7 @@ class Vendor:
 
 
 def in_turn(*answers: Answer) -> Callable[[Request], Answer]:
-    """These answers, one after another; the last one forever."""
+    """Give these answers one after another; the last one repeats."""
     left = list(answers)
 
     def give(_: Request) -> Answer:
@@ -53,7 +53,7 @@ def in_turn(*answers: Answer) -> Callable[[Request], Answer]:
 
 
 def _body(raw: bytes, kind: str) -> Any:
-    """JSON, or the fields of a form; None without a body."""
+    """The parsed JSON or form fields; None without a body."""
     if kind.startswith("application/x-www-form-urlencoded"):
         return dict(parse_qsl(raw.decode()))
     return json.loads(raw) if raw else None
@@ -91,7 +91,7 @@ def scripted_vendor(answer: Callable[[Request], Answer]) -> Iterator[Vendor]:
         do_GET = do_POST = _serve  # noqa: N815
 
         def log_message(self, format: str, *args: object) -> None:
-            """Quiet."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     vendor = Vendor(f"http://127.0.0.1:{server.server_port}", answer)

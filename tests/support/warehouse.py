@@ -16,9 +16,9 @@ import pytest
 from tests.support.postgres import PostgresServer
 
 Target = Literal["duckdb", "postgres"]
-# For `parametrize(..., indirect=True)`: one engine tells, the other one is for `make test-deep`.
+# For `parametrize(..., indirect=True)`: one engine is enough, the other runs in `make test-deep`.
 DUCKDB_FIRST: list[Any] = ["duckdb", pytest.param("postgres", marks=pytest.mark.deep)]
-# Marts of what the product itself did, which no two runs of it have in common.
+# Marts about the product's own runs, which differ from run to run.
 HISTORY_MARTS = (
     "runs", "run_steps", "pulls", "pulled_tables", "dbt_nodes", "deliveries", "incidents"
 )  # fmt: skip
@@ -27,14 +27,14 @@ POSTGRES_FIRST: list[Any] = ["postgres", pytest.param("duckdb", marks=pytest.mar
 
 @dataclass(frozen=True)
 class Warehouse:
-    """An empty warehouse; `environment` points any part of SignalRoom at it."""
+    """An empty warehouse; `environment` points any part of SignalRoom to it."""
 
     target: Target
     home: Path
     environment: dict[str, str]
 
     def execute(self, sql: str, *values: object) -> None:
-        """Run statements and commit; `?` (DuckDB) or `%s` (PostgreSQL) stand for values."""
+        """Run statements and commit; the value placeholder is `?` (DuckDB) or `%s` (PostgreSQL)."""
         self._run(sql, values, fetch=False)
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
@@ -42,7 +42,7 @@ class Warehouse:
         return self._run(sql, values, fetch=True)
 
     def activate(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Point the current process at this warehouse."""
+        """Point the current process to this warehouse."""
         for name, value in self.environment.items():
             monkeypatch.setenv(name, value)
 
@@ -72,7 +72,7 @@ class Warehouse:
 def empty_warehouse(
     target: Target, home: Path, server: PostgresServer | None
 ) -> Iterator[Warehouse]:
-    """A warehouse with nothing in it; on postgres a database of its own on `server`."""
+    """A warehouse with nothing in it; on postgres it has its own database on `server`."""
     home.mkdir(parents=True, exist_ok=True)
     environment = {
         "SIGNALROOM_HOME": str(home),
@@ -89,7 +89,7 @@ def empty_warehouse(
 
 @contextmanager
 def copied(prepared: Warehouse, home: Path, server: PostgresServer | None) -> Iterator[Warehouse]:
-    """A warehouse of its own with all that the prepared one and its home hold."""
+    """A separate warehouse with everything that the prepared one and its home contain."""
     shutil.copytree(prepared.home, home, dirs_exist_ok=True)
     environment = {**prepared.environment, "SIGNALROOM_HOME": str(home)}
     with ExitStack() as stack:

@@ -1,9 +1,9 @@
-"""Processes that have libraries imported, and fork themselves for each command: a second or two.
+"""Processes with preloaded libraries that fork for each command, which saves a second or two.
 
 `python warm.py KIND SOCKET` listens on the socket, where tests/support/offline/warm_order.py sends
-what to do: the command's arguments, folder and environment, and the files that are its input and
-output. Nothing of SignalRoom itself is imported before the command runs. The command dies with
-who asked for it.
+the order: the command's arguments, folder and environment, and the files for its input and output.
+Nothing of SignalRoom itself is imported before the command runs. The command dies with the process
+that requested it.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 PR_SET_PDEATHSIG = 1
-# Where dbt as a child of the product finds the process, if a test lets it.
+# Where dbt as the product's child process finds the warm process, if a test allows it.
 VARIABLE = "WARM_DBT"
-# After these commands of dbt a test reads the manifest; the others write it twice, a second each.
+# After these dbt commands a test reads the manifest; writing it takes the others a second, twice.
 READ_IT = {"parse", "docs"}
 
 
 def warm_builds(patch: pytest.MonkeyPatch) -> None:
-    """Let a build by the test's own process find dbt imported."""
+    """Let builds in the test's own process use a dbt that is already imported."""
     patch.setenv(VARIABLE, warm("dbt"))
     patch.setenv("PYTHONPATH", str(Path(__file__).parent / "offline"))
 
@@ -68,7 +68,7 @@ def warm(kind: str) -> str:
 
 
 def serve(kind: str, descriptor: int) -> None:
-    """Obey orders until who started this has gone."""
+    """Serve orders until the process that started this one is gone."""
     {"dbt": _import_dbt, "libraries": _import_libraries}[kind]()
     listener = socket.socket(fileno=descriptor)
     ended, ends = socket.socketpair()
@@ -84,12 +84,12 @@ def serve(kind: str, descriptor: int) -> None:
             if 0 in ready:
                 return
             for gone in [one for one in running if one in ready]:
-                os.kill(running[gone], signal.SIGKILL)  # who asked for it has gone
+                os.kill(running[gone], signal.SIGKILL)  # the requesting process is gone
                 all_of_them.unregister(gone)
             if ended in ready:
                 ended.recv(1 << 12)
                 for connection in _answer_ended(running):
-                    if connection in all_of_them.get_map():  # who asked may have gone before
+                    if connection in all_of_them.get_map():  # the requester may be gone
                         all_of_them.unregister(connection)
                     connection.close()
             if listener in ready:
@@ -108,7 +108,7 @@ def serve(kind: str, descriptor: int) -> None:
 
 
 def _answer_ended(running: dict[socket.socket, int]) -> Iterator[socket.socket]:
-    """Answer with the exit codes of what has ended, down to its locks of files."""
+    """Send the exit codes of the commands that have ended; yields their connections."""
     with suppress(ChildProcessError):
         while (found := os.waitpid(-1, os.WNOHANG))[0]:
             for connection in [one for one, pid in running.items() if pid == found[0]]:
@@ -119,7 +119,7 @@ def _answer_ended(running: dict[socket.socket, int]) -> Iterator[socket.socket]:
 
 
 def _taken(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    """An order, and the files that are input and output of the command."""
+    """Receive an order, and the files for the command's input and output."""
     _, files, _, _ = socket.recv_fds(connection, 1, 3)
     text = b""
     while not text.endswith(b"\n"):
@@ -134,12 +134,12 @@ def _import_dbt() -> None:
 
 
 def _import_libraries() -> None:
-    os.environ["DLT_PROJECT_DIR"] = str(ROOT)  # as ingest/resources.py has it before the import
+    os.environ["DLT_PROJECT_DIR"] = str(ROOT)  # as ingest/resources.py sets it before the import
     import yaml  # noqa: F401
 
 
 def _obey(order: dict[str, Any], files: list[int]) -> None:
-    """Become the command."""
+    """Run the command in this process."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     for number, file in enumerate(files):
@@ -174,13 +174,13 @@ def _dbt(arguments: list[str]) -> None:
     spare_lines_that_are_not_shown()
     if not READ_IT & set(arguments):
         spare_the_manifest()
-    # the tracker of semaphores hears nothing of the end of a fork, and complains in its output
+    # the semaphore tracker does not notice the end of a fork, and would complain in its output
     sys.warnoptions = ["ignore:resource_tracker"]
     cli(arguments)
 
 
 def _dbt_of_the_product(arguments: list[str]) -> None:
-    """`python -m transform.dbt_process`."""
+    """Act as `python -m transform.dbt_process`."""
     sys.path.insert(0, str(Path.cwd()))
     from transform import dbt_process
 
@@ -199,7 +199,7 @@ def _signalroom(arguments: list[str]) -> None:
 
 
 def spare_the_manifest() -> None:
-    """Have this process of dbt write no manifest.json."""
+    """Make this dbt process skip writing manifest.json."""
     from dbt.parser import manifest
     from dbt.task import runnable
 
@@ -208,7 +208,7 @@ def spare_the_manifest() -> None:
 
 
 def spare_lines_that_are_not_shown() -> None:
-    """Have dbt make no text of events below the level of a log: thousands, which it throws away."""
+    """Make dbt skip formatting events below the log level: thousands that it then discards."""
     from dbt_common.events import logger
     from dbt_common.events.base_types import EventLevel, EventMsg
 

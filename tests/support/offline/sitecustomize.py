@@ -1,8 +1,8 @@
-"""Keeps a Python process on loopback: anything else fails at once, with one readable line.
+"""Keeps a Python process on loopback: any other connection fails with one readable line.
 
-Python imports a module of this name by itself when its folder is on PYTHONPATH, which is how the
-guard reaches the commands that tests start. A child in which the product would import dbt is played
-by a process that has it imported, where a test lets it (tests/support/warm.py).
+Python imports a module with this name automatically if its folder is on PYTHONPATH, which is how
+the guard reaches the commands that tests start. Where a test allows it, a child process that would
+import dbt is replaced by one that has already imported it (tests/support/warm.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# A test adds the machine's own address, where containers are to reach what it serves.
+# Tests add the machine's own address if containers have to reach a server of the test.
 ALLOWED = {"", "localhost", "localhost.localdomain"}
 _connect = socket.socket.connect
 _connect_ex = socket.socket.connect_ex
@@ -22,7 +22,7 @@ _getaddrinfo = socket.getaddrinfo
 
 
 class NotLoopbackError(OSError):
-    """A test tried to leave this machine."""
+    """A test tried to connect to another machine."""
 
 
 def _refuse_outside(host: object) -> None:

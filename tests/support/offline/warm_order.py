@@ -1,4 +1,4 @@
-"""Asks a warm process (tests/support/warm.py) to be a command; needs the standard library alone."""
+"""Asks a warm process (tests/support/warm.py) to run a command; needs only the standard library."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def obeyed(
     files: tuple[int, int, int],
     wait_s: float | None = None,
 ) -> int:
-    """Have the command run on these three files, until it ends; gives its exit code.
+    """Run the command on these three files until it ends; returns its exit code.
 
-    It is killed when this process ends, or when this waits no longer (TimeoutError).
+    It is killed when this process ends, or when the wait here times out (TimeoutError).
     """
     order = {
         "call": call,
