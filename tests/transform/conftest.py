@@ -1,4 +1,4 @@
-"""A copy of the dbt project, so that no test touches the packages or artefacts of the clone."""
+"""A copy of the dbt project, so that no test touches the clone's packages or artifacts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PROJECT = (
 
 
 def copy_of_project(folder: Path) -> Path:
-    """The files that dbt reads, copied to `folder`, without packages installed."""
+    """Copy the files that dbt reads to `folder`, without installed packages."""
     for name in PROJECT:
         source = root() / name
         if source.is_dir():
@@ -43,11 +43,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def dbt(project: Path, warehouse: Warehouse) -> Dbt:
-    """Runs dbt on an empty warehouse of the test's own."""
+    """dbt on an empty warehouse for the test."""
     return Dbt(project, warehouse.environment)
 
 
 @pytest.fixture(scope="module")
 def module_dbt(project: Path, module_warehouse: Warehouse) -> Dbt:
-    """Runs dbt on the warehouse that the module's tests share."""
+    """dbt on the warehouse that the module's tests share."""
     return Dbt(project, module_warehouse.environment)

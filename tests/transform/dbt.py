@@ -1,4 +1,4 @@
-"""Runs the real dbt as its users do, and reads what it reports."""
+"""Runs the real dbt as its users do, and parses its results."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from tests.support.offline.warm_order import obeyed
 from tests.support.processes import TIMEOUT_S, own_environment
 from tests.support.warm import warm
 
-# Unit tests read no table: once per engine is enough (test_marts).
+# Unit tests read no tables, so running them once per engine is enough (test_marts).
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 
-# Views that were built once are the same whatever rows they read.
+# Once views are built, they do not depend on the rows they read.
 WITHOUT_VIEWS = ("--exclude", "config.materialized:view")
 
-# Without dbt's own file of logs, which nothing here reads.
+# Without dbt's own log file, which nothing here reads.
 QUIET = ("--no-use-colors", "--log-level-file", "none")
 
-# Several commands of one process: dbt is imported and the project read once, and no manifest.json
-# written twice by each (tests/support/warm.py).
+# Several commands in one process: dbt is imported and the project read only once, and manifest.json
+# is not written twice by each command (tests/support/warm.py).
 SESSION = """
 import json, sys
 from dbt.cli.main import dbtRunner
@@ -45,21 +45,21 @@ for line in sys.stdin:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended; `statuses` by the name of the model, test or source."""
+    """The result of a command; `statuses` by the name of the model, test or source."""
 
     exit_code: int
     output: str
     statuses: dict[str, str]
 
     def names(self, *statuses: str) -> set[str]:
-        """The nodes that ended so."""
+        """The nodes with this status."""
         return {name for name, status in self.statuses.items() if status in statuses}
 
 
 def _ended(
     folder: Path, environment: Mapping[str, str], arguments: Sequence[str]
 ) -> tuple[int, str]:
-    """The exit code of a command of dbt, and all that it said."""
+    """The exit code of a dbt command, and all of its output."""
     with TemporaryFile("w+", encoding="utf-8") as said, Path(os.devnull).open() as nothing:
         files = (nothing.fileno(), said.fileno(), said.fileno())
         command = [*QUIET, *arguments]
@@ -73,7 +73,7 @@ def _ended(
 
 @dataclass(frozen=True)
 class Dbt:
-    """dbt in a project folder, on a warehouse that the environment names."""
+    """dbt in a project folder, on the warehouse that the environment selects."""
 
     project: Path
     environment: Mapping[str, str]
@@ -81,12 +81,12 @@ class Dbt:
 
     @property
     def target_path(self) -> Path:
-        """Where dbt writes its artefacts: a folder per engine keeps its partial parsing."""
+        """Where dbt writes its artifacts; a folder per engine keeps each one's partial parsing."""
         within = self.folder or self.project / "target"
         return within / self.environment.get("SIGNALROOM_TARGET", "duckdb")
 
     def run(self, *arguments: str) -> Outcome:
-        """Run one dbt command to its end, whatever that is."""
+        """Run one dbt command to its end, whatever the result."""
         for name in ("run_results.json", "sources.json"):
             (self.target_path / name).unlink(missing_ok=True)
         parsed.lay_out(self.project, self.target_path, self.environment)
@@ -104,7 +104,7 @@ class Dbt:
 
     @contextmanager
     def session(self) -> Iterator[Callable[..., str]]:
-        """Runs commands in one process of dbt; each call gives what failed, or nothing."""
+        """Run commands in one dbt process; each call returns what failed, or an empty string."""
         parsed.lay_out(self.project, self.target_path, self.environment)
         with subprocess.Popen(
             [sys.executable, "-u", "-c", SESSION],
@@ -130,7 +130,7 @@ class Dbt:
         parsed.keep(self.project, self.target_path, self.environment)
 
     def compiled(self, test: str) -> str:
-        """The SQL of a test as dbt last compiled it."""
+        """The SQL of a test as last compiled by dbt."""
         [path] = self.target_path.glob(f"compiled/**/{test}.sql")
         return path.read_text(encoding="utf-8")
 
@@ -155,5 +155,5 @@ class Dbt:
 
 def _name(unique_id: str) -> str:
     kind, _, *parts = unique_id.split(".")
-    # a source is known by its table, a generic test carries a hash after its name
+    # a source is identified by its table, a generic test's name is followed by a hash
     return ".".join(parts) if kind == "source" else parts[0] if kind == "test" else parts[-1]

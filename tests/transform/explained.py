@@ -1,4 +1,4 @@
-"""Re-adds what `signalroom explain` prints for every figure of a daily message."""
+"""Adds up what `signalroom explain` prints for every figure of a daily message."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from reports.explain import CPA_DIGITS, Day, Question, explain
 from reports.shared.figures import ratio, rounded
 from signalroom import clients
 
-SUMS = {"month", "others"}  # goals, and several affiliates together
+SUMS = {"month", "others"}  # goals, and several affiliates combined
 
 
 def explained(report: str, client_id: str, day: date, known: dict[date, Day] | None = None) -> int:
-    """How many figures of the message its parts make, to the last digit; AssertionError else.
+    """The number of figures in the message; AssertionError if one differs from its parts' sum.
 
-    `known` keeps what was read of the client's days.
+    `known` caches what was read about the client's days.
     """
     found, days = 0, {} if known is None else known
     for one in compose(report, client_id, day, ("sms",)).figures:

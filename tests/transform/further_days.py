@@ -1,4 +1,4 @@
-"""What the worked example lacks: offers, visits, emails, prospects, and orders in many files."""
+"""Data that the worked example lacks: offers, visits, emails, prospects, several order files."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ DAY, NEXT_DAY = date(2026, 11, 17), date(2026, 11, 18)
 AT = datetime(2026, 11, 18, 4, 59, tzinfo=UTC)  # 23:59 of DAY
 SOURCE = "65a2b30cad4e6f0002b5d00"
 
-# client cti: advertiser 7 is CTI, its offer 702 CTI Club from 2026-11-02 (projects.csv as shipped)
+# client cti: advertiser 7 is CTI, its offer 702 CTI Club from 2026-11-02 (see projects.csv)
 STATS = (
     Stat(DAY, 41, "CTI House Media", 7, 90, 3, "360.00", "0", client="cti"),
     Stat(DAY, 43, "Coach Finder", 7, 50, 2, "240.00", "75.50", client="cti"),
-    # two spellings of one label, beyond ASCII
+    # two spellings of one label, with non-ASCII letters
     Stat(DAY, 46, "CAFÉ Ölmühle", 7, 5, 0, "0", "0", client="cti"),
     Stat(DAY, 47, " café ölmühle", 7, 5, 1, "120.00", "9.00", client="cti"),
 )
@@ -24,7 +24,7 @@ SPENDS = (
     Spend(DAY, SOURCE + "1", "CTI Facebook Main", 80, "100.00", client="cti"),
     Spend(DAY, SOURCE + "3", "CTI YouTube", 9, "30.00", client="cti"),
     Spend(DAY, SOURCE + "4", "CTI Podcast", 9, "7.00", client="cti"),
-    # nothing converts on the next day: no one knows which offer this was for
+    # no conversions on the next day, so it is unknown which offer this spend was for
     Spend(NEXT_DAY, SOURCE + "1", "CTI Facebook Main", 80, "50.00", client="cti"),
 )
 CONVERSIONS: list[dict[str, object]] = [
@@ -109,7 +109,7 @@ PROSPECTS: list[dict[str, object]] = [
         "_file_name": PROSPECT_FILE,
         "_row_id": row,
         "_file_date": NEXT_DAY,
-        # one export names it in the singular
+        # one export has the column name in the singular
         "prospects_id": None if row == 1 else prospect,
         "prospect_id": prospect if row == 1 else None,
         "prospect_date": "11/17/2026",
@@ -153,7 +153,7 @@ def order_lines(file_name: str, order_ids: list[str], **cells: object) -> list[d
 
 
 def load(warehouse: Warehouse) -> None:
-    """All of it in raw, noted as ingest notes it."""
+    """Load all of it into raw, with the records that ingest keeps."""
     raw.create_tables(warehouse)
     raw.insert_stats(warehouse, STATS)
     raw.insert_spend(warehouse, SPENDS)
@@ -165,7 +165,7 @@ def load(warehouse: Warehouse) -> None:
 
 
 def load_further(warehouse: Warehouse) -> None:
-    """What feeds no ledger."""
+    """Load the tables that do not feed the ledger."""
     raw.create(warehouse, "everflow.conversions", CONVERSIONS, CONVERSION_TYPES)
     raw.note_rows(warehouse, "everflow", "conversions", {DAY: 6, NEXT_DAY: 0}, "cti")
     raw.create(warehouse, "posthog.events", EVENTS, EVENT_TYPES)

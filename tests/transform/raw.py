@@ -1,4 +1,4 @@
-"""Raw tables as ingest leaves them, written by hand: rows, and what the vendor said of them."""
+"""Raw tables as ingest leaves them, written by hand: rows and the vendor's totals."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Stat:
 
 @dataclass(frozen=True)
 class Spend:
-    """A row of redtrack.daily_spend; without a cost, RedTrack left it out."""
+    """A row of redtrack.daily_spend; no cost means that RedTrack left it out."""
 
     day: date
     source_id: str
@@ -61,12 +61,12 @@ class Spend:
 
 
 def create_tables(warehouse: Warehouse) -> None:
-    """The raw tables of Everflow and RedTrack and ingest's own, empty."""
+    """Create the raw tables of Everflow and RedTrack and ingest's own tables, all empty."""
     warehouse.execute(TABLES)
 
 
 def insert_stats(warehouse: Warehouse, stats: Iterable[Stat]) -> None:
-    """Everflow rows as they are."""
+    """Insert Everflow rows unchanged."""
     insert(
         warehouse,
         "everflow.daily_stats (_client_id, date, affiliate_id, affiliate_label, advertiser_id,"
@@ -90,7 +90,7 @@ def insert_stats(warehouse: Warehouse, stats: Iterable[Stat]) -> None:
 
 
 def insert_spend(warehouse: Warehouse, spends: Iterable[Spend]) -> None:
-    """RedTrack rows as they are."""
+    """Insert RedTrack rows unchanged."""
     insert(
         warehouse,
         "redtrack.daily_spend (_client_id, date, source_id, source_name, clicks, cost)",
@@ -115,7 +115,7 @@ def note_totals(
     stats: Sequence[Stat],
     spends: Sequence[Spend],
 ) -> None:
-    """What the vendors said of each day, closed, as ingest notes it; days of nothing too."""
+    """Record the vendors' totals of each completed day as ingest does, even without rows."""
     rows: list[tuple[object, ...]] = []
     for day in days:
         of_day = [stat for stat in stats if (stat.client, stat.day) == (client, day)]
@@ -138,7 +138,7 @@ def note_totals(
 
 
 def note_files(warehouse: Warehouse, table: str, rows_by_file: dict[str, int]) -> None:
-    """How many rows ingest read from each file of client 713."""
+    """Record how many rows ingest read from each file of client 713."""
     insert(
         warehouse,
         "ops.control_totals",
@@ -153,7 +153,7 @@ def note_files(warehouse: Warehouse, table: str, rows_by_file: dict[str, int]) -
 
 
 def create_orders(warehouse: Warehouse, table: str, rows: Sequence[dict[str, object]]) -> None:
-    """A table of s3_exports with the columns that its rows name, all text but those of ingest."""
+    """Create a table of s3_exports with the columns of its rows, all text except ingest's own."""
     create(warehouse, f"s3_exports.{table}", rows, {"_row_id": "bigint", "_file_date": "date"})
 
 
@@ -163,7 +163,7 @@ def create(
     rows: Sequence[dict[str, object]],
     types: Mapping[str, str],
 ) -> None:
-    """A raw table with the columns that its rows name, text where `types` has no other type."""
+    """Create a raw table with the columns of its rows, text unless `types` has another type."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     typed = ", ".join(f"{name} {types.get(name, 'text')}" for name in columns)
     schema = table.partition(".")[0]
@@ -174,7 +174,7 @@ def create(
 def note_rows(
     warehouse: Warehouse, source: str, table: str, rows_by_day: Mapping[date, int], client: str
 ) -> None:
-    """How many rows of a table by day the vendor gave; 0 for a day that came back empty."""
+    """Record how many rows the vendor returned for a table by day; 0 for a day that was empty."""
     insert(
         warehouse,
         "ops.control_totals",
@@ -183,13 +183,13 @@ def note_rows(
 
 
 def note_list(warehouse: Warehouse, source: str, table: str, count: int) -> None:
-    """How many rows of a list, which is read as a whole, client 713's vendor gave."""
+    """Record how many rows client 713's vendor returned for a list, which is read as a whole."""
     total = ("713", source, table, "all", None, "rows", Decimal(count))
     insert(warehouse, "ops.control_totals", [(*total, LOADED_AT, True, LOADED_AT, None)])
 
 
 def insert(warehouse: Warehouse, table: str, rows: Sequence[tuple[object, ...]]) -> None:
-    """Rows of any table in one statement."""
+    """Insert rows into any table with one statement."""
     if rows:
         mark = "?" if warehouse.target == "duckdb" else "%s"
         line = f"({', '.join([mark] * len(rows[0]))})"

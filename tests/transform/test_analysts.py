@@ -1,4 +1,4 @@
-"""docs/analysts.md, step by step: its commands and its edit, in a copy of the repository."""
+"""Follows docs/analysts.md step by step, commands and edit, in a copy of the repository."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ NOT_COPIED = shutil.ignore_patterns(
     ".venv", ".git", ".tools", ".signalroom", "target", "logs", "__pycache__", ".*_cache"
 )
 STEP = re.compile(r"^```\n(?P<commands>.*?)^```|^~~~diff\n(?P<edit>.*?)^~~~", re.M | re.S)
-# `make lint` is what CI runs first; tests/main_job writes dbt's documentation on both engines.
+# `make lint` is the first thing CI runs; tests/main_job builds dbt's documentation on both engines.
 ELSEWHERE = {"make lint", "make docs"}
-# The document loads everything, as tests/main_job does; the steps need one source.
+# The document loads everything, which tests/main_job covers; these steps need only one source.
 LESS = {"make run": {"ARGS": "--source redtrack --client 713"}}
 TARGETS = ("install-dev", "run", "state", "diff", "docs", "lint")
 ROLES = ("AUTHOR", "COMMITTER")
@@ -32,7 +32,7 @@ ROLES = ("AUTHOR", "COMMITTER")
 
 @dataclass(frozen=True)
 class Walk:
-    """A copy in which the document was followed, and what each command said."""
+    """A copy in which the document was followed, and the output of each command."""
 
     folder: Path
     said: Mapping[str, str]
@@ -46,7 +46,7 @@ class Walk:
 
 
 def shell(folder: Path, command: str, extra: Mapping[str, str]) -> str:
-    """What a command said that must end well."""
+    """The output of a command that must succeed."""
     done = bash(folder, command, extra)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
@@ -70,12 +70,12 @@ def bash(folder: Path, command: str, extra: Mapping[str, str]) -> subprocess.Com
 
 @pytest.fixture(scope="module")
 def walk(tmp_path_factory: pytest.TempPathFactory) -> Walk:
-    """A copy with a main branch and an origin, and all ten steps done in it."""
+    """A copy with a main branch and an origin, in which all ten steps were done."""
     folder = tmp_path_factory.mktemp("walk") / "signalroom"
     shutil.copytree(ROOT, folder, symlinks=True, ignore=NOT_COPIED)
     (folder / ".venv").symlink_to(ROOT / ".venv")
     for name in ("pyproject.toml", "uv.lock", "bootstrap.py"):
-        os.utime(folder / name, (0, 0))  # what is installed is newer
+        os.utime(folder / name, (0, 0))  # makes the installed packages newer
     shutil.rmtree(folder / "dbt_packages", ignore_errors=True)
     shell(
         folder,
@@ -169,7 +169,7 @@ def test_a_bad_edit_of_a_clients_file_is_named_and_the_rest_is_built(
 
 
 def descendants(manifest: Mapping[str, Any], start: str) -> set[str]:
-    """Everything that reads a node, directly or not."""
+    """Everything that reads a node, directly or indirectly."""
     found: set[str] = set()
     open_ends = [start]
     while open_ends:

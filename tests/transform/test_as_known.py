@@ -1,4 +1,4 @@
-"""What was known at an instant must be what a build would have made then, in every cell."""
+"""What was known at an instant must match what a build at that time would have produced."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ pytestmark = [
 
 DAYS = [worked_example.DAY - timedelta(days=back) for back in range(4)]
 START = datetime(2026, 11, 19, 12, tzinfo=UTC)
-PULLS = (1, 4)  # before each build
+PULLS = (1, 4)  # pulls before each build
 VERSIONS = ("int_performance__versions", "daily_performance_versions")
 BUILT_LAST = ("--exclude", "+daily_performance")
 ROWS = f"select {PERFORMANCE} from marts.daily_performance"
-# what vendors do to the past; `{day}` is one of the days, `{n}` a number of its own
+# changes that vendors make to the past; `{day}` is one of the days, `{n}` a unique number
 CHANGES = [
     "update everflow.daily_stats set payout = payout + {n}, conversions = conversions + 1"
     " where date = '{day}' and affiliate_id = 21",
@@ -64,14 +64,14 @@ CHANGES = [
 
 @dataclass
 class Past:
-    """What a build at each instant would have made, and what the versions say."""
+    """What a build at each instant would have produced, and what the versions contain."""
 
     warehouse: Warehouse
     marts: dict[datetime, list[tuple[Any, ...]]] = field(default_factory=dict)
 
 
 def remember(warehouse: Warehouse, at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The version ledger, as a pull of all days at this instant keeps it."""
+    """Record versions as a pull of all days at this instant does."""
     monkeypatch.setenv("SIGNALROOM_NOW", at.isoformat())
     warehouse.activate(monkeypatch)
     window, load_id = Window(min(DAYS), max(DAYS)), f"load-{at:%d%H%M}"
@@ -87,7 +87,7 @@ def remember(warehouse: Warehouse, at: datetime, monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture(scope="module")
 def past(module_warehouse: Warehouse, module_dbt: Dbt) -> Any:
-    """Pulls with changes of every kind, a build after some of them."""
+    """Pulls with changes of every kind, and a build after some of them."""
     found = Past(module_warehouse)
     chance = random.Random(13)
     with pytest.MonkeyPatch.context() as monkeypatch:
@@ -176,7 +176,7 @@ def activated(past: Past, monkeypatch: pytest.MonkeyPatch) -> Past:
 
 
 def put_message(payload: str, at: datetime) -> None:
-    """A message of the day that was delivered at an instant."""
+    """Insert a message about the day that was delivered at an instant."""
     entry = Entry(
         dedupe_key="daily_ccw-713",
         report="daily_ccw",
@@ -240,7 +240,7 @@ def test_report_reads_as_it_would_have_then(activated: Past, tmp_path: Path) -> 
 def test_a_day_before_a_change_of_the_registry_is_that_of_the_registry_of_then(
     activated: Past,
 ) -> None:
-    """EXP was no brand yet: the lines of the file that name its advertiser mapped nothing."""
+    """EXP was not a brand yet: the lines of the file with its advertiser mapped nothing."""
     before, after = sorted(activated.marts)[1:3]
     entries = {START: {"CCW": 1}, after: {"CCW": 1, "EXP": 2}}
     for at, brands in entries.items():

@@ -1,4 +1,4 @@
-"""The product's own builds: what moves under them, and what a person's shell says."""
+"""The product's own builds: data that changes while they run, and the user's shell settings."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from transform.publish import published
 
 pytestmark = pytest.mark.slow
 
-# What loads do while a build is on its way: the ledger meets one payout more, twice, and the first
-# time more spend; the orders a further line of a file; the contacts one more, whose total the load
-# notes at the ledger's second time only. Each amount comes with its control total, in the
-# transaction of the table that was just built from the rows before, and so never too late.
+# Loads that end while a build runs: the ledger gets an additional payout twice, and the first time
+# also more spend; the orders get another line of a file; the contacts get one more, whose total is
+# recorded only when the ledger is built the second time. Each amount is committed with its control
+# total in the transaction of the table just built from the old rows, so it is never too late.
 LOADS = """
 create function load_once() returns event_trigger language plpgsql security definer as $$
 declare
@@ -105,14 +105,14 @@ def activated(
 
 
 def parsed_all_again(warehouse: Warehouse) -> list[str]:
-    """Why dbt could not use in its last command what it had parsed before."""
+    """Why dbt could not reuse its earlier parse result in its last command."""
     log = (warehouse.home / "dbt" / "logs" / "dbt.log").read_text(encoding="utf-8")
     last = log.rpartition("Running with dbt=")[2]
     return [line for line in last.splitlines() if "Unable to do partial parsing" in line]
 
 
 def load_and_more_to_come(postgres: PostgresServer, warehouse: Warehouse) -> None:
-    """Raw of four sources; two builds of the ledger each meet a load."""
+    """Create raw tables of four sources; a load ends during each of two builds of the ledger."""
     worked_example.load(warehouse)
     lines = [line for name, ids in FILES.items() for line in order_lines(name, ids)]
     raw.create_orders(warehouse, "orders_create", lines)
@@ -127,7 +127,7 @@ def load_and_more_to_come(postgres: PostgresServer, warehouse: Warehouse) -> Non
 
 @dataclass(frozen=True)
 class Met:
-    """What a build that met loads said and left behind."""
+    """The result of a build during which loads ended, and what it left behind."""
 
     warehouse: Warehouse
     result: BuildResult
@@ -144,7 +144,7 @@ def met(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> I
     ):
         load_and_more_to_come(postgres, warehouse)
         result = build()
-        # the locks of the loads are free again
+        # the loads' locks are free again
         with hold(*(f"ingest {source}" for source in sources.names())):
             pass
         name = warehouse.environment["SUPABASE_DB_NAME"]
@@ -165,7 +165,7 @@ def test_loads_during_a_build_are_built_in_and_fail_nothing(met: Met) -> None:
     assert (met.result.failures, met.result.repeats) == ([], 2)
     assert met.figures == [(Decimal(362),), (Decimal(601),)]
     assert met.orders == [(order,) for order in ("100", "101", "102", "200", "201", "999")]
-    # the third time the loads of every source waited, for the tests compare the others as well
+    # the third time the loads of every source waited, because the tests compare the others as well
     assert met.locks == [(1,), (1,), (1 + len(sources.names()),)]
 
 
@@ -182,7 +182,7 @@ def test_loads_that_leave_no_room_for_the_third_build_hide_no_failed_test(
 
 
 def test_views_are_built_again_over_what_a_load_moved_meanwhile() -> None:
-    """It may have brought a column, or the first rows of its table."""
+    """The load may have added a column, or the first rows of its table."""
     chosen = (*build_module.DATA_ONLY, *changed.VIEWS_STAY, "--select", "source:redtrack.offers+")
     again = build_module._with_moved(chosen, {"everflow"})
     assert again == (
@@ -200,7 +200,7 @@ def test_raw_that_no_load_moved_fails_at_once_and_another_run_parses_only_what_d
     met.warehouse.activate(monkeypatch)
     warm_builds(monkeypatch)
     met.warehouse.execute("update everflow.daily_stats set payout = payout + 1")
-    # as the scheduler names the connections of each run
+    # the connection name that the scheduler sets for each run
     monkeypatch.setenv("PGAPPNAME", "signalroom run 2")
     result = build()
     assert parsed_all_again(met.warehouse) == []
@@ -210,7 +210,7 @@ def test_raw_that_no_load_moved_fails_at_once_and_another_run_parses_only_what_d
 
 
 class Bar(Silent):
-    """What the live bar was told."""
+    """Records what is sent to the live progress bar."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
@@ -279,8 +279,8 @@ def test_a_persons_dbt_variables_change_nothing_and_the_marts_are_published(
         assert len(bar.done) >= result.models + result.tests
         log = (home / "dbt" / "logs" / "dbt.log").read_text(encoding="utf-8")
         assert "OK created" in log
-        assert "/* {" not in log  # no statement
-        # readers have the marts while somebody writes to the warehouse
+        assert "/* {" not in log  # no SQL statements in the log
+        # readers can use the marts while another process writes to the warehouse
         with (
             duckdb.connect(str(home / "warehouse.duckdb")),
             duckdb.connect(str(published()), read_only=True) as copy,

@@ -1,4 +1,4 @@
-"""A change must be split into what caused it, to the cent, as the vendors' own truth has it."""
+"""A change must be split into its causes, to the cent, as the vendors' own truth has it."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ MAPPING = 'reference."client_713__internal-affiliates"'
 
 @dataclass
 class Split:
-    """The simulated agency's truth of its changes, and what the marts make of them."""
+    """The simulated agency's truth about its changes, and what the marts make of them."""
 
     warehouse: Warehouse
     dbt: Dbt
     truth: dict[Key, Decimal]
     causes: dict[date, set[str]]
     after: datetime
-    found: dict[Key, Decimal] = field(default_factory=dict)  # before anybody edits the mapping
+    found: dict[Key, Decimal] = field(default_factory=dict)  # before the mapping is edited
 
     def parts(self) -> dict[Key, Decimal]:
-        """The parts, each line of which adds up to its change."""
+        """The parts; checks that those of each line add up to its change."""
         sums: defaultdict[Key, Decimal] = defaultdict(Decimal)
         found = {}
         for *key, amount, reported, value in self.warehouse.rows(SQL):
@@ -117,7 +117,7 @@ def test_each_cause_alone_and_two_at_once_is_named_right(split: Split) -> None:
 
 
 def test_an_edit_of_the_mapping_is_told_from_what_vendors_changed(split: Split) -> None:
-    """The affiliate's spend goes to another label: the old line loses it as it was reported."""
+    """The affiliate's spend moves to another label: the old line loses it as it was reported."""
     before = split.found
     spend = {
         tuple(key): cost

@@ -1,4 +1,4 @@
-"""A build of what changed: it leaves out too much, or it builds everything for nothing."""
+"""A build of only what changed: it must not skip too much or rebuild everything without need."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ NOW = "2026-11-19T09:30:00-05:00"
 
 @pytest.fixture(scope="module")
 def built_once(module_warehouse: Warehouse) -> Warehouse:
-    """The worked example, built as a whole."""
+    """The worked example, fully built."""
     with pytest.MonkeyPatch.context() as patch:
         module_warehouse.activate(patch)
         warm_builds(patch)
@@ -76,7 +76,7 @@ def built(
         warm_builds(monkeypatch)
         monkeypatch.setenv("SIGNALROOM_NOW", NOW)
         parsed.before_product(warehouse.environment)
-        changed.record(changed.inputs(prepare().folder))  # the server's counters begin again
+        changed.record(changed.inputs(prepare().folder))  # the server's counters restart
         yield warehouse
 
 
@@ -85,7 +85,7 @@ def selected() -> list[str] | None:
 
 
 def marts(warehouse: Warehouse) -> dict[str, list[str]]:
-    """Every cell of every mart, but for what builds themselves took."""
+    """Every cell of every mart, except the timings of the builds themselves."""
     names = warehouse.rows(
         "select distinct table_name from information_schema.tables where table_schema = 'marts'"
         " and table_name <> 'dbt_nodes'"
@@ -118,7 +118,7 @@ def change(warehouse: Warehouse, statements: tuple[str, ...]) -> None:
 
 
 def tables_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The raw tables whose rows are summed up to know what changed, from now on."""
+    """Collect the raw tables that are read, from now on, to find out what changed."""
     found: list[str] = []
     summed = fingerprints._summed
 
@@ -131,7 +131,7 @@ def tables_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def only_what_was_touched_is_read(built: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Years of orders would be counted and summed up each hour."""
+    """Otherwise years of orders would be counted and summed up each hour."""
     found = tables_read(monkeypatch)
     assert (selected(), found) == ([], [])
     built.execute("update redtrack.daily_spend set cost = cost + 1")
@@ -148,7 +148,7 @@ def only_what_was_touched_is_read(built: Warehouse, monkeypatch: pytest.MonkeyPa
 
 
 def no_view_is_built_and_all_are_tested(built: Warehouse) -> None:
-    """A row changes no view, and a quarter of what is built are views."""
+    """Changed rows do not change a view, and a quarter of what is built are views."""
     done = nodes_of_last_build(built)
     views = built.rows(
         "select table_name from information_schema.tables"
@@ -166,7 +166,7 @@ def test_what_differs_is_built_and_nothing_else_but_all_after_a_change_by_hand(
     result = build_changed()
     assert (result.is_current, result.models) == (True, 0)
 
-    change(built, PULLED_AGAIN)  # the same rows, but asked for again
+    change(built, PULLED_AGAIN)  # the same rows, but requested again
     assert selected() == ["int_days__requested+"]
     change(built, SPEND)
     assert selected() == ["int_days__requested+", "source:redtrack.daily_spend+"]
@@ -181,7 +181,7 @@ def test_what_differs_is_built_and_nothing_else_but_all_after_a_change_by_hand(
     assert build_changed().models == ALL_MODELS
     assert marts(built) == as_selected
     assert selected() == []
-    if built.target == "postgres":  # DuckDB keeps no counters
+    if built.target == "postgres":  # DuckDB has no counters
         only_what_was_touched_is_read(built, monkeypatch)
 
     built.execute("alter table redtrack.daily_spend add column device text")
@@ -219,7 +219,7 @@ def test_what_warned_or_failed_is_followed_by_a_whole_build(built: Warehouse) ->
 def test_a_build_of_what_changed_equals_a_whole_one(
     built: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """200 changes at random, one to three at once; CHANGES=20 for a shorter look."""
+    """200 random changes, one to three at once; CHANGES=20 for a shorter run."""
     chance = random.Random(713)
     everything = (PAYOUT, SPEND, PULLED_AGAIN, *((one,) for one in BY_HAND), ())
     kinds: list[Callable[[], None]] = [

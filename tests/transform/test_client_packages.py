@@ -1,4 +1,4 @@
-"""`dbt deps` and `dbt clean` make and remove links, and never what clients wrote."""
+"""`dbt deps` and `dbt clean` create and remove links, but never the clients' files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_deps_and_clean_leave_the_clients_files_alone(tmp_path: Path) -> None:
     assert len(before) >= 4
     dbt = Dbt(project, {"SIGNALROOM_HOME": str(tmp_path / "home")})
 
-    # a second deps replaces links that are there
+    # a second deps replaces existing links
     for command in ("deps", "deps", "clean"):
         dbt.succeeds(command)
         after = {path: path.read_bytes() for path in clients.rglob("*") if path.is_file()}

@@ -1,4 +1,4 @@
-"""dbt that stands by: it never ends, knows a secret too early, or is waited for after it died."""
+"""A dbt process on standby: it must end, get no secret too early, and be replaced if it dies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_without_a_build_it_ends_with_the_work_during_which_it_stood_by(
     monkeypatch.setenv("SUPABASE_DB_PASSWORD", "words-of-the-database")
     monkeypatch.setenv("DBT_TARGET", "a-person-s-own")
     with dbt_process.standby(), dbt_process.standby():
-        (process,) = dbt_process._standing_by  # the main job and its build share one
+        (process,) = dbt_process._standing_by  # the main job and its build share one process
         given = Path(f"/proc/{process.pid}/environ").read_bytes()
         assert b"words-of-the-database" not in given
         assert b"a-person-s-own" not in given

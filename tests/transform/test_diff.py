@@ -1,4 +1,4 @@
-"""What `make diff` says of two builds: cells that changed, rows that came or went, and no more."""
+"""The output of `make diff` for two builds: changed cells, added and removed rows, nothing more."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ create table marts.orders as select '713' as _client_id, '0' || n as order_id fr
 
 @pytest.fixture
 def said(tmp_path: Path, request: pytest.FixtureRequest) -> Sequence[str]:
-    """The lines about a base and a branch with the parameter's statements on top."""
+    """The lines about a base and a branch after the parameter's statements were applied."""
     files = []
     for name, change in (("base", ""), ("branch", request.param)):
         files.append(tmp_path / f"{name}.duckdb")

@@ -1,4 +1,4 @@
-"""Some figure of some daily message must not be more than the rows it is explained with."""
+"""No figure of any daily message may differ from the sum of the rows that explain it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How old a source is: when its stalest active client was last asked with success."""
+"""A source's age: the time since the last successful pull of its stalest active client."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = [
 
 
 def asked(warehouse: Warehouse, client: str, source: str, table: str, hours: int) -> None:
-    """Note that a table was last asked so many hours ago."""
+    """Record that a table was last pulled this many hours ago."""
     warehouse.execute(
         f"insert into ops.loads (_client_id, source, table_name, loaded_at) values"
         f" ('{client}', '{source}', '{table}', current_timestamp - interval '{hours} hours')"
@@ -28,10 +28,10 @@ def test_a_late_source_warns_and_a_stale_client_fails(warehouse: Warehouse, dbt:
     asked(warehouse, "713", "redtrack", "daily_spend", 7)
     asked(warehouse, "713", "s3_exports", "orders_create", 29)
     asked(warehouse, "713", "s3_exports", "orders_update", 31)
-    # a client that is no longer in the registry is late for no one
+    # a client that is no longer in the registry is never late
     asked(warehouse, "gone", "everflow", "daily_stats", 500)
     early = dbt.succeeds("source", "freshness")
-    # all the others were never loaded, and are not late: they are off
+    # the others were never loaded; they are off, not late
     assert {name for name, status in early.statuses.items() if status != "pass"} == {
         "redtrack.daily_spend",
         "s3_exports.orders_update",
@@ -45,7 +45,7 @@ def test_a_late_source_warns_and_a_stale_client_fails(warehouse: Warehouse, dbt:
     assert late.exit_code == 1
     assert late.names("error") == {"everflow.daily_stats", "s3_exports.orders_create"}
 
-    # a pause that lasts waits for no one, and one that is over does, though nothing pulled since
+    # a current pause causes no lateness; an expired one does, although nothing was pulled since
     warehouse.execute(
         "create table ops.sources (_client_id text, source text, state text, since timestamptz,"
         " until timestamptz, reason text)"

@@ -1,4 +1,4 @@
-"""Projects, the funnel and emails of a day counted by hand, and what is built step by step."""
+"""A hand-counted day of projects, funnel and emails, and the incremental models."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def test_projects_of_a_day_share_what_is_known_by_affiliate_only(built: Warehous
         " unmapped_cost, allocated_cost, cost, cost_basis, blended_cpa, has_missing_spend"
         f" from marts.daily_project_performance where _client_id = 'cti' and date = '{DAY}'"
     )
-    # the paid 75.50 of Coach Finder are 40.00 and 35.50 by the single conversions. By the day's
-    # conversions of the advertiser, 2 of CTI and 3 of CTI Club, go: YouTube's 30.00, and the
-    # conversion and 9.00 of the café, which Everflow does not list singly yet. Podcast's 7.00 are
-    # no one's. House Media's 100.00 go by its own conversions, 1 and 2.
+    # The paid 75.50 of Coach Finder: 40.00 and 35.50 by the single conversions. The day's
+    # conversions of the advertiser, 2 of CTI and 3 of CTI Club, split YouTube's 30.00, and the
+    # conversion and 9.00 of the café, which Everflow does not list singly yet. Podcast's 7.00
+    # belong to no project. House Media's 100.00 are split by its own conversions, 1 and 2.
     assert set(rows) == {
         (
             *("CTI", 2, Decimal("43.6"), Decimal(288), Decimal("45.333333"), Decimal(0)),
@@ -122,16 +122,16 @@ def test_emails_are_told_by_what_became_of_them(built: Warehouse) -> None:
 
 
 def test_steps_end_in_the_rows_of_a_full_refresh(built: Warehouse, module_dbt: Dbt) -> None:
-    """Late, shorter and vanished files, restated days, rows that no one noted, a run lost."""
+    """Late, shorter and deleted files, restated days, rows without a record, a lost run."""
     before = contents(built)
     saved = ("ops.control_totals", "posthog.events", "s3_exports.orders_create")
     for number, table in enumerate(saved):
         built.execute(f"create table ops.kept_{number} as select * from {table}")
     changes = [
-        # order 201 left the newest file, which was uploaded again
+        # order 201 was removed from the newest file, which was uploaded again
         "delete from s3_exports.orders_create where orders_id = '201'",
         NOTE.format(total=1, where=f"partition_key = '{NEW_FILE}'"),
-        # a day came back empty, and another has an event that was late
+        # one day is now empty, and another has a late event
         f"delete from posthog.events where date = '{DAY}'",
         NOTE.format(total=0, where=f"source = 'posthog' and day = '{DAY}'"),
         NOTE.format(total=1, where=f"source = 'posthog' and day = '{NEXT_DAY}'"),
@@ -158,13 +158,13 @@ def test_steps_end_in_the_rows_of_a_full_refresh(built: Warehouse, module_dbt: D
     ]
     assert built.rows(VISITS_SQL) == [(DAY, 0, 0), (NEXT_DAY, 1, 1)]
 
-    # every row read again gives the same, once that line is what it was
+    # reading every row again gives the same result, once that line is reverted
     stepwise = contents(built)
     built.execute("update s3_exports.orders_create set refund_flag = 'NO' where orders_id = '102'")
     run_steps(module_dbt, "--full-refresh")
     assert contents(built) == stepwise
 
-    # what was changed is taken back, after a run that was lost half way: so are the rows
+    # the changes are reverted, after a run that was lost halfway: so are the rows
     built.execute(f"delete from intermediate.int_orders__by_file where _file_name = '{NEW_FILE}'")
     for number, table in enumerate(saved):
         built.execute(
@@ -177,11 +177,11 @@ def test_steps_end_in_the_rows_of_a_full_refresh(built: Warehouse, module_dbt: D
 
 
 def run_steps(dbt: Dbt, *arguments: str) -> None:
-    """The models that are built step by step, what they read and what is built on them."""
+    """Build the incremental models, what they read and what depends on them."""
     changed = ("+int_orders__by_file+", "+int_visits__counted+1", "funnel_daily")
     dbt.succeeds("run", *arguments, "--select", *changed)
 
 
 def contents(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of what is built step by step and of its marts."""
+    """Every row of the incremental models and their marts."""
     return {table: sorted(warehouse.rows(f"select * from {table}"), key=repr) for table in STEPWISE}

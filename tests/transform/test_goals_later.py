@@ -1,4 +1,4 @@
-"""What a client adds later must need no other command: goals, and columns of validity."""
+"""Goals and validity columns that a client adds later must need no other command."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def test_goals_and_validity_that_come_later_need_no_other_command(
         worked_example.expected_performance()
     )
     [cpa, spend] = warehouse.rows(PACE)
-    # 1,260 that maps to the brand and 12 of it that maps to no one
+    # 1,260 that is mapped to the brand and 12 of the brand that is not mapped
     assert cpa[:3] == ("CCW", "cpa", Decimal(30))
     assert spend[:4] == ("CCW", "spend", Decimal(10000), Decimal("1272.000000"))
     assert spend[5:] == (18, 30)
     assert spend[4] == Decimal(6000)
 
-    # a range of the same name as well: nobody knows which one holds, and the last pace stays
+    # a range of the same name as well: it is unclear which one applies, so the last pace stays
     columns = dict.fromkeys(("brand", "month", "spend", "cpa", "conversions"), "x")
     row = {"_client_id": "713", **columns, "brand": "EXP", "month": "2026-12", "spend": "5"}
     raw.create(warehouse, "google_sheets.goals", [row | {"cpa": "", "conversions": ""}], {})

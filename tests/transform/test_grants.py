@@ -1,4 +1,4 @@
-"""Who can read what on PostgreSQL, after builds that succeed, repeat, start again and fail."""
+"""Who can read what on PostgreSQL, after builds that succeed, repeat, restart and fail."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def dbt(project: Path, supabase: Supabase) -> Dbt:
 
 @pytest.fixture(scope="module")
 def build(dbt: Dbt) -> Iterator[Callable[..., str]]:
-    """Runs builds in one process of dbt; gives what failed."""
+    """Run builds in a single dbt process; each call returns what failed."""
     with dbt.session() as run:
         yield run
 
@@ -84,14 +84,14 @@ ROUND, ONE_MART_FAILS, A_TEST_FAILS, FROM_THE_GROUND = 5, 1, 3, 4
 
 
 def change(supabase: Supabase, number: int) -> tuple[str, ...]:
-    """Change what the marts are made of; gives the build that comes next.
+    """Change the input of the marts; returns the next build.
 
-    Of five builds, one mart fails once, a test below the marts once; one begins from the ground.
+    Of every five builds, one fails in a mart, one in an earlier test, and one is a full refresh.
     """
     execute = supabase.warehouse.execute
     execute(f"update {LEDGER} set conversions = conversions + {1000 * (number + 1)}")
     if number % ROUND == ONE_MART_FAILS:
-        # the mart's contract refuses the last of its rows
+        # the mart's contract rejects the last of its rows
         execute(
             f"update {LEDGER} set _client_id = null where ctid = (select max(ctid) from {LEDGER})"
         )
@@ -159,7 +159,7 @@ def test_a_report_reads_one_client_even_where_its_query_asks_for_all(
     assert product.read(sql, client_id="713") == [{"client": "713", "role": READER}]
     assert product.read(sql, client_id="cti") == [{"client": "cti", "role": READER}]
     assert {row["client"] for row in product.read(sql)} == CLIENTS
-    # without such a role, reports read as their own login
+    # without such a role, reports read with their own login
     monkeypatch.setenv("SIGNALROOM_REPORT_ROLE", "nobody_made_this_role")
     assert {row["role"] for row in product.read(sql, client_id="713")} == {ROLE}
 
@@ -183,7 +183,7 @@ def test_schemas_and_marts_that_were_opened_by_hand_are_named_and_closed(
     reason = build(*BUILT, "--select", "int_days__requested")
     assert "daily_summary is granted to anon" in reason
     assert "orders has no row security" in reason
-    # its own marts dbt repairs by building them
+    # dbt repairs its own marts by building them
     assert build(*MARTS) == ""
     assert "marts.daily_summary" not in built.readable("anon")
     built.warehouse.execute(
@@ -216,7 +216,7 @@ def test_an_analysts_own_schemas_leave_everybody_elses_alone(built: Supabase, db
 def test_a_report_role_that_the_public_acts_as_is_refused_before_anything_is_granted(
     built: Supabase, project: Path
 ) -> None:
-    """By plain dbt too, which knows nothing of our settings."""
+    """Plain dbt, which knows nothing about our settings, refuses it too."""
     env = {**built.warehouse.environment, "SIGNALROOM_REPORT_ROLE": "anon"}
     said = Dbt(project, env).run("run", "--select", "daily_summary")
     assert said.exit_code != 0

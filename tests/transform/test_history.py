@@ -1,4 +1,4 @@
-"""The product's own history in SQL: an analyst's query gives another answer than the truth."""
+"""The product's own history in SQL: an analyst's query must match the truth."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from transform.build import build
 
 pytestmark = pytest.mark.slow
 
-# The test reads every model, of which this builds a few.
+# The test reads every model, but only a few of them are built here.
 HISTORY = ("--select", "source:history+", "--exclude", "assert_every_model_has_a_client")
 COST = """
 select _client_id, source, sum(rows) as rows, sum(requests) as requests, count(*) as pulls
@@ -57,7 +57,7 @@ union all select count(*) - count(distinct incident_id) from incidents
 
 @pytest.fixture(autouse=True)
 def reader(warehouse: Warehouse, request: pytest.FixtureRequest) -> Iterator[None]:
-    """The role of the reports, where the engine has roles."""
+    """The role of the reports, if the engine has roles."""
     if warehouse.target == "duckdb":
         yield
         return
@@ -73,7 +73,7 @@ def rows(sql: str, client_id: str | None = None) -> list[tuple[object, ...]]:
     return ask(sql, client_id).rows
 
 
-# roles are PostgreSQL's, and the rows are copied by the same statements
+# roles exist only on PostgreSQL, and both engines copy the rows with the same statements
 @pytest.mark.parametrize(
     "warehouse", [pytest.param("duckdb", marks=pytest.mark.deep), "postgres"], indirect=True
 )
@@ -90,7 +90,7 @@ def test_an_analysts_query_about_runs_is_not_the_truth(
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("SIGNALROOM_SANDBOX", "1")
     for client in ("713", "cti"):
-        meter.taken("everflow", client)  # what earlier tests of this process requested
+        meter.taken("everflow", client)  # requests counted by earlier tests of this process
     with current_run.working_for(story.DONE):
         ingest(Request(("everflow",)), Silent())
     asked = {
@@ -103,9 +103,9 @@ def test_an_analysts_query_about_runs_is_not_the_truth(
         )
     }
     monkeypatch.setenv("REDTRACK_API_KEY", "refused")
-    ingest(Request(("redtrack",), ("713",)), Silent())  # a person's own command
+    ingest(Request(("redtrack",), ("713",)), Silent())  # a command that a user ran
     monkeypatch.setenv("SIGNALROOM_NOW", story.NOW)
-    monkeypatch.setenv("EVERFLOW_API_KEY", story.SECRET)  # so that it is known for a secret
+    monkeypatch.setenv("EVERFLOW_API_KEY", story.SECRET)  # so that it is known to be a secret
     story.tell(warehouse)
     incidents.report_trouble(
         findings.delivery_failed("713", "email", "boss@example.com", "daily_ccw", "refused")
@@ -141,7 +141,7 @@ def test_an_analysts_query_about_runs_is_not_the_truth(
     assert rows(OPEN) == [UNSENT, ("step_failed", "ingest:redtrack", title, 1, True)]
     assert rows("select count(*) from dbt_nodes") == [(0,)], "this build is not over yet"
 
-    # one client's reader sees its own, and nothing of runs, which are everyone's
+    # one client's reader sees its own rows and no runs, because runs belong to all clients
     assert {client for (client,) in rows("select _client_id from pulls", "cti")} == {"cti"}
     assert rows("select count(*) from runs", "cti") == [(0,)]
     assert rows("select count(*) from deliveries", "cti") == [(0,)]
@@ -149,7 +149,7 @@ def test_an_analysts_query_about_runs_is_not_the_truth(
     for secret in ("boss@example.com", "+15550100", story.SECRET, "an alert", "short"):
         assert secret not in everything
 
-    # what changes is brought up to date, and nothing stands twice
+    # changes are applied, and nothing appears twice
     incidents.settle_trouble("step_failed", "713", "ingest:redtrack")
     engine = run_database.prepared_engine()
     with engine.begin() as connection:
@@ -162,7 +162,7 @@ def test_an_analysts_query_about_runs_is_not_the_truth(
     assert rows(NODES) == [("runs", 1, 0, True)]
     assert rows(DOUBLED) == [(0,)] * 4
 
-    # and goes when it is old
+    # and old rows are removed
     later = clock.instant() + timedelta(days=retention.policy()["runs"] + 1)
     monkeypatch.setattr(clock, "instant", lambda: later)
     assert build(HISTORY).failures == []

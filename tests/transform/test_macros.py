@@ -1,4 +1,4 @@
-"""The macros that read text and divide money, on values chosen to break them, on both engines."""
+"""The macros that parse text and divide money, with difficult values, on both engines."""
 
 from __future__ import annotations
 
@@ -53,17 +53,17 @@ def applied(warehouse: Warehouse, sql: str, values: list[str | None]) -> list[ob
 
 
 def ratio(numerator: Decimal, denominator: Decimal) -> Decimal | None:
-    """What exact_ratio must be."""
+    """The expected value of exact_ratio."""
     if denominator == 0:
         return None
     with localcontext() as context:
         context.prec = 120
-        # the quotient may not end: enough digits that rounding sees what comes after a tie
+        # the quotient may not end: use enough digits to round correctly after a tie
         return (numerator / denominator).quantize(Decimal("0.000001"), ROUND_HALF_UP)
 
 
 def pairs() -> list[tuple[Decimal, Decimal]]:
-    """Ties, neighbours of ties, both signs, the smallest and the largest amounts; then chance."""
+    """Ties, neighbors of ties, both signs, smallest and largest amounts; then random values."""
     tiny = Decimal("1E-18")
     chosen = [
         (sign * (Decimal(tie) + step), Decimal(divisor))
@@ -261,7 +261,7 @@ def test_the_time_in_a_files_name_orders_files(
     assert dict(zip(texts, found, strict=True)) == texts
 
 
-# What spreadsheets, chats and web pages leave in a cell; hypothesis mixes it with any other text.
+# Typical leftovers of spreadsheets, chats and web pages; hypothesis mixes them with other text.
 ODD_CELLS = [
     *(
         "n/a",

@@ -1,4 +1,4 @@
-"""The marts of a day counted by hand, of dirty exports and of odd days, on both engines."""
+"""The marts of a hand-counted day, of dirty exports and of unusual days, on both engines."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ pytestmark = [
 ]
 ODD_DAY = date(2026, 11, 16)
 ODD_STATS = (
-    # one label under two ids, in two spellings, older than the worked example's
+    # one label under two ids, in two spellings, older than that of the worked example
     Stat(ODD_DAY, 9, "\tg2 - META\u00a0", 1, 1, 1, "10.00", "0"),
     Stat(ODD_DAY, 11, "G2 - Meta", 1, 1, 2, "10.00", "0"),
     Stat(ODD_DAY, 77, "  ", 1, 1, 3, "10.00", "1.00"),
     Stat(ODD_DAY, 13, "G2 - Google", 1, 1, 4, "10.00", "0"),
     Stat(ODD_DAY, 14, "G2 - Bing", 1, 1, 7, "10.00", "0"),
-    # the other client's affiliate of the same name is not internal there
+    # the other client's affiliate with the same name is not internal there
     Stat(ODD_DAY, 11, "G2 - Meta", 7, 1, 5, "10.00", "7.00", client="cti"),
 )
 ODD_SPENDS = (
@@ -81,7 +81,7 @@ UPDATED: list[dict[str, object]] = [
 
 @pytest.fixture(scope="module")
 def built(module_warehouse: Warehouse, module_dbt: Dbt) -> Warehouse:
-    """The worked example, an odd day and two files of orders, loaded and built once."""
+    """The worked example, an unusual day and two files of orders, loaded and built once."""
     worked_example.load(module_warehouse)
     raw.insert_stats(module_warehouse, ODD_STATS)
     raw.insert_spend(module_warehouse, ODD_SPENDS)
@@ -228,7 +228,7 @@ def test_affiliates_are_ranked_within_their_brand(built: Warehouse) -> None:
         " where _client_id = '713' and advertiser_id = 1 and period = 'last_7_days'"
         " and period_end = '2026-11-18' and conversions > 8"
     )
-    # 20 and 3 of G2 - Meta, 3 of an affiliate without a label: 64 conversions of the brand in all
+    # 20 and 3 of G2 - Meta, 3 of an affiliate without a label: the brand has 64 conversions in all
     assert set(rows) == {
         ("G2 - Meta", 23, Decimal("26.086957"), 1, 1, 1, Decimal("0.359375"), 0, 0),
         ("Blue Bench", 12, Decimal(30), 2, 2, 2, Decimal("0.187500"), 0, 0),

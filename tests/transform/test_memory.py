@@ -1,4 +1,4 @@
-"""What was known when, what a figure is made of, and what another mapping would make of it."""
+"""What was known when, what a figure consists of, and what a different mapping would change."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = [
 ]
 
 DAY = date(2026, 11, 18)
-# no test that also reads models which are not built here
+# skips tests that also read models which are not built here
 CAUTIOUS = ("--indirect-selection", "cautious")
 PERFORMANCE = (
     "_client_id, date, advertiser_id, advertiser_label, affiliate_id, affiliate_label, is_internal,"
@@ -37,7 +37,7 @@ PERFORMANCE = (
     " redtrack_clicks, cost, cpa, cpa_state, profit"
 )
 INSTANTS = [f"2026-11-{day}T12:00:00+00:00" for day in (19, 20, 21, 22)]
-# A payout that grew, an affiliate that vanished, a label in another spelling; then nothing.
+# A payout that grew, an affiliate that disappeared, a label in another spelling; then nothing.
 CHANGES = [
     "update everflow.daily_stats set payout = payout + 40 where affiliate_id = 21;"
     "update ops.control_totals set total = total + 40 where measure = 'payout' and total > 0",
@@ -160,7 +160,7 @@ def test_a_brands_figures_are_those_of_its_daily_report(
     assert Decimal(ask("cpa", brand="CCW")["value"]) == cpa
     groups = [ask("cost", brand="CCW", group=group)["value"] for group in ("internal", "external")]
     assert sum(map(Decimal, groups)) == cost
-    # unmapped spend of the brand and of no brand that is known: 12 + 310.25 + 20
+    # unmapped spend of the brand and spend without a known brand: 12 + 310.25 + 20
     for question in (ask("unmapped_cost", brand="CCW"), ask("cost", brand="CCW", group="unmapped")):
         assert question["value"] == "342.25"
 
@@ -193,7 +193,7 @@ def test_an_answer_names_rows_totals_zone_and_window(ask: Callable[..., dict[str
 
 
 def test_an_answer_tells_each_value_since_it_was_known(ask: Callable[..., dict[str, Any]]) -> None:
-    """A new spelling of the label is no new value."""
+    """A new spelling of the label does not count as a new value."""
     answer = ask("everflow_payout", affiliate="Blue Bench", brand="CCW")
     assert answer["versions"] == [
         {"known_from": INSTANTS[0], "value": "360"},
@@ -256,8 +256,8 @@ def test_another_mapping_moves_costs_and_conserves_them(
     file = paths.root() / "data/clients/713/mappings/internal-affiliates.csv"
     current = file.read_text(encoding="utf-8-sig")
     draft = tmp_path / "draft.csv"
-    # the spend on the way to no one goes to Blue Bench, which then is paid media; that of SB - Meta
-    # goes to another, and it stays paid media, of a source that spent nothing
+    # the spend mapped to no one goes to Blue Bench, which becomes paid media; that of SB - Meta
+    # moves to another affiliate; SB - Meta remains paid media, through a source without spend
     for source, label in (("2", "SB - Meta"), ("3", " SB - Meta ")):
         mapped = f"64f1a20b9c3d5e0001a4c00{source},12,{label},1,CCW"
         assert mapped in current

@@ -21,7 +21,7 @@ pytestmark = [
 
 START = date(2026, 11, 1)
 DAYS = [START + timedelta(days=number) for number in range(10)]
-# one more row on one day each, which can move to another day without breaking the grain
+# two days have one more row, which can move to another day without breaking the grain
 STATS = [replace(stat, day=day) for day in DAYS for stat in worked_example.STATS]
 STATS.append(Stat(DAYS[2], 31, "Moved", 1, 5, 1, "9.00", "3.00"))
 SPENDS = [replace(spend, day=day) for day in DAYS for spend in worked_example.SPENDS]
@@ -42,7 +42,7 @@ MARTS = (
     "weekly_rollup",
 )
 DOUBLE = "insert into {table} select * from {table} where {where}"
-# doubled under another key, which no test of the grain can see
+# doubled under another key, which no test of the grain can detect
 COPY_STAT = (
     "insert into everflow.daily_stats (_client_id, date, affiliate_id, advertiser_id, conversions)"
     " select _client_id, date, 999, advertiser_id, conversions from everflow.daily_stats"
@@ -106,14 +106,14 @@ def loaded(module_warehouse: Warehouse, module_dbt: Dbt) -> Warehouse:
 
 @pytest.fixture
 def built(loaded: Warehouse) -> Iterator[Warehouse]:
-    """The same for each test: what it changes is put back."""
+    """The same for each test: its changes are reverted."""
     yield loaded
     for number, table in enumerate(MUTATED):
         loaded.execute(f"delete from {table}; insert into {table} select * from ops.saved_{number}")
 
 
 def contents(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every mart, in an order of its own."""
+    """Every row of every mart, in a fixed order."""
     return {mart: sorted(warehouse.rows(f"select * from marts.{mart}"), key=repr) for mart in MARTS}
 
 
@@ -134,13 +134,13 @@ def test_each_change_of_raw_is_caught_and_the_marts_stay(built: Warehouse, modul
         COPY_STAT.format(where=one_stat.format(DAYS[1])),
         CHANGE.format(table=stats, what=f"date = '{DAYS[3]}'", where="affiliate_id = 31"),
         CHANGE.format(table=stats, what="payout = payout + 0.01", where=one_stat.format(DAYS[4])),
-        # the same in RedTrack from day 5, and on day 9 a row that changed its client
+        # the same in RedTrack from day 5, and on day 9 a row assigned to another client
         DROP.format(table=spend, where=one_spend.format(DAYS[5])),
         COPY_SPEND.format(where=one_spend.format(DAYS[6])),
         CHANGE.format(table=spend, what=f"date = '{DAYS[8]}'", where="source_id = 'moved'"),
         CHANGE.format(table=spend, what="_client_id = 'cti'", where=one_spend.format(DAYS[9])),
         DROP.format(table="s3_exports.orders_create", where="_row_id = 2"),
-        # what feeds no ledger: dropped, doubled under another key, moved to another day
+        # tables not in the ledger: dropped, doubled under another key, moved to another day
         DROP.format(table="everflow.conversions", where="conversion_id = 'c0'"),
         COPY_EVENT.format(where="uuid = 'e0'"),
         CHANGE.format(table="mautic.email_stats", what=f"date = '{DAYS[9]}'", where="id = 0"),
@@ -185,7 +185,7 @@ def test_each_change_of_the_ledger_is_caught(built: Warehouse, module_dbt: Dbt) 
         built.execute(
             CHANGE.format(table=LEDGER, what=f"date = '{DAYS[3]}'", where=kind.format(DAYS[2]))
         )
-    # payout booked as the cost of paid media: no sum of one column shows it
+    # payout booked as the cost of paid media: no sum of a single column shows it
     built.execute(
         CHANGE.format(table=LEDGER, what="is_internal = true", where=stat.format(DAYS[5]))
     )
@@ -222,7 +222,7 @@ def test_rows_and_mappings_that_stand_twice_keep_the_last_good_marts(
     before = contents(built)
     for table in ("everflow.daily_stats", "redtrack.daily_spend", "s3_exports.orders_create"):
         built.execute(DOUBLE.format(table=table, where="_client_id = '713'"))
-    # two lines of the client's file for one source double its spend in any join with the file
+    # two lines for one source in the client's file double its spend in any join with the file
     built.execute(DOUBLE.format(table=MAPPING, where="\"redtrack.source\" = 'Facebook CCW'"))
 
     outcome = module_dbt.run("build", "--exclude", "resource_type:seed", *WITHOUT_UNIT_TESTS)
@@ -250,7 +250,7 @@ def test_each_change_between_the_ledger_and_the_marts_is_caught(
     built.execute(
         CHANGE.format(table=SHARED, what=f"date = '{DAYS[3]}'", where=kind.format(DAYS[2]))
     )
-    # a cent moved from one cost to another of the same day
+    # a cent moved from one cost to another on the same day
     built.execute(
         CHANGE.format(table=SHARED, what="cost = cost + 0.01", where=kind.format(DAYS[4]))
     )

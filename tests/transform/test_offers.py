@@ -1,4 +1,4 @@
-"""What goes wrong with links of offers: they map uninvited, against the file, or lose spend."""
+"""Offer links must not map spend by default, override the file, or lose spend."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MARTS = (
 # source, campaign, offer, clicks, cost
 CAMPAIGNS = (
     (NEW, "c1", "o1", 2, "12.00"),  # Blue Bench, by codes in the path
-    (NEW, "c2", "o3", 1, "5.00"),  # a landing page: says nothing
+    (NEW, "c2", "o3", 1, "5.00"),  # a landing page: identifies no affiliate
     (MAPPED, "c3", "o1", 700, "600.00"),  # the file says G2 - Meta
     (NO_ONE, "c4", "o2", 90, "310.25"),  # Venture Beyond; the file says n/a
 )

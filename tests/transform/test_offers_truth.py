@@ -1,4 +1,4 @@
-"""Spend that links of offers map, against the simulated agency's own arithmetic."""
+"""Spend that is mapped by offer links, compared with the simulated agency's own calculation."""
 
 from __future__ import annotations
 

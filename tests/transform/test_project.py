@@ -1,4 +1,4 @@
-"""What the dbt project promises of itself: descriptions, places of tests, directions."""
+"""Rules of the dbt project: descriptions, where tests are, which layers may depend on which."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.transform.dbt import Dbt
 
 @pytest.fixture(scope="module")
 def manifest(project: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """dbt's own account of the project, parsed without a warning."""
+    """dbt's manifest of the project, parsed without a warning."""
     home = tmp_path_factory.mktemp("home")
     dbt = Dbt(project, {"SIGNALROOM_HOME": str(home), "SIGNALROOM_TARGET": "duckdb"})
     dbt.succeeds("--warn-error", "parse")
@@ -127,8 +127,8 @@ def test_every_source_table_has_a_freshness_or_says_why_not(manifest: dict[str, 
         for source in manifest["sources"].values()
         if not source["freshness"] or not source["freshness"]["error_after"]["count"]
     }
-    # ingest's own tables are the clock that the others are read by, and builds write the history of
-    # the product; clicks are loaded on demand
+    # ingest's own tables are the clock for the others, and builds write the history of the product;
+    # clicks are loaded on demand
     ours = ("ops.", "history.")
     assert {name for name in untimed if not name.startswith(ours)} == {"everflow.clicks"}
     assert all(source["description"] for source in manifest["sources"].values())
@@ -144,7 +144,7 @@ def test_exposures_name_marts(manifest: dict[str, Any]) -> None:
 def test_documentation_opens_with_the_question_the_layers_and_queries_that_run(
     manifest: dict[str, Any],
 ) -> None:
-    """dbt's own boilerplate stood there."""
+    """By default dbt shows its own boilerplate text."""
     overview = manifest["docs"]["doc.signalroom.__overview__"]["block_contents"]
     assert overview.startswith("# What did a conversion cost yesterday?")
     layers = [f"`{name}`" for name in (*NAMES, "staging", "intermediate", "marts")]
@@ -173,7 +173,7 @@ def test_every_macro_says_what_it_does(manifest: dict[str, Any]) -> None:
         macro["name"]
         for macro in manifest["macros"].values()
         if macro["package_name"] == "signalroom"
-        # an engine's own form of a macro is described where the macro is
+        # an engine's implementation of a macro is described at the macro
         and not macro["name"].startswith(("default__", "duckdb__", "postgres__", "test_"))
         and not macro["description"]
     ]

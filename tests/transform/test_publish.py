@@ -1,4 +1,4 @@
-"""The copy of the marts that readers open: what it holds, and what a failure leaves of it."""
+"""The copy of the marts that readers open: its content, and what is left after a failure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_the_copy_has_rows_comments_and_no_more_or_stays_as_it_was(
         publish()
         expected = [("main", "days", "cost", 'What a client\'s day cost; "all" of it')]
         assert _copied() == (expected, [("control_totals",), ("days",)], ["12.345678901"])
-        # what it cannot copy, in the middle of its work
+        # something that cannot be copied, halfway through
         warehouse.execute("alter table ops.control_totals drop digest")
         warehouse.execute("update marts.days set cost = 1")
         with pytest.raises(duckdb.BinderException):

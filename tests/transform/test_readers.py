@@ -1,4 +1,4 @@
-"""What a reader of the embedded warehouse meets while another process writes to it."""
+"""What a reader of the embedded warehouse sees while another process writes to it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @contextmanager
 def writer(path: Path, seconds: float) -> Iterator[int]:
-    """A process that writes for so long; yields its id."""
+    """A process that writes for this long; yields its id."""
     command = [sys.executable, "-c", WRITER, str(path), str(seconds)]
     with subprocess.Popen(
         command, env=own_environment(), stdout=subprocess.PIPE, text=True
@@ -55,7 +55,7 @@ def test_a_reader_waits_for_a_writer_and_sees_all_that_it_wrote(file: Path) -> N
 
 
 def test_thread_that_reads_while_another_writes_fails_one_of_them(file: Path) -> None:
-    """DuckDB lets a process open a file in one way at a time."""
+    """DuckDB lets a process open a file in only one mode at a time."""
     read = "select cost from daily"
     with warehouse.duckdb_connection(read_only=False) as connection:
         connection.execute("begin; update marts.daily set cost = 2")
@@ -85,5 +85,5 @@ def test_a_reader_that_waited_long_enough_names_the_writer_and_changes_nothing(
         pytest.raises(WarehouseError, match=f"is open in process {process}: close it there"),
     ):
         warehouse.read("select cost from daily")
-    # the writer was killed in the middle: nothing of it is there
+    # the writer was killed halfway: nothing it wrote is there
     assert warehouse.read("select cost from daily") == [{"cost": 1}]

@@ -1,4 +1,4 @@
-"""What goes wrong in a file that a client keeps in a spreadsheet."""
+"""Mistakes in files that a client maintains in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -327,7 +327,7 @@ def test_the_last_good_file_stays_in_use_and_other_clients_go_on(
     [mistake] = prepare().mistakes
     assert "713/mappings/internal-affiliates.csv:1: separated by ';'" in str(mistake)
     assert (mapped("713"), mapped("cti")) == (before, ["Newcomer"])
-    # the folder of packages is lost with the container; the warehouse keeps what was good
+    # the folder of packages is lost with the container; the warehouse keeps the last good version
     shutil.rmtree(tmp_path / "home" / "dbt")
     files["713"].unlink()
     [mistake] = prepare().mistakes
@@ -346,6 +346,6 @@ def test_the_last_good_file_stays_in_use_and_other_clients_go_on(
         ("cti", True),
         ("cti", True),
     ]
-    # without a good one before, none of its spend is mapped
+    # without an earlier good version none of its spend is mapped
     prepare()
     assert (mapped("713"), mapped("cti")) == ([], ["Newcomer"])

@@ -1,4 +1,4 @@
-"""Whatever a client's file holds: dbt and the checker read the same, and a mistake is no error."""
+"""For any client file: dbt and the checker read the same lines, and mistakes never raise errors."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_dbt_and_the_checker_read_the_same_lines(
     last_end: bool,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    """Against the reader that dbt reads seeds with, on every engine once `fast` is off."""
+    """Compared with the reader that dbt uses for seeds, on every engine if `fast` is off."""
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator=ends, quoting=quoting).writerows([list(COLUMNS), *rows])
     written = text.getvalue() if last_end else text.getvalue().removesuffix(ends)

@@ -1,4 +1,4 @@
-"""At two years of history the question of what an edit would change is answered in ten seconds."""
+"""With two years of history, what an edit would change is computed within ten seconds."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_what_an_edit_would_change_is_said_within_ten_seconds(
         prepare_warehouse()
         warehouse.execute(HISTORY)
         taken = []
-        for _ in range(2):  # dbt parses the project the first time
+        for _ in range(2):  # the first time, dbt parses the project
             with processor_time() as one:
                 done = signalroom_cli(
                     *("what-if", "mapping", str(draft), "--client", "713", "--json"),

@@ -1,4 +1,4 @@
-"""One day by hand: client 713, 2026-11-18, and the figures that it must make."""
+"""One day by hand: client 713, 2026-11-18, and the figures expected from it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ where _client_id = '713' and date = '2026-11-18'
 
 
 def load(warehouse: Warehouse) -> None:
-    """The day in raw, with a day of nothing before it."""
+    """Load the day into raw, preceded by a day without rows."""
     raw.create_tables(warehouse)
     raw.insert_stats(warehouse, STATS)
     raw.insert_spend(warehouse, SPENDS)
@@ -63,7 +63,7 @@ def load(warehouse: Warehouse) -> None:
 
 
 def expected_performance() -> set[tuple[object, ...]]:
-    """The rows of PERFORMANCE_SQL."""
+    """The expected rows of PERFORMANCE_SQL."""
     words: dict[str, object] = {"yes": True, "no": False, "null": None}
     rows = set()
     for line in PERFORMANCE.strip().splitlines():
