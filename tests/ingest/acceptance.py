@@ -1,4 +1,4 @@
-"""What every source has to pass against the simulated agency. A new source inherits it:
+"""Tests that every source must pass against the simulated agency. A new source inherits them:
 
 class TestMine(Acceptance):
     source = vendor = "mine"
@@ -34,8 +34,8 @@ from tests.support.warehouse import DUCKDB_FIRST, POSTGRES_FIRST, Warehouse
 
 CLIENTS = ("713", "cti")
 Table = list[dict[str, Any]]
-# Each source repeats what fails in one way of each kind; test_http.py has all ways, and so has
-# `make test-deep` for each source.
+# Each source tests one fault of each kind; all faults are tested in test_http.py and, for each
+# source, in `make test-deep`.
 PASSING: list[Any] = [
     ("status_500", {}),
     pytest.param("status", {"status": 503}, marks=pytest.mark.deep),
@@ -82,7 +82,7 @@ def content(path: Path, table: str) -> tuple[list[str], list[tuple[Any, ...]]]:
 
 
 class Acceptance:
-    """`moments` are three simulated times at which the vendor says different things."""
+    """`moments` are three simulated times at which the vendor gives different answers."""
 
     source: ClassVar[str]
     vendor: ClassVar[str]
@@ -90,23 +90,23 @@ class Acceptance:
     moments: ClassVar[tuple[datetime, datetime, datetime]]
     first_table: ClassVar[str]
     clients: ClassVar[tuple[str, ...]] = CLIENTS
-    credential: ClassVar[str]  # the variable, and what the vendor refuses in its place
+    credential: ClassVar[str]  # the variable, and below it a value that the vendor refuses
     bad_credential: ClassVar[str]
-    history_days: ClassVar[int] = HISTORY_DAYS  # fewer where all of them are read
+    history_days: ClassVar[int] = HISTORY_DAYS  # fewer if all of them are read
 
     def truth(self, agency: Agency, client_id: str) -> Mapping[str, Table]:
         """The rows of each table after a complete pull of the window now."""
         raise AssertionError("a source says what is true of it")
 
     def secrets(self) -> list[str]:
-        """Texts that no output may hold."""
+        """Texts that no output may contain."""
         return [os.environ[self.credential]]
 
     @pytest.fixture
     def agency(
         self, start_agency: Callable[..., Agency], monkeypatch: pytest.MonkeyPatch
     ) -> Iterator[Agency]:
-        """An agency of the test's own; nobody waits between two attempts."""
+        """A separate agency for the test, without waits between attempts."""
         agency = start_agency(history_days=self.history_days)
         monkeypatch.setattr("ingest.http._backoff", tenacity.wait_none())
         for name, value in agency.environment().items():
@@ -115,12 +115,12 @@ class Acceptance:
         return agency
 
     def move(self, agency: Agency, moment: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Simulated time goes there, for the vendor and for SignalRoom."""
+        """Set the simulated time for the vendor and for SignalRoom."""
         agency.set_now(moment)
         monkeypatch.setenv("SIGNALROOM_NOW", moment.isoformat())
 
     def load(self, client_id: str, said: list[str]) -> pipeline.Loaded:
-        """Load the window; what was said goes to `said`."""
+        """Load the window; messages are appended to `said`."""
         source = registry.source(self.source)
         pull = pipeline.make_pull(
             source, client_id, window=self.window, say=said.append, notice=said.append
@@ -132,23 +132,23 @@ class Acceptance:
     def check(
         self, warehouse: Warehouse, agency: Agency, clients: tuple[str, ...] | None = None
     ) -> None:
-        """Every raw table holds exactly the truth, row by row, client by client."""
+        """Check that every raw table equals the truth, row by row, client by client."""
         for client_id in clients or self.clients:
             for table, expected in self.truth(agency, client_id).items():
                 columns = list(expected[0]) if expected else ["_client_id"]
                 found = stored(
                     warehouse, f"{self.source}.{table}", columns, f"_client_id = '{client_id}'"
                 )
-                # the first differences say enough: a diff of two thousand rows takes minutes
+                # the first differences are enough: a diff of two thousand rows takes minutes
                 have, want = plain(found, columns), plain(expected, columns)
                 differences = [*(have - want), *(want - have)][:3]
                 assert not differences, (client_id, table)
 
     def check_that_a_ledger_of_the_future_is_overruled(self, warehouse: Warehouse) -> None:
-        """A run under a wrong clock must not make every later one believe that nothing is due."""
+        """A run with a wrong clock must not make every later one believe that nothing is due."""
         source, client_id, today = registry.source(self.source), self.clients[0], clock.today()
         warehouse.execute("update ops.loads set window_end = date '2099-12-31'")
-        # one table: the window of all is chosen in the same way, and its five weeks are many rows
+        # one table: the window of all is chosen the same way, and its five weeks have many rows
         table = (self.first_table,)
         window = pipeline.make_pull(source, client_id, resources=table).window
         assert window.start < today == window.end
@@ -160,7 +160,7 @@ class Acceptance:
         )
         assert warehouse.rows(ends) == [(today,)]
 
-    # on PostgreSQL the next test holds each load against the truth, and the main job a second run
+    # on PostgreSQL the next test compares each load with the truth, and the main job a second run
     @pytest.mark.parametrize("warehouse", DUCKDB_FIRST, indirect=True)
     def test_a_full_read_equals_the_truth_and_a_second_adds_nothing(
         self, warehouse: Warehouse, agency: Agency, monkeypatch: pytest.MonkeyPatch
@@ -213,7 +213,7 @@ class Acceptance:
         monkeypatch: pytest.MonkeyPatch,
         tmp_path: Path,
     ) -> None:
-        """From an empty folder into a scratch DuckDB, with nothing of SignalRoom prepared."""
+        """From an empty folder into a scratch DuckDB, with no SignalRoom setup."""
         warehouse.activate(monkeypatch)
         self.load(self.clients[0], [])
         empty = tmp_path / "empty"
@@ -242,7 +242,7 @@ class Acceptance:
     def test_a_killed_load_is_made_whole_by_the_next(
         self, warehouse: Warehouse, agency: Agency, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """kill -9 while the vendor is asked, and while rows are written; then one good load."""
+        """kill -9 during vendor requests and while rows are written; then one successful load."""
         warehouse.activate(monkeypatch)
         client_id = self.clients[0]
         command = [str(BIN / "signalroom"), "ingest", self.source, "--client", client_id]

@@ -1,4 +1,4 @@
-"""Another data/privacy.yml for a test."""
+"""Replaces data/privacy.yml for a test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from signalroom.paths import root
 
 @pytest.fixture
 def rules(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """Write another privacy file, beginning with the shipped one."""
+    """Write another privacy file that starts with the content of the repository's."""
     shipped = yaml.safe_load((root() / privacy.FILE).read_text())
 
     def write(**changes: Any) -> None:

@@ -1,4 +1,4 @@
-"""Helps tests read: a source without a warehouse, a table as plain values."""
+"""Test helpers: read a source without a warehouse, and a table as plain values."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def pull_of(
 
 @dataclass
 class Landed(TableMetrics):
-    """One table that was read, as dlt would get it; `failures` name the others that were not."""
+    """One table as dlt would receive it; `failures` are those of the other tables."""
 
     rows: list[Any] = field(default_factory=list)
     columns: dict[str, Any] = field(default_factory=dict)
 
 
 def extract(pull: Pull, source: str) -> dict[str, Landed]:
-    """What the tables of a pull give, every row read; those that failed are not among them."""
+    """Every row of a pull's tables; tables that failed are not included."""
     made = registry.source(source).dlt_source(replace(pull, source=source, tables=Tables()))
     landed: dict[str, Landed] = {}
     failed: dict[str, TableMetrics] = {}
@@ -89,7 +89,7 @@ def rows_of(landing: Landed) -> list[dict[str, Any]]:
 
 
 def dicts(given: Iterable[Any]) -> list[dict[str, Any]]:
-    """Rows, also out of Arrow tables, each value as Python writes it shortest."""
+    """Rows, including those in Arrow tables, with each value in Python's shortest form."""
     rows: list[dict[str, Any]] = []
     for part in given:
         rows += part.to_pylist() if isinstance(part, pa.Table) else [part]
@@ -97,7 +97,7 @@ def dicts(given: Iterable[Any]) -> list[dict[str, Any]]:
 
 
 def _short(value: Any) -> Any:
-    """Arrow gives instants in a zone that is UTC by another name, and amounts with 18 decimals."""
+    """Undo Arrow's forms: another name for the UTC zone, and amounts with 18 decimals."""
     if isinstance(value, Decimal):
         return Decimal(f"{EXACT.normalize(value):f}")
     return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value
@@ -113,7 +113,7 @@ def stored(
 
 
 def plain(rows: Rows, columns: Sequence[str]) -> Counter[tuple[str, ...]]:
-    """Rows as comparable values, whatever their order and their numbers' notation."""
+    """Rows as comparable values, regardless of their order and the notation of numbers."""
     return Counter(tuple(_plain(row.get(column)) for column in columns) for row in rows)
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong when an earlier system's tables are there: two systems' rows in one table."""
+"""Tables of an earlier system are present: rows of two systems must never share a table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An answer beyond the bound on its size: a pull asks for less at a time, or names what it was."""
+"""An answer above the size limit: a pull requests less at a time, or names what was too large."""
 
 from __future__ import annotations
 

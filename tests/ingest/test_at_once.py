@@ -1,4 +1,4 @@
-"""What goes wrong with requests at the same time: too many, in another order, or none fails."""
+"""Parallel requests: the limit, the order of results, and how a failure ends them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ingest.at_once import in_order
 def test_as_many_run_at_once_as_may_and_results_keep_their_order() -> None:
     lock = threading.Lock()
     begun: list[int] = []
-    everyone = threading.Barrier(3)  # less than three at once would wait here
+    everyone = threading.Barrier(3)  # fewer than three in parallel would wait here
 
     def ask(number: int) -> int:
         with lock:

@@ -1,4 +1,4 @@
-"""What goes wrong with a long range: done twice after an interruption, a cursor that moves."""
+"""Backfills of a long range: no repeated work after an interruption, an unchanged cursor."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RANGE = Window(date(2026, 7, 1), date(2026, 9, 30))
 
 
 def spend(request: Request) -> Answer:
-    """One row for each day asked."""
+    """One row for each requested day."""
     if request.path == "/conversions":
         return Answer({"items": [], "total": 0})
     if request.path == "/me/settings":
@@ -48,7 +48,7 @@ def environment(vendor: Vendor) -> dict[str, str]:
 
 
 def asked(vendor: Vendor) -> list[str]:
-    """The days of spend, each asked for once more for the end of the list."""
+    """The requested days of spend; each is requested once more to detect the end of the list."""
     spent = [one for one in vendor.requests if one.query.get("group") == "date,source"]
     wanted = [one for one in spent if one.query["page"] == "1"]
     return [request.query["date_to"] for request in wanted]
@@ -72,7 +72,7 @@ def test_an_interrupted_backfill_goes_on_with_what_is_left(
         vendor.answer = lambda request: Answer({"error": "down"}, 500)
         with pytest.raises(SourceError):
             list(loads)
-        left = backfill.left(redtrack, "713", RANGE)  # one may have come ahead
+        left = backfill.left(redtrack, "713", RANGE)  # one more may have finished
         assert left in (parts[2:], parts[3:])
 
         vendor.answer = spend
@@ -82,7 +82,7 @@ def test_an_interrupted_backfill_goes_on_with_what_is_left(
         assert asked(vendor) == [str(part.end) for part in left]
     rows = warehouse.rows("select count(*), count(distinct date) from redtrack.daily_spend")
     assert rows == [(92, 92)]
-    # all done: the same range can be asked for again
+    # all done: the same range can be requested again
     assert backfill.left(redtrack, "713", RANGE) == parts
 
 
@@ -116,7 +116,7 @@ def test_a_source_without_days_says_so() -> None:
 def test_a_lost_key_is_a_failure_and_a_paused_source_is_not_requested(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As with any pull: neither is a source that was never on."""
+    """As with any pull; a source that was never on is neither of the two."""
     warehouse.activate(monkeypatch)
     source_states.record_on([("713", "redtrack")])
     asked_for = ("redtrack", RANGE.start, RANGE.end, ("713",), Silent())

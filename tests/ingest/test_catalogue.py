@@ -1,4 +1,4 @@
-"""What goes wrong with what is made from the sources: it says what was true once."""
+"""Files that are generated from the sources must be up to date."""
 
 from ingest.catalogue import example, page
 from signalroom.paths import root

@@ -1,4 +1,4 @@
-"""What goes wrong with rejected rows: lost silently, or doubled when they are replayed."""
+"""Rejected rows: never lost silently, and not doubled when they are replayed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_fixed_row_is_replayed_and_lands_exactly_once(warehouse: Warehouse) ->
         env = {**agency.environment(), **warehouse.environment, "SIGNALROOM_CLIENTS": "713"}
         agency.s3.put("713", KEY, BROKEN.encode())
         loaded = signalroom_cli("ingest", "s3_exports", env=env)
-        assert loaded.returncode == 0, loaded.stderr  # rows in dead letters alone are a warning
+        assert loaded.returncode == 0, loaded.stderr  # dead letters alone are only a warning
         assert "1 rejected row kept in dead letters" in loaded.stdout
         assert orders() == [("1", 0), ("3", 2)]
 
@@ -59,7 +59,7 @@ def test_a_discarded_row_stays_in_the_books(warehouse: Warehouse) -> None:
     with Agency(scenario="empty") as agency:
         env = {**agency.environment(), **warehouse.environment, "SIGNALROOM_CLIENTS": "713"}
         agency.s3.put("713", KEY, BROKEN.encode())
-        # read here by commands that would load real rows: the demo's are no less to be looked at
+        # the later commands would load real rows, but simulated rows can be inspected just the same
         loaded = signalroom_cli("ingest", "s3_exports", env={**env, "SIGNALROOM_SANDBOX": "1"})
         assert loaded.returncode == 0, loaded.stderr
     (letter,) = signalroom_cli("dead-letters", "list", env=env).stdout.splitlines()

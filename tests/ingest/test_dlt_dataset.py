@@ -1,4 +1,4 @@
-"""What breaks for people who know dlt when one of its libraries moves: reading what it loaded."""
+"""Users of dlt can read the loaded data with dlt itself, whichever library versions are locked."""
 
 from __future__ import annotations
 

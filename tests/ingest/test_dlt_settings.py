@@ -1,4 +1,4 @@
-"""What dlt reads from a shell must not change what a pull does: its names are REFRESH, DEV_MODE."""
+"""dlt's variables in the shell, such as REFRESH and DEV_MODE, must not change what a pull does."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What goes wrong when a person pulls some days alone: the days before are never asked for again.
+"""A manual pull of single days must not make later pulls skip the days before them.
 
-With the simulated vendors, for each source and for each client by itself.
+With the simulated vendors, for each source and for each client separately.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def own_agency(
     for name, value in agency.environment().items():
         monkeypatch.setenv(name, value)
         if name.startswith(("POSTHOG_", "MAUTIC_")) and "__" not in name:
-            monkeypatch.setenv(f"{name}__CTI", value)  # which has neither of its own
+            monkeypatch.setenv(f"{name}__CTI", value)  # this client has neither source by default
     return agency
 
 
@@ -47,7 +47,7 @@ def pull(name: str, client_id: str, window: Window | None = None) -> None:
 
 
 def due(name: str, client_id: str) -> Window:
-    """The days of the next pull to which nothing is said."""
+    """The days of the next pull without explicit dates."""
     return pipeline.make_pull(registry.source(name), client_id).window
 
 
@@ -72,7 +72,7 @@ def test_days_that_were_pulled_alone_skip_none_before_for_either_client(
     for client_id in ("713", "cti"):
         assert due(name, client_id) == Window(last, clock.today())
     assert warehouse.rows(LEDGER.format("cti")) == others
-    # what joins the days before without a gap does go on
+    # days that directly follow the pulled ones do move the next pull forward
     pull(name, "713", Window(last, clock.today()))
     assert due(name, "713") == default_window(clock.today(), source=name)
     assert due(name, "cti") == Window(last, clock.today())

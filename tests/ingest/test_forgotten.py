@@ -1,4 +1,4 @@
-"""What goes wrong with a person who asked to be forgotten: still there, or back with a load."""
+"""A person who asked to be forgotten must be removed, and no later load may restore the data."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TOTALS = (
 
 
 def places(warehouse: Warehouse, found: str) -> list[str]:
-    """The tables in which a text stands."""
+    """The tables that contain a text."""
     columns: dict[str, list[str]] = {}
     for schema, table, column in warehouse.rows(ALL_TEXT):
         columns.setdefault(f'"{schema}"."{table}"', []).append(column)

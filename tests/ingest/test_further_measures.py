@@ -1,4 +1,4 @@
-"""What goes wrong with a measure that a vendor adds: it is lost, or typed by its first value."""
+"""A measure that a vendor adds must not be lost, nor typed by its first value."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def entry(**reporting: object) -> dict[str, Any]:
 def test_everflow_s_new_measure_is_kept_as_text() -> None:
     row = daily_row(pull_of("everflow"), Window(DAY, DAY), entry(on_hold=120.5, profit=99, cvr=8))
     assert row["on_hold"] == "120.5"
-    assert str(row["profit"]) == "1.5"  # ours, never the vendor's
+    assert str(row["profit"]) == "1.5"  # our own value, never the vendor's
     assert "cvr" not in row
 
 

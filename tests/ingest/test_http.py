@@ -1,4 +1,4 @@
-"""What goes wrong between us and a vendor, over real HTTP."""
+"""Failures between us and a vendor, over real HTTP."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_an_endless_answer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_answer_that_is_small_and_takes_gigabytes_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Lists within lists take twenty times their text once they are parsed."""
+    """Nested lists take twenty times the size of their text once they are parsed."""
     monkeypatch.setenv("SIGNALROOM_HTTP_MAX_ANSWER_MB", "0.1")
     with pytest.raises(TooLargeError, match="redtrack for client 713: /report answers more than"):
         ask(in_turn(Answer("[" + "[]," * 20_000 + "[]]")))
@@ -191,7 +191,7 @@ def test_an_answer_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> No
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         with pytest.raises(SourceError, match="not complete after"):
             VendorClient("redtrack", "713", url).get("/report")
-    assert time.monotonic() - started < 9  # it would drip for ten
+    assert time.monotonic() - started < 9  # the complete answer would take ten seconds
 
 
 @pytest.mark.fault(18)
@@ -204,7 +204,7 @@ def test_a_wait_of_a_year_is_a_day_at_most(value: str) -> None:
 
 @pytest.mark.parametrize(("value", "seconds"), [("30, 120", 120.0), ("5,0", 5.0), ("0, 0", None)])
 def test_of_two_waits_in_one_answer_the_longer_one_holds(value: str, seconds: float | None) -> None:
-    """A proxy has put its own next to the vendor's."""
+    """A proxy has added its own value next to the vendor's."""
     assert requested_wait_s(value) == seconds
 
 
@@ -247,7 +247,7 @@ def test_a_number_of_5000_digits_ends_nothing() -> None:
 
 
 def test_a_short_number_of_a_billion_digits_takes_no_gigabytes() -> None:
-    """Written out by anybody, as text or as an integer, it would."""
+    """It would if anything converted it to plain text or to an integer."""
     found, _ = ask(in_turn(Answer("[1e999999999, 1.5e3, 0.000000000000000000001]")))
     assert found == ["1e999999999", Decimal(1500), Decimal("1E-21")]
 

@@ -1,4 +1,4 @@
-"""What goes wrong with tokens, and with waits that are told in words, over real HTTP."""
+"""Tokens, and waiting times that a vendor writes as text, over real HTTP."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def tokens() -> tuple[Callable[[bool], str], list[bool]]:
-    """Tokens named by how often a new one was asked for, and what was asked."""
+    """Tokens numbered by how often a new one was requested, and the requests."""
     asked: list[bool] = []
 
     def give(renewed: bool) -> str:

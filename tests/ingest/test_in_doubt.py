@@ -1,4 +1,4 @@
-"""What goes wrong when the answer to a COMMIT is lost on the wire: rows doubled, or never whole."""
+"""The answer to a COMMIT is lost: rows must not be doubled, and the load must become complete."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.warehouse import Warehouse
 
 
 class Wire:
-    """A way to PostgreSQL that loses the answer to one COMMIT, and the connection with it."""
+    """A proxy to PostgreSQL that drops the answer to one COMMIT, and the connection with it."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -26,7 +26,7 @@ class Wire:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def lose(self, number: int) -> None:
-        """Lose the answer to the so many-th COMMIT from now on; PostgreSQL has done it."""
+        """Drop the answer to the nth COMMIT from now on; PostgreSQL has executed it."""
         with self._lock:
             self._left, self.is_lost = number, False
 
@@ -76,7 +76,7 @@ def wire(port: int) -> Iterator[Wire]:
 def test_each_commit_of_a_load_may_lose_its_answer(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The load heals within itself or ends in one line; the next one is whole either way."""
+    """The load recovers by itself or ends with one line; the next one is complete either way."""
     warehouse.activate(monkeypatch)
     monkeypatch.setenv("SIGNALROOM_NOW", "2026-11-19T14:30:00+00:00")
     direct = warehouse.environment["SUPABASE_DB_PORT"]

@@ -1,4 +1,4 @@
-"""What goes wrong when a load is cut at any point: rows lost, doubled, or no load ever again."""
+"""A load that is killed at any point: no row is lost or doubled, and the next load succeeds."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def after(owner: Any, name: str) -> None:
 
 
 def before_commit_of(job: type[RunnableLoadJob]) -> None:
-    """Kill when such a job's transaction has done all but its commit."""
+    """Kill when the transaction of such a job has done everything except its commit."""
     managed, copy = RunnableLoadJob.run_managed, DuckDbCopyJob.run
     thread = threading.local()
 
@@ -146,7 +146,7 @@ POINTS: dict[str, Callable[[], None]] = {
 }
 
 
-# What has not come to the warehouse yet is the same on either engine.
+# Before rows reach the warehouse, both engines behave the same.
 CASES = [
     pytest.param(point, target, marks=[pytest.mark.deep] * (point < "4" and target == "postgres"))
     for point in POINTS
@@ -157,12 +157,12 @@ CASES = [
 def load_in_a_child(
     prepare: Callable[[], None], work: Callable[[], object] = lambda: load(AFTER)
 ) -> int | None:
-    """Load in a process of its own, so prepared; its exit code."""
+    """Load in a separate process after this preparation; returns its exit code."""
 
     def prepared() -> None:
         prepare()
         work()
-        os._exit(0)  # nothing of the tests is cleaned up here
+        os._exit(0)  # skips the cleanup of the tests
 
     child = multiprocessing.get_context("fork").Process(target=prepared)
     child.start()
@@ -196,7 +196,7 @@ NOW = "2026-11-19T14:30:00+00:00"
 
 @pytest.fixture(scope="module")
 def loaded(module_warehouse: Warehouse) -> Warehouse:
-    """A warehouse with the rows of before."""
+    """A warehouse with the earlier rows."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SIGNALROOM_NOW", NOW)
         module_warehouse.activate(patch)
@@ -240,7 +240,7 @@ def test_a_load_killed_at_any_point_is_made_whole_by_the_next(
 def test_a_commit_whose_answer_is_lost_doubles_nothing(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, is_merge: bool
 ) -> None:
-    """The load heals within itself, or ends and the next one is whole."""
+    """The load recovers by itself, or it ends and the next one is complete."""
     managed = RunnableLoadJob.run_managed
     lost: set[str] = set()
 

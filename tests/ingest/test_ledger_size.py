@@ -1,4 +1,4 @@
-"""What goes wrong with the version ledger's size: hourly pulls of a year make too many rows."""
+"""The size of the version ledger: hourly pulls of a year must not create too many rows."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ LIMIT = 1_500_000  # rows for a year of the simulated agency
 HOURS = range(7, 24)  # of the hourly pulls
 NIGHT = 5  # the hour of the nightly pull
 DAYS, NIGHTLY_DAYS, SUNDAY_DAYS = 4, 35, 95
-# table -> where the agency's truth has it
+# table -> the name of its rows in the agency's truth
 TRUTH = {"redtrack.offers": "redtrack_offers"}
 Row = dict[str, object]
 Known = dict[tuple[str, str], dict[str, Row]]
 
 
 def versions(agency: Agency, known: Known, first: date, days: int) -> int:
-    """Versions that so many days of pulls bring, by the agency's own truth at each pull."""
+    """The number of versions after this many days of pulls, by the agency's truth at each pull."""
     found = 0
     for number in range(days):
         day = first + timedelta(days=number)
@@ -41,7 +41,7 @@ def versions(agency: Agency, known: Known, first: date, days: int) -> int:
 def pulled(
     seen: dict[str, Row], rows: list[Row], key: list[str], columns: list[str], start: date
 ) -> int:
-    """Versions that a pull of the rows brings: what changed, and what vanished from its days."""
+    """Versions that one pull of the rows adds: changed rows, and rows missing from its days."""
     now = {
         str([row.get(name) for name in key]): {name: row.get(name) for name in columns}
         for row in rows
@@ -63,6 +63,6 @@ def test_a_year_of_pulls_makes_few_enough_versions(days: int) -> None:
     with Agency() as agency:
         first = agency.calendar.today() - timedelta(days=45)
         known: Known = {}
-        versions(agency, known, first - timedelta(days=1), 1)  # what was there before
+        versions(agency, known, first - timedelta(days=1), 1)  # the state before the first day
         found = versions(agency, known, first, days)
     assert 0 < found * 365 / days < LIMIT, f"{found:,} versions in {days} days"

@@ -1,4 +1,4 @@
-"""What goes wrong when rows are landed: doubled, left behind, another client's wiped."""
+"""Loading rows: none doubled, none left behind, and other clients' rows untouched."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ while True:
 
 @pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
 def test_reader_that_looks_while_rows_are_loaded_fails_the_load(warehouse: Warehouse) -> None:
-    """`signalroom status`, a page, a pull of another source that has just ended."""
+    """`signalroom status`, a page, or another source's pull that is just ending can do this."""
     pull_rows([row(FIRST, 1, "10")])
     command = [sys.executable, "-c", READER, str(warehouse.home / "warehouse.duckdb")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as reader:
@@ -122,7 +122,7 @@ def test_reader_that_looks_while_rows_are_loaded_fails_the_load(warehouse: Wareh
 
 
 def test_restated_days_are_replaced_whole(warehouse: Warehouse) -> None:
-    """Changed rows change, vanished rows vanish, an emptied day is emptied, others stay."""
+    """Changed rows are updated, missing rows removed, empty days emptied; the others stay."""
     outside = date(2026, 11, 10)
     pull_rows([row(outside, 1, "5")], window=Window(outside, outside))
     pull_rows([row(FIRST, 1, "10.00"), row(FIRST, 2, "20.00"), row(SECOND, 1, "30.00")])
@@ -168,7 +168,7 @@ def test_a_failed_pull_changes_nothing(warehouse: Warehouse) -> None:
 def test_a_table_in_parts_that_breaks_keeps_what_the_later_days_had(
     warehouse: Warehouse, kind: type[SourceError]
 ) -> None:
-    """Also where the key is refused from one day on."""
+    """The same if the key is refused from one day on."""
     pull_rows([row(FIRST, 1, "10"), row(SECOND, 1, "20")])
 
     @daily_in_parts(columns=COLUMNS, measures=CONTROLLED)
@@ -183,7 +183,7 @@ def test_a_table_in_parts_that_breaks_keeps_what_the_later_days_had(
         ("713", FIRST, 9, Decimal("99")),
         ("713", SECOND, 1, Decimal("20")),
     ]
-    # and the next good load is not poisoned by the broken one
+    # and the broken load does not affect the next good one
     pull_rows([row(FIRST, 2, "12")])
     assert stored(warehouse) == [("713", FIRST, 2, Decimal("12"))]
 
@@ -301,7 +301,7 @@ def test_a_character_that_cannot_be_stored_costs_itself_alone(warehouse: Warehou
 def test_a_raw_table_that_was_dropped_is_made_and_filled_again(
     warehouse: Warehouse, drop: str
 ) -> None:
-    """Also for the other client, and for the days before those of a usual pull."""
+    """The same for the other client, and for days before those of a default pull."""
     long_ago = date(2026, 9, 1)
     rows = [row(long_ago, 1, "5"), row(FIRST, 1, "10"), row(SECOND, 1, "30")]
     for client_id in ("713", "cti"):
@@ -332,7 +332,7 @@ def test_a_pull_of_some_days_alone_skips_none_of_those_before(warehouse: Warehou
 def test_old_days_on_an_empty_warehouse_are_not_where_the_next_pull_goes_on(
     warehouse: Warehouse,
 ) -> None:
-    """It would ask for all the years in between, each hour."""
+    """It would request all the years in between, every hour."""
     one = source([])
     first_time = pipeline.make_pull(one, "713").window
     years_ago = Window(date(2024, 1, 1), date(2024, 1, 2))
@@ -345,18 +345,18 @@ def test_old_days_on_an_empty_warehouse_are_not_where_the_next_pull_goes_on(
 
     listed = replace(source_of(offers), tables={"offers": "list"})
     pipeline.load(listed, pipeline.make_pull(listed, "713", window=years_ago))
-    # which days a list was asked with says nothing: it was read now
+    # the requested days do not matter for a list: it was read now
     assert warehouse.rows("select table_name, as_of from ops.loads") == [("offers", NOW)]
 
 
 def test_a_table_that_the_vendor_does_not_have_hides_no_outage(warehouse: Warehouse) -> None:
-    """Nor does a list that may no longer be read make each pull longer than the one before."""
+    """A list that may no longer be read must not make each pull longer than the one before."""
     one = replace(source([]), tables={"daily_stats": "day", "refunds": "day", "offers": "list"})
     first_time = pipeline.make_pull(one, "713").window
     pull_rows([], window=first_time)
     long_ago = first_time.start - timedelta(days=9)
     warehouse.execute("update ops.loads set window_start = date '2026-01-01'")
-    assert pipeline.make_pull(one, "713").window == first_time  # which the new table wants
+    assert pipeline.make_pull(one, "713").window == first_time  # as the new table needs
     warehouse.execute(f"update ops.loads set window_end = date '{long_ago}'")
     assert pipeline.make_pull(one, "713").window == Window(long_ago, NOW.date())
     pull_rows([], window=Window(long_ago, NOW.date()))

@@ -1,4 +1,4 @@
-"""What goes wrong with numbers: floats, lost digits, zero taken for missing."""
+"""Numbers: no floats, no lost digits, and zero is different from missing."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What a pull costs beside its rows: each opening of the embedded warehouse takes a moment."""
+"""A pull's overhead: each time the embedded warehouse is opened takes a moment."""
 
 from __future__ import annotations
 

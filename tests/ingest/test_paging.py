@@ -1,4 +1,4 @@
-"""Lists that move while they are read: no entry is lost or doubled, or the reading fails."""
+"""Lists that change while they are read: no entry is lost or doubled, or the read fails."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ IDS = list(range(1, 26))
 
 
 class Lists:
-    """A list by pages; `shift` moves the start of each page after the first by so many rows."""
+    """A list by pages; `shift` moves the start of each page after the first by this many rows."""
 
     def __init__(self, *, ceiling: int = 99, shift: int = 0, total: int | None = None) -> None:
         self.ids = list(IDS)
@@ -47,7 +47,7 @@ def test_rows_that_move_are_neither_lost_nor_doubled(
 
 @pytest.mark.parametrize("count", [9, 10, 11])
 def test_a_full_page_hides_nothing_behind_it(count: int) -> None:
-    """The eleventh row is moved away from the second page, which is empty."""
+    """Due to the shift the eleventh row is not on the second page, which is empty."""
     lists = Lists(shift=1)
     lists.ids = IDS[:count]
     assert lists.all() == IDS[:count]
@@ -83,7 +83,7 @@ def test_a_row_that_was_deleted_meanwhile_does_not_stay() -> None:
         total = len(lists.ids)
         for page in lists.read(size):
             yield page[0], total
-            if 3 in lists.ids:  # it goes behind the first page, and the others move up
+            if 3 in lists.ids:  # it is deleted after the first page, and the others move up
                 lists.ids.remove(3)
             total = len(lists.ids)
 

@@ -1,4 +1,4 @@
-"""Entries read column by column: the same rows, types and errors as one entry after the other."""
+"""Reading entries column by column gives the same rows, types and errors as one by one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SHAPE = Shape(
     documents={"groups": "groups", "none": "old"},
     skipped=("old", "hidden"),
 )
-# Values that are equal and still not the same (1, True, 1.0), and those that no column can be.
+# Values that are equal but not identical (1, True, 1.0), and values that no column can hold.
 VALUES: list[Any] = [
     None, "", " ", "\t\n", "a", "a\x00b", "\x00", "\ud800", "\u00a0", "1", "1.0", "0", "true", "no",
     1, 0, -1, 2**63, True, False, Decimal("1"), Decimal("1.0"), Decimal("0.10"), Decimal("1e-19"),
@@ -77,7 +77,7 @@ def test_a_value_that_comes_often_is_read_as_if_it_came_once(values: list[Any]) 
 
 
 def _told(rows: Iterator[dict[str, Any]]) -> list[Any]:
-    """The rows with the type and the spelling of each value, and the error that ends them."""
+    """The rows with the type and the text of each value, and the error that ends them."""
     told: list[Any] = []
     try:
         for row in rows:

@@ -1,4 +1,4 @@
-"""What goes wrong when vendors are asked at the same time: one holds up or breaks the others."""
+"""Parallel vendor requests: no vendor may delay or break the others."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def activated(module_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> N
 def slow(
     name: str, seconds: float, error: Exception | None = None, gate: Event | None = None
 ) -> tuple[SourceSettings, Pull]:
-    """A pull of a vendor that takes so long to answer, or until a gate is opened."""
+    """A pull from a vendor that takes this long to answer, or until a gate is opened."""
 
     @whole_list(columns={})
     def t(pull: Pull) -> list[Row]:
@@ -59,7 +59,7 @@ def slow(
 
 
 def test_vendors_are_asked_at_the_same_time_and_taken_as_they_come() -> None:
-    """One after another, or all taken at the end, `late` would wait forever."""
+    """With sequential requests, or with results only at the end, `late` would wait forever."""
     late, later = Event(), Event()
     gates = iter((late, later))
     found = []

@@ -1,4 +1,4 @@
-"""What goes wrong when rows are handed to dlt as columns: a value comes out as another one."""
+"""Rows passed to dlt as columns: every value must stay the same."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ COLUMNS_SQL = (
 
 
 def ugly_rows(client_id: str) -> list[Row]:
-    """A row for each ugly value, the other columns empty or not there."""
+    """A row for each ugly value, with the other columns empty or missing."""
     rows: list[Row] = []
     for name, values in UGLY.items():
         for value in values:
@@ -90,7 +90,7 @@ def load(rows: list[Row]) -> pipeline.Loaded:
 
 
 def load_as_dicts(rows: list[Row], folder: Path) -> None:
-    """The same rows in dlt's own way, into the schema `plain`."""
+    """Load the same rows in dlt's own way, into the schema `plain`."""
     plain = dlt.pipeline(
         "plain", pipelines_dir=str(folder), destination=dlt_destination(), dataset_name="plain"
     )
@@ -146,7 +146,7 @@ def test_rows_say_which_load_brought_them_and_are_told_apart(warehouse: Warehous
 def test_many_rows_pass_as_one_file_and_none_through_dlts_normalizer(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Row by row it took 190 microseconds for each."""
+    """One by one, each row took 190 microseconds."""
     normalized: list[str] = []
     normalize = JsonLItemsNormalizer._normalize_chunk
 
@@ -169,7 +169,7 @@ def test_many_rows_pass_as_one_file_and_none_through_dlts_normalizer(
 
 @pytest.mark.parametrize(("name", "value"), [("n", Decimal("1.5")), ("n", 1.5)])
 def test_a_fraction_is_refused_by_a_column_of_whole_numbers(name: str, value: object) -> None:
-    """Arrow would cut it without a word."""
+    """Arrow would silently truncate it."""
     with pytest.raises(WarehouseError, match=f"column {name} of daily_stats is bigint"):
         load([{"_client_id": "713", "date": DAY, name: value}])
 
@@ -182,7 +182,7 @@ def test_what_clears_a_day_goes_into_the_file_of_its_rows(tmp_path: Path) -> Non
 
 
 def test_a_day_on_which_no_row_has_the_measure_is_told(warehouse: Warehouse) -> None:
-    """A few rows each day, from a vendor that is asked day by day: no answer alone is odd."""
+    """The vendor returns a few rows for each day, so no single answer looks unusual."""
 
     @daily(columns=KINDS, measures=("cost",), required=("cost",))
     def daily_stats(pull: Pull) -> list[Row]:
@@ -200,7 +200,7 @@ def test_a_day_on_which_no_row_has_the_measure_is_told(warehouse: Warehouse) -> 
 
 
 def test_duckdb_is_never_written_by_two_jobs_at_once(warehouse: Warehouse) -> None:
-    """Rows of a list were missing once after such a load."""
+    """After such a load, rows of a list were once missing."""
     told = dlt_destination().capabilities().loader_parallelism_strategy
     assert told == ("sequential" if warehouse.target == "duckdb" else None)
 

@@ -1,4 +1,4 @@
-"""What goes wrong with one table of several: it takes the others with it, or fails silently."""
+"""A failing table among several must be reported and must not stop the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong with an answer that cannot be used: no one can see it, or it is kept forever."""
+"""Answers that cannot be used are kept so that they can be inspected, but not forever."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_what_the_vendor_said_is_kept_redacted_and_replayed_exactly_once(
 
     with redtrack(warehouse, monkeypatch) as vendor:
         vendor.spend = BAD
-        for _ in range(2):  # the second failure says no more than the first
+        for _ in range(2):  # the second failure adds nothing to the first
             assert load().failures
         (letter,) = dead_letters.waiting()
         assert (letter.source, letter.client_id, letter.table_name) == (
@@ -114,7 +114,7 @@ def test_a_list_that_cannot_be_read_is_kept_while_the_others_load(
         assert letter.table_name == "campaigns"
         assert "come back later" in letter.payload
         vendor.campaigns, vendor.spend = (), {**GOOD, "date": "2026-11-17"}
-        load(dead_letters.window_of("2026-11-17"))  # a list is about no days
+        load(dead_letters.window_of("2026-11-17"))  # a list does not belong to days
         assert dead_letters.waiting() == []
 
 

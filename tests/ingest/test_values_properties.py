@@ -1,4 +1,4 @@
-"""What goes wrong with values no vendor should send: a digit lost, an error nobody explains."""
+"""Values that no vendor should send: no digit is lost, and every error is explained."""
 
 from __future__ import annotations
 

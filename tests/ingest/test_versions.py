@@ -1,4 +1,4 @@
-"""What goes wrong with the version ledger: a change is not kept, or what did not change is."""
+"""The version ledger keeps every change and nothing else."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def test_each_change_is_kept_and_nothing_else(
         ("cti", FIRST, 1, "Affiliate 1", Decimal(7), NOON, False),
         ("713", SECOND, 2, "Affiliate 2", None, NOON, False),
     ]
-    # a label, an amount that was missing, a row that vanished
+    # a label, an amount that was missing, a row that disappeared
     pull_at(EVENING, [{**two, "affiliate_label": "Two", "payout": Decimal(0)}], monkeypatch)
     assert warehouse.rows(VERSIONS)[3:] == [
         ("713", FIRST, 1, None, None, EVENING, True),
         ("713", SECOND, 2, "Two", Decimal(0), EVENING, False),
     ]
-    # and it comes back as it was; a pull of other days says nothing about this one
+    # and the row returns unchanged; a pull of other days does not affect this one
     pull_at(NIGHT, [one], monkeypatch, window=Window(FIRST, FIRST))
     assert warehouse.rows(VERSIONS)[5:] == [
         ("713", FIRST, 1, "Affiliate 1", Decimal("1.1"), NIGHT, False),
@@ -91,7 +91,7 @@ def test_a_load_takes_at_most_two_more_statements_for_each_table(
     ours = [sql for sql in statements if "_versions" in sql or 'ops."pulls"' in sql]
     assert len(ours) == 2, "one for each table, and the pull is noted once for all of them"
     assert not any("information_schema" in sql for sql in statements)
-    # days that are asked again are taken out of the control totals together, not one by one
+    # days that are pulled again are removed from the control totals together, not one by one
     statements.clear()
     pull_at(EVENING, [row(FIRST, 1, "10"), row(SECOND, 1, "11")], monkeypatch)
     assert sum("delete from ops.control_totals" in sql for sql in statements) == 1

@@ -1,4 +1,4 @@
-"""What goes wrong with windows: a hole after an outage, an end before the start."""
+"""Windows: no gap after an outage, no end before the start."""
 
 from datetime import date
 

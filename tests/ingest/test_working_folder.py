@@ -1,4 +1,4 @@
-"""What goes wrong with a killed load: the clients' rows stay in the temporary folder."""
+"""Killed loads: the clients' rows must not stay in the temporary folder."""
 
 from __future__ import annotations
 

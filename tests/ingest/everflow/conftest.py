@@ -1,4 +1,4 @@
-"""Fixtures: an agency of the test's own, a vendor that answers as scripted."""
+"""Fixtures: a separate agency for the test, a vendor with scripted answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sandbox import Agency
 
 @pytest.fixture
 def own_agency(start_agency: Callable[..., Agency], monkeypatch: pytest.MonkeyPatch) -> Agency:
-    """An agency whose caps and answers the test may change; no one waits between attempts."""
+    """An agency whose caps and answers the test may change; without waits between attempts."""
     agency = start_agency()
     monkeypatch.setattr("ingest.http._backoff", tenacity.wait_none())
     monkeypatch.setenv("SIGNALROOM_HASH_SALT", "salt-of-the-tests")

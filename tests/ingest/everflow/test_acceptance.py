@@ -9,7 +9,7 @@ from sandbox import Agency
 from sandbox.clock import BUSINESS_ZONE
 from tests.ingest.acceptance import Acceptance, Table
 
-# UTC midnights for client 713, local midnights for cti: both forms of the date column are read.
+# UTC midnights for client 713, local midnights for cti: covers both forms of the date column
 WINDOW = Window(date(2026, 11, 8), date(2026, 11, 10))
 
 
@@ -40,7 +40,7 @@ class TestEverflow(Acceptance):
         return {table: getattr(found, table) for table in tables}
 
     def test_the_moments_hold_every_kind_of_restatement(self, agency: Agency) -> None:
-        """Otherwise the test of restatement would prove less than it says."""
+        """Without these differences the test of restatement would prove too little."""
         days, rows, conversions, states = [], [], [], []
         for moment in self.moments:
             agency.set_now(moment)

@@ -1,4 +1,4 @@
-"""What goes wrong with the stream of clicks: silent cuts, an hour that comes twice, old days."""
+"""The stream of clicks: silent cuts, the repeated hour of a clock change, old days."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_silent_cut_is_found_and_nothing_is_lost_or_doubled(capped: Agency) ->
 
 
 def test_the_hour_that_comes_twice_is_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Windows that end within it are told in UTC, where no hour comes twice."""
+    """Windows that end within that hour are requested in UTC, where no hour repeats."""
     midnight = int(datetime(2026, 11, 1, 4, tzinfo=UTC).timestamp())
     clicks = [midnight + 3600 + 600 * number for number in range(12)]  # 01:00 to 02:00, twice
 
@@ -124,6 +124,6 @@ def test_clicks_land_once_and_a_failure_changes_nothing(
     with pytest.raises(AnswerError, match="refuses the request"):
         pipeline.load(SOURCE, pipeline.make_pull(SOURCE, "cti", window=day, resources=ONLY))
     assert plain(stored(warehouse, "everflow.clicks", columns), columns) == found
-    # clicks asked for once do not make the usual pull ask for their days forever
+    # after clicks were requested once, the default pull must not request their days forever
     pull = pipeline.make_pull(SOURCE, "cti")
     assert "clicks" not in pull.resources

@@ -1,4 +1,4 @@
-"""What goes wrong with single conversions: doubled pages, wrong counts, personal data."""
+"""Single conversions: repeated pages, wrong counts, personal data."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def entry(number: int, **more: Any) -> Entry:
 
 @pytest.fixture
 def answering(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[dict[str, Any]]]:
-    """Reads the day from a vendor with these pages; `paging` is what it says about them."""
+    """Read the day from a vendor with these pages; `paging` is the vendor's paging information."""
 
     def run(pages: list[list[Entry]], **paging: int) -> list[dict[str, Any]]:
         def give(request: Request) -> Answer:
@@ -81,7 +81,7 @@ def test_a_row_on_two_pages_is_one_row(own_agency: Agency) -> None:
 def test_days_of_a_month_are_asked_for_at_once_and_come_in_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """No more at the same time than the vendor allows."""
+    """The number of parallel requests stays within the vendor's limit."""
     lock = threading.Lock()
     running, most = 0, 0
 
@@ -169,7 +169,7 @@ def test_what_cannot_be_a_conversion_fails_loudly(
 def test_a_measure_that_one_day_lacks_altogether_is_no_zero(
     answering: Callable[..., list[dict[str, Any]]], measure: str
 ) -> None:
-    few = [entry(1), entry(2, **{measure: None})]  # one that lacks it is as the vendor gives it
+    few = [entry(1), entry(2, **{measure: None})]  # one row without it is loaded
     assert [row[measure] for row in answering([few])][1] is None
     every = [entry(number, **{measure: None, f"new_{measure}": "5"}) for number in (1, 2)]
     with pytest.raises(AnswerError, match=f"no {measure} in 2 rows; the vendor renamed"):

@@ -1,4 +1,4 @@
-"""Everflow's own rules: a boundary row, counts that are right, narrow keys, other currencies."""
+"""Everflow's special cases: boundary rows, correct counts, limited keys, other currencies."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_table_that_is_cut_off_without_a_flag_is_asked_for_in_parts(own_agency
 
 def test_null_for_an_empty_list_is_a_day_without_rows(own_agency: Agency) -> None:
     own_agency.quirks.everflow_null_for_empty = True
-    tomorrow = own_agency.calendar.today() + timedelta(days=1)  # nothing has happened then
+    tomorrow = own_agency.calendar.today() + timedelta(days=1)  # a day without data yet
     found = extract(pull_of("everflow", window=Window(tomorrow, tomorrow)), "everflow")
     assert set(found) == set(SOURCE.chosen("713"))
     assert rows_of(found["daily_stats"]) == rows_of(found["conversions"]) == []

@@ -1,4 +1,4 @@
-"""What goes wrong at 10,000 rows: a cut-off day is loaded, a filter is ignored, rows get lost."""
+"""The limit of 10,000 rows: no cut-off day is loaded, filters must be applied, no row is lost."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_an_advertiser_that_is_too_large_for_one_day_is_no_load(own_agency: Agen
         stats()
 
 
-# A scripted network of two advertisers, one row each, whose table is cut off unless filtered.
+# A scripted network with one row per advertiser, whose table is cut off unless it is filtered.
 def column(kind: str, number: int | str) -> dict[str, str]:
     return {"column_type": kind, "id": str(number), "label": f"{kind} {number}"}
 
@@ -77,7 +77,7 @@ ROWS = {1: entry(11, 1, 10), 2: entry(12, 2, 20), 3: entry(13, 3, 30)}
 
 
 def network(answer: Callable[[list[int]], list[dict[str, Any]]]) -> Callable[[Request], Answer]:
-    """Two of three advertisers are listed, one is seen, one appears in the totals alone."""
+    """Of three advertisers one is listed, one is in the cut-off table, one only in the totals."""
 
     def give(request: Request) -> Answer:
         if request.path.endswith("/timezones"):

@@ -1,4 +1,4 @@
-"""Fixtures: spreadsheets of the test's own at the simulated Google."""
+"""Fixtures: separate spreadsheets for the test at the simulated Google."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ID = SPREADSHEETS["713"]
 
 @pytest.fixture
 def own_agency(start_agency: Callable[..., Agency], monkeypatch: pytest.MonkeyPatch) -> Agency:
-    """An agency whose sheets and answers the test may change; no one waits between attempts."""
+    """An agency whose sheets and answers the test may change; without waits between attempts."""
     agency = start_agency()
     monkeypatch.setattr("ingest.http._backoff", tenacity.wait_none())
     monkeypatch.setenv("SIGNALROOM_HASH_SALT", "salt-of-the-tests")
@@ -28,7 +28,7 @@ def own_agency(start_agency: Callable[..., Agency], monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture
 def put(own_agency: Agency, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Agency]:
-    """Puts tabs into the client's spreadsheet, and makes a table of each, named as the tab."""
+    """Put tabs into the client's spreadsheet, and configure a table with the name of each tab."""
 
     def run(**tabs: Grid) -> Agency:
         own_agency.google_sheets.tabs["713"] = tabs

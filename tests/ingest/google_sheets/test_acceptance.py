@@ -23,7 +23,7 @@ class TestGoogleSheets(Acceptance):
     window = Window(date(2026, 11, 18), date(2026, 11, 18))
     first_table = "targets"
     credential = "GOOGLE_SHEETS_CREDENTIALS_JSON"
-    # a cell of the past is edited, then rows are taken out
+    # a past cell is edited, then rows are removed
     moments = (
         datetime(2026, 11, 18, 9, 0, tzinfo=BUSINESS_ZONE),
         datetime(2026, 11, 19, 9, 0, tzinfo=BUSINESS_ZONE),
@@ -43,7 +43,7 @@ class TestGoogleSheets(Acceptance):
     def test_bad_credentials_are_named_and_not_shown(
         self, agency: Agency, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A key of another pair: Google refuses the signature."""
+        """A key from another key pair: Google refuses the signature."""
         from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -54,7 +54,7 @@ class TestGoogleSheets(Acceptance):
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         ).decode()
-        # the JSON wins over the path, and either is enough
+        # the JSON takes precedence over the path, and either one is enough
         monkeypatch.setenv("GOOGLE_SHEETS_CREDENTIALS_JSON", json.dumps(key))
         monkeypatch.delenv("GOOGLE_SHEETS_CREDENTIALS_PATH")
         with pytest.raises(CredentialsError, match=r"for client 713.*Invalid JWT Sig") as caught:

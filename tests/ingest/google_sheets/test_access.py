@@ -1,4 +1,4 @@
-"""What goes wrong before a cell is read: keys, tokens, sharing, quotas, settings."""
+"""Errors before any cell is read: keys, tokens, sharing, quotas, settings."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_sheet_that_is_not_shared_names_the_account(
     monkeypatch.setenv("GOOGLE_SHEETS_RANGES", alien)
     with pytest.raises(AnswerError, match=r"not shared with reader-713@sandbox\.iam\."):
         read()
-    # another spreadsheet of the same account is read all the same, whatever their order
+    # another spreadsheet of the same account is still read, whatever the order
     monkeypatch.setenv("GOOGLE_SHEETS_RANGES", f"{alien},plan={ID}!plan!A1:Z")
     found = extract(pull_of("google_sheets"), "google_sheets")
     assert set(found) == {"plan"}

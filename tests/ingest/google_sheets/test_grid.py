@@ -1,4 +1,4 @@
-"""What goes wrong in a sheet that people edit: headers, ragged rows, types, errors."""
+"""Sheets that people edit: headers, rows of different lengths, types, error values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong when somebody changes a header, or spoils one of several ranges."""
+"""Changed headers, and one bad range among several."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.ingest.google_sheets.conftest import ID
 from tests.support.warehouse import Warehouse
 
 SOURCE = registry.source("google_sheets")
-# a header is judged before anything is loaded, on either engine
+# the header is checked before anything is loaded, so one engine is enough
 pytestmark = pytest.mark.parametrize(
     "warehouse", ["duckdb", pytest.param("postgres", marks=pytest.mark.deep)], indirect=True
 )
@@ -45,11 +45,11 @@ def rows(warehouse: Warehouse, columns: str = "_row_id, a, b") -> list[tuple[Any
 def test_a_range_that_begins_below_its_header_makes_no_column_of_a_person(
     put: Put, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither the load nor doctor repeats what stands there."""
+    """Neither the load nor doctor prints the cell's content."""
     agency = put(plan=[["a", "b"], ["1", "2"]])
     load()
     for name in agency.environment():
-        if not name.startswith(("GOOGLE_", "SIGNALROOM_")):  # doctor asks no other source
+        if not name.startswith(("GOOGLE_", "SIGNALROOM_")):  # doctor checks no other source
             monkeypatch.delenv(name)
     told = "the range's first row holds a person's data"
     for cell in ("ada@example.org", "+1 (202) 555-0121", "202-555-0121"):
@@ -72,14 +72,14 @@ def test_the_header_may_grow_at_its_end_and_not_change_otherwise(
     good = [(0, "1", "2"), (1, "3", "4")]
     assert rows(warehouse) == good
 
-    # a column inserted, one renamed, one gone: the last good rows stay
+    # a column inserted, one renamed, one removed: the last good rows stay
     for changed in (["a", "x", "b"], ["a", "c"], ["a"], ["b", "a"]):
         put(plan=[changed, ["9"]])
         with pytest.raises(AnswerError, match=r"713, plan: the header changed .*last good rows"):
             load()
         assert rows(warehouse) == good
 
-    # an added one is welcome, and said once
+    # an added column is accepted, with one notice
     put(plan=[["a", "b", "New One"], ["1", 2, 5]])
     first: list[str] = []
     second: list[str] = []
@@ -89,7 +89,7 @@ def test_the_header_may_grow_at_its_end_and_not_change_otherwise(
     assert not [one for one in second if "new columns" in one]
     assert rows(warehouse, "_row_id, a, b, new_one") == [(0, "1", "2", "5")]
 
-    # and a changed one can be accepted, that one alone
+    # and a changed header can be accepted, for that range only
     put(plan=[["a", "renamed"], ["7", 8]])
     with pytest.raises(AnswerError) as caught:
         load()
@@ -103,7 +103,7 @@ def test_the_header_may_grow_at_its_end_and_not_change_otherwise(
     with pytest.raises(AnswerError, match="gone: a; new: other"):
         load()
 
-    # a range that was cleared is an empty table; its header is remembered
+    # a cleared range is an empty table; its header is remembered
     put(plan=[])
     load()
     assert rows(warehouse) == []
@@ -122,7 +122,7 @@ def test_one_bad_range_holds_no_other(put: Put, warehouse: Warehouse) -> None:
         "beyond the header's 1 columns; the table keeps its rows. Give every column a header.",
     )
     assert rows(warehouse) == [(0, "1", "3")]
-    # a tab that is gone spoils the answer for all ranges: they are asked for one by one
+    # a missing tab spoils the answer for all ranges, so they are requested one by one
     put(plan=[["a", "b"], ["1", "4"]], wide=[["a"], ["1"]])
     del agency.google_sheets.tabs["713"]["wide"]
     loaded = load()

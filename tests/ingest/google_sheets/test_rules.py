@@ -1,4 +1,4 @@
-"""Google's own rules: a spreadsheet that is gone, an API that is off, imports that still load."""
+"""Google's special cases: a deleted spreadsheet, a disabled API, imports that still load."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_an_api_that_is_off_is_no_matter_of_sharing(own_agency: Agency) -> None:
 def test_a_sheet_is_read_once_only(
     own_agency: Agency, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second client, and the second read, find the table: its rows name no file."""
+    """The second client, and the second read, must find the table; its rows name no file."""
     warehouse.activate(monkeypatch)
     source = registry.source("google_sheets")
     for client in ("713", "cti", "713"):

@@ -1,4 +1,4 @@
-"""A Mautic that answers as scripted, and the simulated one without waits."""
+"""A Mautic with scripted answers, and the simulated one without waits."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def own_agency(start_agency: Callable[..., Agency], monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> Read:
-    """Reads a table from a vendor that gives tokens, and answers the rest as the function says."""
+    """Read a table from a vendor that issues tokens and otherwise answers as the function says."""
 
     def run(
         answer: Callable[[Request], Answer], table: str, seen: list[Request] | None = None

@@ -18,7 +18,7 @@ class TestMautic(Acceptance):
     source = vendor = "mautic"
     window = Window(date(2026, 10, 31), date(2026, 11, 2))
     first_table = "email_stats"
-    clients = ("713",)  # no one else has one
+    clients = ("713",)  # only this client has an instance
     credential = "MAUTIC_CLIENT_SECRET"
     bad_credential = "wrong-mautic-secret"
     # a running day; then its first opens; then weeks of them
@@ -45,7 +45,7 @@ class TestMautic(Acceptance):
         }
 
     def test_the_moments_hold_every_kind_of_restatement(self, agency: Agency) -> None:
-        """Otherwise the test of restatement would prove less than it says."""
+        """Without these differences the test of restatement would prove too little."""
         opens, contacts, orphans = [], [], []
         for moment in self.moments:
             agency.set_now(moment)

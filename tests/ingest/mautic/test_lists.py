@@ -1,4 +1,4 @@
-"""What goes wrong with lists: two envelopes, totals as text, pages that drift, a list of people."""
+"""Lists: two envelopes, totals as text, pages that shift, a list of people."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SOURCE = registry.source("mautic")
 
 
 def paged(*pages: Any, name: str = "contacts", total: Any = None) -> Callable[[Request], Answer]:
-    """These containers one after another, the last one forever."""
+    """Answer with these containers one after another; the last one repeats."""
     left = list(pages)
 
     def answer(_: Request) -> Answer:
@@ -36,7 +36,7 @@ def contact(number: int, **fields: Any) -> dict[str, Any]:
 def test_small_pages_hold_everyone_once(
     own_agency: Agency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By default contacts come in an order that changes while they are read."""
+    """By default the order of contacts changes while they are read."""
     monkeypatch.setattr("ingest.sources.mautic.client.PAGE_ROWS", 40)
     monkeypatch.setattr("ingest.sources.mautic.tables.PAGE_ROWS", 40)
     pull = pull_of("mautic", resources=("contacts", "emails", "campaigns"))

@@ -1,4 +1,4 @@
-"""Mautic's own rules: rows that move between pages, zero dates, null for an empty list."""
+"""Mautic's special cases: rows that move between pages, zero dates, null for an empty list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong with e-mails sent: all is text, failures look fine, pages have no order."""
+"""Email statistics: every value is text, failures look like success, pages have no order."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_an_error_inside_the_simulated_vendors_200_holds_no_other_table(
 def test_every_pull_goes_back_far_enough_for_opens(
     own_agency: Agency, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a word on days: 36 the first time, and never less than 30 afterwards."""
+    """Without explicit days: 36 the first time, and at least 30 afterwards."""
     warehouse.activate(monkeypatch)
     monkeypatch.setenv("SIGNALROOM_HASH_SALT", "salt-of-the-tests")
     mautic = registry.source("mautic")
@@ -133,7 +133,7 @@ def test_an_empty_instance_is_no_fault(
         monkeypatch.setenv(name, value)
     found = extract(pull_of("mautic"), "mautic")
     assert [rows_of(landing) for landing in found.values()] == [[]] * 4
-    # what stood there is cleared
+    # the previous content is cleared
     assert all(dict(row)["_deleted"] for landing in found.values() for row in landing.rows)
 
 

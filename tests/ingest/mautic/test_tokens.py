@@ -1,4 +1,4 @@
-"""What goes wrong with tokens: they end while pages are read, or are refused, or are none."""
+"""Tokens that expire while pages are read, are refused, or are missing."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_token_that_ends_between_two_pages_is_renewed_once(
 def test_how_long_a_token_is_good_is_obeyed(
     own_agency: Agency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that is good for less than a second is not used twice, and never refused."""
+    """A token that is valid for less than a second is used once, so it is never refused."""
     monkeypatch.setattr("ingest.sources.mautic.client.PAGE_ROWS", 100)
     own_agency.caps.mautic_token_s = 0.9
     sent(own_agency)

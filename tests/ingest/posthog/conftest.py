@@ -1,4 +1,4 @@
-"""A PostHog that answers as scripted, and the simulated one without waits."""
+"""A PostHog with scripted answers, and the simulated one without waits."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def own_agency(start_agency: Callable[..., Agency], monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> Read:
-    """Reads a table from a vendor that answers each request as the function says."""
+    """Read a table from a vendor that answers each request as the function says."""
 
     def run(answer: Callable[[Request], Answer], table: str = "events") -> list[dict[str, Any]]:
         with scripted_vendor(answer) as vendor:

@@ -43,7 +43,7 @@ class TestPostHog(Acceptance):
         }
 
     def test_the_moments_hold_every_kind_of_restatement(self, agency: Agency) -> None:
-        """Otherwise the test of restatement would prove less than it says."""
+        """Without these differences the test of restatement would prove too little."""
         events, flags = [], []
         for moment in self.moments:
             agency.set_now(moment)
@@ -60,7 +60,7 @@ class TestPostHog(Acceptance):
     def test_events_come_late_and_the_overlap_brings_them(
         self, agency: Agency, monkeypatch: Any
     ) -> None:
-        """What happened on one day and is known only two days later is read by then."""
+        """Events that become known only two days after they happened are read by then."""
         day = date(2026, 11, 16)
         closed = datetime(2026, 11, 17, 0, 5, tzinfo=BUSINESS_ZONE)
         read = []
@@ -72,7 +72,7 @@ class TestPostHog(Acceptance):
 
 
 def guarded_event(row: dict[str, Any]) -> dict[str, Any]:
-    """A true event as raw may hold it: addresses hashed, the rest about the person gone."""
+    """A true event as raw may contain it: addresses hashed, other personal data removed."""
     found = {name: value for name, value in row.items() if name != "email"}
     if "@" in row["distinct_id"]:
         found["distinct_id"] = HASHER.hash(row["distinct_id"])

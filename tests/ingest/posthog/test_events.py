@@ -1,4 +1,4 @@
-"""What goes wrong with events: ties at the edge of a page, copies, zones, answers that are none."""
+"""Events: equal timestamps at the edge of a page, copies, time zones, invalid answers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def answered(*events: list[Any], **more: Any) -> Answer:
 def test_ties_at_the_edge_of_a_page_are_neither_lost_nor_doubled(
     own_agency: Agency, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    """Twelve events of one instant; pages that end before, within and behind them."""
+    """Twelve events of one instant; pages that end before, within and after them."""
     monkeypatch.setattr("ingest.sources.posthog.events.PAGE_ROWS", size)
     rows = rows_of(extract(pull_of("posthog", window=DAYS, resources=EVENTS), "posthog")["events"])
     expected = own_agency.truth("713", DAYS.start, DAYS.end).posthog_events
@@ -70,7 +70,7 @@ def test_an_instance_that_allows_less_is_asked_more_often(own_agency: Agency) ->
 def test_a_vendor_that_does_not_know_the_second_condition_is_read_all_the_same(
     read: Read, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It gives the last page's end again: what was read before is not doubled."""
+    """It returns the end of the last page again: rows that were already read are not doubled."""
     monkeypatch.setattr("ingest.sources.posthog.events.PAGE_ROWS", 3)
     uuids = [ONE[:-1] + digit for digit in "0123456"]
     moments = [f"2026-11-19T17:00:0{second}.000000Z" for second in (0, 0, 1, 1, 2, 3, 3)]
@@ -180,7 +180,7 @@ def test_a_wait_of_half_an_hour_defers_at_once(own_agency: Agency) -> None:
 def test_a_short_wait_that_is_told_in_words_is_kept(
     own_agency: Agency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One list a minute on a clock that goes on 42 seconds with each call: the second must wait."""
+    """One list per minute, on a clock that advances 42 seconds per call: the second must wait."""
     own_agency.caps.posthog_lists_per_minute = 1
     monkeypatch.setattr(own_agency.stage.limit_clock, "ticker", count(step=0.7).__next__)
     assert set(extract(pull_of("posthog", window=DAYS), "posthog")) == set(SOURCE.resources)

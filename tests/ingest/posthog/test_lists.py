@@ -1,4 +1,4 @@
-"""What goes wrong with lists: a link to a stranger, pages in a loop, a page too few."""
+"""Lists: a link to a foreign host, pages in a loop, a missing page."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_an_empty_project_is_no_fault(
         FLAGS: [],
         "experiments": [],
     }
-    # what stood there is cleared
+    # the previous content is cleared
     assert all(dict(row)["_deleted"] for landing in found.values() for row in landing.rows)
     assert [total.totals["rows"] for landing in found.values() for total in landing.totals] == [
         0

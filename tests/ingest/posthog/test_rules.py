@@ -1,4 +1,4 @@
-"""PostHog's own rules: archived experiments, poisoned events, queries that are throttled."""
+"""PostHog's special cases: archived experiments, invalid events, queries that are throttled."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_field_that_cannot_be_read_costs_its_event_alone(read: Read) -> None:
 def test_an_event_that_is_odd_costs_itself_at_most(
     read: Read, monkeypatch: pytest.MonkeyPatch, lost: list[Any]
 ) -> None:
-    """Between two others, on a full page: what comes behind it is read too."""
+    """The event is between two others, on a full page: what follows it is also read."""
     monkeypatch.setattr("ingest.sources.posthog.events.PAGE_ROWS", 2)
     first, last = ONE[:-1] + "5", ONE[:-1] + "f"
     later = NOON.replace("17:", "18:")
@@ -118,7 +118,7 @@ def test_what_is_kept_of_a_poisoned_event_names_it(own_agency: Agency) -> None:
 
 
 def throttled(agency: Agency, monkeypatch: pytest.MonkeyPatch, queries: int) -> None:
-    """From now on so many more queries this hour, of 40 events each."""
+    """Allow this many queries per hour from now on, of 40 events each."""
     monkeypatch.setattr("ingest.sources.posthog.events.PAGE_ROWS", 40)
     agency.caps.posthog_queries_per_hour = queries
     monkeypatch.setenv("SIGNALROOM_HTTP_MAX_WAIT_S", "1")
@@ -146,7 +146,7 @@ def test_a_throttled_query_keeps_whole_days_and_blocks_no_list(
 def test_the_next_pull_goes_on_behind_what_a_throttled_one_read(
     own_agency: Agency, monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse
 ) -> None:
-    """A history of more pages than the vendor gives in an hour is there after some hours."""
+    """A history with more pages than the vendor allows per hour is complete after some hours."""
     warehouse.activate(monkeypatch)
     throttled(own_agency, monkeypatch, 0)
     for module in ("signalroom.settings", "ingest.windows"):
@@ -186,7 +186,7 @@ def test_a_day_that_fails_is_the_only_one_that_waits(
 
 
 def test_a_list_that_moves_between_two_pages_is_read_again(read: Read) -> None:
-    """A flag is deleted behind the first page, so that the next one begins one too late."""
+    """A flag before the next page is deleted, so that the page starts one flag too late."""
     flags = [flag(number) for number in range(1, 8)]
     asked: list[int] = []
 

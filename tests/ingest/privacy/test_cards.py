@@ -1,4 +1,4 @@
-"""What goes wrong when card numbers are looked for: chance, company, and a column that is long."""
+"""Finding card numbers: chance matches, cards among other numbers, a long column."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong with personal data inside JSON: it hides deeper, in lists, in addresses."""
+"""Personal data inside JSON: nested deeper, in lists, in web addresses."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_personal_key_is_dropped_at_any_depth(payload: Payload, personal: dict
 
 
 def test_json_within_a_text_is_cleaned_by_key_and_else_as_it_was(payload: Payload) -> None:
-    """Form builders send their answers as one text, some of them as a text within a text."""
+    """Form builders send their answers as a single text, some as JSON text within JSON text."""
     answers = (
         '{"first_name": "Ana", "token": "t0ps3cret", "score": 1.10, "id": 12345678901234567890}'
     )

@@ -1,4 +1,4 @@
-"""What goes wrong with data/privacy.yml: mistakes that would protect nothing."""
+"""Mistakes in data/privacy.yml that would leave data unprotected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong with personal data in rows: it stands where its column's name tells nothing."""
+"""Personal data in rows, including columns whose name does not reveal it."""
 
 from __future__ import annotations
 

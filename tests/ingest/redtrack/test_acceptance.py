@@ -15,12 +15,12 @@ from tests.ingest.acceptance import Acceptance, Table
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The agency's minutes are short: no one has to keep 20 calls a minute here."""
+    """The agency's minutes are short, so the limit of 20 calls per minute is raised."""
     limit = RateLimit(calls=1000, seconds=1.0)
     monkeypatch.setattr("ingest.sources.redtrack.client.RATE_LIMIT", limit)
 
 
-OFFER = ("_client_id", "id", "title")  # what the address says of Everflow is read in the models
+OFFER = ("_client_id", "id", "title")  # the Everflow part of the URL is parsed in the models
 
 
 class TestRedTrack(Acceptance):
@@ -44,7 +44,7 @@ class TestRedTrack(Acceptance):
         return {**known, "conversions": found.redtrack_conversions, "offers": offers}
 
     def test_the_moments_hold_every_kind_of_restatement(self, agency: Agency) -> None:
-        """Otherwise the test of restatement would prove less than it says."""
+        """Without these differences the test of restatement would prove too little."""
         costs = []
         for moment in self.moments:
             agency.set_now(moment)

@@ -1,4 +1,4 @@
-"""What goes wrong with lists: an envelope, a status of another type, a page too many or too few."""
+"""Lists: an envelope, a status of another type, one page too many or too few."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Read = Callable[..., list[dict[str, Any]]]
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> Read:
-    """Reads a list from a vendor that answers with these pages."""
+    """Read a list from a vendor that answers with these pages."""
 
     def run(*pages: Any, table: str = "campaigns") -> list[dict[str, Any]]:
         def give(request: Request) -> Answer:
@@ -35,7 +35,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Read:
             monkeypatch.setenv("SIGNALROOM_NOW", "2026-11-19T09:30:00-05:00")
             pull = pull_of("redtrack", resources=(table,))
             found = rows_of(extract(pull, "redtrack")[table])
-            # a page is no proof of the end, unless it is empty
+            # only an empty page proves the end
             assert len(vendor.requests) >= SOURCE.plan(pull).requests - (not found)
             return found
 

@@ -1,4 +1,4 @@
-"""More rows than one answer holds, while they move: none is lost, none stands twice."""
+"""Lists longer than one answer that change while they are read: no row is lost or doubled."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def own_agency(start_agency: Callable[..., Agency], monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> Read:
-    """Reads a table from an account of these rows by path, which answers page by page.
+    """Read a table from an account with these rows by path, which answers page by page.
 
-    `shift` moves each page after the first; an order that is asked for is stable. `ceiling` is the
-    most that one answer holds.
+    `shift` moves each page after the first, unless an order was requested. `ceiling` is the largest
+    number of rows in one answer.
     """
 
     def run(
@@ -100,7 +100,7 @@ def test_a_moving_list_of_more_than_a_thousand_is_whole(read: Read, count: int, 
 
 @pytest.mark.parametrize("shift", [1, -1])
 def test_spend_of_more_rows_than_a_page_is_asked_in_smaller_windows(read: Read, shift: int) -> None:
-    """1,050 rows of three days; then one day of more than a page, in a stable order."""
+    """1,050 rows of three days; then one day longer than a page, in a stable order."""
     rows = spend(3, 350)
     found = read({"/report": rows}, "daily_spend", shift=shift)
     assert len({(row["date"], row["source_id"]) for row in found}) == len(found) == 1050
@@ -168,7 +168,7 @@ def test_a_source_that_spent_in_another_currency_is_refused(read: Read, table: s
     rows = {"/report": spend(1, 2), "/sources": sources}
     with pytest.raises(AnswerError, match="source S1 is kept in EUR, not in USD"):
         read(rows, table)
-    rows["/report"][1]["cost"] = 0  # one that spent nothing adds nothing wrong
+    rows["/report"][1]["cost"] = 0  # a source without spend causes no wrong amounts
     assert len(read(rows, table)) == 2
 
 
@@ -216,7 +216,7 @@ def test_a_total_that_counts_no_list_ends_none(
 
 
 def test_a_full_page_that_comes_again_is_no_end(read: Read) -> None:
-    """The number of the page is not heeded: 1,050 rows of three days, 1,000 of them answered."""
+    """The vendor ignores the page number and answers with 1,000 of its 1,050 rows of three days."""
     rows = spend(3, 350)
 
     def give(request: Request) -> Any:
@@ -229,7 +229,7 @@ def test_a_full_page_that_comes_again_is_no_end(read: Read) -> None:
 
 @pytest.mark.parametrize("count", [1100, 350], ids=["page", "window"])
 def test_a_cost_that_only_one_answer_lacks_is_no_zero(read: Read, count: int) -> None:
-    """A vendor that renames it between two requests of one pull."""
+    """A vendor that renames the cost between two requests of one pull."""
     rows = spend(3, count)
     renamed = rows[1000:1100] if count > 1000 else rows[700:]
     for row in renamed:
@@ -241,7 +241,7 @@ def test_a_cost_that_only_one_answer_lacks_is_no_zero(read: Read, count: int) ->
 
 @pytest.mark.parametrize("where", ["page", "window"])
 def test_a_few_rows_without_cost_are_no_measure_that_is_gone(read: Read, where: str) -> None:
-    """Sources that cost nothing, alone on the last page or in the last window asked for."""
+    """Sources without cost, alone on the last page or in the last requested window."""
     last = DAYS.end if where == "window" else DAYS.start
     days = Window(DAYS.start, last)
     rows = spend(2 if where == "window" else 1, 500 if where == "window" else 1000)

@@ -44,12 +44,12 @@ ORDER = {
 
 
 def order(number: int, **cells: str) -> dict[str, str]:
-    """An order's cells by normalised column."""
+    """An order's cells by normalized column."""
     return {"orders_id": str(number), **ORDER, **cells}
 
 
 def orders(numbers: Iterable[int], **cells: str) -> list[dict[str, str]]:
-    """Orders of these numbers, alike otherwise."""
+    """Orders with these numbers, otherwise identical."""
     return [order(number, **cells) for number in numbers]
 
 
@@ -63,7 +63,7 @@ def line(cells: Sequence[str], end: str = "\r\n") -> bytes:
 def export(
     rows: Iterable[Mapping[str, str]], header: Sequence[str] = HEADER, end: str = "\r\n"
 ) -> bytes:
-    """A file as the shop writes it; keys of rows are normalised names or the header's own."""
+    """A file as the shop writes it; keys of rows are normalized names or the header's own."""
     names = {spelled: name for name, spelled in SPELLED.items()}
     found = [line(header, end)]
     found += [line([row.get(names.get(name, name), "") for name in header], end) for row in rows]
@@ -72,7 +72,7 @@ def export(
 
 @dataclass
 class Taken:
-    """What a pull brought, read to its end."""
+    """The result of a pull that was read to its end."""
 
     landings: dict[str, TableMetrics]
     tables: dict[str, list[Any]]
@@ -96,7 +96,7 @@ class Taken:
 
     @property
     def known(self) -> dict[tuple[str, str], KnownFile]:
-        """What the ledger knows afterwards."""
+        """The ledger's content afterwards."""
         return {
             (table, file.file_name): KnownFile(file.etag, file.size_bytes, file.status, file.header)
             for table, landing in self.landings.items()
@@ -105,7 +105,7 @@ class Taken:
 
     @property
     def everything(self) -> str:
-        """All that leaves the reader, as text."""
+        """Everything that the reader outputs, as text."""
         return repr(
             (self.landings, [t.to_pylist() for p in self.tables.values() for t in p], self.said)
         )
@@ -124,7 +124,7 @@ class Bench:
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=content)
 
     def pull(self, said: list[str] | None = None, **settings: Any) -> Pull:
-        """A pull that knows what earlier ones have read."""
+        """A pull that knows which files earlier ones have read."""
         lines = [] if said is None else said
         return Pull(
             client_id=settings.pop("client_id", "713"),
@@ -142,7 +142,7 @@ class Bench:
         """Pull, read everything, and remember it as the ledger would."""
         said: list[str] = []
         between = settings.pop("between", lambda: None)
-        Container()[PipelineContext].deactivate()  # one of another test would want files
+        Container()[PipelineContext].deactivate()  # one left by another test would expect files
         pull = self.pull(said, **settings)
         s3_exports(pull=pull)
         exports = Exports(pull)
@@ -168,13 +168,13 @@ class Bench:
 
 @dataclass
 class Faults:
-    """Answers that misbehave: the first planned one that names a request's path answers it."""
+    """Faulty answers: the first planned fault that matches a request's path answers it."""
 
     planned: list[tuple[str, str, list[bytes]]] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
 
     def plan(self, method: str, part: str, *answers: bytes) -> None:
-        """Let the next requests whose path holds `part` have these answers, each status + body."""
+        """Answer the next requests whose path contains `part` with these, each status + body."""
         self.planned.append((method, part, list(answers)))
 
     def answer(self, method: str, path: str) -> bytes | None:
@@ -187,13 +187,13 @@ class Faults:
 
 
 def failure(status: str, code: str) -> bytes:
-    """S3's answer of a failure."""
+    """S3's answer for a failure."""
     return f"{status}\n<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()
 
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[tuple[str, Faults]]:
-    """moto's S3 server on a free port, behind a gate that can misbehave."""
+    """moto's S3 server on a free port, behind a proxy that can inject faults."""
     from moto.server import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -224,7 +224,7 @@ def s3_server() -> Iterator[tuple[str, Faults]]:
 
 @pytest.fixture
 def faults(s3_server: tuple[str, Faults]) -> Iterator[Faults]:
-    """The gate before the server, without plans."""
+    """The proxy in front of the server, with no planned faults."""
     found = s3_server[1]
     found.planned.clear()
     found.requests.clear()
@@ -247,7 +247,7 @@ def s3_client(s3_server: tuple[str, Faults]) -> Any:
 
 @pytest.fixture
 def bench(s3_client: Any, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """A bucket of the test's own, and the variables that point at it."""
+    """A separate bucket for the test, and the variables that point to it."""
     bucket = f"exports-{uuid.uuid4().hex}"
     s3_client.create_bucket(Bucket=bucket)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "canary-access-key")

@@ -1,7 +1,7 @@
-"""`make fuzz`: bytes through the CSV readers, guided by the lines of code that they reach.
+"""`make fuzz`: random bytes for the CSV readers, guided by the lines of code that they reach.
 
-What makes a reader fail, or the two differ, is written to `findings`, where test_findings reads it
-again from then on.
+Inputs that make a reader fail, or the two readers differ, are written to `findings`, and
+test_findings tests them from then on.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ with atheris.instrument_imports(include=["ingest.sources.s3_exports", "ingest.pr
 
 
 def one(data: bytes) -> None:
-    """Read it as a file of the table that the first byte names."""
+    """Read the data as a file of the table that the first byte selects."""
     read_bytes(data[1:], TABLES[data[0] % len(TABLES)] if data else TABLES[0])
 
 
 def main() -> None:
-    """Arguments: seconds, the folder that keeps what reached new lines."""
+    """Arguments: seconds, the folder for inputs that reached new lines."""
     seconds, corpus = sys.argv[1:]
     folder = Path(corpus)
     folder.mkdir(parents=True, exist_ok=True)

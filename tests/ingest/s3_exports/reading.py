@@ -1,4 +1,4 @@
-"""Reads bytes as a file of orders, as the source does; also what `make fuzz` calls."""
+"""Reads bytes as a file of orders, as the source does; also used by `make fuzz`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ POLICY = Policy("713", (), (), ())
 
 
 def read_bytes(data: bytes, table: str = "prospects_create") -> list[list[str | None]]:
-    """The rows of a file; none for one that waits or is refused, which it says in one line.
+    """The rows of a file; none if it is deferred or refused, with a reason of one line.
 
-    Raises AssertionError where the two readers differ, and whatever a reader should not raise.
+    Raises AssertionError if the two readers differ, and any error that a reader should not raise.
     """
     try:
         with stored([data]) as content:

@@ -58,7 +58,7 @@ class TestS3Exports(Acceptance):
                 ]
         return found
 
-    # each waits for botocore's own pauses; test_access has the kinds that S3 knows
+    # each waits for botocore's own pauses; test_access has the kinds that are specific to S3
     @pytest.mark.deep
     @pytest.mark.parametrize(("kind", "options"), PASSING)
     def test_a_passing_fault_changes_nothing_in_what_is_read(
@@ -66,7 +66,7 @@ class TestS3Exports(Acceptance):
     ) -> None:
         super().test_a_passing_fault_changes_nothing_in_what_is_read(agency, kind, options)
 
-    # a redirect to another host is a wrong region to S3's library, which does not follow it
+    # S3's library treats a redirect to another host as a wrong region and does not follow it
     @pytest.mark.parametrize(
         ("kind", "options", "error"),
         [

@@ -1,4 +1,4 @@
-"""What goes wrong between us and S3, each told in one line without a secret."""
+"""Errors between us and S3, each reported in one line without a secret."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_refused_credentials_say_which_variables_to_mend(
 
 
 def test_a_refusal_without_a_code_of_s3_is_one_of_the_key(bench: Bench, faults: Faults) -> None:
-    """As a store that is only like S3, or what stands before it, answers."""
+    """The answer of an S3-compatible store, or of a proxy in front of it."""
     faults.plan("GET", bench.bucket, *[b'401 Unauthorized\n{"error": "unauthorized"}'] * 3)
     with pytest.raises(CredentialsError, match="AWS_ACCESS_KEY_ID"):
         bench.take()
@@ -84,7 +84,7 @@ def test_an_endpoint_that_never_answers_is_given_up(
 ) -> None:
     monkeypatch.setattr(bucket_module, "READ_TIMEOUT_S", 0.2)
     monkeypatch.setattr(bucket_module, "ATTEMPTS", 2)
-    with socket.create_server(("127.0.0.1", 0)) as server:  # accepts, and says nothing
+    with socket.create_server(("127.0.0.1", 0)) as server:  # accepts, but never answers
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
         with pytest.raises(SourceError, match="cannot be read"):
             bench.take()
@@ -120,7 +120,7 @@ def test_an_answer_that_breaks_off_is_asked_for_again(bench: Bench, faults: Faul
     bench.put(export(orders([1])))
     faults.plan("GET", CREATE, b"206 Partial\nonly a part")
     assert len(bench.take().rows()) == 1
-    assert len([path for _, path in faults.requests if CREATE in path]) == 3  # with the upload
+    assert len([path for _, path in faults.requests if CREATE in path]) == 3  # including the upload
 
 
 def test_one_unreadable_file_does_not_stop_the_others(bench: Bench, faults: Faults) -> None:
@@ -211,7 +211,7 @@ TIERED = failure("403 Forbidden", "InvalidObjectState")
 def test_old_objects_that_cannot_be_decrypted_or_are_archived_hold_up_no_new_one(
     bench: Bench, faults: Faults, answer: bytes, reason: str
 ) -> None:
-    """More of them than a server that is away would be asked for."""
+    """There are more such objects than files that would be requested from a dead server."""
     for number in range(9):
         bench.put(export(orders([number])), f"orders-create/{number}.csv")
     for number in range(8):
@@ -245,7 +245,7 @@ def test_archived_objects_are_named_without_a_request_and_hold_up_no_other(
     again = bench.take()
     assert again.failures == []
     assert not [path for _, path in faults.requests if "orders-create/0.csv" in path and _ == "GET"]
-    bench.put(export(orders([0])), "orders-create/0.csv")  # copied back to the usual class
+    bench.put(export(orders([0])), "orders-create/0.csv")  # copied back to the usual storage class
     assert [row["orders_id"] for row in bench.take().rows()] == ["0"]
 
 

@@ -1,4 +1,4 @@
-"""Rows and files that are not what they should be: what is lost is named, the rest loads."""
+"""Invalid rows and files: what is lost is reported, the rest loads."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PACKED = gzip.compress(b"x" * 999)
 
 
 def lines(count: int) -> list[bytes]:
-    """Header and rows of a sound file, each with its line end."""
+    """Header and rows of a valid file, each with its line ending."""
     return export(orders(range(count))).splitlines(keepends=True)
 
 
@@ -37,7 +37,7 @@ def short(row: bytes) -> bytes:
 
 
 def refusal(taken: Taken) -> str:
-    """The one failure, of a file of which nothing may have been loaded."""
+    """The only failure; checks that none of the file was loaded."""
     assert taken.tables["orders_create"] == []
     landing = taken.landings["orders_create"]
     assert landing.totals == []
@@ -51,7 +51,7 @@ def refusal(taken: Taken) -> str:
 
 
 def waiting(taken: Taken) -> str:
-    """Why the one file waits, of which nothing may have been loaded."""
+    """Why the only file is deferred; checks that none of it was loaded."""
     assert taken.tables["orders_create"] == []
     assert taken.failures == []
     (file,) = taken.landings["orders_create"].files
@@ -77,7 +77,7 @@ def test_a_bad_row_is_kept_aside_with_its_line_and_the_rest_loads(
 ) -> None:
     found = lines(20)
     found[3] = bad(found[3])  # type: ignore[operator]
-    found[2] = found[2].replace(b"NEW", b'"two\r\nlines"')  # line numbers are the file's own
+    found[2] = found[2].replace(b"NEW", b'"two\r\nlines"')  # line numbers count lines of the file
     bench.put(b"".join(found))
     taken = bench.take()
     (letter,) = taken.landings["orders_create"].dead_letters
@@ -261,7 +261,7 @@ def test_one_bad_file_does_not_stop_the_others(bench: Bench) -> None:
 
 @pytest.mark.parametrize("second", [101, 102, 200], ids=["next row", "next but one", "far"])
 def test_stray_quotes_cost_their_own_rows_only(bench: Bench, second: int) -> None:
-    # two stray quotes in one column make a row of the right width of all rows between them
+    # two stray quotes in one column merge all rows between them into one row of the right width
     found = lines(300)
     for number in (100, second):
         found[number] = found[number].replace(b"NEW", b'"NEW')

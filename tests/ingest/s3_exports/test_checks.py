@@ -1,4 +1,4 @@
-"""Order exports as a spreadsheet or another shop writes them: nothing is guessed or lost unsaid."""
+"""Order exports from spreadsheets or other shops: nothing is guessed or silently lost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PROSPECTS = "prospects-create/2026-11-18.csv"
 
 
 def refusal(taken: Taken, table: str = "orders_create") -> str:
-    """Why the one file is refused, of which nothing may have been loaded."""
+    """Why the only file is refused; checks that none of it was loaded."""
     assert taken.tables[table] == []
     (file,) = taken.landings[table].files
     assert file.status == "refused"
@@ -120,7 +120,7 @@ def test_a_notation_that_can_be_read_in_two_ways_refuses_the_file(
 def test_a_day_yet_to_come_that_is_none_the_other_way_is_not_guessed(
     bench: Bench, column: str, text: str
 ) -> None:
-    """The fifth of March, in a file of that week: no day above twelve tells."""
+    """The fifth of March, in a file from that week: without a day above twelve it is ambiguous."""
     name = "orders-create/report_2027-03-06T1849_ab12.csv"
     bench.put(export([order(1, order_date="03/05/2027"), order(2, **{column: text})]), name)
     assert "days after 2027-03-07" in refusal(bench.take())
@@ -133,7 +133,7 @@ def test_a_day_yet_to_come_that_is_none_the_other_way_is_not_guessed(
 def test_a_day_that_no_order_can_have_is_counted_and_told(
     bench: Bench, column: str, text: str
 ) -> None:
-    """A century ahead it would be in no report, and nothing would say so."""
+    """A day a century ahead would be in no report, and no one would notice."""
     name = "orders-create/report_2027-03-06T1849_ab12.csv"
     rows = [*orders(range(9)), order(10, **{column: text}), order(11, **{column: text})]
     bench.put(export(rows), name)
@@ -165,7 +165,7 @@ def test_a_subtotal_that_has_a_date_is_told(bench: Bench) -> None:
 
 
 def test_a_column_that_went_missing_is_told_once(bench: Bench) -> None:
-    """Without is_test_cc every test card counts as business, and nobody would know."""
+    """Without is_test_cc every test card counts as business, and no one would notice."""
     header = [name for name in HEADER if name not in ("is_test_cc", "refund_amount")]
     bench.put(export(orders([1]), header))
     said = [line for line in bench.take().said if "has no" in line]
@@ -176,7 +176,7 @@ def test_a_column_that_went_missing_is_told_once(bench: Bench) -> None:
 
 
 def total(**cells: str) -> bytes:
-    """A line of totals."""
+    """A totals line."""
     return line([cells.get(name, "") for name in HEADER])
 
 
@@ -215,7 +215,7 @@ def test_a_line_that_is_no_order_is_kept_aside(
 
 
 def test_a_second_header_in_another_order_refuses_the_file(bench: Bench) -> None:
-    """What stands below it is in columns of others: two exports were joined."""
+    """The rows below it have a different column order: two exports were joined."""
     turned = [HEADER[-1], *HEADER[:-1]]
     other = export([order(9)], turned)
     bench.put(export(orders(range(300))) + other)

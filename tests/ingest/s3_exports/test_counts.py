@@ -1,4 +1,4 @@
-"""Guards on counts, where a slower way or a silent reader would show."""
+"""Checks on counts that reveal repeated work, or a reader that silently drops rows."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_each_file_is_requested_once_and_parsed_once(
 def test_a_reader_that_gives_no_rows_without_an_error_is_caught(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The row that guards the end of the file has to come back, or the tolerant reader counts."""
+    """The row that marks the end of the file must be returned, or the tolerant reader is used."""
     from ingest.sources.s3_exports import fast_csv
 
     monkeypatch.setattr(fast_csv, "_parsed", lambda *_: iter(()))

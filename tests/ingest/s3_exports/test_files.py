@@ -1,4 +1,4 @@
-"""Which files are read, and which are left alone."""
+"""Which files are read, and which are ignored."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_a_prefix_that_holds_nothing_at_all_is_named(
 ) -> None:
     bench.put(export(orders([1])))
     monkeypatch.setenv("S3_PREFIXES", "order-create,orders-create")
-    bench.put(b"", "order-create/")  # the mark of a browser is no file
+    bench.put(b"", "order-create/")  # a folder marker from an S3 browser is not a file
     bench.put(b"", "order-create/2026_$folder$")
     bench.put(b"", "order-create/_SUCCESS")
     taken = bench.take()

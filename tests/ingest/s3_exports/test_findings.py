@@ -1,4 +1,4 @@
-"""What once made a CSV reader fail, found by `make fuzz`, and what the search began with."""
+"""Inputs that once made a CSV reader fail, found by `make fuzz`, and its initial inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Content as attack: whatever the bytes are, a file is read exactly, waits, or is refused."""
+"""Hostile content: whatever the bytes, a file is read exactly, deferred, or refused."""
 
 from __future__ import annotations
 

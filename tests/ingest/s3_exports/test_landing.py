@@ -1,4 +1,4 @@
-"""The raw table holds exactly what the files hold, on each engine."""
+"""The raw table contains exactly what the files contain, on each engine."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_file_read_again_shorter_and_empty_never_leaves_old_rows(
 def test_a_file_that_is_written_for_the_load_is_written_once(
     bench: Bench, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where its columns differ in anything from the schema, dlt writes all of it a second time."""
+    """If its columns differ from the schema in any way, dlt writes the whole file a second time."""
     again: list[str] = []
     write = ArrowItemsNormalizer._write_with_dlt_columns
 
@@ -107,7 +107,7 @@ def test_a_file_that_is_written_for_the_load_is_written_once(
 def test_files_that_were_never_loaded_are_written_once_and_together(
     bench: Bench, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One job for all of them, large or small, and no merge; a file that comes again is merged."""
+    """One job for all files, large or small, and no merge; a repeated file is merged."""
     jobs: list[str] = []
     managed = RunnableLoadJob.run_managed
 
@@ -258,7 +258,7 @@ print(int(status["VmHWM"].split()[0]) >> 10)
 
 
 def peak_megabytes(bench: Bench, rows: int, home: Path) -> int:
-    """Peak memory of a process of its own that reads a file of so many rows."""
+    """Peak memory of a separate process that reads a file with this many rows."""
     part = export(orders(range(1_000), notes="a note\nof two lines, " * 5)).split(b"\r\n", 1)
     with (home / "big.csv").open("wb") as file:
         file.write(part[0] + b"\r\n")
@@ -279,15 +279,15 @@ def peak_megabytes(bench: Bench, rows: int, home: Path) -> int:
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_file(bench: Bench, tmp_path: Path) -> None:
-    # the first hundred thousand rows fill what Arrow's threads keep; 300,000 more add nothing
+    # the first hundred thousand rows fill the buffers of Arrow's threads; 300,000 more add nothing
     small, large = (peak_megabytes(bench, rows, tmp_path) for rows in (100_000, 400_000))
     assert (tmp_path / "big.csv").stat().st_size > 120_000_000
     assert large < small + 100
-    assert large < 450  # the merge of it is one transaction
+    assert large < 450  # its merge is one transaction
 
 
 def lines_of(*command: str) -> list[str]:
-    """What a command prints, by line."""
+    """The output lines of a command."""
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 0, done.output
     return done.output.splitlines()

@@ -1,4 +1,4 @@
-"""Personal and card data stay outside."""
+"""Personal data and card numbers are not loaded."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_long_numbers_that_are_no_cards_do_not_stop_a_file(bench: Bench) -> None
     rows = [
         order(
             number,
-            # one in ten of these passes Luhn
+            # one in ten of these passes the Luhn check
             c1=str(4_000_000_000_000_000 + number * 7_919_777),
             transaction_id=str(4_111_111_111_111_111 + number),
             tracking_num=f"9400{number:018}",

@@ -1,4 +1,4 @@
-"""Cells arrive as they stand in the file."""
+"""Cells are loaded exactly as they are in the file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.ingest.s3_exports.conftest import CREATE, HEADER, Bench, export, orde
 
 @pytest.fixture
 def fast_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sound content must not fall back to the slow reader unseen."""
+    """Valid content must not silently fall back to the slow reader."""
 
     def stop(*_: Any) -> None:
         raise AssertionError("the tolerant reader was called")
@@ -169,7 +169,7 @@ def test_totals_are_exact_and_leave_out_what_is_no_plain_number(bench: Bench) ->
 
 
 def packed(content: bytes) -> bytes:
-    """As two gzip members in a row."""
+    """Compress as two consecutive gzip members."""
     return gzip.compress(content[:100]) + gzip.compress(content[100:])
 
 
@@ -195,7 +195,7 @@ def test_a_last_line_without_its_end_is_a_row(bench: Bench) -> None:
 
 
 def random_export(seed: int) -> bytes:
-    """A sound file full of what CSV allows."""
+    """A valid file that uses everything CSV allows."""
     rng = random.Random(seed)
     alphabet = [
         "a",
@@ -217,7 +217,7 @@ def random_export(seed: int) -> bytes:
     end = rng.choice(["\r\n", "\n"])
 
     def cell() -> str:
-        # with both, a cell may look like rows, which only the tolerant reader tells apart
+        # with both, a cell may look like rows, which only the tolerant reader can distinguish
         barred = rng.choice([",", "\r\n"])
         marks = [mark for mark in alphabet if mark not in barred]
         text = "".join(rng.choices(marks, k=rng.choice([0, 0, 1, 3, 12])))
@@ -234,7 +234,7 @@ def random_export(seed: int) -> bytes:
 
 
 def read_both(content: Content) -> tuple[list[Any], list[Any]]:
-    """The rows as the fast and as the tolerant reader give them."""
+    """The rows from the fast and from the tolerant reader."""
     header = read_header(content, "other")
     tolerant = TolerantReader(content, header, "x", policy("s3_exports", "other", "713"))
     found = []

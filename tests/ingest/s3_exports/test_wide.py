@@ -1,4 +1,4 @@
-"""Files wider than a table can hold: refused by name, while all others load."""
+"""Files with more columns than a table can have: refused by name, while all others load."""
 
 from __future__ import annotations
 
