@@ -1,4 +1,4 @@
-"""Incidents on a clock moved by hand, and the three vendors to whom they are told."""
+"""Incidents on a manually set clock, and the three vendors that receive the alerts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def trouble(severity: str = "critical", **change: Any) -> Trouble:
 
 
 class Alarm:
-    """What someone does who watches over the agency's data."""
+    """The actions of someone who monitors the agency's data."""
 
     def __init__(self, agency: Agency, monkeypatch: pytest.MonkeyPatch) -> None:
         self.agency, self._monkeypatch = agency, monkeypatch
@@ -48,7 +48,7 @@ class Alarm:
         self.at()
 
     def at(self, time: str | None = None, **after: float) -> Alarm:
-        """Move business time: to a moment, or so long after the start."""
+        """Set business time: to a moment, or this long after the start."""
         moment = START + timedelta(**after)
         if time:
             moment = datetime.fromisoformat(time).replace(tzinfo=clock.zone())
@@ -68,13 +68,13 @@ class Alarm:
         return self
 
     def deliver(self) -> dict[tuple[str, str], str]:
-        """Send what is due; the status of each message."""
+        """Send what is due; returns the status of each message."""
         sent = alerting.deliver_due()
         assert sent.failures == []
         return statuses(sent.deliveries)
 
     def received(self) -> Counter[tuple[str, str]]:
-        """How many messages each recipient has."""
+        """The number of messages each recipient has received."""
         return Counter(
             (message.channel, to) for message in self.agency.messages for to in message.recipients
         )
@@ -98,14 +98,14 @@ class Alarm:
             return outbox._select(TABLE.c.report == "alert")
 
     def wait_out(self) -> None:
-        """Let the pauses of the outbox pass, and a dead process's lease."""
+        """Make the outbox's pauses, and a dead process's lease, expire."""
         with Outbox() as outbox:
             for entry in self.rows():
                 if entry.next_at is not None:
                     outbox._update(entry.dedupe_key, next_at=clock.instant())
 
     def die_while_sending(self) -> None:
-        """What a process leaves that is killed between sending and writing that down."""
+        """The state left by a process that is killed after sending and before recording it."""
         with Outbox() as outbox:
             for entry in self.rows():
                 outbox._update(

@@ -1,8 +1,8 @@
 """The rules on simulated agencies: false alarms on days that are only noise, and planted faults.
 
-`python -m tests.reports.backtests` (`make backtest`) judges 20 agencies on which nothing was tuned
-and prints what docs/alerts.md says. An agency is both of its clients; a sync is one look in the
-morning.
+`python -m tests.reports.backtests` (`make backtest`) judges 20 agencies that were not used for
+tuning and prints the figures in docs/alerts.md. An agency is both of its clients; a sync is one
+check in the morning.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _spend(day: LineDay, usual: Usual) -> float:
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to a line; `worth` is what that costs on a day, in dollars."""
+    """A fault of a line; `worth` is its cost per day, in dollars."""
 
     alter: Callable[[Profile, str, int], anomalies.Alteration]
     worth: Worth = _spend
@@ -73,7 +73,7 @@ FAULTS = {
 
 @dataclass
 class Result:
-    """Alarms on noise by rule, in so many weeks of an agency; planted faults found and all."""
+    """False alarms by rule, over how many agency-weeks, and planted faults: found and total."""
 
     weeks: float = 0.0
     alarms: Counter[str] = field(default_factory=Counter)
@@ -160,7 +160,7 @@ def _take_in(history: History, profile: Profile, log: DayLog, day: date) -> None
 
 
 def run(seeds: Iterable[int], days: int = DAYS, each: int = 5) -> Result:
-    """Judge every day of these agencies, then `each` planted faults of a kind and client."""
+    """Judge every day of these agencies, then `each` planted faults per kind and client."""
     result = Result()
     thresholds = {rule: policy.thresholds(rule) for rule in RULES}
     for seed in seeds:
@@ -183,7 +183,7 @@ def _plant(
     result: Result, world: World, client: str, history: History, name: str,
     rng: random.Random, days: int,
 ) -> None:  # fmt: skip
-    """A fault that begins on some day at some line of paid media and lasts."""
+    """Plant a fault that begins on some day, on some line of paid media, and lasts."""
     day = LAST - timedelta(days=rng.randrange(SYNCS, max(SYNCS + 1, days - 1)))
     span = [day + timedelta(days=ahead) for ahead in range(SYNCS)]
     fault = FAULTS[name]
@@ -217,7 +217,7 @@ def _plant(
 
 
 def _is_worth_it(history: History, line: Line, span: list[date], fault: Fault) -> bool:
-    """Whether the fault costs more than the least loss on each day, of a line with a usual day."""
+    """Whether the line has a usual day, and the fault costs more than the minimum every day."""
     usual = history.usual(line, span[0])
     return bool(
         usual
@@ -227,7 +227,7 @@ def _is_worth_it(history: History, line: Line, span: list[date], fault: Fault) -
 
 
 def poisson_interval(count: int) -> tuple[float, float]:
-    """95 % interval of a Poisson mean (Byar's approximation)."""
+    """95 % confidence interval of a Poisson mean (Byar's approximation)."""
 
     def bound(number: float, side: int) -> float:
         return number * (1 - 1 / (9 * number) + side * 1.96 / (3 * math.sqrt(number))) ** 3
@@ -236,7 +236,7 @@ def poisson_interval(count: int) -> tuple[float, float]:
 
 
 def wilson_interval(found: int, planted: int) -> tuple[float, float]:
-    """95 % interval of a share."""
+    """95 % confidence interval of a proportion."""
     share, z = found / planted, 1.96
     middle = share + z * z / (2 * planted)
     width = z * math.sqrt(share * (1 - share) / planted + z * z / (4 * planted * planted))

@@ -21,7 +21,7 @@ Compose = Callable[..., Rendered]
 
 @pytest.fixture
 def marts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Marts]:
-    """Empty marts on DuckDB; business time stands in the morning after DAY."""
+    """Empty marts on DuckDB; business time is the morning after DAY."""
     with empty_warehouse("duckdb", tmp_path / "home", None) as warehouse:
         warehouse.activate(monkeypatch)
         monkeypatch.setenv("SIGNALROOM_NOW", NOW)
@@ -38,7 +38,7 @@ def marts_on_both(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Mart
 
 @pytest.fixture
 def report(marts: Marts) -> Compose:
-    """Compose daily_ccw for a day of these affiliates."""
+    """Compose daily_ccw for a day with these affiliates."""
 
     def composed(*affiliates: Affiliate, name: str = "daily_ccw", **day: object) -> Rendered:
         marts.load(Day(affiliates or EXAMPLE, **day))  # type: ignore[arg-type]
@@ -51,7 +51,7 @@ def report(marts: Marts) -> Compose:
 def alarm(
     tmp_path: Path, start_agency: Callable[..., Agency], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Alarm]:
-    """An empty run database, and an agency to which alerts are sent."""
+    """An empty run database, and an agency that receives the alerts."""
     with empty_warehouse("duckdb", tmp_path / "home", None) as warehouse:
         warehouse.activate(monkeypatch)
         yield Alarm(start_agency(), monkeypatch)
@@ -78,7 +78,7 @@ def post(
 
 @pytest.fixture
 def weeks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WeekMarts]:
-    """Empty marts of the Monday reports on DuckDB; business time stands on a Monday, 07:35."""
+    """Empty marts of the Monday reports on DuckDB; business time is a Monday, 07:35."""
     with empty_warehouse("duckdb", tmp_path / "home", None) as warehouse:
         warehouse.activate(monkeypatch)
         monkeypatch.setenv("SIGNALROOM_NOW", MONDAY)

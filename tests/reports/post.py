@@ -37,7 +37,7 @@ class Post:
         return replace(self.rendered, messages={channel: self.rendered.messages[channel]})
 
     def received(self) -> Counter[tuple[str, str]]:
-        """How often each recipient has the report."""
+        """How many times each recipient has received the report."""
         names = {vendor: channel for channel, vendor in VENDOR.items()}
         return Counter(
             (names[message.channel], to)
@@ -60,7 +60,7 @@ def rows() -> list[outbox.Entry]:
 
 
 def died_while_sending() -> None:
-    """What a process leaves behind that is killed between sending and writing that down."""
+    """The state left by a process that is killed after sending and before recording it."""
     with Outbox() as box:
         for entry in rows():
             box._update(

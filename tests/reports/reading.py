@@ -1,4 +1,4 @@
-"""Reads the numbers of a rendered report back, as a person would, from each channel."""
+"""Parses the numbers of a rendered report from each channel, as a person would read them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from bs4 import BeautifulSoup
 
 from reports.shared.figures import NO_COST
 
-# conversions, cost and CPA of each named line; None where a dash stands for an unknown number
+# conversions, cost and CPA of each named line; None if a dash marks an unknown number
 Lines = dict[str, tuple[int | None, Decimal | None, Decimal | None]]
 LINE = re.compile(r"^(?P<name>.*\S)\s+(?P<conversions>\S+)\s+(?P<cost>\S+)\s+(?P<cpa>\S+)$")
 
 
 def number(text: str) -> Decimal | None:
-    """`$1,260.00` and its like as a number; None for a dash."""
+    """`$1,260.00` and similar as a number; None for a dash."""
     plain = (
         text.replace(NO_COST, "$0.00")
         .strip()
@@ -29,7 +29,7 @@ def number(text: str) -> Decimal | None:
 
 
 def slack_text(payload: dict[str, Any]) -> str:
-    """All that a Slack message shows."""
+    """All visible text of a Slack message."""
     found = []
     for block in payload["blocks"]:
         texts = [block.get("text"), *block.get("fields", []), *block.get("elements", [])]
@@ -78,7 +78,7 @@ def email_lines(source: str) -> Lines:
 
 
 def email_text(source: str) -> str:
-    """What an email's HTML says, markup aside."""
+    """The visible text of an email's HTML."""
     page = BeautifulSoup(source, "html.parser")
     for part in page(["style", "script", "title"]):
         part.decompose()

@@ -1,4 +1,4 @@
-"""Incidents of one cause are one message, to those whom they concern, and none while snoozed."""
+"""Incidents with one cause are one message, to the affected recipients, and none while snoozed."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_people_who_read_reports_get_alerts_unasked(alarm: Alarm) -> None:
 
 
 def test_message_leaves_before_the_other_client_has_failed_too(alarm: Alarm) -> None:
-    """In a minute of business time, here a tenth of a second."""
+    """It leaves after a minute of business time, which is a tenth of a second here."""
     alarm.setenv("SIGNALROOM_CLOCK_FACTOR", "600")
     alarm.report()
     assert alarm.deliver() == {}
@@ -106,7 +106,7 @@ def test_snoozed_alert_speaks_or_stays_silent_for_good(alarm: Alarm) -> None:
 
 
 def test_a_message_depends_on_which_of_two_opened_first(alarm: Alarm) -> None:
-    """Of what one check finds, one engine may write down the one first, and one the other."""
+    """The engines may record two findings of one check in a different order."""
     for client in ("cti", "713"):
         alarm.report("warning", client_id=client, cause=CAUSE, title=f"Title of {client}")
     found = open_incidents()

@@ -1,4 +1,4 @@
-"""The rules of alerts.yml: who is told at once, who in the morning, and what a mistake says."""
+"""The rules of alerts.yml: who is alerted immediately or in the morning, and error messages."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_mistake_is_named_with_its_place(rules: Path, right: str, wrong: str, sa
     assert right in RULES
     rules.write_text(RULES.replace(right, wrong))
     with pytest.raises(ConfigurationError) as caught:
-        policy("713", rules)  # also when the mistake is in another client's part
+        policy("713", rules)  # also if the mistake is in another client's section
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 

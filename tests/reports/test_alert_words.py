@@ -1,4 +1,4 @@
-"""What an alert says: each sentence when it is true and only then, and nothing but text."""
+"""The text of an alert: each sentence appears exactly when it is true, and data is escaped."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ OPEN = Incident(
 )
 SETTLED = replace(OPEN, settled_at=OPENED + timedelta(minutes=40))
 NOTICE = replace(SETTLED, kind="notice", severity="notice", channels=("slack",), repair="")
-# sentence, an incident that makes it appear, one that makes it vanish
+# sentence, an incident that makes it appear, one that makes it disappear
 SENTENCES = [
     ("Critical: Everflow could not be loaded", OPEN, replace(OPEN, severity="warning")),
     ("Warning: Everflow could not be loaded", replace(OPEN, severity="warning"), OPEN),
@@ -80,7 +80,7 @@ def context(*incidents: Incident, client_id: str = "713") -> Alerts:
 
 
 def words(found: Alerts) -> dict[str, str]:
-    """What each of the long channels says; markup aside."""
+    """The visible text in each of the long channels."""
     mail = render("email", "alerts", found, found.client_id)
     return {
         "slack": slack_text(render("slack", "alerts", found, found.client_id)).replace("*", ""),
@@ -90,7 +90,7 @@ def words(found: Alerts) -> dict[str, str]:
 
 
 def said_in(sentence: str, channel: str, said: str) -> bool:
-    # The severity is a label of its own in the email's page.
+    # The severity is a separate label in the HTML of the email.
     label = re.compile(r"^(Critical|Warning|Notice):")
     return (label.sub(r"\1", sentence) if channel == "html" else sentence) in said
 
@@ -168,7 +168,7 @@ def test_time_is_told_in_its_two_largest_units(lasted: timedelta, said: str) -> 
 
 @pytest.fixture(scope="module", params=["open", "resolved", "said"])
 def hostile(request: pytest.FixtureRequest) -> dict[str, dict[str, Any]]:
-    """Alerts whose every text is hostile, in every channel."""
+    """Alerts in which every text is hostile, in every channel."""
     base = {"open": OPEN, "resolved": SETTLED, "said": NOTICE}[request.param]
     messages: dict[str, dict[str, Any]] = {}
     for at, text in enumerate(HOSTILE):

@@ -1,4 +1,4 @@
-"""Alerts against vendors that fail: told once all the same, and the end is told too."""
+"""Alerts when vendors fail: each is still sent once, and so is its all-clear."""
 
 from __future__ import annotations
 

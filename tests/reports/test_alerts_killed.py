@@ -1,4 +1,4 @@
-"""Alerts of processes that die, or run side by side: told once all the same."""
+"""Alerts when processes die or run in parallel: each is still sent once."""
 
 from __future__ import annotations
 

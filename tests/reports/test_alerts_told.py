@@ -1,4 +1,4 @@
-"""An incident is told once, edited while it lasts, and over when it is over."""
+"""An incident causes one message, which is edited while it lasts, and an all-clear at the end."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ def test_trouble_that_flaps_is_one_message_in_six_hours(alarm: Alarm) -> None:
         (message,) = alarm.slack()
         assert ":red_circle:" in slack_text(dict(message.payload))
     assert "Recurred 4 times." in slack_text(dict(message.payload))
-    # One alert and one word that it was over; anyone who was told so hears after the calm that it
-    # is not, and only then.
+    # One alert and one all-clear; recipients of the all-clear are alerted again only after the calm
+    # period.
     assert alarm.received() == {SLACK: 1, **dict.fromkeys(EMAILS | PHONES, 2)}
     assert not work_waits()
     alarm.at(seconds=CALM.total_seconds())

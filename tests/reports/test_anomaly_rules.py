@@ -1,4 +1,4 @@
-"""Rules that look for anomalies: silent on noise and on too little history, loud on faults."""
+"""The anomaly rules: no alarms on noise and short history, alarms on faults."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Given = tuple[int, str, int | None]  # conversions, cost, RedTrack's own convers
 def history(
     weeks: int = 8, *, meta: Given = (20, "560", 19), bench: Given = (30, "900", None)
 ) -> History:
-    """Even days of two lines; given is what META and BENCH do on the last one."""
+    """Even days of two lines; `given` are the figures of META and BENCH on the last day."""
     found = History("713")
     usual: dict[Line, Given] = {META: (20, "560", 19), BENCH: (30, "900", None)}
     for back in range(weeks * 7 + 1):
@@ -119,7 +119,7 @@ def test_a_day_of_an_incident_is_what_is_usual() -> None:
 
 
 def test_a_holiday_is_an_affiliates_fault() -> None:
-    """Everybody brings half: the mood of the others is what a line is judged by."""
+    """All lines bring half: a line is judged relative to the others."""
     found = history()
     for number in range(6):
         line = Line("713", 2, f"Other {number}")
@@ -132,7 +132,7 @@ def test_a_holiday_is_an_affiliates_fault() -> None:
 
 
 def line_of(usual: Given, *last: Given) -> History:
-    """META alone: nine weeks of usual days, then these."""
+    """Only META: nine weeks of usual days, then these."""
     found = History("713")
     for back in range(9 * 7):
         count, cost, tracked = last[-1 - back] if back < len(last) else usual
@@ -185,7 +185,7 @@ def test_day_after_a_fault_or_an_incomplete_day_is_judged_with_it(
 
 
 def told(rule: str, found: History, line: Line, days: Iterable[int]) -> list[int]:
-    """Days after DAY on which a rule speaks of a line, each one left out of what is usual then."""
+    """Days after DAY on which a rule reports a line; each is then excluded from what is usual."""
     spoken = []
     for ahead in days:
         day = DAY + timedelta(days=ahead)
@@ -208,7 +208,7 @@ NOTHING: Given = (0, "0", None)
 
 
 def stopped(line: Line, days: range) -> History:
-    """Even weeks after which a line stops for these days; the other one goes on."""
+    """Even weeks after which a line stops for these days, while the other one continues."""
     found = history()
     given = {**USUALLY, line: NOTHING}
     goes_on(found, days, given[META], given[BENCH])
@@ -244,7 +244,7 @@ def test_line_that_goes_on_after_a_pause_is_alarming_or_may_lose_its_token() -> 
 
 
 def test_line_that_grew_last_week_may_fall_unseen_or_is_dear_for_good() -> None:
-    """A campaign launched ten days ago: half of what is usual is a quarter of what it did."""
+    """A campaign launched ten days ago: half of the usual is a quarter of its recent volume."""
     usual, grown = (20, "560", 19), (40, "1120", 38)
     fallen = line_of(usual, *[grown] * 9, (9, "250", 9))
     assert one("volume", fallen).words == "SB - Meta brought 9 conversions; usually 20."
@@ -259,7 +259,7 @@ def test_chance_is_that_of_counts_which_vary_too_little() -> None:
 
 
 def test_a_young_day_is_compared_with_old_ones() -> None:
-    """Of last week's day the version counts that held when it was as old as yesterday is now."""
+    """For last week's day, the version that was current when it was as old as yesterday is now."""
     day = date(2026, 11, 11)
     begin = clock.midnight(day)
 
@@ -289,7 +289,7 @@ USUAL = TableDay(40, {"sub5": 40, "coupon": 10}, {"sub5": "text", "coupon": "tex
     ("last", "said"),
     [
         (USUAL, None),
-        (TableDay(0, {}, USUAL.types), None),  # no rows: zero_rows speaks of that
+        (TableDay(0, {}, USUAL.types), None),  # no rows: zero_rows reports that
         (TableDay(40, {"sub5": 40}, USUAL.types), "coupon is empty"),
         (TableDay(9, {"sub5": 9}, USUAL.types), None),  # nine of 40 rows have none by chance
         (TableDay(40, {"coupon": 10}, USUAL.types), "sub5 is empty"),
@@ -327,7 +327,7 @@ def test_thresholds_are_not_data(tmp_path: Path) -> None:
 
 
 def test_an_agency_of_noise_is_alarming_or_a_planted_fault_is_missed() -> None:
-    """One agency that nothing was tuned on; `make backtest` judges twenty."""
+    """One agency that was not used for tuning; `make backtest` judges twenty."""
     result = backtests.run([41], days=28, each=1)
     assert sum(result.alarms.values()) <= 4, result.alarms
     assert sum(result.planted.values()) >= 12
@@ -335,7 +335,7 @@ def test_an_agency_of_noise_is_alarming_or_a_planted_fault_is_missed() -> None:
 
 
 def test_a_demo_opens_with_warnings() -> None:
-    """What `make run` and `signalroom demo` show deserves no alert, on whichever day they run."""
+    """What `make run` and `signalroom demo` show must cause no alert, on any day they run."""
     days = 7
     _, histories = backtests.agency(DEFAULT_SEED, days, "demo")
     for history in histories.values():

@@ -1,4 +1,4 @@
-"""Pictures and tables that go along: inside the email, in Slack, and never in a message's way."""
+"""Attached pictures and tables, in emails and Slack; they must never block a message."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_only_an_address_becomes_a_picture_in_the_copy_for_browsers() -> None:
 def monday(
     weeks: WeekMarts, start_agency: Callable[..., Agency], monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Agency, Rendered]:
-    """The vendors, and a leaderboard: it has a table block and an attached table."""
+    """The vendors, and a leaderboard, which has a table block and an attached table."""
     agency = start_agency()
     for name, value in agency.environment().items():
         monkeypatch.setenv(name, value)
@@ -84,7 +84,7 @@ def monday(
 
 
 def slack_messages(agency: Agency) -> tuple[list[Any], list[Any]]:
-    """What was posted, and the files put into threads."""
+    """The posted messages, and the files that were added to threads."""
     found = [one for one in agency.messages if one.channel == "slack"]
     return [one for one in found if one.key], [one for one in found if not one.key]
 
@@ -152,7 +152,7 @@ def test_lost_file_in_the_thread_leaves_the_message_delivered(
 
 @pytest.fixture
 def older_slack(post: Post) -> Post:
-    """A workspace that does not take the blocks of 2026."""
+    """A workspace that refuses the blocks of 2026."""
     post.agency.quirks.slack_refused_blocks = {"data_table", "data_visualization"}
     return post
 

@@ -1,8 +1,8 @@
-"""The morning that was rehearsed: it once made 43 alert messages, and may make six.
+"""The rehearsed bad morning: it once caused 43 alert messages, and may now cause six.
 
-Both clients' RedTrack keys are refused from 05:20 to 09:10, Everflow asks for ten minutes at 07:00,
-seven traffic sources of a few dollars have no affiliate. Here the functions that record, group and
-send are driven through it; `test_rehearsed_morning` (deep) has the scheduler do all of it.
+Both clients' RedTrack keys are refused from 05:20 to 09:10, Everflow rate-limits for ten minutes at
+07:00, and seven traffic sources of a few dollars have no affiliate. This test calls the functions
+that record, group and send; in `test_rehearsed_morning` (deep) the scheduler does all of it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OPS_MAIL, OPS_PHONE = "ops@example.org", "+12025550141"
 
 
 def on_call(alarm: Alarm) -> None:
-    """One person hears of both clients, as the simulated agency has it."""
+    """One person gets the alerts of both clients, as in the simulated agency."""
     for suffix in ("", "__CTI"):
         alarm.setenv(f"ALERT_EMAILS{suffix}", OPS_MAIL)
         alarm.setenv(f"ALERT_NUMBERS{suffix}", OPS_PHONE)
@@ -42,7 +42,7 @@ def run_of(job: str) -> Run:
 
 
 def pull(troubles: Troubles, job: str, *failing: tuple[str, str], source: str = "redtrack") -> None:
-    """One pull of a source: the class of the error by client that fails; none: it went well."""
+    """One pull of a source; `failing` has the error class by client, and is empty on success."""
     run = run_of(job)
     step = Step(run.run_id, f"ingest:{source}", 0)
     if failing:
@@ -55,7 +55,7 @@ def pull(troubles: Troubles, job: str, *failing: tuple[str, str], source: str = 
 
 
 def look(late: str, deferred: datetime | None = None) -> None:
-    """What the checks after a build find: the gaps, and the source that is late."""
+    """The findings of the checks after a build: the mapping gaps and the late source."""
     for client, costs in GAPS.items():
         spend = [
             findings.Unmapped(f"Gap {at}", DAY - timedelta(days=1), Decimal(cost))

@@ -1,4 +1,4 @@
-"""The budget breaker: buyers hear once a day what a source spends without a conversion."""
+"""The budget alert: once a day, buyers get what a source has spent without a conversion."""
 
 from __future__ import annotations
 

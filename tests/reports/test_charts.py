@@ -1,4 +1,4 @@
-"""Charts: the same bytes for the same data, gaps that stay gaps, no library before it is needed."""
+"""Charts: the same bytes for the same data, gaps stay gaps, and the library is imported late."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ print(hashlib.sha256(draw_trend(POINTS)).hexdigest())
 
 
 def pixels(png: bytes, colour: tuple[int, int, int], left: float, right: float) -> int:
-    """How many pixels of a color are in an upright strip of the picture."""
+    """The number of pixels of a color in a vertical strip of the picture."""
     with Image.open(io.BytesIO(png)) as opened:
         image = opened.convert("RGB")
     box = image.crop((int(image.width * left), 0, int(image.width * right), image.height))
@@ -53,7 +53,7 @@ def test_picture_is_sharp_and_small() -> None:
     png = draw_trend(POINTS)
     with Image.open(io.BytesIO(png)) as image:
         assert image.size == (1104, 740)
-        assert image.convert("RGB").getpixel((2, 2)) == (255, 255, 255)  # also in dark mail
+        assert image.convert("RGB").getpixel((2, 2)) == (255, 255, 255)  # also in dark mode
     assert len(png) < 80_000
 
 
@@ -88,7 +88,7 @@ def test_any_numbers_can_be_drawn(points: list[Point]) -> None:
 
 
 def test_few_percent_of_change_do_not_fill_the_height() -> None:
-    """A line from $28.02 to $29.51 looked like a fall from top to bottom."""
+    """A line from $28.02 to $29.51 once looked like a fall from top to bottom."""
     calm = [Point(f"Nov {day}", Decimal("28.02") + day % 2, 30, False) for day in range(1, 15)]
     wild = [Point(f"Nov {day}", Decimal("20.02") + day % 2 * 20, 30, False) for day in range(1, 15)]
 
@@ -107,7 +107,7 @@ def test_few_percent_of_change_do_not_fill_the_height() -> None:
 
 
 def test_axis_is_written_at_two_gridlines_and_the_last_value_at_the_end_of_its_line() -> None:
-    """A line without an axis said nothing of how much it moved; 7 px were read by no one."""
+    """A line without an axis did not show how much it moved, and text of 7 px was unreadable."""
     with mpl.rc_context(STYLE):
         figure, (axes,) = canvas(3.7, 1)
         cpa = Series("CPA", [one.cpa for one in POINTS], "curve")
@@ -122,7 +122,7 @@ def test_axis_is_written_at_two_gridlines_and_the_last_value_at_the_end_of_its_l
     days = [one.get_text() for one in axes.get_xticklabels()]
     assert (days[0], days[-1]) == ("Nov 1", "Nov 14")
     written = [*labels, *axes.texts, *axes.get_xticklabels()]
-    on_a_phone = 338 / (WIDTH * 72)  # a mail of 390 px without its margins
+    on_a_phone = 338 / (WIDTH * 72)  # an email of 390 px without its margins
     assert min(float(one.get_fontsize()) for one in written) * on_a_phone >= 10
 
 
@@ -133,7 +133,7 @@ def test_target_is_drawn_and_written() -> None:
 
 
 def test_no_line_of_values_runs_through_the_name_of_the_target() -> None:
-    """On a phone both would be unreadable: the name stands above the panel, the line in it."""
+    """On a phone both would be unreadable: the name is above the panel, the line inside it."""
     crossing = [Point(str(at), Decimal(25 + 6 * (at % 2)), 9, False) for at in range(14)]
     with Image.open(io.BytesIO(draw_trend(crossing, Decimal(28)))) as opened:
         image = opened.convert("RGB")

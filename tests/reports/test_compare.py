@@ -1,4 +1,4 @@
-"""What the judge of a parallel run must tell apart: rounding, restatements, zones, and the rest."""
+"""The comparison of a parallel run must distinguish rounding, restatements, zones and the rest."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def causes(answer: dict[str, Any]) -> dict[tuple[str, str], str]:
 
 def test_equal_and_rounded_figures_are_clean(warehouse: Warehouse, tmp_path: Path) -> None:
     rows = "2026-11-18,CCW,g2 - META,20,600.00,30.00\n2026-11-18,ccw,Blue Bench,12,360.01,30.00\n"
-    rows += "2026-11-18,CCW,Pine Harbor,0,0.00,0.00\n"  # nothing is zero on a day that is there
+    rows += "2026-11-18,CCW,Pine Harbor,0,0.00,0.00\n"  # a day that exists may have lines of zeros
     answer = judged(tmp_path, HEADER + rows)
     assert answer["days"][0]["verdict"] == "clean"
     assert causes(answer) == {
@@ -93,7 +93,7 @@ def test_a_value_that_was_ours_and_a_day_of_another_zone_are_named(
     assert found["Blue Bench", "conversions"].startswith("restated since 2026-11-19T07:00")
     assert found["Blue Bench", "cost"].startswith("restated since 2026-11-19T07:00")
     assert found["G2 - Meta", "conversions"] == found["G2 - Meta", "cpa"] == "time_zone UTC"
-    # the conversions of another zone do not excuse every CPA
+    # a different zone explains the conversions, but not every CPA
     rows = "2026-11-18,CCW,Blue Bench,12,360,30\n2026-11-18,CCW,G2 - Meta,19,,31.60\n"
     assert causes(judged(tmp_path, HEADER + rows))["G2 - Meta", "cpa"] == "unexplained"
 

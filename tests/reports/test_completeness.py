@@ -1,4 +1,4 @@
-"""What a report says about late, missing and running data: never zeros that no one measured."""
+"""A report about late, missing or incomplete data must not show zeros that no one measured."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ BOTH = "Everflow and RedTrack are late"
         ({"redtrack": None}, {"redtrack": None}, "RedTrack is late"),
         ({"redtrack": None}, {}, "RedTrack is late"),
         ({"everflow": BEFORE_MIDNIGHT, "redtrack": BEFORE_MIDNIGHT}, None, BOTH),
-        # both ended after midnight, neither began then
+        # both pulls ended after midnight, but neither began after it
         ({}, None, BOTH),
     ],
 )
@@ -91,7 +91,7 @@ def test_running_day_is_never_told_as_a_whole_one(
     report: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SIGNALROOM_NOW", "2026-11-18T23:59:59-05:00")
-    rendered = report()  # even when the marts call it complete
+    rendered = report()  # even if the marts call it complete
     assert rendered.edition == "incomplete"
     for place, text in every_text(rendered).items():
         assert "the day is not over yet" in text, place
@@ -117,7 +117,7 @@ def test_day_without_data_says_so_instead_of_zeros(
     marts: Marts, report: Compose, loaded: bool
 ) -> None:
     marts.load(*trend())
-    if loaded:  # the calendar has the day, but no source ever answered for it
+    if loaded:  # the day exists in the calendar, but no source was ever loaded for it
         marts.load(Day((), everflow=None, redtrack=None, is_complete=False))
     rendered = compose("daily_ccw", "713", DAY)
     assert rendered.edition == "incomplete"

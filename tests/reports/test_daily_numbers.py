@@ -1,4 +1,4 @@
-"""The numbers of the daily report: right, the same in every channel, and adding up."""
+"""The numbers of the daily report: correct, equal in every channel, and adding up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Delivery: everyone has the report once, and what changed is told once."""
+"""Delivery: everyone gets the report once, and later changes are reported once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_what_arrives_is_what_was_rendered(post: Post) -> None:
     deliver(post.rendered)
     by_vendor = {message.channel: message for message in post.agency.messages}
     messages = post.rendered.messages
-    # the trend is drawn by Slack itself, where it takes such blocks, as it does here
+    # Slack draws the trend itself if it accepts such blocks, as it does here
     kinds = [one["type"] for one in by_vendor["slack"].payload["blocks"]]
     assert (kinds.count("data_visualization"), kinds.count("image")) == (2, 0)
     assert by_vendor["slack"].payload["blocks"][:3] == messages["slack"]["blocks"][:3]
@@ -76,7 +76,7 @@ def test_incomplete_message_is_followed_by_one_correction_and_no_more(post: Post
     assert set(statuses(deliver(whole)).values()) == {"sent"}
     assert set(post.received().values()) == {2}
     assert set(statuses(deliver(whole)).values()) == {"already"}
-    post.marts.load(Day(is_complete=False, redtrack=None))  # an older state does not speak again
+    post.marts.load(Day(is_complete=False, redtrack=None))  # an older state is not sent again
     assert set(statuses(deliver(compose("daily_ccw", "713", DAY))).values()) == {"already"}
 
 

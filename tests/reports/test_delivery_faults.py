@@ -1,4 +1,4 @@
-"""Delivery against servers that speak the vendors' protocols: once, whatever goes wrong."""
+"""Delivery against servers that speak the vendors' protocols: each message once, despite faults."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def test_proxy_that_cannot_be_used_leaves_no_message_in_doubt(
 def test_unreachable_vendor_is_certainly_not_delivered(
     post: Post, monkeypatch: pytest.MonkeyPatch, channel: str
 ) -> None:
-    with socket.socket() as reserved:  # bound, not listening: connections are refused
+    with socket.socket() as reserved:  # bound, but not listening: connections are refused
         reserved.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{reserved.getsockname()[1]}"
         name = {"slack": "SLACK_BASE_URL", "email": "RESEND_API_URL", "sms": "TWILIO_BASE_URL"}

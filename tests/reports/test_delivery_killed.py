@@ -1,4 +1,4 @@
-"""What goes wrong when the sender is killed while a vendor answers: two messages, or none."""
+"""The sender is killed while a vendor answers: there must still be exactly one message."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PATH = {"slack": "chat.postMessage", "email": "POST /emails", "sms": "POST"}
 
 
 def killed_while_answered(post: Post, channel: str) -> None:
-    """kill -9 of a sender whose message the vendor has taken and not answered yet."""
+    """kill -9 of a sender after the vendor accepted its message and before it answered."""
 
     def send() -> None:
         deliver(post.only(channel))
@@ -67,7 +67,7 @@ def test_a_sender_killed_while_the_vendor_answers_leaves_one_message(
 
 
 def family(pid: int) -> list[int]:
-    """A process and all that it started."""
+    """A process and all of its descendants."""
     found = [pid]
     for one in found:
         with suppress(OSError):
@@ -78,7 +78,7 @@ def family(pid: int) -> list[int]:
 
 @pytest.fixture
 def start_scheduler(post: Post) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
-    """Starts the scheduler on the warehouse of `post`; what is left is ended with the test."""
+    """Start the scheduler on the warehouse of `post`; it is ended with the test."""
     with ExitStack() as stack:
 
         def start() -> subprocess.Popen[bytes]:
@@ -101,7 +101,7 @@ def start_scheduler(post: Post) -> Iterator[Callable[[], subprocess.Popen[bytes]
 def test_a_scheduler_killed_while_the_vendor_answers_ends_the_run_well_and_tells_nobody_twice(
     post: Post, start_scheduler: Callable[[], subprocess.Popen[bytes]], channel: str
 ) -> None:
-    """Started again at once, it meets a message that the killed one had claimed."""
+    """After the restart it finds a message that the killed one had claimed."""
     post.agency.faults.plan(
         VENDOR[channel], "accept_then_hang", times=1, match=PATH[channel], seconds=20
     )

@@ -1,4 +1,4 @@
-"""What could not be delivered at once: sent when due, given up when no longer useful."""
+"""Messages that could not be sent immediately: sent when due, dropped when no longer useful."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def test_wait_beyond_the_limit_is_left_for_later_and_holds_nobody(
     entry = next(one for one in rows() if one.channel == "slack")
     assert entry.next_at is not None
     assert entry.next_at > clock.instant() + timedelta(minutes=50)
-    deliver(post.rendered)  # asked to wait an hour: not asked again now
+    deliver(post.rendered)  # told to wait an hour: no new attempt now
     assert ("slack", "C0REPORTS713") not in post.received()
 
 
 def made_ago(hours: float, report: str = "daily_ccw") -> None:
-    """As if the messages had been made so long ago, for this report."""
+    """Make the messages of this report look this old."""
     with Outbox() as box:
         for entry in box.open_entries():
             made = clock.instant() - timedelta(hours=hours)

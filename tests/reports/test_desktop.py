@@ -1,4 +1,4 @@
-"""Mails and pages on a wide screen, with whatever names and numbers there are, or none."""
+"""Emails and pages on a wide screen, with any names and numbers, or none."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from reports.registry import reports
 REPORTS = ("daily_ccw", "weekly_rollup", "affiliate_leaderboard", "alert")
 EXTREMES = ("huge", "hostile", "no-data")
 WIDTHS = (1200, 1440)
-# Sixty affiliates more, each with a name longer than any line, and a day that took money back.
+# Sixty more affiliates with names longer than a line, and a day with negative figures.
 CROWD = (
     "insert into daily_performance by name select daily_performance.* replace ("
     "affiliate_label || ' ' || repeat('Very long name ', 20) || number as affiliate_label)"
@@ -29,7 +29,7 @@ CROWD = (
     "update daily_performance set conversions = -4, cost = -1234567.89"
     " where date = '2026-11-14' and affiliate_label = 'CTI House Media'",
 )
-# What runs over its window, is cut off by its cell, or breaks a number into lines.
+# Content that overflows its window, is cut off by its cell, or breaks a number into lines.
 FAULTS = """() => {
   const found = [];
   const wide = document.documentElement;

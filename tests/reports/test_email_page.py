@@ -1,4 +1,4 @@
-"""The email as a person sees it, in a real browser."""
+"""The email as displayed in a real browser."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HEADLINE = (
 
 @pytest.fixture
 def look(browser: Browser, tmp_path: Path) -> Iterator[Any]:
-    """Opens the daily report at a width, without network."""
+    """Open the daily report at a width, without network."""
     contexts = []
 
     def opened(width: int, scheme: str = "light") -> Page:

@@ -1,4 +1,4 @@
-"""Whole messages, read by eye once and kept: a change of wording or layout shows here."""
+"""Whole messages that were reviewed and recorded, so that any change of text or layout shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""At two years of history an explained figure must be there within two seconds."""
+"""With two years of history, a figure must be explained within two seconds."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ from marts.daily_performance, range(1, {PARTS} + 1) as parts(part);
 
 
 def outbox_of_two_years() -> None:
-    """Every daily message of two brands in three channels, with the figures it gave."""
+    """Every daily message of two brands in three channels, with the figures it contained."""
     with Outbox():
         pass
     figures, messages, at = [], [], datetime.fromisoformat("2026-11-19T12:00:00+00:00")

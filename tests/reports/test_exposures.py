@@ -1,4 +1,4 @@
-"""An exposure says which marts a report reads; the lineage lies when its queries read others."""
+"""A report's exposure must name exactly the marts that its queries read."""
 
 from __future__ import annotations
 

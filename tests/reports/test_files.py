@@ -1,4 +1,4 @@
-"""The files of a rendered report, and what asking for a wrong one says."""
+"""The files of a rendered report, and the errors for invalid requests."""
 
 from __future__ import annotations
 

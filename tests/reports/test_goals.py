@@ -1,4 +1,4 @@
-"""A CPA says little without its target, a day little beside yesterday alone."""
+"""Goals and comparisons: a CPA is shown with its target, a day with more than just yesterday."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SOLD = (Affiliate("A", 10, "310"), Affiliate("Unmapped: B", 0, "40", "unmapped")
 
 
 def month(marts: Marts) -> None:
-    """Eighteen days of November, each the same, and one of October that counts for nothing."""
+    """Eighteen equal days of November, and one of October that must not count."""
     days = [Day(SOLD, DAY - timedelta(days=back)) for back in range(19)]
     marts.load(*days)
 
@@ -29,7 +29,7 @@ def test_goals_are_those_of_the_month_up_to_the_reports_day(marts: Marts) -> Non
     rendered = compose("daily_ccw", "713", DAY)
     text = rendered.messages["email"]["text"]
     assert "CPA 3.3% over target of $30.00; $31.00 this month, 3.3% over target" in text
-    # 18 days of 310 and of 40 that maps to no one
+    # 18 days of 310 and of 40 that is not mapped
     assert "Spend $6,300.00 of $10,000.00: 63% of budget on 60% of the month" in text
     assert "Conversions 180 of 300: 60% of goal on 60% of the month" in text
     assert "$1.00" not in text, "another brand's goal"
@@ -73,7 +73,7 @@ def test_a_day_that_may_yet_cost_more_is_not_held_against_its_target(marts: Mart
 def test_a_month_that_lacks_spend_is_neither_under_its_target_nor_within_its_budget(
     marts: Marts,
 ) -> None:
-    """The CPA of a month without the spend of one affiliate was called under target, in green."""
+    """Without the spend of one affiliate, a month's CPA was once shown in green as under target."""
     month(marts)
     unpaid = Affiliate("C", 10, "0", "internal", state="missing_spend")
     marts.load(Day((*SOLD, unpaid), DAY - timedelta(days=3)))

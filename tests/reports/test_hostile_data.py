@@ -1,4 +1,4 @@
-"""Whatever a vendor or a client writes into a name stays a name, in every channel."""
+"""Whatever a vendor or a client writes into a name is shown as plain text, in every channel."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def affiliates(kind: str, state: str = "ok") -> list[Affiliate]:
 
 @pytest.fixture(params=["external", "unmapped", "internal"])
 def hostile(request: pytest.FixtureRequest, report: Compose) -> Rendered:
-    # internal without spend: the names appear in a sentence too
+    # internal without spend, so that the names also appear in a sentence
     state = "missing_spend" if request.param == "internal" else "ok"
     return report(*affiliates(request.param, state))
 
@@ -83,7 +83,7 @@ def test_plain_text_and_sms_carry_no_entities_and_no_control_characters(
 @pytest.mark.fault(59)
 def test_slack_shows_no_mention_link_or_formatting_from_data(hostile: Rendered) -> None:
     payload = hostile.messages["slack"]
-    # cells of a table are raw text: Slack reads no markup in them
+    # table cells are raw text: Slack interprets no markup in them
     read = [block for block in payload["blocks"] if block["type"] != "table"]
     text = json.dumps([payload["text"], read], ensure_ascii=False)
     assert not re.search(r"<[!@#h]", text)

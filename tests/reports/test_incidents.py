@@ -1,4 +1,4 @@
-"""Incidents: one for one trouble, however often and from wherever it is reported."""
+"""Incidents: one per problem, however often and from wherever it is reported."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ KEY = ("step_failed", "713", "ingest:everflow")
 
 
 class Time:
-    """Business time, moved by hand."""
+    """Business time that the test sets."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._monkeypatch = monkeypatch
@@ -61,7 +61,7 @@ def time(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Time:
 def time_here(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Time]:
-    """On SQLite alone."""
+    """On SQLite only."""
     with empty_warehouse("duckdb", tmp_path_factory.mktemp("home"), None) as warehouse:
         warehouse.activate(monkeypatch)
         yield Time(monkeypatch)
@@ -73,7 +73,7 @@ def only() -> Incident:
 
 
 def told() -> None:
-    """As if a message had just been made of everything that was due."""
+    """Record that a message about everything due was just created."""
     with Incidents() as incidents:
         for incident in incidents.due():
             now = max(incident.last_at, incident.settled_at or incident.last_at)

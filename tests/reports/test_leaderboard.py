@@ -1,4 +1,4 @@
-"""The leaderboard: ranks and sums of every channel, who rises and falls, hostile names, limits."""
+"""The leaderboard: ranks and sums in every channel, risers and fallers, hostile names, limits."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def slack_rows(message: Any) -> list[list[str]]:
 
 
 def html_rows(source: str) -> list[list[str]]:
-    """Name, conversions, CPA and profit of each row, each number's first line."""
+    """Name, conversions, CPA and profit of each row, with the first line of each number."""
     found = []
     for row in BeautifulSoup(source, "html.parser").find_all("tr", class_="line"):
         cells = row.find_all("td", recursive=False)
@@ -130,7 +130,7 @@ def test_who_rises_falls_and_is_gone_is_said(weeks: WeekMarts) -> None:
     assert "\u25b2 Climber: profit +$4,500.00, conversions 10 \u2192 40" in text
     assert "\u25bc G2 - Meta: profit \u2212$1,427.18, conversions 244 \u2192 240" in text
     assert "Inactive this week: Vanished (25 the week before)" in text
-    # a profit without its spend says nothing
+    # profit is not compared if its spend is missing
     assert "HS - TikTok: profit" not in text
     assert "Spend is missing on some days of HS - TikTok and G2 - Google" in text
 
@@ -227,7 +227,7 @@ def test_any_number_of_brands_and_names_keeps_within_limits(weeks: WeekMarts, br
 
 
 def test_ranks_by_cpa_begin_at_one_whatever_those_who_cost_nothing_take() -> None:
-    """Three that share the first rank take one number or three, as the mart counts them."""
+    """Three affiliates at rank one use up one rank or three, depending on how the mart counts."""
     free = [
         {"advertiser_id": 1, "affiliate_label": f"Free {at}", "cpa_rank": 1, "cpa": Decimal(0)}
         for at in range(3)

@@ -1,4 +1,4 @@
-"""Links in messages: none at all, one that leads nowhere, one where no page can be reached."""
+"""Links in messages: present, pointing to existing places, and absent if no page is reachable."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from reports.registry import reports
 from scheduler.web import page
 
 BASE = "https://signalroom.example.org"
-# each report with the place on the client's page that it leads to
+# each report with the section of the client's page that it links to
 REPORTS = {
     "daily_ccw": "#ccw",
     "daily_exp": "#exp",

@@ -1,4 +1,4 @@
-"""Mails and messages on phones and in programs without style sheets or pictures."""
+"""Emails and messages on phones, and in programs without style sheets or pictures."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def html(cells: Cells, name: str, scenario: str = "normal") -> str:
 def test_mail_without_styles_keeps_numbers_on_a_line_and_names_readable(
     cells: Cells, browser: Browser, name: str
 ) -> None:
-    """Gmail with another account, forwards: labels stood one letter a line."""
+    """Gmail with a non-Gmail account and forwards: labels were once broken into single letters."""
     page = browser.new_page(viewport={"width": 390, "height": 900})
     page.set_content(re.sub(r"<style.*?</style>", "", html(cells, name), flags=re.DOTALL))
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -114,7 +114,7 @@ def test_axe_finds_nothing_in_the_mails(
     for name in REPORTS if scheme == "light" else REPORTS[:1]:
         page = context.new_page()
         page.goto((tmp_path / "files" / f"{name}.normal.email.{scheme}.html").as_uri())
-        # a mail is shown inside a program's own page, which has the landmarks
+        # an email is shown inside a program's own page, which has the landmarks
         assert axe(page, but=("landmark-one-main", "region")) == [], name
         page.close()
     context.close()
@@ -128,7 +128,7 @@ def test_gallery_passes_axe(cells: Cells, browser: Browser, tmp_path: Path) -> N
 
 
 def test_missing_spend_is_amber_and_compared_with_nothing(cells: Cells) -> None:
-    """A green Complete stood over a CPA that was too low, with an arrow beside it."""
+    """A green Complete was once shown above a CPA that was too low, with an arrow next to it."""
     messages = cells["daily_ccw", "gaps"].messages
     page = BeautifulSoup(messages["email"]["html"], "html.parser")
     assert page.select_one("span.done") is None

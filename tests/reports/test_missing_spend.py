@@ -1,4 +1,4 @@
-"""Zero is not missing and missing is not zero: what "no cost" may be said of, in every report."""
+"""Zero is different from missing: when a report may say "no cost", in every report."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_weeks_without_their_spend_are_unknown_now_before_and_in_the_trend(
 def test_a_week_that_lacks_some_spend_is_compared_by_its_conversions_alone(
     weeks: WeekMarts,
 ) -> None:
-    """A cost and a profit without the spend of an affiliate had green arrows beside them."""
+    """Without the spend of an affiliate, cost and profit once had green arrows next to them."""
     weeks.days(SUNDAY - timedelta(days=13), SUNDAY + timedelta(days=1))
     weeks.week(SUNDAY, {1: (PAID, PAID), 2: (PAID, PAID)})
     unpaid(weeks, SUNDAY)
@@ -101,7 +101,7 @@ def test_a_week_is_not_compared_with_one_whose_spend_is_missing(weeks: WeekMarts
 def test_one_day_of_explicit_zero_does_not_make_an_affiliate_free(
     weeks: WeekMarts, days: int
 ) -> None:
-    """The mart has a CPA of 0 where one day has a cost of 0 and the others have none."""
+    """The mart's CPA is 0 if one day has a cost of 0 and the others have no cost."""
     weeks.days(SUNDAY - timedelta(days=13), SUNDAY + timedelta(days=1))
     google = Seller("G2 - Google", 12, "0", "950", (9, "0", "9"), 1, True, "zero_cost", days)
     weeks.board(SUNDAY, google)

@@ -1,4 +1,4 @@
-"""A mistake in a mail's template must not be rendered as if it were none."""
+"""A mistake in an email's template must be an error, not be rendered silently."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong after a restore: what was sent since goes out a second time, and nobody knows."""
+"""After a restore, messages sent since the backup must not silently be sent again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.reports.post import EVERYONE, Post, rows, statuses
 
 
 def forget_the_morning(*, with_memory: bool) -> None:
-    """The run database is that of a backup made before anything was sent; maybe all of the home."""
+    """Restore the run database of a backup made before anything was sent, or the whole home."""
     home = paths.home()
     for path in home.glob("state.sqlite*"):
         path.unlink()

@@ -1,4 +1,4 @@
-"""The clients' pages: no one else's data, the marts' numbers, small, readable, rarely rewritten."""
+"""The clients' pages: only their own data, the marts' numbers, small, readable, rarely written."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def renamed(name: str, label: str) -> tuple[str, str]:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home with the marts of two clients, and a part of a day's figures for each."""
+    """A home with the marts of two clients, and part of a day's figures for each."""
     folder = tmp_path_factory.mktemp("pages")
     with stage(folder, NOW):
         fill((*GOALS, *renamed("713", "G2 - Meta"), *renamed("cti", "CTI House Media")))
@@ -65,7 +65,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def at_home(home: Path) -> Iterator[None]:
-    """Each test stands in that home, at that time."""
+    """Each test runs in that home, at that time."""
     with stage(home, NOW):
         yield
 
@@ -227,11 +227,11 @@ def test_printed_page_shows_the_chosen_period_without_what_is_for_screens(
     assert not page.locator(".switch").is_visible()
     assert page.locator(".p30 h3").first.is_visible()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    # a browser prints no grounds unless told: white numbers on white tiles
+    # by default browsers do not print backgrounds: white numbers on white tiles
     tile = page.locator(".map > *").first
     assert tile.evaluate("one => getComputedStyle(one).printColorAdjust") == "exact"
     assert not page.get_by_text("choose the period, then print").is_visible()
-    page.set_viewport_size({"width": 720, "height": 1000})  # a letter page within its margins
+    page.set_viewport_size({"width": 720, "height": 1000})  # a letter-size page within its margins
     ends = page.locator(".p30 .facts b").evaluate_all(
         "all => all.map(one => { const text = document.createRange();"
         " text.selectNodeContents(one); const box = text.getBoundingClientRect();"

@@ -1,4 +1,4 @@
-"""A mail must not say one thing in its HTML and another in its plain part."""
+"""The HTML part and the plain-text part of an email must say the same."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FACT = "{{ report.total.cents|money }}"
 
 @pytest.fixture
 def mail(marts: Marts, report: Compose) -> tuple[str, str]:
-    """HTML and plain part of a usual day."""
+    """HTML and plain-text part of a usual day."""
     marts.load(*trend())
     content = report(*PAID_EXAMPLE).messages["email"]
     return content["html"], content["text"]
@@ -101,7 +101,7 @@ def test_a_template_that_shows_another_figure_fails_before_anything_is_sent(
     ],
 )
 def test_no_name_stops_a_mail(report: Compose, name: str) -> None:
-    """A label that looks like an amount, cut in one part and whole in the other."""
+    """The name is a label that looks like an amount, truncated in only one part."""
     for kind in ("external", "internal", "unmapped"):
         label = f"Unmapped: {name}" if kind == "unmapped" else name
         state = {"unmapped": "unmapped_spend", "internal": "missing_spend"}.get(kind, "ok")
@@ -110,7 +110,7 @@ def test_no_name_stops_a_mail(report: Compose, name: str) -> None:
 
 
 def test_a_picture_that_cannot_be_drawn_is_said_in_words(marts: Marts, report: Compose) -> None:
-    """Without it the plain part gave the range of 14 days and the HTML gave none."""
+    """Otherwise only the plain-text part would have the range of the 14 days."""
     marts.load(*trend())
     context = report(*PAID_EXAMPLE).context
 

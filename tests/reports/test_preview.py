@@ -1,4 +1,4 @@
-"""What goes wrong with the gallery: a view is missing, tells other numbers, or runs a name."""
+"""The gallery: every view is present, shows the right numbers, and runs no code from names."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from reports.registry import reports
 from tests.support.browser import CONTRAST
 from tests.support.processes import signalroom_cli
 
-pytestmark = pytest.mark.slow  # making all of it takes a quarter of a minute, once
+pytestmark = pytest.mark.slow  # creating all of it takes a quarter of a minute, once
 EVERYWHERE = {"normal", "no-data", "late", "restated", "huge", "hostile"}
 ON_MARTS = [name for name, report in reports().items() if report.queries]
 CHART = "data_visualization"
-LINK = re.compile(r"<https?:[^|>]*\|")  # its address is not shown
+LINK = re.compile(r"<https?:[^|>]*\|")  # its URL is not displayed
 NUMBER = re.compile(r"\d[\d,.]*\d|\d")
 # What each report says in some scenarios and in no other.
 SAID = (
@@ -43,7 +43,7 @@ SAID = (
     ("alert", "Recurred", {"restated"}),
     ("alert", "RedTrack is late", {"late"}),
 )
-# The text of each block that is drawn, with a blank where another line or cell begins.
+# The text of each drawn block, with a blank where another line or cell begins.
 DRAWN = """
 (id) => [...document.getElementById(id).querySelectorAll('.said:not(.fallbacks) > .block')]
   .map((block) => {
@@ -70,7 +70,7 @@ async (ids) => {
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The gallery of the command, and the home in which it was called."""
+    """The gallery that the command created, and the home in which it ran."""
     home, out = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("gallery")
     called = signalroom_cli("preview", "--out", str(out), env={"SIGNALROOM_HOME": str(home)})
     assert (called.returncode, called.stderr) == (0, "Drawing every report in every scenario ...\n")
@@ -80,7 +80,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def page(made: tuple[Path, Path], browser: Browser) -> Iterator[Page]:
-    """The gallery on a phone; at the end, nothing was complained of and nothing was asked for."""
+    """The gallery on a phone; at the end, checks that there were no errors and no requests."""
     context = browser.new_context(viewport={"width": 390, "height": 844})
     found = context.new_page()
     complaints: list[str] = []
@@ -96,7 +96,7 @@ def page(made: tuple[Path, Path], browser: Browser) -> Iterator[Page]:
 
 
 def look_at(page: Page, report: str, scenario: str) -> None:
-    """Go there, and wait for its e-mails."""
+    """Go to that view, and wait for its emails."""
     page.evaluate("(hash) => { location.hash = hash }", f"#{report}.{scenario}")
     frames = page.locator(f"[id='{report}.{scenario}'] iframe")
     for at in range(frames.count()):
@@ -139,7 +139,7 @@ def test_drawn_slack_shows_the_numbers_of_the_payload(page: Page, made: tuple[Pa
     for one in ids(page):
         payload = json.loads((made[0] / "files" / f"{one}.slack.json").read_text(encoding="utf-8"))
         drawn = page.evaluate(DRAWN, one)
-        # charts of one picture stand one below the other
+        # charts of one picture are stacked
         drawn = [
             found
             for at, found in enumerate(drawn)

@@ -1,4 +1,4 @@
-"""What goes wrong in parts of the gallery: sizes, Slack's markup, what fails, what it leaves."""
+"""Parts of the gallery: sizes, Slack's markup, failing views, cleanup."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_what_is_over_a_limit_is_said_and_not_by_colour_alone(tmp_path: Path) ->
     text = write_page([cell], tmp_path).read_text(encoding="utf-8")
     assert text.count("<em>over the limit</em>") == len(over)
     assert "1 failed or over a limit" in text
-    # A block that no one can draw is shown as it is, and stays text.
+    # A block without a drawing function is shown as escaped text.
     assert "<strong>video</strong> is not drawn here" in text
     assert "\\u003cb\\u003e" in text.partition("is not drawn here")[2]
 

@@ -1,4 +1,4 @@
-"""What goes wrong while someone works on a template: no reload, a crash, or no word of where."""
+"""Editing a template while the gallery is served: it reloads, and shows where mistakes are."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WAIT_MS = TIMEOUT_S * 250
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A copy of the sources, to be edited."""
+    """A copy of the sources for editing."""
     for name in SOURCES:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, tmp_path / "tree" / name, ignore=ignored)
@@ -34,7 +34,7 @@ def tree(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(tree: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """`signalroom preview --serve` of that copy; alerts only, which draw no pictures."""
+    """Run `signalroom preview --serve` on that copy; only alerts, which draw no pictures."""
     arguments = ["preview", "--serve", "--port", "0", "--report", "alert"]
     running = subprocess.Popen(
         [sys.executable, "-c", "from cli.main import main; main()", *arguments],
@@ -107,7 +107,7 @@ def _edit_and_break(tree: Path, page: Page) -> None:
 
 
 def _keeps_to_itself(address: str) -> None:
-    """Another name for this machine, a path outside the folder: nothing is given."""
+    """Foreign host names, and paths outside the folder, are refused."""
     where = urlsplit(address)
     assert where.port is not None
     for path, host, status in (

@@ -1,4 +1,4 @@
-"""What goes wrong with recorded marts: they are older than the SQL, or reports do not fit them."""
+"""The recorded marts must match the current SQL and contracts, and fit the reports."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_the_rows_are_those_of_todays_sql_and_contracts() -> None:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A copy of what the marts are made from, with a comment more in each file of SQL."""
+    """A copy of what the marts are made from, with an additional comment in each SQL file."""
     for name in ("transform", "data/clients"):
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "dbt_project.yml", tmp_path)

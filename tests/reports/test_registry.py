@@ -1,4 +1,4 @@
-"""A brand without its daily report goes unseen: no one misses what was never sent."""
+"""Every brand must have its daily report: no one would notice a missing one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from signalroom.errors import ConfigurationError
 
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> dict[str, Client]:
-    """The registry of clients, to be changed by a test."""
+    """The registry of clients, which a test can change."""
     copy = dict(clients.registry())
     monkeypatch.setattr(clients, "registry", lambda: copy)
     return copy
@@ -63,7 +63,7 @@ def test_schedule_sends_only_the_reports_of_the_clients_worked_for(
 def test_schedule_that_names_a_brand_of_an_inactive_client_stops_no_other(
     known: dict[str, Client], tmp_path: Path
 ) -> None:
-    """As an older schedule.yml does, which named each brand."""
+    """An older schedule.yml named each brand."""
     known["713"] = replace(known["713"], is_active=False)
     path = tmp_path / "schedule.yml"
     path.write_text("jobs: {d: {cron: 0 7 * * *, reports: [daily_ccw, daily_cti], limit: 5}}")

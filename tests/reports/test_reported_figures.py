@@ -1,4 +1,4 @@
-"""What was said of a number is lost unless each message keeps its figures, exact and with keys."""
+"""Each message must keep its figures, exact and with keys, so that they can be explained later."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_day_that_a_later_message_says_has_changed_is_reported_by_that_message(p
         (None, 8),
         ("changed", 9),
     ]
-    # and `signalroom explain` names both messages, and no figure of a part of it
+    # and `signalroom explain` names both messages, but no figures of parts
     question = Question(clients.client("713"), yesterday, "cost", brand="CCW")
     told = sent(question, 1, reported("713", yesterday, "cost"))
     assert [(one["report"], Decimal(one["value"])) for one in told] == [

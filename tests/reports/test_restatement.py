@@ -1,4 +1,4 @@
-"""What a report says of days that changed after they were told: from what, to what, why."""
+"""How a report describes days that changed after they were reported: from what, to what, why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Routing: no one gets what is meant for another client, and no message mixes two."""
+"""Routing: no one gets another client's messages, and no message mixes two clients."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ VALUES: dict[Any, Any] = {
 
 
 def made(kind: Any) -> Any:
-    """A value of a type, every part of it there, every client 713."""
+    """A value of the type with every field set and every client 713."""
     if is_dataclass(kind) and isinstance(kind, type):
         hints = get_type_hints(kind)
         values = {
@@ -65,7 +65,7 @@ def made(kind: Any) -> Any:
 
 
 def strangers(part: Any) -> Iterator[Any]:
-    """The same context again and again, each time with one part of another client."""
+    """Copies of the context, each with one part that belongs to another client."""
     if is_dataclass(part) and not isinstance(part, type):
         for one in fields(part):
             value = getattr(part, one.name)
@@ -149,7 +149,7 @@ def test_files_of_a_clients_alerts_have_only_its_own(alarm: Alarm, tmp_path: Pat
     for client_id, own in (("713", {"Everything", "Mine"}), ("cti", {"Theirs"})):
         rendered = render_report("alert", client_id, today, out=tmp_path)
         for path in rendered.paths:
-            if ".sms." not in path.name:  # has room for the first one only
+            if ".sms." not in path.name:  # has room only for the first one
                 text = path.read_text()
                 assert {one for one in ("Everything", "Mine", "Theirs") if one in text} == own
 

@@ -1,4 +1,4 @@
-"""Made-up figures that look like real ones: messages, their deliveries, the run database."""
+"""Made-up figures must not be mistaken for real ones: messages, deliveries, the run database."""
 
 from __future__ import annotations
 

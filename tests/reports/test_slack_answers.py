@@ -1,4 +1,4 @@
-"""Answers of Slack, or of what stands in front of it, that no one expects: each has one ending."""
+"""Unexpected answers from Slack, or from a proxy in front of it: each has one defined result."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ANSWERS: list[Any] = [
     ("500 html", Answer(PAGE, 500), Ambiguous),
     ("503 with a reason", Answer({"ok": False, "error": "service_unavailable"}, 503), Ambiguous),
     ("408", Answer(PAGE, 408), Ambiguous),
-    # what stands at another address has posted nothing
+    # a server at another address has posted nothing
     ("404 html", Answer(PAGE, 404), Refused),
     ("403 html", Answer(PAGE, 403), Refused),
     ("401 json of another", Answer({"message": "Unauthorized"}, 401), Refused),

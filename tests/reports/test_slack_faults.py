@@ -1,4 +1,4 @@
-"""Slack as it really is: look-ups refused or read from forms only, pictures that take a while."""
+"""Slack's real behavior: refused lookups, lookups only as forms, pictures that take a while."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.reports.test_attachments import kinds, slack_messages
 
 
 def now_due() -> None:
-    """Let the message be tried again at once."""
+    """Let the message be retried immediately."""
     with Outbox() as box:
         for entry in rows():
             box._update(entry.dedupe_key, next_at=clock.instant() - timedelta(seconds=1))

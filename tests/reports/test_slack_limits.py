@@ -1,4 +1,4 @@
-"""Slack refuses a message that breaks one limit: no data may bring a message there."""
+"""Slack refuses messages above its limits: no data may lead to such a message."""
 
 from __future__ import annotations
 

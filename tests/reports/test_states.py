@@ -1,4 +1,4 @@
-"""States: sums and rates of every channel, what is suppressed, the map, how far orders reach."""
+"""States: sums and rates in every channel, suppressed rates, the map, how far orders reach."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_numbers_of_every_channel_are_sums_of_the_mart(weeks: WeekMarts) -> None
     ):
         assert found["Texas"] == (155, "72.9%", "27.1%", Decimal("7862.81"))
         assert found["Florida"] == (112, "77.7%", "22.3%", Decimal("6993.00"))
-        # 19 attempts are chance; 20 of another brand are counted with those of the state
+        # 19 attempts are too few; 20 of another brand are included in those of the state
         assert found["Washington"] == (19, "\u2013", "\u2013", Decimal("842.10"))
         assert found["Puerto Rico"] == (14, "\u2013", "\u2013", Decimal("746.70"))
         assert found["Other/unknown"] == (30, "66.7%", "30.0%", Decimal("0.01"))
@@ -133,14 +133,14 @@ def test_map_in_letters_has_a_tile_for_every_state_and_none_over_another(weeks: 
     assert all(code in grid for code in NAMES if TILES[code][0] < ROWS - 1)
     assert "TX\u2593" in grid  # 27 % declined
     assert "FL\u2592" in grid
-    assert "WA\u00b7" in grid  # too few to say
+    assert "WA\u00b7" in grid  # too few for a rate
     assert "PR\u00b7" in grid
-    assert "GU" not in grid  # nothing came from there
+    assert "GU" not in grid  # no orders from there
     assert max(len(line) for line in grid.splitlines()) <= 48
 
 
 def test_map_shows_states_and_what_is_none_in_one_tile() -> None:
-    """Sixty tiles of 7 px, with the Northern Marianas among them, were read by no one."""
+    """Sixty tiles of 7 px, including the Northern Marianas, were unreadable."""
 
     def state(name: str) -> Orders:
         return Orders("713", name, 40, 30, 10, 0, 0, Decimal(100))

@@ -1,4 +1,4 @@
-"""A plain-text mail has room for names: two affiliates of one beginning must not look alike."""
+"""Plain-text emails have room for names: affiliates with the same beginning must look different."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong with names that nobody thought of: markup, a mention, a letter no phone has."""
+"""Unforeseen names must not become markup or a mention, nor contain letters phones cannot show."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_every_text_fits_the_alphabet_of_an_sms(text: str) -> None:
 @settings(max_examples=200, deadline=None)
 @given(text=HOSTILE)
 def test_no_text_is_an_element_of_a_mail(text: str) -> None:
-    stored = text.encode("utf-8", "replace").decode()  # no mart holds half a surrogate pair
+    stored = text.encode("utf-8", "replace").decode()  # no mart contains half a surrogate pair
     written = _environment(None).from_string("{{ report }}").render(report=stored)
     assert not re.search(r"[<>\"']", written)
     assert [one.name for one in BeautifulSoup(written, "html.parser").find_all()] == []

@@ -1,4 +1,4 @@
-"""The weekly rollup: the numbers of every channel against the mart, and each sentence it says."""
+"""The weekly rollup: the numbers of every channel against the mart, and each of its sentences."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def normal(weeks: WeekMarts) -> Rendered:
 
 
 def in_text(text: str) -> Numbers:
-    """Number, change and per cent by brand and measure, from tables in a fixed-width font."""
+    """Number, change and percentage by brand and measure, from tables in a fixed-width font."""
     found: Numbers = {}
     brand = ""
     for line in text.splitlines():
@@ -48,7 +48,7 @@ def in_text(text: str) -> Numbers:
 
 
 def in_html(source: str) -> Numbers:
-    """The same from the tables of an e-mail."""
+    """The same from the tables of an email."""
     found: Numbers = {}
     for table in BeautifulSoup(source, "html.parser").find_all("table"):
         rows = table.find_all("tr", class_="line")
@@ -68,7 +68,7 @@ def in_html(source: str) -> Numbers:
                 sign + share.lstrip("\u25b2\u25bc "),
             )
             if value is not None and step is not None:
-                # changes are taken before rounding
+                # changes are computed before rounding
                 was = number(before.removesuffix(" before"))
                 assert abs((was or 0) - (value - step)) <= Decimal("0.01")
     return found

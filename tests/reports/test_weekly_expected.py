@@ -1,4 +1,4 @@
-"""Whole Monday messages, read by eye once and kept: a change of wording or layout shows here."""
+"""Whole Monday messages that were reviewed and recorded, so that any change shows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.reports.weeks_world import SUNDAY, Sold, WeekMarts
 
 EXPECTED = Path(__file__).parent / "expected"
 REPORTS = {
-    "weekly_rollup": SUNDAY + timedelta(days=2),  # with the week so far
+    "weekly_rollup": SUNDAY + timedelta(days=2),  # including the running week
     "affiliate_leaderboard": SUNDAY,
     "state_performance": SUNDAY,
 }
@@ -35,5 +35,5 @@ def test_messages_read_as_they_did_when_last_looked_at(weeks: WeekMarts, name: s
     for ending, text in files.items():
         expected = EXPECTED / f"{name}.normal.{ending}"
         if name == "affiliate_leaderboard" and ending == "slack.json":
-            continue  # a table block is long, and its numbers are read in test_leaderboard.py
+            continue  # a table block is long, and test_leaderboard.py checks its numbers
         assert text == expected.read_text(encoding="utf-8"), expected.name

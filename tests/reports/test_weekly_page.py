@@ -1,4 +1,4 @@
-"""The Monday emails as a person sees them, in a real browser: phone and desk, light and dark."""
+"""The Monday emails in a real browser: phone and desktop, light and dark."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Input for tests of the Monday reports: the marts that they read, as declared, filled by hand."""
+"""Input for tests of the Monday reports: the marts that they read, with hand-written rows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Sold:
-    """Sums of a week of a brand, in dollars as text."""
+    """A brand's sums for a week, in dollars as text."""
 
     conversions: int
     revenue: str
@@ -68,7 +68,7 @@ class WeekMarts:
         warehouse.execute(create_marts())
 
     def put(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Add rows of the same columns; those that are not named are null."""
+        """Add rows with the same columns; other columns are null."""
         if not rows:
             return
         mark = "?" if self._warehouse.target == "duckdb" else "%s"
@@ -81,13 +81,13 @@ class WeekMarts:
         )
 
     def clear(self, table: str) -> None:
-        """Take all rows away."""
+        """Delete all rows."""
         self._warehouse.execute(f"delete from marts.{table}")
 
     def days(
         self, first: date, last: date, late: Sequence[date] = (), redtrack: bool = True
     ) -> None:
-        """Days that were asked, complete but for `late`."""
+        """Add requested days, all complete except `late`."""
         found = [first + timedelta(days=number) for number in range((last - first).days + 1)]
         self.put(
             "daily_summary",
@@ -105,7 +105,7 @@ class WeekMarts:
     def week(
         self, sunday: date, brands: Mapping[int | None, tuple[Sold, Sold | None]], days: int = 7
     ) -> None:
-        """A week of each brand, beside the week before where it can be compared."""
+        """Add a week of each brand, with the week before if it can be compared."""
         self.put("weekly_rollup", [self._brand(sunday, days, *one) for one in brands.items()])
 
     def _brand(
@@ -134,11 +134,11 @@ class WeekMarts:
         }
 
     def board(self, sunday: date, *sellers: Seller) -> None:
-        """The leaderboard of a week, ranked as the mart ranks."""
+        """Add the leaderboard of a week, with ranks as in the mart."""
         self.put("affiliate_leaderboard", [_place(sunday, one, sellers) for one in sellers])
 
     def orders(self, day: date, *states: State) -> None:
-        """Orders of a day."""
+        """Add orders of a day."""
         self.put(
             "state_performance",
             [
@@ -153,7 +153,7 @@ class WeekMarts:
         )
 
     def files(self, first: date, last: date, but: Sequence[date] = ()) -> None:
-        """Days of which a file with orders was read."""
+        """Add days for which a file with orders was read."""
         found = [first + timedelta(days=number) for number in range((last - first).days + 1)]
         self.put(
             "order_files",

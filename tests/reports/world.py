@@ -1,4 +1,4 @@
-"""Input for report tests: the marts that reports read, filled by hand."""
+"""Input for report tests: the marts that reports read, with hand-written rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BEFORE_MIDNIGHT = datetime(2026, 11, 18, 23, 2, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Affiliate:
-    """One row of daily_performance, as far as reports read it."""
+    """One row of daily_performance, with the columns that reports read."""
 
     label: str
     conversions: int
@@ -42,7 +42,7 @@ EXAMPLE = (
     Affiliate("Unmapped: New Source", 0, "20.00", "unmapped", None, "unmapped_spend"),
 )
 
-# The same with all its spend: what a CPA is compared for.
+# The same without missing spend, so that its CPA is compared.
 PAID_EXAMPLE = tuple(one for one in EXAMPLE if one.state != "missing_spend")
 
 
@@ -59,7 +59,7 @@ class Day:
 
 
 def trend(days: int = 13, until: date = DAY) -> list[Day]:
-    """Plausible days before a day, so that trend and comparison have something to show."""
+    """Plausible days before a day, as data for trend and comparison."""
     found = []
     for back in range(1, days + 1):
         paid, sold = 14 + (back * 7) % 11, 9 + (back * 5) % 7
@@ -79,7 +79,7 @@ class Marts:
         warehouse.execute(create_marts())
 
     def load(self, *days: Day) -> None:
-        """Put days into the marts, in place of what was there of them."""
+        """Load days into the marts, replacing earlier rows of those days."""
         for table in ("daily_performance", "daily_summary"):
             for day in days:
                 self._warehouse.execute(
@@ -125,7 +125,7 @@ class Marts:
         )
 
     def goals(self, brand: str = "CCW", **goals: str) -> None:
-        """Goals of client 713 for November 2026, by their measure."""
+        """Add goals of client 713 for November 2026, by measure."""
         columns = ("_client_id", "brand", "month", "measure", "goal", "days_in_month")
         rows = [("713", brand, "2026-11", name, Decimal(goal), 30) for name, goal in goals.items()]
         self._insert("goal_pace", columns, rows)
