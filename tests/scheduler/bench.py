@@ -1,4 +1,4 @@
-"""A bench for the executor: the production ledger and real child processes, bodies of ours."""
+"""A test setup for the executor: the production ledger, real child processes, test scripts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PULL = Job("pull", "0 * * * *", ("everflow", "redtrack"), None, ("daily_ccw", "d
 
 
 class Bench:
-    """Runs and what became of them; the clock jumps over every pause."""
+    """Runs and their results; the clock skips all pauses."""
 
     def __init__(self, *jobs: Job) -> None:
         self.jobs = jobs or (PULL,)
@@ -38,11 +38,11 @@ class Bench:
         return clock.instant() + self.ahead
 
     def body(self, command: str, shell: str) -> None:
-        """What a step does from now on, before it ends well; `exit 1` ends it otherwise."""
+        """Set the script of a command's steps from now on; they succeed unless it runs `exit 1`."""
         (paths.home() / f"{command}.sh").write_text(shell, encoding="utf-8")
 
     def ask(self, job: Job | None = None, trigger: str = "manual") -> str:
-        """A run asked for by hand."""
+        """Record a run as if it were requested by hand; returns its id."""
         run = asked(job or self.jobs[0], trigger, NOON, self.instant())
         assert self.ledger.record(run)
         return run.run_id
@@ -56,7 +56,7 @@ class Bench:
         return next(step for step in self.run(run_id).steps if step.step == name)
 
     def turn_until(self, reached: Callable[[], bool], within_s: float = 120.0) -> None:
-        """Turns until something is so; pauses between tries are jumped over."""
+        """Turn until a condition is reached; pauses between attempts are skipped."""
         give_up_at = time.monotonic() + within_s
         while not reached():
             assert time.monotonic() < give_up_at
@@ -68,13 +68,13 @@ class Bench:
             time.sleep(0.02)
 
     def finish(self, run_id: str) -> Run:
-        """Work a run off."""
+        """Execute a run to its end."""
         self.turn_until(lambda: self.run(run_id).status not in ("due", "running"))
         return self.run(run_id)
 
 
 def begun() -> list[str]:
-    """Every step body that ever began, as `run_id arguments`."""
+    """Every step script that was started, as `run_id arguments`."""
     try:
         return (paths.home() / "begun.log").read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -91,7 +91,7 @@ def is_gone(pid: int | str) -> bool:
 
 
 def main(port: int) -> int:
-    """The resident process itself, tied children and all, with the bodies of steps.sh."""
+    """The real scheduler, including child processes tied to it, with the scripts of steps.sh."""
 
     def start(order: object) -> Child:
         return Child(order, tuple(child_process.ending_with_this_process(["sh", str(STEPS)])))  # type: ignore[arg-type]

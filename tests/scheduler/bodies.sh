@@ -1,3 +1,3 @@
-# The body of a step as a process: exit code, what it says on stdout; then the step's arguments.
+# A test step as a process: exit code, its output on stdout; then the step's arguments.
 printf '%s\n' "$2"
 exit "$1"

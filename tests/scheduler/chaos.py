@@ -1,6 +1,6 @@
-"""Kills at random: the scheduler and its children, at every stage of their work, with kill -9.
+"""Random kills: the scheduler and its children, in every stage of their work, with kill -9.
 
-`make chaos` kills 500 times and fails when a stage had none; the suite kills a few times.
+`make chaos` kills 500 times and fails if a stage was never killed; the suite kills a few times.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from tests.support.processes import BIN, OFFLINE, own_environment
 from tests.support.warehouse import Target, Warehouse, empty_warehouse
 
 STAGES = Path(__file__).with_name("stages")
-# how long after a stage has begun the signal comes, at most
+# the maximum delay between the start of a stage and the kill
 AIM_S = {"extract": 0.8, "load": 0.4, "merge": 0.02, "dbt": 5.0, "render": 0.3, "send": 0.02}
-# how often a stage is aimed at that has had its share; a build is the one that costs most to repeat
+# how often to aim at a stage that has had its share; a build is the most expensive one to repeat
 AGAIN = {"extract": 0.5, "load": 0.5, "merge": 0.5, "dbt": 0.2, "render": 0.6, "send": 0.6}
 IDLE_WITHIN_S = 600.0
 PROGRESS_EVERY_S = 60.0
@@ -46,7 +46,7 @@ JOB = Job("all", "0 0 * * *", SOURCES, None, ("daily_ccw", "daily_exp"), 60)
 
 
 class Chaos:
-    """A scheduler at work against the sandbox, and somebody who keeps killing it."""
+    """A scheduler that runs against the sandbox and is killed again and again."""
 
     def __init__(self, warehouse: Warehouse, agency: Agency, seed: int) -> None:
         self.kills: Counter[str] = Counter()
@@ -68,7 +68,7 @@ class Chaos:
         self._look_at = 0.0
 
     def kill_for(self, seconds: float = float("inf"), kills: float = float("inf")) -> None:
-        """Keep the scheduler busy and kill it, or what it started, until it is enough."""
+        """Keep the scheduler busy and kill it, or its children, until a limit is reached."""
         give_up_at = time.monotonic() + seconds
         while time.monotonic() < give_up_at and sum(self.kills.values()) < kills:
             self._keep_busy()
@@ -80,7 +80,7 @@ class Chaos:
             time.sleep(0.005)
 
     def finish(self) -> None:
-        """No more kills: what is open is brought to its end, then all is asked for once more."""
+        """Stop killing: finish the open runs, then run everything once more."""
         self._until_idle()
         self._ask(0)
         self._until_idle()
@@ -89,14 +89,14 @@ class Chaos:
             assert self._scheduler.wait(timeout=60) == 0
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Stop the scheduler and close the ledger."""
         if self._scheduler:
             self._scheduler.kill()
             self._scheduler.wait()
         self.ledger.close()
 
     def log(self) -> str:
-        """The scheduler's last words."""
+        """The last lines of the scheduler's log."""
         text = (self._home / "scheduler.log").read_text(encoding="utf-8", errors="replace")
         return "\n".join(text.splitlines()[-60:])
 
@@ -125,14 +125,12 @@ class Chaos:
 
     def _keep_busy(self) -> None:
         self._keep_alive()
-        if (
-            time.monotonic() < self._look_at
-        ):  # a ledger that is asked all the time gets no work done
+        if time.monotonic() < self._look_at:  # constant queries would keep the ledger from working
             return
         self._look_at = time.monotonic() + 0.25
         if not self._asked or not self.ledger.open_runs():
             self._asked += 1
-            # other days, so that there is always something left to send
+            # different days, so that there is always something left to send
             self._ask(self._asked % 25)
 
     def _ask(self, days_ago: int) -> None:
@@ -140,7 +138,7 @@ class Chaos:
         self.ledger.record(asked(JOB, "manual", now, clock.instant()))
 
     def _announced(self) -> Iterator[tuple[int, str]]:
-        """Processes that have come to another stage since they were last looked at."""
+        """Processes that have reached another stage since the last look."""
         for path in (self._home / "stages").glob("[0-9]*"):
             pid = int(path.name)
             if is_gone(pid):
@@ -153,7 +151,7 @@ class Chaos:
                 yield pid, stage
 
     def _kill(self, pid: int, stage: str) -> None:
-        """Kill the process at the stage, or the scheduler above it, if it is still at it."""
+        """Kill the process, or the scheduler above it, if it is still in the stage."""
         try:
             still = (self._home / "stages" / str(pid)).read_text(encoding="utf-8") == stage
         except FileNotFoundError:
@@ -177,7 +175,7 @@ def _children(pid: int) -> list[int]:
 
 
 def broken(runs: list[Run]) -> list[str]:
-    """What an unbroken ledger does not have: runs or steps that never came to an end."""
+    """What must not be in the ledger: runs or steps that never ended."""
     ends = ("done", "failed", "skipped", "waiting")
     found = [f"{run.run_id} is {run.status}" for run in runs if run.finished_at is None]
     for run in runs:
@@ -191,7 +189,7 @@ def broken(runs: list[Run]) -> list[str]:
 
 @contextmanager
 def chaos(warehouse: Warehouse, agency: Agency, seed: int) -> Iterator[Chaos]:
-    """A chaos on that warehouse; this process works on the same ledger and the same clock."""
+    """A chaos run on that warehouse; this process uses the same ledger and the same clock."""
     env: Mapping[str, str] = {**agency.environment(), **warehouse.environment}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in env.items():
@@ -205,7 +203,7 @@ def chaos(warehouse: Warehouse, agency: Agency, seed: int) -> Iterator[Chaos]:
 
 
 def doubled(agency: Agency) -> list[str]:
-    """Messages that somebody has twice."""
+    """Messages that a recipient has received twice."""
     sent = Counter((told.channel, told.recipients, told.text) for told in agency.messages)
     return [f"{times} times: {one}" for one, times in sent.items() if times > 1]
 
@@ -215,7 +213,7 @@ def doubled(agency: Agency) -> list[str]:
 @click.option("--seed", type=int, default=713, show_default=True, help="The same dice again.")
 @click.option("--target", "targets", type=click.Choice(BOTH), multiple=True, default=BOTH)
 def main(kills: int, seed: int, targets: tuple[Target, ...]) -> None:
-    """Kill so many times on each engine, then hold marts, ledger and messages against the truth."""
+    """Kill this many times on each engine, then check marts, ledger and messages."""
     wrong = [line for target in targets for line in _wrong(target, kills, seed)]
     for line in wrong:
         click.echo(line, err=True)

@@ -1,4 +1,4 @@
-"""Fixtures of the scheduler's tests: a morning to look at, and the server that shows it."""
+"""Fixtures of the scheduler's tests: a prepared morning, and the server that shows it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Serve = Callable[..., httpx.Client]
 
 @pytest.fixture(scope="session")
 def told_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """SIGNALROOM_HOME with the story in it, on DuckDB; tests only read it."""
+    """SIGNALROOM_HOME with the prepared morning in it, on DuckDB; tests only read it."""
     home = tmp_path_factory.mktemp("story")
     with empty_warehouse("duckdb", home, None) as warehouse, pytest.MonkeyPatch.context() as patch:
         warehouse.activate(patch)
@@ -30,7 +30,7 @@ def told_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def serve(told_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
-    """Starts the scheduler's server on the story; gives a client of it, whose redirects stay."""
+    """Start the scheduler's server on that morning; returns a client that keeps redirects."""
     monkeypatch.setenv("SIGNALROOM_HOME", str(told_home))
     monkeypatch.setenv("SIGNALROOM_NOW", story.NOW)
     monkeypatch.setenv("EVERFLOW_API_KEY", story.SECRET)

@@ -1,4 +1,4 @@
-"""A life of the scheduler: its ledger, SQL and tick, with a clock and step bodies of ours."""
+"""Simulates the scheduler over time: its ledger, SQL and tick, with a test clock and test steps."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DEADLINE = time(7, 45)
 
 @dataclass
 class Agency:
-    """What the bodies of the steps know: when each source was loaded, what was sent to whom."""
+    """The state of the simulated steps: when each source was loaded, what was sent to whom."""
 
     now: datetime
     random: random.Random
@@ -68,7 +68,7 @@ class Agency:
         return code, answers
 
     def _report(self, name: str, day: date) -> tuple[int, list[dict[str, Any]]]:
-        """As `signalroom report --when-complete` does: wait, or send each edition once."""
+        """Like `signalroom report --when-complete`: wait, or send each edition once."""
         over = datetime.combine(day + timedelta(days=1), time.min, tzinfo=ZONE)
         is_complete = all(self.loaded.get(source, over) > over for source in NEEDED)
         answer: dict[str, Any] = {"report": name, "client": "713", "failures": []}
@@ -82,7 +82,7 @@ class Agency:
 
 
 class Body:
-    """A step without a process: it ends at the second look, unless it is dropped before."""
+    """A step without a process: it ends at the second poll, unless it is dropped before."""
 
     over_limit = False
 
@@ -119,7 +119,7 @@ class Body:
 
 
 class RealBody(Child):
-    """The same as a real child process: `sh` says what the agency gives it to say."""
+    """The same as a real child process: `sh` prints the answers of the simulated agency."""
 
     def __init__(self, agency: Agency, order: Order) -> None:
         code, said = agency.answer(order)
@@ -132,13 +132,13 @@ class RealBody(Child):
 
 
 class Life:
-    """The scheduler's life: ticks and turns at the times given, deaths and rebirths."""
+    """The scheduler over time: ticks and turns at the given times, crashes and restarts."""
 
     def __init__(self, jobs: list[Job], start: datetime, seed: int) -> None:
         self.jobs = jobs
         self.agency = Agency(start, random.Random(seed))
         self.is_real: Callable[[datetime], bool] = lambda _: False
-        self._serial = itertools.count(10**7)  # no process has such a number
+        self._serial = itertools.count(10**7)  # higher than any process number
         self.ledger = WorkLedger()
         self.deaths = 0
         self.executor = self._born()
@@ -157,7 +157,7 @@ class Life:
         return RealBody(self.agency, order) if is_real else Body(self.agency, order)
 
     def die(self) -> None:
-        """As kill -9 does: nothing is written down, children are gone, a new process begins."""
+        """Act like kill -9: nothing is recorded, children are gone, a new process starts."""
         for work in self.executor.works.values():
             if work.child:
                 work.child.leave()  # type: ignore[attr-defined]
@@ -165,14 +165,14 @@ class Life:
         self.executor = self._born()
 
     def tick(self, at: datetime) -> None:
-        """The minute's tick."""
+        """Run the tick of this minute."""
         self.agency.now = at
         record_due(self.ledger, self.jobs, self.executor.owner, at, at)
 
     def work(self, mishap: float = 0.0) -> None:
-        """Turns until nothing can be done at this moment; with that chance of a death at each."""
+        """Turn until nothing is left to do at this moment, with this chance of a crash per turn."""
         idle = 0
-        while idle < 2:  # the turn that ends one run does not begin the next
+        while idle < 2:  # the turn that ends a run does not start the next one
             self.executor.turn()
             idle = 0 if self.executor.works else idle + 1
             if mishap and self.agency.random.random() < mishap:
@@ -191,7 +191,7 @@ class Life:
 
 
 def expected(job_times: dict[str, list[tuple[set[int], int, int]]], first: date, days: int) -> Any:
-    """Instants by job, from wall-clock times alone: (weekdays, hour, minute) on every day."""
+    """Scheduled times by job, from wall-clock times only: (weekdays, hour, minute) on every day."""
     found: dict[str, set[datetime]] = {name: set() for name in job_times}
     for day in (first + timedelta(days=offset) for offset in range(days)):
         for name, times in job_times.items():

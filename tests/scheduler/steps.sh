@@ -1,4 +1,4 @@
-# The bodies of steps as processes. What one does beforehand is in $SIGNALROOM_HOME/<command>.sh.
+# Test steps as processes. $SIGNALROOM_HOME/<command>.sh, if present, runs first.
 echo "$SIGNALROOM_RUN_ID $*" >> "$SIGNALROOM_HOME/begun.log"
 body="$SIGNALROOM_HOME/$1.sh"
 if [ -f "$body" ]; then . "$body"; fi

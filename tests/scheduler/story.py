@@ -1,6 +1,6 @@
-"""A morning that people look at: runs of every kind, late sources, alerts, messages, letters.
+"""A prepared morning: runs of every kind, late sources, alerts, messages, dead letters.
 
-Business time stands at 9:40 on Thursday 19 November 2026 in New York.
+Business time is 9:40 on Thursday 19 November 2026 in New York.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ PARTIAL = "daily_reports-20261119T1200Z"
 
 
 def tell(warehouse: Warehouse) -> None:
-    """Write the story into the warehouse that this process points at, at its own `clock`."""
+    """Write the prepared morning into the current warehouse, at its own `clock`."""
     instant = clock.instant()
     with WorkLedger() as ledger:
         for run in runs(instant):
@@ -104,7 +104,7 @@ def _insert(warehouse: Warehouse, table: str, **values: object) -> None:
     warehouse.execute(f"insert into ops.{table} ({names}) values ({marks})", *values.values())
 
 
-# answers of two steps in one: a pull's has no deliveries, a report's no rows
+# combines the answers of two steps: a pull's has no deliveries, a report's no rows
 LOADED = {
     "clients": {
         "713": {"rows": {"daily_stats": 12}},
@@ -229,12 +229,12 @@ def _messages(instant: datetime) -> list[Entry]:
 
 
 def beat() -> None:
-    """The scheduler's sign of life, now."""
+    """Record the scheduler's heartbeat, now."""
     instant = clock.instant()
     with WorkLedger() as ledger:
         ledger.beat_now("host:1:1", 4711, instant - timedelta(days=3), instant)
 
 
 def living_pulse() -> Pulse:
-    """Signs of life as of now."""
+    """A tick and a turn as of now."""
     return Pulse(last_tick=clock.instant(), last_turn=clock.instant())

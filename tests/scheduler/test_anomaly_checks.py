@@ -1,4 +1,4 @@
-"""Rules on marts: read by SQL, reported as incidents, back-tested by the command."""
+"""Anomaly rules on marts: read by SQL, reported as incidents, back-tested by the command."""
 
 from __future__ import annotations
 

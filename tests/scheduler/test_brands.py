@@ -1,4 +1,4 @@
-"""What goes wrong with the brands on the page: a number is broken, what is missing is free."""
+"""The brands on the page: numbers stay on one line, and missing spend is not shown as free."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong when processes die: rows lost or doubled, a run without an end, two messages."""
+"""Processes that die: no row is lost or doubled, every run ends, no message is sent twice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KILLS, WITHIN_S = 3, 90  # make chaos has hundreds
 
 
 def wrong_marts(warehouse: Warehouse, agency: Agency) -> list[str]:
-    """The marts that are not the truth of what was loaded, the last 36 days."""
+    """The marts of the last 36 days that differ from the truth of what was loaded."""
     today = agency.calendar.today()
     truth = agency.truth("713", start=today - timedelta(days=35), end=today)
     found = []

@@ -1,4 +1,4 @@
-"""What looks wrong in the warehouse is an incident as long as it looks so, and no longer."""
+"""Problems in the warehouse are incidents while they last, and no longer."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_each_finding_comes_with_its_cause_and_goes_with_it(watched: Warehouse) 
 def test_only_what_was_read_can_resolve(
     watched: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A mart that cannot be read, a process for one client, a build of a part resolve nothing."""
+    """An unreadable mart, a process for one client and a partial build resolve nothing."""
     watched.execute(TABLES)
     watched.execute(
         "insert into marts.unmapped_spend values ('713', '2026-11-18', 'New Source', 20),"
@@ -112,7 +112,7 @@ def test_only_what_was_read_can_resolve(
 def test_spend_that_was_not_read_for_days_is_not_resolved_by_that(
     watched: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """RedTrack is away: after three days the newest unmapped spend is an old one."""
+    """RedTrack is down: after three days the newest unmapped spend is an old one."""
     watched.execute(TABLES)
     watched.execute(
         "insert into ops.loads values ('713', 'redtrack', 'daily_spend', '2026-11-19 14:05:00+00')"

@@ -1,4 +1,4 @@
-"""What goes wrong in the morning: a report of half a day, two of the same, none at all."""
+"""The morning's reports: none about half a day, none twice, none missing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.warehouse import Warehouse
 def test_a_report_waits_for_its_day_until_the_deadline_and_is_corrected_once(
     warehouse: Warehouse, start_agency: Callable[..., Agency]
 ) -> None:
-    """RedTrack is away from 7:00 to 8:00: nothing, then INCOMPLETE, then one correction."""
+    """RedTrack is down from 7:00 to 8:00: nothing, then INCOMPLETE, then one correction."""
     agency = start_agency(scenario="worked_example")
 
     def signalroom(hour: int, minute: int, *arguments: str, day: int = 19) -> str:
@@ -38,7 +38,7 @@ def test_a_report_waits_for_its_day_until_the_deadline_and_is_corrected_once(
         return said.stdout + said.stderr
 
     def told() -> list[str]:
-        """What one reader was told of CCW by email, in order."""
+        """The emails about CCW that one reader received, in order."""
         sent = [one for one in agency.messages if one.channel == "resend" and "CCW" in one.text]
         return [one.text for one in sent if one.recipients == sent[0].recipients]
 

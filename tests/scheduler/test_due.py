@@ -1,4 +1,4 @@
-"""What goes wrong with time: an outage over the morning, a clock that jumps, a job that is new."""
+"""Due times: an outage over the morning, a clock that jumps, a new job."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_what_was_due_before_a_job_was_known_is_nobodys_concern(
 def test_a_clock_that_was_ahead_for_a_moment_delays_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A month ahead, then right again: the next hour is recorded, and the last one made up for."""
+    """A month ahead, then correct again: the next hour is recorded, the last one made up for."""
     monkeypatch.setenv("SIGNALROOM_HOME", str(tmp_path))
     before, ahead, after = (
         at("2026-03-11", 12, 59),
@@ -107,7 +107,7 @@ def test_a_clock_that_was_ahead_for_a_moment_delays_nothing(
     assert runs["hourly-20260311T1800Z"].status == "due"  # 14:00
     assert runs["hourly-20260311T1900Z"].status == "due"  # 15:00
     assert "which is still to come: the clock was ahead" in caplog.text
-    with WorkLedger() as ledger:  # and that future can come
+    with WorkLedger() as ledger:  # and that future time can still come due
         record_due(ledger, [HOURLY], "x", at("2026-04-11", 3, 59), clock.instant())
         record_due(ledger, [HOURLY], "x", at("2026-04-11", 8), clock.instant())
         assert any(run.scheduled_for == at("2026-04-11", 8) for run in ledger.open_runs())
@@ -131,7 +131,7 @@ def test_a_paused_job_is_skipped_until_its_pause_ends(
 
 
 def test_a_source_by_its_name_sends_only_what_is_due() -> None:
-    """Before the daily reports' own hour nothing is sent that the schedule would send later."""
+    """Before the daily reports' own hour, nothing is sent that the schedule would send later."""
     jobs = read_schedule()
     night = chosen_job("redtrack", jobs, at("2026-11-18", 3))
     morning = chosen_job("redtrack", jobs, at("2026-11-18", 9))

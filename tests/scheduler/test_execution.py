@@ -1,4 +1,4 @@
-"""What goes wrong within a run: a source that fails, hangs, or asks to come back later."""
+"""Within a run: a source that fails, hangs, or makes us wait."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_steps_are_done_in_order_with_the_days_of_the_run(bench: Bench) -> None:
 def test_who_waits_for_a_run_begins_its_next_step_when_one_ends(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not at the next look, which never comes here: a cycle has four steps or more."""
+    """It must not wait for the next poll, which never comes here; a cycle has at least 4 steps."""
     monkeypatch.setattr(following, "TURN_S", 3600.0)
     ended = following.follow(bench.ledger, [PULL], bench.ask(), lambda _: None, bench.start)
     assert [step.status for step in ended.steps] == ["done"] * 5
@@ -193,7 +193,7 @@ SEVEN_THIRTY = datetime(2026, 11, 19, 12, 30, tzinfo=UTC)
 
 
 def of_the_morning(bench: Bench, monkeypatch: pytest.MonkeyPatch, now: str) -> Run:
-    """The run of 7:30 when it is `now` in New York, worked off."""
+    """Execute the run of 7:30 when it is `now` in New York."""
     monkeypatch.setenv("SIGNALROOM_NOW", f"2026-11-19T{now}:00-05:00")
     bench.executor._jobs = {"pull": replace(PULL, limit=30)}
     run = asked(PULL, "manual", SEVEN_THIRTY, bench.instant())
@@ -256,9 +256,9 @@ def test_what_comes_after_a_late_report_is_built_by_the_same_run(
 def test_a_source_that_hangs_holds_up_no_report_beyond_its_deadline(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is ended and comes after the report; what another source brought is in the report."""
+    """It is ended and repeated after the report; the other source's data is in the report."""
     monkeypatch.setattr(deadline, "PATIENCE", timedelta(seconds=1))
-    monkeypatch.setenv("SIGNALROOM_CLOCK_FACTOR", "1")  # a clock that stands still ends nothing
+    monkeypatch.setenv("SIGNALROOM_CLOCK_FACTOR", "1")  # a stopped clock ends nothing
     monkeypatch.setenv("SIGNALROOM_CLOCK_SINCE", clock.instant().isoformat())
     loads = (FAILS % "SourceError").splitlines()[1]
     once = "if [ ! -f $SIGNALROOM_HOME/x ]; then touch $SIGNALROOM_HOME/x; {}; sleep 300; fi"
@@ -266,7 +266,7 @@ def test_a_source_that_hangs_holds_up_no_report_beyond_its_deadline(
     assert of_the_morning(bench, monkeypatch, "07:46").status == "done"
     names = [line.split()[1] for line in begun()]
     assert names[:4] == ["ingest", "build", "report", "report"]
-    assert set(names[4:-1]) == {"ingest"}  # together, or one after the other
+    assert set(names[4:-1]) == {"ingest"}  # together or one after the other
     assert names[-1] == "build"
     again = [line for line in begun()[4:] if "redtrack" in line]
     assert [line.partition(" --skip ")[2] for line in again] == ["redtrack:713"]
@@ -318,7 +318,7 @@ def test_a_machine_whose_clock_is_set_back_goes_on(bench: Bench) -> None:
 def test_a_run_that_was_claimed_and_not_begun_is_taken_up_at_once(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The ledger went away between the two; the lease, which other runs renew, never ends."""
+    """The ledger failed between the two; other runs renew the lease, so it never expires."""
     read, failures = bench.ledger.run, [SQLAlchemyError("the connection was lost")]
 
     def fails_once(run_id: str) -> Run | None:

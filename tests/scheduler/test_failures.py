@@ -1,4 +1,4 @@
-"""Failures by cause: one cause is told as many, or one kind of failure is left out."""
+"""Failures by cause: no cause is split into several, and no kind of failure is missing."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_causes_are_split_or_left_out(
     assert (number.count, number.still_open, number.by_day) == (2, 1, {today: 2})
     counts = {(subject, error): one.count for (subject, _, error, _), one in found.items()}
     assert counts == {
-        ("ingest:redtrack", "Unknown"): 1,  # of the story itself
+        ("ingest:redtrack", "Unknown"): 1,  # from the prepared morning itself
         ("run run", "Interrupted"): 1,
         ("s3_exports.orders_create", "Rejected"): 4,
         ("s3_exports.orders_update", "Rejected"): 1,

@@ -1,4 +1,4 @@
-"""What goes wrong with freshness: late during a build, unknown after it, a file shut to a step."""
+"""Freshness: not late during a build, known after it, and no step is blocked by reading it."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def letters() -> int:
 def test_a_pull_during_a_build_is_fresh_at_once(
     told: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While dbt has the file, no one can read ops.loads; what was pulled is recorded all the same.
+    """While dbt has the file, no one can read ops.loads, but pulls are recorded anyway.
 
-    Judged by the clock of now, what was recorded an hour ago alone would be late.
+    At the current time, the record from an hour ago alone would count as late.
     """
     with duckdb.connect(str(told.home / "warehouse.duckdb")):
         monkeypatch.setenv("SIGNALROOM_NOW", "2026-11-19T11:35:00-05:00")
@@ -111,7 +111,7 @@ def test_a_source_that_is_on_and_was_never_loaded_is_late_and_a_paused_one_is_no
 
 
 def test_reading_shuts_nobody_out(told: Warehouse) -> None:
-    """The page reads the run database alone."""
+    """The page reads only the run database."""
     with duckdb.connect(str(told.home / "warehouse.duckdb")) as writer:
         freshness.read_freshness(read_schedule())
         assert writer.execute("select 1").fetchall() == [(1,)]

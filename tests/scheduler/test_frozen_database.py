@@ -1,4 +1,4 @@
-"""What goes wrong when PostgreSQL takes connections and answers nothing: a process that hangs."""
+"""PostgreSQL accepts connections but answers nothing: no process may hang."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_a_load_that_waits_for_a_frozen_server_ends_itself(
 def test_a_server_that_restarts_in_the_middle_ends_the_load_in_one_line(
     server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The step is tried again by the scheduler, and what it loads is whole."""
+    """The scheduler retries the step, which then loads everything."""
     managed, stops = RunnableLoadJob.run_managed, [server.stop]
 
     def run_managed(self: Any, *args: Any) -> None:

@@ -1,4 +1,4 @@
-"""The dead man's switch: silence, and failure, are heard by an address elsewhere."""
+"""The dead man's switch: an external address notices silence and failure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHECK = "/ping/0a1b2c"
 
 
 class Receiver(BaseHTTPRequestHandler):
-    """What healthchecks.io would hear."""
+    """The pings that healthchecks.io would receive."""
 
     heard: ClassVar[list[str]]
     status = 200
@@ -46,7 +46,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 
 def join() -> None:
-    """Wait for pings that are under way."""
+    """Wait for pings that are in progress."""
     for thread in threading.enumerate():
         if getattr(thread, "_target", None) is heartbeat._send:
             thread.join(5)

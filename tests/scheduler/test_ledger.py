@@ -1,4 +1,4 @@
-"""What goes wrong with two at once: a run begun twice, or changed by one who lost it."""
+"""Concurrent processes: no run is started twice, or changed by a process that lost it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def ledger(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wo
 
 
 def at_once(*works: object) -> list[Any]:
-    """What each of some calls gives that are made at the same moment."""
+    """The results of some calls that are made at the same moment."""
     gate = threading.Barrier(len(works))
     found: list[Any] = []
 
@@ -106,7 +106,7 @@ def test_a_second_writer_is_told_who_holds_the_lock_and_since_when(
 def test_a_frozen_workers_connections_end_when_its_run_is_taken_over(
     ledger: WorkLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It holds a lock and an open transaction; SIGSTOP leaves both where they are."""
+    """It holds a lock and an open transaction; SIGSTOP leaves both in place."""
     now = clock.instant()
     run, other = (asked(PULL, "manual", NOON, now) for _ in range(2))
     assert ledger.record(run)
@@ -136,7 +136,7 @@ def test_a_frozen_workers_connections_end_when_its_run_is_taken_over(
 def test_one_who_wakes_without_its_run_gets_no_lock(
     ledger: WorkLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A child that was frozen between reading its vendor and loading would load old rows."""
+    """A child that was frozen between reading from its vendor and loading would load old rows."""
     now = clock.instant()
     run = asked(PULL, "manual", NOON, now)
     assert ledger.record(run)
@@ -154,7 +154,7 @@ def test_one_who_wakes_without_its_run_gets_no_lock(
 def test_owners_of_one_host_name_on_two_machines_are_not_confused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Machines of one image and containers share host names and process numbers."""
+    """Machines and containers of the same image share host names and process numbers."""
     mine = owner.me()
     place, pid, started = mine.rsplit(":", 2)
     assert not owner.has_died(mine)

@@ -1,4 +1,4 @@
-"""What goes wrong with metrics: a sum that is off, a label without bounds, a name that shifts."""
+"""Metrics: correct sums, a bounded set of labels, stable names."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def value(text: str) -> Value:
 def test_a_scraper_gets_the_format_it_asks_for(
     module_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Prometheus asks for OpenMetrics first; curl asks for nothing."""
+    """Prometheus asks for OpenMetrics first; curl states no preference."""
     module_warehouse.activate(monkeypatch)
     kind, text = exposition("application/openmetrics-text;version=1.0.0,*/*;q=0.1")
     assert kind.startswith("application/openmetrics-text; version=1.0.0")
@@ -137,7 +137,7 @@ def test_a_rule_or_a_panel_asks_for_a_metric_that_is_none(text: str) -> None:
 
 @pytest.mark.deep
 def test_rules_of_alerts_fire_when_they_should_not(tmp_path: Path) -> None:
-    """With the promtool of Debian's package prometheus, which `make test-deep` fetches."""
+    """With the promtool of Debian's package prometheus, which `make test-deep` installs."""
     promtool = shutil.which("promtool") or str(Path(".tools", "promtool").resolve())
     assert Path(promtool).exists(), "make .tools/promtool"
     for arguments in (("check", "rules", "alerts.yml"), ("test", "rules", "alerts_test.yml")):

@@ -1,4 +1,4 @@
-"""What goes wrong when the database goes away in the middle: a result lost, a process that ends."""
+"""The database goes away during a step: no result is lost, and no process ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong with the page: it hides what is late, runs what data says, breaks on a phone."""
+"""The page shows what is late, does not execute data, and works on a phone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOKEN = "a-long-token-of-the-page"
 
 
 class Visit:
-    """A visitor's page, every address that it would ask for, and what hindered it."""
+    """A visitor's page, all its requests, and those that failed."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -125,7 +125,7 @@ def test_a_run_has_a_page_with_its_steps_and_the_end_of_its_log(
 
 
 def test_only_one_who_signed_in_can_act(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The open page of a laptop shows everything and starts nothing."""
+    """Without a token, a laptop's page shows everything but can start nothing."""
     errands: list[tuple[str, ...]] = []
     begun: list[str] = []
 
@@ -192,7 +192,7 @@ def test_a_click_does_what_its_button_says(
     page.goto(f"{address}/runs/{story.PARTIAL}")
     page.get_by_label("Token").fill(TOKEN)
     page.get_by_role("button", name="Continue").click()
-    expect(page).to_have_url(f"{address}/runs/{story.PARTIAL}")  # where the link led to
+    expect(page).to_have_url(f"{address}/runs/{story.PARTIAL}")  # the link's target
     page.get_by_role("button", name="Run again").click()
     expect(page.get_by_role("status")).to_have_text("Queued.")
 
@@ -272,7 +272,7 @@ def test_messages_are_shown_as_they_were_sent_and_can_do_nothing(visit: Visit) -
 
 
 def test_a_phone_shows_today_in_the_grid_and_breaks_no_duration(visit: Visit) -> None:
-    """The newest day is the one that matters, and would be the first to fall off a phone."""
+    """The newest day matters most, and would be the first to be cut off on a phone."""
     grid = visit.page.locator("#grid .scroll").first
     assert grid.evaluate("one => one.scrollWidth - one.clientWidth") <= 0
     assert grid.locator("tbody tr").first.locator("td.done").is_visible()

@@ -1,4 +1,4 @@
-"""What goes wrong with the resident process: no answer, no end, too much memory, a second one."""
+"""The scheduler process: it answers, ends, stays small, and refuses a second one."""
 
 from __future__ import annotations
 
@@ -68,4 +68,4 @@ def test_the_process_answers_for_its_health_and_ends_when_told(tmp_path: Path) -
     assert f"Page: {address}/ " in greeting
     assert re.search(r"next: \w+ .*\d [AP]M$", greeting), "as the page and status write times"
     said = json.loads(signalroom_cli("status", "--json", env=env).stdout)
-    assert said["scheduler"]["alive"] is False  # at once, not after three minutes
+    assert said["scheduler"]["alive"] is False  # immediately, not after three minutes

@@ -1,4 +1,4 @@
-"""What goes wrong with a run of a command: unknown to others, or resumed by the scheduler."""
+"""Runs of a command: visible to others, and not resumed by the scheduler."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ def test_an_interrupted_command_has_failed() -> None:
 
 
 def test_no_scheduler_resumes_what_a_command_left() -> None:
-    """Without --send it would send, and on the simulated agency it would reach real vendors."""
+    """A run without --send would be sent, and a simulated one would reach real vendors."""
     bench = Bench()
     run = command()
     with Recorder(run, Silent()):
         bench.executor.turn()
         assert recorded().status == "running"
-        # killed: the lease runs out, as on another machine
+        # killed: the lease expires, as on another machine
         bench.ahead = LEASE + timedelta(seconds=30)
         for _ in range(3):
             bench.executor.turn()

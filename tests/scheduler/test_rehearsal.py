@@ -1,4 +1,4 @@
-"""What goes wrong around a run: a clock that does not run, an orphaned dbt, a notice not sent."""
+"""Around a run: a faster clock, a dbt that dies with its parent, a notice that is sent."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_business_time_runs_faster_where_a_rehearsal_asks_for_it(
 @pytest.mark.fault(33)
 @pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
 def test_dbt_does_not_outlive_the_command_that_started_it(warehouse: Warehouse) -> None:
-    raw.create_tables(warehouse)  # without any, a build ends before it is looked at
+    raw.create_tables(warehouse)  # without any tables, a build would end before it can be observed
     env = own_environment(warehouse.environment)
     quiet = subprocess.DEVNULL
     with subprocess.Popen([str(BIN / "signalroom"), "build"], env=env, stdout=quiet) as build:
@@ -51,7 +51,7 @@ def test_dbt_does_not_outlive_the_command_that_started_it(warehouse: Warehouse) 
             time.sleep(0.02)
             for pid in children.read_text(encoding="utf-8").split():
                 command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-                # tied by then: it has become the process of dbt itself
+                # by then it is tied to its parent: it has become the dbt process itself
                 dbt = pid if command[1:3] == [b"-m", b"transform.dbt_process"] else dbt
         build.send_signal(signal.SIGKILL)
         while not is_gone(dbt):

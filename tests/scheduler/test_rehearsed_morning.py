@@ -1,6 +1,7 @@
-"""The bad morning with everything real: scheduler, vendors, dbt; five hours in sixteen minutes.
+"""The bad morning with real scheduler, vendors and dbt: five hours in sixteen minutes.
 
-A build takes half a minute, ten minutes of the rehearsal: faster, and everything would be late.
+A build takes half a minute, which is ten minutes of the rehearsal: if it ran any faster, everything
+would be late.
 """
 
 from __future__ import annotations

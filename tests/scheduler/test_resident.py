@@ -1,4 +1,4 @@
-"""What goes wrong with the resident process: it is killed, told to stop, or started twice."""
+"""The scheduler process when it is killed, told to stop, or started twice."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ while [ -f "$SIGNALROOM_HOME/hold" ]; do sleep 0.05; done
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Starts resident processes with bodies of ours; any that is left is ended with the test."""
+    """Start scheduler processes with test scripts as steps; any that are left end with the test."""
     with ExitStack() as stack:
 
         def begin(env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
@@ -140,7 +140,7 @@ def _begun(home: Path) -> list[str]:
 @pytest.mark.fault(45)
 @pytest.mark.parametrize("ago", [STALE_AFTER + timedelta(seconds=1), timedelta(hours=-1)])
 def test_a_process_without_ticks_ends_so_that_it_is_started_anew(ago: timedelta) -> None:
-    """None for minutes, or none since the machine's clock was set back."""
+    """There was no tick for minutes, or none since the machine's clock was set back."""
     resident = Resident()
     resident._pulse.last_tick = clock.instant() - ago
     assert resident._turn_until_stopped() == 1

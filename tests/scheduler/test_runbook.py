@@ -1,4 +1,4 @@
-"""What goes wrong with the runbook: an alert it does not know, a restore that does not work."""
+"""The runbook: an entry for every alert, and a restore that works."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_anchors_lead_to_headings() -> None:
 
 
 def test_what_was_backed_up_comes_back(told_home: Path, tmp_path: Path) -> None:
-    """The commands of the runbook themselves, in a repository of links."""
+    """Runs the runbook's own commands, in a folder with links to the repository."""
     home = tmp_path / ".signalroom"
     shutil.copytree(told_home, home)
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
@@ -110,7 +110,7 @@ def test_what_was_backed_up_comes_back(told_home: Path, tmp_path: Path) -> None:
 
 
 def follow(text: str, folder: Path) -> None:
-    """Run the first block of commands, that of DuckDB."""
+    """Run the first block of commands, which is for DuckDB."""
     block = re.search(r"```sh\n(.*?)```", text, re.S)
     assert block
     subprocess.run(
@@ -119,7 +119,7 @@ def follow(text: str, folder: Path) -> None:
 
 
 def kept(home: Path) -> dict[str, int]:
-    """How many of each there are."""
+    """The number of runs, messages and letters."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SIGNALROOM_HOME", str(home))
         patch.setenv("SIGNALROOM_NOW", story.NOW)

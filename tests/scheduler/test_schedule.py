@@ -1,4 +1,4 @@
-"""What goes wrong with a schedule: a job at the wrong hour, a misspelt source, a forgotten one."""
+"""The schedule: no job at the wrong hour, no misspelled source, none forgotten."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def job(name: str) -> Job:
 
 
 def fires(one: Job, start: datetime, days: int) -> list[str]:
-    """When it is due within so many business days, in business time."""
+    """The times at which it is due within this many business days, in business time."""
     end = clock.midnight(clock.local_date(start) + timedelta(days=days))
     trigger, found = one.trigger(), []
     moment = trigger.get_next_fire_time(None, start)

@@ -1,4 +1,4 @@
-"""What goes wrong with the agenda: a wrong hour after a clock change, a job left out."""
+"""The agenda: correct hours after a clock change, and no job missing."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_people_read_local_times_within_80_columns() -> None:
     assert ["Sat", "31", "11:00", "PM", "hourly"] in [one[:5] for one in lines]
     sunday = next(line for line in lines if line[:2] == ["Sun", "1"])
     assert sunday[2:4] == ["5:30", "AM"]
-    assert "6:00 AM" not in text  # eight hours and a half away: the night is longer
+    assert "6:00 AM" not in text  # eight and a half hours ahead: the night is longer
 
 
 def test_a_day_is_a_few_lines_and_all_of_it_on_demand() -> None:

@@ -1,4 +1,4 @@
-"""What goes wrong with the schedule at instants that nobody thought of: an hour lost or doubled."""
+"""The schedule at random instants: no hour is lost or doubled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rule for schemas on real tables of dlt: a change is not seen, or seen where there is none."""
+"""The schema rule on real dlt tables: it finds every change, and only changes."""
 
 from __future__ import annotations
 

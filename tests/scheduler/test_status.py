@@ -1,4 +1,4 @@
-"""What goes wrong with the status: late looks fresh, dead looks alive, or there is no answer."""
+"""The status: late does not look fresh, dead does not look alive, and there is always an answer."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests.support.warehouse import Warehouse
 
 @pytest.fixture(scope="module")
 def told(module_warehouse: Warehouse) -> dict[str, str]:
-    """A warehouse with the story in it; the environment that points at it."""
+    """A warehouse with the prepared morning in it; returns the environment that points to it."""
     env = {**module_warehouse.environment, "SIGNALROOM_NOW": story.NOW}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in env.items():
@@ -45,7 +45,7 @@ def told(module_warehouse: Warehouse) -> dict[str, str]:
 
 
 def ask(env: dict[str, str], *arguments: str) -> Result:
-    """A command in this process, which is much quicker than in another."""
+    """Run a command in this process, which is much faster than starting one."""
     return CliRunner(env=env).invoke(signalroom, arguments)
 
 
@@ -61,7 +61,7 @@ def status(told: dict[str, str]) -> dict[str, Any]:
 def test_a_warehouse_that_a_build_holds_hides_nothing(
     told: dict[str, str], module_warehouse: Warehouse
 ) -> None:
-    """On DuckDB `status` told people to close the scheduler's own dbt."""
+    """On DuckDB `status` once told people to close the scheduler's own dbt."""
     with ExitStack() as held:
         if module_warehouse.target == "duckdb":
             path = module_warehouse.home / "warehouse.duckdb"
@@ -238,7 +238,7 @@ def test_a_database_that_is_away_is_named_and_a_writer_hides_nothing(told: dict[
 
 
 def test_a_job_without_any_key_had_nothing_to_do_and_is_not_green(tmp_path: Path) -> None:
-    """Steps of sources that are off are off, not done, and nobody is told that all is good."""
+    """Steps of sources that are off are shown as off, not as done, and not as all good."""
     env = {"SIGNALROOM_HOME": str(tmp_path)}
     done = signalroom_cli("trigger", "hourly", "--wait", env=env)
     assert done.returncode == 0, done.stderr
@@ -254,7 +254,7 @@ def test_a_job_without_any_key_had_nothing_to_do_and_is_not_green(tmp_path: Path
 def test_a_verdict_is_red_without_a_source_or_a_scheduler(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Green is never shown where nothing works."""
+    """It is never green when nothing works."""
     warehouse.activate(monkeypatch)
     first = verdict(read_status())
     assert first.level == "bad"
@@ -280,11 +280,11 @@ def test_a_verdict_is_red_without_a_source_or_a_scheduler(
 def test_a_source_with_its_key_is_not_called_missing_before_its_first_pull(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A newcomer who has just set a key is not sent to look for it, and not told all is good."""
+    """A new user who has just set a key must not be told to look for it, nor that all is good."""
     warehouse.activate(monkeypatch)
     story.beat()
     monkeypatch.setenv("EVERFLOW_API_KEY", "x")
-    monkeypatch.setenv("REDTRACK_API_KEY", "two\nlines")  # set, though not well
+    monkeypatch.setenv("REDTRACK_API_KEY", "two\nlines")  # set, but invalid
     found = verdict(read_status())
     assert (found.level, found.problems[0]) == (
         "warning",

@@ -1,4 +1,4 @@
-"""What goes wrong with visitors: slow, broken and greedy ones shut everybody else out."""
+"""Slow, broken and greedy clients must not lock everyone else out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_bodies_are_bounded(serve: Serve) -> None:
 
 
 def exchange(client: httpx.Client, sent: bytes) -> int:
-    """The status with which what was sent is answered."""
+    """The HTTP status of the answer to these bytes."""
     with connection(client) as one:
         one.sendall(sent)
         return int(one.recv(100).split()[1])
@@ -38,7 +38,7 @@ def connection(client: httpx.Client) -> socket.socket:
 
 
 def test_the_token_is_asked_for_before_the_body(serve: Serve) -> None:
-    """A body that never comes is not waited for."""
+    """The server does not wait for a body that never comes."""
     sent = b"POST /trigger/hourly HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\nx"
     client = serve()
     began = time.monotonic()
@@ -47,7 +47,7 @@ def test_the_token_is_asked_for_before_the_body(serve: Serve) -> None:
 
 
 def test_one_who_is_refused_is_told_even_when_the_body_comes_late(serve: Serve) -> None:
-    """The body is on its way when the answer is: closing then would reset the connection."""
+    """The body arrives with the answer already sent: closing then would reset the connection."""
     with connection(serve()) as one:
         one.sendall(b"POST /act HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 900000\r\n\r\n")
         time.sleep(0.1)
@@ -57,7 +57,7 @@ def test_one_who_is_refused_is_told_even_when_the_body_comes_late(serve: Serve) 
 
 
 def test_silent_and_dripping_visitors_shut_no_one_out(serve: Serve) -> None:
-    """More connections than there are places, some without a word, some a byte at a time."""
+    """More connections than the server's limit, some silent, some sending a byte at a time."""
     client = serve()
     slow = [connection(client) for _ in range(CONNECTIONS + 10)]
     try:

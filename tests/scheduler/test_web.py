@@ -1,4 +1,4 @@
-"""What goes wrong with the server: it lies about its health, lets strangers in."""
+"""The server: correct health answers, and no access for strangers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MAIL_PATH = "/reports/daily_ccw:713:2026-11-18:email:abc%2F1"
 
 @pytest.fixture
 def ticking() -> Iterator[None]:
-    """A thread named as APScheduler's is."""
+    """A thread with the name of APScheduler's."""
     over = threading.Event()
     threading.Thread(target=over.wait, name=health.THREAD).start()
     yield
@@ -257,7 +257,7 @@ def test_signing_in_leads_to_the_page_that_was_asked_for_and_nowhere_else(
 def test_guessing_a_token_is_slow_and_seen(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, path: str
 ) -> None:
-    """After ten wrong ones in a minute the right one is refused too, unread; a session goes on."""
+    """After ten wrong tokens in a minute even the right one is refused; a session stays valid."""
     for name in ("WEB", "TRIGGER"):
         monkeypatch.setenv(f"SIGNALROOM_{name}_TOKEN", TOKEN)
     client = serve()

@@ -1,4 +1,4 @@
-"""What goes wrong in a year: a run lost or doubled by a clock change, an outage, a restart."""
+"""A year: no run is lost or doubled by a clock change, an outage or a restart."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CHANGES = (date(2026, 11, 1), date(2027, 3, 14))
 
 @dataclass(frozen=True)
 class Year:
-    """What a year left behind; `outages` are (from, until)."""
+    """The result of a year; `outages` are (from, until)."""
 
     first: date
     days: int
@@ -45,7 +45,7 @@ class Year:
 
 
 def outages(life: Life, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
-    """Some of minutes, some of hours, some of days."""
+    """Outages of minutes, hours and days."""
     lengths = (timedelta(minutes=11), timedelta(hours=4), timedelta(minutes=11), timedelta(days=2))
     found: list[tuple[datetime, datetime]] = []
     begin = start + timedelta(days=5)
@@ -60,7 +60,7 @@ def outages(life: Life, start: datetime, end: datetime) -> list[tuple[datetime, 
 def year(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Year]:
-    """Minute by minute where something happens, with deaths in the midst of steps."""
+    """Every minute with an event, with crashes in the middle of steps."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SIGNALROOM_HOME", str(tmp_path_factory.mktemp("year")))
         jobs = [job for job in read_schedule() if job.name in TIMES]

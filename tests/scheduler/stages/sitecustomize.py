@@ -1,7 +1,7 @@
-"""Commands that say which stage they are at, so that a kill can be aimed: the chaos run's ears.
+"""Makes commands announce which stage they are in, so that the chaos run can aim its kills.
 
-Found by Python on PYTHONPATH before the guard of tests/support/offline, which it brings along.
-What it wraps does what it always does; a file with the stage is written before.
+Python finds it on PYTHONPATH before the guard of tests/support/offline, which it also runs. Wrapped
+functions behave as usual; before each call a file with the stage is written.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-# module -> function -> stage that begins with it
+# module -> function -> stage that starts with it
 STAGES = {
     "ingest.pull": {"_run_extract": "extract", "_normalize_and_load": "load"},
     "dlt.destinations.job_client_impl": {"SqlLoadJob.run": "merge"},
@@ -29,10 +29,10 @@ STAGES = {
 
 
 def announce(stage: str) -> None:
-    """Say what this process is at."""
+    """Announce this process's stage."""
     folder = Path(os.environ["SIGNALROOM_HOME"], "stages")
     folder.mkdir(exist_ok=True)
-    written = folder / f".{os.getpid()}.{threading.get_ident()}"  # sources are asked side by side
+    written = folder / f".{os.getpid()}.{threading.get_ident()}"  # sources are pulled in parallel
     written.write_text(stage, encoding="utf-8")
     written.replace(folder / str(os.getpid()))
 
@@ -47,7 +47,7 @@ def announcing(function: Callable[..., Any], stage: str) -> Callable[..., Any]:
 
 
 def listen(module: ModuleType) -> None:
-    """Wrap the functions with which stages begin."""
+    """Wrap the functions that start a stage."""
     for name, stage in STAGES[module.__name__].items():
         owner: Any = module
         *path, last = name.split(".")
@@ -57,7 +57,7 @@ def listen(module: ModuleType) -> None:
 
 
 class Finder(importlib.abc.MetaPathFinder):
-    """Finds modules where they are, and listens to those that have stages."""
+    """Finds modules as usual, and wraps the functions of those that have stages."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None

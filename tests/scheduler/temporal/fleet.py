@@ -1,7 +1,7 @@
 """A fleet for tests: the dev server, real worker processes, and a client that starts jobs.
 
-`python -m tests.scheduler.temporal.fleet` is a worker whose steps have the bodies of steps.sh, with
-`pulls` those of pull.py.
+`python -m tests.scheduler.temporal.fleet` is a worker whose steps run the scripts of steps.sh, or,
+with `pulls`, those of pull.py.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ WITH_BODIES = (sys.executable, "-m", "tests.scheduler.temporal.fleet")
 
 @dataclass
 class Fleet:
-    """Workers of one server, on one environment; ended with `close`."""
+    """Workers of one server with the same environment; ended with `close`."""
 
     server: DevServer
     env: Mapping[str, str]
@@ -57,7 +57,7 @@ class Fleet:
     workers: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start_worker(self, **env: str) -> int:
-        """Start a worker and wait until it is ready; its port is its name."""
+        """Start a worker and wait until it is ready; it is identified by its port."""
         port = free_port()
         log = Path(self.env["SIGNALROOM_HOME"], f"worker-{port}.log")
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ class Fleet:
             self.workers.pop(port).wait()
 
     def at_work(self) -> dict[int, str]:
-        """Which workers have steps at work, and which."""
+        """The workers that are running steps, with those steps."""
         found = {}
         for port, worker in self.workers.items():
             steps = sorted(step for step in map(_step_of, children(worker.pid)) if step)
@@ -103,7 +103,7 @@ class Fleet:
         return found
 
     def stop(self, port: int) -> int:
-        """End a worker as a deploy does; its exit code."""
+        """End a worker as a deploy does; returns its exit code."""
         worker = self.workers.pop(port)
         worker.terminate()
         return worker.wait(120)
@@ -117,7 +117,7 @@ class Fleet:
         self.workers.clear()
 
     def ask(self, work: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
-        """Do something with a client."""
+        """Run something with a client."""
 
         async def run() -> T:
             return await work(await Client.connect(self.server.address))
@@ -125,7 +125,7 @@ class Fleet:
         return asyncio.run(run())
 
     def begin(self, job: str, at: datetime, name: str = "") -> str:
-        """Start a job's workflow as its schedule would; its id."""
+        """Start a job's workflow as its schedule would; returns its id."""
         workflow_id = name or f"signalroom-{job}-{at:%Y-%m-%dT%H:%M:%SZ}"
 
         async def start(client: Client) -> WorkflowHandle[Any, Any]:
@@ -141,7 +141,7 @@ class Fleet:
         return workflow_id
 
     def result(self, workflow_id: str) -> SyncResult:
-        """What a workflow gave, once it has ended."""
+        """The result of a workflow, once it has ended."""
 
         async def wait(client: Client) -> SyncResult:
             handle = client.get_workflow_handle(workflow_id, result_type=SyncResult)
@@ -150,7 +150,7 @@ class Fleet:
         return self.ask(wait)
 
     def deliver(self, at: datetime) -> None:
-        """Send what is due at a business instant, as each worker does once a minute."""
+        """Send what is due at a business time, as each worker does once a minute."""
 
         async def send(client: Client) -> None:
             await client.execute_workflow(
@@ -168,7 +168,7 @@ class Fleet:
 
 
 def children(pid: int) -> list[int]:
-    """The processes that a process has started, from any of its threads, and that go on."""
+    """The running child processes of a process, started from any of its threads."""
     found = []
     with suppress(OSError):
         for task in Path(f"/proc/{pid}/task").iterdir():
@@ -177,7 +177,7 @@ def children(pid: int) -> list[int]:
 
 
 def _step_of(pid: int) -> str:
-    """The step that a child works on; empty for what is none."""
+    """The step that a child process works on; empty if it is not a step."""
     with suppress(OSError):
         for line in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
             name, _, value = line.partition(b"=")
@@ -187,7 +187,7 @@ def _step_of(pid: int) -> str:
 
 
 def main() -> None:
-    """A worker with bodies of ours, tied to it as real steps are."""
+    """A worker with test scripts as steps, tied to it as real steps are."""
 
     body = child_process.ending_with_this_process(["sh", str(STEPS)])
     if "pulls" in sys.argv:

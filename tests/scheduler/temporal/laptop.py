@@ -1,7 +1,7 @@
 """`make temporal`: Temporal's dev server and page, a worker, our page, the simulated agency.
 
-Everything on loopback, until Ctrl-C; state is in .signalroom-temporal. Variables of .env that name
-vendors are not used: the agency here is made up.
+Everything is on loopback and runs until Ctrl-C; state is in .signalroom-temporal. Variables of .env
+for vendors are ignored, because the agency is simulated.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ADDRESS, UI, PAGE, HEALTH = "127.0.0.1:7233", "http://127.0.0.1:8233", "8080", "
 
 
 def main(home: Path) -> int:
-    """Run until Ctrl-C; the exit code."""
+    """Run until Ctrl-C; returns the exit code."""
     signal.signal(signal.SIGTERM, _end)
     home.mkdir(exist_ok=True)
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""The body of a pull for measurements: what one costs and how long a vendor lets it wait.
+"""A simulated pull for measurements: its cost, and how long the vendor makes it wait.
 
 It imports what a pull imports, waits as for a vendor, and loads rows under the source's lock.
 """

@@ -1,7 +1,7 @@
-"""Activities that answer what the real ones once answered: for the order of steps alone.
+"""Activities that return recorded answers, for tests of the order of steps.
 
 `python -m tests.scheduler.temporal.recorded` records the histories that the installed version does
-not have yet, on the dev server. One that exists stays: what is released has to replay as it was.
+not have yet, on the dev server. Existing ones stay: a released history has to replay unchanged.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ AT = datetime(2026, 11, 19, 12, tzinfo=UTC).isoformat()
 
 @dataclass
 class Recorded:
-    """The activities, what they were asked for, and what they answer instead by step.
+    """The activities, the requests they received, and their answers by step.
 
-    An answer is a status, or a list of what the tries say one after the other; an exception is
-    raised. What is `late` is done when a report is asked for. Reports wait for `reports_in`.
+    An answer is a status, or a list of answers to successive attempts; exceptions are raised. Steps
+    that are `late` end once a report is requested. Reports wait for `reports_in`.
     """
 
     job: Job | None = None
@@ -137,7 +137,7 @@ class Recorded:
         if isinstance(answer, ApplicationError):
             raise answer
         while answer == "hang" or (answer == "late" and not self._has_reported()):
-            activity.heartbeat()  # with it comes a cancellation
+            activity.heartbeat()  # raises if the step is canceled
             await asyncio.sleep(0.1)
         return StepResult(given.step, "done" if answer == "late" else answer, 42)
 
@@ -146,7 +146,7 @@ class Recorded:
 
 
 async def with_workers(stack: AsyncExitStack, client: Client, recorded: Recorded) -> None:
-    """A worker for each queue, until the stack ends."""
+    """Run a worker for each queue until the stack closes."""
     for queue in QUEUES:
         worker = Worker(
             client,
@@ -162,7 +162,7 @@ async def with_workers(stack: AsyncExitStack, client: Client, recorded: Recorded
 def failing(
     kind: str, *, again_in: timedelta | None = None, is_over: bool = False
 ) -> ApplicationError:
-    """An answer of a try that failed."""
+    """The answer of a failed attempt."""
     return ApplicationError(
         "it failed", type=kind, next_retry_delay=again_in, non_retryable=is_over
     )
@@ -225,7 +225,7 @@ async def _record(address: str, folder: Path) -> None:
 
 
 def main() -> None:
-    """Record what the version that is installed has no history of."""
+    """Record the histories that the installed version lacks."""
     with dev_server() as server:
         asyncio.run(_record(server.address, HISTORIES / version("signalroom")))
 

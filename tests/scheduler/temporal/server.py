@@ -1,4 +1,4 @@
-"""Temporal's dev server as a test or a laptop needs it: from the wheel, on a port of its own."""
+"""Temporal's dev server for a test or a laptop: from the wheel, on a free port."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SKIPPING = BIN / "temporal-test-server"
 
 
 def free_port() -> int:
-    """A port that no one uses now."""
+    """A port that is not in use now."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
@@ -47,7 +47,7 @@ class DevServer:
             ending_with_this_process(command), stdout=quiet, stderr=quiet
         )
         give_up_at = time.monotonic() + 60
-        # its port is open before it takes a request
+        # its port is open before it accepts requests
         ask = [str(SERVER), "operator", "cluster", "health", "--address", self.address]
         while subprocess.run(ask, stdout=quiet, stderr=quiet).returncode:
             assert self.process.poll() is None

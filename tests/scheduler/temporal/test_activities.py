@@ -1,4 +1,4 @@
-"""What one try of a step tells Temporal: when to try again, that it lives, how it was ended."""
+"""What an attempt at a step reports to Temporal: when to retry, heartbeats, how it was ended."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CANCELED = ActivityCancellationDetails(cancel_requested=True)
 
 
 class Steps:
-    """An hourly run that was taken up, and the activities that work off its steps."""
+    """A claimed hourly run, and the activities that execute its steps."""
 
     def __init__(self) -> None:
         self.bench = Bench(HOURLY)
@@ -54,13 +54,13 @@ class Steps:
         return found
 
     def fails(self, answer: str) -> ApplicationError:
-        """The vendor's answer, and what is raised for Temporal."""
+        """Give the vendor's answer; returns the error that is raised for Temporal."""
         said = f'{{"source": "everflow", "client": "713", "failures": ["no: a@b.org"], {answer}}}'
         self.bench.body("ingest", f"echo '{said}'; exit 1")
         with pytest.raises(ApplicationError) as raised:
             self.run()
-        assert "a@b.org" not in str(raised.value)  # the ledger keeps it, Temporal does not
-        # else the worker's log has a traceback of each try, beside its own line
+        assert "a@b.org" not in str(raised.value)  # it is in the ledger, but not in Temporal
+        # otherwise the worker's log has a traceback of each attempt, in addition to its own line
         assert raised.value.category == ApplicationErrorCategory.BENIGN
         return raised.value
 
@@ -106,11 +106,11 @@ def test_five_failed_tries_are_all_whatever_worker_had_them(steps: Steps) -> Non
     assert [one.non_retryable for one in errors] == [False] * 4 + [True]
     pauses = [one.next_retry_delay.total_seconds() for one in errors[:4] if one.next_retry_delay]
     assert pauses == sorted(pauses)
-    assert 5 < pauses[-1] < 11  # 1, 2, 4, 8, and a quarter more or less
+    assert 5 < pauses[-1] < 11  # 1, 2, 4, 8, and up to a quarter more or less
 
 
 def canceled_while(steps: Steps, is_so: Callable[[], bool]) -> None:
-    """Cancel the step once something is so."""
+    """Cancel the step once a condition is reached."""
 
     def cancel() -> None:
         while not is_so():
@@ -123,7 +123,7 @@ def canceled_while(steps: Steps, is_so: Callable[[], bool]) -> None:
 
 
 def test_a_cancellation_lets_a_commit_end_and_leaves_no_process(steps: Steps) -> None:
-    """The child is asked to end and has its grace; what it started is gone after it."""
+    """The child is asked to end and gets a grace period; then everything it started is gone."""
     done, pids = paths.home() / "committed", paths.home() / "pids"
     steps.bench.body(
         "ingest",
@@ -148,7 +148,7 @@ def test_a_child_that_will_not_end_is_ended(steps: Steps, monkeypatch: pytest.Mo
 def test_a_backfill_tells_its_slices_and_a_later_try_counts_on(
     steps: Steps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What it says in its log as it goes: the same words as the command's own."""
+    """Its log lines while it runs have the same format as those of the command."""
     monkeypatch.setattr(activities, "BEAT_S", 0.1)
     said = "everflow 713: 2026-09-01 to 2026-09-30: 30 rows, {} of 3 slices, about 1 min left"
     asked = Backfill("everflow", "2026-07-01", "2026-09-30", "713")
@@ -170,7 +170,7 @@ def test_a_backfill_tells_its_slices_and_a_later_try_counts_on(
 def test_a_heartbeat_names_the_process_and_the_try_so_that_the_next_one_ends_an_orphan(
     steps: Steps,
 ) -> None:
-    """A worker whose heartbeats no longer arrive may still have its child at work."""
+    """A worker whose heartbeats no longer arrive may still have a working child process."""
     pid_file = paths.home() / "pid"
     steps.bench.body("ingest", f"[ -e {pid_file} ] || {{ echo $$ > {pid_file}; sleep 600; }}")
     lost: list[str | None] = []

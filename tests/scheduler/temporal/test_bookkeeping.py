@@ -1,4 +1,4 @@
-"""What the ledger guards between workflows, workers and engines; no server is needed for it."""
+"""What the ledger ensures between workflows, workers and engines; this needs no server."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_runs_with_a_source_in_common_wait_and_those_of_two_clients_do_not() -> 
         with pytest.raises(bookkeeping.BusyError, match=opened.run_id):
             take(ledger, "signalroom-one", source="everflow", client="713")
         assert take(ledger, "signalroom-two", source="s3_exports", client="713").run_id == "two"
-        assert finish(ledger, opened) == "failed"  # no step came to its end
+        assert finish(ledger, opened) == "failed"  # no step has ended
         assert take(ledger, "signalroom-one", source="everflow", client="713").run_id == "one"
         assert take(ledger, "signalroom-three", source="everflow", client="cti").run_id == "three"
         with pytest.raises(bookkeeping.BusyError, match="one"):
@@ -83,7 +83,7 @@ def test_a_workflow_knows_until_when_its_reports_wait_and_a_second_build_is_one(
     monkeypatch.setenv("SIGNALROOM_NOW", (at + timedelta(minutes=1)).isoformat())
     owner = bookkeeping.owner_of("default", "a", "1")
     opened = bookkeeping.open_run(bench.ledger, opening, owner, "a")
-    assert opened.reports_at == ""  # the clock stands still
+    assert opened.reports_at == ""  # the clock is stopped
     monkeypatch.setenv("SIGNALROOM_CLOCK_FACTOR", "1")
     monkeypatch.setenv("SIGNALROOM_CLOCK_SINCE", clock.instant().isoformat())
     opened = bookkeeping.open_run(bench.ledger, opening, owner, "a")
@@ -133,7 +133,7 @@ def test_a_try_of_a_step_changes_nothing_after_a_later_one_has_begun(
         for _ in range(2)
     )
     old.advance(clock.instant())
-    with pytest.raises(LostError):  # it had not seen the first one begin
+    with pytest.raises(LostError):  # it did not know that the first one had started
         new.advance(clock.instant())
     newest = bookkeeping.work_of(bench.ledger, step(opened, "dbt"), Troubles(), bench.start)
     newest.advance(clock.instant())
@@ -142,7 +142,7 @@ def test_a_try_of_a_step_changes_nothing_after_a_later_one_has_begun(
     caplog.clear()
     with pytest.raises(LostError):
         old.advance(clock.instant())
-    assert caplog.messages == []  # nor does it say how the step ended
+    assert caplog.messages == []  # nor does it report how the step ended
     assert newest.child
     newest.child.kill()
     assert the_run(bench.ledger, opened.run_id).steps[2].attempt == 2
@@ -153,7 +153,7 @@ def test_a_try_of_a_step_changes_nothing_after_a_later_one_has_begun(
 def test_a_process_whose_try_is_not_the_newest_gets_no_lock(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Frozen past its lease and awake again, on whatever machine."""
+    """The process was frozen until its lease expired and then woke up, on any machine."""
     warehouse.activate(monkeypatch)
     with WorkLedger() as ledger:
         opened = take(ledger, "signalroom-hourly-a", job="hourly")

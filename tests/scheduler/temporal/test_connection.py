@@ -1,4 +1,4 @@
-"""How Temporal is reached: with certificates as in Temporal Cloud, with a key, or not at all."""
+"""Connecting to Temporal: with certificates as in Temporal Cloud, with a key, or not at all."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Identity:
 
 
 def identity(name: str, authority: Identity | None = None) -> Identity:
-    """A certificate of that name, made by an authority or by itself."""
+    """A certificate with that name, issued by an authority or self-signed."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
@@ -74,7 +74,7 @@ def identity(name: str, authority: Identity | None = None) -> Identity:
 
 @contextmanager
 def only_for_known(folder: Path, authority: Identity, port: int) -> Iterator[int]:
-    """A door before a plain server: TLS, and only for certificates of that authority."""
+    """A proxy in front of a plain server: TLS, and only for certificates of that authority."""
     cert, key = identity("server", authority).files(folder, "server")
     trusted, _ = authority.files(folder, "authority")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(trusted))
@@ -115,7 +115,7 @@ def server() -> Iterator[DevServer]:
 def test_a_server_that_asks_for_certificates_is_reached_with_them_and_not_without(
     server: DevServer, tmp_path: Path
 ) -> None:
-    """As Temporal Cloud's mTLS: the certificate from a file, the key from the variable itself."""
+    """Like Temporal Cloud's mTLS: the certificate is a file, the key is in the variable itself."""
     authority = identity("authority")
     cert, key = identity("worker", authority).files(tmp_path, "worker")
     with only_for_known(tmp_path, authority, server.port) as port:
@@ -131,7 +131,7 @@ def test_a_server_that_asks_for_certificates_is_reached_with_them_and_not_withou
         for wrong in (
             env,
             env | {"TEMPORAL_TLS_CERT": str(stranger), "TEMPORAL_TLS_KEY": str(its_key)},
-            known | {"SSL_CERT_FILE": str(stranger)},  # a server that no one vouches for
+            known | {"SSL_CERT_FILE": str(stranger)},  # a server with an untrusted certificate
         ):
             refused = signalroom_cli("temporal", "list", env=wrong)
             assert (refused.returncode, len(refused.stderr.splitlines())) == (1, 1), refused.stderr
@@ -175,7 +175,7 @@ def test_doctor_names_schedules_that_the_server_lacks(server: DevServer, tmp_pat
 
 @pytest.fixture
 def pings(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """What the heartbeat's address hears."""
+    """The pings received at the heartbeat's address."""
 
     class Own(Receiver):
         heard: ClassVar[list[str]] = []
@@ -193,7 +193,7 @@ def test_a_worker_says_when_the_server_is_away_and_its_heartbeat_stays_out(
     caplog: pytest.LogCaptureFixture,
     pings: list[str],
 ) -> None:
-    """Nothing is scheduled then; those who watch the heartbeat have to hear of it."""
+    """Nothing is scheduled then, so the monitoring of the heartbeat has to notice."""
     monkeypatch.setattr(worker, "TICK_S", 0.1)
     found = worker.WorkerProcess(QUEUES, None)
 
@@ -204,7 +204,7 @@ def test_a_worker_says_when_the_server_is_away_and_its_heartbeat_stays_out(
         server.stop()
         while "does not answer" not in caplog.text:
             await asyncio.sleep(0.05)
-        await asyncio.sleep(0.2)  # the last good one may be on its way
+        await asyncio.sleep(0.2)  # the last good one may still be in transit
         before = len(pings)
         await asyncio.sleep(0.5)
         assert len(pings) == before
@@ -222,7 +222,7 @@ def test_a_worker_says_when_the_server_is_away_and_its_heartbeat_stays_out(
 def test_a_namespace_that_is_not_there_is_named(
     server: DevServer, tmp_path: Path, command: str
 ) -> None:
-    """A server that answers is not yet one that has our namespace, or lets us in."""
+    """A server that answers may still lack our namespace, or refuse us."""
     env = {"TEMPORAL_ADDRESS": server.address, "TEMPORAL_NAMESPACE": "nowhere", "PORT": "0"}
     env["SIGNALROOM_HOME"] = str(tmp_path)
     refused = signalroom_cli("temporal", *command.split(), env=env)
@@ -233,7 +233,7 @@ def test_a_namespace_that_is_not_there_is_named(
 def test_a_worker_of_one_queue_takes_nothing_from_the_other(
     server: DevServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Workflows are on the queue of those who wait; dbt's machine may be another one."""
+    """Workflows are on the queue of steps that mostly wait; dbt may run on a different machine."""
     monkeypatch.setenv("TEMPORAL_ADDRESS", server.address)
 
     async def queues(*asked: str) -> dict[str, bool]:

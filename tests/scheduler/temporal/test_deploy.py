@@ -1,4 +1,4 @@
-"""A deploy while reports are sent: the old worker ends what it has begun, a new one goes on."""
+"""A deploy while reports are sent: the old worker finishes its steps, a new one continues."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_deploy_in_the_middle_of_a_run_sends_nothing_again(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Slack takes its time for each message, so that the deploy comes in the middle of one."""
+    """Slack is slow for each message, so that the deploy happens in the middle of one."""
     agency = start_agency()
     agency.set_now(MORNING)
     agency.faults.plan("slack", "hang", times=100, match="chat.postMessage", seconds=4)
@@ -72,7 +72,7 @@ def test_a_deploy_in_the_middle_of_a_run_sends_nothing_again(
     assert set(sent.values()) == {1}
     run = the_run()
     assert run is not None
-    assert {step.attempt for step in run.steps} == {1}  # nothing was cut
+    assert {step.attempt for step in run.steps} == {1}  # no step was interrupted
     worked = {
         home: {path.stem for path in (tmp_path / home / "logs" / "runs").rglob("*.log")}
         for home in ("old", "new")

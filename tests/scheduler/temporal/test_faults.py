@@ -1,6 +1,6 @@
-"""What goes wrong with workers and the server: killed, frozen, stopped, canceled, doubled, late.
+"""Workers and the server are killed, frozen, stopped, canceled, doubled or late.
 
-Real processes, the real ledger and the dev server; the steps have bodies of ours.
+Real processes, the real ledger and the dev server; the steps run test scripts.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
 
 @pytest.fixture
 def fleet(server: DevServer) -> Iterator[Fleet]:
-    """No worker yet; every fleet has instants of its own, for the server keeps workflows."""
+    """No worker yet; every fleet uses different times, because the server keeps workflows."""
     env = {"SIGNALROOM_HOME": str(paths.home()), "SIGNALROOM_NOW": AT.isoformat()}
     paths.home().mkdir(parents=True, exist_ok=True)
     found = Fleet(server, env, WITH_BODIES)
@@ -64,7 +64,7 @@ def bodies() -> list[str]:
 
 
 def hold(command: str) -> Path:
-    """That step waits from now on, until the file given back is gone."""
+    """Make that step wait from now on, until the returned file is deleted."""
     (paths.home() / "hold").touch()
     (paths.home() / f"{command}.sh").write_text(HOLD)
     return paths.home() / "hold"
@@ -129,7 +129,7 @@ def test_what_a_frozen_worker_left_is_ended_and_changes_nothing_when_it_wakes(
     orphan, its_child, *_ = bodies()
     until(lambda: is_gone(orphan) and is_gone(its_child))
     fleet.signal(first, signal.SIGCONT)
-    time.sleep(8)  # it learns that its try is over, and has nothing to say any more
+    time.sleep(8)  # it learns that its attempt is over, and reports nothing more
     assert the_run().status == "running"
     held.unlink()
     assert fleet.result(workflow).status == "done"
@@ -140,7 +140,7 @@ def test_what_a_frozen_worker_left_is_ended_and_changes_nothing_when_it_wakes(
 def test_a_worker_that_is_stopped_lets_its_steps_end_and_the_next_takes_over(
     fleet: Fleet,
 ) -> None:
-    """A deploy: nothing is cut, and nothing done twice."""
+    """A deploy: nothing is interrupted, and nothing done twice."""
     held = hold("ingest")
     first = fleet.start_worker()
     workflow = begin(fleet, "deploy")
@@ -197,7 +197,7 @@ def test_the_server_may_be_away_in_the_middle_of_a_run(fleet: Fleet, server: Dev
     until(lambda: len(bodies()) == 2)
     server.stop()
     time.sleep(5)
-    held.unlink()  # the step ends while no one can be told
+    held.unlink()  # the step ends while the server is down
     time.sleep(5)
     server.start()
     assert fleet.result(workflow).status == "done"
@@ -207,7 +207,7 @@ def test_the_server_may_be_away_in_the_middle_of_a_run(fleet: Fleet, server: Dev
 
 
 def test_both_engines_at_once_run_a_job_once(fleet: Fleet) -> None:
-    """Both know the schedule; each instant has one owner, the first to ask."""
+    """Both know the schedule; each scheduled time has one owner, the first to claim it."""
     for _ in range(2):
         fleet.start_worker()
     bench = Bench(HOURLY)
@@ -263,7 +263,7 @@ def test_of_what_an_outage_missed_the_newest_runs_and_the_others_say_why_not(
 def test_temporal_catches_up_what_was_due_while_it_was_away_within_its_window(
     fleet: Fleet, server: DevServer
 ) -> None:
-    """Not longer ago than the job's `within`: its own default would be a year."""
+    """Not further back than the job's `within`; Temporal's own default would be a year."""
     fleet.start_worker()
 
     async def apply(client: Client) -> None:
@@ -281,7 +281,7 @@ def test_temporal_catches_up_what_was_due_while_it_was_away_within_its_window(
         return True
 
     fleet.ask(apply)
-    time.sleep(3)  # a schedule begins when the server has first looked at it
+    time.sleep(3)  # a schedule starts when the server first processes it
     if clock.instant().second > 50:
         time.sleep(11)
     server.stop()

@@ -34,7 +34,7 @@ from tests.support.warehouse import empty_warehouse
 KILLS = int(os.environ.get("KILLS", "20"))
 OUTAGE_S = float(os.environ.get("OUTAGE_S", "600"))
 WORKERS = 3
-# what a worker is killed at, in turn, and how long after it is seen at it the kill comes at most
+# the steps at which a worker is killed, in turn, and the maximum delay before the kill
 AIM_S = {"ingest": 8.0, "dbt": 6.0, "report": 2.0}
 
 
@@ -60,7 +60,7 @@ def test_kills_a_freeze_and_outages_lose_nothing_and_send_nothing_twice(
         killed_at: Counter[str] = Counter()
 
         def ask(days_ago: int = 0) -> None:
-            """A run of now with the reports of an earlier day: there is always one to send."""
+            """Start a run now with an earlier day's reports, so there is always one to send."""
             now = clock.now()
             run = asked(JOB, "manual", now - timedelta(days=days_ago), clock.instant())
             run = replace(run, scheduled_for=now)
@@ -115,7 +115,7 @@ def test_kills_a_freeze_and_outages_lose_nothing_and_send_nothing_twice(
 
             frozen = busy_with("ingest")
             fleet.signal(frozen, signal.SIGSTOP)
-            time.sleep(45)  # longer than its heartbeats may be away
+            time.sleep(45)  # longer than its heartbeat timeout
             fleet.signal(frozen, signal.SIGCONT)
             click.echo("one worker was frozen for 45 s")
 

@@ -1,4 +1,4 @@
-"""`signalroom scheduler` where Temporal schedules: it shows, it triggers, and it runs nothing."""
+"""`signalroom scheduler` when Temporal schedules: it shows and triggers, but runs nothing."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_it_shows_triggers_and_schedules_nothing(page: tuple[str, Fleet]) -> Non
         return (await client.get_workflow_handle(f"signalroom-{run_id}").describe()).workflow_type
 
     assert fleet.ask(kind) == "ScheduledSyncWorkflow"
-    with WorkLedger() as ledger:  # and no one here begins it
+    with WorkLedger() as ledger:  # and this process does not start it
         assert [run.status for run in ledger.recent()] == ["due"]
     shown = httpx.get(f"{address}/", timeout=20).text
     assert "/namespaces/default/workflows" in shown

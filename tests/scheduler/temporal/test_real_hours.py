@@ -28,7 +28,7 @@ SECRET = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_SALT", "_EMAILS", "_NUMBER
 
 
 async def payloads(client: Client, workflow_id: str) -> str:
-    """Whatever Temporal keeps of a workflow, with its payloads as text."""
+    """Everything that Temporal stores about a workflow, with its payloads as text."""
     history = await client.get_workflow_handle(workflow_id).fetch_history()
     text = history.to_json()
     data = [base64.b64decode(one) for one in re.findall(r'"data": ?"([^"]*)"', text)]
@@ -79,7 +79,7 @@ def test_an_hour_and_a_morning_load_the_truth_and_send_each_report_once(
     assert {channel for channel, _, _ in messages} >= {"slack", "resend"}
     assert set(messages.values()) == {1}
 
-    # the same instant again, from another engine or a person
+    # the same scheduled time again, from another engine or a person
     with pytest.raises(WorkflowAlreadyStartedError):
         fleet.begin("daily_reports", morning)
     again = fleet.result(fleet.begin("daily_reports", morning, "signalroom-again"))

@@ -1,4 +1,4 @@
-"""The schedules as a real server understands them: both days of a clock change, changes, pauses."""
+"""The schedules on a real server: both clock changes of a year, edits, pauses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.scheduler.temporal.server import DevServer, dev_server
 from tests.support.processes import signalroom_cli
 
 JOBS = read_schedule()
-# The two Sundays of 2026 and 2027 with another clock, and the days around them.
+# The next two Sundays with a clock change, in 2026 and 2027, and the days around them.
 CLOCK_CHANGES = [datetime(2026, 10, 30, tzinfo=UTC), datetime(2027, 3, 12, tzinfo=UTC)]
 
 
@@ -94,7 +94,7 @@ def test_the_commands_apply_list_and_delete(server: DevServer) -> None:
     applied = signalroom_cli("temporal", "apply", env=env)
     assert applied.returncode == 0, applied.stderr
     assert len(applied.stdout.splitlines()) == len(JOBS)
-    with WorkLedger() as ledger:  # from now on what Temporal starts is due, and not before
+    with WorkLedger() as ledger:  # jobs that Temporal starts are due from now on
         assert ledger.known_since().keys() == {job.name for job in JOBS}
     gone = signalroom_cli("temporal", "delete", "hourly", "nightly", env=env)
     assert (gone.returncode, gone.stderr.strip()) == (

@@ -1,8 +1,8 @@
-"""How much goes through one, two and four workers: 20 clients and 6 sources on PostgreSQL.
+"""The throughput of one, two and four workers: 20 clients and 6 sources on PostgreSQL.
 
-Prints the rows of a table for docs/scaling.md: workers, how long it took, pulls a minute, how long
-the vendors' waits alone would take, seconds from schedule to start (median, 95 %), how busy the
-machine's cores were, memory of a worker with its children, of all.
+Prints the rows of a table for docs/scaling.md: workers, duration, pulls per minute, how long the
+vendors' waits alone would take, seconds from schedule to start (median, 95 %), utilization of the
+machine's cores, memory of one worker with its children, of all.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def test_pulls_of_20_clients_go_through(warehouse: Warehouse, workers: int, tmp_
 
 
 async def _measure(client: Client, fleet: Fleet) -> tuple[list[float], float]:
-    """Seconds from schedule to start of each pull, and the most memory of workers and children."""
+    """Seconds from schedule to start of each pull, and peak memory of workers and children."""
     over = asyncio.Event()
     most = 0.0
 
@@ -111,7 +111,7 @@ async def _measure(client: Client, fleet: Fleet) -> tuple[list[float], float]:
 
 
 def _memory_mb(pid: int) -> float:
-    """Memory of a process and its children that no other process shares in full (PSS)."""
+    """Proportional memory of a process and its children, with shared pages split (PSS)."""
     total = 0.0
     pids = [pid]
     while pids:
@@ -127,7 +127,7 @@ def _memory_mb(pid: int) -> float:
 
 
 def _busy_s() -> float:
-    """Seconds that the machine's cores have worked, those of others included."""
+    """Seconds that the machine's cores have been busy, including with other processes."""
     fields = [int(part) for part in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
     idle = fields[3] + fields[4]
     return (sum(fields[:8]) - idle) / os.sysconf("SC_CLK_TCK")

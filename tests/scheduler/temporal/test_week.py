@@ -35,7 +35,7 @@ from tests.support.warehouse import HISTORY_MARTS, Warehouse, empty_warehouse
 DAYS = int(os.environ.get("DAYS", "7"))
 START = datetime(2026, 11, 16, 5, tzinfo=BUSINESS_ZONE).astimezone(UTC)  # a Monday
 JOBS = read_schedule()
-# Of the hourly pulls and quarters these hours: the others do the same again.
+# The only hours used of the hourly pulls: the others just repeat.
 HOURLY_AT = (12, 23)
 REAL = re.compile(
     r"\b(as of|oldest data|since|latest) (?:\w+, )?\w+ \d+, \d+:\d\d [AP]M \w+", re.IGNORECASE
@@ -55,7 +55,7 @@ def due() -> Iterator[Due]:
 
 
 def cells(warehouse: Warehouse) -> Cells:
-    """Every mart of the agency, every cell as text; without when a row was built or loaded."""
+    """Every mart of the agency, every cell as text; without the times of builds and loads."""
     columns = warehouse.rows(
         "select table_name, column_name from information_schema.columns"
         " where table_schema = 'marts' and data_type not like 'timestamp%'"
@@ -70,18 +70,18 @@ def cells(warehouse: Warehouse) -> Cells:
 
 
 def messages(agency: Agency) -> Counter[tuple[str, str, str]]:
-    """What each was sent, without when a source was loaded or a fault seen: on the real clock."""
+    """What everyone was sent, without load times and fault times, which use the real clock."""
     return Counter(
         (told.channel, str(told.recipients), REAL.sub(r"\1", told.text)) for told in agency.messages
     )
 
 
 def deliver() -> None:
-    """Send what is due, as the resident process does at each minute and between two runs.
+    """Send what is due, as the scheduler does every minute and between two runs.
 
-    Business time stands still for a whole run here. So what comes due at its instant, as at the end
-    of the quiet hours, is sent before it begins, with both engines: at the minute, not after the
-    look that the run takes minutes later.
+    Business time is stopped for a whole run here. So what comes due at the run's scheduled time,
+    such as at the end of the quiet hours, is sent before the run starts, with both engines: at that
+    minute, and not after the checks that the run does minutes later.
     """
     if not incidents.work_waits():
         return

@@ -1,4 +1,4 @@
-"""What the workflows do in which order, with time that skips and answers that were recorded."""
+"""The order of the workflows' steps, with time skipping and recorded answers."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Skipping:
         return result
 
     async def took(self, name: str) -> timedelta:
-        """How long a workflow took that is over."""
+        """The duration of a workflow that has ended."""
         found = await self.client.get_workflow_handle(name).describe()
         assert found.close_time is not None
         return found.close_time - found.start_time
@@ -123,7 +123,7 @@ def test_what_trying_again_cannot_mend_is_tried_once() -> None:
 
 
 def test_a_vendors_wait_is_kept_to_and_is_no_failed_try() -> None:
-    """Six times an hour: more than the five tries that a failing step has."""
+    """Six times an hour: more than the five attempts of a failing step."""
 
     async def run() -> None:
         wait = failing(DEFERRED, again_in=timedelta(hours=1))
@@ -153,7 +153,7 @@ DBT = "dbt on warehouse-tasks"
 def test_what_is_tried_again_holds_up_no_report_that_is_due(
     tried_again: str, order: list[str]
 ) -> None:
-    """What it brings after them is built by the same run."""
+    """What the retry loads afterwards is built by the same run."""
 
     async def run() -> None:
         again = failing("SourceError", again_in=timedelta(minutes=20))
@@ -198,7 +198,7 @@ def test_a_run_canceled_after_its_reports_leaves_nothing_at_work() -> None:
 
 
 def test_what_was_deferred_is_asked_for_later_without_holding_up_the_schedule() -> None:
-    """On the dev server: the one that skips time does not go on with abandoned children."""
+    """Uses the dev server: the time-skipping one does not continue abandoned child workflows."""
 
     async def run(address: str) -> None:
         recorded = Recorded(DAILY, resume_in_s=3, runs=2)
@@ -264,7 +264,7 @@ RELEASED = sorted(HISTORIES.glob("*/*.json"))
 
 
 def test_histories_of_every_released_version_replay() -> None:
-    """Each version has one of every workflow, else an edit of that one would pass unseen."""
+    """Each version has a history of every workflow; otherwise an edit could go unnoticed."""
     wanted = {job.name for job in JOBS} | {"canceled", "deferred", "late"}
     assert {path.stem for path in RELEASED} >= wanted
     every = {one.__name__ for one in ALL}
@@ -284,7 +284,7 @@ def test_histories_of_every_released_version_replay() -> None:
 
 
 def edited(folder: Path, line: str) -> list[type]:
-    """The workflows with one more line at the start of each; they are named as before."""
+    """The workflows with one more line at the start of each, under the same names."""
     text = Path(workflows.__file__).read_text(encoding="utf-8")
     start = re.compile(r"(    @workflow\.run\n    async def run\([^)]*\) -> \w+:\n)")
     text, edits = start.subn(rf"\1        {line}\n", text)
@@ -309,7 +309,7 @@ def edited(folder: Path, line: str) -> list[type]:
 def test_a_workflow_edited_without_a_new_version_does_not_replay(
     tmp_path: Path, line: str, is_replayed: bool
 ) -> None:
-    """Else the replay of the released histories would prove nothing; of none of the workflows."""
+    """Otherwise replaying the released histories would prove nothing."""
     replayer = Replayer(
         workflows=edited(tmp_path, line), workflow_runner=UnsandboxedWorkflowRunner()
     )
@@ -324,7 +324,7 @@ def test_a_workflow_edited_without_a_new_version_does_not_replay(
 
 
 def test_workflow_modules_import_nothing_of_the_product_but_names() -> None:
-    """They are loaded again for each replay; what they import could make them differ."""
+    """They are reloaded for each replay; anything they import could change their behavior."""
     code = (
         "import sys, scheduler.temporal.workflows\n"
         "ours = ('scheduler', 'ingest', 'reports', 'transform', 'signalroom', 'cli')\n"
