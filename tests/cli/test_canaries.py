@@ -1,4 +1,4 @@
-"""What goes wrong with secrets: one stands in an output, a log or a file after a command failed."""
+"""No secret may appear in an output, a log or a file after a command failed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from signalroom import secrets, settings
 from tests.support.postgres import free_port
 from tests.support.processes import ROOT, signalroom_cli
 
-# what each secret has in it that one spelling or another writes otherwise
+# characters that at least one spelling writes differently
 AWKWARD = '-"q"\'s<&>+/=%41'
 NAMES = (
     "EVERFLOW_API_KEY", "REDTRACK_API_KEY", "POSTHOG_API_KEY", "MAUTIC_CLIENT_SECRET",
@@ -33,7 +33,7 @@ NAMES = (
     "TEMPORAL_API_KEY", "EVERFLOW_API_KEY__CTI", "REDTRACK_API_KEY__CTI",
 )  # fmt: skip
 CANARIES = {name: f"canary-{name.lower()}{AWKWARD}" for name in NAMES}
-# every command in a form that fails, or that shows what failed before
+# every command in a form that fails, or that shows an earlier failure
 FORMS: dict[str, list[list[str]]] = {
     "ingest": [["all"], ["everflow", "--client", "cti", "--json"], ["s3_exports"]],
     "run": [["--no-sandbox", "--send"]],
@@ -71,7 +71,7 @@ FORMS: dict[str, list[list[str]]] = {
 
 
 def spellings(secret: str) -> list[bytes]:
-    """A secret as one or another would write it; of base64 what every alignment has in common."""
+    """The spellings of a secret; for base64, the part that every alignment has in common."""
     found = [
         secret,
         json.dumps(secret)[1:-1],
@@ -90,7 +90,7 @@ def spellings(secret: str) -> list[bytes]:
 
 @contextmanager
 def echo() -> Iterator[str]:
-    """A vendor that refuses everything, and repeats whatever it was told in all spellings."""
+    """A vendor that refuses everything, and repeats the request in all spellings."""
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
@@ -129,7 +129,7 @@ def private_key() -> str:
 
 
 class Searched:
-    """Runs commands with every canary set, and searches all that was written."""
+    """Runs commands with every canary set, and searches everything that was written."""
 
     def __init__(self, url: str, folder: Path, target: str) -> None:
         self.folder = folder
@@ -178,7 +178,7 @@ class Searched:
         }
 
     def run(self, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run a command and search what it said."""
+        """Run a command and search its output."""
         done = signalroom_cli(*command, env=self.env | env)
         said = done.stdout + done.stderr
         assert self._found(said.encode()) == [], f"{' '.join(command)} shows it: {said[-2000:]}"
@@ -186,7 +186,7 @@ class Searched:
         return done
 
     def written(self) -> dict[str, list[str]]:
-        """The files with a secret in them: all of its own, and those of dbt in the repository."""
+        """The files that contain a secret: in its own folder, and dbt's files in the repository."""
         own = [path for path in self.folder.rglob("*") if path.is_file()]
         dbt = [
             path
@@ -210,7 +210,7 @@ def url() -> Iterator[str]:
 
 
 def test_the_canaries_would_be_found(tmp_path: Path, url: str) -> None:
-    """Otherwise the tests below would prove less than they say."""
+    """Otherwise the tests below would prove too little."""
     searched = Searched(url, tmp_path, "duckdb")
     secret = CANARIES["EVERFLOW_API_KEY"]
     packed = base64.b64encode(f"AC1:{secret}".encode())
@@ -236,7 +236,7 @@ def test_every_command_has_a_failing_form_and_every_secret_a_canary(
 def test_temporal_that_cannot_be_reached_shows_neither_key_nor_certificate(
     tmp_path: Path, url: str
 ) -> None:
-    """Its library says itself what it was given and could not use."""
+    """Its library's own errors quote values that it could not use."""
     searched = Searched(url, tmp_path, "duckdb")
     at = {"TEMPORAL_ADDRESS": f"127.0.0.1:{free_port()}"}
     own = {"TEMPORAL_TLS_CERT": searched.pem, "TEMPORAL_TLS_KEY": searched.pem}
@@ -263,7 +263,7 @@ def test_a_vendor_that_repeats_every_secret_makes_none_be_shown_or_kept(
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("target", ["duckdb", "postgres"])
 def test_no_failing_command_shows_or_keeps_a_secret(tmp_path: Path, url: str, target: str) -> None:
-    """On PostgreSQL the server is away, which is where its password is at stake."""
+    """On PostgreSQL the server is down, so that errors could contain its password."""
     searched = Searched(url, tmp_path, target)
     for command, forms in FORMS.items():
         for arguments in forms:

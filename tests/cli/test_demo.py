@@ -1,4 +1,4 @@
-"""The demo: one clock for all its processes, and out of the way of the first real load."""
+"""The demo: one clock for all its processes, and moved aside by the first real load."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.support.processes import BIN, ROOT, own_environment, signalroom_cli
 
 
 def hold_demo(home: Path, origin: str = "simulated") -> Path:
-    """A folder as a run leaves it, as far as the move looks at it."""
+    """A folder as a run leaves it, as far as moving it requires."""
     home.mkdir(parents=True, exist_ok=True)
     with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
         connection.execute("create schema ops")
@@ -78,7 +78,7 @@ def test_real_data_or_a_simulated_load_moves_a_folder(
 def test_a_folder_that_cannot_be_renamed_ends_in_a_traceback(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A mounted volume: the refusal that names `make reset` stays."""
+    """A mounted volume: the load is still refused, with an error that names `make reset`."""
 
     def busy(self: Path, target: Path) -> Path:
         raise OSError(16, "Device or resource busy")
@@ -92,7 +92,7 @@ def test_a_folder_that_cannot_be_renamed_ends_in_a_traceback(
 def test_a_plan_takes_the_demos_rows_for_real_ones(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The load would move the demo aside: its sources are not on, its days are not loaded."""
+    """The load would move the demo aside, so its sources are not on and its days are not loaded."""
     hold_demo(home)
     with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
         connection.execute(
@@ -148,7 +148,7 @@ def test_a_demo_at_real_time_stops_the_clock() -> None:
 
 
 def test_processes_of_one_rehearsal_have_clocks_of_their_own() -> None:
-    """Started one after the other they agree, and with the agency."""
+    """Processes started one after the other agree with each other and with the agency."""
     code = "from signalroom import clock; print(clock.now().isoformat())"
     with Agency(speed=3600.0) as agency:
         env = own_environment(environment_of(agency))
@@ -190,7 +190,7 @@ def wait_for(holds: Callable[[], object], seconds: float = 60.0) -> None:
 
 @contextmanager
 def running_demo(tmp_path: Path) -> Iterator[Path]:
-    """`signalroom demo` at high speed; what it says is in the file."""
+    """Run `signalroom demo` at high speed; its output is in the file."""
     said = tmp_path / "said"
     command = [str(BIN / "signalroom"), "demo", "--speed", "300", "--port", "0", "--no-open"]
     env = own_environment({"SIGNALROOM_HOME": str(tmp_path / "home")})
@@ -228,7 +228,7 @@ def test_a_demo_shows_no_daily_report(tmp_path: Path) -> None:
             assert "Run or pause" in shown
             assert "Queued." in person.post("/act", data={"action": "run", "name": "hourly"}).text
         assert "SIMULATED" in httpx.get(inbox).text
-        # another terminal reads the same clock
+        # another terminal uses the same clock
         home = tmp_path / "home-demo"
         shown = subprocess.run(
             ["bash", "-c", f". {home / 'env.sh'}; {BIN / 'signalroom'} status --json"],

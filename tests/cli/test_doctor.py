@@ -1,4 +1,4 @@
-"""`signalroom doctor` asks every source and channel, changes nothing, and names what is wrong."""
+"""`signalroom doctor` checks every source and channel, changes nothing, and reports problems."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_a_channel_where_the_bot_cannot_look_is_a_fault(start_agency: StartAgenc
 def test_alerts_that_nobody_hears_are_no_notice(
     start_agency: StartAgency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who reads reports gets no alert: a channel without recipients of its own is silent."""
+    """Recipients of reports get no alerts: a channel without alert recipients is silent."""
     point_at(start_agency())
     assert not [one for one in checks("--offline") if "alerts for client" in one["message"]]
     for name in ("ALERT_EMAILS", "SLACK_ALERT_CHANNEL_ID", "SLACK_CHANNEL_ID", "ALERT_NUMBERS"):
@@ -206,7 +206,7 @@ def test_names_of_other_programs_are_no_faults() -> None:
     others = "AWS_PROFILE", "AWS_ENDPOINT_URL_S3", "SUPABASE_DB_URL", "DBT_TARGET", "PGHOST"
     os.environ.update(dict.fromkeys(others, "something"))
     os.environ["EVERFLOW_API_KEY"] = "key-0123456789"
-    os.environ["EVERFLOW_APIKEY"] = "key-9876543210"  # left over: the right one is set
+    os.environ["EVERFLOW_APIKEY"] = "key-9876543210"  # a leftover: the right one is set
     assert run("--offline").exit_code == 0
 
 

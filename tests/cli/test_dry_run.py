@@ -1,4 +1,4 @@
-"""`--dry-run` writes nothing anywhere, waits for no one, and one vendor's error ends no plan."""
+"""`--dry-run` writes nothing, waits for nothing, and a vendor's error does not end the plan."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def run(*arguments: str) -> Result:
 
 
 def files(folder: Path) -> dict[str, tuple[bytes, int]]:
-    """Every file below a folder: its bytes, and when it was written."""
+    """Every file below a folder: its content and modification time."""
     return {
         str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns)
         for path in sorted(folder.rglob("*"))
@@ -40,7 +40,7 @@ def files(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 
 def database(warehouse: Warehouse) -> list[tuple[object, ...]]:
-    """Every table of the server's database, and what was ever written to each."""
+    """Every table of the server's database, with its write counters."""
     return warehouse.rows(
         "select schemaname, relname, n_tup_ins, n_tup_upd, n_tup_del from pg_stat_user_tables"
         " order by 1, 2"
@@ -72,7 +72,7 @@ def test_a_plan_changes_no_byte_takes_no_lock_and_outlives_an_error(
     started = time.monotonic()
     with ExitStack() as held:
         for name in ("ingest redtrack", "build")[: None if warehouse.target == "postgres" else 1]:
-            held.enter_context(hold(name))  # on DuckDB all hold the same
+            held.enter_context(hold(name))  # on DuckDB they all hold the same lock
         for plan in PLANS:
             done = run(*plan)
             failed = "all" in plan

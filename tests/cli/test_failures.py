@@ -1,4 +1,4 @@
-"""Every failure speaks: one readable line, the right exit code, no traceback."""
+"""Every failure gives one readable line, the right exit code, and no traceback."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ def test_postgres_that_is_away_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("warehouse", DUCKDB_FIRST, indirect=True)
 def test_one_failing_source_does_not_stop_the_others(warehouse: Warehouse) -> None:
-    """Everflow refuses the key; RedTrack still loads, the marts are built, the exit is 1."""
+    """Everflow refuses the key; RedTrack still loads, the marts are built, the exit code is 1."""
     spend = [{"date": "2026-11-18", "source": "New", "source_id": "x1", "cost": 5, "clicks": 1}]
     with (
         scripted_vendor(in_turn(Answer({"error": "No Authentication Method Found"}, 401))) as bad,
@@ -247,7 +247,7 @@ def test_the_plan_writes_nothing_and_counts_what_the_run_does(tmp_path: Path) ->
         assert done.returncode == 0, done.stderr
         assert plan["window"] == json.loads(done.stdout)["window"] == "2026-10-15..2026-11-19"
         # nothing is left to read after an empty page (two reports, campaigns, sources, offers), and
-        # nobody asks for the account's currency where nothing was spent
+        # the account's currency is not requested if nothing was spent
         assert plan["requests"] == len(vendor.requests) + 6
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong with `--help` on a terminal of 80 columns: words broken, sentences cut off."""
+"""`--help` on a terminal of 80 columns: no broken words, no truncated sentences."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WIDTH = 80
 
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The names that lead to each command, groups included."""
+    """The names that lead to each command, including groups."""
     yield path
     context = click.Context(group)
     for name in group.list_commands(context):
@@ -40,7 +40,7 @@ def test_help_breaks_words_or_cuts_sentences_off() -> None:
         said = CliRunner().invoke(signalroom, [*path, "--help"], terminal_width=WIDTH)
         assert said.exit_code == 0, path
         for line in said.stdout.splitlines():
-            # a command's line in a list ends with its sentence; a broken usage goes on mid-word
+            # "..." shows that a command's line in a list was cut; a usage may end with it
             is_cut = line.endswith("...") and not line.startswith("Usage:")
             if len(line) > WIDTH or is_cut or "{" in line:
                 wrong.append((" ".join(path), line))

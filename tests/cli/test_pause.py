@@ -1,4 +1,4 @@
-"""What goes wrong around a source that is on: its key is lost unnoticed, a pause is ignored."""
+"""A source that is on: a lost key is noticed, and a pause is respected."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_lost_key_is_a_fault_and_a_pause_is_not(warehouse: Warehouse) -> None:
         assert "RedTrack disabled for 713: set REDTRACK_API_KEY" in never_on.stdout
 
         agency.faults.plan("redtrack", "status", times=9, status=401)
-        refused = signalroom_cli(*pull, env=env)  # refused from the first day: on all the same
+        refused = signalroom_cli(*pull, env=env)  # refused from the first day, but still on
         assert refused.returncode == 1
         agency.faults.clear()
         lost = signalroom_cli(*pull, env=bare)

@@ -1,4 +1,4 @@
-"""What goes wrong with a person's own SQL: it writes, opens files, sees another client, runs on."""
+"""A user's own SQL: it must not write, open files, see another client, or run forever."""
 
 from __future__ import annotations
 
