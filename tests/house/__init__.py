@@ -1,1 +1,1 @@
-"""Tests of the house itself: commands, configuration, documents, container."""
+"""Tests of the repository itself: commands, configuration, documents, container."""

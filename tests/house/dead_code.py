@@ -1,4 +1,4 @@
-"""Finds code that nothing uses: vulture over the product, with the names that templates use.
+"""Finds unused code: vulture over the product, with the names that templates use.
 
 Tests do not count as users: code that only a test calls is dead.
 
@@ -16,9 +16,9 @@ from tests.support.processes import ROOT
 
 PACKAGES = ("cli", "ingest", "reports", "scheduler", "signalroom", "transform")
 TEMPLATES = (".j2", ".mjml", ".html")
-# Called by a framework that finds them by decorator.
+# Called by a framework that finds them by their decorator.
 DECORATORS = ["@dlt.source*", "@*.command*", "@*.group*", "@*command", "@*validator*", "@*.defn*"]
-# Names that a library calls or reads; each with the library.
+# Names that a library calls or reads, with that library.
 ALLOWED = {
     "click": [
         "convert",
@@ -40,13 +40,13 @@ ALLOWED = {
     "sqlalchemy": ["impl", "cache_ok", "process_bind_param", "process_result_value"],
     "uvicorn": ["should_exit"],
 }
-# Written by plain SQL beside the rows, and made through their METADATA.
+# Written by plain SQL next to the rows, and created through their METADATA.
 TABLE = re.compile(r"^([A-Z_]+) = sa\.Table\(", re.M)
 ATTRIBUTE = re.compile(r"\.([a-z_][a-z0-9_]*)")
 
 
 def names_in_templates() -> set[str]:
-    """Attributes that the templates of messages and pages read."""
+    """Attributes that the templates of messages and pages use."""
     files = [path for path in ROOT.glob("*/**/*") if path.suffix in TEMPLATES]
     product = [path for path in files if path.relative_to(ROOT).parts[0] in PACKAGES]
     texts = (path.read_text(encoding="utf-8") for path in product)

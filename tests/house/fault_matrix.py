@@ -1,6 +1,6 @@
-"""The matrix of faults: what breaks, and what must happen. Tests name rows by `fault(row, ...)`.
+"""The fault matrix: what breaks, and what must happen. Tests refer to rows by `fault(row, ...)`.
 
-`make faults` runs them all and prints this table with how each row ended.
+`make faults` runs them all and prints this table with the result of each row.
 """
 
 from __future__ import annotations
@@ -78,13 +78,13 @@ MATRIX: dict[int, tuple[str, str]] = {
     61: ("transaction pooler, no encryption", "works; named"),
     62: ("health asked from outside", "one word, no detail"),
 }
-# rows that cannot be injected here, and why
+# rows that cannot be injected here, with the reason
 NOT_HERE: dict[int, str] = {}
 MARK = "fault"
 
 
 def marked_rows() -> dict[int, set[str]]:
-    """The rows that tests say they inject, with the tests' names, as the sources have it."""
+    """The rows that tests inject according to their marks, with the tests' names."""
     found: dict[int, set[str]] = defaultdict(set)
     for path in TESTS.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -98,20 +98,20 @@ def marked_rows() -> dict[int, set[str]]:
 
 
 class Table:
-    """A plugin of pytest that prints the matrix once its tests are over."""
+    """A pytest plugin that prints the matrix when its tests are done."""
 
     def __init__(self) -> None:
         self._rows: dict[str, list[int]] = {}
         self._ended: dict[int, dict[str, str]] = defaultdict(dict)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Note which test injects which rows."""
+        """Record which test injects which rows."""
         for item in session.items:
             marks = list(item.iter_markers(MARK))
             self._rows[item.nodeid] = [row for mark in marks for row in mark.args]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note how it ended; the worst of its phases counts."""
+        """Record the result; the worst of its phases counts."""
         if report.when == "call" or report.outcome != "passed":
             for row in self._rows.get(report.nodeid, []):
                 self._ended[row][report.nodeid] = report.outcome

@@ -1,4 +1,4 @@
-"""A good morning for the picture of the scheduler's page: two weeks of figures and of loads."""
+"""Data for a picture of the scheduler's page on a good morning: two weeks of figures and loads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOADS = {
     "daily_reports": (time(7), {"everflow": 1523, "redtrack": 212}),
     "hourly": (time(9), {"everflow": 1531, "redtrack": 214}),
 }
-FAILED = {("daily_reports", 3): "redtrack", ("audience", 8): "mautic"}  # so many days ago
+FAILED = {("daily_reports", 3): "redtrack", ("audience", 8): "mautic"}  # this many days ago
 BRANDS = {
     ("713", "CCW"): ("28", "2950 3120 2880 3010 3240 3090 2790 2860 3150 3300 3080 2940 3210 2905"),
     ("713", "EXP"): ("24", "1210 1330 1190 1250 1405 1290 1180 1240 1330 1460 1310 1270 1390 1300"),

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Builds the image of the repository's last commit: with Docker where there is one, else with buildah
-# from Debian's packages on stand-ins, for no image registry may be in reach: one for the base image,
-# one (localhost/postgres) for the database of docker-compose.yml.
+# Builds the image of the repository's last commit: with Docker if available, else with buildah from
+# Debian's packages on stand-ins, because there may be no access to an image registry: one for the
+# base image, one (localhost/postgres) for the database of docker-compose.yml.
 #   tests/house/image.sh TAG
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -9,7 +9,7 @@ tag=$1
 commit=$(git rev-parse HEAD)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-# One at a time: two tests that need it would build it side by side.
+# One at a time: two tests that need it would otherwise build it in parallel.
 exec 9<"${BASH_SOURCE[0]}"
 flock 9
 git clone -q . "$work/src"
@@ -45,7 +45,7 @@ fi
 if podman image inspect --format '{{.Config.Env}}' "$tag" 2>/dev/null | grep -q "SIGNALROOM_COMMIT=$commit"; then
     exit
 fi
-# --format docker keeps HEALTHCHECK; the certificates are the machine's.
+# --format docker keeps HEALTHCHECK; the certificates are those of the machine.
 buildah bud --format docker --isolation chroot --network host --build-arg "SIGNALROOM_COMMIT=$commit" \
     -v /etc/ssl/certs:/etc/ssl/certs:ro \
     -v /usr/share/ca-certificates:/usr/share/ca-certificates:ro \

@@ -1,12 +1,12 @@
-"""Measures which files four journeys pass: an Everflow day, an S3 file, a job, a report.
+"""Measures how many files four journeys go through: an Everflow day, an S3 file, a job, a report.
 
     python tests/house/journeys.py [PROJECT [JOURNEY ...]]   # another checkout: its .venv's Python
 
 Each runs for real against the simulated agency under `sys.setprofile` and `threading.setprofile`.
-Printed are the files of ingest/, scheduler/ and reports/ in the order of first entry, and the
-*returns*: a function of an earlier file called again, after another file was entered at the same or
-an outer depth. What one line of code calls again is a loop and counts once; a generator that
-goes on is no call; code that runs at import is no journey.
+It prints the files of ingest/, scheduler/ and reports/ in the order of first entry, and the
+*returns*: calls of a function in an earlier file after another file was entered at the same or an
+outer depth. Repeated calls from one line of code are a loop and count once; resuming a generator is
+not a call; code that runs on import is not part of a journey.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MARK = "=== journey"
 
 @dataclass
 class Recorder:
-    """What was entered, in order, while it records; `begins` says which file starts it."""
+    """Records what was entered, in order; recording starts in the file that `begins` names."""
 
     root: Path
     begins: str
@@ -58,14 +58,14 @@ class Recorder:
         if name is None or code.co_name.startswith("<"):
             return
         if frame.f_lasti != self._fresh.setdefault(code, frame.f_lasti):
-            return  # a generator that goes on
+            return  # a resumed generator
         if threading.current_thread().name.lower().startswith(SERVERS):
             return
         above = _stack(frame.f_back)
         if any(
             one.f_code.co_name == "<module>" and self._name(one.f_code.co_filename) for one in above
         ):
-            return  # at import
+            return  # on import
         if not self.files and not name.startswith(self.begins):
             return
         depth = sum(1 for one in above if self._name(one.f_code.co_filename))
@@ -127,7 +127,7 @@ def recorded(recorder: Recorder | _AfterTick, *arguments: str) -> None:
 
 
 def job(recorder: Recorder) -> None:
-    """The resident scheduler from its tick to the start of the first child."""
+    """Run the scheduler from its tick to the start of the first child."""
 
     def seen(event: str, _: Any) -> None:
         if event == "subprocess.Popen" and recorder.files and not recorder.is_over:
@@ -146,7 +146,7 @@ def job(recorder: Recorder) -> None:
 
 @dataclass
 class _AfterTick:
-    """Records from the first tick: what is before it is start-up."""
+    """Records from the first tick on: everything before it is startup."""
 
     recorder: Recorder
     has_ticked: bool = False
@@ -168,7 +168,7 @@ def show(title: str, recorder: Recorder) -> None:
 
 
 def known_since(environment: dict[str, str], root: Path) -> None:
-    """The scheduler for a moment, so that it knows since when its jobs exist."""
+    """Run the scheduler for a moment, so that it records since when its jobs exist."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -187,7 +187,7 @@ JOURNEYS = ("everflow", "s3", "job", "report")
 
 
 def one(journey: str, root: Path) -> None:
-    """One journey, in a process of its own; the environment names agency and warehouse."""
+    """Run one journey in this process; the environment sets the agency and warehouse."""
     if journey == "everflow":
         recorder = Recorder(root, "ingest/sources/everflow", ("ingest",))
         day = ["--start", "2026-11-17", "--end", "2026-11-17"]
@@ -210,9 +210,9 @@ def one(journey: str, root: Path) -> None:
 
 
 def main() -> None:
-    """All journeys, each on the same warehouse of one simulated agency."""
+    """Run all journeys, each on the same warehouse of one simulated agency."""
     root = Path(sys.argv[1] if len(sys.argv) > 1 else HERE.parents[2]).resolve()
-    sys.path[0] = str(root)  # not this folder, whose modules no one else means
+    sys.path[0] = str(root)  # replaces this folder, whose modules must not be imported
     os.chdir(root)
     if len(sys.argv) > 2 and sys.argv[2] in JOURNEYS and "SIGNALROOM_HOME" in os.environ:
         one(sys.argv[2], root)
@@ -230,11 +230,11 @@ def main() -> None:
             "PYTHON_DOTENV_DISABLED": "1",
         }
         for journey in sys.argv[2:] or JOURNEYS:
-            if journey == "job":  # due is what came after the schedule was first recorded
+            if journey == "job":  # only what came due after the schedule was first recorded is run
                 known_since(environment, root)
                 moment = datetime.fromisoformat(environment["SIGNALROOM_NOW"]) + timedelta(hours=2)
                 environment["SIGNALROOM_NOW"] = moment.isoformat()
-            if journey == "report":  # it reads marts: the main job once, on the same rows
+            if journey == "report":  # it reads marts: the main job runs once first
                 command = [str(root / ".venv" / "bin" / "signalroom"), "run"]
                 subprocess.run(command, env=environment, check=False, capture_output=True)
             done = subprocess.run(

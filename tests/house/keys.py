@@ -1,4 +1,4 @@
-"""Looks for keys and passwords in the repository's files, with detect-secrets.
+"""Scans the repository's files for keys and passwords, with detect-secrets.
 
     python -m tests.house.keys
 
@@ -16,14 +16,14 @@ from detect_secrets.settings import default_settings, get_settings
 from tests.house.test_files import files
 from tests.support.processes import ROOT
 
-# They find ids and checksums.
+# They find only ids and checksums.
 BY_ENTROPY = ["HexHighEntropyString", "Base64HighEntropyString"]
 SIMULATED = ("tests", "sandbox")
 LEFT_OUT = ("uv.lock", "package-lock.yml")
 
 
 def found(paths: list[Path]) -> list[str]:
-    """One line for each find; never the secret itself."""
+    """One line for each finding; never the secret itself."""
     return [
         f"{path.relative_to(ROOT)}:{secret.line_number}: {secret.type}"
         for path in paths
@@ -32,7 +32,7 @@ def found(paths: list[Path]) -> list[str]:
 
 
 def main() -> int:
-    """Print what looks like a secret; returns how many there are."""
+    """Print what looks like a secret; returns the number of findings."""
     everything = [path for path in files("") if path.name not in LEFT_OUT]
     simulated = {path for path in everything if path.relative_to(ROOT).parts[0] in SIMULATED}
     with default_settings():

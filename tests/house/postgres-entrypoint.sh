@@ -1,6 +1,6 @@
 #!/bin/sh
-# The first start makes the database that POSTGRES_USER owns; as in the image `postgres`, the socket
-# trusts, the network asks for the password, and nothing listens on the network before it is ready.
+# The first start creates the database that POSTGRES_USER owns. As in the image `postgres`, the socket
+# needs no password, the network does, and nothing listens on the network before it is ready.
 set -eu
 chmod 700 "$PGDATA"
 if [ ! -s "$PGDATA/PG_VERSION" ]; then

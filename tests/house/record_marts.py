@@ -1,7 +1,7 @@
 """Records the marts that reports read, from the simulated agency: `make record-marts`.
 
-A real load of every source that the reports need, a real `signalroom build`, then one CSV a mart in
-reports/preview/marts, with as many days as the reports look back over.
+Runs a real load of every source that the reports need and a real `signalroom build`, then writes
+one CSV per mart to reports/preview/marts, with as many days as the reports look back over.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ LOADS = (
     ("redtrack", "--resource", "daily_spend"),
     ("s3_exports",),
 )
-DAYS = 31  # of daily_performance: what a client's page shows at first
-# Which rows of a mart, where not all are read; `today` is the date of NOW.
+DAYS = 31  # of daily_performance: the default range of a client's page
+# Filters for marts that are recorded only in part; `today` is the date of NOW.
 KEPT = {
     "daily_performance": f"date > today - {DAYS} and date < today",
     "affiliate_leaderboard": "period = 'last_7_days' and extract(isodow from period_end) = 7"
@@ -49,7 +49,7 @@ def marts() -> list[str]:
 
 
 def load(home: Path) -> None:
-    """Load and build in an empty home; RuntimeError with the output of what failed."""
+    """Load and build in an empty home; RuntimeError with the output if a command fails."""
     with Agency(now=NOW, history_days=HISTORY_DAYS) as agency:
         env = {
             **agency.environment(),
@@ -68,7 +68,7 @@ def load(home: Path) -> None:
 
 
 def write(home: Path) -> None:
-    """One CSV for each mart, in the order of the contract's columns, and the fingerprints."""
+    """Write one CSV per mart, with the columns in the contract's order, and the fingerprints."""
     recorded.FOLDER.mkdir(exist_ok=True)
     for path in recorded.FOLDER.iterdir():
         path.unlink()
@@ -86,9 +86,9 @@ def write(home: Path) -> None:
 
 
 def _text(column: str, kind: str) -> str:
-    """A column as short text: no zeros at the end of a decimal.
+    """A column as short text, without trailing zeros of decimals.
 
-    Loads have instants of the real clock; all become NOW, so that the same rows are the same text.
+    Load times are from the real clock; all become NOW, so that equal rows give equal text.
     """
     if kind.startswith("timestamp"):
         return f"""case when "{column}" is not null then timestamptz '{NOW}' end as "{column}\""""

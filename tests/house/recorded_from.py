@@ -1,6 +1,6 @@
 """What the recorded marts were made from: SQL, macros, variables and client files upstream of each.
 
-Read from the text of the dbt project, without dbt: what a model names is upstream of it.
+Reads the text of the dbt project, without dbt: whatever a model refers to is upstream of it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ OTHER_ENGINE = "postgres__"  # the rows are recorded on DuckDB
 
 
 class Project:
-    """The dbt project in a folder, as text without comments and layout."""
+    """The dbt project in a folder, as text without comments and whitespace differences."""
 
     def __init__(self, folder: Path = ROOT) -> None:
         models = (folder / "transform" / "models").rglob("*.sql")
@@ -43,7 +43,7 @@ class Project:
         }
 
     def upstream(self, mart: str) -> dict[str, str]:
-        """The fingerprint of each part that a mart is made from, the mart included."""
+        """The fingerprint of each part that a mart is made from, including the mart itself."""
         found: dict[str, str] = {}
         waiting = [(f"{mart}.sql", self.models[mart])]
         while waiting:
@@ -54,7 +54,7 @@ class Project:
         return found
 
     def _named(self, text: str) -> list[tuple[str, str]]:
-        """The models, macros, variables and client files that a text of the project names."""
+        """The models, macros, variables and client files that a text refers to."""
         models = re.findall(r"\bref\('(\w+)'\)", text)
         called = set(re.findall(r"\b(\w+)\(", text)) | set(re.findall(r"dispatch\('(\w+)'", text))
         macros = {f"{engine}{name}" for name in called for engine in ("", "default__", "duckdb__")}
@@ -68,7 +68,7 @@ class Project:
 
 
 def write() -> None:
-    """Keep the fingerprints of what the recorded marts were made from."""
+    """Write the fingerprints of what the recorded marts were made from."""
     project = Project()
     made: dict[str, str] = {}
     for name in recorded.names():
@@ -78,7 +78,7 @@ def write() -> None:
 
 
 def problems(folder: Path = ROOT) -> list[str]:
-    """Why the recorded rows are not those that the marts would have now; empty when they are."""
+    """Why the recorded rows differ from what the marts would contain now; empty if they do not."""
     project, found = Project(folder), []
     made = json.loads(FINGERPRINTS.read_text(encoding="utf-8"))
     changed: dict[str, list[str]] = {}

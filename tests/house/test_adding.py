@@ -1,4 +1,4 @@
-"""What goes wrong when something is added: the skeletons do not work, or old files need edits."""
+"""Adding a source, report or client: the skeletons work, and existing files stay unchanged."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOT_COPIED = shutil.ignore_patterns(
 )
 GUIDE = (ROOT / "docs" / "adding-a-source.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"```\w+ title=(\S+)\n(.*?)```", GUIDE, re.DOTALL))
-MOST_LINES = 150  # of all skeletons, blank ones left out
+MOST_LINES = 150  # of all skeletons, without blank lines
 EDITED_BY_A_CLIENT = {"dbt_project.yml", "packages.yml", "package-lock.yml"}
 
 
@@ -67,7 +67,7 @@ class Copy:
         return done.stdout
 
     def add(self) -> None:
-        """All three, and no file that was there is edited except a client's lists."""
+        """Add all three; no existing file may change except those that list the clients."""
         before = files(self.folder)
         self.signalroom("new", "source", "weather")
         written = {

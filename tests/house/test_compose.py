@@ -1,8 +1,8 @@
-"""docker-compose.yml, unchanged and started whole: what an engine makes of the file.
+"""docker-compose.yml, unchanged and fully started: how an engine interprets the file.
 
 Needs Docker, or Debian as root: podman-compose then starts it with podman, with a stand-in for the
-database's image. The simulated agency listens on the machine's own address, which the scheduler's
-container reaches as it would reach a vendor.
+database image. The simulated agency listens on the machine's own address, and the scheduler's
+container connects to it as it would to a vendor.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ COST = "select min(date), sum(cost) from marts.daily_performance where _client_i
 
 
 class Project(Scheduler):
-    """The services of docker-compose.yml, with containers and volumes of the test's own."""
+    """The services of docker-compose.yml, with separate containers and volumes for the test."""
 
     def __init__(self, folder: Path) -> None:
         self.name = f"signalroom-test-{os.getpid()}"
@@ -59,7 +59,7 @@ class Project(Scheduler):
         return checked([*self._file, *arguments])
 
     def up(self) -> None:
-        """As `make up`, without its build; returns once the scheduler is healthy."""
+        """Do what `make up` does, without its build; returns once the scheduler is healthy."""
         self.call("up", "--detach", "--no-build")
         self.wait(self.is_healthy)
 
@@ -71,7 +71,7 @@ class Project(Scheduler):
         return found
 
     def query(self, sql: str) -> str:
-        """What the database in its container answers."""
+        """The result of a query on the database in its container."""
         psql = ["psql", "--username", "signalroom", "--dbname", "signalroom", "-tAc", sql]
         return self.call("exec", "-T", "database", *psql).strip()
 
@@ -80,14 +80,14 @@ class Project(Scheduler):
 
 
 def outside(code: str) -> subprocess.CompletedProcess[str]:
-    """Python without the guard that keeps tests on loopback."""
+    """Run Python without the guard that keeps tests on loopback."""
     return subprocess.run(
         [sys.executable, "-I", "-c", f"import socket; {code}"], capture_output=True, text=True
     )
 
 
 def own_address() -> str:
-    """The machine's address beyond loopback; nothing is sent to find it."""
+    """The machine's address beyond loopback; determined without sending anything."""
     udp = "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(('192.0.2.1', 9))"
     found = outside(f"{udp}; print(s.getsockname()[0])")
     assert found.returncode == 0, f"no network beyond loopback: {found.stderr}"
@@ -103,7 +103,7 @@ def is_open(host: str, port: int) -> bool:
 
 
 def variables(agency: Agency) -> dict[str, str]:
-    """What a person writes into .env: keys, passwords, and a service account's key itself."""
+    """What a user would put into .env: keys, passwords, and a service account's key itself."""
     found = agency.environment()
     for name in [name for name in found if name.startswith("GOOGLE_SHEETS_CREDENTIALS_PATH")]:
         key = json.dumps(json.loads(Path(found.pop(name)).read_text()))
@@ -143,7 +143,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, agency: Agency) -> Iterato
 
 @pytest.fixture
 def running(project: Project) -> Project:
-    """The project, started unless it runs: tests come in any order, and one stops it."""
+    """The project, started if necessary: tests run in any order, and one of them stops it."""
     if not project.is_healthy():
         project.up()
     return project
@@ -165,7 +165,7 @@ def test_both_services_pass_their_health_checks(running: Project) -> None:
     for container in (running.container("scheduler"), running.container("database")):
         if has_docker():
             running.wait(partial(is_printed, "healthy", [*shown, container]))
-        else:  # podman needs systemd to repeat the check by itself
+        else:  # podman needs systemd to repeat the check automatically
             checked([*engine(), "healthcheck", "run", container])
 
 

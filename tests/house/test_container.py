@@ -1,4 +1,4 @@
-"""The container's files, checked by what they say, for no container engine is needed to test."""
+"""The container's files, checked by their content, because tests need no container engine."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LAYERS = {"cli", "ingest", "reports", "scheduler", "signalroom", "transform"}
 
 
 IMAGE_MB = 600
-# Opens, in the trimmed environment, what each trimmed package is there for.
+# Uses, in the trimmed environment, what each trimmed package is needed for.
 STILL_THERE = """
 import io
 import agate, botocore.session, dbt.cli.main, dlt, pyarrow.csv, pyarrow.fs, pyarrow.parquet, s3fs
@@ -179,7 +179,7 @@ def test_no_secret_is_baked_in() -> None:
 
 
 def test_only_what_is_installed_is_trimmed() -> None:
-    """A package that moves its files would leave the list behind without a word."""
+    """Otherwise the list would silently become outdated when a package moves its files."""
     trim = next(one.text for one in stage_named("trimmed") if one.word == "RUN")
     packages = Path(sysconfig.get_path("purelib"))
     named = [word for word in shlex.split(trim) if re.fullmatch(r"[a-zA-Z_]+[/-][^ ]+", word)]
@@ -241,7 +241,7 @@ def test_fly_never_stops_the_machine_by_itself() -> None:
 @pytest.mark.slow
 @pytest.mark.deep
 def test_the_steps_of_the_image_make_a_command_that_answers(tmp_path: Path) -> None:
-    """The stages' own steps, in a folder with what .dockerignore lets through."""
+    """Runs the stages' own steps, in a folder with the files that .dockerignore lets through."""
     for name in [*shipped(), ".tools"]:
         target = tmp_path / name
         target.parent.mkdir(exist_ok=True)

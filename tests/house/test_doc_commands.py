@@ -1,4 +1,4 @@
-"""Commands in documents: every option, name and module is one that exists. Nothing is run."""
+"""Commands in documents: every option, name and module must exist. Nothing is run."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from tests.support.processes import ROOT
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^ *```(\w*)[^\n]*\n(.*?)^ *```", re.M | re.S)
 SHELLS = ("", "sh", "bash", "console")
-# What stands for something of the reader's own: NAME, N, C, FOLDER, ….
+# Placeholders for the reader's own values: NAME, N, C, FOLDER, ….
 PLACEHOLDER = re.compile(r"[A-Z][A-Z|_]*|\u2026")
 VALUES = re.compile(r"'([^']*)'")
 
 
 @cache
 def commands(document: Path) -> list[list[str]]:
-    """The words of each line of a shell, and of each span, of a document."""
+    """The words of each shell line, and of each code span, of a document."""
     text = document.read_text(encoding="utf-8")
     lines = [
         line
@@ -46,7 +46,7 @@ def commands(document: Path) -> list[list[str]]:
         plain = re.sub(r"\$ |<|>", "", line) if line.startswith("$ ") else re.sub(r"[<>]", "", line)
         try:
             words = shlex.split(plain, comments=True)
-        except ValueError:  # an apostrophe: no command
+        except ValueError:  # an apostrophe: not a command
             continue
         while words and re.match(r"[A-Z_]+=", words[0]):
             del words[0]
@@ -60,7 +60,7 @@ def all_of(*programs: str) -> list[list[str]]:
 
 
 def parse(command: click.Command, words: list[str]) -> None:
-    """Refuse what the command line would; a bare name, and a reader's own value, are no mistake."""
+    """Fail as the command line would; a bare command name and a placeholder are not mistakes."""
     context = click.Context(command, info_name=words[0])
     rest = words[1:]
     while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):

@@ -1,4 +1,4 @@
-"""Documents name what exists, all of it, and nothing else."""
+"""Documents name everything that exists, and nothing else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXT = "\n".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
 BLOCK = re.compile(r"```\n(.*?)```", re.DOTALL)
 SPANS = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", BLOCK.sub("", TEXT))]
-# Everything that is shown as code, one command a line.
+# Everything that is formatted as code, one command per line.
 CODE = "\n".join([*BLOCK.findall(TEXT), *SPANS])
 
 

@@ -1,4 +1,4 @@
-"""What the code reads from the environment, .env.example, and the defaults say the same."""
+"""The code's variables, .env.example, and the defaults must agree."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.processes import ROOT
 EXAMPLE = ROOT / ".env.example"
 PACKAGES = ("cli", "ingest", "reports", "scheduler", "signalroom", "transform")
 READERS = {"variable", "require", "getenv", "get", "pop", "env_var"}
-# Set by SignalRoom for its own child processes; no one else's business.
+# Set by SignalRoom for its own child processes, so not documented.
 INTERNAL = {"SIGNALROOM_SANDBOX", "SIGNALROOM_RUN_ID", "SIGNALROOM_STEP", "PGAPPNAME"}
 INTERNAL |= {"SIGNALROOM_BUILD_AT", "SIGNALROOM_CLIENT_PACKAGES", "SIGNALROOM_RUN_OWNER"}
 INTERNAL |= {"SIGNALROOM_STEP_TRY", "PYTHON_DOTENV_DISABLED"}

@@ -1,4 +1,4 @@
-"""What goes wrong with the matrix of faults: a row that nobody injects."""
+"""Every row of the fault matrix must be injected by a test."""
 
 from __future__ import annotations
 

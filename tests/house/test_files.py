@@ -1,4 +1,4 @@
-"""Rules for files that no linter knows."""
+"""Rules for files that no linter covers."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_no_path_of_one_machine_is_written_down() -> None:
 
 
 def test_folders_of_tests_are_packages() -> None:
-    """Otherwise two files of one name in two folders cannot both be collected."""
+    """Otherwise pytest cannot collect two files with the same name in two folders."""
     folders = {path.parent for path in files(".py") if path.name.startswith("test_")}
     assert [str(one) for one in folders if not (one / "__init__.py").exists()] == []
 
@@ -70,7 +70,7 @@ def test_every_package_is_locked_with_a_checksum() -> None:
 
 @pytest.mark.parametrize(("folder", "most"), [("reports", 17), ("scheduler", 9)])
 def test_a_layer_has_few_rooms(folder: str, most: int) -> None:
-    """Modules and packages, `__init__.py` and files of data apart."""
+    """Modules and packages, without `__init__.py` and data files."""
     paths = [path for path in (ROOT / folder).iterdir() if not path.name.startswith("__")]
     rooms = [path.name for path in paths if path.suffix == ".py" or (path / "__init__.py").exists()]
     assert len(rooms) <= most, sorted(rooms)

@@ -1,4 +1,4 @@
-"""What only a built image shows: a file it lacks, a folder it may not write, a signal not taken.
+"""What only a built image can show: missing files, read-only folders, unhandled signals.
 
 Needs Docker, or Debian as root: image.sh then builds with buildah on a stand-in for the base image.
 """
@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.deep, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 def restrictions() -> list[str]:
-    """What docker-compose.yml allows the scheduler, as options of `run`."""
+    """The restrictions of the scheduler in docker-compose.yml, as options of `run`."""
     service = compose()["services"]["scheduler"]
     options = ["--memory", "2g", "--read-only"] if service["read_only"] else []
     options += [f"--cap-drop={name}" for name in service["cap_drop"]]
@@ -41,7 +41,7 @@ def restrictions() -> list[str]:
 
 
 class Container(Scheduler):
-    """The scheduler's container on the machine's network, with a volume of its own."""
+    """The scheduler's container on the machine's network, with a separate volume."""
 
     def __init__(self, environment: dict[str, str], volume: Path) -> None:
         self.name = f"signalroom-test-{os.getpid()}"
@@ -54,7 +54,7 @@ class Container(Scheduler):
         self._volume = volume
 
     def start(self) -> None:
-        """A new container on the same volume; returns once it is healthy."""
+        """Start a new container on the same volume; returns once it is healthy."""
         self.remove()
         mounts = [f"--volume={self._volume}:/data"]
         options = ["--detach", "--network=host", f"--name={self.name}", *restrictions()]
@@ -104,7 +104,7 @@ def container(
 
 @pytest.fixture
 def running(container: Container) -> Container:
-    """The container, started unless it runs: tests come in any order, and one ends it."""
+    """The container, started if necessary: tests run in any order, and one of them ends it."""
     if not container.is_healthy():
         container.start()
     return container

@@ -1,4 +1,4 @@
-"""`make` is the menu."""
+"""`make` lists its targets, and they all work."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_test_file_without_a_file_says_what_it_needs() -> None:
 
 def test_lint_is_part_of_test_and_ends_with_pytest() -> None:
     planned = run(["make", "--dry-run", "test"], {}).stdout
-    # -W: as if its rules had changed, for SQL that is clean is not linted again
+    # -W: as if its rules had changed, because clean SQL is not linted again
     checked = run(["make", "--dry-run", "-W", ".sqlfluff", "lint-sql"], {}).stdout
     assert "lint-sql" in planned
     steps = ["mypy", "ruff check", "ruff format --check", "lint-imports"]

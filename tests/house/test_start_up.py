@@ -1,4 +1,4 @@
-"""What makes commands slow to start, and the idle scheduler big: heavy libraries imported early."""
+"""Heavy libraries are not imported early: commands start fast, the idle scheduler is small."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from signalroom.sources import declared
 from signalroom.sources import names as names_of_sources
 from tests.support.processes import BIN, ROOT, own_environment
 
-# What a look at the runs has no use for.
+# Not needed to look at the runs.
 FURTHER = {"httpx", "sqlalchemy.dialects.postgresql", "scheduler.execution.run"}
 HEAVY = {"dlt", "dbt", "pyarrow", "pandas", "matplotlib", "numpy", "temporalio"}
-# Written when the process ends by itself: the heavy ones among what was imported.
+# At exit, prints which of the heavy libraries were imported.
 WATCHED = """
 import atexit, sys
 heavy = lambda: sorted(set(sys.modules) & %r)
@@ -33,7 +33,7 @@ sys.exit(main())
 
 
 def started(home: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:
-    """A command that says at its end which heavy libraries it imported."""
+    """A command that prints at its end which heavy libraries it imported."""
     return subprocess.Popen(
         [sys.executable, "-c", WATCHED % (HEAVY | FURTHER), *arguments],
         cwd=ROOT,
@@ -62,7 +62,7 @@ def test_a_command_that_only_reads_imports_nothing_heavy(tmp_path: Path, command
 
 
 def test_status_imports_nothing_for_what_it_does_not_do(tmp_path: Path) -> None:
-    """Neither what asks an address, nor what works a run off, nor the other engine's SQL."""
+    """No HTTP client, no code that executes runs, and not the other engine's SQL."""
     for _ in ("makes the tables", "finds them"):
         with started(tmp_path, "status") as process:
             _, stderr = process.communicate(timeout=60)
@@ -71,7 +71,7 @@ def test_status_imports_nothing_for_what_it_does_not_do(tmp_path: Path) -> None:
 
 
 def test_doctor_offline_imports_nothing_heavy_with_every_source_set_up(tmp_path: Path) -> None:
-    """Only asking a vendor needs its client."""
+    """Only requests to a vendor need its client."""
     names = {name for source in names_of_sources() for name in declared(source).VARIABLES}
     given = {name: "abc-0123456" for name in names if not name.endswith(("_URL", "_HOST"))}
     given |= {"GOOGLE_SHEETS_RANGES": "plans=abc!Tab!A1:Z", "EVERFLOW_CLICKS": "off"}
@@ -83,7 +83,7 @@ def test_doctor_offline_imports_nothing_heavy_with_every_source_set_up(tmp_path:
 
 
 def test_the_idle_scheduler_imports_nothing_heavy(tmp_path: Path) -> None:
-    """It stays under 120 MB and starts its children for the work; its page is asked for too."""
+    """It stays under 120 MB and starts children for the work; its page is requested too."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -122,7 +122,7 @@ def test_a_terminal_says_what_goes_on_before_anything_slow_is_imported(
     ) as process:
         os.close(theirs)
         seen = b""
-        with suppress(OSError):  # how a terminal without a program ends
+        with suppress(OSError):  # this is how a terminal ends when its program is gone
             while part := os.read(ours, 65536):
                 seen += part
         os.close(ours)

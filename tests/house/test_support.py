@@ -1,4 +1,4 @@
-"""What the other tests stand on must itself hold."""
+"""Tests of the shared test helpers themselves."""
 
 from __future__ import annotations
 

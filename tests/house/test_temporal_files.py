@@ -1,4 +1,4 @@
-"""The containers of Temporal and its workers, checked by what the files say."""
+"""The containers of Temporal and its workers, checked by the files' content."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_two_workers_and_the_page_are_commands_that_exist() -> None:
         assert words[:3] == ["signalroom", "temporal", "worker"]
         assert "temporal" in COMMANDS
         assert "worker" in temporal.commands
-    assert "command" not in SERVICES["page"]  # the image's own, which then only shows
+    assert "command" not in SERVICES["page"]  # the image's default, which only serves the page
 
 
 def test_containers_wait_longer_than_a_worker_lets_its_steps_go_on() -> None:
@@ -65,4 +65,4 @@ def test_an_image_has_the_extra_on_request_and_never_the_server() -> None:
     assert all("--no-default-groups ${EXTRAS:-}" in text for text in syncs[:2])
     stages = [stage[0].text.split()[-1] for stage in dockerfile()]
     assert "dev" in stages
-    assert stages[-1] == "prod"  # what is built where nobody names one
+    assert stages[-1] == "prod"  # the default build target

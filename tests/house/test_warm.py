@@ -1,4 +1,4 @@
-"""What goes wrong with processes that fork a test's commands: one killed takes all along."""
+"""Processes that fork a test's commands must survive when one of the commands is killed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.support.processes import ROOT, own_environment, signalroom_cli
 from tests.support.warm import warm
 
-# dbt as a child of the product, which waits for its orders
+# a command that is requested from the warm process
 ASK = """
 import sys
 from tests.support.offline.warm_order import obeyed
@@ -30,7 +30,7 @@ def test_a_command_outlives_others_that_were_killed_while_they_asked(tmp_path: P
         ) as asking:
             assert asking.stdout is not None
             assert asking.stdout.readline() == b"asks\n"
-            time.sleep(0.2)  # so that it is at work
+            time.sleep(0.2)  # so that it is running
             asking.kill()
     env = {"SIGNALROOM_HOME": str(tmp_path)}
     assert signalroom_cli("--version", env=env).returncode == 0

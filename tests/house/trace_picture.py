@@ -1,4 +1,4 @@
-"""The picture of a trace: a run of the simulated agency, as a collector of traces heard it."""
+"""Draws a picture of a trace: one run of the simulated agency, as a trace collector receives it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.collector import collecting
 from tests.support.processes import BIN, ROOT
 
 WIDTH, HEAD = 1100, 330
-NODES = 12  # of dbt's, the longest
+NODES = 12  # the longest nodes of dbt
 COLORS = {
     "run": "#1f2937",
     "source": "#2e8b57",
@@ -37,7 +37,7 @@ p {{ color: #6b7280; margin: 8px 0 0; }}
 
 
 def picture(browser: Browser, path: Path, environment: Mapping[str, str]) -> None:
-    """Run the simulated agency once with traces on, and draw what came."""
+    """Run the simulated agency once with tracing on, and draw the received spans."""
     with collecting() as collector:
         on = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.address}
         subprocess.run(
@@ -75,7 +75,7 @@ def _page(spans: list[Any]) -> str:
 
 
 def _shown(spans: list[Any], run: Any) -> Iterable[tuple[Any, int]]:
-    """The spans with a line of their own, each with its depth; requests are counted."""
+    """The spans that get their own line, each with its depth; requests are only counted."""
     yield run, 0
     for one in spans:
         if one.name in ("source", "load"):

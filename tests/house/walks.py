@@ -1,4 +1,4 @@
-"""The four walks of people through the product, recorded to be looked through, and the pictures.
+"""Records four people's walks through the product for review, and the pictures in the docs.
 
 `python -m tests.house.walks` writes target/walks: what a newcomer, a buyer on a phone, an analyst
 and an operator see, as terminal output of 80 columns and as pictures. With `--pictures` it writes
@@ -39,7 +39,7 @@ from tests.support.processes import BIN, ROOT, own_environment
 from tests.support.warehouse import empty_warehouse
 
 WALKS, IMAGES = ROOT / "target" / "walks", ROOT / "docs" / "images"
-NOW = "2026-11-19T09:30:00-05:00"  # so that two records can be compared
+NOW = "2026-11-19T09:30:00-05:00"  # so that two recordings can be compared
 PHONE, DESK = 390, 1280
 QUERY = "select _client_id, date, conversions, cost from daily_summary order by date desc limit 7"
 TERMINAL = {
@@ -68,7 +68,7 @@ TERMINAL = {
 
 
 def record(home: Path) -> None:
-    """Walk the four walks; each has a folder."""
+    """Record the four walks, each in its own folder."""
     shutil.rmtree(WALKS, ignore_errors=True)
     for walk, commands in TERMINAL.items():
         for number, command in enumerate(commands, 1):
@@ -87,7 +87,7 @@ def record(home: Path) -> None:
 
 
 def pictures(home: Path) -> None:
-    """The pictures of README and docs, of made-up weeks at a fixed time."""
+    """Create the pictures of README and docs, from made-up weeks at a fixed time."""
     homes = Homes(home)
     daily = cell(reports()["daily_ccw"], SCENARIOS[0], homes)
     index = write_page([daily], home / "gallery")
@@ -110,12 +110,12 @@ def pictures(home: Path) -> None:
 
 @contextmanager
 def _morning(home: Path) -> Iterator[str]:
-    """The scheduler's page on a good morning."""
+    """Serve the scheduler's page on a good morning."""
     with empty_warehouse("duckdb", home, None) as warehouse, pytest.MonkeyPatch.context() as patch:
         warehouse.activate(patch)
         patch.setenv("SIGNALROOM_NOW", NOW)
         moment = datetime.fromisoformat(NOW).astimezone(UTC)
-        patch.setattr(clock, "instant", lambda: moment)  # a picture has one time
+        patch.setattr(clock, "instant", lambda: moment)  # all times in a picture are the same
         for name in CHANNELS["slack"]:
             patch.setenv(name, "set")
         good_morning.tell()
@@ -133,7 +133,7 @@ def _slack(browser: Browser, index: Path, path: Path) -> None:
 
 
 def _everywhere(browser: Browser, address: str, stem: Path) -> None:
-    """The page on a phone and a desk, in light and dark."""
+    """Take pictures of the page on a phone and a desktop, in light and dark."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     for width in (PHONE, DESK):
         for scheme in ("light", "dark"):
@@ -145,7 +145,7 @@ def _everywhere(browser: Browser, address: str, stem: Path) -> None:
 def _picture(
     browser: Browser, address: str, path: Path, width: int, scheme: Any = "light", height: int = 0
 ) -> None:
-    """A picture of a page: of its whole length, or of its first part where a height is given."""
+    """Take a picture of a page: the full page, or only the top if a height is given."""
     page = browser.new_page(
         viewport={"width": width, "height": height or 900}, color_scheme=scheme,
         device_scale_factor=1 if width > PHONE else 2,
@@ -165,7 +165,7 @@ def _browser() -> Iterator[Browser]:
 
 @contextmanager
 def _scheduler(home: Path) -> Iterator[str]:
-    """The scheduler's page on a free port, while it is looked at."""
+    """Serve the scheduler's page on a free port for the block."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -189,7 +189,7 @@ def _scheduler(home: Path) -> Iterator[str]:
 
 
 def _terminal(folder: Path, name: str, command: list[str], home: Path) -> None:
-    """What a command says on a terminal of 80 columns, how it ended and how long it took."""
+    """Record a command's output on a terminal of 80 columns, its exit code and its duration."""
     folder.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     done = _run(command, home)
@@ -222,7 +222,7 @@ def _environment(home: Path) -> dict[str, str]:
 
 
 def main() -> None:
-    """Record the walks, or make the pictures."""
+    """Record the walks, or create the pictures."""
     with_pictures = "--pictures" in sys.argv
     home = ROOT / "target" / ("pictures-home" if with_pictures else "walks-home")
     shutil.rmtree(home, ignore_errors=True)

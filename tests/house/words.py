@@ -1,4 +1,4 @@
-"""Finds words that are never right here: odd or dated English, and what the field calls otherwise.
+"""Finds words that are never right here: odd or dated English, and non-standard terms.
 
 python -m tests.house.words
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.house.test_files import files
 from tests.support.processes import ROOT
 
-# What is found, and what to write instead: everywhere, and in all but tests.
+# Patterns and what to write instead: for all files, and for all except tests.
 EVERYWHERE = {
     r"mend(s|ed|ing)?": "fix, repair",
     r"anew": "again",
@@ -63,7 +63,7 @@ PATTERNS = {False: _pattern(INSTEAD), True: _pattern(EVERYWHERE)}
 
 
 def wrong(path: Path) -> list[str]:
-    """One line for each wrong word of a file."""
+    """One line for each wrong word in a file."""
     found = []
     pattern = PATTERNS[path.is_relative_to(ROOT / "tests")]
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
@@ -74,7 +74,7 @@ def wrong(path: Path) -> list[str]:
 
 
 def main() -> int:
-    """Print what is wrong; returns how many lines that are."""
+    """Print the wrong words; returns the number of lines."""
     checked = [path for path in files(*ENDINGS) if path != Path(__file__)]
     lines = [line for path in checked for line in wrong(path)]
     sys.stdout.writelines(f"{line}\n" for line in lines)
