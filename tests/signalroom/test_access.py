@@ -1,4 +1,4 @@
-"""What goes wrong with roles: reports read as the owner, marts open to the public interface."""
+"""Roles: reports must not read as the owner, and marts must be closed to the public interface."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_two_logins_are_set_up_and_set_up_again(
     owner: Warehouse, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     try:
-        assert amounts("713") == [1, 2]  # without the role the owner reads
+        assert amounts("713") == [1, 2]  # without the role, reads are done as the owner
         assert f"Role {ROLE} created." in access.set_up()
         assert amounts("713") == [1]
         monkeypatch.setenv("SUPABASE_DB_REPORT_USER", LOGIN)
@@ -64,7 +64,7 @@ def test_two_logins_are_set_up_and_set_up_again(
         assert f"Login {LOGIN} created, in role {ROLE}." in access.set_up()
         access.set_up()
         assert amounts("cti") == [2]
-        assert amounts(None) == [1, 2]  # the owner's own reads stay the owner's
+        assert amounts(None) == [1, 2]  # reads without a client are still done as the owner
         with pytest.raises(WarehouseError, match="permission denied"):
             read("select payout from everflow.daily_stats", client_id="713")
         with pytest.raises(WarehouseError, match="read-only transaction"):
@@ -80,7 +80,7 @@ def test_two_logins_are_set_up_and_set_up_again(
 def test_a_persons_query_for_one_client_never_reads_as_the_owner(
     owner: Warehouse, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As the role or as the login of reports, whatever the statement tries; never without them."""
+    """It reads as the role or login of reports, whatever the statement; without them it fails."""
     with pytest.raises(WarehouseError, match=f"role {ROLE} is missing"):
         ask("select amount from orders", "713")
     try:

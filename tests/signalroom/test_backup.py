@@ -1,4 +1,4 @@
-"""What goes wrong with a backup: a row or a cent lost, files taken for read that are not there."""
+"""Backups: no row or cent is lost, and files that are missing do not count as read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.warehouse import Target, empty_warehouse
 
 
 def plain(found: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Rows in one spelling: drivers name UTC each in their way."""
+    """Rows in a common form: each driver has its own name for UTC."""
     utc = re.compile(r"tzinfo=(zoneinfo\.ZoneInfo\(key='UTC'\)|datetime\.timezone\.utc)")
     return {name: sorted(utc.sub("UTC", row) for row in rows) for name, rows in found.items()}
 
@@ -55,7 +55,7 @@ def test_everything_comes_back_on_either_engine(
             backup.restore(file)
 
         old.activate(monkeypatch)
-        restored, nothing = backup.restore(file, replace=True)  # onto itself: raw is there
+        restored, nothing = backup.restore(file, replace=True)  # onto itself: raw exists
         assert (restored, nothing) == (made, [])
         assert plain(rows(old, monkeypatch)) == before
 

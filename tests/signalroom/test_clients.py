@@ -1,4 +1,4 @@
-"""A registry with a slip in it: named in one line, and never read as something else."""
+"""A mistake in the registry is reported in one line, and never interpreted as something else."""
 
 from __future__ import annotations
 

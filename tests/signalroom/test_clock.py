@@ -1,4 +1,4 @@
-"""What goes wrong with time: late evenings, UTC containers, days of a clock change."""
+"""Time: late evenings, UTC containers, days of a clock change."""
 
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo

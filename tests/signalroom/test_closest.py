@@ -1,4 +1,4 @@
-"""Names that were misspelt, answered without the one that was meant."""
+"""Misspelled names, which must be answered with the intended one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded warehouse: opened again for each statement, or kept open when the work is done."""
+"""The embedded warehouse is opened once for several statements, and closed after the work."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_what_reads_and_writes_meanwhile_joins_one_opening(
     with kept_open():
         with transaction() as execute:
             execute("insert into ops.origin (origin) values ('real')")
-        with kept_open():  # a part of the work that keeps it open too
+        with kept_open():  # a nested part of the work that also keeps it open
             assert read("select origin from origin", within="ops") == [{"origin": "real"}]
         assert read("select count(*) as n from loads", within="ops") == [{"n": 0}]
     assert openings() == 1

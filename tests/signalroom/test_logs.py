@@ -1,4 +1,4 @@
-"""What goes wrong with logs: a secret in them, a forged line, no one can tell whose they are."""
+"""Logs: no secrets, no forged lines, and every line shows what it belongs to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.processes import run, signalroom_cli
 
-SECRET = 'canary"key'  # a quote: JSON writes it otherwise
+SECRET = 'canary"key'  # a quote, which JSON escapes
 PROGRAM = """
 import logging, sys
 from signalroom import logs

@@ -1,4 +1,4 @@
-"""What goes wrong with the machine itself: its clock, its memory, its Python, its network."""
+"""Problems of the machine itself: its clock, memory, Python, network."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.warehouse import Warehouse
 
 @pytest.fixture(autouse=True)
 def nothing_heard() -> None:
-    """What other tests of this process heard is forgotten."""
+    """Forget the clocks that other tests of this process recorded."""
     machine.skew()
 
 
@@ -50,7 +50,7 @@ def test_a_clock_that_a_vendors_answers_contradict_is_a_fault(
 def test_one_clock_that_is_wrong_among_many_is_not_ours(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PostgreSQL's counts too; a pooler is named by its port."""
+    """PostgreSQL's clock counts too; a pooler is recognized by its port."""
     warehouse.activate(monkeypatch)
     said = doctor()
     assert "minutes" not in said.stderr
@@ -63,7 +63,7 @@ def test_one_clock_that_is_wrong_among_many_is_not_ours(
 
 
 def test_a_container_or_machine_with_little_memory_is_a_warning(tmp_path: Path) -> None:
-    assert machine.memory(tmp_path) == []  # nothing says how much there is
+    assert machine.memory(tmp_path) == []  # no information about the memory
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc/meminfo").write_text("MemTotal:       16384000 kB\nMemFree: 1 kB\n")
     assert machine.memory(tmp_path) == []
@@ -110,7 +110,7 @@ def test_an_old_python_is_a_fault() -> None:
 def test_a_host_that_has_ipv6_alone_is_named_where_there_is_no_way(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Supabase's direct host is one; most containers have IPv4 alone."""
+    """Supabase's direct host is one; most containers have only IPv4."""
 
     def no_way(self: socket.socket, address: object) -> None:
         raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))

@@ -1,4 +1,4 @@
-"""What goes wrong with a database that an older version made: a missing column, a lost row."""
+"""A database from an older version: no column may be missing, and no row lost."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_first_starts_at_the_same_moment_do_not_collide(
 ) -> None:
     for warehouse in old_and_new:
         warehouse.activate(monkeypatch)
-        # DuckDB's file has one process at a time, and its threads share one transaction manager.
+        # Only one process uses DuckDB's file, and its threads share one transaction manager.
         starts: list[Callable[[], object]] = [prepare_runs] * 8
         if warehouse.target == "postgres":
             starts += [migrations.prepare_warehouse] * 8
@@ -182,7 +182,7 @@ def test_first_starts_at_the_same_moment_do_not_collide(
 
 
 def failures_at_once(starts: list[Callable[[], object]]) -> list[BaseException]:
-    """What goes wrong when all of them are called at the same moment."""
+    """The errors when all of them are called at the same moment."""
     failures: list[BaseException] = []
     gate = threading.Barrier(len(starts))
 
@@ -247,9 +247,9 @@ def prepare_runs() -> None:
 @pytest.mark.parametrize("column", [name for step in STEPS for name in step.adds])
 def test_an_added_column_asks_nothing_of_older_code_that_inserts_without_it(column: str) -> None:
     table, name = column.split(".")
-    tables.tables("runs")  # other modules add theirs
+    tables.tables("runs")  # other modules add their tables
     found = tables.METADATA.tables[table].columns[name]
-    assert found.nullable  # DuckDB can add no other
+    assert found.nullable  # DuckDB can only add nullable columns
     assert [one.number for one in STEPS] == list(range(1, len(STEPS) + 1))
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong with a migration that is cut at any statement, or that two processes begin."""
+"""A migration that is killed at any statement, or that two processes start at once."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def kill() -> None:
 
 
 def in_a_child(work: Callable[[], object]) -> Any:
-    """A process of its own, begun; it cleans nothing of the tests up."""
+    """Start a separate process, which skips the cleanup of the tests."""
 
     def run() -> None:
         work()
@@ -112,7 +112,7 @@ def old_and_new(
 def is_whole(
     old: Warehouse, new: Warehouse, before: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> bool:
-    """Whether it has the shape of a new one and every row that it had."""
+    """Whether it has the structure of a new one and every row that it had."""
     after = rows(old, monkeypatch)
     kept = {name: after[name] for name in before} == before
     return kept and shape(old, monkeypatch) == shape(new, monkeypatch)

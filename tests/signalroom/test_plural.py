@@ -1,4 +1,4 @@
-"""Numbers with a noun of the wrong number: "1 rows"."""
+"""Numbers with a noun in the wrong form, such as "1 rows"."""
 
 from __future__ import annotations
 

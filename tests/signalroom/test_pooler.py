@@ -1,4 +1,4 @@
-"""What goes wrong behind a transaction pooler: whatever leans on a session, as a lock or a role."""
+"""Behind a transaction pooler nothing may depend on a session, such as a lock or a role."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ missing = pytest.mark.skipif(
 def pooled(
     postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Warehouse]:
-    """An empty database behind a pooler that gives each transaction another session."""
+    """An empty database behind a pooler that gives each transaction a different session."""
     with (
         empty_warehouse("postgres", tmp_path / "home", postgres) as direct,
         pooler(postgres, tmp_path) as through,

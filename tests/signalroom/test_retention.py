@@ -1,4 +1,4 @@
-"""What goes wrong with old records: they grow without end, or a message leaves twice."""
+"""Old records: they must not grow without limit, and no message may be sent twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong with secrets: shown in a spelling that nobody thought of, or in a second line."""
+"""Secrets must be masked in every spelling, and in every line of a value."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_a_variable_that_nobody_listed_is_masked_by_its_ending(
 ) -> None:
     monkeypatch.setenv(name, "unlistedCANARY1")
     assert mask("key unlistedCANARY1") == "key ***"
-    monkeypatch.setenv(name, "main")  # too short to be told from a word
+    monkeypatch.setenv(name, "main")  # too short to be distinguished from a word
     assert mask("the main job") == "the main job"
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong with settings: one client's account used for another, secrets in messages."""
+"""Settings: one client's account is never used for another, and messages contain no secrets."""
 
 import logging
 from pathlib import Path
@@ -124,7 +124,7 @@ def test_a_line_of_the_env_file_that_is_none_is_named_and_not_shown(
     line: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """It was left out silently: a key was lost, and its source off."""
+    """Such a line was once skipped silently: a key was lost, and its source was off."""
     monkeypatch.delenv("PYTHON_DOTENV_DISABLED", raising=False)
     monkeypatch.setattr("signalroom.settings.root", lambda: tmp_path)
     path = tmp_path / ".env"
@@ -196,5 +196,5 @@ def test_a_contact_in_any_script_ends_no_request(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("SIGNALROOM_CONTACT", "J\u00fcrgen <ops@example.org>")
     with http_client(headers={"User-Agent": settings.user_agent()}) as client:
         assert client.headers["user-agent"] == "SignalRoom (J?rgen <ops@example.org>)"
-    with pytest.raises(UnicodeError):  # not a fault of any proxy
+    with pytest.raises(UnicodeError):  # not an error that a proxy causes
         http_client(headers={"X-Key": "J\u00fcrgen"})

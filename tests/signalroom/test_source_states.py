@@ -1,4 +1,4 @@
-"""What goes wrong with what is on: a laptop switches a source off, a pause that no one ends."""
+"""Which sources are on: a laptop cannot switch a source off, and every pause can be ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong with disks and servers: cut off, full, frozen, gone in the middle of the work."""
+"""Disks and servers: truncated, full, frozen, or lost in the middle of the work."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_home_with_signs_of_a_url_in_its_name_works(
     prepare_warehouse()
     run_database.prepared_engine().dispose()
     assert {"warehouse.duckdb", "state.sqlite"} <= {path.name for path in home.iterdir()}
-    # and dbt, which would take the path for an address that ends at the #
+    # also for dbt, which would parse the path as a URL that ends at the #
     seen = Path(paths.home_for_dbt(home))
     assert "#" not in str(seen)
     assert DuckDBCredentials.path_derived_database_name(seen / "warehouse.duckdb") == "warehouse"
@@ -68,7 +68,7 @@ def test_a_disk_that_cannot_be_written_is_named_with_what_is_left(
     assert "\n" not in said
     assert said.startswith(f"{tmp_path / 'file'} cannot be written: {os.strerror(number)}")
     assert " MB are left there" in said
-    assert list(tmp_path.iterdir()) == []  # and no report of an unexpected error
+    assert list(tmp_path.iterdir()) == []  # and no crash report was written
 
 
 def test_a_home_that_duckdb_cannot_open_is_refused(
@@ -100,7 +100,7 @@ def test_a_home_below_a_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 @pytest.fixture
 def silent_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A server that takes connections and never says a word."""
+    """A server that accepts connections but never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setenv("SIGNALROOM_TARGET", "postgres")
         monkeypatch.setenv("SUPABASE_DB_HOST", "127.0.0.1")
@@ -175,7 +175,7 @@ def test_a_statement_without_end_is_ended(
 def test_a_server_that_is_full_for_a_moment_is_waited_for(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As two pooler connections are, while another process holds both."""
+    """For example, a pooler has two connections and another process holds both."""
     warehouse.activate(monkeypatch)
     name = warehouse.environment["SUPABASE_DB_NAME"]
     with postgres_connection() as holder:

@@ -1,4 +1,4 @@
-"""Traces: one for a run across processes, nothing personal in it; nothing at all when off."""
+"""Traces: one per run across processes, without personal data; no cost at all when off."""
 
 from __future__ import annotations
 

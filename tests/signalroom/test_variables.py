@@ -1,4 +1,4 @@
-"""What people write into .env that is nearly right is named with its repair; right values pass."""
+"""Values in .env that are nearly right are reported with the fix; right values pass."""
 
 from __future__ import annotations
 
