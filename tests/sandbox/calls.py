@@ -1,4 +1,4 @@
-"""Calls to the simulated vendors as a careful client makes them."""
+"""Calls to the simulated vendors, as a careful client makes them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIRST, LAST = date(2026, 10, 16), date(2026, 11, 19)
 NEW_YORK = 80
 DIMENSIONS = ("date", "affiliate", "advertiser")
 RECENT = date(2026, 11, 6)
-# one of each: making them again would cost more than the calls
+# shared, because creating them again would cost more than the calls
 HTTP = httpx.Client(timeout=30, trust_env=False)
 AWS = boto3.Session()
 TABLE = "/v1/networks/reporting/entity/table"
@@ -30,7 +30,7 @@ def variable(agency: Agency, name: str, client: str = "713") -> str:
 
 
 def everflow(agency: Agency, path: str, client: str = "713", **options: Any) -> httpx.Response:
-    """POST when there is a JSON body, else GET."""
+    """POST if there is a JSON body, else GET."""
     headers = {"X-Eflow-API-Key": variable(agency, "EVERFLOW_API_KEY", client)}
     method = "POST" if "json" in options else "GET"
     url = agency.base_url("everflow") + path
@@ -61,7 +61,7 @@ def columns_of(row: dict[str, Any]) -> dict[str, dict[str, str]]:
 
 
 def stats(agency: Agency, client: str = "713", **changes: Any) -> list[dict[str, Any]]:
-    """Rows of the table under the names of `everflow.daily_stats`, money exact."""
+    """Rows of the table under the names of `everflow.daily_stats`, with exact money values."""
     found = []
     for row in table_rows(agency, client, **changes):
         named, told = columns_of(row), row["reporting"]
@@ -93,7 +93,7 @@ def stats(agency: Agency, client: str = "713", **changes: Any) -> list[dict[str,
 
 
 def conversions(agency: Agency, client: str = "713", **changes: Any) -> list[dict[str, Any]]:
-    """Every conversion row of all pages, repeated ones included."""
+    """Every conversion row of all pages, including repeated ones."""
     body = {
         "from": f"{RECENT} 00:00:00",
         "to": f"{LAST} 23:59:59",
@@ -150,7 +150,7 @@ def bucket(agency: Agency, client: str = "713") -> Any:
 
 
 def files(agency: Agency, client: str = "713", prefix: str = "") -> dict[str, bytes]:
-    """Content of every file under a prefix, unpacked."""
+    """The uncompressed content of every file under a prefix."""
     found = {}
     for item in bucket(agency, client).objects.filter(Prefix=prefix):
         body = item.get()["Body"].read()

@@ -11,7 +11,7 @@ from sandbox import Agency
 
 @pytest.fixture
 def own_agency() -> Iterator[Agency]:
-    """The default agency, started for one test: its time and caps may be changed."""
+    """The default agency, started for one test, which may change its time and caps."""
     with Agency() as agency:
         yield agency
 

@@ -1,4 +1,4 @@
-"""Planned changes of the past, and the truth of why a day is told differently."""
+"""Planned changes of the past, and the truth about why a day's figures changed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def told(
 @pytest.mark.parametrize("scenario", ["messy", "causes"])
 @pytest.mark.parametrize("client", ["713", "cti"])
 def test_causes_do_not_add_up_to_the_change(scenario: str, client: str) -> None:
-    """Every line of three weeks, with every trap of a messy world or with planned causes."""
+    """Every line of three weeks, with every trap of the messy scenario or with planned causes."""
     with Agency(scenario=scenario) as agency:
         before, after = agency.now(), agency.now() + timedelta(days=4)
         end = before.date() - timedelta(days=1)
@@ -83,7 +83,7 @@ def test_a_cause_alone_or_beside_another_has_another_name(client: str) -> None:
 
 
 def test_the_vendors_tell_another_story_than_the_plan(own_agency: Agency) -> None:
-    """An adjustment is in Everflow's totals and its own list, and among no conversions."""
+    """An adjustment is in Everflow's totals and its own list, but not among the conversions."""
     day = calls.LAST - timedelta(days=3)
     asked = {"from": str(day), "to": str(day)}
     at = int((own_agency.now() + timedelta(hours=1)).timestamp())

@@ -1,4 +1,4 @@
-"""Everflow as VENDOR_APIS.md describes it, its traps included."""
+"""Everflow as VENDOR_APIS.md describes it, including its traps."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_days_are_cut_in_new_york_whatever_zone_is_asked(agency: Agency) -> None
     eastern = calls.stats(agency, **day)
     universal = calls.stats(agency, **day, timezone_id=UTC_ID)
     assert eastern != universal
-    # over a long time the cut does not matter but at the ends
+    # over a long time the zone only matters at both ends
     clicks = [
         sum(row["clicks"] for row in calls.stats(agency, timezone_id=zone))
         for zone in (calls.NEW_YORK, UTC_ID)
@@ -241,7 +241,7 @@ def test_a_page_is_longer_than_allowed(agency: Agency) -> None:
 def test_conversions_and_the_table_differ(agency: Agency, client: str) -> None:
     rows = calls.conversions(agency, client)
     unique = {row["conversion_id"]: row for row in rows}
-    assert len(rows) - len(unique) == 1  # one row stands on two pages
+    assert len(rows) - len(unique) == 1  # one row is on two pages
     approved = [
         row for row in unique.values() if row["status"] == "approved" and not row["is_view_through"]
     ]
@@ -292,7 +292,7 @@ def test_a_days_clicks_differ_from_the_table(agency: Agency) -> None:
 
 
 def test_a_conversion_is_scrubbed_without_trace(own_agency: Agency) -> None:
-    """Statuses flip between two readings; an emptied day comes back."""
+    """Statuses change between two reads; an emptied day returns."""
     first = {row["conversion_id"]: row["status"] for row in calls.conversions(own_agency)}
     own_agency.set_now(own_agency.now() + timedelta(days=2))
     second = {row["conversion_id"]: row["status"] for row in calls.conversions(own_agency)}

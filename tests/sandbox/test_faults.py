@@ -1,4 +1,4 @@
-"""Planned faults: each reaches the client as the fault it is, and no longer than planned."""
+"""Planned faults: each reaches the client as the intended fault, and no longer than planned."""
 
 from __future__ import annotations
 

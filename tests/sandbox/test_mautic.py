@@ -1,4 +1,4 @@
-"""Mautic as VENDOR_APIS.md describes it, its traps included."""
+"""Mautic as VENDOR_APIS.md describes it, including its traps."""
 
 from __future__ import annotations
 

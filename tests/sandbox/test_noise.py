@@ -1,4 +1,4 @@
-"""The noisy world: as unruly as an agency, and nothing in it is an anomaly."""
+"""The noisy scenario: as irregular as a real agency, but without any anomaly."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_counts_vary_as_chance_alone_would_have_it(mean: int) -> None:
 
 
 def test_an_affiliates_days_vary_too_little(world: World) -> None:
-    """With the season taken out, so that only noise is left."""
+    """With the season removed, so that only noise is left."""
     usual = [day for day in DAYS if day not in holidays(2026)]
     for affiliate in (11, 21, 24):
         counts = [
@@ -53,7 +53,7 @@ def test_the_calendar_leaves_no_trace(world: World) -> None:
         return statistics.mean(count for day, count in totals.items() if wanted(day))
 
     assert mean(lambda day: day.weekday() == 6) < 0.9 * mean(lambda day: day.weekday() == 4)
-    assert season(date(2026, 10, 15)) > season(date(2026, 10, 8))  # a payday, a Thursday like it
+    assert season(date(2026, 10, 15)) > season(date(2026, 10, 8))  # a payday, an ordinary Thursday
     assert season(date(2026, 11, 13)) > season(date(2026, 11, 6))  # the 15th is a Sunday
     assert season(date(2026, 11, 26)) < 0.7 < 1.4 < season(date(2026, 11, 27))
 

@@ -1,4 +1,4 @@
-"""PostHog as VENDOR_APIS.md describes it, its traps included."""
+"""PostHog as VENDOR_APIS.md describes it, including its traps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DAY = ("2026-11-17 05:00:00", "2026-11-18 05:00:00")
 
 
 def posthog(agency: Agency, path: str, client: str = "713", **options: Any) -> httpx.Response:
-    """POST when there is a JSON body, else GET."""
+    """POST if there is a JSON body, else GET."""
     headers = {"Authorization": f"Bearer {variable(agency, 'POSTHOG_API_KEY', client)}"}
     project = variable(agency, "POSTHOG_PROJECT_ID", client)
     url = f"{agency.base_url('posthog')}/api/projects/{options.pop('project', project)}/{path}"
@@ -152,7 +152,7 @@ def test_a_list_is_one_page_and_its_link_leads_nowhere(agency: Agency) -> None:
     assert posthog(agency, "experiments/").json()["results"][0]["feature_flag"]["id"] == 501
 
 
-# the old list of events, which no one should read
+# the old list of events, which should not be used
 
 
 def events(agency: Agency, **asked: str) -> dict[str, Any]:

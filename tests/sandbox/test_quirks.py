@@ -1,4 +1,4 @@
-"""Behavior that is off until someone asks for it: each does what the vendor would, no more."""
+"""Behavior that is off until requested: each quirk does what the vendor would, and no more."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CONVERSIONS = "/v1/networks/reporting/conversions"
 
 
 def conversion_pages(agency: Agency, size: int) -> tuple[list[str], int]:
-    """Ids of all pages of one window, repeated ones included, and the vendor's count."""
+    """Ids of all pages of one window, including repeated ones, and the vendor's count."""
     body = {"from": f"{RECENT} 00:00:00", "to": f"{LAST} 23:59:59", "timezone_id": 80,
             "show_conversions": True}  # fmt: skip
     found: list[str] = []
@@ -101,7 +101,7 @@ def test_a_network_of_another_currency_is_told_by_nothing(own_agency: Agency) ->
     network = calls.everflow(own_agency, "/v1/networks", "cti").json()
     assert network["default_currency_id"] == "CAD"
     assert calls.everflow(own_agency, "/v1/networks").json()["default_currency_id"] == "USD"
-    # asked for dollars the table converts; single conversions stay in the offers' currency
+    # if dollars are requested, the table converts; single conversions keep the offers' currency
     assert calls.stats(own_agency, "cti", **{"from": str(RECENT)}) == dollars
     own = calls.stats(own_agency, "cti", **{"from": str(RECENT), "currency_id": "CAD"})
     revenue = sum((row["revenue"] for row in dollars), Decimal(0))
@@ -280,7 +280,7 @@ def test_a_picture_is_shown_before_it_is_ready(own_agency: Agency) -> None:
 
 
 def _bearer(agency: Agency) -> dict[str, str]:
-    """A token of Google's, without signing an assertion."""
+    """A Google token, without signing an assertion."""
     agency.google_sheets._tokens["quirky"] = "713"
     return {"Authorization": "Bearer quirky"}
 

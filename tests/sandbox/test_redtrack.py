@@ -1,4 +1,4 @@
-"""RedTrack as VENDOR_APIS.md describes it, its traps included."""
+"""RedTrack as VENDOR_APIS.md describes it, including its traps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ENOUGH = 100_000
 
 @pytest.fixture(scope="module")
 def agency() -> Iterator[Agency]:
-    """An agency for this module, so that only the tests of the limit meet it."""
+    """An agency for this module, so that the limit affects only its own tests."""
     with Agency() as patient:
         patient.caps.redtrack_reports_per_minute = ENOUGH
         yield patient
@@ -52,7 +52,7 @@ def test_a_misspelt_zone_is_honoured(agency: Agency) -> None:
 
 
 def test_zones_lose_or_double_spend(agency: Agency) -> None:
-    """Three days around one: what the zones cut differently is all there."""
+    """Spend that the zones assign to different days is within the three days around it."""
     inner = {"date_from": "2026-11-05", "date_to": "2026-11-05"}
     outer = {"date_from": "2026-11-04", "date_to": "2026-11-06", "timezone": "UTC"}
 
@@ -163,7 +163,7 @@ def test_a_simulated_minute_takes_a_real_one(own_agency: Agency) -> None:
     assert calls.report(own_agency, **asked).status_code == 200
     refused = calls.report(own_agency, **asked)
     assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
-    own_agency.stage.limit_clock.ticker = lambda: 1001.0  # a real second at 60 times its speed
+    own_agency.stage.limit_clock.ticker = lambda: 1001.0  # one real second at 60 times its speed
     assert calls.report(own_agency, **asked).status_code == 200
 
 
@@ -206,7 +206,7 @@ def test_campaigns_are_told_differently(agency: Agency, client: str) -> None:
 
 
 def test_campaigns_always_add_up_to_the_source(agency: Agency) -> None:
-    """Costs set on a source alone are in no campaign; no campaign costs more than its source."""
+    """Costs set only on a source are in no campaign; no campaign costs more than its source."""
     truth = agency.truth("713", calls.FIRST, LAST)
     parts: dict[tuple[object, object], Decimal] = {}
     for row in truth.campaign_spend:

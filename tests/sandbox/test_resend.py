@@ -1,4 +1,4 @@
-"""Resend, by its documents and through plain HTTP."""
+"""Resend, as documented and through plain HTTP."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.sandbox import calls
 
 @pytest.fixture(scope="module")
 def agency() -> Iterator[Agency]:
-    """An agency for this module, so that only the test of the limit meets it."""
+    """An agency for this module, so that the limit affects only its own test."""
     with Agency() as patient:
         patient.caps.resend_burst = 10_000
         yield patient

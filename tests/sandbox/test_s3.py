@@ -1,4 +1,4 @@
-"""S3 with Sticky.io's exports: which files, when, and in what state."""
+"""S3 with Sticky.io's exports: which files exist, when, and in what state."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CREATE, UPDATE, PROSPECTS = "orders-create/", "orders-update/", "prospects-creat
 
 @pytest.fixture(scope="module")
 def agency() -> Iterator[Agency]:
-    """20 days hold every trap, and are quicker to fetch."""
+    """20 days contain every trap, and are faster to fetch."""
     with Agency(history_days=20) as short:
         yield short
 
@@ -113,7 +113,7 @@ def test_a_trap_of_the_files_is_missing(exports: dict[str, dict[str, bytes]]) ->
         repeated = Counter(create)
         assert max(repeated.values()) == 2  # delivered again under another name
         update = [body for key, body in files.items() if key.startswith(UPDATE)]
-        assert any(body.strip().count(b"\n") == 0 for body in update)  # a header only
+        assert any(body.strip().count(b"\n") == 0 for body in update)  # only a header
 
 
 def test_a_trap_of_the_lines_is_missing(exports: dict[str, dict[str, bytes]]) -> None:
@@ -171,7 +171,7 @@ def test_the_day_of_a_client_has_few_or_many_orders(
 
 
 def _newest(files: dict[str, bytes]) -> dict[str, list[dict[str, str]]]:
-    """The newest lines of each order, read from the files alone."""
+    """The newest lines of each order, read from the files only."""
     newest: dict[str, tuple[tuple[str, bool, str], list[dict[str, str]]]] = {}
     for key, body in files.items():
         if not key.startswith("orders-") or not body:
@@ -252,7 +252,7 @@ def test_files_do_not_follow_time() -> None:
 
 
 def _turn(agency: Agency, name: str, every: int) -> datetime:
-    """Morning of the last day on which this oddity happens to client 713's files."""
+    """The morning of the last day on which this oddity happens to client 713's files."""
     today = agency.calendar.today()
     day = next(
         day
@@ -301,7 +301,7 @@ def test_two_agencies_of_one_process_share_files() -> None:
 
 
 def test_a_card_number_is_written_out(exports: dict[str, dict[str, bytes]]) -> None:
-    """Nothing in the default files may look like a card: thirteen digits or more."""
+    """Nothing in the default files may look like a card: thirteen or more digits."""
     for files in exports.values():
         for key, body in files.items():
             for cells in csv.reader(io.StringIO(body.decode("utf-8-sig"), newline="")):

@@ -1,4 +1,4 @@
-"""Scenarios: each is what it says, and the default agency is calm."""
+"""Scenarios: each has what its name says, and the default agency is calm."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_demo_has_many_gaps_or_none() -> None:
 
 
 def test_a_calm_agency_differs_in_more_than_its_gaps(agency: Agency) -> None:
-    """The same days otherwise: no one has to learn another agency."""
+    """The days are otherwise the same, so that only the gaps differ."""
     with Agency(scenario="messy") as messy:
         for client in agency.clients:
             calm, other = agency.truth(client), messy.truth(client)

@@ -1,4 +1,4 @@
-"""The agency as a program, and the endpoint by which a person moves it."""
+"""The agency as a program, and the endpoint for moving its time."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_the_program_says_nothing_or_never_ends() -> None:
 
 
 def test_the_agency_borrows_from_what_it_judges() -> None:
-    """Its truth is worth nothing if it shares code with the pipeline."""
+    """Its truth would be worthless if it shared code with the pipeline."""
     import ast
     from pathlib import Path
 
@@ -117,7 +117,7 @@ def test_the_agency_borrows_from_what_it_judges() -> None:
 
 
 def test_the_inbox_runs_what_a_message_says(own_agency: Agency) -> None:
-    """Markup of a message stays text, and a mail is shown in a frame that runs nothing."""
+    """Markup in a message stays text, and an email is shown in a frame that runs nothing."""
     environment = own_agency.environment()
     HTTP.post(
         environment["SLACK_BASE_URL"] + "chat.postMessage",

@@ -1,4 +1,4 @@
-"""Slack's native tables and charts, refused or taken as Slack does."""
+"""Slack's native tables and charts, refused or accepted as Slack does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The truth: the hand figures, nothing lost, and equal to what the vendors say."""
+"""The truth: it matches the hand figures, loses nothing, and equals the vendors' answers."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ def test_labels_of_one_name_are_not_one_row(agency: Agency) -> None:
 
 
 def test_the_past_stands_still(own_agency: Agency) -> None:
-    """The same day is told three ways at three times, and as before when time goes back."""
+    """The same day has three states at three times, and the first one again if time is reset."""
     day = date(2026, 11, 12)
     seen = []
     for moment in ("2026-11-13T09:30", "2026-11-16T09:30", "2026-12-20T09:30", "2026-11-13T09:30"):

@@ -43,7 +43,7 @@ def test_a_text_is_lost_or_changed_on_the_way(own_agency: Agency) -> None:
 
 
 def test_the_list_hides_what_was_sent(own_agency: Agency) -> None:
-    """The only way to learn whether an answer that never came was a success."""
+    """The list is the only way to find out whether a send without an answer succeeded."""
     for number in range(3):
         send(own_agency, f"text {number}")
     send(own_agency, "other", to="+12025550122")

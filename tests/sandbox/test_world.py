@@ -1,4 +1,4 @@
-"""The event log: the same for everyone, and never without its traps."""
+"""The event log: the same for everyone, and always with its traps."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_a_trap_never_occurs_in_the_last_35_days(trap: str) -> None:
 
 
 def test_an_emptied_day_is_yesterday() -> None:
-    """The daily report of yesterday must not be the trap's victim every other week."""
+    """Otherwise yesterday's daily report would be affected by the trap every other week."""
     for client in CLIENTS:
         for day in RECENT:
             emptied = World(713).day(client, day).emptied
@@ -173,6 +173,6 @@ def test_unmapped_or_idle_parties_are_missing() -> None:
 
 
 def test_a_new_line_in_the_clients_file_changes_nothing(agency: Agency) -> None:
-    """Sources and internal affiliates come from the shipped file, in its spelling."""
+    """Sources and internal affiliates come from the repository's file, in its spelling."""
     names = {row.name for row in agency.stage.world.profiles["713"].sources}
     assert {"Meta CCW AWF2 ", "Bing, Search CCW", "Taboola Test"} <= names
