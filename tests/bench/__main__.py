@@ -1,4 +1,4 @@
-"""`make bench`: measures what docs/benchmarks.md keeps.
+"""`make bench`: measures the figures in docs/benchmarks.md.
 
 python -m tests.bench [--scale 0.1] [--rounds 3] [--only 1,4,13] [--keep]
 """
@@ -35,7 +35,7 @@ def main() -> None:
                     setup = Setup(server, chosen.scale, chosen.rounds, wanted)
                     found = part.measure(setup)
                     results += found
-                    say(table(found))  # a long run that is ended has said what it knew
+                    say(table(found))  # keeps results if a long run is interrupted
         finally:
             results.sort(key=lambda result: int(result.number))
             sys.stdout.write(table(results) + "\n")

@@ -1,4 +1,4 @@
-"""Rows 12, 13, 15 and 17: the idle scheduler, starts of commands, the image, a fresh clone."""
+"""Rows 12, 13, 15 and 17: idle scheduler, startup of commands, image, fresh clone."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def idle(setup: Setup) -> list[Result]:
 
 
 def starts(setup: Setup) -> list[Result]:
-    """Row 13, on what the simulated agency gave; and how long its two runs took."""
+    """Row 13, on data of the simulated agency, and the duration of its two runs."""
     say("starts of commands")
     measured = Rounds()
     with TemporaryDirectory() as home, Agency(history_days=30) as agency:
@@ -105,7 +105,7 @@ def starts(setup: Setup) -> list[Result]:
 
 
 def image(setup: Setup) -> list[Result]:
-    """Row 15, where `make image-test` left an image."""
+    """Row 15, if `make image-test` left an image."""
     names = ["localhost/signalroom:test", "docker.io/library/python:3.11-slim-bookworm"]
     for engine in filter(shutil.which, ("docker", "podman")):
         command = [engine, "image", "inspect", "--format", "{{.Size}}", *names]

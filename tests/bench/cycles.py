@@ -1,4 +1,4 @@
-"""Rows 9, 10, 11 and 14: the hour, the orders and a backfill, on months and years of history."""
+"""Rows 9, 10, 11 and 14: the hour, the orders and a backfill, with months and years of history."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ EVERFLOW_PER_S, REDTRACK_PER_MINUTE = 30.0, 20
 
 @dataclass
 class Hours:
-    """A warehouse with history, and the hours that go by."""
+    """A warehouse with history, and a clock that moves by hours."""
 
     agency: Agency
     warehouse: Warehouse
 
     def env(self) -> dict[str, str]:
-        """The variables of now."""
+        """The environment variables for the current time."""
         return {
             **self.warehouse.environment,
             **self.agency.environment(),
@@ -48,30 +48,30 @@ class Hours:
         return process([str(BIN / "signalroom"), *arguments], self.env()).seconds
 
     def hour(self) -> float:
-        """The hourly job of the next hour, as the scheduler works it off."""
+        """Seconds of the hourly job of the next hour, executed as the scheduler does."""
         self.agency.set_now(self.agency.now() + timedelta(hours=1))
         return self.run("trigger", "hourly", "--wait")
 
     def dbt(self, *arguments: str) -> float:
-        """Seconds of plain dbt."""
+        """Seconds of one plain dbt command."""
         env = {
             **self.env(),
             "SIGNALROOM_CLIENT_PACKAGES": str(self.warehouse.home / "dbt" / "packages"),
             "SIGNALROOM_BUILD_AT": self.agency.now().isoformat(),
             "DBT_PROFILES_DIR": str(ROOT),
             "DBT_PROJECT_DIR": str(ROOT),
-            # what the product hands down; with another value dbt would parse everything again
+            # the same values that the product sets; otherwise dbt would parse everything again
             "SIGNALROOM_TIMEZONE": settings.variable("SIGNALROOM_TIMEZONE") or "",
             "SIGNALROOM_REPORT_ROLE": settings.variable("SIGNALROOM_REPORT_ROLE") or "",
         }
         return process([str(BIN / "dbt"), *arguments], env).seconds
 
     def same_build(self) -> float:
-        """One warm build of what the hour before selected, from the command line."""
+        """Seconds of one warm build with the previous hour's selection, from the command line."""
         return self.dbt(*shlex.split(self._results()["args"]["invocation_command"])[1:])
 
     def models(self) -> float:
-        """Seconds of the models of the last run of dbt."""
+        """Seconds of the models in dbt's last run."""
         return float(sum(result["execution_time"] for result in self._results()["results"]))
 
     def _results(self) -> Any:
@@ -81,7 +81,7 @@ class Hours:
 
 @contextmanager
 def month(setup: Setup) -> Iterator[Hours]:
-    """What the first run of the product loads from the simulated agency, on PostgreSQL."""
+    """The data that the product's first run loads from the simulated agency, on PostgreSQL."""
     with (
         TemporaryDirectory() as home,
         setup.server.database() as there,
@@ -119,7 +119,7 @@ def years(setup: Setup) -> list[Result]:
             grow(made.warehouse, Growth(1, orders, events))
             made.run("build")
             measured.run(setup.rounds, dense=made.hour)
-            orders = events = 1  # the month has them by now
+            orders = events = 1  # the month already contains them
         say("two years")
         grow(made.warehouse, Growth(BLOCKS, orders, events))
         made.run("build")
@@ -141,7 +141,7 @@ def years(setup: Setup) -> list[Result]:
 
 
 def _orders(made: Hours, rounds: int, count: int) -> Result:
-    """Row 11: the time in the models alone, without the start of dbt."""
+    """Row 11: only the time in the models, without the startup of dbt."""
     folder = ["--target-path", str(made.warehouse.home / "dbt" / "target")]
     select = ["run", "--select", *MODELS, *folder]
     measured = Rounds()
@@ -183,7 +183,7 @@ def _orders(made: Hours, rounds: int, count: int) -> Result:
 
 
 def backfill(setup: Setup) -> list[Result]:
-    """Row 14: once, for it takes minutes by the vendors' limits."""
+    """Row 14: measured once, because the vendors' limits make it take minutes."""
     days = max(60, int(YEAR_DAYS * setup.scale))
     results = []
     with (

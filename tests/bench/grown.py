@@ -1,7 +1,7 @@
-"""A warehouse of years: what pulls of a simulated month loaded, again and again for earlier days.
+"""A warehouse of years: the pulls of a simulated month, repeated for earlier days.
 
-The rows lie in the raw tables and in `ops` as if pulls had brought them, so that every test of the
-marts holds. PostgreSQL only.
+The rows are in the raw tables and in `ops` as if pulls had loaded them, so that every test of the
+marts passes. PostgreSQL only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ COLUMNS = (
     " where table_schema in ('everflow', 'redtrack', 'posthog', 'mautic', 's3_exports', 'ops')"
     " order by table_schema, table_name, ordinal_position"
 )
-# Names that are unique: a copy gets another one. Ids of orders stay numbers.
+# Names with unique values: each copy gets a new one. Ids of orders remain numbers.
 NAMES = frozenset({"_dlt_id", "uuid", "conversion_id", "transaction_id", "tracking_hash"})
 NUMBERS = frozenset({"network_reporting_adjustment_id"})
 OF_ORDERS = frozenset({"orders_id", "parent_order_id", "ancestor_id", "prospects_id"})
@@ -29,7 +29,7 @@ Columns = dict[str, str]  # name -> type
 
 @dataclass(frozen=True)
 class Growth:
-    """`blocks` times the days that are there, in each of them so many times the rows."""
+    """`blocks` times the existing days, each with this many times the rows."""
 
     blocks: int
     orders: int = 1
@@ -37,7 +37,7 @@ class Growth:
 
 
 def grow(warehouse: Warehouse, growth: Growth) -> None:
-    """Multiply what is loaded; to be built afterwards as a whole."""
+    """Multiply the loaded rows; a full build must follow."""
     tables: dict[tuple[str, str], Columns] = {}
     for schema, table, column, kind in warehouse.rows(COLUMNS):
         tables.setdefault((schema, table), {})[column] = kind
@@ -77,7 +77,7 @@ def _totals_of_copies(growth: Growth) -> list[str]:
 def _copied(schema: str, table: str, columns: Columns, blocks: int, copies: int, days: int) -> str:
     made = ", ".join(_shifted(schema, table, name, kind, days) for name, kind in columns.items())
     names = ", ".join(f'"{name}"' for name in columns)
-    # lists are what they are: their totals are of no day
+    # lists are not multiplied: their totals belong to no day
     parts = " and (day is not null or source = 's3_exports')" if table == "control_totals" else ""
     return (
         f"insert into {schema}.{table} ({names}) select {made} from {schema}.{table} as base,"

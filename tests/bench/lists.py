@@ -1,4 +1,4 @@
-"""Row 8: lists of JSON into PostgreSQL, against dlt's default way with dicts on the same pages."""
+"""Row 8: JSON lists into PostgreSQL, compared with dlt's default of dicts on the same pages."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from tests.bench.measure import Part, Process, Result, Rounds, Setup, number, pr
 from tests.support.warehouse import empty_warehouse
 
 CONVERSIONS, CONTACTS = 100_000, 50_000
-DAYS = 35  # what a first pull reads
-# A resource of dicts with dlt's defaults; it reads the pages that the product reads.
+DAYS = 35  # the length of a first pull
+# A resource of dicts with dlt's defaults; it reads the same pages as the product.
 PLAIN = """
 import json, os, resource, sys, time
 import dlt, httpx, psycopg2
@@ -48,7 +48,7 @@ Page = tuple[str, str, Any]  # method, path with its query, JSON body
 
 @dataclass(frozen=True)
 class Vendor:
-    """A list: what the product is asked for, and the pages of it for the other way."""
+    """A list: what the product loads, and its pages for the plain dlt way."""
 
     source: str
     table: str
@@ -58,7 +58,7 @@ class Vendor:
 
 
 def _everflow(entry: dict[str, Any], last: date, rows: int) -> dict[str, list[bytes]]:
-    """Conversions by day, each with an id and an amount of its own."""
+    """Conversions by day, each with its own id and amount."""
     by_day = {}
     for back in range(DAYS):
         day = last - timedelta(days=back)
@@ -87,7 +87,7 @@ def _mautic(entry: dict[str, Any], rows: int) -> list[tuple[str, bytes]]:
 
 
 class _Pages(ThreadingHTTPServer):
-    """Both vendors' pages, made beforehand; answers cost next to nothing."""
+    """Both vendors' pages, prepared in advance; answering costs next to nothing."""
 
     daemon_threads = True
 
@@ -138,7 +138,7 @@ class _Answers(BaseHTTPRequestHandler):
 
 
 def _templates(agency: Agency) -> tuple[dict[str, Any], dict[str, Any]]:
-    """One conversion and one contact, as the simulated vendors give them."""
+    """One conversion and one contact, as the simulated vendors return them."""
     there = agency.environment()
     yesterday = agency.now().date() - timedelta(days=1)
     window = {"from": f"{yesterday} 00:00:00", "to": f"{yesterday} 23:59:59", "timezone_id": 80}
@@ -163,7 +163,7 @@ def _templates(agency: Agency) -> tuple[dict[str, Any], dict[str, Any]]:
 
 @contextmanager
 def vendors(scale: float) -> Iterator[tuple[dict[str, str], list[Vendor]]]:
-    """The variables that point at the pages, and the two lists."""
+    """The variables that point to the pages, and the two lists."""
     with Agency(history_days=3) as agency:
         now = agency.now()
         conversion, contact = _templates(agency)

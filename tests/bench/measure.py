@@ -37,11 +37,11 @@ class Result:
 
     @property
     def ratio(self) -> float | None:
-        """How many times the reference the work takes."""
+        """The work's time as a multiple of the reference's."""
         return self.seconds / self.reference_seconds if self.reference_seconds else None
 
     def cells(self) -> list[str]:
-        """The row as text."""
+        """The row's cells as text."""
         return [
             self.number,
             self.work,
@@ -59,7 +59,7 @@ HEADINGS = ["#", "work", "median", "reference", "ratio", "peak memory", "goal", 
 
 @dataclass(frozen=True)
 class Setup:
-    """What a part measures with: a server, the part of the goals' rows, which numbers are asked."""
+    """The input of a measurement: a server, the fraction of the goals' rows, chosen numbers."""
 
     server: PostgresServer
     scale: float
@@ -77,7 +77,7 @@ class Part:
 
 @dataclass
 class Process:
-    """A whole process: how long it took, what it printed, its peak memory."""
+    """A whole process: its duration, its output, its peak memory."""
 
     seconds: float
     output: str
@@ -86,12 +86,12 @@ class Process:
 
 @dataclass
 class Rounds:
-    """Named measurements, repeated in turn, so that a noisy minute hits all of them alike."""
+    """Named measurements, repeated in turn, so that a noisy minute affects all of them equally."""
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
 
     def run(self, rounds: int, **work: Callable[[], float]) -> None:
-        """Each function returns the seconds of what it measured."""
+        """Run the rounds; each function returns the seconds of what it measured."""
         for number in range(rounds):
             for name, measured in work.items():
                 took = measured()
@@ -103,7 +103,7 @@ class Rounds:
 
 
 def process(command: list[str], env: Mapping[str, str], cwd: Path = ROOT) -> Process:
-    """Run a command to its end; raises RuntimeError where it fails."""
+    """Run a command to its end; raises RuntimeError if it fails."""
     began = time.monotonic()
     with subprocess.Popen(
         command, cwd=cwd, env=own_environment(env), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -118,7 +118,7 @@ def process(command: list[str], env: Mapping[str, str], cwd: Path = ROOT) -> Pro
     return Process(seconds, output, usage.ru_maxrss / 1024)
 
 
-# Times a command alone, in a process that has imported what it uses.
+# Measures only the command, in a process that has already imported what it needs.
 WARM = """
 import sys, time
 import duckdb, dlt, psycopg2, pyarrow, pyarrow.csv, s3fs, sqlalchemy
@@ -137,12 +137,12 @@ sys.exit(code)
 
 
 def warm(arguments: list[str], env: Mapping[str, str]) -> Process:
-    """`signalroom ARGUMENTS`; its output ends with the seconds without imports."""
+    """Run `signalroom ARGUMENTS`; its output ends with the seconds without imports."""
     return process([sys.executable, "-c", WARM, *arguments], env)
 
 
 def table(results: list[Result]) -> str:
-    """The results as a table in Markdown."""
+    """The results as a Markdown table."""
     lines = [HEADINGS, ["---"] * len(HEADINGS), *(result.cells() for result in results)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
@@ -173,6 +173,6 @@ def number(output: str, label: str) -> float:
 
 
 def say(text: str) -> None:
-    """Progress, on standard error."""
+    """Print progress to standard error."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Rows 1 to 7: order exports from S3 into both engines, against what the engines do alone."""
+"""Rows 1 to 7: order exports from S3 into both engines, compared with the engines alone."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _cell(name: str, number: int) -> str:
 
 
 def write(folder: Path, files: int, rows: int) -> list[Path]:
-    """The exports as files, one a day."""
+    """Write the exports as files, one per day."""
     columns = ", ".join(_cell(name, number) for number, name in enumerate(ORDER_COLUMNS))
     paths = []
     with duckdb.connect() as engine:
@@ -96,7 +96,7 @@ def write(folder: Path, files: int, rows: int) -> list[Path]:
 
 @contextmanager
 def bucket(paths: list[Path]) -> Iterator[dict[str, str]]:
-    """The files in a bucket of a real S3 server; gives the variables that point at it."""
+    """Upload the files to a bucket of a real S3 server; yields the variables that point to it."""
     import boto3
     from botocore.config import Config
     from moto.server import DomainDispatcherApplication, create_backend_app  # type: ignore[attr-defined]
@@ -138,7 +138,7 @@ def bucket(paths: list[Path]) -> Iterator[dict[str, str]]:
 
 @dataclass
 class OrdersBench:
-    """Measurements on one set of files; each starts on an empty warehouse."""
+    """Measurements on one set of files; each starts with an empty warehouse."""
 
     server: PostgresServer
     folder: Path
@@ -146,7 +146,7 @@ class OrdersBench:
     memory: dict[str, float]
 
     def ingest(self, target: Target, warm: bool, twice: bool = False) -> float:
-        """Seconds of one pull, or of the second one that finds nothing new."""
+        """Seconds of one pull, or of a second one that finds nothing new."""
         with TemporaryDirectory() as home, empty_warehouse(target, Path(home), self.server) as made:
             env = {**made.environment, **self.variables}
             arguments = ["ingest", "s3_exports", "--client", "713"]
@@ -158,7 +158,7 @@ class OrdersBench:
             return number(done.output, "seconds") if warm else done.seconds
 
     def copy(self) -> float:
-        """`psql \\copy` of the same bytes; the four columns come from defaults."""
+        """Seconds of `psql \\copy` of the same bytes; the four columns come from defaults."""
         columns = ", ".join(f'"{name}" text' for name in ORDER_COLUMNS)
         names = ", ".join(f'"{name}"' for name in ORDER_COLUMNS)
         added = (
@@ -190,14 +190,14 @@ class OrdersBench:
             return process([*command, "-f", str(self.folder / "copy.sql")], env).seconds
 
     def ctas(self) -> float:
-        """DuckDB's own `create table as select` from the same files."""
+        """Seconds of DuckDB's own `create table as select` from the same files."""
         with TemporaryDirectory() as home:
             return process(
                 [sys.executable, "-c", CTAS, f"{home}/one.duckdb", str(self.folder)], {}
             ).seconds
 
     def plain_dlt(self) -> float:
-        """A plain dlt resource of csv.DictReader rows, merged on file and row."""
+        """Seconds of a plain dlt resource of csv.DictReader rows, merged on file and row."""
         [path] = sorted(self.folder.glob("*.csv"))
         with TemporaryDirectory() as home, self.server.database() as there:
             env = {**there, "RUNTIME__DLTHUB_TELEMETRY": "false", "DLT_DATA_DIR": home}
@@ -206,7 +206,7 @@ class OrdersBench:
             )
 
     def listing(self) -> float:
-        """A process that lists the bucket and does nothing else."""
+        """Seconds of a process that only lists the bucket."""
         return process([sys.executable, "-c", LISTING], self.variables).seconds
 
 

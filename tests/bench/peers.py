@@ -1,4 +1,4 @@
-"""Row 5: two loaders of others on the same file, in environments that go away again.
+"""Row 5: two other loaders on the same file, in temporary environments.
 
 Their newer releases download a binary from outside the package index at the first run; these are
 the last ones that do not. They infer types and add no columns, and read from disk, not from S3.
@@ -29,14 +29,14 @@ QUIET = {"SLING_DISABLE_TELEMETRY": "TRUE", "INGESTR_DISABLE_TELEMETRY": "true"}
 
 @dataclass(frozen=True)
 class Peers:
-    """Where each of them is installed; `missing` says of the others why not."""
+    """Where each of them is installed; `missing` has the reason for the others."""
 
     folder: Path
     installed: tuple[str, ...]
     missing: Mapping[str, str]
 
     def works(self, server: PostgresServer, file: Path) -> dict[str, Callable[[], float]]:
-        """Seconds of one load of the file into an empty database, by name."""
+        """For each, a function that gives the seconds of one load into an empty database."""
         return {name: lambda name=name: self._load(name, server, file) for name in self.installed}  # type: ignore[misc]
 
     def _load(self, name: str, server: PostgresServer, file: Path) -> float:
@@ -52,7 +52,7 @@ class Peers:
 
 @contextmanager
 def peers() -> Iterator[Peers]:
-    """Install what can be installed."""
+    """Install the loaders that can be installed."""
     uv = str(ROOT / ".tools" / "uv")
     installed, missing = [], {}
     with TemporaryDirectory() as folder:
