@@ -22,17 +22,17 @@ CLIENTS = ("713", "cti")
 
 @dataclass(frozen=True)
 class MainJob:
-    """What the job left behind on both engines, and the truth it is held against."""
+    """The job's results on both engines, and the truth they are compared with."""
 
     warehouses: dict[Target, Warehouse]
     environments: dict[Target, dict[str, str]]
     said: dict[Target, CompletedProcess[str]]
     truth: dict[str, Truth]
     first_recent_day: date
-    messages: int  # that left the machine
+    messages: int  # that were sent
 
     def table(self, target: Target, name: str) -> list[dict[str, Any]]:
-        """The rows of a table, dlt's own columns left out."""
+        """The rows of a table, without dlt's own columns."""
         warehouse = self.warehouses[target]
         schema, table = name.split(".")
         columns = [
@@ -68,7 +68,7 @@ def main_job(
             }
             for target in targets
         }
-        with ThreadPoolExecutor() as pool:  # commands of their own, which wait now and then
+        with ThreadPoolExecutor() as pool:  # separate commands, which sometimes wait
             jobs = [pool.submit(_job, agency, environments[target]) for target in targets]
         said = {target: job.result() for target, job in zip(targets, jobs, strict=True)}
         yield MainJob(

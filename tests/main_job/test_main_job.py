@@ -1,4 +1,4 @@
-"""The main job as a whole: numbers that are not the truth, engines that differ, second runs.
+"""The main job as a whole: correct numbers, equal engines, and a second run without changes.
 
 One file, so that one process of the test run does the expensive work once.
 """
@@ -38,7 +38,7 @@ FURTHER_MARTS = (
     "marts.funnel_daily",
     "marts.email_engagement",
 )
-# of these the job loads 36 days at first
+# the job first loads 36 days of these
 RECENT_MARTS = ("marts.funnel_daily", "marts.email_engagement")
 RAW = (
     "everflow.daily_stats",
@@ -47,7 +47,7 @@ RAW = (
     "s3_exports.orders_update",
     "s3_exports.prospects_create",
 )
-# who buys, as sandbox/orders and sandbox/visits make them up; cards by their digits
+# buyers' data as sandbox/orders and sandbox/visits make it up; cards by their digits
 PERSON = re.compile(
     r"@|(?<![0-9a-f]{2})2025550\d{3}|\b203\.0\.113\.|(?<![0-9a-f]{2})15550100"
     r"|\b4111(X|\d{12})|\b[3-6]\d{14,15}\b"
@@ -55,12 +55,12 @@ PERSON = re.compile(
     r"|\b(Ann|Bob|María|Dwayne|Sam|Zoë|Kate|Miller|Smith|Nguyen|García|Brown|Katz)\b"
     r"|\bLee \"Bud|O'(Brien|Neil)\b"
 )
-# load instants are of the real clock and differ from run to run
+# load times are from the real clock and differ from run to run
 INSTANTS = tuple(f"{source}_loaded_at" for source in ("everflow", "redtrack", "posthog", "mautic"))
 
 
 def same(value: Any) -> Any:
-    """A value in a form in which equal means equal: ratios to six digits, money without zeros."""
+    """A value normalized for comparison: ratios to six digits, money without trailing zeros."""
     if isinstance(value, Decimal):
         return value.quantize(Decimal("0.000001"), rounding=ROUND_HALF_UP).normalize() + 0
     return value
@@ -81,7 +81,7 @@ def test_the_job_ends_well(main_job: MainJob, target: Target) -> None:
 
 
 def test_what_looks_wrong_is_recorded_and_nobody_is_told(main_job: MainJob) -> None:
-    """Channels are set up, and no one asked to send."""
+    """Channels are configured, but sending was not requested."""
     found = main_job.warehouses["postgres"].rows("select distinct kind from ops.incidents")
     assert {kind for (kind,) in found} >= {"unmapped_spend"}
     assert "SLACK_BOT_TOKEN" in main_job.environments["postgres"]
@@ -102,7 +102,7 @@ def test_every_row_is_the_truth(main_job: MainJob, target: Target, client: str, 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_projects_are_the_truth(main_job: MainJob, target: Target) -> None:
-    """Client cti's offers are two projects since 2026-11-02."""
+    """Client cti's offers have belonged to two projects since 2026-11-02."""
     for client in CLIENTS:
         truth = main_job.truth[client].daily_project_performance
         rows = main_job.table(target, "marts.daily_project_performance")
@@ -187,7 +187,7 @@ def test_monday_reports_say_the_same_on_both_engines(
         for variable, value in main_job.environments[target].items():
             monkeypatch.setenv(variable, value)
         rendered = compose(name, "713", date(2026, 11, 15))
-        # without its sources a report is incomplete: what the job said names the one that failed
+        # a report is incomplete if a source failed; the job's output names that source
         why = f"{target}: {rendered.context.completeness}\n{main_job.said[target].stdout}"
         assert rendered.edition == "complete", why
         said.append([*rendered.messages["slack"]["blocks"][:-1], rendered.context.sheet.csv()])
@@ -231,7 +231,7 @@ def test_plain_dbt_works_on_what_the_run_left(
 
 
 def text_cells(warehouse: Warehouse, schema: str) -> set[str]:
-    """Every text that stands in any row of a schema's tables and views."""
+    """Every text in any row of a schema's tables and views."""
     columns = warehouse.rows(
         "select table_name, column_name from information_schema.columns"
         f" where table_schema = '{schema}'"

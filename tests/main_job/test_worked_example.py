@@ -1,4 +1,4 @@
-"""One day by hand: what the numbers mean, from the vendors' answers to the words of the reports."""
+"""One day by hand: what the numbers mean, from the vendors' answers to the text of the reports."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_the_day_by_hand_is_what_marts_and_reports_say(
 ) -> None:
     with Agency(scenario="worked_example") as agency:
         env = {**agency.environment(), **warehouse.environment, "SIGNALROOM_SANDBOX": "1"}
-        only = ("--source", "everflow", "--source", "redtrack")  # all that the day is counted from
+        only = ("--source", "everflow", "--source", "redtrack")  # all sources of the day
         said = signalroom_cli("run", "--client", "713", *only, env=env)
     assert said.returncode == 0, said.stdout + said.stderr
 
