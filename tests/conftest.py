@@ -29,7 +29,7 @@ BOTH: tuple[Target, ...] = ("duckdb", "postgres")
 
 
 def pytest_configure() -> None:
-    """Leave the person's settings outside, and stay on loopback."""
+    """Ignore the user's settings, and stay on loopback."""
     for name in [name for name in os.environ if is_ours(name)]:
         del os.environ[name]
     os.environ.update(own_environment())
@@ -43,7 +43,7 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(trylast=True)  # after the plugin that shuffles
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first, so that no process is left alone with one at the end."""
+    """Run long files first, so that no process is left with one at the end."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     tests = Counter(item.path for item in items)
     items.sort(
@@ -57,14 +57,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def parsed_once(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What one process of the test run parsed of the dbt project serves the others."""
+    """Share the parse results of the dbt project between the processes of the test run."""
     folder = tmp_path_factory.getbasetemp()
     parsed.share((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "parsed")
 
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No variable of another test or of a person; local state in the test's own folder."""
+    """Remove variables of other tests and of the user; keep local state in the test's folder."""
     before = dict(os.environ)
     for name in [name for name in os.environ if is_ours(name)]:
         monkeypatch.delenv(name)
@@ -76,7 +76,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
     os.environ.update(before)
     if database := sys.modules.get(
         "psycopg2.extensions"
-    ):  # a command that a test called bounds waits
+    ):  # a command that a test called limits waits
         database.set_wait_callback(None)
 
 
@@ -120,7 +120,7 @@ def agency() -> Iterator[Agency]:
 
 @pytest.fixture
 def start_agency() -> Iterator[Callable[..., Agency]]:
-    """Starts agencies of the test's own, whose time it may move and whose answers it may spoil."""
+    """Start separate agencies, whose time and answers the test may change."""
     from sandbox import Agency
 
     with ExitStack() as stack:
@@ -129,13 +129,13 @@ def start_agency() -> Iterator[Callable[..., Agency]]:
 
 @pytest.fixture(scope="session")
 def chromium() -> Path:
-    """Path of the browser."""
+    """The browser's path."""
     return find_chromium()
 
 
 @pytest.fixture(scope="module")
 def browser(chromium: Path) -> Iterator[Browser]:
-    """A running browser. Not for a whole session: its event loop would be in others' way."""
+    """A running browser, not for a whole session: its event loop would affect other tests."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
