@@ -232,9 +232,11 @@ def first_line(error: Exception) -> str:
 
 
 def locked(path: Path, error: Exception) -> str:
-    """One line about the process that holds the DuckDB file."""
-    holder = re.search(r"PID (\d+)", str(error))
-    who = f"process {holder.group(1)}" if holder else "another process"
+    """One line about the process that holds the DuckDB file: its id, and the command it runs."""
+    found = re.search(r"(?:held in (.+) \()?PID (\d+)", str(error))
+    who = f"process {found.group(2)}" if found else "another process"
+    if found and found.group(1):
+        who += f" ({Path(found.group(1)).name})"
     return f"The warehouse {path} is open in {who}: close it there, then try again."
 
 

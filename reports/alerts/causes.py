@@ -5,6 +5,7 @@ The caller decides the severity, and whether a retry may still fix it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,7 @@ KEPT = {
     "dbt": "The marts are unchanged; reports say how fresh their numbers are.",
     "report": "What was delivered stays delivered; nothing is sent twice.",
 }
+HOLDER = re.compile("is open in (process .+): close it there")  # of a DuckDB file
 WAREHOUSE = ("WarehouseError", "OperationalError", "InterfaceError")
 
 
@@ -86,7 +88,9 @@ def _cause(step: FailedStep) -> str:
 def _words(step: FailedStep) -> tuple[str, str]:
     """Title and repair."""
     if step.error_class in WAREHOUSE:
-        repair = f"`signalroom doctor` checks the database; then {step.again}."
+        holder = HOLDER.search(step.said)
+        first = f"Close it in {holder[1]}" if holder else "`signalroom doctor` checks the database"
+        repair = f"{first}; then {step.again}."
         return "The warehouse is unavailable", repair
     words = _WORDS.get((step.kind, step.error_class)) or _ANY.get(step.error_class)
     if words:

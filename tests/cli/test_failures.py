@@ -6,7 +6,6 @@ import json
 import re
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +16,7 @@ import pytest
 from cli.main import COMMANDS
 from tests.support.processes import BIN, signalroom_cli
 from tests.support.vendor import Answer, in_turn, scripted_vendor
-from tests.support.warehouse import DUCKDB_FIRST, Warehouse
+from tests.support.warehouse import DUCKDB_FIRST, Warehouse, held_open
 
 
 @contextmanager
@@ -132,24 +131,6 @@ def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
         assert str(port) in one_line(resident, 1)
 
 
-@contextmanager
-def held(path: Path) -> Iterator[int]:
-    """Another process that has the DuckDB file open for writing; yields its process id."""
-    code = (
-        "import duckdb, sys\n"
-        f"connection = duckdb.connect({str(path)!r})\n"
-        "print('open', flush=True)\n"
-        "sys.stdin.read()\n"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "open\n"
-        yield holder.pid
-        holder.kill()
-
-
 @pytest.mark.fault(36)
 def test_a_locked_duckdb_file_names_the_process_in_the_way(tmp_path: Path) -> None:
     env = {
@@ -158,13 +139,13 @@ def test_a_locked_duckdb_file_names_the_process_in_the_way(tmp_path: Path) -> No
         "SIGNALROOM_CLIENTS": "713",
         "SIGNALROOM_LOCK_WAIT_S": "1",
     }
-    with held(tmp_path / "warehouse.duckdb") as process:
+    with held_open(tmp_path / "warehouse.duckdb") as holder:
         for arguments in (["ingest", "everflow"], ["report", "daily_ccw"], ["build"]):
             said = signalroom_cli(*arguments, env=env)
-            assert str(process) in one_line(said, 1)
+            assert f"is open in {holder}: close it there" in one_line(said, 1)
         doctor = signalroom_cli("doctor", "--offline", env=env)
         assert doctor.returncode == 1
-        assert f"is open in process {process}: close it there" in doctor.stderr
+        assert f"is open in {holder}: close it there" in doctor.stderr
 
 
 @pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy.exc import SQLAlchemyError
 
+from cli.main import signalroom
 from reports.alerts import incidents
 from scheduler.execution import child, deadline
 from scheduler.execution import follow as following
@@ -17,7 +22,9 @@ from scheduler.planning import asked
 from scheduler.runs.model import Run
 from scheduler.runs.work_ledger import LEASE
 from signalroom import clock, paths
+from signalroom.warehouse import duckdb_path
 from tests.scheduler.bench import DAY, PULL, Bench, begun, is_gone
+from tests.support.warehouse import held_open
 
 pytestmark = pytest.mark.slow
 FAILS = """
@@ -332,3 +339,29 @@ def test_a_run_that_was_claimed_and_not_begun_is_taken_up_at_once(
     assert bench.finish(run_id).status == "done"
     assert failures == []
     assert bench.ahead < LEASE
+
+
+@pytest.mark.fault(36)
+def test_a_locked_duckdb_file_names_its_holder_in_log_alert_and_status(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The steps are real; an alert's repair is what `status` and the page show of it."""
+    monkeypatch.setattr(retries, "TRIES", 1)
+    monkeypatch.setenv("EVERFLOW_API_KEY", "k")
+    monkeypatch.setenv("SIGNALROOM_CLIENTS", "713")
+    bench = Bench(replace(PULL, sources=("everflow",), reports=()))
+    start = partial(child.Child, command=("env", "SIGNALROOM_LOCK_WAIT_S=1", *child.SIGNALROOM))
+    with held_open(duckdb_path()) as holder:
+        run = following.follow(bench.ledger, bench.jobs, bench.ask(), lambda _: None, start)
+        status = CliRunner().invoke(signalroom, ["status", "--json"])
+    bench.ledger.close()
+    steps = ["ingest:everflow", "dbt"]
+    assert [
+        one.step for one in run.steps if f"is open in {holder}: close it" in str(one.error)
+    ] == steps
+    for step in steps:
+        assert re.search(f"{step} failed: .* is open in {re.escape(holder)}: close", caplog.text)
+    repair = f"Close it in {holder}; then `signalroom trigger pull`."
+    told = [(one["subject"], one["repair"]) for one in json.loads(status.output)["alerts"]]
+    assert sorted(told) == sorted((step, repair) for step in steps)
+    assert all(f"is open in {holder}" in one.detail for one in incidents.open_incidents())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -98,3 +100,21 @@ def copied(prepared: Warehouse, home: Path, server: PostgresServer | None) -> It
             template = environment["SUPABASE_DB_NAME"]
             environment |= stack.enter_context(server.database(template))
         yield Warehouse(target=prepared.target, home=home, environment=environment)
+
+
+@contextmanager
+def held_open(path: Path) -> Iterator[str]:
+    """Another process has the DuckDB file open for writing; yields what messages call it."""
+    code = (
+        "import duckdb, sys\n"
+        f"connection = duckdb.connect({str(path)!r})\n"
+        "print('open', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "open\n"
+        yield f"process {holder.pid} ({Path(sys.executable).resolve().name})"
+        holder.kill()
