@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ingest.model import Pull
+from signalroom.connecting import when_full
 from signalroom.errors import SignalRoomError, WarehouseError
 from signalroom.logs import mask
 
@@ -19,7 +20,5 @@ def explained_step(pull: Pull, error: BaseException, step: str) -> Exception:
     if step == "extract" and isinstance(cause, Exception) and not isinstance(cause, DltException):
         return cause  # a bug of ours
     reason = mask(" ".join(str(cause).split()))[:400]
-    return WarehouseError(
-        f"{pull}, {pull.window}: the load failed in {step}: {reason}. Repeat it: a repeated load "
-        "replaces whatever was written."
-    )
+    repair = when_full(cause) or "Repeat it: a repeated load replaces whatever was written."
+    return WarehouseError(f"{pull}, {pull.window}: the load failed in {step}: {reason}. {repair}")

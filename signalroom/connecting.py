@@ -19,12 +19,13 @@ LIMITS = {
 }
 LONGEST_WAIT_S = 30.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.3, 3.0
-# No slot is free (in the server's and Supabase's terms), or the server is just starting.
-FOR_A_MOMENT = re.compile(
+# No slot is free, in the terms of the server, pgbouncer and Supabase.
+FULL = re.compile(
     r"too many (clients|connections)|max clients|connection slots|MaxClients|EMAXCONN"
-    r"|system is (starting up|in recovery|not yet accepting)",
+    r"|no more connections",
     re.IGNORECASE,
 )
+STARTING = re.compile(r"system is (starting up|in recovery|not yet accepting)", re.IGNORECASE)
 
 
 def connect(found: Mapping[str, Any]) -> Any:
@@ -40,8 +41,19 @@ def connect(found: Mapping[str, Any]) -> Any:
         try:
             return psycopg2.connect(**found)
         except psycopg2.OperationalError as error:
-            passes = FOR_A_MOMENT.search(str(error)) is not None
+            passes = FULL.search(str(error)) or STARTING.search(str(error))
             if not passes or time.monotonic() + pause_s > give_up_at:
                 raise
         time.sleep(pause_s)
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+
+def when_full(error: Exception) -> str:
+    """What to change where every connection is taken; empty for any other error."""
+    if not FULL.search(str(error)):
+        return ""
+    return (
+        "Every connection that it allows is in use: end idle ones (pg_stat_activity lists them), "
+        "or raise that limit (max_connections, or the connection limit of database, role or "
+        "pooler); then run the same command again."
+    )

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from signalroom import migrations
 from signalroom.access import create_closed
-from signalroom.connecting import LIMITS, connect
+from signalroom.connecting import LIMITS, connect, when_full
 from signalroom.errors import WarehouseError
 from signalroom.paths import home
 from signalroom.settings import target
@@ -64,7 +64,8 @@ def prepared_engine() -> sa.Engine:
                 migrations.migrate(migrations.executing(connection), name, "runs")
     except SQLAlchemyError as error:
         found.dispose()
-        raise WarehouseError(f"The run database cannot be opened: {first_line(error)}") from error
+        said = f"The run database cannot be opened: {first_line(error)}. {when_full(error)}"
+        raise WarehouseError(said.strip()) from error
     except BaseException:
         found.dispose()
         raise

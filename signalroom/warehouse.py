@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from signalroom.connecting import LIMITS, connect
+from signalroom.connecting import LIMITS, connect, when_full
 from signalroom.errors import WarehouseError
 from signalroom.machine import only_ipv6
 from signalroom.paths import home, home_to_be, storage_problem
@@ -130,7 +130,7 @@ def postgres_connection(*, for_reports: bool = False) -> Iterator[Any]:
     try:
         connection = connect(found)
     except psycopg2.OperationalError as error:
-        repair = only_ipv6(found["host"], found["port"])
+        repair = when_full(error) or only_ipv6(found["host"], found["port"])
         raise WarehouseError(
             f"PostgreSQL at {found['host']}:{found['port']} does not answer: {first_line(error)}. "
             f"{repair or 'Check SUPABASE_DB_* and that the server runs.'}"

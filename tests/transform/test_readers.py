@@ -82,7 +82,7 @@ def test_a_reader_that_waited_long_enough_names_the_writer_and_changes_nothing(
     monkeypatch.setenv("SIGNALROOM_LOCK_WAIT_S", "1")
     with (
         writer(file, 60) as process,
-        pytest.raises(WarehouseError, match=rf"is open in process {process} \(python[\d.]*\): close it there"),
+        pytest.raises(WarehouseError, match=rf"open in process {process} \(python[\d.]*\): close"),
     ):
         warehouse.read("select cost from daily")
     # the writer was killed halfway: nothing it wrote is there

@@ -13,14 +13,16 @@ from tests.support.warehouse import Warehouse
 
 
 @pytest.mark.fault(26)
-@pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
 @pytest.mark.parametrize(
-    ("extra", "text", "reason"),
+    ("warehouse", "extra", "text", "reason"),
     [
-        pytest.param(1_571, "", "the table would have", id="columns"),
-        pytest.param(780, "abcdefghijkl", "larger than PostgreSQL can hold", id="row"),
-        pytest.param(9_900, "", "columns, more than", id="ten thousand"),
+        pytest.param("postgres", 1_571, "", "the table would have", id="columns-postgres"),
+        pytest.param("postgres", 780, "abcdefghijkl", "larger than PostgreSQL can hold", id="row"),
+        pytest.param("postgres", 9_900, "", "columns, more than", id="ten thousand-postgres"),
+        pytest.param("duckdb", 1_571, "", "the table would have", id="columns-duckdb"),
+        pytest.param("duckdb", 9_900, "", "columns, more than", id="ten thousand-duckdb"),
     ],
+    indirect=["warehouse"],
 )
 def test_a_file_that_is_too_wide_stops_no_other(
     bench: Bench,
@@ -46,6 +48,21 @@ def test_a_file_that_is_too_wide_stops_no_other(
     assert loaded.rows == {"orders_create": 2, "orders_update": 1, "prospects_create": 1}
     names = "select distinct _file_name from s3_exports.orders_create"
     assert warehouse.rows(names) == [(CREATE,)]
+
+
+@pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
+def test_a_file_that_only_postgres_cannot_hold_loads_on_duckdb(
+    bench: Bench, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no pages, and takes all columns that are allowed."""
+    warehouse.activate(monkeypatch)
+    wide = [f"extra_{number}" for number in range(1_440)]
+    bench.put(export([order(1, **dict.fromkeys(wide, "abcdefghijkl"))], [*HEADER, *wide]))
+    source = registry.source("s3_exports")
+    loaded = pipeline.load(source, pipeline.make_pull(source, "713"))
+    assert (loaded.failures, loaded.rows["orders_create"]) == ((), 1)
+    found = "select orders_id, extra_0, extra_1439 from s3_exports.orders_create"
+    assert warehouse.rows(found) == [("1", "abcdefghijkl", "abcdefghijkl")]
 
 
 def test_the_columns_of_several_files_are_counted_together(

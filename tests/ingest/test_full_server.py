@@ -1,0 +1,59 @@
+"""What goes wrong when PostgreSQL stays full: a load half done, or a reason that says nothing."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from dlt.common.destination.client import RunnableLoadJob
+
+from signalroom import connecting
+from signalroom.errors import WarehouseError
+from signalroom.warehouse import postgres_connection
+from tests.ingest.test_killed import AFTER, BEFORE, NOW, expected, load, load_ids, stored
+from tests.support.postgres import PostgresServer
+from tests.support.warehouse import Warehouse
+
+FULL = r"FATAL:\s+too many connections for database .*in use: end idle ones .* or raise that limit"
+
+
+@pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
+@pytest.mark.parametrize("free", [0, 1, None])
+def test_a_server_that_stays_full_ends_in_one_line_and_the_next_load_is_whole(
+    warehouse: Warehouse,
+    postgres: PostgresServer,
+    monkeypatch: pytest.MonkeyPatch,
+    free: int | None,
+) -> None:
+    """No connection is free, or one alone, or none from the middle of the load on."""
+    warehouse.activate(monkeypatch)
+    monkeypatch.setenv("SIGNALROOM_NOW", NOW)
+    monkeypatch.setattr(connecting, "LONGEST_WAIT_S", 0.2)
+    load(BEFORE)
+    before, loads = stored(warehouse), load_ids(warehouse)
+    managed = RunnableLoadJob.run_managed
+
+    def limit(connections: int) -> None:
+        name = warehouse.environment["SUPABASE_DB_NAME"]
+        postgres.command(f"alter database {name} connection limit {connections}")
+
+    def run_managed(self: Any, *args: Any) -> None:
+        limit(1)
+        managed(self, *args)
+
+    with postgres_connection(), monkeypatch.context() as patch:
+        if free is None:
+            patch.setattr(RunnableLoadJob, "run_managed", run_managed)
+        else:
+            limit(1 + free)
+        with pytest.raises(WarehouseError) as refused:
+            load(AFTER)
+        limit(-1)
+    said = str(refused.value)
+    assert re.search(FULL, said), said
+    assert "\n" not in said
+    assert stored(warehouse) == before
+    assert load_ids(warehouse) == loads
+    load(AFTER)
+    assert stored(warehouse) == expected(AFTER)
