@@ -48,7 +48,7 @@ def connect(found: Mapping[str, Any]) -> Any:
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
 
-def when_full(error: Exception) -> str:
+def when_full(error: BaseException) -> str:
     """What to change where every connection is taken; empty for any other error."""
     if not FULL.search(str(error)):
         return ""

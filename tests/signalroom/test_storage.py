@@ -192,5 +192,5 @@ def test_a_server_that_is_full_for_a_moment_is_waited_for(
             read("select 1", within="ops")
         with pytest.raises(SQLAlchemyError), run_database.engine().connect():
             pass
-        with pytest.raises(WarehouseError, match="cannot be opened: .*or raise that limit"):
+        with pytest.raises(WarehouseError, match=r"cannot be opened: .*or raise that limit"):
             run_database.prepared_engine()
