@@ -12,19 +12,24 @@ from signalroom.errors import ConfigurationError
 
 # A working build is not killed for starting late; it takes a minute or two.
 LEAST_S = 600.0
-# For a run that begins at the deadline or later: most failures succeed at the next try.
+# For a run that begins just before the deadline: most failures succeed at the next try.
 PATIENCE = timedelta(minutes=2)
+# For one that begins at the deadline or later: a pull that works loads most gaps in this time.
+LATE = timedelta(minutes=10)
 
 
 def deadline_of(run: Run) -> datetime | None:
     """When, in business time, the run's reports are sent with the available data, if it begins now.
 
-    None if it has no reports, or begins after the deadline: then it sends corrections.
+    A run that begins at the deadline or later, such as one that is caught up, has ten minutes: its
+    reports would be INCOMPLETE for no other reason than the time that its pulls take. None if it
+    has no reports, or is scheduled for after the deadline: then it sends corrections.
     """
     with suppress(ConfigurationError):
         at = datetime.combine(run.day, report_deadline(), tzinfo=clock.zone())
         if run.scheduled_for <= at and any(step.kind == "report" for step in run.steps):
-            return max(at, clock.now() + PATIENCE)
+            now = clock.now()
+            return max(at, now + PATIENCE) if now < at else now + LATE
     return None
 
 
@@ -42,7 +47,10 @@ def waits_until(run: Run) -> datetime | None:
 
 
 def pull_limit_s(deadline: datetime | None, limit_s: float) -> float:
-    """How long a pull may take while reports wait for it; if it hangs, it is retried after them."""
+    """How long a try of a pull may take: until the deadline, if reports wait for it.
+
+    One that hangs is ended then, and retried after the reports.
+    """
     if deadline is None or has_passed(deadline) or clock.is_frozen():
         return limit_s
     return min(limit_s, _left_s(deadline, PATIENCE.total_seconds()))

@@ -148,20 +148,24 @@ class Work:
             self._built_with = 0
         for kind in ("ingest", "dbt", "report"):
             still_open = self._open(kind)
-            if ready := _ready(still_open, now):
-                return self._order_for(kind, ready)
-            if still_open:
-                return self._beside_retries(kind, now) if has_passed(self.deadline) else None
+            if not still_open:
+                continue
+            if has_passed(self.deadline) and all(map(_retries, still_open)):
+                order = self._beside_retries(kind, now)
+                if order or _ready(self._open("report"), now + results.LONGEST):
+                    return order  # a report that is retried soon does not wait for a pull either
+            ready = _ready(still_open, now)
+            return self._order_for(kind, ready) if ready else None
         return None
 
     def _beside_retries(self, kind: str, now: datetime) -> Order | None:
-        """What runs while steps of a kind wait for their next try, and reports may not wait.
+        """What runs before the next try of steps of a kind, if reports may not wait for it.
 
         Reports; if sources are retried, first a build of what the others loaded.
         """
         reports = _ready(self._open("report"), now)
         if reports and kind == "ingest" and self._pulled() > self._built_with:
-            builds = [step for step in _ready(self._open("dbt"), now) if not step.attempt]
+            builds = [step for step in _ready(self._open("dbt"), now) if not _retries(step)]
             if builds:
                 self._built_with = self._pulled()
                 return self._order_for("dbt", builds)
@@ -255,6 +259,9 @@ class Work:
         end = None
         if code:
             end = results.ended_badly(code, child.over_limit, order.limit_s, last_line(order))
+            if child.over_limit and order.limit_s < self._job.limit * 60:
+                # may have been working: it keeps its tries
+                end = "Killed", f"ended after {order.limit_s / 60:.0f} minutes: its report was due"
         for name in order.steps:
             step = self._steps[name]
             if step.kind == "ingest":

@@ -222,7 +222,7 @@ def test_a_build_that_waits_for_loads_ends_when_its_report_is_due(
 def test_what_is_tried_again_holds_up_no_report_beyond_its_deadline(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    monkeypatch.setattr(deadline, "PATIENCE", timedelta())
+    monkeypatch.setattr(deadline, "LATE", timedelta())
     once = "if [ ! -f $SIGNALROOM_HOME/x ]; then touch $SIGNALROOM_HOME/x; kill -9 $$; fi"
     bench.body(command, once)
     run = of_the_morning(bench, monkeypatch, "07:46")
@@ -237,13 +237,13 @@ def test_what_is_tried_again_holds_up_no_report_beyond_its_deadline(
     ("patience", "order"),
     [
         (timedelta(), ["ingest", "build", "report", "report", *["ingest"] * 4]),
-        (deadline.PATIENCE, [*["ingest"] * 5, "build", "report", "report"]),
+        (deadline.LATE, [*["ingest"] * 5, "build", "report", "report"]),
     ],
 )
 def test_a_late_report_has_what_other_sources_brought_and_waits_for_a_quick_retry(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, patience: timedelta, order: list[str]
 ) -> None:
-    monkeypatch.setattr(deadline, "PATIENCE", patience)
+    monkeypatch.setattr(deadline, "LATE", patience)
     bench.body("ingest", FAILS % "SourceError")
     of_the_morning(bench, monkeypatch, "07:46")
     assert [line.split()[1] for line in begun()] == order
@@ -252,7 +252,7 @@ def test_a_late_report_has_what_other_sources_brought_and_waits_for_a_quick_retr
 def test_what_comes_after_a_late_report_is_built_by_the_same_run(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deadline, "PATIENCE", timedelta())
+    monkeypatch.setattr(deadline, "LATE", timedelta())
     once = "if [ ! -f $SIGNALROOM_HOME/x ]; then touch $SIGNALROOM_HOME/x; {}; fi"
     bench.body("ingest", once.format((FAILS % "SourceError").replace("\n", "; ").strip("; ")))
     assert of_the_morning(bench, monkeypatch, "07:46").status == "done"
@@ -260,23 +260,67 @@ def test_what_comes_after_a_late_report_is_built_by_the_same_run(
     assert names == ["ingest", "build", "report", "report", "ingest", "build"]
 
 
-def test_a_source_that_hangs_holds_up_no_report_beyond_its_deadline(
+def test_a_late_report_that_is_tried_again_waits_for_no_pull_that_is(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is ended and repeated after the report; the other source's data is in the report."""
-    monkeypatch.setattr(deadline, "PATIENCE", timedelta(seconds=1))
+    monkeypatch.setattr(deadline, "LATE", timedelta())
+    bench.body("ingest", FAILS % "SourceError")
+    once = "if mkdir $SIGNALROOM_HOME/x; then sleep 0.6; kill -9 $$; fi"
+    bench.body("report", once)  # the pull's next try is the earlier one
+    of_the_morning(bench, monkeypatch, "07:46")
+    names = [line.split()[1] for line in begun()]
+    assert names == ["ingest", "build", *["report"] * 3, *["ingest"] * 4]
+
+
+HANGS = "sleep 300"
+LOADS = (FAILS % "").splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    ("pulls", "order"),
+    [
+        ([f"{LOADS}; {HANGS}"], ["ingest", "build", "report", "report"]),
+        ([HANGS], ["ingest", "report", "report"]),
+        ([FAILS % "SourceError", HANGS], ["ingest", "ingest", "build", "report", "report"]),
+    ],
+)
+def test_a_source_that_hangs_holds_up_no_report_beyond_its_deadline(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, pulls: list[str], order: list[str]
+) -> None:
+    """It is ended and repeated after the reports; the other source's data is in them."""
+    for name in ("PATIENCE", "LATE"):
+        monkeypatch.setattr(deadline, name, timedelta(seconds=2))
+    monkeypatch.setattr(retries, "LONGEST", timedelta(seconds=0.2))
     monkeypatch.setenv("SIGNALROOM_CLOCK_FACTOR", "1")  # a stopped clock ends nothing
     monkeypatch.setenv("SIGNALROOM_CLOCK_SINCE", clock.instant().isoformat())
-    loads = (FAILS % "SourceError").splitlines()[1]
-    once = "if [ ! -f $SIGNALROOM_HOME/x ]; then touch $SIGNALROOM_HOME/x; {}; sleep 300; fi"
-    bench.body("ingest", once.format(loads))
+    cases = "".join(f"{number}) {body}\n;;\n" for number, body in enumerate(pulls, 1))
+    tries = "$(grep -c ' ingest ' $SIGNALROOM_HOME/begun.log)"
+    bench.body("ingest", f"case {tries} in\n{cases}esac")
+    bench.body("build", "sleep 0.4")  # longer than the pause before the next try of a pull
+    bench.body("report", "sleep 0.4")
     assert of_the_morning(bench, monkeypatch, "07:46").status == "done"
     names = [line.split()[1] for line in begun()]
-    assert names[:4] == ["ingest", "build", "report", "report"]
-    assert set(names[4:-1]) == {"ingest"}  # together or one after the other
+    assert names[: len(order)] == order
+    assert set(names[len(order) : -1]) == {"ingest"}  # together or one after the other
     assert names[-1] == "build"
-    again = [line for line in begun()[4:] if "redtrack" in line]
-    assert [line.partition(" --skip ")[2] for line in again] == ["redtrack:713"]
+    again = [line for line in begun()[len(order) :] if "redtrack" in line]
+    assert len(again) == (len(pulls) == 1)  # a failure of the other source does not repeat it
+    assert all(("--skip redtrack:713" in line) == ("build" in order) for line in again)
+
+
+@pytest.mark.parametrize(
+    ("now", "left_s"), [("07:31", 14 * 60), ("07:44", 120), ("07:45", 600), ("11:10", 600)]
+)
+def test_a_pull_that_works_is_not_ended_because_its_run_begins_late(
+    monkeypatch: pytest.MonkeyPatch, now: str, left_s: float
+) -> None:
+    run = asked(PULL, "manual", SEVEN_THIRTY, clock.instant())
+    monkeypatch.setenv("SIGNALROOM_NOW", f"2026-11-19T{now}:00-05:00")
+    monkeypatch.setenv("SIGNALROOM_CLOCK_FACTOR", "1")
+    monkeypatch.setenv("SIGNALROOM_CLOCK_SINCE", clock.instant().isoformat())
+    until = deadline.deadline_of(run)
+    assert deadline.pull_limit_s(until, 1800) == pytest.approx(left_s, abs=20)
+    assert deadline.pull_limit_s(until, 60) == 60
 
 
 def test_jobs_share_no_source_at_a_time_and_a_long_one_holds_up_no_other(bench: Bench) -> None:

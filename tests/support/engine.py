@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from scheduler.runs.model import OPEN_RUNS
 from tests.support.processes import ROOT, own_environment
 
 IMAGE = "localhost/signalroom:test"
@@ -102,7 +103,7 @@ class Scheduler:
 
     def ended(self, run_id: str) -> dict[str, Any]:
         """The run, once it has ended."""
-        self.wait(lambda: self.run(run_id)["status"] not in ("pending", "running"))
+        self.wait(lambda: self.run(run_id)["status"] not in OPEN_RUNS)
         return self.run(run_id)
 
     def wait(self, reached: Callable[[], bool]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.execution.child import WORDS_S
 from scheduler.execution.incidents import Troubles
 from scheduler.execution.run import LostError
 from scheduler.runs.model import Run
@@ -17,7 +18,7 @@ from scheduler.schedule import read_schedule
 from scheduler.temporal import bookkeeping
 from scheduler.temporal.backfill import backfill_order
 from scheduler.temporal.model import Backfill, Finishing, Opened, Opening, StepInput
-from signalroom import clock
+from signalroom import clock, paths
 from signalroom.errors import WarehouseError
 from signalroom.lock import hold
 from tests.scheduler.bench import Bench
@@ -90,12 +91,17 @@ def test_a_workflow_knows_until_when_its_reports_wait_and_a_second_build_is_one(
     left = datetime.fromisoformat(opened.reports_at) - clock.instant()
     assert timedelta(minutes=13) < left <= timedelta(minutes=14)
 
-    for again, attempts in ((False, 1), (False, 1), (True, 2)):
-        given = replace(step(opened, "dbt"), again=again)
+    bench.body("build", "echo $SIGNALROOM_LOCK_WAIT_S >> $SIGNALROOM_HOME/waits")
+    tries = (("dbt", False, 1), ("dbt", False, 1), ("report:daily_ccw", False, 1), ("dbt", True, 2))
+    for name, again, attempts in tries:
+        given = replace(step(opened, name), again=again)
         work = bookkeeping.work_of(bench.ledger, given, Troubles(), bench.start)
         while not work.advance(clock.instant()):
             time.sleep(0.02)
-        assert bench.step(opened.run_id, "dbt").attempt == attempts
+        assert bench.step(opened.run_id, name).attempt == attempts
+    first, second = (paths.home() / "waits").read_text(encoding="utf-8").split()
+    assert float(first) < 14 * 60
+    assert float(second) == HOURLY.limit * 60 - WORDS_S  # after the reports it has all its time
     bench.ledger.close()
 
 
