@@ -1,6 +1,8 @@
-"""The only place that creates HTTP clients: httpx reads the proxy settings when it creates one.
+"""Creates the HTTP clients for vendors and channels.
 
-It raises for values that it cannot parse; here they become a ConfigurationError.
+httpx reads the proxy settings when it creates one, and raises for values that it cannot parse; here
+they become a ConfigurationError. Its own text is not repeated: it quotes what stands where the port
+should be, which is the password of an address whose password has an unescaped `/` or `#`.
 """
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ from typing import Any
 import httpx
 
 from signalroom.errors import ConfigurationError
-from signalroom.logs import mask
 
 
 def http_client(**options: Any) -> httpx.Client:
@@ -20,9 +21,11 @@ def http_client(**options: Any) -> httpx.Client:
     except UnicodeError:  # a header, which is no fault of any proxy
         raise
     except (ImportError, httpx.InvalidURL, ValueError) as error:
-        reason = "a SOCKS proxy is not supported" if isinstance(error, ImportError) else error
+        reason = "an address in them cannot be read"
+        if isinstance(error, ImportError):
+            reason = "a SOCKS proxy is not supported"
         raise ConfigurationError(
-            f"The proxy settings cannot be used ({mask(str(reason))}): HTTP_PROXY, HTTPS_PROXY and "
+            f"The proxy settings cannot be used ({reason}): HTTP_PROXY, HTTPS_PROXY and "
             "ALL_PROXY hold addresses with http://; NO_PROXY holds names and addresses alone, "
             "without brackets or ranges."
         ) from None

@@ -188,6 +188,7 @@ def test_offline_asks_nobody(start_agency: StartAgency) -> None:
         ("NO_PROXY", "localhost,[::1]", "without brackets"),
         ("HTTPS_PROXY", "socks5://127.0.0.1:1080", "a SOCKS proxy is not supported"),
         ("ALL_PROXY", "proxy.example.org:99999x", "The proxy settings cannot be used"),
+        ("HTTPS_PROXY", "http://bob:key-0123456789/x@proxy:8080", "an address in them cannot be"),
         ("EVERFLOW_API_KEY__cti", "key-0123456789", "Rename it to EVERFLOW_API_KEY__CTI."),
         ("SIGNALROOM_CLIENTS", "713;cti", "separated by commas"),
     ],

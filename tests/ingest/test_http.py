@@ -237,6 +237,21 @@ def test_a_proxy_that_cannot_be_used_is_named_and_no_mistake_of_ours(
         VendorClient("redtrack", "713", "https://api.redtrack.io")
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["http://u:hun/x@proxy:8080", "http://u:hun#x@proxy:8080", "ftp://u:1234#hun@proxy:8080"],
+)
+def test_a_proxys_password_with_an_unescaped_mark_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    """It stands where the port should, and the library's error quotes it; it may be short."""
+    monkeypatch.setenv("HTTPS_PROXY", value)
+    with pytest.raises(ConfigurationError, match="an address in them cannot be read") as caught:
+        VendorClient("redtrack", "713", "https://api.redtrack.io")
+    assert "hun" not in str(caught.value)
+    assert "1234" not in str(caught.value)
+
+
 def test_a_byte_order_mark_before_json_is_read_over() -> None:
     assert ask(in_turn(Answer("\ufeff[1]")))[0] == [1]
 
