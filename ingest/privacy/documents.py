@@ -16,11 +16,15 @@ from signalroom.errors import AnswerError
 # As it is, encoded for an address (more than once, too), for HTML or JSON, or in another width.
 _AT = r"@|%(?:25)*40|&#0*64;|&#[xX]0*40;|&commat;|\\u0040|\uff20|\ufe6b"
 _UNSEEN = "\u00ad\u200b-\u200d\u2060\ufeff"  # what a copied address carries along
+# Bounded before the @, and no way back after it: a long text without a break, such as state encoded
+# in an address, would otherwise be read again from each of its characters.
 _EMAIL = re.compile(
-    rf"""(?:"[^"]{{1,64}}"|[\w.%+'{_UNSEEN}-]+)(?:{_AT})[\w{_UNSEEN}-]+(?:\.[\w{_UNSEEN}-]+)+"""
+    rf"""(?:"[^"]{{1,64}}"|[\w.%+'{_UNSEEN}-]{{1,254}})(?:{_AT})"""
+    rf"""[\w{_UNSEEN}-]++(?:\.[\w{_UNSEEN}-]++)+"""
 )
 _ANY_AT = re.compile(_AT)
-_IN_ADDRESS = re.compile(r"(?<=[?&#;])([^=&#;\s]+)=([^&#;\s]*)")
+# A name without a value matches too, so that it is read once, not from each `?` in it.
+_IN_ADDRESS = re.compile(r"(?<=[?&#;])([^=&#;\s]+)(?:=([^&#;\s]*))?")
 _EXACT = re.compile(r'"\\u0000([-+0-9.eE]+)"')
 _STRICTNESS = {"keep": 0, "hash": 1, "drop": 2}
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -90,6 +94,8 @@ class Payload:
         return text if before == after else after
 
     def _parameter(self, found: re.Match[str]) -> str:
+        if found[2] is None:
+            return found[0]
         name = _snake(unquote_plus(found[1]))
         return found[0] if self._action(name, name) == "keep" else f"{found[1]}=***"
 

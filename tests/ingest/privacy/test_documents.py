@@ -68,6 +68,25 @@ def test_json_within_a_text_is_cleaned_by_key_and_else_as_it_was(payload: Payloa
     assert payload.plain(f"{{not json {ANA}", "sub1") == "{not json ***"
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "hostile",
+    ["a" * 100_000 + "@", "a%40" * 25_000, "https://x.example/=" + "?" * 200_000],
+    ids=["an address without an end", "many of them", "a parameter without a value"],
+)
+def test_a_long_text_without_a_break_holds_up_no_load(payload: Payload, hostile: str) -> None:
+    """A visitor chooses it. Read again from each of its characters, it takes minutes."""
+    assert payload.plain(hostile) == hostile
+    assert payload.plain(f"{hostile} {ANA}") == f"{hostile} ***"
+
+
+def test_a_second_address_right_after_the_first_is_masked_too(payload: Payload) -> None:
+    assert payload.plain(f"to {ANA}%2C{ANA},{ANA}") == "to ******,***"
+    assert ANA not in payload.plain(f"to {'x' * 300}{ANA}")
+    said = "https://x.example/?a?&email=ana&b&first_name=Ana?c=1"
+    assert payload.plain(said) == "https://x.example/?a?&email=***&b&first_name=***"
+
+
 def test_an_address_is_hashed_wherever_it_stands(payload: Payload) -> None:
     said = {
         "email": " ANA@mail.example ",
