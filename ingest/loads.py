@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ingest import versions
-from ingest.model import ControlTotal, KnownFile, Pull, Row, TableMetrics, Window
+from ingest.model import ControlTotal, DeadLetter, KnownFile, Pull, Row, TableMetrics, Window
 from ingest.privacy import forgotten
 from signalroom import clock
 from signalroom.bulk import ROWS_PER_INSERT, insert
@@ -280,7 +280,8 @@ def _record_files(entry: _Entry) -> None:
             if file.status != "gone"
         ),
     )
-    for letter in entry.metrics.dead_letters:
+    letters = _not_discarded(entry)
+    for letter in letters:
         if letter.line_number is None:  # each pull of its day reports it again
             condition = "partition_key = :part and reason = :reason"
             entry.delete("dead_letters", condition, part=letter.partition_key, reason=letter.reason)
@@ -293,9 +294,27 @@ def _record_files(entry: _Entry) -> None:
                 "load_id": entry.load_id,
                 "created_at": entry.loaded_at,
             }
-            for letter in entry.metrics.dead_letters
+            for letter in letters
         ),
     )
+
+
+def _not_discarded(entry: _Entry) -> list[DeadLetter]:
+    """The table's dead letters, without those of answers that were discarded before."""
+    letters = entry.metrics.dead_letters
+    if not letters:
+        return []
+    rows = entry.execute(
+        "select partition_key, reason from ops.dead_letters"  # noqa: S608
+        f" where {WHERE} and line_number is null and resolution = 'discarded'",
+        entry.scope,
+    )
+    discarded = {(row["partition_key"], row["reason"]) for row in rows}
+    return [
+        letter
+        for letter in letters
+        if letter.line_number is not None or (letter.partition_key, letter.reason) not in discarded
+    ]
 
 
 def _record_load(entry: _Entry) -> None:

@@ -7,7 +7,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from ingest.columns import by_key, columns_of, read_fields, text, unknown_fields
-from ingest.model import Pull, Row, Window
+from ingest.dead_letters import redacted
+from ingest.model import DeadLetter, Pull, Row, Window
 from ingest.resources import daily, whole_list
 from ingest.sources.redtrack.client import (
     Account,
@@ -71,7 +72,10 @@ def campaign_spend(pull: Pull, account: Account) -> list[Row]:
 
 @daily(columns=CONVERSION_COLUMNS, measures=CONVERSION_CONTROLLED)
 def conversions(pull: Pull, account: Account) -> list[Row]:
-    """Every conversion of the window, by the time it happened."""
+    """Every conversion of the window, by the time it happened.
+
+    One that pays in another currency becomes a dead letter; it spoils no other.
+    """
     # one more day at both ends: the vendor may use days of the account's time zone
     start, end = pull.window.start - ONE_DAY, pull.window.end + ONE_DAY
     rows = []
@@ -83,12 +87,11 @@ def conversions(pull: Pull, account: Account) -> list[Row]:
             )
         day = clock.local_date(row["conv_time"])
         if pull.window.start <= day <= pull.window.end:
-            if (currency := currency_of(entry)) != CURRENCY and (row["payout"] or row["cost"]):
-                raise AnswerError(
-                    f"{pull}: conversion {row['id']} is in {currency}, not in {CURRENCY}; nothing "
-                    f"was loaded. Set its offer's currency to {CURRENCY} in RedTrack.",
-                    entry,
-                )
+            # its cost is in the account's currency, whatever the offer's is
+            is_paid = row["payout"] or row["pub_revenue"]
+            if is_paid and (currency := currency_of(entry)) != CURRENCY:
+                _reject(pull, day, row, currency)
+                continue
             further = {name: entry[name] for name in entry.keys() - CONVERSION_SKIPPED}
             rows.append(
                 {
@@ -100,6 +103,17 @@ def conversions(pull: Pull, account: Account) -> list[Row]:
             )
     pull.say(f"conversions {pull.window}: {counted(len(rows), 'row')}")
     return rows
+
+
+def _reject(pull: Pull, day: date, row: Row, currency: str) -> None:
+    """Keep a conversion that pays in another currency as a dead letter of its day."""
+    reason = (
+        f"conversion {row['id']} is in {currency}, not in {CURRENCY}; set its offer's currency to "
+        f"{CURRENCY} in RedTrack"
+    )
+    scope = {"client_id": pull.client_id, "source": pull.source, "table_name": "conversions"}
+    texts = {name: str(row[name]) for name in ("id", "conv_time", "offer", "payout", "currency")}
+    pull.metrics.dead_letters.append(DeadLetter(str(day), reason, redacted(texts, scope) or ""))
 
 
 @whole_list(columns={**CLIENT_COLUMN, **columns_of(LISTS["campaigns"])})

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 import tenacity
 
-from ingest import registry
+from ingest import dead_letters, registry
+from ingest import pull as pipeline
 from ingest.http import RateLimit
 from ingest.model import Window
 from sandbox import Agency
 from signalroom.errors import AnswerError
-from tests.ingest.reading import extract, plain, pull_of, rows_of
+from tests.ingest.reading import Landed, extract, plain, pull_of, rows_of
 from tests.support.vendor import Answer, Request, scripted_vendor
+from tests.support.warehouse import DUCKDB_FIRST, Warehouse
 
 SOURCE = registry.source("redtrack")
 DAYS = Window(date(2026, 11, 8), date(2026, 11, 10))
 Rows = list[dict[str, Any]]
 Read = Callable[..., Rows]
+Land = Callable[..., Landed]
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +45,7 @@ def own_agency(start_agency: Callable[..., Agency], monkeypatch: pytest.MonkeyPa
 
 
 @pytest.fixture
-def read(monkeypatch: pytest.MonkeyPatch) -> Read:
+def land(monkeypatch: pytest.MonkeyPatch) -> Land:
     """Read a table from an account with these rows by path, which answers page by page.
 
     `shift` moves each page after the first, unless an order was requested. `ceiling` is the largest
@@ -54,7 +58,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Read:
         window: Window = DAYS,
         ceiling: int = 10_000,
         shift: int = 0,
-    ) -> Rows:
+    ) -> Landed:
         def give(request: Request) -> Answer:
             if request.path not in rows:
                 return Answer({"error": "not found"}, status=404)
@@ -75,9 +79,15 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Read:
             monkeypatch.setenv("REDTRACK_BASE_URL", vendor.url)
             monkeypatch.setenv("SIGNALROOM_NOW", "2026-11-19T09:30:00-05:00")
             pull = pull_of("redtrack", window=window, resources=(table,))
-            return rows_of(extract(pull, "redtrack")[table])
+            return extract(pull, "redtrack")[table]
 
     return run
+
+
+@pytest.fixture
+def read(land: Land) -> Read:
+    """Like `land`, but returns the table's rows alone."""
+    return lambda *given, **named: rows_of(land(*given, **named))
 
 
 def spend(days: int, sources: int, first: date = DAYS.start) -> Rows:
@@ -192,12 +202,60 @@ def test_spend_that_names_another_currency_itself_is_refused(read: Read) -> None
         read({"/report": rows, "/sources": []}, "daily_spend")
 
 
-def test_a_conversion_that_is_paid_in_another_currency_is_refused(read: Read) -> None:
-    one = {"id": "v1", "conv_time": "2026-11-09T15:00:00Z", "payout": 5, "currency": "eur"}
-    with pytest.raises(AnswerError, match="conversion v1 is in EUR, not in USD; nothing was"):
-        read({"/conversions": [one]}, "conversions")
-    one["payout"] = 0
-    assert len(read({"/conversions": [one]}, "conversions")) == 1
+def conversion(number: int, **fields: Any) -> dict[str, Any]:
+    return {"id": f"v{number}", "conv_time": "2026-11-09T15:00:00Z", "currency": "USD", **fields}
+
+
+@pytest.mark.parametrize("amount", ["payout", "pub_revenue"])
+def test_a_conversion_that_is_paid_in_another_currency_spoils_no_other(
+    land: Land, amount: str
+) -> None:
+    foreign = conversion(1, currency="eur", ip="203.0.113.9", **{amount: 5})
+    given = [conversion(0, payout=2.5), foreign, conversion(2, payout=4)]
+    landed = land({"/conversions": given}, "conversions")
+    assert [row["id"] for row in rows_of(landed)] == ["v0", "v2"]
+    [letter] = landed.dead_letters
+    assert letter.partition_key == "2026-11-09"
+    assert letter.reason.startswith("conversion v1 is in EUR, not in USD; set its offer's currency")
+    assert "v1" in letter.payload
+    assert "203.0.113.9" not in letter.payload
+    [total] = [one for one in landed.totals if one.totals["rows"]]
+    assert total.totals == {"rows": 2, "payout": Decimal("6.5"), "cost": 0}
+
+
+@pytest.mark.parametrize("warehouse", DUCKDB_FIRST, indirect=True)
+def test_a_discarded_conversion_stays_discarded_until_it_can_be_loaded(
+    monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse
+) -> None:
+    """Each pull of its day reports it again: the alert would come back an hour later."""
+    warehouse.activate(monkeypatch)
+    one = conversion(1, payout=5, currency="EUR")
+    with scripted_vendor(lambda _: Answer({"items": [one], "total": 1})) as vendor:
+        monkeypatch.setenv("REDTRACK_API_KEY", "key")
+        monkeypatch.setenv("REDTRACK_BASE_URL", vendor.url)
+
+        def load() -> list[tuple[object, ...]]:
+            pull = pipeline.make_pull(SOURCE, "713", window=DAYS, resources=("conversions",))
+            pipeline.load(SOURCE, pull)
+            return warehouse.rows("select id, payout from redtrack.conversions")
+
+        for _ in range(2):
+            assert load() == []
+            [letter] = dead_letters.waiting()
+        dead_letters.discard([letter])
+        assert load() == []
+        assert dead_letters.waiting() == []
+        assert warehouse.rows("select resolution from ops.dead_letters") == [("discarded",)]
+        one["currency"] = "USD"
+        assert load() == [("v1", 5)]
+
+
+def test_the_cost_of_a_conversion_is_in_the_accounts_currency(land: Land) -> None:
+    landed = land(
+        {"/conversions": [conversion(1, currency="EUR", cost=3, payout=0)]}, "conversions"
+    )
+    assert [row["id"] for row in rows_of(landed)] == ["v1"]
+    assert landed.dead_letters == []
 
 
 @pytest.mark.parametrize("total", [-1, "page"])
