@@ -27,7 +27,6 @@ CHANGED_CODES = {"NoSuchKey", "PreconditionFailed", "404", "412"}
 DENIED_CODES = {"AccessDenied", "AllAccessDisabled", "403"}
 UNAUTHORIZED_CODES = {"401", "Unauthorized"}
 ARCHIVED = {"GLACIER", "DEEP_ARCHIVE"}
-ENCRYPTED_CODES = ("KMS.", "InvalidRequest")  # the latter of a key that comes with each request
 ARCHIVED_CODES = {"InvalidObjectState"}
 REGION_CODES = {"PermanentRedirect", "AuthorizationHeaderMalformed", "301", "307"}
 
@@ -156,7 +155,7 @@ class Bucket:
                     raise UnreadableError(
                         "S3 denies reading it (s3:GetObject); allow it for AWS_ACCESS_KEY_ID"
                     ) from None
-                if code in DENIED_CODES or code.startswith(ENCRYPTED_CODES):
+                if code in DENIED_CODES or _is_encrypted(code, error):
                     raise UnreadableError(
                         "it is encrypted with a key that may not be used; allow kms:Decrypt for "
                         "AWS_ACCESS_KEY_ID, or store it without a key of its own"
@@ -225,6 +224,14 @@ def _stored(entry: dict[str, Any]) -> StoredFile:
         storage_class=entry.get("StorageClass", "STANDARD"),
         is_restored="RestoreExpiryDate" in entry.get("RestoreStatus", {}),
     )
+
+
+def _is_encrypted(code: str, error: Exception) -> bool:
+    """Whether the file's key may not be used, or comes with each request.
+
+    S3 has no code for the latter: InvalidRequest has many reasons.
+    """
+    return code.startswith("KMS.") or (code == "InvalidRequest" and "encrypt" in str(error).lower())
 
 
 def _code(error: BaseException | None) -> str:

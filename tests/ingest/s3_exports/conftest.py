@@ -186,9 +186,10 @@ class Faults:
         return None
 
 
-def failure(status: str, code: str) -> bytes:
+def failure(status: str, code: str, message: str = "") -> bytes:
     """S3's answer for a failure."""
-    return f"{status}\n<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()
+    said = message or code
+    return f"{status}\n<Error><Code>{code}</Code><Message>{said}</Message></Error>".encode()
 
 
 @pytest.fixture(scope="session")

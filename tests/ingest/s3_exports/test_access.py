@@ -196,6 +196,12 @@ KMS = (
     b"403 Forbidden\n<Error><Code>AccessDenied</Code>"
     b"<Message>is not authorized to perform: kms:Decrypt</Message></Error>"
 )
+OWN_KEY = failure(
+    "400 Bad Request",
+    "InvalidRequest",
+    "The object was stored using a form of Server Side Encryption. The correct parameters must be "
+    "provided to retrieve the object.",
+)
 TIERED = failure("403 Forbidden", "InvalidObjectState")
 
 
@@ -204,7 +210,7 @@ TIERED = failure("403 Forbidden", "InvalidObjectState")
     [
         pytest.param(KMS, "kms:Decrypt", id="its key may not be used"),
         pytest.param(failure("400 Bad Request", "KMS.DisabledException"), "kms", id="disabled"),
-        pytest.param(failure("400 Bad Request", "InvalidRequest"), "encrypted", id="its own key"),
+        pytest.param(OWN_KEY, "encrypted", id="its own key"),
         pytest.param(TIERED, "restore it in S3", id="archived by intelligent tiering"),
     ],
 )
@@ -224,6 +230,19 @@ def test_old_objects_that_cannot_be_decrypted_or_are_archived_hold_up_no_new_one
     again = bench.take()
     assert again.failures == []
     assert any("stay unreadable until they change: 8" in said for said in again.said)
+
+
+def test_a_request_that_a_store_does_not_know_is_no_encrypted_object(
+    bench: Bench, faults: Faults
+) -> None:
+    """Stores like S3 give that code for many reasons; the object is asked for again."""
+    bench.put(export(orders([1])))
+    answer = failure("400 Bad Request", "InvalidRequest", "Missing x-amz-content-sha256.")
+    faults.plan("GET", CREATE, answer)
+    (said,) = bench.take().failures
+    assert "x-amz-content-sha256" in said
+    assert "encrypted" not in said
+    assert len(bench.take().rows()) == 1
 
 
 def test_archived_objects_are_named_without_a_request_and_hold_up_no_other(
