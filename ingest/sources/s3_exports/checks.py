@@ -282,7 +282,8 @@ class Checks:
                     f"its {name} has days after {self.until}, which it cannot contain yet, as if "
                     "written day first; export dates as MM/DD/YYYY or YYYY-MM-DD"
                 )
-            if read and not FIRST_DAY <= read <= self.until:
+            # a year before 1000 cannot be read, and counts there alone
+            if read and read.year >= 1000 and not FIRST_DAY <= read <= self.until:
                 self._impossible.add(found[0])
         if self._impossible:
             impossible = pc.is_in(written, value_set=pa.array(self._impossible, written.type))

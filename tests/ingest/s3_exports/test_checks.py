@@ -144,6 +144,13 @@ def test_a_day_that_no_order_can_have_is_counted_and_told(
     assert [said for said in taken.said if name in said and file.reason in said]
 
 
+@pytest.mark.parametrize("text", ["11/18/0026", "0026-11-18"])
+def test_a_year_of_two_digits_is_counted_once(bench: Bench, text: str) -> None:
+    bench.put(export([*orders(range(9)), order(10, order_date=text)]))
+    (file,) = bench.take().landings["orders_create"].files
+    assert file.reason == "values that cannot be read: 1 of order_date (of 10 rows)"
+
+
 @pytest.mark.parametrize("text", ["03/04/2027", "03/07/2027", "12/31/2027", "03/03/2028"])
 def test_a_day_that_is_no_other_notation_refuses_no_file(bench: Bench, text: str) -> None:
     name = "orders-create/report_2027-03-06T1849_ab12.csv"
