@@ -22,7 +22,11 @@ from signalroom.plural import counted
     type=click.Path(exists=True, path_type=Path),
     help="The old figures: a CSV, messages as text, or a folder of them.",
 )
-@click.option("--client", metavar="ID", help="Client of the figures; default: the default client.")
+@click.option(
+    "--client",
+    metavar="ID",
+    help="Client of the figures; default: the one marked `default` in dbt_project.yml.",
+)
 @click.option("--date", "day", type=options.DAY, help="This day alone.")
 @click.option("--patterns", type=click.Path(exists=True, path_type=Path), help="How to read text.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as a JSON object.")

@@ -17,7 +17,9 @@ def what_if() -> None:
 
 @what_if.command(short_help="How CPA would move with another mapping file.")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--client", help="Client of the file; default: the default client.")
+@click.option(
+    "--client", help="Client of the file; default: the one marked `default` in dbt_project.yml."
+)
 @click.option("--days", default=30, show_default=True, type=click.IntRange(1, 400))
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as a JSON object.")
 def mapping(file: Path, client: str | None, days: int, as_json: bool) -> None:
