@@ -50,7 +50,7 @@ SWAPPABLE = re.compile(
     r"|(?P<iso_year>[0-9]{4})-(?P<iso_month>[0-9]{2})-(?P<iso_day>[0-9]{2}))([ T].*)?",
     re.DOTALL,
 )
-FIRST_DAY = date(2000, 1, 1)  # no order is older: 1970 is a zero, 1926 or 0026 two digits
+FIRST_DAY = date(2000, 1, 1)  # no order is older: 1970 is a zero, 1926 two digits
 # Days that only some months or years have: checked by the calendar.
 LATE_DAY = "(0?2/(29|30|31)|(0?[469]|11)/31)/.*|[12][0-9]{3}-(02-(29|30|31)|(0[469]|11)-31).*"
 # One point before three digits: thousands, or decimals? Another amount of the column may decide.
@@ -282,8 +282,8 @@ class Checks:
                     f"its {name} has days after {self.until}, which it cannot contain yet, as if "
                     "written day first; export dates as MM/DD/YYYY or YYYY-MM-DD"
                 )
-            # a year before 1000 cannot be read, and counts there alone
-            if read and read.year >= 1000 and not FIRST_DAY <= read <= self.until:
+            # another year cannot be read, and counts there alone
+            if read and 1000 <= read.year < 3000 and not FIRST_DAY <= read <= self.until:
                 self._impossible.add(found[0])
         if self._impossible:
             impossible = pc.is_in(written, value_set=pa.array(self._impossible, written.type))
