@@ -100,7 +100,8 @@ def _run(arguments: list[str]) -> int:
     from click import ClickException
     from dbt.cli.main import cli
 
-    result, code = None, 0
+    result: Any = None
+    code = 0
     try:
         done = cli([*QUICK, *arguments], obj={"callbacks": [_report]}, standalone_mode=False)
         result = done[0] if isinstance(done, tuple) else None  # --help returns an exit code

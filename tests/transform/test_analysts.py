@@ -21,7 +21,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.deep, pytest.mark.timeout(900)]
 NOT_COPIED = shutil.ignore_patterns(
     ".venv", ".git", ".tools", ".signalroom", "target", "logs", "__pycache__", ".*_cache"
 )
-STEP = re.compile(r"^```\n(?P<commands>.*?)^```|^~~~diff\n(?P<edit>.*?)^~~~", re.M | re.S)
+STEP = re.compile(
+    r"^```\n(?P<commands>.*?)^```|^```\w+\n.*?^```|^~~~diff\n(?P<edit>.*?)^~~~", re.M | re.S
+)
 # `make lint` is the first thing CI runs; tests/main_job builds dbt's documentation on both engines.
 ELSEWHERE = {"make lint", "make docs"}
 # The document loads everything, which tests/main_job covers; these steps need only one source.
@@ -91,7 +93,7 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Walk:
             (folder.parent / "edit").write_text(step["edit"])
             shell(folder, "git apply ../edit", {})
             continue
-        for command in step["commands"].splitlines():
+        for command in (step["commands"] or "").splitlines():
             if command not in ELSEWHERE:
                 said[command] = shell(folder, command, LESS.get(command, {}))
     return Walk(folder, said)
