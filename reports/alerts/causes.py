@@ -21,7 +21,7 @@ KEPT = {
     "dbt": "The marts are unchanged; reports say how fresh their numbers are.",
     "report": "What was delivered stays delivered; nothing is sent twice.",
 }
-HOLDER = re.compile("is open in (process .+): close it there")  # of a DuckDB file
+HOLDER = re.compile("is open in (process .+?): close it there")  # of a DuckDB file
 WAREHOUSE = ("WarehouseError", "OperationalError", "InterfaceError")
 
 

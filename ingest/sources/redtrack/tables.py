@@ -108,8 +108,8 @@ def conversions(pull: Pull, account: Account) -> list[Row]:
 def _reject(pull: Pull, day: date, row: Row, currency: str) -> None:
     """Keep a conversion that pays in another currency as a dead letter of its day."""
     reason = (
-        f"conversion {row['id']} is in {currency}, not in {CURRENCY}; set its offer's currency to "
-        f"{CURRENCY} in RedTrack"
+        f"conversion '{row['id']}' is in {currency}, not in {CURRENCY}; set its offer's currency "
+        f"to {CURRENCY} in RedTrack"
     )
     scope = {"client_id": pull.client_id, "source": pull.source, "table_name": "conversions"}
     texts = {name: str(row[name]) for name in ("id", "conv_time", "offer", "payout", "currency")}

@@ -216,7 +216,9 @@ def test_a_conversion_that_is_paid_in_another_currency_spoils_no_other(
     assert [row["id"] for row in rows_of(landed)] == ["v0", "v2"]
     [letter] = landed.dead_letters
     assert letter.partition_key == "2026-11-09"
-    assert letter.reason.startswith("conversion v1 is in EUR, not in USD; set its offer's currency")
+    assert letter.reason.startswith(
+        "conversion 'v1' is in EUR, not in USD; set its offer's currency"
+    )
     assert "v1" in letter.payload
     assert "203.0.113.9" not in letter.payload
     [total] = [one for one in landed.totals if one.totals["rows"]]
