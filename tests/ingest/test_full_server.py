@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from threading import Lock
 from typing import Any
 
 import pytest
@@ -38,8 +39,11 @@ def test_a_server_that_stays_full_ends_in_one_line_and_the_next_load_is_whole(
         name = warehouse.environment["SUPABASE_DB_NAME"]
         postgres.command(f"alter database {name} connection limit {connections}")
 
+    one_at_a_time = Lock()  # two changes of a database at once fail, and then dlt waits forever
+
     def run_managed(self: Any, *args: Any) -> None:
-        limit(1)
+        with one_at_a_time:
+            limit(1)
         managed(self, *args)
 
     with postgres_connection(), monkeypatch.context() as patch:
