@@ -21,6 +21,11 @@ from signalroom import child_process, clock, paths
 STEPS = Path(__file__).with_name("steps.sh")
 NOON = datetime(2026, 11, 19, 17, tzinfo=UTC)
 DAY = date(2026, 11, 19)
+FAILS = """
+echo '{"source": "redtrack", "client": "713", "rows": {"t": 3}, "failures": []}'
+echo '{"source": "everflow", "client": "713", "error_class": "%s", "failures": ["it says no"]}'
+exit 1
+"""
 PULL = Job("pull", "0 * * * *", ("everflow", "redtrack"), None, ("daily_ccw", "daily_exp"), 10)
 
 

@@ -12,6 +12,7 @@ import pytest
 from scheduler.schedule import read_schedule
 from scheduler.web.server import WebServer
 from tests.scheduler import story
+from tests.scheduler.bench import Bench
 from tests.support.warehouse import empty_warehouse
 
 Serve = Callable[..., httpx.Client]
@@ -50,3 +51,11 @@ def serve(told_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
             return stack.enter_context(httpx.Client(base_url=address, timeout=30))
 
         yield start
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    one = Bench()
+    yield one
+    one.executor.stop(1.0)
+    one.ledger.close()
