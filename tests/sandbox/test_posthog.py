@@ -133,6 +133,7 @@ def test_anything_is_understood(agency: Agency, text: str) -> None:
 
 def test_the_limit_has_a_header(own_agency: Agency) -> None:
     own_agency.caps.posthog_lists_per_minute = 1
+    own_agency.stage.limit_clock.ticker = lambda: 1000.0
     assert posthog(own_agency, "feature_flags/").status_code == 200
     answer = posthog(own_agency, "feature_flags/")
     assert answer.status_code == 429
