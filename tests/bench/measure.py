@@ -8,7 +8,6 @@ import re
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -102,20 +101,40 @@ class Rounds:
         return statistics.median(self.seconds[name])
 
 
+# A child's peak memory begins with its parent's, and this process holds the files of an S3 server:
+# so a small process starts the command, and measures it.
+LAUNCH = """
+import os, sys, time
+began = time.monotonic()
+child = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
+_, status, usage = os.wait4(child, 0)
+seconds = time.monotonic() - began
+os.write(int(sys.argv[1]), f"{seconds} {usage.ru_maxrss}".encode())
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
 def process(command: list[str], env: Mapping[str, str], cwd: Path = ROOT) -> Process:
     """Run a command to its end; raises RuntimeError if it fails."""
-    began = time.monotonic()
-    with subprocess.Popen(
-        command, cwd=cwd, env=own_environment(env), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as running:
-        assert running.stdout is not None
-        output = running.stdout.read().decode(errors="replace")
-        _, status, usage = os.wait4(running.pid, 0)
-        running.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.monotonic() - began
-    if running.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{output[-2000:]}")
-    return Process(seconds, output, usage.ru_maxrss / 1024)
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as measured:
+        try:
+            done = subprocess.run(
+                [sys.executable, "-I", "-S", "-c", LAUNCH, str(writing), *command],
+                cwd=cwd,
+                env=own_environment(env),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=(writing,),
+                check=False,
+            )
+        finally:
+            os.close(writing)
+        output = done.stdout.decode(errors="replace")
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(command)} failed:\n{output[-2000:]}")
+        seconds, memory = measured.read().split()
+    return Process(float(seconds), output, int(memory) / 1024)
 
 
 # Measures only the command, in a process that has already imported what it needs.
