@@ -23,6 +23,7 @@ from ingest.sources.everflow.settings import (
     CONVERSION_PAGE_ROWS,
     FEW_DAYS,
     REQUESTS_AT_ONCE,
+    ROWS_HELD,
 )
 from ingest.windows import days
 from signalroom import clock
@@ -44,7 +45,7 @@ def conversions(pull: Pull, network: Network) -> Iterator[Row]:
     http, zone_id = network.http, network.business_zone_id
     covered = list(days(pull.window))
     at_once = REQUESTS_AT_ONCE if len(covered) > FEW_DAYS else 1
-    found = in_order(lambda day: _of_day(http, pull, day, zone_id), covered, at_once)
+    found = in_order(lambda day: _of_day(http, pull, day, zone_id), covered, at_once, ROWS_HELD)
     for day, of_day in zip(covered, found, strict=True):
         count += len(of_day)
         pull.say(f"conversions {day}: {counted(count, 'row')}")
