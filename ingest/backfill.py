@@ -13,10 +13,9 @@ from dataclasses import replace
 
 from ingest import loads as ledger
 from ingest import pull as pipeline
-from ingest.model import Pull, Window
+from ingest.model import Pull, Window, slices
 from ingest.pull import Extracted, Loaded
 from ingest.registry import SourceSettings
-from ingest.windows import slices
 from signalroom import clock
 from signalroom.errors import ConfigurationError, WarehouseError
 from signalroom.warehouse import read, transaction

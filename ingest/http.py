@@ -27,7 +27,8 @@ from typing import Any
 import httpx
 import tenacity
 
-from ingest import meter, values
+from ingest import meter
+from ingest.columns import count, fraction
 from ingest.model import Pull
 from signalroom import clock, errors, logs, machine, tracing
 from signalroom.http_client import http_client
@@ -222,7 +223,7 @@ class VendorClient:
             # Everflow is known to leave control characters inside strings.
             return json.loads(
                 text,
-                parse_float=values.fraction,
+                parse_float=fraction,
                 parse_int=_integer,
                 parse_constant=str,  # NaN is not JSON, and cannot be summed
                 strict=False,
@@ -329,9 +330,7 @@ class BearerTokens:
             )
         logs.learn(token)
         self._token = token
-        self._good_until = requested_at + TOKEN_SHARE * (
-            values.count(answer.get("expires_in")) or 0
-        )
+        self._good_until = requested_at + TOKEN_SHARE * (count(answer.get("expires_in")) or 0)
 
 
 class Connection(ABC):

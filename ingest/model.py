@@ -1,15 +1,20 @@
-"""What a pull requests from a source, and what the source's tables report about their rows."""
+"""What a pull requests from a source, for which days, and what its tables report about their rows.
+
+Vendors restate the past, so each pull requests the days before today again. Days missed while
+nothing ran are requested too, so that an outage leaves no gap.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
 from signalroom import clock, errors, settings
-from signalroom.errors import AnswerError, DeferredError, SourceError
+from signalroom.errors import AnswerError, ConfigurationError, DeferredError, SourceError
+from signalroom.settings import window_days
 
 Row = dict[str, Any]
 Say = Callable[[str], None]
@@ -228,3 +233,43 @@ def _exact(totals: Mapping[str, str]) -> dict[str, Decimal | int]:
     return {
         name: int(value) if name == "rows" else Decimal(value) for name, value in totals.items()
     }
+
+
+def default_window(last_end: date | None, asked: date | None = None, source: str = "") -> Window:
+    """The days of a pull for which start and end were not both given.
+
+    `last_end` is the last day that an earlier pull covered (None: never pulled); `asked` is a day
+    that must be covered. A source can have a longer lookback than others (.dlt/config.toml).
+    """
+    today = clock.today()
+    days = window_days("recent" if last_end else "initial", source)
+    starts = [today - timedelta(days=days - 1), last_end, asked]
+    return Window(min(start for start in starts if start is not None), today)
+
+
+def explicit_window(start: date | None, end: date | None) -> Window:
+    """The requested days; `end` defaults to today, `start` to `end`."""
+    last = end or clock.today()
+    first = start or last
+    if first > last:
+        raise ConfigurationError(f"The window ends ({last}) before it starts ({first}).")
+    if last > clock.today():
+        raise ConfigurationError(
+            f"The window ends in the future ({last}); today is {clock.today()}."
+        )
+    return Window(first, last)
+
+
+def days(window: Window) -> Iterator[date]:
+    """Each day of the window, in order."""
+    for offset in range((window.end - window.start).days + 1):
+        yield window.start + timedelta(days=offset)
+
+
+def slices(window: Window, length: int) -> Iterator[Window]:
+    """The window in parts of at most `length` days, in order."""
+    start = window.start
+    while start <= window.end:
+        end = min(start + timedelta(days=length - 1), window.end)
+        yield Window(start, end)
+        start = end + timedelta(days=1)

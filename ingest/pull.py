@@ -20,10 +20,9 @@ from typing import TYPE_CHECKING
 from ingest import adoption, dead_letters, disposition, dlt_settings
 from ingest import loads as ledger
 from ingest.dead_letters import Letter
-from ingest.model import Pull, Say, TableMetrics, Tables, Window
+from ingest.model import Pull, Say, TableMetrics, Tables, Window, default_window
 from ingest.registry import SourceSettings, source
 from ingest.step_errors import explained_step
-from ingest.windows import default_window
 from ingest.working_folder import working_folder
 from signalroom import clients, clock, demo_home, logs, settings, tracing
 from signalroom.errors import (

@@ -22,10 +22,18 @@ from typing import Any
 
 from ingest import registry
 from ingest.dead_letters import redacted
-from ingest.measures import days_without, require_measures
-from ingest.model import Failure, Found, Pull, Row, TableMetrics
+from ingest.model import (
+    Failure,
+    Found,
+    Pull,
+    Row,
+    TableMetrics,
+    days,
+    default_window,
+    explicit_window,
+)
 from ingest.privacy.rows import Protection
-from ingest.windows import days, default_window, explicit_window
+from ingest.table_rows import days_without, require_measures
 from ingest.working_folder import ROWS, working_folder
 from signalroom import clients, clock, logs, settings, tracing
 from signalroom.errors import (

@@ -3,6 +3,8 @@
 A source reads rows; here each batch becomes an Arrow table: personal data is removed, sums and a
 fingerprint are computed, and all batches go into files that dlt imports unchanged. Done row by row,
 and in dlt's normalizer, this took most of the time and memory of a pull.
+
+Before that, measures that a vendor renamed or dropped are recognized; those that are zero are kept.
 """
 
 from __future__ import annotations
@@ -21,21 +23,24 @@ from typing import Any
 import dlt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv as pacsv
 from dlt.common.configuration.container import Container
 from dlt.common.data_types import coerce_value, py_type_to_sc_type
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 from dlt.common.normalizers.utils import generate_dlt_ids
 from dlt.common.storages.load_package import LoadPackageStateInjectableContext
 
-from ingest.import_file import ImportFile
+from ingest.columns import EXACT, TEXT_TYPE, is_number
 from ingest.model import ControlTotal, Pull, Row
 from ingest.privacy.rows import Protection
-from ingest.values import EXACT, TEXT_TYPE
-from signalroom.errors import WarehouseError
+from signalroom.errors import AnswerError, WarehouseError
+from signalroom.plural import counted
 
 Columns = Mapping[str, Mapping[str, Any]]
+Entries = Sequence[Mapping[str, Any]]
 DELETED = "_deleted"  # a true value clears the old rows
 PART_ROWS = 2_000  # as dicts they take ten times the memory
+FEW_ROWS = 10  # of one response; the whole pull shows whether a measure is gone
 NAME_LENGTH = 63  # of a column, in PostgreSQL
 TYPES: Mapping[str, Any] = {
     "text": pa.string(),
@@ -258,3 +263,85 @@ def _spelled(name: str) -> str:
     """The column's name as dlt spells it."""
     found: str = NamingConvention(NAME_LENGTH).normalize_identifier(name)
     return found
+
+
+class ImportFile:
+    """Arrow tables of one schema, written as CSV or Parquet."""
+
+    def __init__(self, path: Path, file_format: Any, schema: pa.Schema) -> None:
+        self.path = path
+        self.schema = schema
+        self.file_format = file_format
+        self.rows = 0
+        if file_format == "csv":
+            options = pacsv.WriteOptions(include_header=True, quoting_style="needed")
+            self._writer: Any = pacsv.CSVWriter(str(path), schema, write_options=options)
+        else:
+            import pyarrow.parquet as pq
+
+            self._writer = pq.ParquetWriter(
+                str(path), schema, compression="lz4", use_dictionary=False
+            )
+
+    def write(self, tables: Iterable[Any]) -> None:
+        """Append tables."""
+        for table in tables:
+            self._writer.write_table(table)
+            self.rows += len(table)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._writer.close()
+
+    def as_item(self, hints: Any = None) -> Any:
+        """What a resource yields for the file; types come from `hints`, or else its schema."""
+        import dlt
+
+        types = self.schema.empty_table() if hints is None else hints
+        return dlt.mark.with_file_import(str(self.path), self.file_format, self.rows, types)
+
+
+def require_measures(
+    pull: Pull,
+    table: str,
+    rows: Entries,
+    required: Sequence[str],
+    is_part: bool = False,
+) -> None:
+    """Raise AnswerError where a measure was renamed or dropped, rather than being zero.
+
+    That is the case where no row has it, or where all rows without it have a number that no other
+    row has. Parts of a pull are checked too, unless they are small: the change may fall between two
+    responses.
+    """
+    for name in required:
+        lacking = [row for row in rows if row.get(name) is None]
+        instead = _instead(rows, lacking, name) if 0 < len(lacking) < len(rows) else ""
+        is_gone = lacking and len(lacking) == len(rows) and not (is_part and len(rows) < FEW_ROWS)
+        if is_gone or instead:
+            raise AnswerError(
+                f"{pull}, {table} of {pull.window}: no {name} in {counted(len(lacking), 'row')}; "
+                f"the vendor renamed or dropped it{instead}. Nothing was loaded; the table keeps "
+                "its rows."
+            )
+
+
+def days_without(rows: Entries, required: Sequence[str]) -> list[str]:
+    """The days on which no row has a measure that rows of another day have, in words."""
+    told = []
+    for name in required:
+        days = {row["date"] for row in rows if "date" in row}
+        having = {row["date"] for row in rows if "date" in row and row.get(name) is not None}
+        if having and having < days:
+            gone = ", ".join(str(day) for day in sorted(days - having))
+            told.append(f"the vendor gave no {name} for {gone}; it is missing there, not zero")
+    return told
+
+
+def _instead(rows: Entries, lacking: Entries, measure: str) -> str:
+    """What the rows without a measure have instead, in words."""
+    others = {name for row in rows if row.get(measure) is not None for name in row}
+    own = set.intersection(
+        *({name for name in row.keys() - others if is_number(row[name])} for row in lacking)
+    )
+    return f", and gives {', '.join(sorted(own))} instead" if own else ""

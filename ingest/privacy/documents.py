@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_plus
 
+from ingest.columns import fraction
 from ingest.privacy.policy import Action, Hasher, policy, salt
-from ingest.values import fraction
 from signalroom.errors import AnswerError
 
 # As it is, encoded for an address (more than once, too), for HTML or JSON, or in another width.

@@ -14,10 +14,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.columns import TEXT_TYPE
 from ingest.privacy.cards import CardScan
 from ingest.privacy.documents import Payload
 from ingest.privacy.policy import Action, Hasher, policy, salt
-from ingest.values import TEXT_TYPE
 from signalroom.errors import AnswerError
 
 # What cleaning could change: an email address, plain or encoded, URL parameters, JSON.

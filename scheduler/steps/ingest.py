@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from ingest import backfill as slices
 from ingest import pull as pulling
 from ingest import registry
+from ingest.model import explicit_window
 from ingest.pull import load_all
-from ingest.windows import explicit_window
 from scheduler.status import freshness
 from scheduler.steps.costs import keep_cost
 from signalroom import clock, retention, source_states

@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 
 from ingest import registry
+from ingest.columns import EXACT
 from ingest.model import Pull, TableMetrics, Tables, Window
-from ingest.values import EXACT
 from signalroom import clock
 from signalroom.errors import SignalRoomError
 from tests.support.warehouse import Warehouse

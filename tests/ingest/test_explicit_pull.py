@@ -13,8 +13,7 @@ import pytest
 
 from ingest import pull as pipeline
 from ingest import registry
-from ingest.model import Window
-from ingest.windows import default_window
+from ingest.model import Window, default_window
 from sandbox import Agency
 from signalroom import clock
 from signalroom.settings import window_days

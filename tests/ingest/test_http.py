@@ -15,8 +15,8 @@ import pytest
 import tenacity
 
 from ingest import http
+from ingest.columns import money
 from ingest.http import RateLimit, VendorClient
-from ingest.values import money
 from signalroom import clock
 from signalroom.errors import (
     AnswerError,

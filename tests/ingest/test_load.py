@@ -17,11 +17,10 @@ import pytest
 from ingest import loads as ledger
 from ingest import pull as pipeline
 from ingest import registry
-from ingest.model import Pull, Row, Window
+from ingest.model import Pull, Row, Window, default_window
 from ingest.registry import SourceSettings
 from ingest.resources import SOURCE, daily, daily_in_parts, whole_list
 from ingest.sources.everflow.columns import COLUMNS, CONTROLLED
-from ingest.windows import default_window
 from signalroom.errors import (
     AnswerError,
     ConfigurationError,

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
+from ingest.columns import DATE_TYPE, MONEY_TYPE, count, money
 from ingest.model import ControlTotal, Pull, Row, Window
 from ingest.table_rows import TableRows
-from ingest.values import DATE_TYPE, MONEY_TYPE, count, money
 from signalroom.errors import AnswerError
 
 FIRST = date(2026, 11, 1)

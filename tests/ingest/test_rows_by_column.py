@@ -11,9 +11,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ingest.columns import FLAG_TYPE, INSTANT_TYPE, Entries, Field, Shape
+from ingest.columns import (
+    COUNT_TYPE,
+    FLAG_TYPE,
+    INSTANT_TYPE,
+    MONEY_TYPE,
+    TEXT_TYPE,
+    Entries,
+    Field,
+    Shape,
+)
 from ingest.model import Pull, Window
-from ingest.values import COUNT_TYPE, MONEY_TYPE, TEXT_TYPE
 from signalroom.errors import AnswerError
 
 DAY = date(2026, 11, 18)

@@ -15,11 +15,18 @@ from dlt.normalize.items_normalizers import JsonLItemsNormalizer
 
 from ingest import loads
 from ingest import pull as pipeline
-from ingest.columns import FLAG_TYPE, INSTANT_TYPE, Columns
+from ingest.columns import (
+    COUNT_TYPE,
+    DATE_TYPE,
+    FLAG_TYPE,
+    INSTANT_TYPE,
+    MONEY_TYPE,
+    TEXT_TYPE,
+    Columns,
+)
 from ingest.model import Pull, Row, Window
 from ingest.resources import REPLACE, SOURCE, TOMBSTONE, daily, file_format
 from ingest.table_rows import DELETED, PART_ROWS, Files
-from ingest.values import COUNT_TYPE, DATE_TYPE, MONEY_TYPE, TEXT_TYPE
 from signalroom.errors import WarehouseError
 from signalroom.warehouse import dlt_destination, transaction
 from tests.ingest.test_load import source_of

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ingest.values import count, money, total
+from ingest.columns import count, money, total
 from signalroom.errors import AnswerError
 
 SCALARS = st.one_of(

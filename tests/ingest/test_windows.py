@@ -4,8 +4,7 @@ from datetime import date
 
 import pytest
 
-from ingest.model import Window
-from ingest.windows import days, default_window, explicit_window, slices
+from ingest.model import Window, days, default_window, explicit_window, slices
 from signalroom.errors import ConfigurationError
 
 TODAY = date(2026, 11, 19)

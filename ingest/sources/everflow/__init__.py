@@ -20,7 +20,7 @@ from typing import Any
 
 import dlt
 
-from ingest.model import Plan, Pull
+from ingest.model import Plan, Pull, days, slices
 from ingest.resources import SOURCE, plain_pull
 from ingest.sources.everflow import adjustments, clicks, conversions, daily_stats
 from ingest.sources.everflow.client import Network
@@ -32,7 +32,6 @@ from ingest.sources.everflow.settings import (
     CONVERSION_DAYS_KEPT,
     SLICE_DAYS,
 )
-from ingest.windows import days, slices
 
 
 @dlt.source(**SOURCE)

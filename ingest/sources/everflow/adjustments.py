@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from ingest.columns import by_key, read_fields, text, unknown_fields
-from ingest.model import Pull, Row, Window
+from ingest.model import Pull, Row, Window, slices
 from ingest.resources import daily
 from ingest.sources.everflow.client import Network
 from ingest.sources.everflow.columns import (
@@ -15,7 +15,6 @@ from ingest.sources.everflow.columns import (
     ADJUSTMENT_FIELDS,
 )
 from ingest.sources.everflow.settings import ADJUSTMENT_SLICE_DAYS
-from ingest.windows import slices
 from signalroom.errors import AnswerError
 from signalroom.plural import counted
 

@@ -12,12 +12,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ingest.columns import read_fields
-from ingest.model import Pull, Row, Window
+from ingest.model import Pull, Row, Window, days, slices
 from ingest.resources import daily_in_parts
 from ingest.sources.everflow import settings
 from ingest.sources.everflow.client import Network
 from ingest.sources.everflow.columns import CLICK_COLUMNS, CLICK_CONTROLLED, CLICK_FIELDS
-from ingest.windows import days, slices
 from signalroom import clock
 from signalroom.errors import AnswerError
 from signalroom.plural import counted

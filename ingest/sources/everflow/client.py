@@ -8,12 +8,11 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ingest.columns import text
+from ingest.columns import count, text
 from ingest.http import Connection, Params, RateLimit, VendorClient
 from ingest.model import Pull
 from ingest.paging import Entry, Page, whole
 from ingest.sources.everflow.settings import CURRENCY, KNOWN_TIMEZONES, PAGE_CAP, RATE_LIMIT
-from ingest.values import count
 from signalroom import clock
 from signalroom.errors import AnswerError, CredentialsError, SourceError
 

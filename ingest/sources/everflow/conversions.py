@@ -9,8 +9,7 @@ from datetime import date
 from ingest.at_once import in_order
 from ingest.columns import Entries, Shape
 from ingest.http import VendorClient
-from ingest.measures import require_measures
-from ingest.model import Pull, Row, Window
+from ingest.model import Pull, Row, Window, days
 from ingest.resources import daily
 from ingest.sources.everflow.client import Network, every
 from ingest.sources.everflow.columns import (
@@ -25,7 +24,7 @@ from ingest.sources.everflow.settings import (
     REQUESTS_AT_ONCE,
     ROWS_HELD,
 )
-from ingest.windows import days
+from ingest.table_rows import require_measures
 from signalroom import clock
 from signalroom.errors import AnswerError
 from signalroom.plural import counted

@@ -7,17 +7,15 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from ingest.columns import read_fields, unknown_fields
+from ingest.columns import COUNT_TYPE, EXACT, read_fields, total, unknown_fields
 from ingest.http import VendorClient
-from ingest.measures import require_measures
-from ingest.model import Pull, Row, Window
+from ingest.model import Pull, Row, Window, slices
 from ingest.resources import daily
 from ingest.sources.everflow.client import Network, paging_of, report_date
 from ingest.sources.everflow.columns import COLUMNS, CONTROLLED, DERIVED, METRICS
 from ingest.sources.everflow.lists import list_entries
 from ingest.sources.everflow.settings import CURRENCY, ROW_CAP, SLICE_DAYS
-from ingest.values import COUNT_TYPE, EXACT, total
-from ingest.windows import slices
+from ingest.table_rows import require_measures
 from signalroom.errors import AnswerError, CredentialsError, TooLargeError
 from signalroom.plural import counted
 

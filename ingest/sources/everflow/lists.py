@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ingest.columns import by_key, columns_of, read_fields, text, unknown_fields
+from ingest.columns import by_key, columns_of, count, read_fields, text, unknown_fields
 from ingest.http import VendorClient
 from ingest.model import Pull, Row
 from ingest.paging import Entry
@@ -12,7 +12,6 @@ from ingest.resources import whole_list
 from ingest.sources.everflow.client import Network, every
 from ingest.sources.everflow.columns import CLIENT_COLUMN, CODE_COLUMNS, LISTS
 from ingest.sources.everflow.settings import CODES_PER_REQUEST, LIST_PAGE_ROWS
-from ingest.values import count
 from signalroom.errors import AnswerError
 
 

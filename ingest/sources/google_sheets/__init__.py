@@ -13,6 +13,7 @@ from typing import Any
 
 import dlt
 
+from ingest.columns import TEXT_TYPE
 from ingest.model import FileRecord, Found, Plan, Pull, Row
 from ingest.resources import SOURCE, plain_pull, whole_list
 from ingest.sources.google_sheets.client import Spreadsheets
@@ -25,7 +26,6 @@ from ingest.sources.google_sheets.table import (
     table_of,
     written,
 )
-from ingest.values import TEXT_TYPE
 from signalroom.plural import counted
 
 

@@ -9,10 +9,9 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ingest.columns import text
+from ingest.columns import COUNT_TYPE, TEXT_TYPE, text
 from ingest.model import KnownFile, Pull, Row
 from ingest.sources.google_sheets.settings import ERROR_CELL, LONGEST_NAME
-from ingest.values import COUNT_TYPE, TEXT_TYPE
 from signalroom.errors import AnswerError
 
 # An email address or telephone number: the range begins below its header.

@@ -15,11 +15,10 @@ from typing import Any
 
 import dlt
 
-from ingest.model import Plan, Pull
+from ingest.model import Plan, Pull, days
 from ingest.resources import SOURCE, plain_pull
 from ingest.sources.mautic.client import Instance
 from ingest.sources.mautic.tables import campaigns, contacts, email_stats, emails, requests_for
-from ingest.windows import days
 
 
 @dlt.source(**SOURCE)

@@ -1,7 +1,6 @@
 """Mautic: its tables' columns, with the vendor's field and the type of each."""
 
-from ingest.columns import FLAG_TYPE, INSTANT_TYPE, Field, Shape
-from ingest.values import COUNT_TYPE, DATE_TYPE, TEXT_TYPE
+from ingest.columns import COUNT_TYPE, DATE_TYPE, FLAG_TYPE, INSTANT_TYPE, TEXT_TYPE, Field, Shape
 
 _EDITED = {
     "is_published": Field("isPublished", FLAG_TYPE),

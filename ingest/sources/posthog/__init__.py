@@ -14,12 +14,11 @@ from typing import Any
 
 import dlt
 
-from ingest.model import Plan, Pull
+from ingest.model import Plan, Pull, days
 from ingest.resources import SOURCE, plain_pull
 from ingest.sources.posthog import events
 from ingest.sources.posthog.client import Project, list_requests
 from ingest.sources.posthog.lists import experiments, feature_flags
-from ingest.windows import days
 
 
 @dlt.source(**SOURCE)

@@ -1,7 +1,15 @@
 """PostHog: its tables' columns, with the vendor's field and the type of each."""
 
-from ingest.columns import FLAG_TYPE, INSTANT_TYPE, Field, Shape
-from ingest.values import COUNT_TYPE, DATE_TYPE, MONEY_TYPE, TEXT_TYPE
+from ingest.columns import (
+    COUNT_TYPE,
+    DATE_TYPE,
+    FLAG_TYPE,
+    INSTANT_TYPE,
+    MONEY_TYPE,
+    TEXT_TYPE,
+    Field,
+    Shape,
+)
 
 EVENT_COLUMNS = ("uuid", "event", "timestamp", "distinct_id", "properties", "created_at")
 EVENTS = Shape(

@@ -18,15 +18,13 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ingest.columns import Entries
+from ingest.columns import Entries, count
 from ingest.dead_letters import redacted
-from ingest.model import DeadLetter, Pull, Row, Window
+from ingest.model import DeadLetter, Pull, Row, Window, days, slices
 from ingest.resources import daily_in_parts
 from ingest.sources.posthog.client import Project
 from ingest.sources.posthog.columns import DAY_COLUMN, EVENT_COLUMNS, EVENTS
 from ingest.sources.posthog.settings import PAGE_CAP, PAGE_ROWS, SLICE_DAYS
-from ingest.values import count
-from ingest.windows import days, slices
 from signalroom import clock
 from signalroom.errors import AnswerError, TooLargeError
 from signalroom.plural import counted

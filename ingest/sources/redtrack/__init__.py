@@ -17,7 +17,7 @@ from typing import Any
 
 import dlt
 
-from ingest.model import Plan, Pull
+from ingest.model import Plan, Pull, days, slices
 from ingest.resources import SOURCE, plain_pull
 from ingest.sources.redtrack.client import Account
 from ingest.sources.redtrack.settings import SLICE_DAYS
@@ -29,7 +29,6 @@ from ingest.sources.redtrack.tables import (
     offers,
     sources,
 )
-from ingest.windows import days, slices
 
 
 @dlt.source(**SOURCE)

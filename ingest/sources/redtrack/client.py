@@ -8,10 +8,9 @@ from functools import cached_property
 from threading import Lock
 from typing import Any
 
-from ingest.columns import text
+from ingest.columns import count, text
 from ingest.http import Connection, RateLimit, VendorClient
-from ingest.measures import require_measures
-from ingest.model import Pull, Window
+from ingest.model import Pull, Window, slices
 from ingest.paging import Entry, Page, whole
 from ingest.sources.redtrack import settings
 from ingest.sources.redtrack.settings import (
@@ -21,8 +20,7 @@ from ingest.sources.redtrack.settings import (
     PAGE_ROWS,
     PAGE_SIZES,
 )
-from ingest.values import count
-from ingest.windows import slices
+from ingest.table_rows import require_measures
 from signalroom import clock
 from signalroom.errors import AnswerError, SourceError, TooLargeError
 

@@ -1,7 +1,16 @@
 """RedTrack: its tables' columns, with the vendor's field and the type of each."""
 
-from ingest.columns import FLAG_TYPE, INSTANT_TYPE, Field, Fields, columns_of
-from ingest.values import COUNT_TYPE, DATE_TYPE, MONEY_TYPE, TEXT_TYPE
+from ingest.columns import (
+    COUNT_TYPE,
+    DATE_TYPE,
+    FLAG_TYPE,
+    INSTANT_TYPE,
+    MONEY_TYPE,
+    TEXT_TYPE,
+    Field,
+    Fields,
+    columns_of,
+)
 
 # column of redtrack.daily_spend -> its type; RedTrack's metrics have the same names
 METRICS = Fields(

@@ -8,7 +8,7 @@ from typing import Any
 
 from ingest.columns import by_key, columns_of, read_fields, text, unknown_fields
 from ingest.dead_letters import redacted
-from ingest.model import DeadLetter, Pull, Row, Window
+from ingest.model import DeadLetter, Pull, Row, Window, slices
 from ingest.resources import daily, whole_list
 from ingest.sources.redtrack.client import (
     Account,
@@ -32,7 +32,6 @@ from ingest.sources.redtrack.columns import (
     METRICS,
 )
 from ingest.sources.redtrack.settings import CURRENCY, SLICE_DAYS
-from ingest.windows import slices
 from signalroom import clock
 from signalroom.errors import AnswerError
 from signalroom.plural import counted

@@ -19,6 +19,7 @@ from typing import Any
 
 import dlt
 
+from ingest.columns import TEXT_TYPE
 from ingest.model import Plan, Pull
 from ingest.privacy.policy import policy, salt
 from ingest.resources import SOURCE, active_pipeline, by_file, file_format, plain_pull
@@ -30,7 +31,6 @@ from ingest.sources.s3_exports.output import Output
 from ingest.sources.s3_exports.rows import TableLimits
 from ingest.sources.s3_exports.settings import Prefix, place, refuse_shared_prefixes
 from ingest.table_rows import running_load
-from ingest.values import TEXT_TYPE
 from ingest.working_folder import FILES, working_folder
 from signalroom.errors import CredentialsError
 

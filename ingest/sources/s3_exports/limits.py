@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ingest.values import COUNT_TYPE, DATE_TYPE, TEXT_TYPE
+from ingest.columns import COUNT_TYPE, DATE_TYPE, TEXT_TYPE
 
 
 class NotLoadedError(Exception):

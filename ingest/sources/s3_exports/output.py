@@ -16,8 +16,8 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from ingest.import_file import ImportFile
 from ingest.sources.s3_exports.limits import HELD_BYTES
+from ingest.table_rows import ImportFile
 
 
 class Rows:

@@ -14,9 +14,8 @@ from typing import Any
 import pytest
 
 from ingest import registry
-from ingest.model import Window
+from ingest.model import Window, days
 from ingest.sources.everflow.settings import REQUESTS_AT_ONCE
-from ingest.windows import days
 from sandbox import Agency
 from signalroom.errors import AnswerError
 from tests.ingest.reading import extract, plain, pull_of, rows_of

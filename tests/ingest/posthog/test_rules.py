@@ -149,7 +149,7 @@ def test_the_next_pull_goes_on_behind_what_a_throttled_one_read(
     """A history with more pages than the vendor allows per hour is complete after some hours."""
     warehouse.activate(monkeypatch)
     throttled(own_agency, monkeypatch, 0)
-    for module in ("signalroom.settings", "ingest.windows"):
+    for module in ("signalroom.settings", "ingest.model"):
         monkeypatch.setattr(f"{module}.window_days", lambda kind, _: 7 if kind == "initial" else 2)
     starts = []
     for _ in range(5):

@@ -8,11 +8,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from ingest.columns import COUNT_TYPE
 from ingest.model import Pull, Row, Window
 from ingest.privacy.policy import Hasher
 from ingest.privacy.rows import Protection
 from ingest.table_rows import TableRows
-from ingest.values import COUNT_TYPE
 from signalroom.errors import AnswerError
 
 ANA = "ana@mail.example"
