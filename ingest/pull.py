@@ -17,13 +17,17 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ingest import adoption, dead_letters, disposition, dlt_settings
+from ingest import adoption, dead_letters
 from ingest import loads as ledger
 from ingest.dead_letters import Letter
+from ingest.dlt_pipeline import (
+    choose_disposition,
+    explained_step,
+    use_own_settings,
+    working_folder,
+)
 from ingest.model import Pull, Say, TableMetrics, Tables, Window, default_window
 from ingest.registry import SourceSettings, source
-from ingest.step_errors import explained_step
-from ingest.working_folder import working_folder
 from signalroom import clients, clock, demo_home, logs, settings, tracing
 from signalroom.errors import (
     ConfigurationError,
@@ -268,7 +272,7 @@ def _run_extract(extracted: Extracted, asking: threading.Event | None) -> None:
     import dlt
     from dlt.pipeline.exceptions import PipelineStepFailed
 
-    dlt_settings.use_own()
+    use_own_settings()
     name, pull = extracted.source.name, extracted.pull
     folder = extracted.folder.enter_context(working_folder())
     pipeline = extracted.pipeline = dlt.pipeline(
@@ -357,7 +361,7 @@ def _normalize_and_load(extracted: Extracted) -> str | None:
     pipeline.activate()
     try:
         with tracing.span("load", source=pull.source, client=pull.client_id):
-            disposition.choose(pipeline, pull, tables)
+            choose_disposition(pipeline, pull, tables)
             pipeline.normalize()
             info = pipeline.load()
         info.raise_on_failed_jobs()

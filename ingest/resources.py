@@ -22,6 +22,13 @@ from typing import Any
 
 from ingest import registry
 from ingest.dead_letters import redacted
+from ingest.dlt_pipeline import (
+    ROWS,
+    active_pipeline,
+    file_format,
+    running_load,
+    working_folder,
+)
 from ingest.model import (
     Failure,
     Found,
@@ -34,7 +41,6 @@ from ingest.model import (
 )
 from ingest.privacy.rows import Protection
 from ingest.table_rows import days_without, require_measures
-from ingest.working_folder import ROWS, working_folder
 from signalroom import clients, clock, logs, settings, tracing
 from signalroom.errors import (
     AbsentError,
@@ -52,12 +58,10 @@ from signalroom.sources import declared
 os.environ.setdefault("DLT_PROJECT_DIR", str(root()))
 
 import dlt
-from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs import BaseConfiguration
-from dlt.common.pipeline import PipelineContext
 from dlt.extract.resource import DltResource
 
-from ingest.table_rows import DELETED, Files, TableRows, running_load
+from ingest.table_rows import DELETED, Files, TableRows
 
 Read = Callable[..., Iterable[Row] | Found]
 ReadParts = Callable[..., Iterable[tuple[date, list[Row]]]]
@@ -338,20 +342,3 @@ def _take(
 
 def _emptied(pull: Pull, covered: Iterable[date]) -> list[Row]:
     return [{"_client_id": pull.client_id, "date": day, DELETED: True} for day in covered]
-
-
-def active_pipeline() -> Any:
-    """The pipeline that runs in this thread; None when a resource is iterated without one."""
-    context = Container()[PipelineContext]
-    return context.pipeline() if context.is_active() else None
-
-
-def file_format() -> Any:
-    """The format of the active pipeline's load files.
-
-    Not insert_values, dlt's choice: slow on PostgreSQL, gigabytes of memory on DuckDB.
-    """
-    pipeline = active_pipeline()
-    destination = pipeline.destination if pipeline else None
-    name = destination.destination_type if destination else settings.target()
-    return "csv" if name.endswith("postgres") else "parquet"

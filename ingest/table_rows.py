@@ -24,11 +24,9 @@ import dlt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
-from dlt.common.configuration.container import Container
 from dlt.common.data_types import coerce_value, py_type_to_sc_type
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 from dlt.common.normalizers.utils import generate_dlt_ids
-from dlt.common.storages.load_package import LoadPackageStateInjectableContext
 
 from ingest.columns import EXACT, TEXT_TYPE, is_number
 from ingest.model import ControlTotal, Pull, Row
@@ -177,12 +175,6 @@ def marks(table: pa.Table) -> list[int]:
         int.from_bytes(hashlib.sha256(line).digest()[:16])
         for line in lines.cast(pa.binary()).to_pylist()
     ]
-
-
-def running_load() -> str | None:
-    """The id of the dlt load whose rows are read in this thread."""
-    context = LoadPackageStateInjectableContext
-    return Container()[context].load_id if context in Container() else None
 
 
 class Files:

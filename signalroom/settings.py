@@ -97,7 +97,7 @@ def _refuse_unread_lines(path: Path) -> None:
 
 
 def forget_dlt_variables() -> None:
-    """Remove variables that dlt reads on import; `ingest.dlt_settings` does the rest.
+    """Remove variables that dlt reads on import; `ingest.dlt_pipeline` does the rest.
 
     DLT_DATA_DIR, where dlt keeps its own files, stays.
     """

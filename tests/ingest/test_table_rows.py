@@ -25,7 +25,8 @@ from ingest.columns import (
     Columns,
 )
 from ingest.model import Pull, Row, Window
-from ingest.resources import REPLACE, SOURCE, TOMBSTONE, daily, file_format
+from ingest.dlt_pipeline import file_format
+from ingest.resources import REPLACE, SOURCE, TOMBSTONE, daily
 from ingest.table_rows import DELETED, PART_ROWS, Files
 from signalroom.errors import WarehouseError
 from signalroom.warehouse import dlt_destination, transaction

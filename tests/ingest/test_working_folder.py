@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from ingest.working_folder import DLT, FILES, LOCK, NEW, working_folder
+from ingest.dlt_pipeline import DLT, FILES, LOCK, NEW, working_folder
 
 HOLD = """
 import sys
-from ingest.working_folder import working_folder
+from ingest.dlt_pipeline import working_folder
 with working_folder(sys.argv[1]) as folder:
     open(folder + "/rows.jsonl", "w").write("Jane Doe")
     print(folder, flush=True)

@@ -20,9 +20,16 @@ from typing import Any
 import dlt
 
 from ingest.columns import TEXT_TYPE
+from ingest.dlt_pipeline import (
+    FILES,
+    active_pipeline,
+    file_format,
+    running_load,
+    working_folder,
+)
 from ingest.model import Plan, Pull
 from ingest.privacy.policy import policy, salt
-from ingest.resources import SOURCE, active_pipeline, by_file, file_format, plain_pull
+from ingest.resources import SOURCE, by_file, plain_pull
 from ingest.sources.s3_exports.bucket import Bucket
 from ingest.sources.s3_exports.file import Reading, rules_digest
 from ingest.sources.s3_exports.limits import KNOWN_COLUMNS, META_COLUMNS, PIECE_BYTES
@@ -30,8 +37,6 @@ from ingest.sources.s3_exports.listing import Listing, denied_prefix, list_files
 from ingest.sources.s3_exports.output import Output
 from ingest.sources.s3_exports.rows import TableLimits
 from ingest.sources.s3_exports.settings import Prefix, place, refuse_shared_prefixes
-from ingest.table_rows import running_load
-from ingest.working_folder import FILES, working_folder
 from signalroom.errors import CredentialsError
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,207 @@
+"""dlt's pipelines as every pull uses them: settings, working folders, append or merge, errors."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ingest.model import FileRecord, Pull, TableMetrics
+from signalroom.bulk import ROWS_PER_INSERT
+from signalroom.connecting import when_full
+from signalroom.errors import SignalRoomError, WarehouseError
+from signalroom.logs import mask
+from signalroom.paths import root
+from signalroom.settings import target
+from signalroom.warehouse import Execute, transaction
+
+if TYPE_CHECKING:
+    from dlt import Pipeline
+
+DLT, FILES, ROWS = "signalroom-dlt-", "signalroom-s3-", "signalroom-rows-"
+NEW = "signalroom-new-"
+LOCK = "in-use.lock"
+YOUNG_S = 60.0  # a folder that is just being created has no lock yet
+_settings_lock = threading.Lock()
+_applied: list[object] = []
+
+
+def use_own_settings() -> None:
+    """Have dlt read its settings from .dlt/config.toml alone, in this process; thread-safe.
+
+    dlt also takes them from the environment, by short names such as REFRESH, DEV_MODE or
+    CREDENTIALS, and from the user's ~/.dlt: a pull could then drop tables, or write to others.
+    Plain dlt on one of the sources is not affected.
+    """
+    from dlt.common.configuration.container import Container
+    from dlt.common.configuration.providers import ConfigTomlProvider
+    from dlt.common.configuration.specs.config_providers_context import ConfigProvidersContainer
+    from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+
+    with _settings_lock:
+        context = Container()[PluggableRunContext]
+        if context.providers in _applied:
+            return
+        folder = str(root() / ".dlt")
+        context.providers = ConfigProvidersContainer([ConfigTomlProvider(folder)])
+        context.context.reset_config()
+        context.initialize_runtime()
+        _applied[:] = [context.providers]
+
+
+@contextmanager
+def working_folder(prefix: str = DLT, within: str | None = None) -> Iterator[str]:
+    """A new folder for one pull, in the temporary folder or `within` another.
+
+    It contains clients' rows, and is removed when the pull ends. A killed load leaves its folders
+    behind (in memory, if the temporary folder is in memory): the next load removes those of
+    processes that no longer run. Each running one holds a lock in its folder.
+    """
+    above = within or tempfile.gettempdir()
+    remove_abandoned(above)
+    made = Path(tempfile.mkdtemp(prefix=NEW, dir=above))
+    folder = made.with_name(prefix + made.name.removeprefix(NEW))
+    try:
+        with (made / LOCK).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            made.rename(folder)  # a folder with the prefix has had its lock from the start
+            yield str(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_abandoned(above: str) -> None:
+    """Remove the folders of loads that were killed."""
+    for prefix in (DLT, FILES, ROWS):
+        for folder in Path(above).glob(f"{prefix}*"):
+            with suppress(OSError), (folder / LOCK).open() as lock:  # or another process was faster
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+            _remove_old(folder)
+    for folder in Path(above).glob(f"{NEW}*"):
+        _remove_old(folder)
+
+
+def _remove_old(folder: Path) -> None:
+    """Remove a folder without a lock that no process is about to lock: one of an older version."""
+    with suppress(OSError):
+        if not (folder / LOCK).exists() and time.time() - folder.stat().st_mtime > YOUNG_S:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def active_pipeline() -> Any:
+    """The pipeline that runs in this thread; None when a resource is iterated without one."""
+    from dlt.common.configuration.container import Container
+    from dlt.common.pipeline import PipelineContext
+
+    context = Container()[PipelineContext]
+    return context.pipeline() if context.is_active() else None
+
+
+def file_format() -> Any:
+    """The format of the active pipeline's load files.
+
+    Not insert_values, dlt's choice: slow on PostgreSQL, gigabytes of memory on DuckDB.
+    """
+    pipeline = active_pipeline()
+    destination = pipeline.destination if pipeline else None
+    name = destination.destination_type if destination else target()
+    return "csv" if name.endswith("postgres") else "parquet"
+
+
+def running_load() -> str | None:
+    """The id of the dlt load whose rows are read in this thread."""
+    from dlt.common.configuration.container import Container
+    from dlt.common.storages.load_package import LoadPackageStateInjectableContext
+
+    context = LoadPackageStateInjectableContext
+    return Container()[context].load_id if context in Container() else None
+
+
+def choose_disposition(pipeline: Pipeline, pull: Pull, tables: Mapping[str, TableMetrics]) -> None:
+    """Have dlt append to the tables by file that hold no row of the pull's files yet.
+
+    Everything else is merged, which writes each row twice, first into a staging table. The choice
+    is made when the load begins, under its lock, by looking at the raw table itself: an interrupted
+    load may have left rows that are in no ledger.
+    """
+    import dlt
+
+    schema = pipeline.schemas[pull.source]
+    loaded = {
+        table: [file for file in one.files if file.status == "loaded"]
+        for table, one in tables.items()
+        # a spreadsheet is in the file ledger too, and its rows name no file
+        if one.files and "_file_name" in schema.tables.get(table, {}).get("columns", {})
+    }
+    # A job that is repeated after its commit duplicates rows where no index prevents it: the load
+    # ends there, and the next one begins with empty staging tables, or finds the rows.
+    is_indexed = target() == "postgres" and not loaded
+    dlt.config["load.raise_on_max_retries"] = 5 if is_indexed else 1
+    jobs = [
+        job.job_file_info.table_name
+        for load_id in pipeline.list_extracted_load_packages()
+        for job in pipeline.get_load_package_info(load_id).jobs["new_jobs"]
+    ]
+    for table, files in loaded.items():
+        if _is_plain(files, jobs.count(table)):
+            with transaction() as execute:
+                is_new = _are_new(execute, pull, table, files)
+            if is_new:
+                schema.tables[table]["write_disposition"] = "append"
+
+
+def _is_plain(files: list[FileRecord], jobs: int) -> bool:
+    """Whether an append is equivalent: readers see all rows at once, and no file is empty.
+
+    Each job is a separate transaction; a file without rows adds one that clears its earlier rows.
+    """
+    return jobs == 1 and all(file.row_count for file in files)
+
+
+def _are_new(execute: Execute, pull: Pull, table: str, files: list[FileRecord]) -> bool:
+    """Whether the table holds no row of these files; waits for a load that is about to commit."""
+    place = f'{pull.source}."{table}"'
+    known = execute(
+        "select 1 as found from information_schema.tables"
+        " where table_schema = :source and table_name = :table_name",
+        {"source": pull.source, "table_name": table},
+    )
+    if not known:
+        return True
+    if target() == "postgres":
+        execute(f"lock table {place} in share mode")
+        execute(f'create index if not exists "{table}_by_file" on {place} (_file_name)')
+    for start in range(0, len(files), ROWS_PER_INSERT):
+        some = files[start : start + ROWS_PER_INSERT]
+        names = {f"file_{number}": file.file_name for number, file in enumerate(some)}
+        found = execute(
+            f"select 1 as found from {place} where _client_id = :client_id"  # noqa: S608
+            f" and _file_name in ({', '.join(f':{name}' for name in names)}) limit 1",
+            {"client_id": pull.client_id, **names},
+        )
+        if found:
+            return False
+    return True
+
+
+def explained_step(pull: Pull, error: BaseException, step: str) -> Exception:
+    """The cause in one readable line: our own errors unchanged, others without dlt's wrapping."""
+    from dlt.common.exceptions import DltException
+
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+        if isinstance(cause, SignalRoomError):
+            return cause
+    if step == "extract" and isinstance(cause, Exception) and not isinstance(cause, DltException):
+        return cause  # a bug of ours
+    reason = mask(" ".join(str(cause).split()))[:400]
+    repair = when_full(cause) or "Repeat it: a repeated load replaces whatever was written."
+    return WarehouseError(f"{pull}, {pull.window}: the load failed in {step}: {reason}. {repair}")
