@@ -16,8 +16,7 @@ from typing import Any
 
 from ingest import loads as ledger
 from ingest.model import Pull, TableMetrics, Window
-from ingest.privacy.cards import hide
-from ingest.privacy.documents import Payload
+from ingest.privacy.texts import Payload, hide
 from signalroom import clock
 from signalroom.errors import AnswerError, ConfigurationError
 from signalroom.logs import mask

@@ -15,7 +15,7 @@ from typing import Any
 
 from ingest import versions
 from ingest.model import ControlTotal, DeadLetter, KnownFile, Pull, Row, TableMetrics, Window
-from ingest.privacy import forgotten
+from ingest.privacy.policy import load_forgotten
 from signalroom import clock
 from signalroom.bulk import ROWS_PER_INSERT, insert
 from signalroom.errors import ConfigurationError, WarehouseError
@@ -35,7 +35,7 @@ def prepare() -> None:
     ours = "simulated" if os.environ.get("SIGNALROOM_SANDBOX") else "real"
     prepare_warehouse()
     with transaction() as execute:
-        forgotten.load(execute)
+        load_forgotten(execute)
         found = execute("select origin from ops.origin")
         if not found:
             execute("insert into ops.origin (origin) values (:ours)", {"ours": ours})

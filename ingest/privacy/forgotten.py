@@ -1,8 +1,8 @@
 """People who asked to be forgotten: their hashes are removed everywhere, and no load restores them.
 
 `ops.forgotten` keeps only the hash. Rows stay, so that every total still holds; values that
-identify the person are blanked. Raw data that is loaded again gets the same blanks: `load` passes
-the hashes to the hasher.
+identify the person are blanked. Raw data that is loaded again gets the same blanks, from
+`load_forgotten` in ingest.privacy.policy.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from ingest.privacy.policy import FORGOTTEN, Hasher, policy, salt
+from ingest.privacy.policy import Hasher, policy, salt
 from signalroom import clock, sources
 from signalroom.clients import registry
 from signalroom.lock import hold
@@ -37,12 +37,6 @@ NOT_TOUCHED = (FORGOTTEN_PEOPLE.name, MIGRATIONS.name)
 def hashes_of(address: str) -> set[str]:
     """The hashes under which a person's email address (or telephone number) is kept, by client."""
     return {Hasher(salt(client_id)).digest(address) for client_id in registry()}
-
-
-def load(execute: Execute) -> None:
-    """Have this process's hashers return null for the people in `ops.forgotten`."""
-    FORGOTTEN.clear()
-    FORGOTTEN.update(row["hash"] for row in execute("select hash from ops.forgotten"))
 
 
 def forget(hashes: Iterable[str]) -> dict[str, int]:

@@ -20,6 +20,7 @@ from signalroom import clients
 from signalroom.errors import ConfigurationError
 from signalroom.paths import home, root
 from signalroom.settings import target, variable
+from signalroom.warehouse import Execute
 
 Action = Literal["keep", "hash", "drop"]
 FILE = "data/privacy.yml"
@@ -102,7 +103,13 @@ def policy(source: str, table: str, client_id: str) -> Policy:
     )
 
 
-FORGOTTEN: set[str] = set()  # hashes that no load brings back (ingest.privacy.forgotten)
+_forgotten: set[str] = set()  # hashes that no load brings back (ingest.privacy.forgotten)
+
+
+def load_forgotten(execute: Execute) -> None:
+    """Have this process's hashers return null for the people in `ops.forgotten`."""
+    _forgotten.clear()
+    _forgotten.update(row["hash"] for row in execute("select hash from ops.forgotten"))
 
 
 @dataclass
@@ -119,7 +126,7 @@ class Hasher:
     def hash(self, value: str) -> str | None:
         """The hash of one value; None for a person who asked to be forgotten."""
         found = self.digest(value)
-        return None if found in FORGOTTEN else found
+        return None if found in _forgotten else found
 
     def hash_all(self, values: Iterable[str | None]) -> list[str | None]:
         """The hashes of many values; null stays null."""

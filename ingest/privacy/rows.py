@@ -15,9 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.columns import TEXT_TYPE
-from ingest.privacy.cards import CardScan
-from ingest.privacy.documents import Payload
 from ingest.privacy.policy import Action, Hasher, policy, salt
+from ingest.privacy.texts import CardScan, Payload
 from signalroom.errors import AnswerError
 
 # What cleaning could change: an email address, plain or encoded, URL parameters, JSON.

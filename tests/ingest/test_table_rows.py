@@ -24,8 +24,8 @@ from ingest.columns import (
     TEXT_TYPE,
     Columns,
 )
-from ingest.model import Pull, Row, Window
 from ingest.dlt_pipeline import file_format
+from ingest.model import Pull, Row, Window
 from ingest.resources import REPLACE, SOURCE, TOMBSTONE, daily
 from ingest.table_rows import DELETED, PART_ROWS, Files
 from signalroom.errors import WarehouseError

@@ -34,8 +34,7 @@ from ingest.sources.s3_exports.bucket import Bucket
 from ingest.sources.s3_exports.file import Reading, rules_digest
 from ingest.sources.s3_exports.limits import KNOWN_COLUMNS, META_COLUMNS, PIECE_BYTES
 from ingest.sources.s3_exports.listing import Listing, denied_prefix, list_files
-from ingest.sources.s3_exports.output import Output
-from ingest.sources.s3_exports.rows import TableLimits
+from ingest.sources.s3_exports.output import Output, TableLimits
 from ingest.sources.s3_exports.settings import Prefix, place, refuse_shared_prefixes
 from signalroom.errors import CredentialsError
 

@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.sources.s3_exports.header import Header
+from ingest.sources.s3_exports.csv_records import Header
 from ingest.sources.s3_exports.limits import PROSPECT_IDS, AbnormalError, RefusedError
 from signalroom.plural import counted
 

@@ -14,11 +14,11 @@ from typing import Any
 from ingest.model import ControlTotal, DeadLetter, FileRecord, Pull
 from ingest.privacy.policy import Policy
 from ingest.privacy.rows import Protection
+from ingest.sources.s3_exports.batches import Batch, TolerantReader, fast_batches
 from ingest.sources.s3_exports.bucket import Bucket, StoredFile
 from ingest.sources.s3_exports.checks import EXPECTED, NOTHING, Checks
+from ingest.sources.s3_exports.csv_records import read_header
 from ingest.sources.s3_exports.download import stored
-from ingest.sources.s3_exports.fast_csv import Batch, fast_batches
-from ingest.sources.s3_exports.header import read_header
 from ingest.sources.s3_exports.limits import (
     KNOWN_COLUMNS,
     LIMITS,
@@ -34,9 +34,7 @@ from ingest.sources.s3_exports.limits import (
     WaitingError,
 )
 from ingest.sources.s3_exports.listing import Listing, named, unread_record
-from ingest.sources.s3_exports.output import Output, Rows
-from ingest.sources.s3_exports.rows import AMOUNT, Origin, Shape, TableLimits
-from ingest.sources.s3_exports.tolerant_csv import TolerantReader
+from ingest.sources.s3_exports.output import AMOUNT, Origin, Output, Rows, Shape, TableLimits
 from signalroom import clock
 from signalroom.errors import SourceError
 from signalroom.plural import counted

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pytest
 
-from ingest.privacy.cards import SAMPLE, CardScan, hide
+from ingest.privacy.texts import SAMPLE, CardScan, hide
 
 VISA = "4111111111111111"
 

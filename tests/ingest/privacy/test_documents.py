@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ingest.privacy.documents import Payload
 from ingest.privacy.policy import Hasher, Policy, Rule
+from ingest.privacy.texts import Payload
 from signalroom.errors import AnswerError
 
 ANA = "ana@mail.example"
@@ -109,7 +109,7 @@ def test_a_client_may_keep_what_it_names(monkeypatch: pytest.MonkeyPatch) -> Non
         Rule(columns=("*email",), action="keep"),
         Rule(columns=("*email*", "name"), action="drop"),
     )
-    monkeypatch.setattr("ingest.privacy.documents.policy", lambda *_: Policy("713", (), (), rules))
+    monkeypatch.setattr("ingest.privacy.texts.policy", lambda *_: Policy("713", (), (), rules))
     monkeypatch.setenv("SIGNALROOM_HASH_SALT", "salt-of-the-tests")
     payload = Payload("posthog", "events", "713")
     said = {"email": ANA, "set": {"work_email": [ANA]}, "email_2": ANA, "name": "Ana", "id": ANA}

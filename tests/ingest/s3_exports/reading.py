@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from ingest.privacy.policy import Policy
+from ingest.sources.s3_exports.batches import TolerantReader, fast_batches
 from ingest.sources.s3_exports.checks import Checks
+from ingest.sources.s3_exports.csv_records import read_header
 from ingest.sources.s3_exports.download import stored
-from ingest.sources.s3_exports.fast_csv import fast_batches
-from ingest.sources.s3_exports.header import read_header
 from ingest.sources.s3_exports.limits import AbnormalError, NotLoadedError
-from ingest.sources.s3_exports.tolerant_csv import TolerantReader
 
 POLICY = Policy("713", (), (), ())
 

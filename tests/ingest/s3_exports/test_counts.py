@@ -47,9 +47,9 @@ def test_a_reader_that_gives_no_rows_without_an_error_is_caught(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The row that marks the end of the file must be returned, or the tolerant reader is used."""
-    from ingest.sources.s3_exports import fast_csv
+    from ingest.sources.s3_exports import batches
 
-    monkeypatch.setattr(fast_csv, "_parsed", lambda *_: iter(()))
+    monkeypatch.setattr(batches, "_parsed", lambda *_: iter(()))
     bench.put(export(orders(range(3))))
     taken = bench.take()
     assert len(taken.rows()) == 3

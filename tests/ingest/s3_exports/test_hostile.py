@@ -11,11 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.privacy.rows import Protection
+from ingest.sources.s3_exports.batches import TolerantReader, fast_batches
+from ingest.sources.s3_exports.csv_records import read_header
 from ingest.sources.s3_exports.download import stored
-from ingest.sources.s3_exports.fast_csv import fast_batches
-from ingest.sources.s3_exports.header import read_header
 from ingest.sources.s3_exports.limits import AbnormalError
-from ingest.sources.s3_exports.tolerant_csv import TolerantReader
 from tests.ingest.s3_exports.conftest import Bench, export, orders
 from tests.ingest.s3_exports.reading import read_bytes
 

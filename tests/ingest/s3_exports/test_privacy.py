@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ingest.privacy.cards import is_card
 from ingest.privacy.policy import policy
+from ingest.privacy.texts import is_card
 from ingest.sources.s3_exports import s3_exports
 from ingest.sources.s3_exports.limits import ORDER_COLUMNS
 from signalroom.errors import ConfigurationError

@@ -12,14 +12,12 @@ import pyarrow as pa
 import pytest
 
 from ingest.privacy.policy import policy
-from ingest.sources.s3_exports import fast_csv as batches
+from ingest.sources.s3_exports import batches, s3_exports
 from ingest.sources.s3_exports import file as intake
-from ingest.sources.s3_exports import s3_exports
+from ingest.sources.s3_exports.batches import TolerantReader, fast_batches
+from ingest.sources.s3_exports.csv_records import read_header
 from ingest.sources.s3_exports.download import Content, stored
-from ingest.sources.s3_exports.fast_csv import fast_batches
-from ingest.sources.s3_exports.header import read_header
 from ingest.sources.s3_exports.limits import ORDER_COLUMNS
-from ingest.sources.s3_exports.tolerant_csv import TolerantReader
 from tests.ingest.s3_exports.conftest import CREATE, HEADER, Bench, export, order, orders
 
 

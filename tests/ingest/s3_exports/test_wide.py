@@ -6,7 +6,7 @@ import pytest
 
 from ingest import pull as pipeline
 from ingest import registry
-from ingest.sources.s3_exports import header as header_module
+from ingest.sources.s3_exports import csv_records
 from ingest.sources.s3_exports.limits import TABLE_COLUMNS
 from tests.ingest.s3_exports.conftest import CREATE, HEADER, Bench, export, order, orders
 from tests.support.warehouse import Warehouse
@@ -68,7 +68,7 @@ def test_a_file_that_only_postgres_cannot_hold_loads_on_duckdb(
 def test_the_columns_of_several_files_are_counted_together(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(header_module, "MAX_COLUMNS", TABLE_COLUMNS)
+    monkeypatch.setattr(csv_records, "MAX_COLUMNS", TABLE_COLUMNS)
     for part in range(2):
         more = [f"extra_{part}_{number}" for number in range(900)]
         bench.put(export(orders([part]), [*HEADER, *more]), f"orders-create/{part}.csv")

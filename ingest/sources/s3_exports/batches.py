@@ -1,28 +1,36 @@
-"""Rows that cannot be loaded: their redacted dead letters, and the limit on their number."""
+"""A file's rows in batches, every cell as text: read by Arrow, or row by row where Arrow fails.
+
+Only the tolerant reader knows rows that cannot be loaded: it keeps them as redacted dead letters,
+up to a limit.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+import secrets
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
 
 from ingest.model import DeadLetter
-from ingest.privacy.cards import hide
 from ingest.privacy.policy import Policy
+from ingest.privacy.texts import hide
 from ingest.sources.s3_exports.checks import Checks
-from ingest.sources.s3_exports.csv_records import Record, records
+from ingest.sources.s3_exports.csv_records import BOM, Header, Record, is_like_a_row, records
 from ingest.sources.s3_exports.download import Content
-from ingest.sources.s3_exports.fast_csv import Batch
-from ingest.sources.s3_exports.header import BOM, Header
 from ingest.sources.s3_exports.limits import (
     BLOCK_BYTES,
     FEW_REJECTED,
+    MAX_CELL_BYTES,
     MAX_REJECTED,
     MAX_REJECTED_SHARE,
     TOLERANT_BATCH_ROWS,
+    AbnormalError,
     RefusedError,
 )
 
@@ -30,6 +38,85 @@ UNPRINTABLE = re.compile("[\0\ud800-\udfff]")
 CELL_LENGTH = 200
 BOM_MARK = BOM.decode()
 NAMED = 3  # rejected rows listed in a refusal
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows in the file's order: their numbers from 0 (int64), their cells by column."""
+
+    row_ids: Any
+    columns: dict[str, Any]
+
+
+def fast_batches(content: Content, header: Header) -> Iterator[Batch]:
+    """The file's rows; an empty cell is null, quoted or not.
+
+    Raises AbnormalError, perhaps after some batches, for what only the tolerant reader can handle:
+    rows of another width, bytes that are not UTF-8, NUL, huge cells, stray quotes, a byte-order
+    mark where a second file was appended to the first.
+    """
+    if content.has_nul:
+        raise AbnormalError("a NUL byte")
+    if content.bytes_from(header.offset).read(len(BOM)) == BOM:
+        raise AbnormalError("a byte-order mark")
+    # A row of ours appended at the end: it comes back intact only if the last quote is closed.
+    guard = secrets.token_hex(16)
+    row = ("\n" + ",".join([guard] * header.width) + "\n").encode()
+    try:
+        with pa.PythonFile(content.bytes_from(header.offset, row), mode="r") as file:
+            yield from _until_guard(_parsed(file, header), guard)
+    except pa.ArrowException as error:
+        raise AbnormalError(type(error).__name__) from None
+
+
+def _parsed(file: Any, header: Header) -> Iterator[Any]:
+    return iter(
+        pacsv.open_csv(
+            file,
+            pacsv.ReadOptions(block_size=BLOCK_BYTES, column_names=list(header.names)),
+            pacsv.ParseOptions(newlines_in_values=True),
+            pacsv.ConvertOptions(
+                column_types={name: pa.string() for name in header.names},
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
+            ),
+        )
+    )
+
+
+def _until_guard(parsed: Iterator[Any], guard: str) -> Iterator[Batch]:
+    held = None
+    count = 0
+    for batch in parsed:
+        if batch.num_rows == 0:
+            continue
+        if held is not None:
+            yield _checked(held, count)
+            count += held.num_rows
+        held = batch
+    if held is None or any(column[-1].as_py() != guard for column in held.columns):
+        raise AbnormalError("an open quote at the end")
+    if held.num_rows > 1:
+        yield _checked(held.slice(0, held.num_rows - 1), count)
+
+
+def _checked(batch: Any, first: int) -> Batch:
+    width = batch.num_columns
+    if pc.any(pc.starts_with(batch.columns[0], BOM.decode())).as_py():
+        raise AbnormalError("a byte-order mark")
+    for column in batch.columns:
+        sizes = pc.binary_length(column)
+        longest = pc.max(sizes).as_py() or 0
+        if longest > MAX_CELL_BYTES:
+            raise AbnormalError("a huge cell")
+        if longest >= width > 1:
+            long = column.filter(pc.greater_equal(sizes, width))
+            for cell in long.filter(pc.match_substring_regex(long, "[\r\n]")).to_pylist():
+                if is_like_a_row(cell, width):
+                    raise AbnormalError("a cell like a row")
+    row_ids = pa.array(range(first, first + batch.num_rows), pa.int64())
+    return Batch(row_ids, dict(zip(batch.schema.names, batch.columns, strict=True)))
 
 
 class TolerantReader:
