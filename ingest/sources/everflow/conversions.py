@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import replace
 from datetime import date
+from typing import TypeVar
 
-from ingest.at_once import in_order
 from ingest.columns import Entries, Shape
 from ingest.http import VendorClient
 from ingest.model import Pull, Row, Window, days
@@ -31,6 +34,8 @@ from signalroom.plural import counted
 
 REQUIRED = ("status", "payout", "revenue")
 SHAPE = Shape(CONVERSION_FIELDS)
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @daily(
@@ -89,3 +94,33 @@ def _checked(pull: Pull, day: date, row: Row) -> Row:
         )
     row["date"] = day
     return row
+
+
+def in_order(
+    ask: Callable[[Item], list[Result]], items: Iterable[Item], at_once: int, held: int
+) -> Iterator[list[Result]]:
+    """Call `ask` for each item, with a limit on how many run at the same time.
+
+    About `held` rows are in memory, of the results that wait and of the one that the caller has:
+    the first result comes alone, and the largest so far says how many fit.
+    Raises the first error in order; calls that have started are waited for, and no further one
+    starts.
+    """
+    waiting: deque[Future[list[Result]]] = deque()
+    fitting = 1
+    with ThreadPoolExecutor(at_once) as pool:
+        try:
+            largest = 1
+            for item in items:
+                while len(waiting) >= fitting:
+                    found = waiting.popleft().result()
+                    largest = max(largest, len(found))
+                    fitting = max(1, min(at_once, held // largest - 1))
+                    yield found
+                    del found  # the caller may be done with it
+                waiting.append(pool.submit(copy_context().run, ask, item))
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for one in waiting:
+                one.cancel()

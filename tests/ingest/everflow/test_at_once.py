@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from ingest.at_once import in_order
+from ingest.sources.everflow.conversions import in_order
 
 
 def test_as_many_run_at_once_as_may_and_results_keep_their_order() -> None:
