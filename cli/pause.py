@@ -24,7 +24,7 @@ def pause(name: str, clients: tuple[str, ...], until: Moment | None, reason: str
       signalroom pause deep_restatement
     """
     from ingest.registry import NAMES
-    from scheduler.runs.model import Pause
+    from scheduler.runs.ledger import Pause
     from scheduler.runs.work_ledger import WorkLedger
     from signalroom import clock, source_states
     from signalroom.clients import active_clients

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from scheduler.runs.model import Run, Step
+from scheduler.runs.ledger import Run, Step
 from scheduler.status.status import duration
 from signalroom import clock
 from signalroom.logs import mask
@@ -161,8 +161,7 @@ def show(run_id: str, with_logs: bool, as_json: bool) -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    from scheduler.runs.ledger import Ledger
-    from scheduler.runs.logs import log_tail
+    from scheduler.runs.ledger import Ledger, log_tail
     from scheduler.status.status import duration
     from scheduler.temporal.links import run_page
     from signalroom import clock, paths

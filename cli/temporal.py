@@ -79,7 +79,7 @@ def apply() -> None:
     each deployment.
     """
     need_extra()
-    from scheduler.runs import owner
+    from scheduler.runs.ledger import worker_id
     from scheduler.runs.work_ledger import WorkLedger
     from scheduler.schedule import read_schedule
     from scheduler.temporal import schedules
@@ -93,7 +93,7 @@ def apply() -> None:
 
     said = wait_for(run())
     with WorkLedger() as ledger:  # from now on their past is recorded
-        ledger.recorded_until([job.name for job in jobs], clock.now(), owner.me())
+        ledger.recorded_until([job.name for job in jobs], clock.now(), worker_id())
     for line in said:
         click.echo(line)
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from scheduler.runs import owner
+from scheduler.runs.ledger import connection_name
 from signalroom import child_process, clock, paths, secrets, sources, tracing
 
 GRACE_S = 20.0
@@ -47,7 +47,7 @@ class Order:
     def connections(self) -> str:
         """The `application_name` of its connections to PostgreSQL."""
         step = self.steps[0] if self.of_try else ""
-        return owner.connection_name(self.run_id, step)
+        return connection_name(self.run_id, step)
 
     @property
     def log(self) -> str:

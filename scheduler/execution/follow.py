@@ -7,8 +7,7 @@ from datetime import timedelta
 
 from scheduler.execution.child import Child, Start
 from scheduler.execution.executor import Executor
-from scheduler.runs import owner
-from scheduler.runs.model import OPEN_RUNS, Run
+from scheduler.runs.ledger import OPEN_RUNS, Run, has_died
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job
 from signalroom import clock
@@ -24,7 +23,7 @@ def scheduler_lives(ledger: WorkLedger) -> bool:
     beat = ledger.beat()
     if beat is None or abs(clock.instant() - beat.at) > FRESH:
         return False
-    return not owner.has_died(beat.owner)
+    return not has_died(beat.owner)
 
 
 def follow(

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from reports.alerts import incidents
 from reports.alerts.causes import KIND, WAREHOUSE, FailedStep, step_failed
-from scheduler.runs.model import Run, Step
+from scheduler.runs.ledger import Run, Step
 from scheduler.schedule import Job, due_between, report_deadline
 from signalroom import clock
 from signalroom.errors import SignalRoomError

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from scheduler.runs.model import Step
+from scheduler.runs.ledger import Step
 from signalroom.errors import FINAL
 
 TRANSIENT = frozenset(

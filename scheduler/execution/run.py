@@ -14,10 +14,10 @@ from typing import Any
 
 from scheduler.execution import results
 from scheduler.execution.child import Order, Start, Worker, last_line
-from scheduler.execution.deadline import build_limit_s, deadline_of, has_passed, pull_limit_s
 from scheduler.execution.incidents import Troubles, run_over
 from scheduler.execution.results import Answer, Outcome
-from scheduler.runs.model import Run, Step
+from scheduler.planning import build_limit_s, deadline_of, has_passed, pull_limit_s
+from scheduler.runs.ledger import Run, Step
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job
 from scheduler.status import heartbeat

@@ -15,8 +15,7 @@ from typing import Any, Self
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from scheduler.runs import owner as owners
-from scheduler.runs.model import Run
+from scheduler.runs.ledger import Run, worker_id
 from scheduler.runs.work_ledger import LEASE, RENEW_EVERY, WorkLedger
 from signalroom import clock, current_run, settings, tracing
 from signalroom.errors import SignalRoomError, WarehouseError
@@ -35,7 +34,7 @@ class Recorder:
     def __init__(self, run: Run, progress: Progress) -> None:
         self._run = run
         self._progress = progress
-        self._owner = owners.me()
+        self._owner = worker_id()
         self._ledger: WorkLedger | None = None
         self._over = threading.Event()
         self._states: dict[str, str] = {}

@@ -16,9 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from scheduler.runs.ledger import BEAT, Ledger
-from scheduler.runs.model import Pause, Run
-from scheduler.runs.owner import connection_name
+from scheduler.runs.ledger import BEAT, Ledger, Pause, Run, connection_name
 from signalroom.tables import BEATS, PAUSED_JOBS, RUNS, STEPS
 
 LEASE = timedelta(seconds=60)

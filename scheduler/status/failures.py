@@ -12,8 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from scheduler.runs.ledger import Ledger
-from scheduler.runs.model import Run, Step
+from scheduler.runs.ledger import Ledger, Run, Step
 from signalroom import clock, run_database
 from signalroom.clients import active_clients
 from signalroom.errors import WarehouseError

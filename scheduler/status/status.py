@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from scheduler.planning import COMMAND_JOB
-from scheduler.runs.ledger import Ledger
-from scheduler.runs.model import Beat, Run, Step
-from scheduler.runs.owner import has_died
+from scheduler.runs.ledger import Beat, Ledger, Run, Step, has_died
 from scheduler.schedule import Job, next_due, read_schedule
 from scheduler.status.freshness import Freshness, SourceFreshness, read_freshness
 from signalroom import clock

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from scheduler.planning import PUNCTUAL
-from scheduler.runs.ledger import Ledger
-from scheduler.runs.model import Run
+from scheduler.runs.ledger import Ledger, Run
 from scheduler.schedule import Job, due_between
 from signalroom import clock
 

@@ -26,7 +26,7 @@ from scheduler.execution.child import GRACE_S, Child, Order, Start, Worker
 from scheduler.execution.incidents import Troubles
 from scheduler.execution.run import LostError, Work
 from scheduler.process import DELIVER
-from scheduler.runs import owner as owners
+from scheduler.runs.ledger import has_died, this_machine, worker_id_of
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import read_schedule
 from scheduler.temporal import bookkeeping
@@ -277,14 +277,14 @@ def _end_orphan(ledger: WorkLedger, given: StepInput) -> None:
         process = found.get("process", "") if isinstance(found, dict) else ""
         place, _, rest = process.rpartition(":")
         place, _, pid = place.rpartition(":")
-        if rest and place == owners.here() and not owners.has_died(process):
+        if rest and place == this_machine() and not has_died(process):
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(int(pid), signal.SIGKILL)
     ledger.end_connections(given.run_id, given.step)
 
 
 def _process(child: Worker | None) -> str:
-    return owners.process(child.pid) if isinstance(child, Child) else ""
+    return worker_id_of(child.pid) if isinstance(child, Child) else ""
 
 
 @contextmanager

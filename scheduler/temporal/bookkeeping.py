@@ -15,13 +15,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from reports.alerts import incidents
-from scheduler.execution import claims
+from scheduler.execution import executor
 from scheduler.execution.child import Child, Start
-from scheduler.execution.deadline import deadline_of, waits_until
 from scheduler.execution.incidents import Troubles
 from scheduler.execution.run import LostError, Work
-from scheduler.planning import asked, chosen_job, record_due
-from scheduler.runs.model import COMMAND, Run, Step
+from scheduler.planning import asked, chosen_job, deadline_of, record_due, waits_until
+from scheduler.runs.ledger import COMMAND, Run, Step
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job, read_schedule
 from scheduler.temporal.model import (
@@ -98,7 +97,7 @@ def _take_up(
 ) -> Opened:
     instant = clock.instant()
     open_runs = [
-        run if workflow_of(run.owner) else claims.freed(ledger, run, instant)
+        run if workflow_of(run.owner) else executor.freed(ledger, run, instant)
         for run in ledger.open_runs()
     ]
     mine = [run for run in open_runs if run.owner == owner]
@@ -106,20 +105,20 @@ def _take_up(
         return _opened(mine[0], jobs, opening, owner)
     by_name = {job.name: job for job in jobs}
     busy = [run for run in open_runs if run.status == "running"]
-    for run in sorted(open_runs, key=claims.urgency):
+    for run in sorted(open_runs, key=executor.urgency):
         is_meant = run.run_id == run_id if run_id else run.job == opening.job
         if not is_meant or run.status == "running":
             continue
         if run.resume_at and run.resume_at > instant:
             continue
-        if claims.is_superseded(ledger, run, by_name.get(run.job), open_runs, instant):
+        if executor.is_superseded(ledger, run, by_name.get(run.job), open_runs, instant):
             continue
         for other in busy:
-            if claims.collide(run, other):
+            if executor.collide(run, other):
                 raise BusyError(other.run_id)
         if ledger.claim(run, owner, instant, LEASE):
             claimed = ledger.run(run.run_id) or run
-            deferred, since = claims.inherited(ledger, claimed, open_runs, instant)
+            deferred, since = executor.inherited(ledger, claimed, open_runs, instant)
             work = Work(claimed, _job(run.job, 60), owner, ledger, Child, Troubles())
             work.begin(instant, deferred, since)
             return _opened(ledger.run(run.run_id) or run, jobs, opening, owner)
@@ -152,7 +151,7 @@ def _record_alone(ledger: WorkLedger, opening: Opening, workflow_id: str, at: da
     reports = (opening.report,) if opening.report else ()
     name = opening.source or opening.report
     if opening.client:
-        name = f"{name}{claims.OF_ONE_CLIENT}{opening.client}"
+        name = f"{name}{executor.OF_ONE_CLIENT}{opening.client}"
     job = Job(name, "0 0 * * *", sources, None, reports, 60)
     run = asked(job, "webhook", at, clock.instant())
     steps = tuple(replace(step, run_id=run_id) for step in run.steps if step.kind != "dbt")

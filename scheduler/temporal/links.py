@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from urllib.parse import quote
 
-from scheduler.runs.model import Run
+from scheduler.runs.ledger import Run
 from scheduler.temporal.model import workflow_of_run, workflow_of_schedule
 
 UI_PORT = 8233  # of the dev server; its web interface's port is a thousand higher

@@ -25,8 +25,7 @@ from reports.alerts import incidents
 from scheduler.execution.child import Child, Start
 from scheduler.planning import asked, chosen_job
 from scheduler.process import forget_old_logs
-from scheduler.runs import owner
-from scheduler.runs.model import Run
+from scheduler.runs.ledger import Run, worker_id
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import read_schedule
 from scheduler.status import heartbeat
@@ -71,7 +70,7 @@ class WorkerProcess:
         self._pulse = Pulse(thread="")
         self._errands = Errands()
         self._began = clock.instant()
-        self._me = owner.me()
+        self._me = worker_id()
         self._pruned_on: date | None = None
         self._jobs = read_schedule()
 

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, date, datetime, time, timedelta
 
 from reports.delivery.outbox import Entry, Outbox
-from scheduler.runs.model import Run, Step
+from scheduler.runs.ledger import Run, Step
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.status import freshness
 from signalroom import clock, run_database

@@ -13,7 +13,7 @@ from decimal import Decimal
 from reports.alerts import findings
 from reports.alerts.incidents import report_trouble, settle_trouble, work_waits
 from scheduler.execution.incidents import Troubles
-from scheduler.runs.model import Run, Step
+from scheduler.runs.ledger import Run, Step
 from scheduler.schedule import read_schedule
 from signalroom import clock
 from tests.reports.alarm import Alarm

@@ -13,7 +13,7 @@ from scheduler.execution.child import Child
 from scheduler.execution.executor import Executor
 from scheduler.planning import asked
 from scheduler.process import Resident
-from scheduler.runs.model import Run, Step
+from scheduler.runs.ledger import Run, Step
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job
 from signalroom import child_process, clock, paths

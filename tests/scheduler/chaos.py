@@ -23,7 +23,7 @@ import pytest
 
 from sandbox import Agency
 from scheduler.planning import asked
-from scheduler.runs.model import Run
+from scheduler.runs.ledger import Run
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job
 from signalroom import clock

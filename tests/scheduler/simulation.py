@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from scheduler.execution.child import Child, Order
 from scheduler.execution.executor import Executor
 from scheduler.planning import record_due
-from scheduler.runs import owner
+from scheduler.runs.ledger import this_machine
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job
 
@@ -147,7 +147,7 @@ class Life:
         return Executor(
             self.ledger,
             self.jobs,
-            owner=f"{owner.here()}:{next(self._serial)}:1",
+            owner=f"{this_machine()}:{next(self._serial)}:1",
             instant=lambda: self.agency.now,
             start=self._start,
         )

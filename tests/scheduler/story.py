@@ -12,7 +12,7 @@ from typing import Any
 from ingest import loads
 from reports.alerts import incidents
 from reports.delivery.outbox import Entry, Outbox
-from scheduler.runs.model import Run, Step
+from scheduler.runs.ledger import Run, Step
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.status import freshness
 from scheduler.status.health import Pulse

@@ -11,7 +11,7 @@ import pytest
 
 from reports.alerts import findings as troubles
 from reports.alerts.incidents import open_incidents
-from scheduler.runs.model import Run, Step
+from scheduler.runs.ledger import Run, Step
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.status import checks
 from signalroom import clock

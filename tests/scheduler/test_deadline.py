@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from scheduler.execution import child, deadline
+from scheduler import planning
+from scheduler.execution import child
 from scheduler.execution import results as retries
 from scheduler.planning import asked
-from scheduler.runs.model import Run
+from scheduler.runs.ledger import Run
 from signalroom import clock, paths
 from tests.scheduler.bench import FAILS, PULL, Bench, begun
 
@@ -43,7 +44,7 @@ def test_a_build_that_waits_for_loads_ends_when_its_report_is_due(
 def test_what_is_tried_again_holds_up_no_report_beyond_its_deadline(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    monkeypatch.setattr(deadline, "LATE", timedelta())
+    monkeypatch.setattr(planning, "LATE", timedelta())
     once = "if [ ! -f $SIGNALROOM_HOME/x ]; then touch $SIGNALROOM_HOME/x; kill -9 $$; fi"
     bench.body(command, once)
     run = of_the_morning(bench, monkeypatch, "07:46")
@@ -58,13 +59,13 @@ def test_what_is_tried_again_holds_up_no_report_beyond_its_deadline(
     ("patience", "order"),
     [
         (timedelta(), ["ingest", "build", "report", "report", *["ingest"] * 4]),
-        (deadline.LATE, [*["ingest"] * 5, "build", "report", "report"]),
+        (planning.LATE, [*["ingest"] * 5, "build", "report", "report"]),
     ],
 )
 def test_a_late_report_has_what_other_sources_brought_and_waits_for_a_quick_retry(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, patience: timedelta, order: list[str]
 ) -> None:
-    monkeypatch.setattr(deadline, "LATE", patience)
+    monkeypatch.setattr(planning, "LATE", patience)
     bench.body("ingest", FAILS % "SourceError")
     of_the_morning(bench, monkeypatch, "07:46")
     assert [line.split()[1] for line in begun()] == order
@@ -73,7 +74,7 @@ def test_a_late_report_has_what_other_sources_brought_and_waits_for_a_quick_retr
 def test_what_comes_after_a_late_report_is_built_by_the_same_run(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deadline, "LATE", timedelta())
+    monkeypatch.setattr(planning, "LATE", timedelta())
     once = "if [ ! -f $SIGNALROOM_HOME/x ]; then touch $SIGNALROOM_HOME/x; {}; fi"
     bench.body("ingest", once.format((FAILS % "SourceError").replace("\n", "; ").strip("; ")))
     assert of_the_morning(bench, monkeypatch, "07:46").status == "done"
@@ -84,7 +85,7 @@ def test_what_comes_after_a_late_report_is_built_by_the_same_run(
 def test_a_late_report_that_is_tried_again_waits_for_no_pull_that_is(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deadline, "LATE", timedelta())
+    monkeypatch.setattr(planning, "LATE", timedelta())
     bench.body("ingest", FAILS % "SourceError")
     once = "if mkdir $SIGNALROOM_HOME/x; then sleep 0.6; kill -9 $$; fi"
     bench.body("report", once)  # the pull's next try is the earlier one
@@ -110,7 +111,7 @@ def test_a_source_that_hangs_holds_up_no_report_beyond_its_deadline(
 ) -> None:
     """It is ended and repeated after the reports; the other source's data is in them."""
     for name in ("PATIENCE", "LATE"):
-        monkeypatch.setattr(deadline, name, timedelta(seconds=2))
+        monkeypatch.setattr(planning, name, timedelta(seconds=2))
     monkeypatch.setattr(retries, "LONGEST", timedelta(seconds=0.2))
     monkeypatch.setenv("SIGNALROOM_CLOCK_FACTOR", "1")  # a stopped clock ends nothing
     monkeypatch.setenv("SIGNALROOM_CLOCK_SINCE", clock.instant().isoformat())
@@ -139,6 +140,6 @@ def test_a_pull_that_works_is_not_ended_because_its_run_begins_late(
     monkeypatch.setenv("SIGNALROOM_NOW", f"2026-11-19T{now}:00-05:00")
     monkeypatch.setenv("SIGNALROOM_CLOCK_FACTOR", "1")
     monkeypatch.setenv("SIGNALROOM_CLOCK_SINCE", clock.instant().isoformat())
-    until = deadline.deadline_of(run)
-    assert deadline.pull_limit_s(until, 1800) == pytest.approx(left_s, abs=20)
-    assert deadline.pull_limit_s(until, 60) == 60
+    until = planning.deadline_of(run)
+    assert planning.pull_limit_s(until, 1800) == pytest.approx(left_s, abs=20)
+    assert planning.pull_limit_s(until, 60) == 60

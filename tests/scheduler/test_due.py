@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.planning import chosen_job, due, record_due
-from scheduler.runs.model import Pause
+from scheduler.runs.ledger import Pause
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job, read_schedule
 from signalroom import clock

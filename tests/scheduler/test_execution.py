@@ -17,7 +17,7 @@ from reports.alerts import incidents
 from scheduler.execution import child
 from scheduler.execution import follow as following
 from scheduler.execution import results as retries
-from scheduler.runs.model import Run
+from scheduler.runs.ledger import Run
 from scheduler.runs.work_ledger import LEASE
 from signalroom import clock, paths
 from signalroom.warehouse import duckdb_path

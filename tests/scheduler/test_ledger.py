@@ -12,8 +12,7 @@ import psycopg2
 import pytest
 
 from scheduler.planning import Turn, asked, scheduled
-from scheduler.runs import owner
-from scheduler.runs.model import Run
+from scheduler.runs.ledger import Run, connection_name, has_died, worker_id
 from scheduler.runs.work_ledger import LEASE, WorkLedger
 from signalroom import clock
 from signalroom.errors import WarehouseError
@@ -112,12 +111,12 @@ def test_a_frozen_workers_connections_end_when_its_run_is_taken_over(
     assert ledger.record(run)
     assert ledger.claim(run, "frozen", now)
     monkeypatch.setenv("SIGNALROOM_LOCK_WAIT_S", "0.2")
-    monkeypatch.setenv("PGAPPNAME", owner.connection_name(run.run_id))
+    monkeypatch.setenv("PGAPPNAME", connection_name(run.run_id))
 
     def load() -> None:
         with hold("ingest everflow"), postgres_connection() as frozen:
             frozen.cursor().execute("create table public.half_loaded (i int)")
-            monkeypatch.setenv("PGAPPNAME", owner.connection_name(other.run_id))
+            monkeypatch.setenv("PGAPPNAME", connection_name(other.run_id))
             with postgres_connection() as bystander:
                 assert ledger.end_connections(run.run_id) == 2
                 time.sleep(0.2)
@@ -155,11 +154,11 @@ def test_owners_of_one_host_name_on_two_machines_are_not_confused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Machines and containers of the same image share host names and process numbers."""
-    mine = owner.me()
+    mine = worker_id()
     place, pid, started = mine.rsplit(":", 2)
-    assert not owner.has_died(mine)
-    assert owner.has_died(f"{place}:{pid}:{int(started) + 1}")
+    assert not has_died(mine)
+    assert has_died(f"{place}:{pid}:{int(started) + 1}")
     host, boot, space = place.split("/")
     for elsewhere in (f"{host}/another-boot/{space}", f"{host}/{boot}/4026539999", host):
-        assert not owner.has_died(f"{elsewhere}:{pid}:{int(started) + 1}")
-    assert not owner.has_died("anything at all")
+        assert not has_died(f"{elsewhere}:{pid}:{int(started) + 1}")
+    assert not has_died("anything at all")

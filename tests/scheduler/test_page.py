@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from scheduler.runs.model import Pause
+from scheduler.runs.ledger import Pause
 from scheduler.runs.work_ledger import WorkLedger
 from signalroom import clock, paths
 from tests.scheduler import story

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.planning import by_command
-from scheduler.runs.model import Run
+from scheduler.runs.ledger import Run
 from scheduler.runs.recorder import Recorder
 from scheduler.runs.work_ledger import LEASE, WorkLedger
 from signalroom import clock

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from scheduler.runs.model import Run
+from scheduler.runs.ledger import Run
 from scheduler.schedule import Job, due_between, read_schedule
 from tests.scheduler.simulation import ZONE, Life, expected
 

@@ -77,14 +77,14 @@ def test_a_lock_holds_across_sessions_and_its_holder_is_named(
 def test_a_frozen_worker_behind_it_is_ended(
     pooled: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from scheduler.runs import owner
+    from scheduler.runs.ledger import connection_name
 
     now = clock.instant()
     run = asked(PULL, "manual", now, now)
     with WorkLedger() as ledger:
         ledger.record(run)
         ledger.claim(run, "frozen", now)
-        monkeypatch.setenv("PGAPPNAME", owner.connection_name(run.run_id))
+        monkeypatch.setenv("PGAPPNAME", connection_name(run.run_id))
 
         def work() -> None:
             with lock.hold("ingest everflow"):

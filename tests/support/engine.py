@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from scheduler.runs.model import OPEN_RUNS
+from scheduler.runs.ledger import OPEN_RUNS
 from tests.support.processes import ROOT, own_environment
 
 IMAGE = "localhost/signalroom:test"

@@ -12,7 +12,7 @@ from temporalio.activity import ActivityCancellationDetails
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, CancelledError
 from temporalio.testing import ActivityEnvironment
 
-from scheduler.runs import owner
+from scheduler.runs.ledger import worker_id_of
 from scheduler.schedule import read_schedule
 from scheduler.temporal import activities, bookkeeping
 from scheduler.temporal.activities import Activities
@@ -186,7 +186,7 @@ def test_a_heartbeat_names_the_process_and_the_try_so_that_the_next_one_ends_an_
         threading.Event().wait(0.02)
     pid = int(pid_file.read_text())
     [lease, *_] = steps.beats
-    assert (lease.process, lease.of_try) == (owner.process(pid), 1)
+    assert (lease.process, lease.of_try) == (worker_id_of(pid), 1)
     assert not is_gone(pid)
 
     second = ActivityEnvironment()

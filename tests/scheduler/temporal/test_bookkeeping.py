@@ -12,7 +12,7 @@ import pytest
 from scheduler.execution.child import WORDS_S
 from scheduler.execution.incidents import Troubles
 from scheduler.execution.run import LostError
-from scheduler.runs.model import Run
+from scheduler.runs.ledger import Run
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import read_schedule
 from scheduler.temporal import bookkeeping

@@ -13,8 +13,7 @@ import pytest
 
 from sandbox import Agency
 from sandbox.clock import BUSINESS_ZONE
-from scheduler.runs.ledger import Ledger
-from scheduler.runs.model import Run
+from scheduler.runs.ledger import Ledger, Run
 from tests.scheduler.temporal.fleet import Fleet
 from tests.scheduler.temporal.server import dev_server
 from tests.support.warehouse import Warehouse

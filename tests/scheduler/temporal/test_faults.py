@@ -19,7 +19,7 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.service import RPCError, RPCStatusCode
 
 from scheduler.planning import record_due
-from scheduler.runs.model import Pause, Run
+from scheduler.runs.ledger import Pause, Run
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import read_schedule
 from scheduler.temporal import schedules
