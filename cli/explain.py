@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from cli import console as options
-from reports.shared.words import listed
+from reports.shared.text import listed
 from signalroom.times import moment
 
 COMMIT_DIGITS = 12  # of a commit, or of the hash of a file without one

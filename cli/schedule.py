@@ -41,7 +41,7 @@ def schedule(hours: int, is_whole: bool, as_json: bool) -> None:
         return
     from rich.console import Console
 
-    from reports.shared.words import zone_name
+    from reports.shared.text import zone_name
     from signalroom.times import clock_time
 
     console = Console(highlight=False)

@@ -19,6 +19,7 @@ from reports.shared.change import Movement
 from reports.shared.completeness import by_day
 from reports.shared.figures import EXACT, NO_COST, add, apportion, count, ratio
 from reports.shared.restatement import MAIN, WHY, measure
+from reports.shared.text import clean, listed
 from reports.shared.weeks import (
     DAYS,
     Week,
@@ -29,7 +30,6 @@ from reports.shared.weeks import (
     week_completeness,
     week_snapshots,
 )
-from reports.shared.words import clean, listed
 from signalroom.plural import counted
 
 MOVERS = 3

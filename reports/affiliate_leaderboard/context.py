@@ -12,8 +12,8 @@ from reports.model import Figure, figure
 from reports.shared.change import Movement
 from reports.shared.completeness import Completeness
 from reports.shared.figures import ABSENT, EXACT, cost_each, count, money, rounded
+from reports.shared.text import listed
 from reports.shared.weeks import Week
-from reports.shared.words import listed
 from signalroom.plural import counted
 
 

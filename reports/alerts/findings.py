@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from reports.alerts.incidents import ALL_CLIENTS, Trouble
 from reports.shared.figures import money
-from reports.shared.words import clean, day_name, listed
+from reports.shared.text import clean, day_name, listed
 from signalroom import sources
 from signalroom.plural import counted
 from signalroom.times import moment

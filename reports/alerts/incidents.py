@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from reports.shared.words import clean
+from reports.shared.text import clean
 from signalroom import clock
 from signalroom.errors import ReportError
 from signalroom.logs import mask

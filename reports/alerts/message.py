@@ -15,7 +15,7 @@ from reports.alerts.incidents import ALL_CLIENTS, Incident, Incidents
 from reports.messages.links import Link, alert_link, runbook_link
 from reports.model import Figure, LastReport, Report, Row, Rows, Subject, refuse_foreign
 from reports.shared.completeness import Completeness
-from reports.shared.words import clean, listed
+from reports.shared.text import clean, listed
 from signalroom import clock
 from signalroom.clients import Client, default_client_id, registry
 from signalroom.times import moment, span

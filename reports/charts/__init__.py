@@ -171,15 +171,14 @@ def _plain(value: Decimal | int | None) -> float | int:
 # The library is slow to import: only when a picture is drawn, and each is drawn once.
 @lru_cache(maxsize=16)
 def _trend(points: tuple[Point, ...], target: Decimal | None, is_dark: bool) -> bytes:
-    from reports.charts.canvas import DARK, LIGHT
-    from reports.charts.trend import draw_trend
+    from reports.charts.drawing import DARK, LIGHT, draw_trend
 
     return draw_trend(points, target, DARK if is_dark else LIGHT)
 
 
 @lru_cache(maxsize=16)
 def _tiles(panels: tuple[Panel, ...], rows: int, columns: int, is_dark: bool) -> bytes:
-    from reports.charts.canvas import DARK, LIGHT
+    from reports.charts.drawing import DARK, LIGHT
     from reports.charts.tiles import draw_tiles
 
     return draw_tiles(panels, rows, columns, DARK if is_dark else LIGHT)

@@ -8,15 +8,18 @@ from decimal import Decimal
 import matplotlib as mpl
 from matplotlib.axes import Axes
 
-from reports.charts.canvas import PAGE, STYLE, canvas, svg
-from reports.charts.panels import (
+from reports.charts.drawing import (
+    PAGE,
+    STYLE,
     Series,
     Written,
     bar_panel,
+    canvas,
     days_below,
     line_panel,
     short_count,
     short_money,
+    svg,
 )
 
 WIDTH, HEIGHT = 5.2, 2.2  # inches; the page scales it

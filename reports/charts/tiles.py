@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
 from reports.charts import Panel
-from reports.charts.canvas import LIGHT, STYLE, WIDTH, Look, canvas, png
+from reports.charts.drawing import LIGHT, STYLE, WIDTH, Look, canvas, png
 
 GAP = 0.06
 # font sizes for two letters or three digits, for more, for a word

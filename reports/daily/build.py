@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from reports.daily.context import Comparison, Daily, Deltas, Line, TrendDay, is_final
 from reports.model import LastReport, Report, Row, Rows, Subject, own_rows
-from reports.shared.change import Movement
+from reports.shared.change import Compared, Movement, each, what_moved
 from reports.shared.completeness import EVERFLOW, REDTRACK, Completeness, by_day, completeness
 from reports.shared.figures import (
     EXACT,
@@ -25,9 +25,8 @@ from reports.shared.figures import (
     rounded,
 )
 from reports.shared.goals import QUERIES, goals
-from reports.shared.moved import Compared, each, what_moved
 from reports.shared.restatement import restatements, snapshot
-from reports.shared.words import clean, day_name, listed
+from reports.shared.text import clean, day_name, listed
 from signalroom.plural import counted
 
 TREND_DAYS = 14

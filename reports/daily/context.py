@@ -15,7 +15,7 @@ from reports.shared.change import Movement
 from reports.shared.completeness import Completeness
 from reports.shared.figures import Figures, count, money
 from reports.shared.goals import Goal
-from reports.shared.words import day_name, short_day
+from reports.shared.text import day_name, short_day
 from signalroom.plural import counted
 
 COLUMNS = (

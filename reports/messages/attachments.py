@@ -20,7 +20,7 @@ from decimal import Decimal
 from typing import Any
 
 from reports.charts import Picture
-from reports.shared.words import clean
+from reports.shared.text import clean
 
 DANGEROUS = frozenset("=+-@\t\r")
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from reports.messages.text import mrkdwn
+from reports.shared.text import mrkdwn
 from signalroom.settings import variable
 
 # kind of an alert -> text of its button, and the place on the page

@@ -15,7 +15,7 @@ from bs4 import BeautifulSoup
 from reports.messages.table import LEVELS
 from reports.model import Figure
 from reports.shared.figures import ABSENT, MINUS, money
-from reports.shared.words import ELLIPSIS
+from reports.shared.text import ELLIPSIS
 from signalroom.errors import ReportError
 
 SAID = re.compile(rf"(?:\$\d[\d,]*(?:\.\d+)?|\d[\d,]*(?:\.\d+)?%)(?![\w{ELLIPSIS}])")

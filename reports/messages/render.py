@@ -16,11 +16,11 @@ import jinja2
 from markupsafe import Markup
 from mjml import mjml_to_html
 
-from reports.messages import links, mjml, parity, table, text
+from reports.messages import links, mjml, parity, table
 from reports.messages.attachments import Inline
 from reports.messages.slack_blocks import Blocks
 from reports.model import FOLDER, Content, refuse_foreign_parts
-from reports.shared import figures, words
+from reports.shared import figures, text
 from signalroom import templates
 from signalroom.errors import ReportError
 
@@ -72,13 +72,13 @@ def _email(folder: str, context: Any, is_simulated: bool) -> Content:
     plain = re.sub(r"\n{3,}", "\n\n", plain).strip() + "\n"
     shown = getattr(context, "figures", ())
     parity.refuse_other_amounts(html, plain, shown, f"{folder}/templates/email.mjml.j2")
-    subject = _fill(folder, "subject.j2", words.clean, context)
-    content = {"subject": words.clean(subject, SUBJECT_LIMIT), "html": html, "text": plain}
+    subject = _fill(folder, "subject.j2", text.clean, context)
+    content = {"subject": text.clean(subject, SUBJECT_LIMIT), "html": html, "text": plain}
     return {**content, "attachments": list(inline.files.values())} if inline.files else content
 
 
 def _sms(folder: str, context: Any, is_simulated: bool) -> Content:
-    lines = _fill(folder, "sms.j2", words.clean, context)
+    lines = _fill(folder, "sms.j2", text.clean, context)
     return {"body": text.fit_segment(f"{lines}\n(simulated)" if is_simulated else lines)}
 
 
@@ -114,13 +114,13 @@ def _environment(escape: Callable[[str], str] | None) -> jinja2.Environment:
         percent=figures.percent,
         cell=text.pad_right,
         right=text.pad_left,
-        day_name=words.day_name,
-        short_day=words.short_day,
+        day_name=text.day_name,
+        short_day=text.short_day,
         sparkline=table.sparkline,
         extremes=table.extremes,
         short=table.short_text,
     )
     environment.globals.update(
-        zone=words.zone_name, page_link=links.page_link, slack_link=links.slack_link
+        zone=text.zone_name, page_link=links.page_link, slack_link=links.slack_link
     )
     return environment

@@ -14,7 +14,7 @@ from typing import Any
 from reports.charts import Picture
 from reports.messages.table import Table, raw_text_rows
 from reports.shared.figures import MINUS
-from reports.shared.words import ELLIPSIS
+from reports.shared.text import ELLIPSIS
 
 Block = dict[str, Any]
 Caller = Callable[[], str]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_DOWN, Decimal
 from typing import Literal
 
-from reports.messages.text import columns, pad_left, pad_right
 from reports.shared.figures import MINUS, Figures, cost_each, count, money, rounded
+from reports.shared.text import columns, pad_left, pad_right
 
 Value = Decimal | int | None
 LEVELS = "▁▂▃▄▅▆▇█"

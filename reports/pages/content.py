@@ -12,7 +12,7 @@ from reports.model import Row, Rows, own_rows
 from reports.shared.brands import NO_BRAND
 from reports.shared.change import Movement
 from reports.shared.figures import EXACT, NO_COST, add, known_cost, ratio
-from reports.shared.words import clean
+from reports.shared.text import clean
 from signalroom import warehouse
 from signalroom.clients import Client
 

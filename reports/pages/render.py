@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from reports.model import Row
 from reports.pages.content import PERIODS, Brand, Content, Day, Part, Sum
-from reports.shared import figures, words
+from reports.shared import figures, text
 from reports.state_performance.map import COLUMNS, TILES, state_name
 from signalroom import templates, times
 from signalroom.plural import counted
@@ -84,8 +84,8 @@ def day_page(content: Content, rows: Sequence[Row]) -> str:
 
 def digest(rows: Sequence[Row]) -> str:
     """A fingerprint of a day's exact rows, which shows whether it changed."""
-    text = "\n".join(repr(sorted(row.items())) for row in rows)
-    return hashlib.sha256(f"{_style()}\n{text}".encode()).hexdigest()
+    content = "\n".join(repr(sorted(row.items())) for row in rows)
+    return hashlib.sha256(f"{_style()}\n{content}".encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -109,11 +109,11 @@ class Chart:
 def _charts(brand: Brand, period: int) -> list[Chart]:
     """CPA, conversions and cost of a brand in a period, each with its table."""
     from reports.charts import pages as drawn
-    from reports.charts.panels import Series
+    from reports.charts.drawing import Series
 
     part = brand.periods[period]
     days = [one for one in part.days if part.since is None or one.day >= part.since]
-    labels = [words.short_day(one.day) for one in days]
+    labels = [text.short_day(one.day) for one in days]
     is_open = [one.is_loaded and not one.is_complete for one in days]
     name = f"{brand.slug}-{period}"
     paid, others = "curve", "bars"
@@ -206,8 +206,8 @@ def _counts(day: Day) -> list[str]:
 
 def exact(amount: Decimal) -> str:
     """All digits that the vendor gave."""
-    text = format(Decimal(amount), "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    digits = format(Decimal(amount), "f")
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
 
 
 @cache
@@ -221,8 +221,8 @@ def _environment() -> jinja2.Environment:
     environment.filters.update(
         money=figures.money, cost_each=figures.cost_each, count=figures.count, counted=counted,
         percent=figures.percent, rate=figures.ratio,
-        day_name=words.day_name, short_day=words.short_day, moment=times.moment,
-        state=state_name, polyline=templates.polyline, clean=words.clean,
+        day_name=text.day_name, short_day=text.short_day, moment=times.moment,
+        state=state_name, polyline=templates.polyline, clean=text.clean,
     )  # fmt: skip
-    environment.globals.update(zone=words.zone_name, exact=exact, is_simulated=is_simulated)
+    environment.globals.update(zone=text.zone_name, exact=exact, is_simulated=is_simulated)
     return environment

@@ -9,7 +9,7 @@ from typing import Any
 from reports.messages import slack_blocks as slack
 from reports.messages.render import EMAIL_LIMIT, SUBJECT_LIMIT
 from reports.messages.table import PHONE
-from reports.messages.text import GSM_BASIC, GSM_EXTENDED, columns, septets
+from reports.shared.text import GSM_BASIC, GSM_EXTENDED, columns, septets
 
 Content = Mapping[str, Any]
 # in a multi-part message seven characters per segment are for the part number

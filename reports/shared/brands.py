@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reports.model import Row, Subject
-from reports.shared.words import clean
+from reports.shared.text import clean
 
 NAME_LIMIT = 60
 NO_BRAND = "No brand"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from reports.model import Row
-from reports.shared.words import listed
+from reports.shared.text import listed
 from signalroom import clock
 from signalroom.times import moment
 

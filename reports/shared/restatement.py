@@ -10,7 +10,7 @@ from decimal import Decimal
 from reports.model import LastReport, Row
 from reports.shared.completeness import EVERFLOW, REDTRACK
 from reports.shared.figures import EXACT, add, count, money, ratio, rounded
-from reports.shared.words import day_name, listed
+from reports.shared.text import day_name, listed
 from signalroom.times import moment
 
 Value = Decimal | int | None

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from reports.model import LastReport, Row
 from reports.shared.completeness import COLUMNS, Completeness, Freshness, completeness
 from reports.shared.restatement import Snapshot, restatements
-from reports.shared.words import day_name, listed, short_day
+from reports.shared.text import day_name, listed, short_day
 from signalroom import clock
 
 DAYS = 7

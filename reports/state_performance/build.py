@@ -15,8 +15,8 @@ from reports.shared.brands import NAME_LIMIT, NO_BRAND
 from reports.shared.completeness import Completeness, Freshness
 from reports.shared.figures import add, apportion
 from reports.shared.restatement import MAIN, WHY, measure
+from reports.shared.text import clean, day_name, listed
 from reports.shared.weeks import DAYS, Week, week_changes, week_snapshots
-from reports.shared.words import clean, day_name, listed
 from reports.state_performance.context import States
 from reports.state_performance.map import ELSEWHERE, TILES
 from reports.state_performance.orders import Orders, together

@@ -12,12 +12,12 @@ from decimal import Decimal
 from reports.messages.attachments import Sheet, sheet
 from reports.model import LastReport, Report, Row, Rows, Subject, own_rows
 from reports.shared.brands import NAME_LIMIT, NO_BRAND, brand_name
-from reports.shared.change import Movement
+from reports.shared.change import Compared, Movement, amount, what_moved
 from reports.shared.completeness import by_day
 from reports.shared.figures import EXACT, NO_COST, Figures, add, apportion, known_cost, ratio
 from reports.shared.goals import QUERIES, Goal, goals
-from reports.shared.moved import Compared, amount, what_moved
 from reports.shared.restatement import MAIN, WHY, measure
+from reports.shared.text import clean, short_day
 from reports.shared.weeks import (
     DAYS,
     Week,
@@ -27,7 +27,6 @@ from reports.shared.weeks import (
     week_completeness,
     week_snapshots,
 )
-from reports.shared.words import clean, short_day
 from reports.weekly_rollup.context import BrandWeek, Rollup, RunningWeek, TrendWeek
 from signalroom.plural import counted
 

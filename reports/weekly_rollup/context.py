@@ -15,8 +15,8 @@ from reports.shared.change import Movement
 from reports.shared.completeness import Completeness
 from reports.shared.figures import Figures
 from reports.shared.goals import Goal
+from reports.shared.text import short_day
 from reports.shared.weeks import DAYS, Week
-from reports.shared.words import short_day
 from signalroom.plural import counted
 
 LABEL = 12

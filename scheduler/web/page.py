@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from reports.pages import files as client_pages
 from reports.shared.figures import cost_each, money, rounded
-from reports.shared.words import zone_name
+from reports.shared.text import zone_name
 from scheduler.runs.ledger import Ledger, Run, Step, log_tail
 from scheduler.status.brands import recorded_brand_days
 from scheduler.status.failures import failures

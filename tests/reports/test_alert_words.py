@@ -14,7 +14,7 @@ from bs4 import BeautifulSoup
 from reports.alerts.incidents import Incident, Incidents, report_trouble
 from reports.alerts.message import Alerts, alerts_of
 from reports.messages.render import render
-from reports.messages.text import GSM_BASIC, GSM_EXTENDED, septets
+from reports.shared.text import GSM_BASIC, GSM_EXTENDED, septets
 from signalroom.errors import ReportError
 from signalroom.times import span
 from tests.reports.alarm import Alarm, trouble

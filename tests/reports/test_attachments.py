@@ -15,7 +15,7 @@ from PIL import Image
 
 from reports import Rendered, compose, deliver
 from reports.delivery.channels import http, slack
-from reports.delivery.channels.slack_api import Unsure
+from reports.delivery.channels.slack import Unsure
 from reports.messages.attachments import cell, sheet, with_data_uris
 from sandbox import Agency
 from sandbox.faults import Kind

@@ -15,10 +15,18 @@ from PIL import Image
 
 from reports import charts
 from reports.charts import Panel, Picture, Point, Tile, tile_picture, trend_picture
-from reports.charts.canvas import LIGHT, STYLE, WIDTH, canvas
-from reports.charts.panels import Series, days_below, line_panel, short_money
+from reports.charts.drawing import (
+    LIGHT,
+    STYLE,
+    WIDTH,
+    Series,
+    canvas,
+    days_below,
+    draw_trend,
+    line_panel,
+    short_money,
+)
 from reports.charts.tiles import draw_tiles
-from reports.charts.trend import draw_trend
 from signalroom.paths import root
 
 VERMILION, BLUE, GREEN = (213, 94, 0), (0, 114, 178), (0, 121, 90)

@@ -12,8 +12,7 @@ from bs4 import BeautifulSoup
 from reports import Rendered, compose
 from reports.messages import render
 from reports.messages.slack_blocks import cut
-from reports.messages.text import columns, gsm, mrkdwn, pad_left, pad_right, septets
-from reports.shared.words import clean
+from reports.shared.text import clean, columns, gsm, mrkdwn, pad_left, pad_right, septets
 from signalroom import warehouse
 from signalroom.errors import ReportError
 from tests.reports.conftest import Compose

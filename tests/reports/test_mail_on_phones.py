@@ -14,13 +14,13 @@ from bs4 import BeautifulSoup
 from playwright.sync_api import Browser
 
 from reports.messages.table import PHONE
-from reports.messages.text import columns
 from reports.preview.gallery import Cell, Homes, cell
 from reports.preview.page import write_page
 from reports.preview.scenarios import SCENARIOS
 from reports.registry import reports
+from reports.shared.change import Compared, amount, each, what_moved
 from reports.shared.figures import Figures
-from reports.shared.moved import Compared, amount, each, what_moved
+from reports.shared.text import columns
 from tests.reports.reading import email_text
 from tests.support.browser import axe
 

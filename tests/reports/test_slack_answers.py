@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reports.delivery.channels import slack, slack_api
+from reports.delivery.channels import slack
 from reports.delivery.channels.http import Ambiguous, Later, Outcome, Refused
 from reports.delivery.outbox import Entry
 from tests.support.vendor import Answer, Vendor, scripted_vendor
@@ -33,9 +33,9 @@ ANSWERS: list[Any] = [
     ("ratelimited with 200", Answer({"ok": False, "error": "ratelimited"}), Later),
     ("rate_limited", Answer({"ok": False, "error": "rate_limited"}), Later),
     ("moving", Answer({"ok": False, "error": "team_added_to_org"}), Later),
-    ("its own trouble", Answer({"ok": False, "error": "fatal_error"}), slack_api.Unsure),
+    ("its own trouble", Answer({"ok": False, "error": "fatal_error"}), slack.Unsure),
     *(
-        (code, Answer({"ok": False, "error": code}), slack_api.Declined)
+        (code, Answer({"ok": False, "error": code}), slack.Declined)
         for code in (
             *("channel_not_found", "not_in_channel", "is_archived", "invalid_auth", "no_text"),
             *("account_inactive", "token_revoked", "token_expired", "restricted_action"),
@@ -45,12 +45,12 @@ ANSWERS: list[Any] = [
     (
         "odd details",
         Answer({"ok": False, "error": "invalid_blocks", "response_metadata": {"messages": None}}),
-        slack_api.Declined,
+        slack.Declined,
     ),
     (
         "details as a list",
         Answer({"ok": False, "error": "invalid_blocks", "response_metadata": ["x"]}),
-        slack_api.Declined,
+        slack.Declined,
     ),
 ]
 
@@ -73,7 +73,7 @@ def test_each_answer_has_its_ending(vendor: Vendor) -> None:
     for name, answer, ending in ANSWERS:
         vendor.answer = lambda _, answer=answer: answer  # type: ignore[misc]
         with pytest.raises(Outcome) as caught:
-            slack_api.call("713", "chat.postMessage", {})
+            slack.call("713", "chat.postMessage", {})
         assert isinstance(caught.value, ending), name
         assert isinstance(caught.value, Refused) == issubclass(ending, Refused), name
         assert "\n" not in str(caught.value), name

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from reports.delivery.attempts import work_off
-from reports.delivery.channels import http, slack_api
+from reports.delivery.channels import http, slack
 from reports.delivery.deliver import deliver
 from reports.delivery.outbox import Outbox
 from sandbox import Agency
@@ -60,7 +60,7 @@ def test_picture_is_shown_once_slack_has_processed_it(post: Post, may_look: bool
 def test_picture_that_never_gets_ready_is_text_and_takes_no_table_with_it(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slack_api, "LOOKS", 1)
+    monkeypatch.setattr(slack, "LOOKS", 1)
     monkeypatch.setattr("reports.delivery.channels.slack.PICTURE_PAUSES_S", (0.1,))
     post.agency.quirks.slack_file_delay_s = 3600
     only = post.only("slack")

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports.messages.render import _environment
-from reports.messages.text import GSM_BASIC, GSM_EXTENDED, gsm, mrkdwn, septets
+from reports.shared.text import GSM_BASIC, GSM_EXTENDED, gsm, mrkdwn, septets
 
 HOSTILE = st.lists(
     st.one_of(

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from reports.alerts import policy
 from reports.alerts.incidents import Incidents, Trouble
 from reports.shared.figures import money
-from reports.shared.words import clean
+from reports.shared.text import clean
 from signalroom import clock, warehouse
 from signalroom.errors import WarehouseError
 from signalroom.run_database import prepared_engine

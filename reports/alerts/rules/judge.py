@@ -25,7 +25,7 @@ from reports.alerts.rules.history import (
 )
 from reports.alerts.rules.rules import RULES, Finding, judge
 from reports.shared.figures import money
-from reports.shared.words import day_name
+from reports.shared.text import day_name
 from signalroom import clock, warehouse
 from signalroom.errors import ReportError
 

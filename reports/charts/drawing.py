@@ -1,25 +1,127 @@
-"""Panels: a line or bars over days, with gridlines, a target and the last value as text.
+"""What all charts are drawn with: canvas, panels of lines and bars, the trend; as PNG or SVG.
 
-Numbers on axes are short, with cents only where they matter.
+A panel has lines or bars over days, with gridlines, a target and the last value as text. Numbers on
+axes are short, with cents only where they matter.
 """
 
 from __future__ import annotations
 
+import io
+import os
+import re
+import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from decimal import Decimal
+from typing import Any
 
+from reports.charts import Point
+from reports.shared.figures import MINUS
+from signalroom.paths import home
+
+# The library caches a list of fonts; if the user's folder is read-only it would rebuild it each
+# time, with a warning.
+os.environ.setdefault("MPLCONFIGDIR", str(home() / "matplotlib"))
+
+import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from reports.charts.canvas import Look
-from reports.shared.figures import MINUS
-
+WIDTH = 5.52  # inches: 552 points of an email's column
+DPI = 200  # twice the displayed size, for high-resolution screens
+TREND_HEIGHT = 3.7  # inches
+LETTER = 0.0215  # of the width, for the number at the line's end
 Value = Decimal | int | None
 Written = Callable[[float], str]
 LEAST_SPAN = 0.2  # of the level: a change of a few percent must not look like a crash
 TITLE, SMALL = 13.0, 12.0
 UNITS = ((1e9, "B"), (1e6, "M"), (1e4, "k"))
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colors of a chart.
+
+    The two data colors are from Okabe and Ito's palette for color blindness.
+    """
+
+    paper: str
+    ink: str
+    quiet: str
+    line: str
+    bars: str
+    curve: str
+    second: str  # an additional series
+
+    def of(self, series: str) -> str:
+        """The color of a series: `bars`, `curve`, `second`, or `quiet`."""
+        named = {"bars": self.bars, "curve": self.curve, "second": self.second}
+        return named.get(series, self.quiet)
+
+
+LIGHT = Look("#ffffff", "#1a2230", "#5a667d", "#d5dae4", "#0072b2", "#d55e00", "#00795a")
+DARK = Look("#161c26", "#e8ecf4", "#94a0b4", "#2f394a", "#56b4e9", "#f08c42", "#35c79f")
+# Placeholders for the page's colors, which it defines for light, dark and print.
+PAGE = Look("#fe0001", "#fe0002", "#fe0003", "#fe0004", "#fe0005", "#fe0006", "#fe0007")
+NAMES = ("paper", "ink", "quiet", "line", "bars", "curve", "second")
+
+STYLE: Any = {
+    "font.family": "DejaVu Sans",  # comes with the library, so that every machine draws the same
+    "font.size": 11,
+    "text.parse_math": False,  # a name with two dollar signs is not a formula
+    "axes.unicode_minus": True,
+    "hatch.linewidth": 0.8,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "signalroom",  # the ids in the picture are deterministic
+}
+
+
+def canvas(
+    height: float, panels: int, look: Look = LIGHT, width: float = WIDTH, **grid: object
+) -> tuple[Figure, list[Axes]]:
+    """A figure of the shared width with panels one below the other; sizes in inches."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), dpi=DPI, facecolor=look.paper)
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(panels, 1, squeeze=False, gridspec_kw=grid or None)
+    for row in axes:
+        row[0].set_facecolor("none")
+    return figure, [row[0] for row in axes]
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as PNG, without the library's version or any time in it."""
+    target = io.BytesIO()
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a character that the font lacks is a box
+        figure.savefig(target, format="png", metadata={"Software": None})
+    return target.getvalue()
+
+
+def svg(figure: Figure, prefix: str) -> str:
+    """A figure drawn in PAGE's colors as an SVG element; its ids begin with `prefix`."""
+    target = io.StringIO()
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        figure.savefig(target, format="svg", metadata=nothing)
+    text = target.getvalue()
+    text = text[text.index("<svg") :].strip()
+    for color, name in zip(astuple(PAGE), NAMES, strict=True):
+        text = text.replace(color, f"var(--{name})")
+    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r'(id="|url\(#|xlink:href="#)', rf"\g<1>{prefix}-", text)
+    text = re.sub(
+        r'^<svg [^>]*viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" aria-hidden="true">', text
+    )
+    text = text.replace("xlink:href", "href")
+    text = re.sub(r"font: ([\d.]+)px 'DejaVu Sans'[^;\"]*", r"font-size: \1px", text)
+    text = re.sub(
+        r"font: bold ([\d.]+)px 'DejaVu Sans'[^;\"]*", r"font-size: \1px; font-weight: 600", text
+    )
+    return re.sub(r"\s*\n\s*", " ", text)
 
 
 @dataclass(frozen=True)
@@ -194,3 +296,23 @@ def _short(amount: float) -> str:
             scaled = amount / (1000 if unit == "k" else least)
             return f"{scaled:,.1f}".removesuffix(".0") + unit
     return f"{amount:,.0f}" if amount == round(amount) else f"{amount:,.1f}"
+
+
+def draw_trend(points: Sequence[Point], target: Decimal | None = None, look: Look = LIGHT) -> bytes:
+    """The trend as PNG, of at least one point. Gaps stay gaps; open points are hollow."""
+    is_open = [one.is_open for one in points]
+    note = "hollow: not complete" if any(is_open) else ""
+    with mpl.rc_context(STYLE):
+        figure, (above, below) = canvas(TREND_HEIGHT, 2, look, height_ratios=[1.25, 1])
+        last = max(len(short_money(float(points[-1].cpa or 0))), 4)
+        right = 0.98 - LETTER * last
+        figure.subplots_adjust(left=0.14, right=right, top=0.91, bottom=0.085, hspace=0.42)
+        cpa = Series("CPA", [one.cpa for one in points], "curve")
+        line_panel(above, look, [cpa], short_money, is_open, target)
+        goal = "" if target is None else f"\u2013 \u2013 target {short_money(float(target))}"
+        titled(above, look, "Cost per conversion", goal, "second")
+        sold = Series("Conversions", [one.conversions for one in points], "bars")
+        bar_panel(below, look, [sold], short_count, is_open)
+        titled(below, look, "Conversions", note)
+        days_below(below, look, [one.label for one in points])
+        return png(figure)
