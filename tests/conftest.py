@@ -101,6 +101,16 @@ def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Wareho
     yield from _warehouse(request, tmp_path / "home")
 
 
+@pytest.fixture
+def postgres_warehouse(
+    postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Warehouse]:
+    """An empty PostgreSQL database, which this process uses."""
+    with empty_warehouse("postgres", tmp_path / "home", postgres) as warehouse:
+        warehouse.activate(monkeypatch)
+        yield warehouse
+
+
 @pytest.fixture(params=BOTH, scope="module")
 def module_warehouse(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory

@@ -17,7 +17,7 @@ from cli.main import signalroom
 from signalroom import settings, source_states
 from signalroom.errors import ConfigurationError
 from signalroom.warehouse import duckdb_path, postgres_connection
-from tests.support.warehouse import Warehouse
+from tests.support.warehouse import ON_POSTGRES, Warehouse
 
 if TYPE_CHECKING:
     from sandbox import Agency
@@ -268,7 +268,7 @@ def test_a_port_that_is_none_is_named_and_not_reported_as_our_mistake(port: str)
     assert f"✗ SUPABASE_DB_PORT is {port!r}: write a number up to 65535." in done.stderr
 
 
-@pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
+@ON_POSTGRES
 def test_postgres_that_takes_no_writes_or_holds_the_demo_is_a_fault(warehouse: Warehouse) -> None:
     os.environ.update({**warehouse.environment, "SIGNALROOM_HASH_SALT": "salt-0123456789"})
     with postgres_connection() as connection, connection.cursor() as cursor:

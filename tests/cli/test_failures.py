@@ -16,7 +16,7 @@ import pytest
 from cli.main import COMMANDS
 from tests.support.processes import BIN, signalroom_cli
 from tests.support.vendor import Answer, in_turn, scripted_vendor
-from tests.support.warehouse import DUCKDB_FIRST, Warehouse, held_open
+from tests.support.warehouse import DUCKDB_FIRST, ON_POSTGRES, Warehouse, held_open
 
 
 @contextmanager
@@ -148,7 +148,7 @@ def test_a_locked_duckdb_file_names_the_process_in_the_way(tmp_path: Path) -> No
         assert f"is open in {holder}: close it there" in doctor.stderr
 
 
-@pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
+@ON_POSTGRES
 def test_a_persons_variables_of_postgres_lead_to_no_other_server_or_session(
     warehouse: Warehouse,
 ) -> None:

@@ -58,7 +58,7 @@ class Project(Scheduler):
     def call(self, *arguments: str) -> str:
         return checked([*self._file, *arguments])
 
-    def up(self) -> None:
+    def start(self) -> None:
         """Do what `make up` does, without its build; returns once the scheduler is healthy."""
         self.call("up", "--detach", "--no-build")
         self.wait(self.is_healthy)
@@ -134,19 +134,13 @@ def project(tmp_path_factory: pytest.TempPathFactory, agency: Agency) -> Iterato
     shutil.copy(ROOT / "docker-compose.yml", folder)
     lines = [f"{name}='{value}'\n" for name, value in variables(agency).items()]
     (folder / ".env").write_text("".join(lines))
-    made = Project(folder)
-    try:
+    with Project(folder) as made:
         yield made
-    finally:
-        made.remove()
 
 
 @pytest.fixture
 def running(project: Project) -> Project:
-    """The project, started if necessary: tests run in any order, and one of them stops it."""
-    if not project.is_healthy():
-        project.up()
-    return project
+    return project.started()
 
 
 def test_all_of_the_file_starts_and_an_hour_lands_in_its_database(
@@ -192,7 +186,7 @@ def test_it_stops_in_its_grace_and_a_new_start_keeps_the_data_and_sends_nothing_
         state = json.loads(checked([*engine(), "inspect", running.container(service)]))[0]["State"]
         assert state["ExitCode"] == 0, service
     running.call("down")
-    running.up()
+    running.start()
     assert running.query(COST) == cost
     assert running.ended(running.trigger("hourly"))["status"] == "done"
     assert running.ended(running.trigger("daily_reports"))["status"] == "done"

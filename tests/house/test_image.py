@@ -95,19 +95,13 @@ def container(
             "SIGNALROOM_TRIGGER_TOKEN": TRIGGER_TOKEN,
             "PORT": str(free_port()),
         }
-        made = Container(environment, volume)
-        try:
+        with Container(environment, volume) as made:
             yield made
-        finally:
-            made.remove()
 
 
 @pytest.fixture
 def running(container: Container) -> Container:
-    """The container, started if necessary: tests run in any order, and one of them ends it."""
-    if not container.is_healthy():
-        container.start()
-    return container
+    return container.started()
 
 
 def test_an_hour_and_the_daily_reports_happen_and_nothing_else_is_written(

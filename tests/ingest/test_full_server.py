@@ -19,24 +19,22 @@ from tests.support.warehouse import Warehouse
 FULL = r"FATAL:\s+too many connections for database .*in use: end idle ones .* or raise that limit"
 
 
-@pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
 @pytest.mark.parametrize("free", [0, 1, None])
 def test_a_server_that_stays_full_ends_in_one_line_and_the_next_load_is_whole(
-    warehouse: Warehouse,
+    postgres_warehouse: Warehouse,
     postgres: PostgresServer,
     monkeypatch: pytest.MonkeyPatch,
     free: int | None,
 ) -> None:
     """No connection is free, or one alone, or none from the middle of the load on."""
-    warehouse.activate(monkeypatch)
     monkeypatch.setenv("SIGNALROOM_NOW", NOW)
     monkeypatch.setattr(connecting, "LONGEST_WAIT_S", 0.2)
     load(BEFORE)
-    before, loads = stored(warehouse), load_ids(warehouse)
+    before, loads = stored(postgres_warehouse), load_ids(postgres_warehouse)
     managed = RunnableLoadJob.run_managed
 
     def limit(connections: int) -> None:
-        name = warehouse.environment["SUPABASE_DB_NAME"]
+        name = postgres_warehouse.environment["SUPABASE_DB_NAME"]
         postgres.command(f"alter database {name} connection limit {connections}")
 
     one_at_a_time = Lock()  # two changes of a database at once fail, and then dlt waits forever
@@ -57,7 +55,7 @@ def test_a_server_that_stays_full_ends_in_one_line_and_the_next_load_is_whole(
     said = str(refused.value)
     assert re.search(FULL, said), said
     assert "\n" not in said
-    assert stored(warehouse) == before
-    assert load_ids(warehouse) == loads
+    assert stored(postgres_warehouse) == before
+    assert load_ids(postgres_warehouse) == loads
     load(AFTER)
-    assert stored(warehouse) == expected(AFTER)
+    assert stored(postgres_warehouse) == expected(AFTER)

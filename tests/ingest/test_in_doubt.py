@@ -72,14 +72,12 @@ def wire(port: int) -> Iterator[Wire]:
 @pytest.mark.deep
 @pytest.mark.timeout(900)
 @pytest.mark.fault(13)
-@pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
 def test_each_commit_of_a_load_may_lose_its_answer(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+    postgres_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The load recovers by itself or ends with one line; the next one is complete either way."""
-    warehouse.activate(monkeypatch)
     monkeypatch.setenv("SIGNALROOM_NOW", "2026-11-19T14:30:00+00:00")
-    direct = warehouse.environment["SUPABASE_DB_PORT"]
+    direct = postgres_warehouse.environment["SUPABASE_DB_PORT"]
     healed = number = 0
     said: list[str] = []
     with wire(int(direct)) as way:
@@ -95,11 +93,11 @@ def test_each_commit_of_a_load_may_lose_its_answer(
                     said.append(str(error))
                 else:
                     healed += 1
-                    assert stored(warehouse) == expected(AFTER), number
+                    assert stored(postgres_warehouse) == expected(AFTER), number
             if not way.is_lost:
                 break
             load(AFTER)
-            assert stored(warehouse) == expected(AFTER), number
+            assert stored(postgres_warehouse) == expected(AFTER), number
     assert number > 8, "there are more commits than that"
     assert healed > 1
     assert not [line for line in said if "\n" in line]

@@ -19,7 +19,7 @@ from signalroom.errors import WarehouseError
 from signalroom.lock import hold
 from signalroom.warehouse import postgres_connection
 from tests.scheduler.bench import NOON, PULL
-from tests.support.warehouse import Warehouse
+from tests.support.warehouse import ON_POSTGRES, Warehouse
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_a_second_writer_is_told_who_holds_the_lock_and_since_when(
 
 
 @pytest.mark.fault(39)
-@pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
+@ON_POSTGRES
 def test_a_frozen_workers_connections_end_when_its_run_is_taken_over(
     ledger: WorkLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,7 +131,7 @@ def test_a_frozen_workers_connections_end_when_its_run_is_taken_over(
 
 
 @pytest.mark.fault(39)
-@pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
+@ON_POSTGRES
 def test_one_who_wakes_without_its_run_gets_no_lock(
     ledger: WorkLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,16 +115,14 @@ def test_a_run_that_was_cut_is_resumed_at_its_step_and_nothing_is_left_behind(
 
 @pytest.mark.fault(41)
 @pytest.mark.slow
-@pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
 def test_two_schedulers_of_two_machines_do_nothing_twice(
-    start: Start, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    start: Start, postgres_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    warehouse.activate(monkeypatch)
     homes = [tmp_path / "one", tmp_path / "two"]
     with WorkLedger() as ledger:
         run_ids = [ask(ledger) for _ in range(4)]
         for home in homes:
-            start({**warehouse.environment, "SIGNALROOM_HOME": str(home)})
+            start({**postgres_warehouse.environment, "SIGNALROOM_HOME": str(home)})
         until(lambda: all(getattr(ledger.run(one), "status", "") == "done" for one in run_ids))
         assert all(step.attempt == 1 for run in ledger.recent() for step in run.steps)
     lines = [line for home in homes for line in _begun(home)]

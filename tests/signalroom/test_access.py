@@ -12,7 +12,7 @@ from signalroom.errors import ConfigurationError, WarehouseError
 from signalroom.settings import report_role
 from signalroom.warehouse import read
 from tests.support.postgres import PostgresServer
-from tests.support.warehouse import Warehouse
+from tests.support.warehouse import ON_POSTGRES, Warehouse
 
 MARTS = """
 create schema marts;
@@ -48,10 +48,7 @@ def amounts(client_id: str | None) -> list[int]:
     return [row["amount"] for row in found]
 
 
-postgres_only = pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
-
-
-@postgres_only
+@ON_POSTGRES
 def test_two_logins_are_set_up_and_set_up_again(
     owner: Warehouse, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,7 +72,7 @@ def test_two_logins_are_set_up_and_set_up_again(
         postgres.command(f"drop role if exists {ROLE}")
 
 
-@postgres_only
+@ON_POSTGRES
 @pytest.mark.fault(57)
 def test_a_persons_query_for_one_client_never_reads_as_the_owner(
     owner: Warehouse, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
@@ -108,7 +105,7 @@ def test_a_persons_query_for_one_client_never_reads_as_the_owner(
         postgres.command(f"drop role if exists {ROLE}")
 
 
-@postgres_only
+@ON_POSTGRES
 def test_a_role_that_the_login_may_not_take_is_refused_instead_of_passed_over(
     owner: Warehouse, postgres: PostgresServer
 ) -> None:
@@ -131,7 +128,7 @@ def test_a_role_that_others_act_as_is_no_report_role(
 
 
 @pytest.mark.fault(61)
-@postgres_only
+@ON_POSTGRES
 def test_an_unencrypted_way_to_another_machine_is_told(
     owner: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,7 +138,7 @@ def test_an_unencrypted_way_to_another_machine_is_told(
     assert "verify-full" in line
 
 
-@postgres_only
+@ON_POSTGRES
 def test_a_login_that_passes_over_row_security_is_refused(
     owner: Warehouse, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,7 +168,7 @@ def web_roles(postgres: PostgresServer) -> Iterator[None]:
         postgres.command(f"drop role {name}")
 
 
-@postgres_only
+@ON_POSTGRES
 @pytest.mark.fault(56)
 @pytest.mark.usefixtures("web_roles")
 @pytest.mark.parametrize(

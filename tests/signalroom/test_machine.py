@@ -46,12 +46,10 @@ def test_a_clock_that_a_vendors_answers_contradict_is_a_fault(
     assert ("set its clock by NTP" in said.stderr) is bool(word)
 
 
-@pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
 def test_one_clock_that_is_wrong_among_many_is_not_ours(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+    postgres_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PostgreSQL's clock counts too; a pooler is recognized by its port."""
-    warehouse.activate(monkeypatch)
     said = doctor()
     assert "minutes" not in said.stderr
     assert "PostgreSQL" in said.stdout
@@ -90,11 +88,9 @@ def test_a_home_that_is_full_or_takes_no_file_is_a_fault(
 
 
 @pytest.mark.fault(61)
-@pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
 def test_the_transaction_pooler_is_named_by_its_port(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+    postgres_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    warehouse.activate(monkeypatch)
     assert "transaction pooler" not in doctor().stdout
     monkeypatch.setattr("cli.doctor.POOLER", os.environ["SUPABASE_DB_PORT"])
     assert "through its transaction pooler" in doctor().stdout

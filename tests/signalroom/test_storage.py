@@ -139,17 +139,15 @@ def test_a_signal_is_heard_while_a_server_answers_nothing() -> None:
 
 
 @pytest.mark.fault(48)
-@pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
 @pytest.mark.parametrize("is_over", [False, True])
 def test_a_lock_that_is_lost_in_the_middle_of_the_work_ends_the_work(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, is_over: bool
+    postgres_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, is_over: bool
 ) -> None:
-    warehouse.activate(monkeypatch)
     monkeypatch.setattr(lock, "WATCH_EVERY_S", 30.0 if is_over else 0.1)
 
     def work() -> None:
         with lock.hold("ingest everflow"):
-            warehouse.rows(
+            postgres_warehouse.rows(
                 "select pg_terminate_backend(pid) from pg_stat_activity"
                 " where application_name like 'signalroom ingest everflow%%'"
             )
@@ -161,23 +159,19 @@ def test_a_lock_that_is_lost_in_the_middle_of_the_work_ends_the_work(
     assert time.monotonic() - began < 15
 
 
-@pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
 def test_a_statement_without_end_is_ended(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+    postgres_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    warehouse.activate(monkeypatch)
     monkeypatch.setattr("signalroom.warehouse.STATEMENT_LIMIT_MS", "200")
     with pytest.raises(WarehouseError, match="statement timeout"):
         read("select pg_sleep(20)", within="pg_catalog")
 
 
-@pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
 def test_a_server_that_is_full_for_a_moment_is_waited_for(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+    postgres_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For example, a pooler has two connections and another process holds both."""
-    warehouse.activate(monkeypatch)
-    name = warehouse.environment["SUPABASE_DB_NAME"]
+    name = postgres_warehouse.environment["SUPABASE_DB_NAME"]
     with postgres_connection() as holder:
         holder.autocommit = True
         with holder.cursor() as cursor:

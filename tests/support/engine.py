@@ -7,9 +7,10 @@ import os
 import shutil
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import pytest
@@ -66,13 +67,36 @@ def build_images() -> None:
 
 
 @dataclass
-class Scheduler:
-    """The scheduler in a container, accessed through its port and its command line."""
+class Scheduler(ABC):
+    """The scheduler in a container, accessed through its port and its command line.
+
+    A context manager, which removes it at the end.
+    """
 
     address: str
     execute: list[str]
     """The engine's command that runs one in the container."""
     logs: list[str]
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start it; returns once it is healthy."""
+
+    @abstractmethod
+    def remove(self) -> None:
+        """Remove it, running or not."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+    def started(self) -> Self:
+        """Started if necessary: tests run in any order, and one of them stops it."""
+        if not self.is_healthy():
+            self.start()
+        return self
 
     def is_healthy(self) -> bool:
         try:

@@ -25,6 +25,8 @@ HISTORY_MARTS = (
     "runs", "run_steps", "pulls", "pulled_tables", "dbt_nodes", "deliveries", "incidents"
 )  # fmt: skip
 POSTGRES_FIRST: list[Any] = ["postgres", pytest.param("duckdb", marks=pytest.mark.deep)]
+# For a test of PostgreSQL alone; one that uses it in its own process takes `postgres_warehouse`.
+ON_POSTGRES = pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
 
 
 @dataclass(frozen=True)

@@ -155,12 +155,10 @@ def test_a_try_of_a_step_changes_nothing_after_a_later_one_has_begun(
     bench.ledger.close()
 
 
-@pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
 def test_a_process_whose_try_is_not_the_newest_gets_no_lock(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+    postgres_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The process was frozen until its lease expired and then woke up, on any machine."""
-    warehouse.activate(monkeypatch)
     with WorkLedger() as ledger:
         opened = take(ledger, "signalroom-hourly-a", job="hourly")
         ledger.change_step(opened.run_id, opened.owner, "dbt", status="running", attempt=2)

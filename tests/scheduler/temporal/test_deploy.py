@@ -24,9 +24,8 @@ MORNING = datetime(2026, 11, 19, 7, tzinfo=BUSINESS_ZONE).astimezone(UTC)
 @pytest.mark.slow
 @pytest.mark.deep
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
 def test_a_deploy_in_the_middle_of_a_run_sends_nothing_again(
-    warehouse: Warehouse,
+    postgres_warehouse: Warehouse,
     start_agency: Callable[..., Agency],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -35,8 +34,7 @@ def test_a_deploy_in_the_middle_of_a_run_sends_nothing_again(
     agency = start_agency()
     agency.set_now(MORNING)
     agency.faults.plan("slack", "hang", times=100, match="chat.postMessage", seconds=4)
-    env = {**agency.environment(), **warehouse.environment, "SIGNALROOM_CLIENTS": "713"}
-    warehouse.activate(monkeypatch)
+    env = {**agency.environment(), **postgres_warehouse.environment, "SIGNALROOM_CLIENTS": "713"}
 
     def the_run() -> Run | None:
         with Ledger() as ledger:

@@ -23,7 +23,7 @@ from ingest.registry import NAMES
 from scheduler.temporal.model import API_TASKS, SYNC_SOURCE, SyncResult, SyncSource
 from tests.scheduler.temporal.fleet import WITH_PULLS, Fleet, children
 from tests.scheduler.temporal.server import dev_server
-from tests.support.warehouse import Warehouse
+from tests.support.warehouse import ON_POSTGRES, Warehouse
 
 CLIENTS = [f"c{number:02}" for number in range(1, 21)]
 SLOTS = 6
@@ -33,7 +33,7 @@ VENDOR_WAIT_S = 8.0
 @pytest.mark.slow
 @pytest.mark.deep
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("warehouse", ["postgres"], indirect=True)
+@ON_POSTGRES
 @pytest.mark.parametrize("workers", [1, 2, 4])
 def test_pulls_of_20_clients_go_through(warehouse: Warehouse, workers: int, tmp_path: Path) -> None:
     warehouse.execute("create table pulled (source text, client text, number int, amount numeric)")
