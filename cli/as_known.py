@@ -15,7 +15,7 @@ import click
 from signalroom.plural import counted
 
 if TYPE_CHECKING:
-    from reports.as_known import Said, Sent
+    from reports.as_known import Sent, Version
     from reports.model import Report
     from signalroom.clients import Client
 
@@ -53,7 +53,7 @@ def show(
 def _answer(
     one: Report, client: Client, day: date, at: datetime, out: Path | None
 ) -> dict[str, Any]:
-    from reports.as_known import differences, said, sent
+    from reports.as_known import differences, sent, version_at
     from reports.compose import outbox_folder
     from signalroom import clock
     from transform.as_known import build_as_known, client_as_known
@@ -84,9 +84,9 @@ def _answer(
             f"{client.id}."
         )
         return answer
-    then = said(one, known, day, at, build_as_known(known, at))
-    now = said(one, client, day, clock.now())
-    answer |= {"then": _told(then), "now": _told(now)}
+    then = version_at(one, known, day, at, build_as_known(known, at))
+    now = version_at(one, client, day, clock.now())
+    answer |= {"then": _shown(then), "now": _shown(now)}
     answer["differences"] = [
         {**asdict(found), "then": _text(found.then), "now": _text(found.now)}
         for found in differences(then.figures, now.figures)
@@ -110,8 +110,8 @@ def _kept(message: Sent, folder: Path, stem: str) -> dict[str, Any]:
     }
 
 
-def _told(said: Said) -> dict[str, Any]:
-    return {"headline": said.headline, "text": said.messages["email"]["text"]}
+def _shown(version: Version) -> dict[str, Any]:
+    return {"headline": version.headline, "text": version.messages["email"]["text"]}
 
 
 def _text(value: Decimal | None) -> str | None:

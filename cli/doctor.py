@@ -301,8 +301,8 @@ def _show(found: Sequence[Check], grid: Sequence[Check], offline: bool) -> None:
     for check in found:
         if check.state == "ok":
             _good(check.line)
-    told = [check for check in (*found, *grid) if check.state in MARKS]
-    for line in dict.fromkeys(f"{MARKS[check.state]} {check.line}" for check in told):
+    shown = [check for check in (*found, *grid) if check.state in MARKS]
+    for line in dict.fromkeys(f"{MARKS[check.state]} {check.line}" for check in shown):
         _complain(line)
     if grid:
         _show_grid(grid, offline)

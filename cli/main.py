@@ -162,7 +162,7 @@ def _call() -> None:
         sys.exit(leave.exit_code)
     except SignalRoomError as error:
         say(f"Error: {mask(str(error))}", err=True)
-        _tell_parent(error, is_child)
+        _report_to_parent(error, is_child)
         sys.exit(1)
     except BrokenPipeError:
         # the reader of our output has gone; print nothing more
@@ -173,7 +173,7 @@ def _call() -> None:
         sys.exit(1)
 
 
-def _tell_parent(error: SignalRoomError, is_child: bool) -> None:
+def _report_to_parent(error: SignalRoomError, is_child: bool) -> None:
     """The class of an error, by which the scheduler decides whether to retry."""
     if is_child:
         said = {"error_class": type(error).__name__, "failures": [mask(str(error))]}

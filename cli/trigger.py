@@ -27,7 +27,7 @@ def trigger(name: str, wait: bool) -> None:
     from cli.console import no_such
     from ingest.registry import NAMES
     from scheduler.execution.follow import follow, scheduler_lives
-    from scheduler.planning import asked, chosen_job
+    from scheduler.planning import chosen_job, requested
     from scheduler.runs.work_ledger import WorkLedger
     from scheduler.schedule import read_schedule
     from scheduler.temporal.links import address
@@ -47,7 +47,7 @@ def trigger(name: str, wait: bool) -> None:
                 f"No scheduler is running that could pick up {name}: start `signalroom "
                 "scheduler`, or add --wait to run it here and now."
             )
-        run = asked(chosen, "manual", now, clock.instant())
+        run = requested(chosen, "manual", now, clock.instant())
         ledger.record(run)
         if address():
             from scheduler.temporal.connection import trigger as start

@@ -154,10 +154,10 @@ def read_fields(entry: Mapping[str, Any], fields: Fields, where: str = "") -> Ro
                 value = value.get(one) if isinstance(value, dict) else None
             row[name] = None if value is None else read(value)
     except AnswerError as error:
-        told = f"{fields[name].path}: {error}"
+        message = f"{fields[name].path}: {error}"
         if where:
-            told = f"{where}: {told.rstrip('.')}; nothing was loaded."
-        raise AnswerError(told, entry) from None
+            message = f"{where}: {message.rstrip('.')}; nothing was loaded."
+        raise AnswerError(message, entry) from None
     return row
 
 
@@ -221,8 +221,8 @@ def text(value: object) -> str | None:
     """The exact text of a value; None for nothing and for blanks, JSON for lists and objects."""
     if isinstance(value, str):
         # PostgreSQL's text cannot hold a NUL
-        said = value.replace("\x00", "")
-        return said if said.strip() else None
+        stored = value.replace("\x00", "")
+        return stored if stored.strip() else None
     if value is None or value == []:
         return None
     if isinstance(value, bool):
@@ -238,11 +238,11 @@ def flag(value: object) -> bool | None:
     """A boolean; None when the vendor gave neither yes nor no."""
     if isinstance(value, bool):
         return value
-    said = (text(value) or "").strip().lower()
-    if not said:
+    written = (text(value) or "").strip().lower()
+    if not written:
         return None
-    if said in _YES or said in _NO:
-        return said in _YES
+    if written in _YES or written in _NO:
+        return written in _YES
     raise AnswerError(f"{value!r} is neither yes nor no.")
 
 
@@ -254,15 +254,15 @@ def instant(value: object) -> datetime | None:
     """
     if type(value) is int:
         return _moment(Decimal(value), value)
-    said = (text(value) or "").strip().upper()
-    if offset := _OFFSET.search(said):
-        said = said[: offset.start()] + offset[1]
-    if not said or ZERO_DATE.match(said):
+    written = (text(value) or "").strip().upper()
+    if offset := _OFFSET.search(written):
+        written = written[: offset.start()] + offset[1]
+    if not written or ZERO_DATE.match(written):
         return None
-    if re.fullmatch(r"-?\d+(\.\d+)?", said):
-        return _moment(Decimal(said), value)
+    if re.fullmatch(r"-?\d+(\.\d+)?", written):
+        return _moment(Decimal(written), value)
     try:
-        moment = datetime.fromisoformat(said)
+        moment = datetime.fromisoformat(written)
     except (ValueError, OverflowError, OSError):
         raise AnswerError(f"{value!r} is not a valid time.") from None
     if moment.year <= 1:

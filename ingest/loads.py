@@ -204,10 +204,10 @@ def _record_totals(entry: _Entry) -> int:
     }
     totals = entry.metrics.totals
     for total in totals:
-        _tell_shrunk(entry, total)
-    told = [total.partition_key for total in totals if total.partition_key in known]
-    for start in range(0, len(told), ROWS_PER_INSERT):
-        parts = {f"part_{n}": part for n, part in enumerate(told[start : start + ROWS_PER_INSERT])}
+        _warn_if_shrunk(entry, total)
+    given = [total.partition_key for total in totals if total.partition_key in known]
+    for start in range(0, len(given), ROWS_PER_INSERT):
+        parts = {f"part_{n}": part for n, part in enumerate(given[start : start + ROWS_PER_INSERT])}
         names = ", ".join(f":{name}" for name in parts)
         entry.delete("control_totals", f"partition_key in ({names})", **parts)
     as_of = entry.pull.as_of
@@ -231,7 +231,7 @@ def _record_totals(entry: _Entry) -> int:
     return sum(_differs(total, known) for total in totals)
 
 
-def _tell_shrunk(entry: _Entry, total: ControlTotal) -> None:
+def _warn_if_shrunk(entry: _Entry, total: ControlTotal) -> None:
     """Warn about a list that lost most of its rows: the key may see less of it than before."""
     if total.day is not None or entry.metrics.files:
         return

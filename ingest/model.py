@@ -235,15 +235,15 @@ def _exact(totals: Mapping[str, str]) -> dict[str, Decimal | int]:
     }
 
 
-def default_window(last_end: date | None, asked: date | None = None, source: str = "") -> Window:
+def default_window(last_end: date | None, since: date | None = None, source: str = "") -> Window:
     """The days of a pull for which start and end were not both given.
 
-    `last_end` is the last day that an earlier pull covered (None: never pulled); `asked` is a day
+    `last_end` is the last day that an earlier pull covered (None: never pulled); `since` is a day
     that must be covered. A source can have a longer lookback than others (.dlt/config.toml).
     """
     today = clock.today()
     days = window_days("recent" if last_end else "initial", source)
-    starts = [today - timedelta(days=days - 1), last_end, asked]
+    starts = [today - timedelta(days=days - 1), last_end, since]
     return Window(min(start for start in starts if start is not None), today)
 
 

@@ -52,8 +52,8 @@ def check_sources(states: States, *, offline: bool) -> list[Check]:
     # imported here: threads that import dlt concurrently can see it half initialized
     probes = {one.name: _probe(one.name) for _, one, _ in waiting}
     with ThreadPoolExecutor(WORKERS) as pool:
-        asked = pool.map(lambda each: _ask(each[1], each[2], probes[each[1].name]), waiting)
-        for (at, _, _), check in zip(waiting, asked, strict=True):
+        answers = pool.map(lambda each: _ask(each[1], each[2], probes[each[1].name]), waiting)
+        for (at, _, _), check in zip(waiting, answers, strict=True):
             found[at] = check
     return found
 

@@ -125,13 +125,13 @@ def make_pull(
     client_id: str,
     *,
     window: Window | None = None,
-    asked: date | None = None,
+    since: date | None = None,
     resources: tuple[str, ...] = (),
     say: Say = lambda _: None,
     notice: Say = lambda _: None,
     is_plan: bool = False,
 ) -> Pull:
-    """A pull of the given days, or of the days that are due (including `asked`).
+    """A pull of the given days, or of the days that are due (including `since`).
 
     A planned pull writes nothing, needs no warehouse and waits for no lock.
     """
@@ -149,11 +149,11 @@ def make_pull(
         known = ledger.known_files(client_id, source.name)
     first = clock.today() - timedelta(days=settings.window_days("initial", source.name) - 1)
     if covered:
-        asked = min(asked or covered.end, covered.end)
+        since = min(since or covered.end, covered.end)
     last_end = covered.end if covered and covered.start <= first else None
     return Pull(
         client_id=client_id,
-        window=window or default_window(last_end, asked, source.name),
+        window=window or default_window(last_end, since, source.name),
         as_of=clock.now(),
         resources=tables,
         say=say,

@@ -320,14 +320,14 @@ def require_measures(
 
 def days_without(rows: Entries, required: Sequence[str]) -> list[str]:
     """The days on which no row has a measure that rows of another day have, in words."""
-    told = []
+    lines = []
     for name in required:
         days = {row["date"] for row in rows if "date" in row}
         having = {row["date"] for row in rows if "date" in row and row.get(name) is not None}
         if having and having < days:
             gone = ", ".join(str(day) for day in sorted(days - having))
-            told.append(f"the vendor gave no {name} for {gone}; it is missing there, not zero")
-    return told
+            lines.append(f"the vendor gave no {name} for {gone}; it is missing there, not zero")
+    return lines
 
 
 def _instead(rows: Entries, lacking: Entries, measure: str) -> str:

@@ -32,7 +32,7 @@ class Sent:
 
 
 @dataclass(frozen=True)
-class Said:
+class Version:
     """A report at an instant: messages by channel, figures, and the headline."""
 
     messages: Mapping[str, Content]
@@ -66,23 +66,25 @@ def sent(report: Report, client: Client, day: date, at: datetime) -> list[Sent]:
     ]
 
 
-def said(report: Report, client: Client, day: date, at: datetime, home: Path | None = None) -> Said:
+def version_at(
+    report: Report, client: Client, day: date, at: datetime, home: Path | None = None
+) -> Version:
     """The report from the marts of `home` at an instant; without one, from the warehouse.
 
     What recipients had been sent by then counts as reported.
     """
     with Outbox() as outbox:
-        history = outbox.told(report.name, client.id, until=at)
+        history = outbox.last_reports(report.name, client.id, until=at)
     if home is None:
         return _composed(report, client, day, history)
     with stage(home, at.astimezone(clock.zone()).isoformat()):
         return _composed(report, client, day, history)
 
 
-def _composed(report: Report, client: Client, day: date, history: Any) -> Said:
+def _composed(report: Report, client: Client, day: date, history: Any) -> Version:
     context = context_of(report, client, day, read_rows(report, client, day), history)
     messages = messages_of(report, client, day, context, report.channels)
-    return Said(messages, tuple(context.figures), context.headline)
+    return Version(messages, tuple(context.figures), context.headline)
 
 
 def differences(then: Sequence[Figure], now: Sequence[Figure]) -> list[Difference]:

@@ -63,16 +63,16 @@ def compose(name: str, client_id: str, day: date, channels: Sequence[str] = ()) 
     as_of = _known_at(report, client)
     rows = read_rows(report, client, day)
     with Outbox() as outbox:
-        history = outbox.told(report.name, client.id)
+        history = outbox.last_reports(report.name, client.id)
     context = context_of(report, client, day, rows, history)
     return Rendered(
         report=report.name,
         client_id=client.id,
         day=report.last_day(day),
-        asked=day,
+        requested_day=day,
         edition=context.completeness.edition,
         messages=messages_of(report, client, day, context, channels or report.channels),
-        told=context.told,
+        reported=context.reported,
         figures=tuple(context.figures),
         as_of=as_of,
         context=context,
@@ -104,7 +104,7 @@ def context_of(
         day=report.last_day(day),
         client_name=client.name,
         brands={brand.advertiser_id: brand.name for brand in client.brands},
-        asked=day,
+        requested_day=day,
     )
     return report.build(subject, rows, history)
 
@@ -133,7 +133,7 @@ def outbox_folder() -> Path:
 def write(rendered: Rendered, out: Path | None = None) -> tuple[Path, ...]:
     """Write the files of a report, each atomically. Returns their paths."""
     folder = out or outbox_folder()
-    stem = f"{rendered.report}-{rendered.client_id}-{rendered.asked.isoformat()}"
+    stem = f"{rendered.report}-{rendered.client_id}-{rendered.requested_day.isoformat()}"
     paths = []
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,7 @@ class Subject:
     """One report of one client for one day, or for the period that ends on it.
 
     `brand` is empty where the report is about all `brands` (name by Everflow's advertiser id);
-    `asked` is the requested day.
+    `requested_day` is the day that was asked for.
     """
 
     report: str
@@ -34,7 +34,7 @@ class Subject:
     day: date
     client_name: str = ""
     brands: Mapping[int, str] = field(default_factory=dict)
-    asked: date | None = None
+    requested_day: date | None = None
 
 
 @dataclass(frozen=True)
@@ -76,20 +76,19 @@ def figure(metric: str, value: Decimal | int | None, **keys: object) -> list[Fig
 class Rendered:
     """A report rendered for its channels.
 
-    `day` is the last day of its period, which identifies a message; `asked` the requested day,
-    which names the files. `messages` has the content per channel (see reports.messages.render),
-    `edition` is `complete` or `incomplete`, `told` what the next report compares with, `figures`
-    the numbers shown and `as_of` the business instant (UTC) of their rows; `context` is the
-    templates' input.
+    `day` is the last day of its period, which identifies a message; `requested_day` names the
+    files. `messages` has the content per channel (see reports.messages.render), `edition` is
+    `complete` or `incomplete`, `reported` what the next report compares with, `figures` the numbers
+    shown and `as_of` the business instant (UTC) of their rows; `context` is the templates' input.
     """
 
     report: str
     client_id: str
     day: date
-    asked: date
+    requested_day: date
     edition: str
     messages: Mapping[str, Content]
-    told: Mapping[str, Mapping[str, str]]
+    reported: Mapping[str, Mapping[str, str]]
     figures: tuple[Figure, ...]
     as_of: datetime
     context: Any

@@ -79,7 +79,7 @@ def scheduled(turn: Turn, instant: datetime) -> Run:
     )
 
 
-def asked(job: Job, trigger: str, now: datetime, instant: datetime) -> Run:
+def requested(job: Job, trigger: str, now: datetime, instant: datetime) -> Run:
     """A run that is triggered now; `trigger` is `manual` or `webhook`."""
     key = uuid.uuid4().hex[:8]
     run_id = f"{job.name}-{trigger}-{key}"

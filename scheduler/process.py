@@ -27,7 +27,7 @@ from reports.alerts import policy as alert_policy
 from reports.pages import files as pages
 from scheduler.execution.child import LOGS, Child, Order, Start
 from scheduler.execution.executor import Executor
-from scheduler.planning import asked, chosen_job, record_due
+from scheduler.planning import chosen_job, record_due, requested
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job, next_due, read_schedule
 from scheduler.status import heartbeat
@@ -179,7 +179,7 @@ class Resident:
         found = chosen_job(job, self._jobs, now)
         if found is None:
             raise ConfigurationError(f"There is no job or source {job!r}.")
-        run = asked(found, "webhook", now, clock.instant())
+        run = requested(found, "webhook", now, clock.instant())
         self._ledger.record(run)
         return run.run_id
 

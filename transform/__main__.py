@@ -64,7 +64,7 @@ def lines_of(found: Iterable[MartDiff], limit: int) -> Iterator[str]:
     marts = list(found)
     for mart in marts:
         if mart.changed:
-            yield from _told(mart, limit)
+            yield from _lines_of(mart, limit)
     same = [
         f"{mart.name} ({counted(mart.rows_after, 'row')})" for mart in marts if not mart.changed
     ]
@@ -77,7 +77,7 @@ def lines_of(found: Iterable[MartDiff], limit: int) -> Iterator[str]:
         )
 
 
-def _told(mart: MartDiff, limit: int) -> Iterator[str]:
+def _lines_of(mart: MartDiff, limit: int) -> Iterator[str]:
     rows = {cell.key for cell in mart.cells}
     where = f"changed in {counted(len(rows), 'row')}"
     parts = (

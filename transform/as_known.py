@@ -64,7 +64,7 @@ def build_as_known(client: Client, at: datetime) -> Path:
             f"Nothing was known of client {client.id} at {at.isoformat()}: what a pull brings is "
             "remembered from the first pull on."
         )
-    totals = [total for table in RAW for total in _asked(table, client, at, raw[table])]
+    totals = [total for table in RAW for total in _pulled(table, client, at, raw[table])]
     if client.maps_by_offer:
         raw |= {table: _known(table, client, at) for table in (CAMPAIGNS, *LISTS)}
         raw[CODES] = _codes(client)
@@ -112,7 +112,7 @@ def _codes(client: Client) -> list[dict[str, Any]]:
     return warehouse.read(sql, scope, within="everflow")
 
 
-def _asked(table: str, client: Client, at: datetime, rows: Iterable[Row]) -> list[dict[str, Any]]:
+def _pulled(table: str, client: Client, at: datetime, rows: Iterable[Row]) -> list[dict[str, Any]]:
     """The control totals as of then, as far as they show which day was pulled when.
 
     Pulls from before these were recorded are inferred from their rows.

@@ -75,18 +75,18 @@ class Payload:
         if not value:
             return value
         # neither NUL nor a lone surrogate can be stored
-        said = value.replace("\x00", "").encode("utf-8", "replace").decode()
+        stored = value.replace("\x00", "").encode("utf-8", "replace").decode()
         if self._is_chosen(name):
-            return said
-        if said.lstrip()[:1] in ("{", "[") and (inner := self._inside(said, name)) is not None:
+            return stored
+        if stored.lstrip()[:1] in ("{", "[") and (inner := self._inside(stored, name)) is not None:
             return inner
-        if "://" in said and "=" in said:
-            said = _IN_ADDRESS.sub(self._parameter, said)
-        if not _ANY_AT.search(said):
-            return said
-        if _EMAIL.fullmatch(said.strip()):
-            return self._hash(said)
-        return _EMAIL.sub("***", said)
+        if "://" in stored and "=" in stored:
+            stored = _IN_ADDRESS.sub(self._parameter, stored)
+        if not _ANY_AT.search(stored):
+            return stored
+        if _EMAIL.fullmatch(stored.strip()):
+            return self._hash(stored)
+        return _EMAIL.sub("***", stored)
 
     def _inside(self, text: str, name: str) -> str | None:
         """JSON that is kept as text, cleaned by key; unchanged where nothing is removed.

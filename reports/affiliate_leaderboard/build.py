@@ -166,7 +166,7 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> L
     is_comparable = whole.state == "complete" and is_whole(week.before, days)
     earlier = weeks.get(week.before.last_day, []) if is_comparable else None
     past = [Week(week.last_day - timedelta(days=DAYS * back)) for back in range(PAST_WEEKS)]
-    told = week_snapshots(week, past, weeks, history, partial(_snapshot, subject))
+    reported = week_snapshots(week, past, weeks, history, partial(_snapshot, subject))
     return Leaderboard(
         client_id=subject.client_id,
         title=subject.title,
@@ -176,8 +176,8 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> L
         boards=_boards(subject, ranked, earlier),
         is_comparable=is_comparable,
         notes=tuple(_notes(week, whole.state, days, ranked, is_comparable)),
-        changes=week_changes(week, whole.state, told, history),
-        told=told,
+        changes=week_changes(week, whole.state, reported, history),
+        reported=reported,
         sheet=_sheet(ranked),
     )
 

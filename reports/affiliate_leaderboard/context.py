@@ -157,7 +157,7 @@ def _row(place: Place) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """The full content of a leaderboard. `told` is kept for the next report to compare with."""
+    """The full content of a leaderboard. `reported` is kept for the next report to compare with."""
 
     client_id: str
     title: str
@@ -168,7 +168,7 @@ class Leaderboard:
     is_comparable: bool
     notes: tuple[str, ...]
     changes: tuple[str, ...]
-    told: Mapping[str, Mapping[str, str]]
+    reported: Mapping[str, Mapping[str, str]]
     sheet: Sheet
 
     @property

@@ -91,7 +91,7 @@ def _due(incidents: Incidents, client_id: str | None, at_once: bool) -> list[lis
         if later and not any(one.told_at for one in group):
             for one in group:
                 if one.due_at:
-                    incidents.told(one, later, one.told_at)
+                    incidents.record_sent(one, later, one.told_at)
         elif mine:
             found.append(mine)
     return found
@@ -117,7 +117,7 @@ def _write(
             for target in speaking
         )
         # Recorded first: after a crash it is still known that a follow-up is needed.
-        if is_told_anew and not _told(incidents, group):
+        if is_told_anew and not _record_sent(incidents, group):
             return True  # changed meanwhile: handled in the next round
         for target, content in zip(speaking, contents, strict=True):
             outbox.store(entry_of(target, content))
@@ -126,14 +126,14 @@ def _write(
         whose = ", ".join(dict.fromkeys(addressee(one.client_id) for one in group))
         failures.append(f"alert {whose}, {group[0].title}: {error}")
         for one in group:
-            incidents.told(one, clock.now() + NOT_NOW, one.told_at)
+            incidents.record_sent(one, clock.now() + NOT_NOW, one.told_at)
         return False
 
 
-def _told(incidents: Incidents, group: Sequence[Incident]) -> bool:
+def _record_sent(incidents: Incidents, group: Sequence[Incident]) -> bool:
     """Record that its incidents were sent; False if one of them changed meanwhile."""
     now = clock.now()
-    return all(incidents.told(one, one.due_at, now) for one in group if not one.is_silent)
+    return all(incidents.record_sent(one, one.due_at, now) for one in group if not one.is_silent)
 
 
 def _put_off(incidents: Incidents, outbox: Outbox, group: Sequence[Incident]) -> None:
@@ -146,7 +146,7 @@ def _put_off(incidents: Incidents, outbox: Outbox, group: Sequence[Incident]) ->
         return
     later = min((one.later for one in plans if one.later), default=None)
     for one in group:
-        incidents.told(one, later, one.told_at)
+        incidents.record_sent(one, later, one.told_at)
 
 
 def _off(group: Sequence[Incident]) -> dict[tuple[str, str], Delivery]:

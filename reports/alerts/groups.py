@@ -39,7 +39,7 @@ def together(members: Sequence[Incident]) -> Incident:
     if ALL_CLIENTS in whose:
         whose = [ALL_CLIENTS]
     settled = [one.settled_at for one in shown if one.settled_at]
-    told = [one.told_at for one in members if one.told_at]
+    sent = [one.told_at for one in members if one.told_at]
     return replace(
         first,
         incident_id=first.group_id or first.incident_id,
@@ -53,7 +53,7 @@ def together(members: Sequence[Incident]) -> Incident:
         count=sum(one.count for one in shown) - len(shown) + 1,
         rounds=max(one.rounds for one in shown),
         settled_at=None if any(one.is_open for one in shown) else max(settled, default=None),
-        told_at=max(told, default=None),
+        told_at=max(sent, default=None),
     )
 
 

@@ -191,7 +191,9 @@ class Incidents:
         """Those of a kind that began since an instant, oldest first."""
         return self._select(TABLE.c.kind == kind, TABLE.c.opened_at >= since)
 
-    def told(self, incident: Incident, due_at: datetime | None, told_at: datetime | None) -> bool:
+    def record_sent(
+        self, incident: Incident, due_at: datetime | None, told_at: datetime | None
+    ) -> bool:
         """Record that it was sent and when it is due next; False if it changed meanwhile."""
         return self._change(incident, due_at=due_at, told_at=told_at)
 

@@ -122,7 +122,7 @@ class Alerts:
         return Completeness("complete", (), (), ())
 
     @property
-    def told(self) -> Mapping[str, Mapping[str, str]]:
+    def reported(self) -> Mapping[str, Mapping[str, str]]:
         """Nothing for a later report to compare with."""
         return {}
 
@@ -160,7 +160,7 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> A
     """All incidents among the rows, by cause. ReportError when one is another client's."""
     incidents: list[Incident] = [row["incident"] for row in rows["query"]]
     groups = [together(members) for members in by_group(incidents).values()]
-    return alerts_of(subject.client_id, groups, subject.asked or subject.day)
+    return alerts_of(subject.client_id, groups, subject.requested_day or subject.day)
 
 
 def alerts_of(

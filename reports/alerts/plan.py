@@ -110,14 +110,14 @@ def _edit(
 
 def _follow_up(
     incident: Incident,
-    told: str,
+    sent: str,
     is_refused: bool,
     stale: tuple[Entry, ...],
     held_until: datetime | None,
     now: datetime,
 ) -> Plan:
     state = state_of(incident).state
-    if state == told or is_refused or state == "said":
+    if state == sent or is_refused or state == "said":
         return Plan(stale)
     if state == "resolved":
         return _new(stale, held_until) if incident.severity == "critical" else Plan(stale)
@@ -140,10 +140,10 @@ def _refused_since(rows: Sequence[Entry], wanted: State) -> list[Entry]:
     """Rejected messages of the same news since the last delivered one."""
     refused: list[Entry] = []
     for row in rows:
-        told = sent_state(row)
+        sent = sent_state(row)
         if row.status in ("sent", "unknown"):
             refused.clear()
-        elif row.status == "dead" and (told.state, told.rounds) == (wanted.state, wanted.rounds):
+        elif row.status == "dead" and (sent.state, sent.rounds) == (wanted.state, wanted.rounds):
             refused.append(row)
     return refused
 

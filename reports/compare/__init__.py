@@ -81,7 +81,7 @@ def _judge(known: Day, old: Old) -> dict[str, Any]:
         name = old.names.get(key) or (key[1], key[2])
         if before is None:
             if now and (now.conversions or now.cost) and _is_owed(old, key):
-                gaps.append(Gap(day.isoformat(), *name, "row", None, _told(now), UNEXPLAINED))
+                gaps.append(Gap(day.isoformat(), *name, "row", None, _words_of(now), UNEXPLAINED))
             continue
         for column in FIGURES:
             said, value = getattr(before, column), getattr(now, column) if now else None
@@ -158,7 +158,7 @@ def _summary(client: Client, run: int, others: Sequence[str]) -> str | None:
     return f"{agreed} `automated-reporting` can be switched off."
 
 
-def _told(figure: Figure) -> str:
+def _words_of(figure: Figure) -> str:
     return f"{counted(int(figure.conversions or 0), 'conversion')}, cost {_text(figure.cost)}"
 
 

@@ -61,12 +61,12 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> D
     top = tuple(replace(line, cpas=tuple(_cpa(day, line.label) for day in past)) for line in top)
     unmapped = _unmapped(subject.client_id, today)
     trend = tuple(_trend_day(day, sold.get(day, []), completeness(day, days)) for day in window)
-    told = {
+    reported = {
         day.isoformat(): snapshot(sold.get(day, []), completeness(day, days).missing)
         for day in window
         if day == subject.day or (day in days and day in history)
     }
-    changes = restatements(subject.day, whole.state, told, history)
+    changes = restatements(subject.day, whole.state, reported, history)
     numbers = {name: number for number, name in subject.brands.items()}
     number = numbers.get(subject.brand)
     judged = total.cpa if is_final(whole, len(unpaid)) else None
@@ -93,7 +93,7 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> D
         changes=changes.lines,
         changed_days=changes.days,
         trend=trend,
-        told=told,
+        reported=reported,
     )
 
 

@@ -86,7 +86,10 @@ def is_final(whole: Completeness, unpaid: int) -> bool:
 
 @dataclass(frozen=True)
 class Daily:
-    """The full content of a daily report. `told` is kept for the next report to compare with."""
+    """The full content of a daily report.
+
+    `reported` is kept for the next report to compare with.
+    """
 
     client_id: str
     title: str
@@ -110,7 +113,7 @@ class Daily:
     changes: tuple[str, ...]
     changed_days: tuple[date, ...]
     trend: tuple[TrendDay, ...]
-    told: Mapping[str, Mapping[str, str]]
+    reported: Mapping[str, Mapping[str, str]]
 
     @property
     def figures(self) -> list[Figure]:

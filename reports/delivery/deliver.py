@@ -139,7 +139,7 @@ def _enqueue(
     earlier = outbox.entries(rendered.report, rendered.client_id, rendered.day, channel, recipient)
     same = [entry for entry in earlier if entry.edition == rendered.edition]
     newest = same[-1] if same else None
-    told = json.dumps(rendered.told)
+    reported = json.dumps(rendered.reported)
     if not again:
         enough = ("complete",) if rendered.edition == "complete" else ("complete", "incomplete")
         if any(entry.status == "sent" and entry.edition in enough for entry in earlier):
@@ -155,7 +155,7 @@ def _enqueue(
         if entry.status == "pending":
             outbox.skip(entry, "superseded by a newer message")
     if newest and is_dead:
-        return outbox.replace_payload(newest, text, told, rendered.figures, rendered.as_of)
+        return outbox.replace_payload(newest, text, reported, rendered.figures, rendered.as_of)
     return outbox.store(
         Entry(
             dedupe_key=key,
@@ -168,7 +168,7 @@ def _enqueue(
             recipient=recipient,
             payload=text,
             payload_hash=hashed(text),
-            told=told,
+            told=reported,
             created_at=clock.instant(),
         ),
         rendered.figures,

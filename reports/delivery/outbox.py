@@ -90,7 +90,7 @@ class Outbox:
     def __exit__(self, *failure: object) -> None:
         self._engine.dispose()
 
-    def told(
+    def last_reports(
         self, report: str, client_id: str, until: datetime | None = None
     ) -> Mapping[date, LastReport]:
         """What was last reported, up to an instant, for each day of delivered messages."""
@@ -270,7 +270,7 @@ class Outbox:
         With an outdated `claim` nothing is written: the process that has the row now looks the
         message up itself.
         """
-        now, told = clock.instant(), clock.now()
+        now, business_now = clock.instant(), clock.now()
         ours = () if claim is None else (TABLE.c.status == "unknown", TABLE.c.attempts == claim)
         gap = self.gap() if status == "sent" else None
         is_settled = self._update(
@@ -281,10 +281,10 @@ class Outbox:
             reason=reason,
             next_at=now + timedelta(seconds=wait_s) if status in OPEN else None,
             sent_at=now if status == "sent" else None,
-            reported_at=told if status == "sent" else None,
+            reported_at=business_now if status == "sent" else None,
         )
         if is_settled and status == "sent":
-            outbox_memory.remember(now, told, gap)
+            outbox_memory.remember(now, business_now, gap)
         return self.entry(key)
 
     def gap(self) -> outbox_memory.Gap | None:

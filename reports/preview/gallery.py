@@ -154,5 +154,5 @@ def _history(
         at, edition = clock.now(), context.completeness.edition
     return {
         date.fromisoformat(day): LastReport(at, edition, figures)
-        for day, figures in context.told.items()
+        for day, figures in context.reported.items()
     }

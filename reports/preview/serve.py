@@ -56,7 +56,7 @@ class Gallery:
             stdin=subprocess.DEVNULL,
         )
         if done.returncode:
-            page = trouble_page(_told(done), version).encode()
+            page = trouble_page(_failure_of(done), version).encode()
         else:
             page = (self.folder / "index.html").read_bytes()
         with self.news:
@@ -164,11 +164,11 @@ def watch(gallery: Gallery, seen: Stamps, stop: threading.Event) -> None:
             gallery.make()
 
 
-def _told(done: subprocess.CompletedProcess[str]) -> Failure:
+def _failure_of(done: subprocess.CompletedProcess[str]) -> Failure:
     """Why a process made no gallery; if it could not even start, its last line."""
     try:
-        said = json.loads(done.stdout)
-        return Failure(said["text"], said["place"])
+        found = json.loads(done.stdout)
+        return Failure(found["text"], found["place"])
     except (ValueError, KeyError, TypeError):
         lines = done.stderr.strip().splitlines() or [f"It ended with {done.returncode}."]
         places = [line.strip() for line in lines if line.strip().startswith("File ")]

@@ -147,22 +147,22 @@ def restatements(
     says what it corrects even if numbers are unchanged.
     """
     lines, days = [], []
-    for told_day in sorted(history, reverse=True):
-        told, current = history[told_day], now.get(told_day.isoformat())
+    for earlier_day in sorted(history, reverse=True):
+        last, current = history[earlier_day], now.get(earlier_day.isoformat())
         if current is None:
             continue
-        changed = difference(told.figures, current)
-        if told_day == day and told.edition == "incomplete" and state == "complete":
+        changed = difference(last.figures, current)
+        if earlier_day == day and last.edition == "incomplete" and state == "complete":
             what = changed or "numbers unchanged."
-            lines.append(f"Replaces the incomplete report of {moment(told.at)}: {what}")
+            lines.append(f"Replaces the incomplete report of {moment(last.at)}: {what}")
         elif changed:
             lines.append(
-                f"{named(told_day)} has changed since we reported it on {moment(told.at)}: "
+                f"{named(earlier_day)} has changed since we reported it on {moment(last.at)}: "
                 f"{changed}"
             )
         else:
             continue
-        days.append(told_day)
+        days.append(earlier_day)
     if len(lines) > MOST:
         lines = [*lines[:MOST], f"{len(lines) - MOST} earlier {unit} have changed as well."]
     return Changes(tuple(lines), tuple(days[:MOST]))

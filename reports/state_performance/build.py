@@ -50,7 +50,7 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> S
     before = weeks.get(week.before.last_day, [])
     is_comparable = whole.state == "complete" and min(files) <= week.before.first_day
     past = [Week(week.last_day - timedelta(days=DAYS * back)) for back in range(PAST_WEEKS)]
-    told = week_snapshots(week, past, weeks, history, _snapshot)
+    reported = week_snapshots(week, past, weeks, history, _snapshot)
     return States(
         client_id=subject.client_id,
         title=subject.title,
@@ -62,8 +62,8 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> S
         brands=_few(subject, _parts(subject, ordered, _brand)),
         states=_parts(subject, ordered, _state),
         notes=tuple(_notes(week, whole, files)),
-        changes=week_changes(week, whole.state, told, history),
-        told=told,
+        changes=week_changes(week, whole.state, reported, history),
+        reported=reported,
         sheet=_sheet(week, ordered),
     )
 

@@ -24,7 +24,7 @@ MOST = 20
 class States:
     """The full content of a report on states.
 
-    `told` is kept for the next report to compare with.
+    `reported` is kept for the next report to compare with.
     """
 
     client_id: str
@@ -38,7 +38,7 @@ class States:
     states: tuple[Orders, ...]
     notes: tuple[str, ...]
     changes: tuple[str, ...]
-    told: Mapping[str, Mapping[str, str]]
+    reported: Mapping[str, Mapping[str, str]]
     sheet: Sheet
 
     @property

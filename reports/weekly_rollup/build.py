@@ -187,7 +187,7 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> R
     trend = [
         Week(week.last_day - timedelta(days=DAYS * back)) for back in reversed(range(TREND_WEEKS))
     ]
-    told = week_snapshots(week, trend, weeks, history, _snapshot)
+    reported = week_snapshots(week, trend, weeks, history, _snapshot)
     return Rollup(
         client_id=subject.client_id,
         title=subject.title,
@@ -201,11 +201,11 @@ def build(subject: Subject, rows: Rows, history: Mapping[date, LastReport]) -> R
         running=_running(subject, lacking, weeks),
         goals=_goals(subject, rows, own, unpaid) if brands else (),
         notes=tuple(_notes(week, whole.state, days, brands)),
-        changes=week_changes(week, whole.state, told, history),
+        changes=week_changes(week, whole.state, reported, history),
         trend=tuple(
             _trend_week(one, weeks.get(one.last_day, []), _unpaid(lacking, one)) for one in trend
         ),
-        told=told,
+        reported=reported,
         sheet=_sheet(weeks, week),
     )
 
@@ -272,11 +272,11 @@ def _running(
     """The current week, as far as it is complete."""
     last = subject.day + timedelta(days=DAYS)
     rows = weeks.get(last, [])
-    if not rows or subject.asked is None or subject.asked >= last:
+    if not rows or subject.requested_day is None or subject.requested_day >= last:
         return None
     first = last - timedelta(days=DAYS - 1)
     days = int(rows[0]["days"])
-    if first + timedelta(days=days - 1) > subject.asked:
+    if first + timedelta(days=days - 1) > subject.requested_day:
         return None  # it has ended since: a later report is about it
     unpaid = _unpaid_of_both(lacking, Week(last))
     return RunningWeek(

@@ -93,7 +93,10 @@ class TrendWeek:
 
 @dataclass(frozen=True)
 class Rollup:
-    """The full content of a weekly rollup. `told` is kept for the next report to compare with."""
+    """The full content of a weekly rollup.
+
+    `reported` is kept for the next report to compare with.
+    """
 
     client_id: str
     title: str
@@ -109,7 +112,7 @@ class Rollup:
     notes: tuple[str, ...]
     changes: tuple[str, ...]
     trend: tuple[TrendWeek, ...]
-    told: Mapping[str, Mapping[str, str]]
+    reported: Mapping[str, Mapping[str, str]]
     sheet: Sheet
 
     @property

@@ -41,7 +41,7 @@ def follow(
     An interrupted run is released, to be resumed.
     """
     executor = Executor(ledger, jobs, only=run_id, start=start)
-    told: set[tuple[str, str, int]] = set()
+    shown: set[tuple[str, str, int]] = set()
     try:
         while True:
             if not is_watched_only and (executor.works or not scheduler_lives(ledger)):
@@ -51,8 +51,8 @@ def follow(
                 raise WarehouseError(f"{run_id} is no longer in the run ledger.")
             for step in run.steps:
                 news = (step.step, step.status, step.attempt)
-                if step.status not in ("pending", "running") and news not in told:
-                    told.add(news)
+                if step.status not in ("pending", "running") and news not in shown:
+                    shown.add(news)
                     say(f"{step.step}: {step.status}{f' ({step.error})' if step.error else ''}")
             put_off = run.status == "waiting" and run.resume_at and run.resume_at > clock.instant()
             if run.status not in OPEN_RUNS or put_off:

@@ -22,7 +22,7 @@ from signalroom.logs import mask
 from signalroom.plural import counted
 
 log = logging.getLogger("scheduler")
-ASK_EVERY_S = 300.0
+READ_EVERY_S = 300.0
 # What another try may fix without intervention.
 MAY_PASS = frozenset({"SourceError", "Limit", "Killed", *WAREHOUSE})
 NOT_LONGER = timedelta(hours=2)  # the longest that a failure waits for the next try
@@ -44,7 +44,7 @@ class Troubles:
     def __init__(self, jobs: Sequence[Job] = ()) -> None:
         self._jobs = jobs
         self._open: set[tuple[str, str]] = set()  # client, step
-        self._ask_at = 0.0
+        self._read_at = 0.0
 
     def step_failed(
         self, run: Run, step: Step, failures: Sequence[tuple[str, str, str]], tries: int
@@ -67,18 +67,18 @@ class Troubles:
     def step_done(self, step: Step, client_ids: frozenset[str]) -> None:
         """Resolve the incidents of a step that has now succeeded."""
         with _recorded():
-            self._ask()
+            self._read_open()
             for client_id in sorted(client_ids):
                 if (client_id, step.step) in self._open:
                     incidents.settle_trouble(KIND, client_id, step.step)
                     self._open.discard((client_id, step.step))
 
-    def _ask(self) -> None:
+    def _read_open(self) -> None:
         """Incidents that an earlier process, or another one, left open."""
-        if time.monotonic() >= self._ask_at:
+        if time.monotonic() >= self._read_at:
             mine = [one for one in incidents.open_incidents() if one.kind == KIND]
             self._open |= {(one.client_id, one.subject) for one in mine}
-            self._ask_at = time.monotonic() + ASK_EVERY_S
+            self._read_at = time.monotonic() + READ_EVERY_S
 
 
 def consequence(

@@ -284,20 +284,20 @@ class Work:
             next_at = max(now + results.pause(failed), outcome.retry_at or now)
             values |= {"status": "waiting", "next_at": next_at}
             values["detail"] = _detail(outcome, tries=failed)
-            told = (logging.WARNING, f"{step.step}, try {failed}: {error}")
+            entry = (logging.WARNING, f"{step.step}, try {failed}: {error}")
         elif outcome.deferred_until and outcome.deferred_until > now:
             values |= {"status": "deferred", "next_at": outcome.deferred_until}
             values["error"] = mask(error or outcome.deferred or "")
-            told = (logging.WARNING, f"{step.step} deferred: {values['error']}")
+            entry = (logging.WARNING, f"{step.step} deferred: {values['error']}")
         elif outcome.failures:
             values["status"] = "failed"
-            told = (logging.ERROR, f"{step.step} failed: {error}")
+            entry = (logging.ERROR, f"{step.step} failed: {error}")
         else:
             values["status"] = "waiting" if outcome.waits else "off" if outcome.is_off else "done"
-            told = (logging.INFO, f"{step.step} {values['status']}")
+            entry = (logging.INFO, f"{step.step} {values['status']}")
         values.setdefault("detail", _detail(outcome))
         self._change(step, **values)  # a process that has lost the step does not report it
-        log.log(told[0], "%s", told[1], extra=about)
+        log.log(entry[0], "%s", entry[1], extra=about)
         if values["status"] == "failed":
             self._troubles.step_failed(self.run, step, outcome.failures, failed)
         if values["status"] in ("done", "failed"):

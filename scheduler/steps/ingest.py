@@ -184,7 +184,7 @@ def _prepared(
                     source,
                     client,
                     window=window,
-                    asked=request.since.get(name),
+                    since=request.since.get(name),
                     resources=request.resources,
                     is_plan=is_plan,
                 )

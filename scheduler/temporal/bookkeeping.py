@@ -19,7 +19,7 @@ from scheduler.execution import executor
 from scheduler.execution.child import Child, Start
 from scheduler.execution.incidents import Troubles
 from scheduler.execution.run import LostError, Work
-from scheduler.planning import asked, chosen_job, deadline_of, record_due, waits_until
+from scheduler.planning import chosen_job, deadline_of, record_due, requested, waits_until
 from scheduler.runs.ledger import COMMAND, Run, Step
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job, read_schedule
@@ -153,7 +153,7 @@ def _record_alone(ledger: WorkLedger, opening: Opening, workflow_id: str, at: da
     if opening.client:
         name = f"{name}{executor.OF_ONE_CLIENT}{opening.client}"
     job = Job(name, "0 0 * * *", sources, None, reports, 60)
-    run = asked(job, "webhook", at, clock.instant())
+    run = requested(job, "webhook", at, clock.instant())
     steps = tuple(replace(step, run_id=run_id) for step in run.steps if step.kind != "dbt")
     ledger.record(replace(run, run_id=run_id, dedupe_key=run_id, steps=steps))
     return run_id

@@ -23,7 +23,7 @@ from temporalio.worker import Worker
 
 from reports.alerts import incidents
 from scheduler.execution.child import Child, Start
-from scheduler.planning import asked, chosen_job
+from scheduler.planning import chosen_job, requested
 from scheduler.process import forget_old_logs
 from scheduler.runs.ledger import Run, worker_id
 from scheduler.runs.work_ledger import WorkLedger
@@ -214,7 +214,7 @@ def record(name: str, trigger: str) -> str:
     found = chosen_job(name, read_schedule(), now)
     if found is None:
         raise ConfigurationError(f"There is no job or source {name!r}.")
-    run = asked(found, trigger, now, clock.instant())
+    run = requested(found, trigger, now, clock.instant())
     with WorkLedger() as ledger:
         ledger.record(run)
     return run.run_id

@@ -142,5 +142,5 @@ def test_outbox_works_alike_on_both_engines(
     assert entry.sent_at is not None
     assert abs((clock.instant() - entry.sent_at).total_seconds()) < 60
     with Outbox() as box:
-        assert list(box.told("daily_ccw", "713")) == [DAY]
+        assert list(box.last_reports("daily_ccw", "713")) == [DAY]
         assert box.store(replace(entry, payload="other")).payload == entry.payload

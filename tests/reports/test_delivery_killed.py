@@ -16,7 +16,7 @@ import pytest
 
 from reports import deliver
 from reports.delivery.outbox import Outbox
-from scheduler.planning import asked
+from scheduler.planning import requested
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job
 from signalroom import clock
@@ -107,7 +107,7 @@ def test_a_scheduler_killed_while_the_vendor_answers_ends_the_run_well_and_tells
     )
     first = start_scheduler()
     job = Job("morning", "0 0 * * *", (), None, ("daily_ccw",), 10)
-    run = asked(job, "manual", clock.now(), clock.instant())
+    run = requested(job, "manual", clock.now(), clock.instant())
     names = {vendor: one for one, vendor in VENDOR.items()}
     with WorkLedger() as ledger:
         ledger.record(run)

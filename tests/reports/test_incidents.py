@@ -77,7 +77,7 @@ def told() -> None:
     with Incidents() as incidents:
         for incident in incidents.due():
             now = max(incident.last_at, incident.settled_at or incident.last_at)
-            assert incidents.told(incident, None, incident.told_at or now)
+            assert incidents.record_sent(incident, None, incident.told_at or now)
 
 
 def test_trouble_is_opened_counted_settled_and_forgotten(time: Time) -> None:
@@ -165,7 +165,7 @@ def test_change_that_another_process_overtook_is_not_written_over(time_here: Tim
         (seen,) = incidents.due()
         settle_trouble(*KEY)
         report_trouble(TROUBLE)
-        assert not incidents.told(seen, None, START)
+        assert not incidents.record_sent(seen, None, START)
     assert work_waits()
 
 

@@ -64,8 +64,8 @@ def test_nothing_is_said_when_nothing_changed() -> None:
     ],
 )
 def test_change_is_told_from_what_to_what_because_of_what(now: dict[str, str], line: str) -> None:
-    told = said(now, day=YESTERDAY)
-    assert told == [f"Tue, Nov 17 has changed since we reported it on Nov 18, 7:00 AM EST: {line}"]
+    lines = said(now, day=YESTERDAY)
+    assert lines == [f"Tue, Nov 17 has changed since we reported it on Nov 18, 7:00 AM EST: {line}"]
 
 
 def test_first_whole_message_says_which_incomplete_one_it_corrects() -> None:
@@ -110,6 +110,6 @@ def test_a_day_never_reported_is_not_called_changed(marts: Marts) -> None:
     rows = read_rows(registry.find("daily_ccw"), client("713"), DAY)
     subject = Subject("daily_ccw", "CCW daily", "713", "CCW", DAY)
     context = daily.build(subject, rows, {YESTERDAY: LastReport(AT, "complete", BEFORE)})
-    assert set(context.told) == {"2026-11-17", "2026-11-18"}
+    assert set(context.reported) == {"2026-11-17", "2026-11-18"}
     assert len(context.changes) == 1
     assert compose("daily_ccw", "713", DAY).context.changes == ()

@@ -157,7 +157,7 @@ def test_any_day_is_answered_with_the_last_week_that_ended_by_then(
 ) -> None:
     normal(weeks)
     rendered = compose("weekly_rollup", "713", asked)
-    assert (rendered.day, rendered.asked) == (SUNDAY, asked)
+    assert (rendered.day, rendered.requested_day) == (SUNDAY, asked)
     earlier = compose("weekly_rollup", "713", SUNDAY - timedelta(days=1))
     assert earlier.day == SUNDAY - timedelta(days=7)
 

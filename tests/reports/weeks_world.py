@@ -205,11 +205,11 @@ def _place(sunday: date, one: Seller, sellers: Sequence[Seller]) -> Row:
 def restated(name: str, before: Rendered, edition: str = "complete") -> Rendered:
     """The report once more, after the message `before` was delivered with its numbers."""
     report, client = registry.find(name), client_of("713")
-    told = {
+    reported = {
         date.fromisoformat(day): LastReport(LOADED_AT, edition, figures)
-        for day, figures in before.told.items()
+        for day, figures in before.reported.items()
     }
-    rows = read_rows(report, client, before.asked)
-    context = context_of(report, client, before.asked, rows, told)
-    messages = messages_of(report, client, before.asked, context, report.channels)
-    return replace(before, messages=messages, context=context, told=context.told)
+    rows = read_rows(report, client, before.requested_day)
+    context = context_of(report, client, before.requested_day, rows, reported)
+    messages = messages_of(report, client, before.requested_day, context, report.channels)
+    return replace(before, messages=messages, context=context, reported=context.reported)

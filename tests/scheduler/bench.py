@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scheduler.execution.child import Child
 from scheduler.execution.executor import Executor
-from scheduler.planning import asked
+from scheduler.planning import requested
 from scheduler.process import Resident
 from scheduler.runs.ledger import Run, Step
 from scheduler.runs.work_ledger import WorkLedger
@@ -48,7 +48,7 @@ class Bench:
 
     def ask(self, job: Job | None = None, trigger: str = "manual") -> str:
         """Record a run as if it were requested by hand; returns its id."""
-        run = asked(job or self.jobs[0], trigger, NOON, self.instant())
+        run = requested(job or self.jobs[0], trigger, NOON, self.instant())
         assert self.ledger.record(run)
         return run.run_id
 

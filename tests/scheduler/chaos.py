@@ -22,7 +22,7 @@ import click
 import pytest
 
 from sandbox import Agency
-from scheduler.planning import asked
+from scheduler.planning import requested
 from scheduler.runs.ledger import Run
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import Job
@@ -135,7 +135,7 @@ class Chaos:
 
     def _ask(self, days_ago: int) -> None:
         now = clock.now() - timedelta(days=days_ago)
-        self.ledger.record(asked(JOB, "manual", now, clock.instant()))
+        self.ledger.record(requested(JOB, "manual", now, clock.instant()))
 
     def _announced(self) -> Iterator[tuple[int, str]]:
         """Processes that have reached another stage since the last look."""

@@ -10,7 +10,7 @@ import pytest
 from scheduler import planning
 from scheduler.execution import child
 from scheduler.execution import results as retries
-from scheduler.planning import asked
+from scheduler.planning import requested
 from scheduler.runs.ledger import Run
 from signalroom import clock, paths
 from tests.scheduler.bench import FAILS, PULL, Bench, begun
@@ -25,7 +25,7 @@ def of_the_morning(bench: Bench, monkeypatch: pytest.MonkeyPatch, now: str) -> R
     """Execute the run of 7:30 when it is `now` in New York."""
     monkeypatch.setenv("SIGNALROOM_NOW", f"2026-11-19T{now}:00-05:00")
     bench.executor._jobs = {"pull": replace(PULL, limit=30)}
-    run = asked(PULL, "manual", SEVEN_THIRTY, bench.instant())
+    run = requested(PULL, "manual", SEVEN_THIRTY, bench.instant())
     assert bench.ledger.record(run)
     return bench.finish(run.run_id)
 
@@ -136,7 +136,7 @@ def test_a_source_that_hangs_holds_up_no_report_beyond_its_deadline(
 def test_a_pull_that_works_is_not_ended_because_its_run_begins_late(
     monkeypatch: pytest.MonkeyPatch, now: str, left_s: float
 ) -> None:
-    run = asked(PULL, "manual", SEVEN_THIRTY, clock.instant())
+    run = requested(PULL, "manual", SEVEN_THIRTY, clock.instant())
     monkeypatch.setenv("SIGNALROOM_NOW", f"2026-11-19T{now}:00-05:00")
     monkeypatch.setenv("SIGNALROOM_CLOCK_FACTOR", "1")
     monkeypatch.setenv("SIGNALROOM_CLOCK_SINCE", clock.instant().isoformat())

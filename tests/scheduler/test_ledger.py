@@ -11,7 +11,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from scheduler.planning import Turn, asked, scheduled
+from scheduler.planning import Turn, requested, scheduled
 from scheduler.runs.ledger import Run, connection_name, has_died, worker_id
 from scheduler.runs.work_ledger import LEASE, WorkLedger
 from signalroom import clock
@@ -66,7 +66,7 @@ def test_many_processes_record_and_claim_a_run_and_one_does_either(ledger: WorkL
 @pytest.mark.fault(39)
 def test_one_who_lost_a_run_changes_nothing_of_it(ledger: WorkLedger) -> None:
     now = clock.instant()
-    run = asked(PULL, "manual", NOON, now)
+    run = requested(PULL, "manual", NOON, now)
     ledger.record(run)
     assert ledger.claim(run, "frozen", now)
     assert ledger.change_step(run.run_id, "frozen", "dbt", status="running")
@@ -107,7 +107,7 @@ def test_a_frozen_workers_connections_end_when_its_run_is_taken_over(
 ) -> None:
     """It holds a lock and an open transaction; SIGSTOP leaves both in place."""
     now = clock.instant()
-    run, other = (asked(PULL, "manual", NOON, now) for _ in range(2))
+    run, other = (requested(PULL, "manual", NOON, now) for _ in range(2))
     assert ledger.record(run)
     assert ledger.claim(run, "frozen", now)
     monkeypatch.setenv("SIGNALROOM_LOCK_WAIT_S", "0.2")
@@ -137,7 +137,7 @@ def test_one_who_wakes_without_its_run_gets_no_lock(
 ) -> None:
     """A child that was frozen between reading from its vendor and loading would load old rows."""
     now = clock.instant()
-    run = asked(PULL, "manual", NOON, now)
+    run = requested(PULL, "manual", NOON, now)
     assert ledger.record(run)
     assert ledger.claim(run, "frozen", now)
     monkeypatch.setenv("SIGNALROOM_RUN_ID", run.run_id)

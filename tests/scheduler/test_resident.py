@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.execution.follow import follow
-from scheduler.planning import asked
+from scheduler.planning import requested
 from scheduler.process import STALE_AFTER, Resident
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import read_schedule
@@ -64,7 +64,7 @@ def until(reached: Callable[[], bool]) -> None:
 
 
 def ask(ledger: WorkLedger) -> str:
-    run = asked(HOURLY, "manual", NOON, clock.instant())
+    run = requested(HOURLY, "manual", NOON, clock.instant())
     ledger.record(run)
     return run.run_id
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import Agency
-from scheduler.planning import asked
+from scheduler.planning import requested
 from scheduler.runs.work_ledger import WorkLedger
 from signalroom import access, clock, lock
 from signalroom.errors import WarehouseError
@@ -80,7 +80,7 @@ def test_a_frozen_worker_behind_it_is_ended(
     from scheduler.runs.ledger import connection_name
 
     now = clock.instant()
-    run = asked(PULL, "manual", now, now)
+    run = requested(PULL, "manual", now, now)
     with WorkLedger() as ledger:
         ledger.record(run)
         ledger.claim(run, "frozen", now)

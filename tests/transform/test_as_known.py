@@ -16,7 +16,7 @@ from cli.main import signalroom
 from ingest import loads
 from ingest.model import ControlTotal, Pull, TableMetrics, Window
 from reports import registry
-from reports.as_known import differences, said, sent
+from reports.as_known import differences, sent, version_at
 from reports.delivery.outbox import Entry, Outbox, hashed
 from signalroom import clients
 from signalroom.errors import TransformError
@@ -208,7 +208,7 @@ def test_report_reads_as_it_would_have_then(activated: Past, tmp_path: Path) -> 
     home = build_as_known(client, at + timedelta(minutes=3))
     rebuilt = [tuple(row.values()) for row in rows_of(home, ROWS)]
     assert sorted(rebuilt, key=repr) == activated.marts[at]
-    then = said(registry.find("daily_ccw"), client, day, at, home)
+    then = version_at(registry.find("daily_ccw"), client, day, at, home)
     of_day = [row for row in activated.marts[at] if row[1] == day and row[2] == 1 and not row[7]]
     cost = next(one.value for one in then.figures if one.metric == "cost")
     assert cost == sum(row[14] for row in of_day)
@@ -223,7 +223,7 @@ def test_report_reads_as_it_would_have_then(activated: Past, tmp_path: Path) -> 
     [message] = told["sent"]
     assert Path(message["file"]).read_bytes() == payload.encode()
     assert told["then"]["headline"] == then.headline
-    now = said(registry.find("daily_ccw"), client, day, max(activated.marts))
+    now = version_at(registry.find("daily_ccw"), client, day, max(activated.marts))
     found = differences(then.figures, now.figures)
     assert found, "a day that has changed since"
     assert [(one["metric"], one["then"], one["now"]) for one in told["differences"]] == [

@@ -24,8 +24,8 @@ def adjustments(pull: Pull, network: Network) -> list[Row]:
     """The adjustments of every day of the window; deleted ones are included, with their mark."""
     rows: list[Row] = []
     for part in slices(pull.window, ADJUSTMENT_SLICE_DAYS):
-        asked = {"from": part.start.isoformat(), "to": part.end.isoformat()}
-        answer = network.http.get("/networks/reportingadjustments", asked)
+        params = {"from": part.start.isoformat(), "to": part.end.isoformat()}
+        answer = network.http.get("/networks/reportingadjustments", params)
         found = answer.get("adjustments", ()) if isinstance(answer, dict) else ()
         entries = [] if found is None else found
         if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):

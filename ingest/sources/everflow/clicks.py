@@ -77,13 +77,13 @@ def _ask(
     pull: Pull, start: datetime, end: datetime, zone: ZoneInfo, network: Network
 ) -> list[dict[str, Any]]:
     """The clicks between two seconds, both included; the vendor may cut them off."""
-    asked = {
+    body = {
         "from": f"{start.astimezone(zone):%Y-%m-%d %H:%M:%S}",
         "to": f"{end.astimezone(zone):%Y-%m-%d %H:%M:%S}",
         "timezone_id": network.zone_id(zone.key),
         "query": {"filters": []},
     }
-    answer = network.http.post("/networks/reporting/clicks/stream", asked)
+    answer = network.http.post("/networks/reporting/clicks/stream", body)
     entries = (answer["clicks"] or []) if isinstance(answer, dict) and "clicks" in answer else None
     if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
         raise AnswerError(

@@ -67,8 +67,8 @@ class Network(Connection):
 
     def other_currency(self) -> str | None:
         """The network's currency, or its first advertiser's; None if it is dollars or unknown."""
-        asked: dict[str, Params] = {"/networks": {}, "/networks/advertisers": FIRST}
-        for path, params in asked.items():
+        paths: dict[str, Params] = {"/networks": {}, "/networks/advertisers": FIRST}
+        for path, params in paths.items():
             try:
                 answer = self.http.get(path, params)
             except SourceError:

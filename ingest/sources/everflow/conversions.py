@@ -58,7 +58,7 @@ def conversions(pull: Pull, network: Network) -> Iterator[Row]:
 
 def _of_day(http: VendorClient, pull: Pull, day: date, zone_id: int) -> list[Row]:
     """The day's conversions, each once: a row that arrives between two pages shifts the others."""
-    asked = {
+    body = {
         "from": f"{day} 00:00:00",
         "to": f"{day} 23:59:59",
         "timezone_id": zone_id,
@@ -71,7 +71,7 @@ def _of_day(http: VendorClient, pull: Pull, day: date, zone_id: int) -> list[Row
         "conversions",
         CONVERSION_PAGE_ROWS,
         # in the body, paging would be ignored
-        lambda paging: http.post("/networks/reporting/conversions", asked, paging),
+        lambda paging: http.post("/networks/reporting/conversions", body, paging),
         "conversion_id",
     )
     entries = Entries(f"conversions of {day}", pull, SHAPE)

@@ -53,7 +53,7 @@ def ask_table(
 
     `filters` are ids by kind. AnswerError for an answer without a table.
     """
-    asked = {
+    body = {
         "from": window.start.isoformat(),
         "to": window.end.isoformat(),
         "timezone_id": zone_id,
@@ -72,7 +72,7 @@ def ask_table(
         },
     }
     try:
-        answer = http.post("/networks/reporting/entity/table", asked)
+        answer = http.post("/networks/reporting/entity/table", body)
     except CredentialsError as error:
         raise type(error)(f"{error} {REFUSED_KEY}") from None
     table = answer.get("table", ()) if isinstance(answer, dict) else ()

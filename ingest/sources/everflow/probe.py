@@ -17,9 +17,9 @@ def probe(pull: Pull) -> list[str]:
     ask_table(network.http, pull, pull.window, network.business_zone_id, ("date",))
     found = []
     day = pull.window.start.isoformat()
-    asked: dict[str, Params] = {table: {"page": 1, "page_size": 1} for table in LISTS}
-    asked["reportingadjustments"] = {"from": day, "to": day}
-    for table, params in asked.items():
+    tables: dict[str, Params] = {table: {"page": 1, "page_size": 1} for table in LISTS}
+    tables["reportingadjustments"] = {"from": day, "to": day}
+    for table, params in tables.items():
         try:
             network.http.get(f"/networks/{table}", params)
         except ForbiddenError:

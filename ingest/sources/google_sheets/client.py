@@ -92,9 +92,9 @@ Grid = list[list[Any]]
 class Spreadsheets(Connection):
     """Reads each of a client's spreadsheets once, with all of its ranges, when first needed."""
 
-    def __init__(self, pull: Pull, asked: Sequence[SheetRange]) -> None:
+    def __init__(self, pull: Pull, ranges: Sequence[SheetRange]) -> None:
         super().__init__(pull)
-        self._asked = asked
+        self._ranges = ranges
         self._grids: dict[SheetRange, Grid | AnswerError] = {}
 
     @cached_property
@@ -129,7 +129,7 @@ class Spreadsheets(Connection):
     def grid(self, wanted: SheetRange) -> Grid:
         """The range's cells, row by row; AnswerError where they cannot be read."""
         if wanted not in self._grids:
-            self._read([one for one in self._asked if one.spreadsheet_id == wanted.spreadsheet_id])
+            self._read([one for one in self._ranges if one.spreadsheet_id == wanted.spreadsheet_id])
         found = self._grids[wanted]
         if isinstance(found, AnswerError):
             raise found

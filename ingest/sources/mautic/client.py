@@ -42,7 +42,7 @@ def every(
     http: VendorClient,
     pull: Pull,
     path: str,
-    asked: Mapping[str, str | int],
+    params: Mapping[str, str | int],
     take: Callable[[list[Entry]], list[Row]],
 ) -> list[Row]:
     """Every row of a list, each once by its id; `take` makes the rows of a page.
@@ -58,7 +58,7 @@ def every(
         seen: set[object] = set()
         start = 0
         for _ in range(PAGE_CAP):
-            answer = http.get(path, {**asked, "start": start, "limit": size})
+            answer = http.get(path, {**params, "start": start, "limit": size})
             found = entries_of(answer, container, who)
             total = total_of(answer)
             if start == 0 and not found and total:

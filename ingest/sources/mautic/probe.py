@@ -17,8 +17,8 @@ def probe(pull: Pull) -> list[str]:
     instance = Instance(pull)
     refusals: list[ForbiddenError] = []
     limits: list[str] = []
-    asked = {"contacts": ("/api/contacts", {}), "stats": (PATH, question(pull.window))}
-    for container, (path, params) in asked.items():
+    lists = {"contacts": ("/api/contacts", {}), "stats": (PATH, question(pull.window))}
+    for container, (path, params) in lists.items():
         try:
             answer = instance.http.get(path, {**params, "start": 0, "limit": 1})
         except ForbiddenError as error:
@@ -31,7 +31,7 @@ def probe(pull: Pull) -> list[str]:
                 f"{total_of(answer) or 0:,} {container} are to be seen, {known:,} were loaded: the "
                 "role of the API's user may lack 'view others'"
             )
-    if len(refusals) == len(asked):
+    if len(refusals) == len(lists):
         raise refusals[0]
     limits += [f"the role of the API's user may not read all: {error}" for error in refusals]
     return limits

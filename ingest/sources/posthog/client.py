@@ -63,10 +63,10 @@ def list_entries(project: Project, table: str) -> list[Entry]:
 def _pages(project: Project, table: str, further: Mapping[str, str], size: int) -> Iterator[Page]:
     who = f"{project.pull}, {table}"
     path = project.path(table)
-    asked: dict[str, str | int] = {**further, "limit": size}
-    seen = [asked]
+    params: dict[str, str | int] = {**further, "limit": size}
+    seen = [params]
     for _ in range(PAGE_CAP):
-        answer = project.http.get(path, asked)
+        answer = project.http.get(path, params)
         if not isinstance(answer, dict) or "results" not in answer:
             raise AnswerError(f"{who}: the answer has no results; nothing was loaded.")
         results = answer["results"] or []
@@ -78,10 +78,10 @@ def _pages(project: Project, table: str, further: Mapping[str, str], size: int) 
         yield results, count if isinstance(count, int) else None
         if not link:
             return
-        asked = follow(project, path, link)
-        if asked in seen:
+        params = follow(project, path, link)
+        if params in seen:
             raise AnswerError(f"{who}: the pages repeat in a loop; nothing was loaded.")
-        seen.append(asked)
+        seen.append(params)
     raise AnswerError(f"{who}: more than {PAGE_CAP} pages; nothing was loaded.")
 
 

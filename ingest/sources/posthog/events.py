@@ -223,13 +223,13 @@ def ask_once(project: Project, window: Window) -> None:
 
 
 def _ask(project: Project, question: str, entries: Entries) -> dict[str, Any]:
-    asked = {
+    body = {
         "query": {"kind": "HogQLQuery", "query": question},
         "name": "signalroom",
         "refresh": "force_blocking",  # otherwise a cached response would hide newer events
     }
     try:
-        answer = project.http.post(project.path("query"), asked)
+        answer = project.http.post(project.path("query"), body)
     except AnswerError as error:
         if "toDateTime" in str(error) and "argument" in str(error):
             raise AnswerError(f"{error} {TOO_OLD}", error.payload) from None

@@ -65,13 +65,13 @@ def plan(pull: Pull) -> Plan:
     """
     parts = 2 * len(list(slices(pull.window, SLICE_DAYS)))
     requests = {"daily_spend": parts, "campaign_spend": parts, "conversions": 1}
-    asked = set(pull.resources)
-    has_spend = bool(asked & {"daily_spend", "campaign_spend"})
+    wanted = set(pull.resources)
+    has_spend = bool(wanted & {"daily_spend", "campaign_spend"})
     return Plan(
         tables=pull.resources,
-        days=len(list(days(pull.window))) if requests.keys() & asked else 0,
+        days=len(list(days(pull.window))) if requests.keys() & wanted else 0,
         requests=sum(
-            requests.get(table, 2) for table in asked | ({"sources"} if has_spend else set())
+            requests.get(table, 2) for table in wanted | ({"sources"} if has_spend else set())
         )
         + has_spend,
         files=0,

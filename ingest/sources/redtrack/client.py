@@ -106,7 +106,7 @@ def report(account: Account, window: Window, groups: str) -> list[Entry]:
     """
     what = f"report of {window}"
     names = groups.split(",")
-    asked: dict[str, str | int] = {
+    params: dict[str, str | int] = {
         "group": groups,
         "date_from": window.start.isoformat(),
         "date_to": window.end.isoformat(),
@@ -118,7 +118,7 @@ def report(account: Account, window: Window, groups: str) -> list[Entry]:
         return tuple(text(row.get(f"{name}_id") or row.get(name)) for name in names)
 
     def page(number: int) -> list[Entry]:
-        answer = account.http.get("/report", {**asked, "page": number})
+        answer = account.http.get("/report", {**params, "page": number})
         found = entries_of(account, what, answer)
         require_measures(account.pull, what, found, REPORT_REQUIRED, is_part=True)
         return found
@@ -139,7 +139,7 @@ def report(account: Account, window: Window, groups: str) -> list[Entry]:
             row for half in slices(window, (days + 1) // 2) for row in report(account, half, groups)
         ]
     order = {"sortby": next(name for name in names if name != "date"), "direction": "asc"}
-    return _every(account, "/report", {**asked, **order}, what, key, required=REPORT_REQUIRED)
+    return _every(account, "/report", {**params, **order}, what, key, required=REPORT_REQUIRED)
 
 
 def tracked(account: Account, start: date, end: date) -> list[Entry]:
@@ -147,13 +147,13 @@ def tracked(account: Account, start: date, end: date) -> list[Entry]:
 
     The newest come first, so that one that arrives meanwhile shifts the others.
     """
-    asked: dict[str, str | int] = {
+    params: dict[str, str | int] = {
         "date_from": start.isoformat(),
         "date_to": end.isoformat(),
         "timezone": clock.zone().key,
     }
     what = f"conversions of {start}..{end}"
-    return _every(account, "/conversions", asked, what, _id_of, CONVERSION_PAGE_SIZES)
+    return _every(account, "/conversions", params, what, _id_of, CONVERSION_PAGE_SIZES)
 
 
 def listed(account: Account, path: str) -> list[Entry]:
@@ -171,7 +171,7 @@ def _id_of(row: Entry) -> object:
 def _every(
     account: Account,
     path: str,
-    asked: Mapping[str, str | int],
+    params: Mapping[str, str | int],
     what: str,
     key: Callable[[Entry], object],
     sizes: Sequence[int] = PAGE_SIZES,
@@ -187,7 +187,7 @@ def _every(
     def read(size: int) -> Iterator[Page]:
         seen: set[object] = set()
         for page in range(1, PAGE_CAP + 1):
-            answer = account.http.get(path, {**asked, "per": size, "page": page})
+            answer = account.http.get(path, {**params, "per": size, "page": page})
             found = entries_of(account, what, answer)
             require_measures(account.pull, what, found, required, is_part=True)
             keys = {key(entry) for entry in found}

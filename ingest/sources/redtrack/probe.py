@@ -10,7 +10,7 @@ from signalroom import clock
 def probe(pull: Pull) -> list[str]:
     """Never any warnings; raises SourceError where the key or the report is refused."""
     account = Account(pull)
-    asked: dict[str, str | int] = {
+    params: dict[str, str | int] = {
         "group": "date",
         "date_from": pull.window.start.isoformat(),
         "date_to": pull.window.end.isoformat(),
@@ -18,5 +18,5 @@ def probe(pull: Pull) -> list[str]:
         "per": 1,
         "page": 1,
     }
-    entries_of(account, "report", account.http.get("/report", asked))
+    entries_of(account, "report", account.http.get("/report", params))
     return []

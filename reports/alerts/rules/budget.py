@@ -89,7 +89,7 @@ def find_dry_sources(clients: Collection[str]) -> list[Trouble]:
     ]
     seen = _record(rows, now, today)
     thresholds = policy.thresholds(RULE)
-    told = _told_today(today)
+    sent_today = _sent_today(today)
     found = []
     for row in rows:
         client_id, source_id = row["_client_id"], row["source_id"]
@@ -100,7 +100,7 @@ def find_dry_sources(clients: Collection[str]) -> list[Trouble]:
         if dry.since < dry.high * Decimal(str(thresholds["times"])):
             continue
         trouble = trouble_of(client_id, source_id, row["source_name"], today, dry)
-        if (client_id, trouble.subject) not in told:
+        if (client_id, trouble.subject) not in sent_today:
             found.append(trouble)
     return found
 
@@ -124,7 +124,7 @@ def trouble_of(client_id: str, source_id: str, name: str | None, today: date, dr
     )
 
 
-def _told_today(today: date) -> set[tuple[str, str]]:
+def _sent_today(today: date) -> set[tuple[str, str]]:
     """Sources that were reported today, and that have had a conversion since."""
     with Incidents() as incidents:
         past = incidents.of_kind(KIND, clock.midnight(today))

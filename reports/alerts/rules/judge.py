@@ -101,12 +101,12 @@ def find_anomalies(clients: Collection[str], tables: TablesOf = NO_CLIENTS) -> l
             found.append(trouble_of(client_id, one))
         for line, its_day in known:
             history.leave_out(line, [its_day])
-        told: set[Line | None] = set()
+        found_lines: set[Line | None] = set()
         for rule in MOST_TELLING:
             these = judge(rule, history, day, policy.thresholds(rule))
             # an empty day explains its lines, and a broken pixel its line's volume
-            these = [one for one in these if not told & {None, one.line}]
-            told |= {one.line for one in these}
+            these = [one for one in these if not found_lines & {None, one.line}]
+            found_lines |= {one.line for one in these}
             found += [trouble_of(client_id, one) for one in these]
     return found
 

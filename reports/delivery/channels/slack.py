@@ -175,10 +175,10 @@ def find(entry: Entry, known: frozenset[str], is_new: bool = False) -> str | Non
     """
     if "ts" in parse(entry.payload):
         return None
-    asked = {"channel": entry.recipient, "include_all_metadata": "true", "limit": 200}
+    params = {"channel": entry.recipient, "include_all_metadata": "true", "limit": 200}
     cursor = ""
     for _ in range(PAGES):
-        page = {**asked, "cursor": cursor} if cursor else asked
+        page = {**params, "cursor": cursor} if cursor else params
         answer = call(entry.client_id, "conversations.history", page)
         if not isinstance(answer.get("messages"), list):
             raise Ambiguous("answered without the channel's messages")
@@ -330,8 +330,8 @@ def _attach(client_id: str, channel: str, ts: str, files: Sequence[File]) -> Non
 def _upload(client_id: str, file: File) -> str:
     """Upload the bytes; the id of the file. Raises an Outcome."""
     body = base64.b64decode(file["content"])
-    asked = {"filename": file["filename"], "length": str(len(body))}
-    answer = call(client_id, "files.getUploadURLExternal", asked)
+    arguments = {"filename": file["filename"], "length": str(len(body))}
+    answer = call(client_id, "files.getUploadURLExternal", arguments)
     address, file_id = answer.get("upload_url"), answer.get("file_id")
     if not address or not file_id:
         raise Refused("gave no address for the file")

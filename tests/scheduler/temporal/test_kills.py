@@ -20,7 +20,7 @@ import pytest
 from temporalio.client import Client
 
 from sandbox import Agency
-from scheduler.planning import asked
+from scheduler.planning import requested
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.temporal.connection import start_run
 from signalroom import clock
@@ -62,7 +62,7 @@ def test_kills_a_freeze_and_outages_lose_nothing_and_send_nothing_twice(
         def ask(days_ago: int = 0) -> None:
             """Start a run now with an earlier day's reports, so there is always one to send."""
             now = clock.now()
-            run = asked(JOB, "manual", now - timedelta(days=days_ago), clock.instant())
+            run = requested(JOB, "manual", now - timedelta(days=days_ago), clock.instant())
             run = replace(run, scheduled_for=now)
             with WorkLedger() as ledger:
                 ledger.record(run)
