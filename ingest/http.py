@@ -31,10 +31,9 @@ from ingest import meter
 from ingest.columns import count, fraction
 from ingest.model import Pull
 from signalroom import clock, errors, logs, machine, tracing
-from signalroom.http_client import http_client
+from signalroom.http_client import http_client, requested_wait_s
 from signalroom.settings import number, user_agent
 from signalroom.times import moment
-from signalroom.waits import requested_wait_s
 
 MAX_ATTEMPTS = 8
 READ_S, CONNECT_S = 60.0, 15.0

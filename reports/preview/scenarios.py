@@ -23,9 +23,9 @@ from reports.preview.incidents import (
     Wrong,
     hostile_incidents,
 )
-from reports.preview.names import HOSTILE
 from reports.preview.patches import (
     BEFORE_RESTATED,
+    HOSTILE,
     HUGE,
     LATE_MARTS,
     MIDWEEK,

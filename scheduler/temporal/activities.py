@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextvars
 import logging
 import os
+import re
 import signal
 import threading
 import time
@@ -30,7 +31,6 @@ from scheduler.runs.ledger import has_died, this_machine, worker_id_of
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import read_schedule
 from scheduler.temporal import bookkeeping
-from scheduler.temporal.backfill import backfill_order, slices_done
 from scheduler.temporal.model import (
     BUSY,
     DEFERRED,
@@ -48,7 +48,7 @@ from scheduler.temporal.model import (
     StepInput,
     StepResult,
 )
-from signalroom import clock
+from signalroom import clock, paths
 from signalroom.errors import FINAL, ConfigurationError, SignalRoomError
 from signalroom.logs import mask
 
@@ -57,6 +57,8 @@ BEAT_S = 5.0
 LOOK_S = 0.2
 BUSY_S = 5
 AWAY_S = 10
+BACKFILL_LIMIT_S = 24 * 3600.0
+SLICE = re.compile(r"\b\d+ of \d+ slices\b")  # in the log of a backfill
 defined = activity.defn(no_thread_cancel_exception=True)
 
 
@@ -307,3 +309,24 @@ def _rehearse(at: str) -> None:
     """In a rehearsal, where the clock is frozen, business time is the instant of the input."""
     if at and clock.is_frozen():
         os.environ["SIGNALROOM_NOW"] = at
+
+
+def backfill_order(backfill: Backfill, workflow_id: str) -> Order:
+    """The command of a backfill; its log is named after the workflow."""
+    arguments = ["backfill", backfill.source, "--start", backfill.start, "--end", backfill.end]
+    arguments += ["--client", backfill.client] if backfill.client else []
+    return Order(
+        bookkeeping.run_of(workflow_id),
+        (f"ingest:{backfill.source}",),
+        tuple(arguments),
+        BACKFILL_LIMIT_S,
+    )
+
+
+def slices_done(order: Order) -> int:
+    """How many slices the log of a backfill names, including those of earlier tries."""
+    try:
+        text = (paths.home() / order.log).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return 0
+    return len(SLICE.findall(text))

@@ -26,7 +26,7 @@ from signalroom.errors import (
     SourceError,
     TooLargeError,
 )
-from signalroom.waits import requested_wait_s
+from signalroom.http_client import requested_wait_s
 from tests.support.vendor import Answer, Request, Vendor, in_turn, scripted_vendor
 
 KEY = "canary-key-713"

@@ -15,9 +15,8 @@ from twilio.http import HttpClient
 from twilio.http.response import Response as TwilioResponse
 
 from signalroom.errors import ConfigurationError
-from signalroom.http_client import http_client
+from signalroom.http_client import http_client, requested_wait_s
 from signalroom.settings import user_agent
-from signalroom.waits import requested_wait_s
 
 Confirm = Callable[[], None]  # raises NotOurs where another process has the message
 

@@ -16,7 +16,7 @@ from scheduler.runs.ledger import Run
 from scheduler.runs.work_ledger import WorkLedger
 from scheduler.schedule import read_schedule
 from scheduler.temporal import bookkeeping
-from scheduler.temporal.backfill import backfill_order
+from scheduler.temporal.activities import backfill_order
 from scheduler.temporal.model import Backfill, Finishing, Opened, Opening, StepInput
 from signalroom import clock, paths
 from signalroom.errors import WarehouseError
