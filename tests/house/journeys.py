@@ -3,10 +3,11 @@
     python tests/house/journeys.py [PROJECT [JOURNEY ...]]   # another checkout: its .venv's Python
 
 Each runs for real against the simulated agency under `sys.setprofile` and `threading.setprofile`.
-It prints the files of ingest/, scheduler/ and reports/ in the order of first entry, and the
-*returns*: calls of a function in an earlier file after another file was entered at the same or an
-outer depth. Repeated calls from one line of code are a loop and count once; resuming a generator is
-not a call; code that runs on import is not part of a journey.
+It prints the files of ingest/, scheduler/ and reports/ in the order of first entry, and how few
+full files could hold their lines. It also prints the *returns*: calls of a function in an earlier
+file after another file was entered at the same or an outer depth. Repeated calls from one line of
+code are a loop and count once; resuming a generator is not a call; code that runs on import is not
+part of a journey.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ HERE = Path(__file__).resolve()
 LAYERS = ("ingest", "scheduler", "reports")
 SERVERS = ("web", "uvicorn", "sandbox")
 PATIENCE_S = 240
+LIMIT = 400  # lines of a file, as in test_files.py
 MARK = "=== journey"
 
 
@@ -160,7 +162,14 @@ class _AfterTick:
 def show(title: str, recorder: Recorder) -> None:
     """Print one journey."""
     print(MARK)  # noqa: T201
-    print(f"{title}: {len(recorder.files)} files, {len(recorder.returns)} returns")  # noqa: T201
+    lines = sum(
+        len((recorder.root / name).read_text(encoding="utf-8").splitlines())
+        for name in recorder.files
+    )
+    print(  # noqa: T201
+        f"{title}: {len(recorder.files)} files of {lines:,} lines (full ones would be "
+        f"{-(-lines // LIMIT)}), {len(recorder.returns)} returns"
+    )
     for name in recorder.files:
         print(f"  {name}")  # noqa: T201
     for line in recorder.returns:
