@@ -157,12 +157,14 @@ def _clients(name: str) -> list[Check]:
 
 
 def _alert_policy(name: str) -> list[Check]:
+    from ingest.privacy.policy import check_tables
     from reports.alerts import policy
     from signalroom import retention
 
     policy.check()
     retention.policy()
-    return [Check(name, "ok", "alerts.yml and retention.yml are in order")]
+    check_tables()
+    return [Check(name, "ok", "alerts.yml, retention.yml and privacy.yml are in order")]
 
 
 def _alert_recipients(name: str) -> list[Check]:

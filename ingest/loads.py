@@ -206,10 +206,7 @@ def _record_totals(entry: _Entry) -> int:
     for total in totals:
         _warn_if_shrunk(entry, total)
     given = [total.partition_key for total in totals if total.partition_key in known]
-    for start in range(0, len(given), ROWS_PER_INSERT):
-        parts = {f"part_{n}": part for n, part in enumerate(given[start : start + ROWS_PER_INSERT])}
-        names = ", ".join(f":{name}" for name in parts)
-        entry.delete("control_totals", f"partition_key in ({names})", **parts)
+    _delete_all(entry, "control_totals", "partition_key", given)
     as_of = entry.pull.as_of
     entry.insert(
         "control_totals",
@@ -229,6 +226,12 @@ def _record_totals(entry: _Entry) -> int:
         ),
     )
     return sum(_differs(total, known) for total in totals)
+
+
+def _delete_all(entry: _Entry, table: str, column: str, values: Sequence[str]) -> None:
+    for start in range(0, len(values), ROWS_PER_INSERT):
+        part = {f"v_{n}": one for n, one in enumerate(values[start : start + ROWS_PER_INSERT])}
+        entry.delete(table, f"{column} in ({', '.join(f':{name}' for name in part)})", **part)
 
 
 def _warn_if_shrunk(entry: _Entry, total: ControlTotal) -> None:
@@ -281,10 +284,13 @@ def _record_files(entry: _Entry) -> None:
         ),
     )
     letters = _not_discarded(entry)
-    for letter in letters:
-        if letter.line_number is None:  # each pull of its day reports it again
-            condition = "partition_key = :part and reason = :reason"
-            entry.delete("dead_letters", condition, part=letter.partition_key, reason=letter.reason)
+    again = {(one.partition_key, one.reason) for one in letters if one.line_number is None}
+    if again:  # each pull of its day reports it again
+        known = entry.select("dead_letters", "dead_letter_id, partition_key, reason")
+        ids = [
+            row["dead_letter_id"] for row in known if (row["partition_key"], row["reason"]) in again
+        ]
+        _delete_all(entry, "dead_letters", "dead_letter_id", ids)
     entry.insert(
         "dead_letters",
         (

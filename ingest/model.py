@@ -19,6 +19,7 @@ from signalroom.settings import window_days
 Row = dict[str, Any]
 Say = Callable[[str], None]
 FileStatus = Literal["loaded", "waiting", "refused", "unreadable", "discarded", "gone"]
+FIRST_DAY = date(2010, 1, 1)  # no vendor is older; a year of 1026 is a typing error
 
 
 @dataclass(frozen=True)
@@ -241,6 +242,7 @@ def default_window(last_end: date | None, since: date | None = None, source: str
     `last_end` is the last day that an earlier pull covered (None: never pulled); `since` is a day
     that must be covered. A source can have a longer lookback than others (.dlt/config.toml).
     """
+    _check(since)
     today = clock.today()
     days = window_days("recent" if last_end else "initial", source)
     starts = [today - timedelta(days=days - 1), last_end, since]
@@ -251,6 +253,7 @@ def explicit_window(start: date | None, end: date | None) -> Window:
     """The requested days; `end` defaults to today, `start` to `end`."""
     last = end or clock.today()
     first = start or last
+    _check(first)
     if first > last:
         raise ConfigurationError(f"The window ends ({last}) before it starts ({first}).")
     if last > clock.today():
@@ -258,6 +261,13 @@ def explicit_window(start: date | None, end: date | None) -> Window:
             f"The window ends in the future ({last}); today is {clock.today()}."
         )
     return Window(first, last)
+
+
+def _check(day: date | None) -> None:
+    if day is not None and day < FIRST_DAY:
+        raise ConfigurationError(
+            f"The window starts on {day}; no vendor has days before {FIRST_DAY}: check the year."
+        )
 
 
 def days(window: Window) -> Iterator[date]:

@@ -17,14 +17,17 @@ def whole(
     sizes: Sequence[int],
     key: Callable[[Entry], object],
     where: str,
+    is_proven: Callable[[], bool | None] = lambda: None,
 ) -> list[Entry]:
     """Every entry of a list, each once by its key; `read` gives the pages for a page size.
 
     An entry that is added or deleted meanwhile shifts the others across page boundaries: one comes
     twice, another not at all. A single page that is not full is a snapshot. Several pages are
     accepted when they have as many keys as the vendor's count; otherwise the list is read again
-    with another page size, until the count matches, or, without a count, until nothing new is
-    found. AnswerError, beginning with `where`, if that never happens.
+    with another page size, until the count matches, or, without a count or with one smaller than
+    what came, until nothing new is found. AnswerError, beginning with `where`, if that never
+    happens. `is_proven` tells whether the pages last read are complete by themselves, or False if
+    entries are known to have been deleted meanwhile; the vendor's count must not be larger.
     """
     every: dict[object, Entry] = {}
     largest = max(sizes)
@@ -34,10 +37,17 @@ def whole(
         # the vendor may cap the page size: asking for more would return the same pages
         pages = _smaller(read, min(size, max(1, largest * 3 // 4)) if attempt else size)
         found, given, stated = _reading(pages, key)
+        if stated is not None and stated < len(found):  # it counts the page, or nothing
+            stated = None
         largest = max((len(entries) for entries, _ in pages), default=0) or largest
         every |= found
         if stated is not None and len(every) < stated:
             lacking = f"{len(every):,} of {stated:,} received, in pages of {size} too"
+            continue
+        proven = is_proven()
+        if proven and (found or not every):
+            return list(found.values())
+        if proven is False:
             continue
         # more entries may follow a full page
         is_one = not attempt and len(found) < size and sum(bool(page) for page, _ in pages) <= 1
@@ -75,3 +85,25 @@ def _smaller(read: Callable[[int], Iterable[Page]], size: int) -> list[Page]:
             if size <= SMALLEST_PAGE:
                 raise
             size = max(SMALLEST_PAGE, size // 2)
+
+
+def beyond(
+    found: Sequence[Entry],
+    size: int,
+    key: Callable[[Entry], object],
+    page: Callable[[int, int], list[Entry]],
+) -> list[Entry]:
+    """Entries that show that a list may go on after its first page; none if the page is all of it.
+
+    A short page does not prove that, as the account may return less than requested, and an entry
+    that was deleted meanwhile draws the next one onto the first page, so that the second is empty.
+    The second page is therefore requested in a size with which it begins within the first, and must
+    end as that does.
+    """
+    smaller = len(found) * 3 // 4 if len(found) > 2 else len(found)
+    further = page(2, smaller)
+    is_known = {key(entry) for entry in further} <= {key(entry) for entry in found}
+    # if page numbers are ignored, the whole list is returned again; a full page may not be it
+    is_again = len(found) <= len(further) and len(found) < size
+    is_all = is_known and (is_again or len(further) <= len(found) - smaller)
+    return [] if is_all else further

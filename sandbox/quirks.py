@@ -14,6 +14,10 @@ SLACK_SCOPES = frozenset(
 
 @dataclass
 class Quirks:
+    # Vendors whose count of a list's entries counts those of the page: "everflow", "redtrack",
+    # "mautic". Unverified.
+    page_totals: set[str] = field(default_factory=set)
+
     # Resources that the key may not read (403): "table", "conversions", "clicks", "affiliates",
     # "advertisers", "offers", "adjustments", "network", "encode", "timezones".
     everflow_forbidden: set[str] = field(default_factory=set)
@@ -38,6 +42,9 @@ class Quirks:
 
     # Client -> the currency that the account's settings name where it is not USD.
     redtrack_currencies: dict[str, str] = field(default_factory=dict)
+
+    # The currency that single conversions are paid in.
+    redtrack_conversion_currency: str = "USD"
 
     # `timezone` is ignored for single conversions; the account's own applies.
     redtrack_conversions_in_account_zone: bool = False

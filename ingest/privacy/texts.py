@@ -23,15 +23,13 @@ from signalroom.errors import AnswerError
 # As it is, encoded for an address (more than once, too), for HTML or JSON, or in another width.
 _AT = r"@|%(?:25)*40|&#0*64;|&#[xX]0*40;|&commat;|\\u0040|\uff20|\ufe6b"
 _UNSEEN = "\u00ad\u200b-\u200d\u2060\ufeff"  # what a copied address carries along
-# Bounded before the @, and no way back after it: a long text without a break, such as state encoded
-# in an address, would otherwise be read again from each of its characters.
-_EMAIL = re.compile(
-    rf"""(?:"[^"]{{1,64}}"|[\w.%+'{_UNSEEN}-]{{1,254}})(?:{_AT})"""
-    rf"""[\w{_UNSEEN}-]++(?:\.[\w{_UNSEEN}-]++)+"""
-)
 _ANY_AT = re.compile(_AT)
+_DOMAIN = re.compile(rf"[\w{_UNSEEN}-]++(?:\.[\w{_UNSEEN}-]++)+")
+_LOCAL_BACKWARD = re.compile(rf"[\w.%+'{_UNSEEN}-]*+")
+_QUOTED_BACKWARD = re.compile(r'"[^"]{1,64}"')
 # A name without a value matches too, so that it is read once, not from each `?` in it.
 _IN_ADDRESS = re.compile(r"(?<=[?&#;])([^=&#;\s]+)(?:=([^&#;\s]*))?")
+MASK = "***"
 _EXACT = re.compile(r'"\\u0000([-+0-9.eE]+)"')
 _STRICTNESS = {"keep": 0, "hash": 1, "drop": 2}
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -84,9 +82,8 @@ class Payload:
             stored = _IN_ADDRESS.sub(self._parameter, stored)
         if not _ANY_AT.search(stored):
             return stored
-        if _EMAIL.fullmatch(stored.strip()):
-            return self._hash(stored)
-        return _EMAIL.sub("***", stored)
+        masked = _without_addresses(stored)
+        return self._hash(stored) if masked.strip() == MASK else masked
 
     def _inside(self, text: str, name: str) -> str | None:
         """JSON that is kept as text, cleaned by key; unchanged where nothing is removed.
@@ -159,6 +156,32 @@ class Payload:
             actions = (self._policy.action(name), self._policy.action(path))
             found = self._actions[name, path] = max(actions, key=_STRICTNESS.__getitem__)
         return found
+
+
+def _without_addresses(text: str) -> str:
+    """The text with each email address in it masked, however long.
+
+    Read from each @ backward and forward, so that every character is read at most twice: a visitor
+    chooses the text, and state encoded in a URL is long and without a break.
+    """
+    parts: list[str] = []
+    backward = text[::-1]
+    end = begin = behind = 0  # of what is masked; where what precedes the last @ begins; after it
+    for at in _ANY_AT.finditer(text):
+        after, until = len(text) - at.start(), len(text) - end
+        quoted = _QUOTED_BACKWARD.match(backward, after, until)
+        found = _LOCAL_BACKWARD.match(backward, after, min(until, len(text) - behind))
+        before = quoted or found
+        local = at.start() - (len(before[0]) if before else 0)
+        if local > behind or not behind:
+            begin = local
+        domain = _DOMAIN.match(text, at.end())
+        if domain and begin < at.start():
+            parts += [text[end:begin], MASK]
+            end = domain.end()
+            begin = end
+        behind = at.end()
+    return "".join([*parts, text[end:]])
 
 
 def _written(value: Any) -> str:

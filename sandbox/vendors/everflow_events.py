@@ -44,9 +44,12 @@ def add_events(app: Flask, stage: Stage, reporting: Callable[[View], View]) -> N
                 rows.insert(size, rows[size - 1])
             elif _is_first_size(sizes, (g.profile.client, str(body["from"]), str(body["to"]))):
                 rows[size] = rows[size - 1]
+        found = rows[(page - 1) * size : page * size]
+        if "everflow" in stage.quirks.page_totals:
+            total = len(found)
         return jsonify(
             {
-                "conversions": empty(rows[(page - 1) * size : page * size], stage.quirks),
+                "conversions": empty(found, stage.quirks),
                 "paging": {"page": page, "page_size": size, "total_count": total},
             }
         )

@@ -103,7 +103,8 @@ class Mautic:
             rows = rows[turn:] + rows[:turn]
         page = self._paged(rows, LIST_LIMIT)
         return jsonify(
-            total=str(len(rows)), contacts={str(row["id"]): row["_shown"] for row in page}
+            total=str(self._total(rows, page)),
+            contacts={str(row["id"]): row["_shown"] for row in page},
         )
 
     def _emails(self) -> Response:
@@ -119,7 +120,12 @@ class Mautic:
         )
         page = self._paged(rows, LIST_LIMIT)
         # an empty list is PHP's empty array, a filled one an object
-        return jsonify({"total": len(rows), name: {str(row["id"]): row for row in page} or []})
+        return jsonify(
+            {"total": self._total(rows, page), name: {str(row["id"]): row for row in page} or []}
+        )
+
+    def _total(self, rows: list[dict[str, Any]], page: list[dict[str, Any]]) -> int:
+        return len(page if self.name in self._stage.quirks.page_totals else rows)
 
     def _paged(self, rows: list[dict[str, Any]], default: int) -> list[dict[str, Any]]:
         start, limit = (int(request.args.get(name, 0)) for name in ("start", "limit"))
@@ -143,9 +149,10 @@ class Mautic:
         except SearchError as error:
             # failures have status 200
             return jsonify(errors=[{"message": str(error), "code": 500, "type": None}])
-        return jsonify(total=str(len(rows)), stats=[
+        page = self._paged(rows, STATS_LIMIT)
+        return jsonify(total=str(self._total(rows, page)), stats=[
             {name: None if value is None else str(value) for name, value in row.items()}
-            for row in self._paged(rows, STATS_LIMIT)
+            for row in page
         ])  # fmt: skip
 
 

@@ -112,9 +112,11 @@ class RedTrack:
                 found = [row for row in found if getattr(row, name) == wanted]
         found.sort(key=lambda row: (-row.at, row.conversion_id))
         page, per = _paging(self._stage.caps.redtrack_conversions_page)
-        rows = [_tracked(row) for row in found[(page - 1) * per : page * per]]
+        currency = {"currency": self._stage.quirks.redtrack_conversion_currency}
+        rows = [_tracked(row) | currency for row in found[(page - 1) * per : page * per]]
         is_null = not rows and self._stage.quirks.redtrack_null_for_empty
-        return jsonify({"items": None if is_null else rows, "total": len(found)})
+        total = len(rows if self.name in self._stage.quirks.page_totals else found)
+        return jsonify({"items": None if is_null else rows, "total": total})
 
     def _listed(self, make: Any) -> Response:
         rows: list[dict[str, Any]] = make(g.profile, self._stage.calendar.today())
@@ -229,7 +231,7 @@ def _tracked(row: Tracked) -> dict[str, Any]:
         "network": "Everflow", "landing": "LP 4", "type": row.type, "event": "",
         "status": "approved", "payout": number(row.payout), "payout_default": number(row.payout),
         "payout_network": number(row.payout), "cost": 0.51, "cost_default": 0.51,
-        "pub_revenue": 0, "currency": "USD", "type1": int(is_default),
+        "pub_revenue": 0, "type1": int(is_default),
         "type2": int(not is_default), "default_type": int(is_default), "is_transaction": 1,
         "duplicate_status": 0, "external_id": "", "order": "", "coupon": "", "sub1": "",
         "rt_source": "fb", "rt_campaign": "", "country": "US", "device": "Mobile", "os": "iOS",

@@ -257,10 +257,12 @@ class Work:
 
     def _ended(self, child: Worker, order: Order, code: int, now: datetime) -> None:
         end = None
+        is_due = False
         if code:
             end = results.ended_badly(code, child.over_limit, order.limit_s, last_line(order))
-            if child.over_limit and order.limit_s < self._job.limit * 60:
-                # may have been working: it keeps its tries
+            is_early = child.over_limit and order.limit_s < self._job.limit * 60
+            if is_early and has_passed(self.deadline):
+                is_due = True
                 end = "Killed", f"ended after {order.limit_s / 60:.0f} minutes: its report was due"
         for name in order.steps:
             step = self._steps[name]
@@ -270,13 +272,16 @@ class Work:
                 outcome = results.dbt_outcome(self._answers, end)
             else:
                 outcome = results.report_outcome(self._answers, end)
-            self._settle(step, outcome, now)
+            self._settle(step, outcome, now, is_due)
 
-    def _settle(self, step: Step, outcome: Outcome, now: datetime) -> None:
-        """Record one try of a step: done, retry later, deferred, or permanently failed."""
+    def _settle(self, step: Step, outcome: Outcome, now: datetime, is_due: bool = False) -> None:
+        """Record one try of a step: done, retry later, deferred, or permanently failed.
+
+        One that was ended because its report was due may have been working: it keeps its tries.
+        """
         about = {"run_id": self.run.run_id, "step": step.step}
         self.failures = outcome.failures
-        failed = int(step.details.get("tries", 0)) + 1
+        failed = int(step.details.get("tries", 0)) + (not is_due)
         allowed = max((results.tries(kind, said) for _, kind, said in outcome.failures), default=0)
         error = mask(outcome.error) if outcome.error else None
         values: dict[str, Any] = {"finished_at": now, "rows": outcome.rows, "error": error}
@@ -284,7 +289,7 @@ class Work:
             next_at = max(now + results.pause(failed), outcome.retry_at or now)
             values |= {"status": "waiting", "next_at": next_at}
             values["detail"] = _detail(outcome, tries=failed)
-            entry = (logging.WARNING, f"{step.step}, try {failed}: {error}")
+            entry = (logging.WARNING, f"{step.step}, try {step.attempt}: {error}")
         elif outcome.deferred_until and outcome.deferred_until > now:
             values |= {"status": "deferred", "next_at": outcome.deferred_until}
             values["error"] = mask(error or outcome.deferred or "")

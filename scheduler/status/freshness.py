@@ -38,12 +38,16 @@ LETTERS = (
     "select _client_id, source, count(*) from ops.dead_letters where resolved_at is null"
     " group by 1, 2 order by 1, 2"
 )
-# Removes what differs between letters with the same cause: quoted text, and numbers.
+# Removes what differs between letters with the same cause: quoted text, uuids, and numbers.
 CAUSES = """
 select
     _client_id, source, table_name,
     regexp_replace(
-        regexp_replace(reason, '''[^'']*''', '#', 'g'), '[0-9][0-9,.:-]*', '#', 'g'
+        regexp_replace(
+            regexp_replace(reason, '''[^'']*''', '#', 'g'),
+            '[0-9a-fA-F]{{8}}(-[0-9a-fA-F]{{4}}){{3}}-[0-9a-fA-F]{{12}}', '#', 'g'
+        ),
+        '[0-9][0-9,.:-]*', '#', 'g'
     ) as cause,
     cast((created_at + interval '{ahead} seconds') at time zone '{zone}' as date) as day,
     count(*) as letters,

@@ -37,7 +37,7 @@ class Lists:
 
 
 @pytest.mark.parametrize("shift", [0, 1, -1])
-@pytest.mark.parametrize("total", [None, 25])
+@pytest.mark.parametrize("total", [None, 25, 12, 1])
 @pytest.mark.parametrize("ceiling", [99, 8, 5])
 def test_rows_that_move_are_neither_lost_nor_doubled(
     shift: int, total: int | None, ceiling: int

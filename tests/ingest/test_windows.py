@@ -38,11 +38,17 @@ def test_a_named_window_is_taken_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "end"), [(TODAY, date(2026, 11, 18)), (TODAY, date(2026, 11, 20))]
+    ("start", "end"),
+    [(TODAY, date(2026, 11, 18)), (TODAY, date(2026, 11, 20)), (date(1026, 11, 1), TODAY)],
 )
 def test_an_impossible_window_is_refused(start: date, end: date) -> None:
     with pytest.raises(ConfigurationError):
         explicit_window(start, end)
+
+
+def test_a_year_with_a_wrong_digit_plans_no_thousand_years() -> None:
+    with pytest.raises(ConfigurationError, match=r"starts on 1026-11-18; .* check the year"):
+        default_window(TODAY, date(1026, 11, 18))
 
 
 @pytest.mark.parametrize("length", [1, 2, 7, 31, 400])

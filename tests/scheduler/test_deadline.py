@@ -30,14 +30,43 @@ def of_the_morning(bench: Bench, monkeypatch: pytest.MonkeyPatch, now: str) -> R
     return bench.finish(run.run_id)
 
 
+def run_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Business time goes on from what it is set to: a stopped clock ends nothing."""
+    monkeypatch.setenv("SIGNALROOM_CLOCK_FACTOR", "1")
+    monkeypatch.setenv("SIGNALROOM_CLOCK_SINCE", clock.instant().isoformat())
+
+
 @pytest.mark.parametrize(("now", "waits_s"), [("07:31", 14 * 60), ("07:44", 600), ("07:50", 600)])
 def test_a_build_that_waits_for_loads_ends_when_its_report_is_due(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, now: str, waits_s: int
 ) -> None:
     bench.body("build", "echo $SIGNALROOM_LOCK_WAIT_S > $SIGNALROOM_HOME/wait")
+    run_clock(monkeypatch)
     of_the_morning(bench, monkeypatch, now)
     text = (paths.home() / "wait").read_text(encoding="utf-8")
-    assert float(text) + child.WORDS_S == waits_s
+    assert float(text) + child.WORDS_S == pytest.approx(waits_s, abs=20)
+
+
+def test_a_stopped_clock_ends_no_build_before_its_own_limit(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.body("build", "echo $SIGNALROOM_LOCK_WAIT_S > $SIGNALROOM_HOME/wait")
+    of_the_morning(bench, monkeypatch, "07:44")
+    text = (paths.home() / "wait").read_text(encoding="utf-8")
+    assert float(text) + child.WORDS_S == 30 * 60
+
+
+def test_a_pull_that_ends_for_its_report_keeps_all_its_tries(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PATIENCE", "LATE"):
+        monkeypatch.setattr(planning, name, timedelta(seconds=2))
+    run_clock(monkeypatch)
+    once = "if [ ! -f $SIGNALROOM_HOME/x ]; then touch $SIGNALROOM_HOME/x; sleep 300; fi"
+    bench.body("ingest", f"{once}\n{FAILS % 'SourceError'}")
+    run = of_the_morning(bench, monkeypatch, "07:46")
+    everflow = next(step for step in run.steps if step.step == "ingest:everflow")
+    assert (everflow.status, everflow.attempt) == ("failed", retries.TRIES + 1)
 
 
 @pytest.mark.parametrize("command", ["ingest", "build"])
@@ -113,8 +142,7 @@ def test_a_source_that_hangs_holds_up_no_report_beyond_its_deadline(
     for name in ("PATIENCE", "LATE"):
         monkeypatch.setattr(planning, name, timedelta(seconds=2))
     monkeypatch.setattr(retries, "LONGEST", timedelta(seconds=0.2))
-    monkeypatch.setenv("SIGNALROOM_CLOCK_FACTOR", "1")  # a stopped clock ends nothing
-    monkeypatch.setenv("SIGNALROOM_CLOCK_SINCE", clock.instant().isoformat())
+    run_clock(monkeypatch)
     cases = "".join(f"{number}) {body}\n;;\n" for number, body in enumerate(pulls, 1))
     tries = "$(grep -c ' ingest ' $SIGNALROOM_HOME/begun.log)"
     bench.body("ingest", f"case {tries} in\n{cases}esac")
@@ -138,8 +166,7 @@ def test_a_pull_that_works_is_not_ended_because_its_run_begins_late(
 ) -> None:
     run = requested(PULL, "manual", SEVEN_THIRTY, clock.instant())
     monkeypatch.setenv("SIGNALROOM_NOW", f"2026-11-19T{now}:00-05:00")
-    monkeypatch.setenv("SIGNALROOM_CLOCK_FACTOR", "1")
-    monkeypatch.setenv("SIGNALROOM_CLOCK_SINCE", clock.instant().isoformat())
+    run_clock(monkeypatch)
     until = planning.deadline_of(run)
     assert planning.pull_limit_s(until, 1800) == pytest.approx(left_s, abs=20)
     assert planning.pull_limit_s(until, 60) == 60

@@ -40,7 +40,13 @@ def test_causes_are_split_or_left_out(
         ids = {"run_id": "run-1", "dedupe_key": "run-1", "job": "run", "error": "interrupted"}
         ledger.record(replace(skipped, **ids, steps=(), status="failed", finished_at=now))
     for number, reason in enumerate(
-        ("'x7' is no number", "'abc' is no number", "line 12 is short")
+        (
+            "'x7' is no number",
+            "'abc' is no number",
+            "line 12 is short",
+            "event 0196f3a1-77c2-7b1e-8f00-000000000001: not JSON",
+            "event fe96f3a1-abcd-7b1e-8f00-dddddddddddd: not JSON",
+        )
     ):
         resolved = "null" if number else "now()"
         warehouse.execute(
@@ -58,6 +64,8 @@ def test_causes_are_split_or_left_out(
     assert refused.by_day == {today - timedelta(days=1): 1, today - timedelta(days=2): 2}
     number = found.pop(("s3_exports.orders_update", "713", "Rejected", "# is no number"))
     assert (number.count, number.still_open, number.by_day) == (2, 1, {today: 2})
+    event = found.pop(("s3_exports.orders_update", "713", "Rejected", "event #: not JSON"))
+    assert event.count == 2
     counts = {(subject, error): one.count for (subject, _, error, _), one in found.items()}
     assert counts == {
         ("ingest:redtrack", "Unknown"): 1,  # from the prepared morning itself

@@ -38,7 +38,8 @@ manifest.write_manifest = runnable.write_manifest = lambda *_: None
 runner = dbtRunner()
 for line in sys.stdin:
     result = runner.invoke(json.loads(line))
-    reason = "" if result.success else " ".join(str(result.exception or "a test or model").split())
+    bad = [one.message for one in result.result or () if one.status in ("error", "fail")]
+    reason = "" if result.success else " ".join(str(result.exception or bad).split())
     print("ended", reason, flush=True)
 """
 

@@ -15,6 +15,7 @@ from tests.support.processes import signalroom_cli
 from tests.support.readers import STATE, endless_reader
 from tests.support.supabase import READER, WEB, Supabase, supabase_database
 from tests.transform.dbt import Dbt
+from transform.build import build as product_build
 
 pytestmark = pytest.mark.slow
 
@@ -166,7 +167,7 @@ def test_a_report_reads_one_client_even_where_its_query_asks_for_all(
 
 @pytest.mark.fault(56)
 def test_schemas_and_marts_that_were_opened_by_hand_are_named_and_closed(
-    built: Supabase, build: Callable[..., str]
+    built: Supabase, build: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built.warehouse.execute(
         "grant usage on schema everflow, marts to anon; grant usage on schema ops to public;"
@@ -183,6 +184,14 @@ def test_schemas_and_marts_that_were_opened_by_hand_are_named_and_closed(
     reason = build(*BUILT, "--select", "int_days__requested")
     assert "daily_summary is granted to anon" in reason
     assert "orders has no row security" in reason
+    # what else failed in the same build is reported too
+    built.warehouse.activate(monkeypatch)
+    built.warehouse.execute("update ops.control_totals set total = total + 1")
+    failures = product_build(("--select", "stg_everflow__daily_stats")).failures
+    built.warehouse.execute("update ops.control_totals set total = total - 1")
+    assert [one for one in failures if "orders has no row security" in one]
+    assert [one for one in failures if one.startswith("dbt test assert_everflow_daily_stats")]
+
     # dbt repairs its own marts by building them
     assert build(*MARTS) == ""
     assert "marts.daily_summary" not in built.readable("anon")

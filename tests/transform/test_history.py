@@ -25,8 +25,7 @@ from transform.build import build
 
 pytestmark = pytest.mark.slow
 
-# The test reads every model, but only a few of them are built here.
-HISTORY = ("--select", "source:history+", "--exclude", "assert_every_model_has_a_client")
+HISTORY = ("--select", "source:history+")  # no other model is there for the tests of all
 COST = """
 select _client_id, source, sum(rows) as rows, sum(requests) as requests, count(*) as pulls
 from pulls

@@ -145,10 +145,10 @@
         {%- do faults.append(row['table_name'] ~ ' ' ~ row['reason']) -%}
     {%- endfor -%}
     {%- if faults -%}
-        {{ exceptions.raise_compiler_error(
-            'Marts are not guarded: ' ~ faults | join(', ')
-            ~ '. A mart is a table built by dbt; drop what is none, and build the others again.'
-        ) }}
+        {#- An error of the compiler would hide the results of models and tests. -#}
+        {%- set reason = 'Marts are not guarded: ' ~ faults | join(', ')
+            ~ '. A mart is a table built by dbt; drop what is none, and build the others again.' -%}
+        do $guard$ begin raise exception using message = '{{ dbt.escape_single_quotes(reason) }}'; end $guard$
     {%- endif -%}
 {%- endmacro %}
 

@@ -93,7 +93,8 @@
 
 with counted as (
 
-    {% for model in models %}
+    {#- With `-s` the others may not be built yet. -#}
+    {% for model in models if not execute or load_relation(ref(model)) %}
     select
         '{{ model }}' as model_name,
         count(*) as rows_without_client

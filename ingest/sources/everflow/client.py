@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from ingest.columns import count, text
 from ingest.http import Connection, Params, RateLimit, VendorClient
 from ingest.model import Pull
-from ingest.paging import Entry, Page, whole
+from ingest.paging import Entry, Page, beyond, whole
 from ingest.sources.everflow.settings import CURRENCY, KNOWN_TIMEZONES, PAGE_CAP, RATE_LIMIT
 from signalroom import clock
 from signalroom.errors import AnswerError, CredentialsError, SourceError
@@ -118,19 +118,24 @@ def pages(
     """The entries under `key` page by page, with the vendor's total count.
 
     A full page is followed by another. A short page ends the list only if the count agrees;
-    otherwise an empty page, or one that repeats earlier entries, does.
+    otherwise an empty page, or one that repeats earlier entries, does. Without a count, or one that
+    may be of the page, the first page must be proven to be all.
     """
     where = f"{pull}, {key}"
-    seen: set[object] = set()
-    for page in range(1, PAGE_CAP + 1):
-        answer = ask({"page": page, "page_size": size})
+
+    def read(number: int, wanted: int) -> tuple[list[Entry], int | None, int | None]:
+        answer = ask({"page": number, "page_size": wanted})
         if not isinstance(answer, dict) or key not in answer:
             raise AnswerError(f"{where}: the answer has no {key}; nothing was loaded.")
         entries = answer[key] or []
         if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
             raise AnswerError(f"{where}: {key} is not a list; nothing was loaded.")
-        total, given = paging_of(answer, "total_count"), paging_of(answer, "page_size")
-        yield entries, total or None
+        return entries, paging_of(answer, "total_count") or None, paging_of(answer, "page_size")
+
+    seen: set[object] = set()
+    for page in range(1, PAGE_CAP + 1):
+        entries, total, given = read(page, size)
+        yield entries, total
         ids = {str(entry.get(name)) for entry in entries}
         is_end = ids <= seen
         seen |= ids
@@ -138,6 +143,11 @@ def pages(
         is_short = len(entries) < min(given or size, size)
         if is_end or (is_short and total and len(seen) >= total):
             return
+        if page == 1 and (total or 0) <= len(entries):
+            further = beyond(entries, size, lambda one: str(one.get(name)), lambda *a: read(*a)[0])
+            if not further:
+                return
+            yield further, total
     raise AnswerError(f"{where}: more than {PAGE_CAP} pages; nothing was loaded.")
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from ingest.columns import text
 from ingest.http import BearerTokens, Connection, VendorClient
 from ingest.model import Pull, Row
 from ingest.paging import Entry, Page, whole
-from ingest.sources.mautic.settings import PAGE_CAP, PAGE_ROWS
+from ingest.sources.mautic.settings import PAGE_CAP, PAGE_ROWS, ROWS_IN_COMMON
 from signalroom.errors import AnswerError
 from signalroom.plural import counted
 
@@ -47,16 +48,28 @@ def every(
 ) -> list[Row]:
     """Every row of a list, each once by its id; `take` makes the rows of a page.
 
+    The list is ordered by id, and each page begins with the last rows of the one before: where they
+    are the same, nothing was deleted meanwhile, and where any of them is, no row in between is
+    missing. The end is a page without a new row. The total is not needed for that; a larger one is
+    a sign of missing rows.
+
     AnswerError if a list has a total but no entries, or if a page repeats earlier entries and there
     is no total to tell the end.
     """
     name = path.rsplit("/", 1)[-1]
     container = "stats" if "/stats/" in path else name
     who = f"{pull}, {name}"
+    sizes = (PAGE_ROWS, PAGE_ROWS * 3 // 4, PAGE_ROWS // 2)
+    is_same = is_joined = False
+    readings = 0
 
     def read(size: int) -> Iterator[Page]:
-        seen: set[object] = set()
-        start = 0
+        nonlocal is_same, is_joined, readings
+        is_same = is_joined = True
+        readings += 1
+        seen: set[str] = set()
+        last: list[str] = []
+        start = common = largest = 0
         for _ in range(PAGE_CAP):
             answer = http.get(path, {**params, "start": start, "limit": size})
             found = entries_of(answer, container, who)
@@ -65,23 +78,54 @@ def every(
                 raise AnswerError(
                     f"{who}: the response reports {total} entries but has none; nothing was loaded."
                 )
-            ids = {str(entry.get("id")) for entry in found}
-            is_again = ids <= seen
-            if found and is_again and (total is None or len(seen) >= total):
+            ids = [str(entry.get("id")) for entry in found]
+            is_again = seen.issuperset(ids)
+            # more rows than the pages have in common: `start` was ignored
+            is_complete = total is not None and (len(found) < size or len(seen) < total)
+            if is_again and len(found) > common and not is_complete:
                 raise AnswerError(f"{who}: the pages repeat themselves; nothing was loaded.")
-            seen |= ids
+            is_joined &= _is_in_order(ids) and (not common or not seen.isdisjoint(ids))
+            is_same &= is_joined and ids[:common] == last[len(last) - common :]
+            last = ids
+            seen.update(ids)
             if found:
                 pull.say(f"{name}: {counted(len(seen), 'row')}")
                 yield take(found), total
-            start += len(found)
-            # a total may count only the page: after a full one, request one more
-            is_end = is_again or len(found) < size
-            if not found or (total is not None and start >= total and is_end):
+            # a short page is the end, unless it may be all that the vendor returns at once
+            if is_again or len(found) < largest:
                 return
+            largest = max(largest, len(found))
+            common = _in_common(len(found))
+            start += len(found) - common
         raise AnswerError(f"{who}: more than {PAGE_CAP} pages; nothing was loaded.")
 
-    sizes = (PAGE_ROWS, PAGE_ROWS * 3 // 4, PAGE_ROWS // 2)
-    return whole(read, sizes, lambda row: text(row.get("id")), who)
+    def is_proven() -> bool | None:
+        return (is_same or readings >= len(sizes)) if is_joined else None
+
+    return whole(read, sizes, lambda row: text(row.get("id")), who, is_proven)
+
+
+def pages_of(total: int) -> int:
+    """How many requests a list takes."""
+    requests = start = largest = 0
+    while True:
+        requests += 1
+        found = max(0, min(PAGE_ROWS, total - start))
+        if found < largest or not found:
+            return requests
+        largest = max(largest, found)
+        start += found - _in_common(found)
+
+
+def _in_common(rows: int) -> int:
+    """How many rows of a page the next one begins with: more than are deleted in between."""
+    return min(ROWS_IN_COMMON, rows // 2)
+
+
+def _is_in_order(ids: Sequence[str]) -> bool:
+    return all(one.isdecimal() for one in ids) and all(
+        int(one) < int(after) for one, after in pairwise(ids)
+    )
 
 
 def entries_of(answer: Any, container: str, who: str) -> list[Entry]:

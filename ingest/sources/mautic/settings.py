@@ -13,6 +13,7 @@ REQUIRED = ("MAUTIC_BASE_URL", "MAUTIC_CLIENT_ID", "MAUTIC_CLIENT_SECRET")
 TABLES = {"contacts": "whole", "emails": "whole", "campaigns": "whole", "email_stats": "day"}
 
 PAGE_ROWS = 500
+ROWS_IN_COMMON = 10  # of two pages in succession
 PAGE_CAP = 5000
 
 

@@ -8,7 +8,7 @@ from ingest.columns import Entries
 from ingest.model import Pull, Row, Window
 from ingest.paging import Entry
 from ingest.resources import daily, whole_list
-from ingest.sources.mautic.client import Instance, every, total_of
+from ingest.sources.mautic.client import Instance, every, pages_of, total_of
 from ingest.sources.mautic.columns import (
     CONTACT_TEXTS,
     DAY_COLUMN,
@@ -18,7 +18,6 @@ from ingest.sources.mautic.columns import (
     STATS_CONTROLLED,
     STATS_REQUIRED,
 )
-from ingest.sources.mautic.settings import PAGE_ROWS
 from signalroom import clock
 
 PATH = "/api/stats/email_stats"
@@ -79,7 +78,7 @@ def requests_for(pull: Pull, instance: Instance, table: str) -> int:
         answer = instance.http.get(f"/api/{table}", {**ORDER, "start": 0, "limit": 1})
     else:
         answer = instance.http.get(PATH, {**question(pull.window), "start": 0, "limit": 1})
-    return (total_of(answer) or 0) // PAGE_ROWS + 1  # one more request follows a full page
+    return pages_of(total_of(answer) or 0)
 
 
 def question(window: Window) -> dict[str, str | int]:

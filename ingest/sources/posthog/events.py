@@ -38,7 +38,8 @@ TOO_OLD = (
     "2025 or later (POSTHOG_HOST)."
 )
 SMALLER = 4  # halvings, where a response would be too large
-_TEXTS = re.compile(r'"(?:[^"\\]|\\.)*"')
+# One that does not end is not JSON: it is read once, not from each quote in it.
+_TEXTS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _BRACKETS = re.compile(r"[\[\]{}]")
 
 

@@ -61,18 +61,19 @@ def redtrack(
 def plan(pull: Pull) -> Plan:
     """Two requests for each slice and list, unless a page is full: the second one proves the end.
 
-    Spend also needs the account's settings and the list of sources, for their currencies.
+    Amounts also need the account's settings, and spend the list of sources, for their currencies.
     """
     parts = 2 * len(list(slices(pull.window, SLICE_DAYS)))
-    requests = {"daily_spend": parts, "campaign_spend": parts, "conversions": 1}
+    requests = {"daily_spend": parts, "campaign_spend": parts}
     wanted = set(pull.resources)
-    has_spend = bool(wanted & {"daily_spend", "campaign_spend"})
+    has_spend = bool(wanted & requests.keys())
+    by_day = wanted & {*requests, "conversions"}
     return Plan(
         tables=pull.resources,
-        days=len(list(days(pull.window))) if requests.keys() & wanted else 0,
+        days=len(list(days(pull.window))) if by_day else 0,
         requests=sum(
             requests.get(table, 2) for table in wanted | ({"sources"} if has_spend else set())
         )
-        + has_spend,
+        + bool(by_day),
         files=0,
     )

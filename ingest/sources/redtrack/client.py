@@ -8,10 +8,10 @@ from functools import cached_property
 from threading import Lock
 from typing import Any
 
-from ingest.columns import count, text
+from ingest.columns import count, is_number, money, text
 from ingest.http import Connection, RateLimit, VendorClient
 from ingest.model import Pull, Window, slices
-from ingest.paging import Entry, Page, whole
+from ingest.paging import Entry, Page, beyond, whole
 from ingest.sources.redtrack import settings
 from ingest.sources.redtrack.settings import (
     CONVERSION_PAGE_SIZES,
@@ -64,14 +64,9 @@ def refuse_other_currencies(account: Account, rows: Sequence[Entry]) -> None:
     Adding euros to dollars would be silently wrong. If the account or the list of sources cannot be
     read, its currency is not checked.
     """
-    if not any(row.get("cost") for row in rows):
+    refuse_another_currency(account, rows, ("cost",))
+    if not any(_is_amount(row.get("cost")) for row in rows):
         return
-    own = account.currency
-    if own != CURRENCY:
-        raise AnswerError(
-            f"{account.pull}: the account is kept in {own}, not in {CURRENCY}; nothing was loaded. "
-            f"Set its currency to {CURRENCY} in RedTrack, which converts its costs."
-        )
     try:
         sources = listed(account, "/sources")
     except SourceError:
@@ -80,12 +75,30 @@ def refuse_other_currencies(account: Account, rows: Sequence[Entry]) -> None:
     for row in rows:
         given = (currencies.get(text(row.get("source_id")), CURRENCY), currency_of(row))
         currency = next((one for one in given if one != CURRENCY), CURRENCY)
-        if currency != CURRENCY and row.get("cost"):
+        if currency != CURRENCY and _is_amount(row.get("cost")):
             raise AnswerError(
                 f"{account.pull}: source {row.get('source') or row.get('source_id')} is kept in "
                 f"{currency}, not in {CURRENCY}; nothing was loaded. Set its currency to "
                 f"{CURRENCY} in RedTrack, which converts its costs."
             )
+
+
+def refuse_another_currency(
+    account: Account, rows: Sequence[Entry], amounts: Sequence[str]
+) -> None:
+    """Raise AnswerError if any row has one of `amounts` and the account is not kept in dollars."""
+    if not any(_is_amount(row.get(name)) for row in rows for name in amounts):
+        return
+    own = account.currency
+    if own != CURRENCY:
+        raise AnswerError(
+            f"{account.pull}: the account is kept in {own}, not in {CURRENCY}; nothing was loaded. "
+            f"Set its currency to {CURRENCY} in RedTrack, which converts its costs."
+        )
+
+
+def _is_amount(value: object) -> bool:
+    return is_number(value) and bool(money(value))
 
 
 def currency_of(entry: Entry) -> str:
@@ -100,9 +113,8 @@ def currency_of(entry: Entry) -> str:
 def report(account: Account, window: Window, groups: str) -> list[Entry]:
     """The report's rows for a window, by `groups`; one request is one snapshot.
 
-    A short page does not prove the end, because the account may return less than requested; an
-    empty page after it does. If there is more, the window is halved, because rows shift while the
-    next page is read. Only a day that is too large for one page is read page by page.
+    If there may be more than one page, the window is halved, because rows shift while the next page
+    is read. Only a day that is too large for one page is read page by page.
     """
     what = f"report of {window}"
     names = groups.split(",")
@@ -111,25 +123,20 @@ def report(account: Account, window: Window, groups: str) -> list[Entry]:
         "date_from": window.start.isoformat(),
         "date_to": window.end.isoformat(),
         "timezone": clock.zone().key,  # `tz` would be silently ignored
-        "per": PAGE_ROWS,
     }
 
     def key(row: Entry) -> object:
         return tuple(text(row.get(f"{name}_id") or row.get(name)) for name in names)
 
-    def page(number: int) -> list[Entry]:
-        answer = account.http.get("/report", {**params, "page": number})
-        found = entries_of(account, what, answer)
-        require_measures(account.pull, what, found, REPORT_REQUIRED, is_part=True)
-        return found
+    def page(number: int, size: int) -> list[Entry]:
+        answer = account.http.get("/report", {**params, "per": size, "page": number})
+        return entries_of(account, what, answer)
 
     days = (window.end - window.start).days + 1
     try:
-        found = page(1)
-        second = page(2) if found else []
-        # a repeated full page is not the end: the page number was ignored
-        is_again = {key(row) for row in second} <= {key(row) for row in found}
-        if not second or (is_again and len(found) < PAGE_ROWS):
+        found = page(1, PAGE_ROWS)
+        require_measures(account.pull, what, found, REPORT_REQUIRED, is_part=True)
+        if not found or not beyond(found, PAGE_ROWS, key, page):
             return found
     except TooLargeError:
         if days == 1:
@@ -183,22 +190,32 @@ def _every(
     total is reached (only conversions have one), or with an empty page, or one that repeats earlier
     entries.
     """
+    total: int | None = None
+
+    def page(number: int, size: int) -> list[Entry]:
+        nonlocal total
+        answer = account.http.get(path, {**params, "per": size, "page": number})
+        said = answer.get("total") if isinstance(answer, dict) else None
+        total = None if isinstance(said, dict) else max(0, count(said) or 0) or None
+        return entries_of(account, what, answer)
 
     def read(size: int) -> Iterator[Page]:
         seen: set[object] = set()
-        for page in range(1, PAGE_CAP + 1):
-            answer = account.http.get(path, {**params, "per": size, "page": page})
-            found = entries_of(account, what, answer)
+        for number in range(1, PAGE_CAP + 1):
+            found = page(number, size)
             require_measures(account.pull, what, found, required, is_part=True)
             keys = {key(entry) for entry in found}
-            said = answer.get("total") if isinstance(answer, dict) else None
-            total = None if isinstance(said, dict) else max(0, count(said) or 0) or None
             is_end = keys <= seen
             seen |= keys
             yield found, total
-            # a total may count only the page: after a full one, request one more
-            if is_end or (total and len(seen) >= total and len(found) < size):
+            # a total may count only the page: one more request tells
+            if is_end or (number > 1 and total and len(seen) >= total and len(found) < size):
                 return
+            if number == 1 and (total or 0) <= len(found):
+                further = beyond(found, size, key, page)
+                if not further:
+                    return
+                yield further, total
         raise AnswerError(
             f"{account.pull}, {what}: more than {PAGE_CAP} pages; nothing was loaded."
         )

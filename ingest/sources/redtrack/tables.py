@@ -14,6 +14,7 @@ from ingest.sources.redtrack.client import (
     Account,
     currency_of,
     listed,
+    refuse_another_currency,
     refuse_other_currencies,
     report,
     tracked,
@@ -73,12 +74,16 @@ def campaign_spend(pull: Pull, account: Account) -> list[Row]:
 def conversions(pull: Pull, account: Account) -> list[Row]:
     """Every conversion of the window, by the time it happened.
 
-    One that pays in another currency becomes a dead letter; it spoils no other.
+    One that pays in another currency becomes a dead letter and spoils no other; if all do, nothing
+    is loaded.
     """
     # one more day at both ends: the vendor may use days of the account's time zone
     start, end = pull.window.start - ONE_DAY, pull.window.end + ONE_DAY
     rows = []
-    for entry in tracked(account, start, end):
+    foreign: list[tuple[date, Row, str]] = []
+    entries = tracked(account, start, end)
+    refuse_another_currency(account, entries, ("cost", "payout", "pub_revenue"))
+    for entry in entries:
         row = read_fields(entry, CONVERSION_FIELDS, f"{pull}, conversions")
         if row["id"] is None or row["conv_time"] is None:
             raise AnswerError(
@@ -87,9 +92,8 @@ def conversions(pull: Pull, account: Account) -> list[Row]:
         day = clock.local_date(row["conv_time"])
         if pull.window.start <= day <= pull.window.end:
             # its cost is in the account's currency, whatever the offer's is
-            is_paid = row["payout"] or row["pub_revenue"]
-            if is_paid and (currency := currency_of(entry)) != CURRENCY:
-                _reject(pull, day, row, currency)
+            if _pays(row) and (currency := currency_of(entry)) != CURRENCY:
+                foreign.append((day, row, currency))
                 continue
             further = {name: entry[name] for name in entry.keys() - CONVERSION_SKIPPED}
             rows.append(
@@ -100,8 +104,21 @@ def conversions(pull: Pull, account: Account) -> list[Row]:
                     **unknown_fields(further, CONVERSION_FIELDS),
                 }
             )
+    if foreign and not any(_pays(row) for row in rows):
+        currencies = ", ".join(sorted({currency for _, _, currency in foreign}))
+        raise AnswerError(
+            f"{pull}, conversions: each of the {len(foreign):,} that pay is in {currencies}, none "
+            f"in {CURRENCY}; the table keeps its rows. Set the currency of the offers to "
+            f"{CURRENCY} in RedTrack."
+        )
+    for day, row, currency in foreign:
+        _reject(pull, day, row, currency)
     pull.say(f"conversions {pull.window}: {counted(len(rows), 'row')}")
     return rows
+
+
+def _pays(row: Row) -> bool:
+    return bool(row["payout"] or row["pub_revenue"])
 
 
 def _reject(pull: Pull, day: date, row: Row, currency: str) -> None:

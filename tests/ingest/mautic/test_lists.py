@@ -38,7 +38,6 @@ def test_small_pages_hold_everyone_once(
 ) -> None:
     """By default the order of contacts changes while they are read."""
     monkeypatch.setattr("ingest.sources.mautic.client.PAGE_ROWS", 40)
-    monkeypatch.setattr("ingest.sources.mautic.tables.PAGE_ROWS", 40)
     pull = pull_of("mautic", resources=("contacts", "emails", "campaigns"))
     planned = SOURCE.plan(pull)
     before = len(own_agency.requests)
@@ -67,8 +66,52 @@ def test_a_list_is_read_in_both_envelopes(read: Read, total: Any, kind: type) ->
     rows = read(paged(container, {}, total=total), "contacts", seen)
     assert [row["id"] for row in rows] == [41, 42]
     asked = [request.query for request in seen if request.path == "/api/contacts"]
-    assert len(asked) == (1 if str(total) == "2" else 2)
+    assert len(asked) == 2
     assert asked[0] == {"orderBy": "id", "orderByDir": "asc", "start": "0", "limit": "500"}
+
+
+def test_one_who_leaves_while_another_comes_takes_nobody_along(
+    read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The total stays the same, and there are as many ids as it says."""
+    monkeypatch.setattr("ingest.sources.mautic.client.PAGE_ROWS", 4)
+    people = [contact(number) for number in range(1, 9)]
+
+    def answer(request: Request) -> Answer:
+        start, limit = int(request.query["start"]), int(request.query["limit"])
+        found = people[start : start + limit]
+        if len(people) == 8 and people[1]["id"] == 2:
+            people[1:] = [*people[2:], contact(9)]
+        return Answer({"total": "8", "contacts": found})
+
+    assert [row["id"] for row in read(answer, "contacts")] == [1, *range(3, 10)]
+
+
+@pytest.mark.parametrize("less", [0, 1, 7, 30])
+@pytest.mark.parametrize("ceiling", [12, 10, 6])
+def test_a_total_that_is_too_small_ends_no_list(
+    read: Read, monkeypatch: pytest.MonkeyPatch, ceiling: int, less: int
+) -> None:
+    monkeypatch.setattr("ingest.sources.mautic.client.PAGE_ROWS", 12)
+    people = [contact(number) for number in range(1, 38)]
+
+    def answer(request: Request) -> Answer:
+        start, limit = int(request.query["start"]), int(request.query["limit"])
+        found = people[start : start + min(limit, ceiling)]
+        return Answer({"total": len(found) if less == 30 else 37 - less, "contacts": found})
+
+    assert [row["id"] for row in read(answer, "contacts")] == list(range(1, 38))
+
+
+def test_the_simulated_instance_counts_pages_and_moves_and_nobody_is_lost(
+    own_agency: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.sources.mautic.client.PAGE_ROWS", 40)
+    own_agency.quirks.mautic_rows_move = True
+    own_agency.quirks.page_totals = {"mautic"}
+    found = extract(pull_of("mautic", resources=("contacts",)), "mautic")["contacts"]
+    truth = own_agency.truth("713").mautic_contacts
+    assert sorted(row["id"] for row in rows_of(found)) == [row["id"] for row in truth]
 
 
 def test_one_who_moves_to_the_next_page_stands_once(read: Read) -> None:

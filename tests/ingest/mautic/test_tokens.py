@@ -41,7 +41,7 @@ def test_a_token_that_ends_between_two_pages_is_renewed_once(
     own_agency: Agency, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ingest.sources.mautic.client.PAGE_ROWS", 50)
-    own_agency.faults.plan("mautic", "status", times=1, match="start=100", status=401)
+    own_agency.faults.plan("mautic", "status", times=1, match="start=40&", status=401)
     sent(own_agency)
     seen = paths(own_agency)
     assert seen["/oauth/v2/token", 200] == 2

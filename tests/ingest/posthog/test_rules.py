@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -62,6 +63,15 @@ def test_one_poisoned_event_is_kept_aside_and_the_others_land(read: Read, poison
     [row] = read(lambda _: answered(event(properties=poison), good))
     assert row["uuid"] == OTHER
     assert row["properties"] == '{"big":12345678901234567890123,"f":0.1000000000000000055}'
+
+
+def test_a_text_that_does_not_end_is_read_once(read: Read) -> None:
+    """Not again from each of its quotes."""
+    endless = '{"n": "' + '\\"' * 20_000
+    started = time.monotonic()
+    found = read(lambda _: answered(event(properties=endless), event(OTHER)))
+    assert [row["uuid"] for row in found] == [OTHER]
+    assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize("parsed", [10**350, [[[]]] * 2, {"n": [1e300, True]}])

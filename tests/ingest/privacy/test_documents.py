@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -151,3 +152,19 @@ def test_what_is_no_json_is_an_error_that_does_not_repeat_it(payload: Payload) -
     with pytest.raises(AnswerError, match="posthog for client 713, events") as caught:
         payload.json('{"email": "ana@mail.example"')
     assert "ana" not in str(caught.value)
+
+
+@pytest.mark.parametrize("at", ["@", "%40", "%2540", "&#64;", "\\u0040"])
+def test_no_start_of_a_long_address_stays(payload: Payload, at: str) -> None:
+    """An address may have more characters before its @ than any mail server takes."""
+    long = "ana.maria" * 40 + at + "mail.example"
+    assert payload.plain(f"write to {long}, please") == "write to ***, please"
+    assert payload.plain(f"{long}") == hashed(long)
+
+
+@pytest.mark.parametrize("part", ["a", "%40", "%2540", "a@", "%25", '"', "a.%40", "2540"])
+def test_a_long_text_without_a_break_is_read_in_passing(payload: Payload, part: str) -> None:
+    text = part * (300_000 // len(part)) + " @"
+    started = time.monotonic()
+    assert payload.plain(text) == text
+    assert time.monotonic() - started < 5

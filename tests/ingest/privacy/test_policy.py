@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from cli.main import signalroom
 from ingest.privacy.policy import check_tables, policy, salt
 from signalroom.errors import ConfigurationError
 from signalroom.paths import home
@@ -53,6 +56,14 @@ def test_a_rule_that_matches_no_table_is_an_error(
     rules(**changes)
     with pytest.raises(ConfigurationError, match=reason):
         check_tables()
+
+
+def test_doctor_names_a_rule_that_matches_no_table_before_any_load(rules: Any) -> None:
+    rules(tables={"mautic.contact": DROP})
+    said = CliRunner().invoke(signalroom, ["doctor", "--offline", "--json"])
+    [check] = [one for one in json.loads(said.stdout)["checks"] if one["name"] == "alert_policy"]
+    assert check["state"] == "fault"
+    assert "data/privacy.yml: tables.mautic.contact matches no table" in check["message"]
 
 
 def test_a_load_names_a_rule_that_matches_no_table_of_its_source(rules: Any) -> None:

@@ -108,6 +108,32 @@ def test_a_moving_list_of_more_than_a_thousand_is_whole(read: Read, count: int, 
     assert sorted(row["id"] for row in found) == sorted(row["id"] for row in listed)
 
 
+@pytest.mark.parametrize("deleted", [1, 2])
+@pytest.mark.parametrize("table", ["sources", "daily_spend"])
+@pytest.mark.parametrize(("count", "ceiling"), [(1001, 1000), (12, 11), (301, 300)])
+def test_a_row_that_moves_onto_the_only_page_is_not_lost(
+    land: Land, table: str, count: int, ceiling: int, deleted: int
+) -> None:
+    """Rows are deleted after the first page; then the second page is empty."""
+    rows = [
+        {"id": f"s{one}", "date": "2026-11-08", "source_id": f"s{one}", "cost": 1}
+        for one in range(count)
+    ]
+
+    def give(request: Request) -> Any:
+        if request.path == "/sources" and table != "sources":
+            return []
+        page, per = int(request.query["page"]), min(int(request.query["per"]), ceiling)
+        found = rows[(page - 1) * per : page * per]
+        if len(rows) == count:
+            del rows[:deleted]
+        return found
+
+    landed = land({"/report": give, "/sources": give}, table, Window(DAYS.start, DAYS.start))
+    found = {row["id" if table == "sources" else "source_id"] for row in rows_of(landed)}
+    assert {row["id"] for row in rows} <= found
+
+
 @pytest.mark.parametrize("shift", [1, -1])
 def test_spend_of_more_rows_than_a_page_is_asked_in_smaller_windows(read: Read, shift: int) -> None:
     """1,050 rows of three days; then one day longer than a page, in a stable order."""
@@ -149,15 +175,20 @@ def test_conversions_are_whole_whatever_counts_them(read: Read, envelope: str) -
     assert len(read({"/conversions": give}, "conversions")) == 57
 
 
-def test_the_simulated_account_moves_and_nothing_is_lost(own_agency: Agency) -> None:
+@pytest.mark.parametrize("page", [5, 12])  # of 13 sources
+def test_the_simulated_account_moves_and_nothing_is_lost(own_agency: Agency, page: int) -> None:
     own_agency.quirks.redtrack_rows_move = True
+    own_agency.quirks.page_totals = {"redtrack"}
     own_agency.caps.redtrack_page = 11
-    own_agency.caps.redtrack_list_page = 5
+    own_agency.caps.redtrack_list_page = page
+    own_agency.caps.redtrack_conversions_page = 20
     found = extract(pull_of("redtrack", window=DAYS), "redtrack")
     truth = own_agency.truth("713", DAYS.start, DAYS.end)
     columns = ["date", "source_id", "cost"]
     assert plain(rows_of(found["daily_spend"]), columns) == plain(truth.daily_spend, columns)
     assert {row["id"] for row in rows_of(found["sources"])} == {row["id"] for row in truth.sources}
+    ids = [row["id"] for row in rows_of(found["conversions"])]
+    assert sorted(ids) == sorted(row["id"] for row in truth.redtrack_conversions)
 
 
 def test_the_plan_counts_what_the_pull_asks(own_agency: Agency) -> None:
@@ -170,6 +201,14 @@ def test_an_account_in_another_currency_is_refused(own_agency: Agency) -> None:
     own_agency.quirks.redtrack_currencies = {"713": "EUR"}
     with pytest.raises(AnswerError, match="the account is kept in EUR, not in USD; nothing was"):
         extract(pull_of("redtrack", window=DAYS, resources=("daily_spend",)), "redtrack")
+
+
+def test_an_account_whose_conversions_are_all_paid_otherwise_is_refused(
+    own_agency: Agency,
+) -> None:
+    own_agency.quirks.redtrack_conversion_currency = "EUR"
+    with pytest.raises(AnswerError, match=r"each of the [0-9,]+ that pay is in EUR, none in USD"):
+        extract(pull_of("redtrack", window=DAYS, resources=("conversions",)), "redtrack")
 
 
 @pytest.mark.parametrize("table", ["daily_spend", "campaign_spend"])
@@ -232,24 +271,48 @@ def test_a_discarded_conversion_stays_discarded_until_it_can_be_loaded(
     """Each pull of its day reports it again: the alert would come back an hour later."""
     warehouse.activate(monkeypatch)
     one = conversion(1, payout=5, currency="EUR")
-    with scripted_vendor(lambda _: Answer({"items": [one], "total": 1})) as vendor:
+    given = [one, conversion(2, payout=1)]
+    with scripted_vendor(lambda _: Answer({"items": given, "total": 2})) as vendor:
         monkeypatch.setenv("REDTRACK_API_KEY", "key")
         monkeypatch.setenv("REDTRACK_BASE_URL", vendor.url)
 
         def load() -> list[tuple[object, ...]]:
             pull = pipeline.make_pull(SOURCE, "713", window=DAYS, resources=("conversions",))
             pipeline.load(SOURCE, pull)
-            return warehouse.rows("select id, payout from redtrack.conversions")
+            return warehouse.rows("select id, payout from redtrack.conversions order by id")
 
         for _ in range(2):
-            assert load() == []
+            assert load() == [("v2", 1)]
             [letter] = dead_letters.waiting()
         dead_letters.discard([letter])
-        assert load() == []
+        assert load() == [("v2", 1)]
         assert dead_letters.waiting() == []
         assert warehouse.rows("select resolution from ops.dead_letters") == [("discarded",)]
         one["currency"] = "USD"
-        assert load() == [("v1", 5)]
+        assert load() == [("v1", 5), ("v2", 1)]
+
+
+@pytest.mark.parametrize("amount", ["payout", "pub_revenue"])
+def test_conversions_that_all_pay_in_other_currencies_are_refused(land: Land, amount: str) -> None:
+    """A dead letter for each would be no more than a notice."""
+    given = [conversion(1, currency="eur", **{amount: 5}), conversion(2, currency="CAD"),
+             conversion(3, currency="GBP", **{amount: 7}), conversion(4)]  # fmt: skip
+    with pytest.raises(
+        AnswerError, match="each of the 2 that pay is in EUR, GBP, none in USD; the"
+    ):
+        land({"/conversions": given}, "conversions")
+
+
+@pytest.mark.parametrize("amount", ["cost", "payout"])
+def test_conversions_of_an_account_in_another_currency_are_refused(land: Land, amount: str) -> None:
+    rows: dict[str, Any] = {
+        "/conversions": [conversion(1, **{amount: "2.5"})],
+        "/me/settings": lambda _: {"currency": "EUR"},
+    }
+    with pytest.raises(AnswerError, match="the account is kept in EUR, not in USD; nothing was"):
+        land(rows, "conversions")
+    rows["/conversions"] = [conversion(1, **{amount: "0.00"})]
+    assert len(rows_of(land(rows, "conversions"))) == 1
 
 
 def test_the_cost_of_a_conversion_is_in_the_accounts_currency(land: Land) -> None:
