@@ -17,7 +17,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from tests.support.browser import FLAGS
 from tests.support.processes import ROOT, TIMEOUT_S, own_environment
 
-SOURCES = ("cli", "reports", "signalroom", "transform/models/marts")
+SOURCES = ("cli", "ingest", "reports", "signalroom", "transform/models/marts")
 WAIT_MS = TIMEOUT_S * 250
 
 

@@ -126,7 +126,9 @@ def _on(row: Any, day: date) -> Any:
     return type(row)(**{**vars(row), "day": day})
 
 
-@pytest.mark.parametrize("sample", [20, pytest.param(200, marks=pytest.mark.deep)])
+@pytest.mark.parametrize(
+    "sample", [20, pytest.param(200, marks=[pytest.mark.deep, pytest.mark.timeout(1800)])]
+)
 def test_state_at_any_instant_is_what_a_build_would_have_made_then(past: Past, sample: int) -> None:
     chance = random.Random(7)
     instants = [at for at in past.marts if at > START]
