@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from ingest import dead_letters, registry
 from ingest import pull as pipeline
-from ingest import registry
 from ingest.model import Window
 from sandbox import Agency
 from signalroom.errors import AnswerError, ConfigurationError
@@ -124,6 +124,11 @@ def test_clicks_land_once_and_a_failure_changes_nothing(
     with pytest.raises(AnswerError, match="refuses the request"):
         pipeline.load(SOURCE, pipeline.make_pull(SOURCE, "cti", window=day, resources=ONLY))
     assert plain(stored(warehouse, "everflow.clicks", columns), columns) == found
+    # its dead letter is resolved by a load of its days, and of no others
+    before = Window(date(2026, 11, 16), date(2026, 11, 17))
+    for window, is_open in ((before, True), (day, False)):
+        pipeline.load(SOURCE, pipeline.make_pull(SOURCE, "cti", window=window, resources=ONLY))
+        assert [one.table_name for one in dead_letters.waiting()] == ["clicks"] * is_open
     # after clicks were requested once, the default pull must not request their days forever
     pull = pipeline.make_pull(SOURCE, "cti")
     assert "clicks" not in pull.resources
