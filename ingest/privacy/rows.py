@@ -8,7 +8,7 @@ columns that a rule keeps by name), and a column of full card numbers is refused
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from ingest.columns import TEXT_TYPE
 from ingest.privacy.policy import Action, Hasher, policy, salt
-from ingest.privacy.texts import CardScan, Payload
+from ingest.privacy.texts import CardScan, Payload, may_contain
 from signalroom.errors import AnswerError
 
 # What cleaning could change: an email address, plain or encoded, URL parameters, JSON.
@@ -62,7 +62,7 @@ class Protection:
         """
         if self.action(name) == "hash":
             return _translated(cells, self._hash().hash_all)
-        if not any(mark in text for text in _texts(cells) for mark in SUSPECT_BYTES):
+        if not may_contain(cells, SUSPECT_BYTES):
             return cells  # the usual case: ten times as fast as cell by cell
         if not pc.any(suspect := pc.match_substring_regex(cells, SUSPECT)).as_py():
             return cells
@@ -73,7 +73,7 @@ class Protection:
 
     def cleaned(self, name: str, cells: Any) -> Any:
         """Like `array`, for a vendor's text: NUL removed, and scanned for card numbers."""
-        if any(b"\0" in text for text in _texts(cells)):  # PostgreSQL's text cannot hold it
+        if may_contain(cells, (b"\0",)):  # PostgreSQL's text cannot hold it
             cells = pc.replace_substring(cells, "\0", "")
         kept = self.array(name, cells)
         if self.action(name) == "keep":
@@ -110,16 +110,6 @@ class Protection:
     def _hash(self) -> Hasher:
         self._hasher = self._hasher or Hasher(salt(self._client_id))
         return self._hasher
-
-
-def _texts(cells: Any) -> Iterator[bytes]:
-    """The bytes of all cells, concatenated as Arrow stores them; a match may span two cells."""
-    for chunk in cells.chunks if isinstance(cells, pa.ChunkedArray) else [cells]:
-        _, edges, text = chunk.buffers()
-        if text is not None and len(chunk):
-            ends = memoryview(edges).cast("i")
-            first, last = ends[chunk.offset], ends[chunk.offset + len(chunk)]
-            yield bytes(memoryview(text)[first:last])
 
 
 def _translated(cells: Any, translate: Any) -> Any:

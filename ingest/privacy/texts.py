@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
@@ -307,3 +308,37 @@ class CardScan:
 
 def _exceeds_chance(cards: int, numbers: int) -> bool:
     return cards > 0 and (numbers < CHANCE_FROM or cards / numbers >= CHANCE_SHARE)
+
+
+def _bytes_of(cells: Any) -> Iterator[bytes]:
+    """The bytes of all cells of an Arrow column, concatenated; a match may span two cells."""
+    for chunk in getattr(cells, "chunks", [cells]):
+        _, edges, text = chunk.buffers()
+        if text is not None and len(chunk):
+            ends = memoryview(edges).cast("i")
+            first, last = ends[chunk.offset], ends[chunk.offset + len(chunk)]
+            yield bytes(memoryview(text)[first:last])
+
+
+def may_contain(cells: Any, marks: Sequence[bytes]) -> bool:
+    """Whether any of the marks is in the bytes of the cells, or spans two of them."""
+    return any(
+        # the search for one byte is many times as fast, and most columns lack it
+        mark[:1] in text and mark in text
+        for text in _bytes_of(cells)
+        for mark in marks
+    )
+
+
+def are_digits(cells: Any) -> bool:
+    """Whether the cells that are filled consist of the digits 0 to 9."""
+    return all(text.isdigit() for text in _bytes_of(cells) if text)
+
+
+def longest(cells: Any) -> int:
+    """The length in bytes of the longest cell; 0 if none is filled."""
+    import pyarrow.compute as pc
+
+    if cells.null_count == len(cells):
+        return 0
+    return pc.max(pc.binary_length(cells)).as_py() or 0

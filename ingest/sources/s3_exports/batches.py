@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -19,7 +20,7 @@ import pyarrow.csv as pacsv
 
 from ingest.model import DeadLetter
 from ingest.privacy.policy import Policy
-from ingest.privacy.texts import hide
+from ingest.privacy.texts import hide, longest
 from ingest.sources.s3_exports.checks import Checks
 from ingest.sources.s3_exports.csv_records import BOM, Header, Record, is_like_a_row, records
 from ingest.sources.s3_exports.download import Content
@@ -47,8 +48,13 @@ class Batch:
     row_ids: Any
     columns: dict[str, Any]
 
+    @cached_property
+    def longest(self) -> dict[str, int]:
+        """The length in bytes of each column's longest cell."""
+        return {name: longest(cells) for name, cells in self.columns.items()}
 
-def fast_batches(content: Content, header: Header) -> Iterator[Batch]:
+
+def fast_batches(content: Content, header: Header) -> Generator[Batch]:
     """The file's rows; an empty cell is null, quoted or not.
 
     Raises AbnormalError, perhaps after some batches, for what only the tolerant reader can handle:
@@ -105,18 +111,18 @@ def _checked(batch: Any, first: int) -> Batch:
     width = batch.num_columns
     if pc.any(pc.starts_with(batch.columns[0], BOM.decode())).as_py():
         raise AbnormalError("a byte-order mark")
-    for column in batch.columns:
-        sizes = pc.binary_length(column)
-        longest = pc.max(sizes).as_py() or 0
-        if longest > MAX_CELL_BYTES:
+    row_ids = pa.array(range(first, first + batch.num_rows), pa.int64())
+    checked = Batch(row_ids, dict(zip(batch.schema.names, batch.columns, strict=True)))
+    for name, size in checked.longest.items():
+        if size > MAX_CELL_BYTES:
             raise AbnormalError("a huge cell")
-        if longest >= width > 1:
-            long = column.filter(pc.greater_equal(sizes, width))
+        if size >= width > 1:
+            column = checked.columns[name]
+            long = column.filter(pc.greater_equal(pc.binary_length(column), width))
             for cell in long.filter(pc.match_substring_regex(long, "[\r\n]")).to_pylist():
                 if is_like_a_row(cell, width):
                     raise AbnormalError("a cell like a row")
-    row_ids = pa.array(range(first, first + batch.num_rows), pa.int64())
-    return Batch(row_ids, dict(zip(batch.schema.names, batch.columns, strict=True)))
+    return checked
 
 
 class TolerantReader:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.privacy.texts import are_digits
 from ingest.sources.s3_exports.csv_records import Header
 from ingest.sources.s3_exports.limits import PROSPECT_IDS, AbnormalError, RefusedError
 from signalroom.plural import counted
@@ -180,7 +181,7 @@ class Checks:
         if not is_sifted and self._has_no_rows(columns, count):
             raise AbnormalError("a line that is not a row")
         for name in self._numbers:
-            if _any(columns[name], MANGLED):
+            if not are_digits(columns[name]) and _any(columns[name], MANGLED):
                 raise RefusedError(
                     f"a spreadsheet has rewritten the numbers of {name} (like 1001.0 or 1E+3); "
                     "export it again and do not open it on the way"
@@ -203,9 +204,8 @@ class Checks:
     def _has_no_rows(self, columns: Mapping[str, Any], count: int) -> bool:
         if self._key is None:
             return False
-        if count != len(columns[self._key]) - columns[self._key].null_count or not _all(
-            columns[self._key], PLAIN_ID
-        ):
+        keys = columns[self._key]
+        if keys.null_count or not (are_digits(keys) or _all(keys, PLAIN_ID)):
             return True
         missing = [columns[name].is_null() for name in self._telling]
         nothing = missing and pc.and_(*missing) if len(missing) > 1 else None
@@ -239,37 +239,41 @@ class Checks:
     def _look_at(self, name: str, kind: str, cells: Any) -> None:
         if cells.null_count == len(cells):
             return
-        trimmed = pc.utf8_trim(cells, BLANKS)
-        strange = pc.invert(pc.match_substring_regex(trimmed, f"^(?:{READABLE[kind]})?$"))
+        # the same text is in many cells of most columns
+        found = cells.value_counts()
+        texts, counts = pc.utf8_trim(found.field("values"), BLANKS), found.field("counts")
         if kind == "date":
-            self._look_at_days(name, trimmed)
-        if kind == "date" and _any(trimmed, LATE_DAY):
-            late = pc.match_substring_regex(trimmed, f"^(?:{LATE_DAY})$")
-            for found in trimmed.filter(late).value_counts().to_pylist():
-                if not _is_day(found["values"]):
-                    self._unreadable[name] += found["counts"]
+            self._look_at_days(name, texts, counts)
+            if _any(texts, LATE_DAY):
+                late = pc.match_substring_regex(texts, f"^(?:{LATE_DAY})$")
+                for text, count in _pairs(texts, counts, late):
+                    if not _is_day(text):
+                        self._unreadable[name] += count
         if kind == "amount":
             seen = self._amounts.setdefault(name, set())
-            seen |= {one for one in (THREE_DIGITS, POINT) if one not in seen and _any(trimmed, one)}
+            seen |= {one for one in (THREE_DIGITS, POINT) if one not in seen and _any(texts, one)}
+        strange = pc.invert(pc.match_substring_regex(texts, f"^(?:{READABLE[kind]})?$"))
         if not pc.any(strange).as_py():
             return
-        for found in trimmed.filter(strange).value_counts().to_pylist():
-            if kind == "date" and DAY_FIRST.fullmatch(found["values"]):
+        self._unreadable[name] += pc.sum(counts.filter(strange)).as_py()
+        if kind not in {"date", "amount"}:
+            return
+        for text, _ in _pairs(texts, counts, strange):
+            if kind == "amount":
+                _refuse_notation(name, text)
+            elif DAY_FIRST.fullmatch(text):
                 raise RefusedError(
                     f"its {name} is written day first, so that others may be read in two ways; "
                     "export dates as MM/DD/YYYY or YYYY-MM-DD"
                 )
-            if kind == "amount":
-                _refuse_notation(name, found["values"])
-            self._unreadable[name] += found["counts"]
 
-    def _look_at_days(self, name: str, cells: Any) -> None:
+    def _look_at_days(self, name: str, texts: Any, counts: Any) -> None:
         """Count days yet to come and days before any order.
 
         Raises RefusedError for a day yet to come that is none with day and month the other way: in
         a file of the first days of a month nothing else tells that it was written day first.
         """
-        written = pc.utf8_slice_codeunits(cells, 0, 10)
+        written = pc.utf8_slice_codeunits(texts, 0, 10)
         days = set(pc.unique(written).to_pylist()) - self._days
         self._days |= days
         for found in filter(None, (SWAPPABLE.fullmatch(text or "") for text in days)):
@@ -287,7 +291,7 @@ class Checks:
                 self._impossible.add(found[0])
         if self._impossible:
             impossible = pc.is_in(written, value_set=pa.array(self._impossible, written.type))
-            self._misdated[name] += pc.sum(impossible).as_py()
+            self._misdated[name] += pc.sum(counts.filter(impossible)).as_py() or 0
 
     def end(self) -> None:
         """Raise RefusedError where the amounts of the whole file are ambiguous."""
@@ -312,6 +316,10 @@ class Checks:
             if count
         ]
         return f"{'; '.join(parts)} (of {counted(self.rows, 'row')})" if parts else ""
+
+
+def _pairs(texts: Any, counts: Any, which: Any) -> Iterator[tuple[str, int]]:
+    return zip(texts.filter(which).to_pylist(), counts.filter(which).to_pylist(), strict=True)
 
 
 def _is_day(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""A file's decompressed content on local disk: bounded, with its digest.
+"""A file's decompressed content on local disk: bounded, with its digest; and work done ahead.
 
 It is an unnamed temporary file, so that nothing is left behind, however the process ends.
 """
@@ -8,12 +8,15 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import threading
 import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import ExitStack
+from contextvars import copy_context
 from dataclasses import dataclass
 from tempfile import TemporaryFile
-from typing import Any
+from typing import Any, Self, TypeVar
 
 from ingest.sources.s3_exports.limits import (
     MAX_EXPANDED_BYTES,
@@ -40,6 +43,7 @@ TAR_MARK, TAR_AT = b"ustar", 257
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 CR = 13
 STEP_BYTES = 1 << 20
+Result = TypeVar("Result")
 
 
 class Bytes(io.RawIOBase):
@@ -75,16 +79,25 @@ class Bytes(io.RawIOBase):
 
 @dataclass(frozen=True)
 class Content:
-    """The decompressed bytes of a file; `digest` is their sha256, however they were packed."""
+    """The decompressed bytes of a file; `digest` is their sha256, however they were packed.
+
+    To be closed.
+    """
 
     size_bytes: int
     digest: str
     has_nul: bool
-    _handle: int
+    _file: Any
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
 
     def bytes_from(self, offset: int, then: bytes = b"") -> Bytes:
         """The bytes from an offset on, followed by those given."""
-        return Bytes(self._handle, offset, self.size_bytes, then)
+        return Bytes(self._file.fileno(), offset, self.size_bytes, then)
 
     def text_from(self, offset: int) -> io.TextIOWrapper:
         """The text from an offset on; bytes that are not UTF-8 become lone surrogates."""
@@ -92,17 +105,17 @@ class Content:
         return io.TextIOWrapper(buffered, "utf-8", errors="surrogateescape", newline="")
 
 
-@contextmanager
-def stored(pieces: Iterable[bytes]) -> Iterator[Content]:
-    """The chunks, decompressed if they are gzip, in a temporary file while in use.
+def stored(pieces: Iterable[bytes]) -> Content:
+    """The chunks, decompressed if they are gzip, in a temporary file.
 
     Raises WaitingError for an empty file and for truncated gzip, RefusedError for what cannot be an
     export: bombs, archives, UTF-16, broken gzip.
     """
-    digest = hashlib.sha256()
-    size = 0
-    has_nul = False
-    with TemporaryFile(prefix="signalroom-s3-") as file:
+    with ExitStack() as opened:
+        file = opened.enter_context(TemporaryFile(prefix="signalroom-s3-"))
+        digest = hashlib.sha256()
+        size = 0
+        has_nul = False
         for piece in _expanded(pieces):
             if size == 0:
                 _check_start(piece)
@@ -115,7 +128,8 @@ def stored(pieces: Iterable[bytes]) -> Iterator[Content]:
         if size == 0:
             raise WaitingError("it is empty")
         file.flush()
-        yield Content(size, digest.hexdigest(), has_nul, file.fileno())
+        opened.pop_all()
+    return Content(size, digest.hexdigest(), has_nul, file)
 
 
 def _check_start(piece: bytes) -> None:
@@ -166,3 +180,33 @@ def _gunzipped(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
         waiting = next(rest, b"")
     if not member.eof:
         raise WaitingError("its gzip is cut off")
+
+
+def begun(work: Callable[[], Result]) -> Future[Result]:
+    """Start the work in a thread of its own; on Ctrl-C nothing waits for it."""
+    done: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=copy_context().run, args=(run,), daemon=True).start()
+    return done
+
+
+def one_ahead(items: Generator[Result]) -> Generator[Result]:
+    """The items in order, each produced while the one before is used; errors come in order too.
+
+    To be closed: then no thread uses what `items` uses.
+    """
+    end = object()
+    coming = begun(lambda: next(items, end))
+    try:
+        while (item := coming.result()) is not end:
+            coming = begun(lambda: next(items, end))
+            yield item  # type: ignore[misc]
+    finally:
+        coming.exception()  # waits
+        items.close()

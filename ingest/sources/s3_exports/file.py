@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from itertools import pairwise
+from typing import Any, Self
 
 from ingest.model import ControlTotal, DeadLetter, FileRecord, Pull
 from ingest.privacy.policy import Policy
@@ -18,7 +21,7 @@ from ingest.sources.s3_exports.batches import Batch, TolerantReader, fast_batche
 from ingest.sources.s3_exports.bucket import Bucket, StoredFile
 from ingest.sources.s3_exports.checks import EXPECTED, NOTHING, Checks
 from ingest.sources.s3_exports.csv_records import read_header
-from ingest.sources.s3_exports.download import stored
+from ingest.sources.s3_exports.download import Content, begun, one_ahead, stored
 from ingest.sources.s3_exports.limits import (
     KNOWN_COLUMNS,
     LIMITS,
@@ -55,29 +58,72 @@ class Accepted:
     rows: Rows
 
 
+class Downloads:
+    """Downloads files when they are asked for, and the next one while one of them is read."""
+
+    def __init__(self, bucket: Bucket, files: Sequence[StoredFile]) -> None:
+        self._bucket = bucket
+        self._following = dict(pairwise(files))
+        self._begun: dict[StoredFile, Future[Content]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one in self._begun.values():
+            one.add_done_callback(_close)
+
+    def content(self, file: StoredFile) -> Content:
+        """The content of a file, to be closed.
+
+        After one that cannot be read, no other is requested before it is asked for. Raises
+        NotLoadedError and its subclasses, SourceError.
+        """
+        coming = self._begun.pop(file, None)
+        found = coming.result() if coming else self._download(file)
+        if file in self._following:
+            following = self._following[file]
+            self._begun[following] = begun(lambda: self._download(following))
+        return found
+
+    def _download(self, file: StoredFile) -> Content:
+        if file.size_bytes == 0:
+            raise WaitingError("it is empty")
+        if file.size_bytes > MAX_STORED_BYTES:
+            raise RefusedError(f"it is larger than {MAX_STORED_BYTES >> 30} GB")
+        return stored(self._bucket.pieces(file))
+
+
+def _close(coming: Future[Content]) -> None:
+    if coming.exception() is None:
+        with coming.result():
+            pass
+
+
 def take(
-    bucket: Bucket, file: StoredFile, protection: Protection, limits: TableLimits, output: Output
+    downloads: Downloads,
+    file: StoredFile,
+    protection: Protection,
+    limits: TableLimits,
+    output: Output,
 ) -> Accepted:
     """Read a file.
 
     Raises NotLoadedError and its subclasses for a file that is not loaded, SourceError for one that
     cannot be read; nothing of it remains then.
     """
-    if file.size_bytes == 0:
-        raise WaitingError("it is empty")
-    if file.size_bytes > MAX_STORED_BYTES:
-        raise RefusedError(f"it is larger than {MAX_STORED_BYTES >> 30} GB")
     table, client_id = protection.table, protection.policy.client_id
     origin = Origin(client_id, table, file.key, file_date(file))
     # one more day, as the shop's clock may be ahead of the business zone
     until = max(origin.file_date, clock.local_date(file.modified_at)) + timedelta(days=1)
-    with stored(bucket.pieces(file)) as content:
+    with downloads.content(file) as content:
         header = read_header(content, table)
         limits.check(header)
         letters: list[DeadLetter] = []
         try:
             shape, checks = Shape(origin, header, protection, limits), Checks(table, header, until)
-            rows = _read(shape, checks, fast_batches(content, header), output, is_sifted=False)
+            with closing(one_ahead(fast_batches(content, header))) as batches:
+                rows = _read(shape, checks, batches, output, is_sifted=False)
         except AbnormalError:
             shape, checks = Shape(origin, header, protection, limits), Checks(table, header, until)
             reader = TolerantReader(content, header, file.key, protection.policy, checks)
@@ -168,22 +214,23 @@ class Reading:
         self._metrics.failures += listing.failures
         self._metrics.files += listing.records
         unread = listing.unread
-        for number, file in enumerate(unread, 1):
-            accepted = self._take(file, output)
-            if accepted is not None:
+        with Downloads(self._bucket, unread) as downloads:
+            for number, file in enumerate(unread, 1):
+                accepted = self._take(downloads, file, output)
+                if accepted is not None:
+                    yield from output.accept(accepted.rows)
+                if self._failed_in_a_row >= UNREACHABLE_FILES and number < len(unread):
+                    self._metrics.failures.append(
+                        f"{self._pull}: {len(unread) - number} more files of {self._table} "
+                        "were not tried; the next run reads them."
+                    )
+                    break
+                self._report_progress(number, len(unread))
+            for file in listing.denied:  # until one is denied again
+                accepted = self._take(downloads, file, output)
+                if accepted is None:
+                    break
                 yield from output.accept(accepted.rows)
-            if self._failed_in_a_row >= UNREACHABLE_FILES and number < len(unread):
-                self._metrics.failures.append(
-                    f"{self._pull}: {len(unread) - number} more files of {self._table} "
-                    "were not tried; the next run reads them."
-                )
-                break
-            self._report_progress(number, len(unread))
-        for file in listing.denied:  # until one is denied again
-            accepted = self._take(file, output)
-            if accepted is None:
-                break
-            yield from output.accept(accepted.rows)
         yield from output.flush()
         self._report_unreadable()
 
@@ -195,10 +242,10 @@ class Reading:
                 "`signalroom status` lists them until they can be."
             )
 
-    def _take(self, file: StoredFile, output: Output) -> Accepted | None:
+    def _take(self, downloads: Downloads, file: StoredFile, output: Output) -> Accepted | None:
         metrics = self._metrics
         try:
-            accepted = take(self._bucket, file, self._protection, self._limits, output)
+            accepted = take(downloads, file, self._protection, self._limits, output)
         except ChangedError as reason:
             self._notice(f"{reason}; the next run reads it")
             return None

@@ -67,7 +67,7 @@ LIMITS = (
 
 SAY_EVERY_S = 5.0
 BLOCK_BYTES = 2 << 20  # Arrow's block size; larger is slightly faster, but takes much memory
-HELD_BYTES = 16 << 20  # size of rows in memory before they are written; small files share one write
+HELD_BYTES = 20 << 20  # size of rows in memory before they are written; small files share one write
 TOLERANT_BATCH_ROWS = 5_000
 
 META_COLUMNS: dict[str, Mapping[str, Any]] = {

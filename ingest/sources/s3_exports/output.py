@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.privacy.rows import Protection
-from ingest.privacy.texts import CardScan
+from ingest.privacy.texts import SHORTEST, CardScan
 from ingest.sources.s3_exports.batches import Batch
 from ingest.sources.s3_exports.csv_records import Header
 from ingest.sources.s3_exports.limits import (
@@ -148,7 +148,8 @@ class Shape:
     def table(self, batch: Batch) -> Any:
         """The rows of a batch, in the form of the raw table."""
         for name, scan in self._scans.items():
-            scan.look(batch.columns[name])
+            if batch.longest[name] >= SHORTEST:
+                scan.look(batch.columns[name])
         count = len(batch.row_ids)
         self.rows += count
         if self.has_amount:
