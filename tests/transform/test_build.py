@@ -292,3 +292,28 @@ def test_a_persons_dbt_variables_change_nothing_and_the_marts_are_published(
             }
         assert {"daily_summary", "goal_pace", "loads", "sources"} <= tables
         assert "client_file_versions" not in tables
+
+
+def test_a_label_that_everflow_does_not_know_is_named_while_its_source_spends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {"_client_id": "713", "network_affiliate_id": 14, "name": "g2 - BING"}
+    with empty_warehouse("duckdb", tmp_path, None) as warehouse:
+        warehouse.activate(monkeypatch)
+        warm_builds(monkeypatch)
+        parsed.before_product(warehouse.environment)
+        worked_example.load(warehouse)
+        raw.create(warehouse, "everflow.affiliates", [known], {"network_affiliate_id": "bigint"})
+        warehouse.execute("delete from everflow.affiliates")
+        warehouse.execute(
+            "update redtrack.daily_spend set source_id = '64f1a20b9c3d5e0001a4c00a',"
+            " source_name = 'Bing, Search CCW' where source_name = 'New Source'"
+        )
+        result = build(["--select", "+int_performance__ledger"])
+        assert result.warnings == [
+            "data/clients/713/mappings/internal-affiliates.csv:11: Everflow knows no affiliate "
+            "'G2 - Bing', and Bing, Search CCW spent $20.00 for it in the last 7 days; check the "
+            "label's spelling."
+        ]
+        warehouse.execute("insert into everflow.affiliates values ('713', 14, 'g2 - BING')")
+        assert build_module.unknown_labels() == []
