@@ -19,7 +19,7 @@ from signalroom.errors import SignalRoomError, WarehouseError
 from signalroom.logs import mask
 from signalroom.paths import root
 from signalroom.settings import target
-from signalroom.warehouse import Execute, transaction
+from signalroom.warehouse import Execute, duckdb_connection, transaction
 
 if TYPE_CHECKING:
     from dlt import Pipeline
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 DLT, FILES, ROWS = "signalroom-dlt-", "signalroom-s3-", "signalroom-rows-"
 NEW = "signalroom-new-"
 LOCK = "in-use.lock"
+# 800 full columns need between 500 and 1,000 MB
+DUCKDB_LEAST_MB, DUCKDB_MB_PER_COLUMN = 320, 2
 YOUNG_S = 60.0  # a folder that is just being created has no lock yet
 _settings_lock = threading.Lock()
 _applied: list[object] = []
@@ -155,6 +157,24 @@ def choose_disposition(pipeline: Pipeline, pull: Pull, tables: Mapping[str, Tabl
                 is_new = _are_new(execute, pull, table, files)
             if is_new:
                 schema.tables[table]["write_disposition"] = "append"
+
+
+def load_within_memory(pipeline: Pipeline, source: str) -> Any:
+    """Run dlt's load.
+
+    DuckDB keeps what it has written in memory up to its limit, otherwise most of the machine's;
+    while it writes it needs a block or two for each column.
+    """
+    if target() != "duckdb":
+        return pipeline.load()
+    columns = max(len(table["columns"]) for table in pipeline.schemas[source].tables.values())
+    limit = max(DUCKDB_LEAST_MB, DUCKDB_MB_PER_COLUMN * columns)
+    with duckdb_connection(read_only=False) as connection:
+        connection.execute(f"set memory_limit = '{limit}MB'")
+        try:
+            return pipeline.load()
+        finally:
+            connection.execute("reset memory_limit")  # others may keep the file open
 
 
 def _is_plain(files: list[FileRecord], jobs: int) -> bool:

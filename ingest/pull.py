@@ -23,6 +23,7 @@ from ingest.dead_letters import Letter
 from ingest.dlt_pipeline import (
     choose_disposition,
     explained_step,
+    load_within_memory,
     use_own_settings,
     working_folder,
 )
@@ -363,7 +364,7 @@ def _normalize_and_load(extracted: Extracted) -> str | None:
         with tracing.span("load", source=pull.source, client=pull.client_id):
             choose_disposition(pipeline, pull, tables)
             pipeline.normalize()
-            info = pipeline.load()
+            info = load_within_memory(pipeline, pull.source)
         info.raise_on_failed_jobs()
     except PipelineStepFailed as error:
         raise explained_step(pull, error, str(error.step)) from None

@@ -32,8 +32,7 @@ BUILT_SCHEMAS = frozenset({"staging", "intermediate", "marts", "reference"})
 Row = dict[str, Any]
 LEAST_BYTES = 12_288  # of a DuckDB file: three headers
 STATEMENT_LIMIT_MS = "600000"
-# For DuckDB loads: each thread holds 120,000 rows, and two are no faster. A memory limit would fail
-# the load of a wide table, because each column holds a block.
+# For DuckDB loads: each thread holds 120,000 rows, and two are no faster.
 LOADING = {"threads": 1, "preserve_insertion_order": False}
 
 

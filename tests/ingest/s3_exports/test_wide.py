@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from dlt import Pipeline
 
 from ingest import pull as pipeline
 from ingest import registry
 from ingest.sources.s3_exports import csv_records
 from ingest.sources.s3_exports.limits import TABLE_COLUMNS
+from signalroom.kept_open import kept_open
+from signalroom.warehouse import duckdb_connection
 from tests.ingest.s3_exports.conftest import CREATE, HEADER, Bench, export, order, orders
 from tests.support.warehouse import Warehouse
 
@@ -63,6 +68,41 @@ def test_a_file_that_only_postgres_cannot_hold_loads_on_duckdb(
     assert (loaded.failures, loaded.rows["orders_create"]) == ((), 1)
     found = "select orders_id, extra_0, extra_1439 from s3_exports.orders_create"
     assert warehouse.rows(found) == [("1", "abcdefghijkl", "abcdefghijkl")]
+
+
+@pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
+@pytest.mark.parametrize("extra", [0, 700])
+def test_duckdb_loads_within_a_memory_limit_that_grows_with_the_columns_and_ends_with_the_load(
+    bench: Bench, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, extra: int
+) -> None:
+    """Without one it holds all rows of a load; with a fixed one, wide tables would fail."""
+    warehouse.activate(monkeypatch)
+    limits: list[str] = []
+
+    def note_limit() -> None:
+        with duckdb_connection(read_only=False) as connection:
+            [(limit,)] = connection.execute("select current_setting('memory_limit')").fetchall()
+            limits.append(limit)
+
+    load = Pipeline.load
+
+    def noted(self: Pipeline) -> Any:
+        note_limit()
+        return load(self)
+
+    monkeypatch.setattr(Pipeline, "load", noted)
+    wide = [f"extra_{number}" for number in range(extra)]
+    bench.put(export([order(1, **dict.fromkeys(wide, "abc"))], [*HEADER, *wide]))
+    source = registry.source("s3_exports")
+    with kept_open():
+        note_limit()
+        pipeline.load(source, pipeline.make_pull(source, "713"))
+        note_limit()
+    before, during, after = limits
+    assert before == after != during
+    least, most = (300, 330) if not extra else (1_500, 1_800)
+    value, unit = during.split()
+    assert least < float(value) * {"MiB": 1, "GiB": 1_024}[unit] < most
 
 
 def test_the_columns_of_several_files_are_counted_together(
