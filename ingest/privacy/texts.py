@@ -174,8 +174,8 @@ def _without_addresses(text: str) -> str:
         found = _LOCAL_BACKWARD.match(backward, after, min(until, len(text) - behind))
         before = quoted or found
         local = at.start() - (len(before[0]) if before else 0)
-        if local > behind or not behind:
-            begin = local
+        # a quoted part may begin before the last @
+        begin = local if local > behind or not behind else max(end, min(begin, local))
         domain = _DOMAIN.match(text, at.end())
         if domain and begin < at.start():
             parts += [text[end:begin], MASK]

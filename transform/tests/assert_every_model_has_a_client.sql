@@ -94,7 +94,8 @@
 with counted as (
 
     {#- With `-s` the others may not be built yet. -#}
-    {% for model in models if not execute or load_relation(ref(model)) %}
+    {% set is_whole = not execute or not invocation_args_dict.get('select') %}
+    {% for model in models if is_whole or load_relation(ref(model)) %}
     select
         '{{ model }}' as model_name,
         count(*) as rows_without_client

@@ -118,8 +118,8 @@ def pages(
     """The entries under `key` page by page, with the vendor's total count.
 
     A full page is followed by another. A short page ends the list only if the count agrees;
-    otherwise an empty page, or one that repeats earlier entries, does. Without a count, or one that
-    may be of the page, the first page must be proven to be all.
+    otherwise an empty page, or one that repeats earlier entries, does. Without a count, or with a
+    full page whose count may be its own, the first page must be proven to be all.
     """
     where = f"{pull}, {key}"
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from functools import cached_property
 from threading import Lock
 from typing import Any
 
-from ingest.columns import count, is_number, money, text
+from ingest.columns import count, is_number, text
 from ingest.http import Connection, RateLimit, VendorClient
 from ingest.model import Pull, Window, slices
 from ingest.paging import Entry, Page, beyond, whole
@@ -98,7 +99,7 @@ def refuse_another_currency(
 
 
 def _is_amount(value: object) -> bool:
-    return is_number(value) and bool(money(value))
+    return is_number(value) and Decimal(str(value)) != 0
 
 
 def currency_of(entry: Entry) -> str:

@@ -74,13 +74,14 @@ def campaign_spend(pull: Pull, account: Account) -> list[Row]:
 def conversions(pull: Pull, account: Account) -> list[Row]:
     """Every conversion of the window, by the time it happened.
 
-    One that pays in another currency becomes a dead letter and spoils no other; if all do, nothing
-    is loaded.
+    One that pays in another currency becomes a dead letter and spoils no other; if several do and
+    none of the window is in ours, nothing is loaded.
     """
     # one more day at both ends: the vendor may use days of the account's time zone
     start, end = pull.window.start - ONE_DAY, pull.window.end + ONE_DAY
     rows = []
     foreign: list[tuple[date, Row, str]] = []
+    is_ours = False
     entries = tracked(account, start, end)
     refuse_another_currency(account, entries, ("cost", "payout", "pub_revenue"))
     for entry in entries:
@@ -91,8 +92,11 @@ def conversions(pull: Pull, account: Account) -> list[Row]:
             )
         day = clock.local_date(row["conv_time"])
         if pull.window.start <= day <= pull.window.end:
+            currency = currency_of(entry)
+            is_paid = bool(row["payout"] or row["pub_revenue"])
+            is_ours |= currency == CURRENCY and (is_paid or bool(entry.get("currency")))
             # its cost is in the account's currency, whatever the offer's is
-            if _pays(row) and (currency := currency_of(entry)) != CURRENCY:
+            if currency != CURRENCY and is_paid:
                 foreign.append((day, row, currency))
                 continue
             further = {name: entry[name] for name in entry.keys() - CONVERSION_SKIPPED}
@@ -104,7 +108,7 @@ def conversions(pull: Pull, account: Account) -> list[Row]:
                     **unknown_fields(further, CONVERSION_FIELDS),
                 }
             )
-    if foreign and not any(_pays(row) for row in rows):
+    if len(foreign) > 1 and not is_ours:
         currencies = ", ".join(sorted({currency for _, _, currency in foreign}))
         raise AnswerError(
             f"{pull}, conversions: each of the {len(foreign):,} that pay is in {currencies}, none "
@@ -115,10 +119,6 @@ def conversions(pull: Pull, account: Account) -> list[Row]:
         _reject(pull, day, row, currency)
     pull.say(f"conversions {pull.window}: {counted(len(rows), 'row')}")
     return rows
-
-
-def _pays(row: Row) -> bool:
-    return bool(row["payout"] or row["pub_revenue"])
 
 
 def _reject(pull: Pull, day: date, row: Row, currency: str) -> None:

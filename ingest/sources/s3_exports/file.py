@@ -47,6 +47,10 @@ DAY = re.compile(
 )
 
 
+# A larger file is not downloaded while another is read: together they might not fit on the disk.
+MAX_AHEAD_BYTES = 64 * 2**20
+
+
 @dataclass(frozen=True)
 class Accepted:
     """A file that can be loaded: its ledger record, and its rows, to be read once."""
@@ -80,9 +84,14 @@ class Downloads:
         NotLoadedError and its subclasses, SourceError.
         """
         coming = self._begun.pop(file, None)
-        found = coming.result() if coming else self._download(file)
-        if file in self._following:
-            following = self._following[file]
+        try:
+            found = coming.result() if coming else self._download(file)
+        except OSError:
+            if coming is None:
+                raise
+            found = self._download(file)  # the file before it has been closed: there may be room
+        following = self._following.get(file)
+        if following is not None and following.size_bytes <= MAX_AHEAD_BYTES:
             self._begun[following] = begun(lambda: self._download(following))
         return found
 

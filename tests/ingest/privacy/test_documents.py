@@ -154,6 +154,10 @@ def test_what_is_no_json_is_an_error_that_does_not_repeat_it(payload: Payload) -
     assert "ana" not in str(caught.value)
 
 
+def test_no_start_of_a_quoted_address_stays(payload: Payload) -> None:
+    assert payload.plain('to "ana maria@home "@mail.example now') == "to *** now"
+
+
 @pytest.mark.parametrize("at", ["@", "%40", "%2540", "&#64;", "\\u0040"])
 def test_no_start_of_a_long_address_stays(payload: Payload, at: str) -> None:
     """An address may have more characters before its @ than any mail server takes."""

@@ -292,11 +292,22 @@ def test_a_discarded_conversion_stays_discarded_until_it_can_be_loaded(
         assert load() == [("v1", 5), ("v2", 1)]
 
 
+@pytest.mark.parametrize("others", [[], [conversion(2), conversion(3)]])
+def test_one_conversion_in_another_currency_refuses_no_table(
+    land: Land, others: list[dict[str, object]]
+) -> None:
+    """Even if it is the only one of a quiet account that pays."""
+    landed = land(
+        {"/conversions": [conversion(1, payout=5, currency="EUR"), *others]}, "conversions"
+    )
+    assert len(landed.dead_letters) == 1
+
+
 @pytest.mark.parametrize("amount", ["payout", "pub_revenue"])
 def test_conversions_that_all_pay_in_other_currencies_are_refused(land: Land, amount: str) -> None:
     """A dead letter for each would be no more than a notice."""
     given = [conversion(1, currency="eur", **{amount: 5}), conversion(2, currency="CAD"),
-             conversion(3, currency="GBP", **{amount: 7}), conversion(4)]  # fmt: skip
+             conversion(3, currency="GBP", **{amount: 7}), conversion(4, currency=None)]  # fmt: skip
     with pytest.raises(
         AnswerError, match="each of the 2 that pay is in EUR, GBP, none in USD; the"
     ):
