@@ -306,8 +306,12 @@ def test_one_conversion_in_another_currency_refuses_no_table(
 @pytest.mark.parametrize("amount", ["payout", "pub_revenue"])
 def test_conversions_that_all_pay_in_other_currencies_are_refused(land: Land, amount: str) -> None:
     """A dead letter for each would be no more than a notice."""
-    given = [conversion(1, currency="eur", **{amount: 5}), conversion(2, currency="CAD"),
-             conversion(3, currency="GBP", **{amount: 7}), conversion(4, currency=None)]  # fmt: skip
+    given = [
+        conversion(1, currency="eur", **{amount: 5}),
+        conversion(2, currency="CAD"),
+        conversion(3, currency="GBP", **{amount: 7}),
+        conversion(4, currency=None),
+    ]
     with pytest.raises(
         AnswerError, match="each of the 2 that pay is in EUR, GBP, none in USD; the"
     ):
