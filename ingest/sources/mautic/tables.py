@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from ingest.columns import Entries
@@ -26,7 +27,7 @@ ORDER = {"orderBy": "id", "orderByDir": "asc"}
 
 
 @whole_list(columns=LISTS["contacts"].columns, documents=tuple(LISTS["contacts"].documents))
-def contacts(pull: Pull, instance: Instance) -> list[Row]:
+def contacts(pull: Pull, instance: Instance) -> Iterator[Row]:
     """Every contact."""
     return _list(pull, instance, "contacts")
 
@@ -37,13 +38,13 @@ def contacts(pull: Pull, instance: Instance) -> list[Row]:
     required=LIST_CONTROLLED["emails"],
     documents=tuple(LISTS["emails"].documents),
 )
-def emails(pull: Pull, instance: Instance) -> list[Row]:
+def emails(pull: Pull, instance: Instance) -> Iterator[Row]:
     """Every email as composed, not each one sent."""
     return _list(pull, instance, "emails")
 
 
 @whole_list(columns=LISTS["campaigns"].columns, documents=tuple(LISTS["campaigns"].documents))
-def campaigns(pull: Pull, instance: Instance) -> list[Row]:
+def campaigns(pull: Pull, instance: Instance) -> Iterator[Row]:
     """Every campaign."""
     return _list(pull, instance, "campaigns")
 
@@ -54,7 +55,7 @@ def campaigns(pull: Pull, instance: Instance) -> list[Row]:
     required=STATS_REQUIRED,
     documents=(),
 )
-def email_stats(pull: Pull, instance: Instance) -> list[Row]:
+def email_stats(pull: Pull, instance: Instance) -> Iterator[Row]:
     """Every email sent in the window."""
     entries = Entries("email_stats", pull, EMAIL_STATS)
 
@@ -101,7 +102,7 @@ def _utc(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
-def _list(pull: Pull, instance: Instance, table: str) -> list[Row]:
+def _list(pull: Pull, instance: Instance, table: str) -> Iterator[Row]:
     entries = Entries(table, pull, LISTS[table])
 
     def take(found: list[Entry]) -> list[Row]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from ingest import registry
+from ingest.sources.mautic.client import Instance, every
 from sandbox import Agency
 from signalroom.errors import AnswerError
 from tests.ingest.mautic.conftest import Read
 from tests.ingest.reading import extract, pull_of, rows_of
-from tests.support.vendor import Answer, Request
+from tests.support.vendor import Answer, Request, scripted_vendor
 
 SOURCE = registry.source("mautic")
 
@@ -117,6 +119,44 @@ def test_the_simulated_instance_counts_pages_and_moves_and_nobody_is_lost(
 def test_one_who_moves_to_the_next_page_stands_once(read: Read) -> None:
     pages = paged({"1": contact(1), "2": contact(2)}, [contact(2), contact(3)], [])
     assert [row["id"] for row in read(pages, "contacts")] == [1, 2, 3]
+
+
+def test_contacts_are_held_packed_until_the_list_is_complete(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As dicts, 50,000 contacts took more memory than everything else."""
+    pull = pull_of("mautic", resources=("contacts",))
+    there = [
+        contact(number, **{f"f{one}": f"{number}" for one in range(30)}) for number in range(9)
+    ]
+
+    def rows_as_held(entries: list[Any]) -> list[dict[str, Any]]:
+        return [{"id": one["id"], **one["fields"]["all"]} for one in entries]
+
+    with scripted_vendor(
+        lambda request: Answer(
+            {"access_token": "token", "expires_in": 60}
+            if request.path.endswith("token")
+            else {"contacts": there, "total": len(there)}
+        )
+    ) as vendor:
+        monkeypatch.setenv("MAUTIC_BASE_URL", vendor.url)
+        found = every(Instance(pull).http, pull, "/api/contacts", {}, rows_as_held)
+    held = gc.get_referents(found)
+    assert not any(isinstance(one, dict) and "f1" in one for one in _reached(held))
+    assert list(found) == rows_as_held(there)
+
+
+def _reached(objects: list[Any]) -> Iterator[Any]:
+    """The objects and all that they hold, without classes, functions and modules."""
+    seen: set[int] = set()
+    left = list(objects)
+    while left:
+        one = left.pop()
+        if id(one) not in seen and isinstance(one, (dict, list, tuple, Iterator)):
+            seen.add(id(one))
+            yield one
+            left += gc.get_referents(one)
 
 
 @pytest.mark.parametrize(
