@@ -178,7 +178,9 @@ def _build_all(packages: Path, step: Step, only_changed: bool) -> _Nodes:
         if selected is not None:
             views = changed.VIEWS_STAY if changed.has_same_columns(found) else ()
             chosen = (*DATA_ONLY, *views, "--select", *selected, changed.ALONGSIDE)
-        changed.forget()
+        if is_refresh := changed.must_refresh(found):
+            chosen = (*chosen, "--full-refresh")
+        changed.forget(is_refresh=is_refresh)
     nodes = _settled(chosen, packages, step)
     # a warning is resolved only when its test passes
     if not nodes.has_failed and not nodes.has_warned:

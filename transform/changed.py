@@ -5,15 +5,18 @@ settings that it used, the rows that it read, and what it left in the warehouse.
 the same code and those relations untouched selects what depends on the rows that differ; in every
 other case it builds everything. So does the first build of a business day, because of models that
 use today's date. A view depends only on its SQL and the columns of raw: it is skipped if no column
-differs, but its tests are not. The record is deleted before a build begins, so that an interrupted
+differs, but its tests are not. The record is emptied before a build begins, so that an interrupted
 build is followed by a full one.
+
+An incremental model keeps rows that earlier SQL made, or that were altered by hand: after either,
+a build makes them all again, and so do the next ones until one succeeds.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -44,12 +47,14 @@ VIEWS_STAY = ("--indirect-selection", "empty", "--exclude", "config.materialized
 class Inputs:
     """The inputs of a build: a fingerprint of `code`, and of the rows of each dbt source by name.
 
-    `states` show for some sources whether they were touched since.
+    `states` show for some sources whether they were touched since; `sql` is the part of the code
+    that makes the rows of incremental models.
     """
 
     code: str
     rows: dict[str, str]
     states: dict[str, str] = field(default_factory=dict)
+    sql: str = ""
 
 
 def inputs(packages: Path) -> Inputs:
@@ -65,13 +70,13 @@ def inputs(packages: Path) -> Inputs:
     }
     rows |= fingerprints.of_tables(names - set(rows))
     rows |= {REQUESTS: fingerprints.requests()}
-    return Inputs(_code(packages, set(rows)), rows, states)
+    return Inputs(_code(packages, set(rows)), rows, states, _sql())
 
 
 def selection(now: Inputs) -> list[str] | None:
     """dbt selectors for what must be built, may be empty; None: everything."""
     known = _recorded()
-    if known is None or known["code"] != now.code or known["built"] != fingerprints.of_built():
+    if known is None or known.get("code") != now.code or _is_altered(known):
         return None
     return [
         OF_REQUESTS if name == REQUESTS else f"source:{name}+"
@@ -82,7 +87,7 @@ def selection(now: Inputs) -> list[str] | None:
 
 def has_same_columns(now: Inputs) -> bool:
     """Whether every raw table has the columns, and their types, of the last recorded build."""
-    known = (_recorded() or {}).get("rows", {})
+    known = (_recorded() or {}).get("rows") or {}
     return all(
         fingerprints.columns_in(known.get(name)) == fingerprints.columns_in(rows)
         for name, rows in now.rows.items()
@@ -90,21 +95,39 @@ def has_same_columns(now: Inputs) -> bool:
     )
 
 
-def forget() -> None:
-    """Called when a build begins: until it is recorded, the warehouse's contents are unknown."""
-    with transaction() as execute:
-        execute("delete from ops.builds")
+def must_refresh(now: Inputs) -> bool:
+    """Whether incremental models may have rows that today's SQL would not make."""
+    known = _recorded()
+    return known is not None and (known.get("sql") != now.sql or _is_altered(known))
+
+
+def forget(*, is_refresh: bool = False) -> None:
+    """Called when a build begins: until it is recorded, the warehouse's contents are unknown.
+
+    What remains known is the SQL of incremental models; nothing if they are made again.
+    """
+    known = _recorded()
+    if known is not None:
+        _write({"sql": "" if is_refresh else known.get("sql")})
 
 
 def record(done: Inputs) -> None:
     """Called when a build succeeds: record its inputs and what it left."""
-    known = json.dumps({**vars(done), "built": fingerprints.of_built()}, sort_keys=True)
+    _write({**vars(done), "built": fingerprints.of_built()})
+
+
+def _write(known: dict[str, Any]) -> None:
     with transaction() as execute:
         execute("delete from ops.builds")
         execute(
             "insert into ops.builds (built_at, known) values (:built_at, :known)",
-            {"built_at": clock.instant(), "known": known},
+            {"built_at": clock.instant(), "known": json.dumps(known, sort_keys=True)},
         )
+
+
+def _is_altered(known: dict[str, Any]) -> bool:
+    """Whether anything that the recorded build left is different now."""
+    return "built" in known and known["built"] != fingerprints.of_built()
 
 
 def _recorded() -> dict[str, Any] | None:
@@ -127,10 +150,9 @@ def _code(packages: Path, known: set[str]) -> str:
     Rows of spreadsheets are included: models look them up by name, and the graph has no edge from
     them to those models.
     """
-    digest = hashlib.sha256()
-    for path in _files(packages):
-        digest.update(f"{path.name}\n".encode())
-        digest.update(path.read_bytes())
+    digest = hashlib.sha256(_sql().encode())
+    _add(digest, _settings_files())
+    _add(digest, sorted(path for path in packages.rglob("*") if path.is_file()))
     sheets = read(
         "select distinct 'google_sheets.' || table_name as name from control_totals"
         " where source = 'google_sheets'",
@@ -139,7 +161,6 @@ def _code(packages: Path, known: set[str]) -> str:
     words = {
         "settings": [settings.variable(name) for name in VARIABLES],
         "target": [settings.target(), settings.schema_prefix()],
-        "versions": [version(name) for name in PACKAGES],
         "today": str(clock.today()),
         "sheets": fingerprints.of_tables({row["name"] for row in sheets} - known),
     }
@@ -147,9 +168,19 @@ def _code(packages: Path, known: set[str]) -> str:
     return digest.hexdigest()
 
 
-def _files(packages: Path) -> Iterator[Path]:
-    root = paths.root()
-    yield from (root / name for name in PROJECT if (root / name).exists())
-    for folder, pattern in ((root / "transform", "*.sql"), (root / "transform", "*.yml")):
-        yield from sorted(folder.rglob(pattern))
-    yield from sorted(path for path in packages.rglob("*") if path.is_file())
+def _sql() -> str:
+    """Models, macros, tests and dbt itself."""
+    digest = hashlib.sha256(json.dumps([version(name) for name in PACKAGES]).encode())
+    for pattern in ("*.sql", "*.yml"):
+        _add(digest, sorted((paths.root() / "transform").rglob(pattern)))
+    return digest.hexdigest()
+
+
+def _settings_files() -> list[Path]:
+    return [path for name in PROJECT if (path := paths.root() / name).exists()]
+
+
+def _add(digest: Any, files: Iterable[Path]) -> None:
+    for path in files:
+        digest.update(f"{path.name}\n".encode())
+        digest.update(path.read_bytes())
