@@ -104,7 +104,7 @@ def must_refresh(now: Inputs) -> bool:
 def forget(*, is_refresh: bool = False) -> None:
     """Called when a build begins: until it is recorded, the warehouse's contents are unknown.
 
-    What remains known is the SQL of incremental models; nothing if they are made again.
+    What remains known is the SQL of incremental models; nothing if they are rebuilt.
     """
     known = _recorded()
     if known is not None:

@@ -1,20 +1,9 @@
--- the newest file that has an order replaces all of it, so that a product removed from the order is
--- removed here too
+-- a view, like all that only selects from it: nothing but a full refresh drops the table it reads
+{{ config(materialized='view') }}
+
 with orders_by_file as (
 
     select * from {{ ref('int_orders__by_file') }}
-
-),
-
-versioned as (
-
-    select
-        *,
-        row_number() over (
-            partition by _client_id, order_id
-            order by coalesce(file_time, 0) desc, is_update desc, _file_name collate "C" desc
-        ) as recency
-    from orders_by_file
 
 )
 
@@ -37,5 +26,5 @@ select
     line_count,
     _file_name,
     file_time
-from versioned
-where recency = 1
+from orders_by_file
+where is_latest

@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 with latest as (
 
     select * from {{ ref('int_orders__latest') }}
