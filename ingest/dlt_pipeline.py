@@ -202,7 +202,6 @@ def _are_new(execute: Execute, pull: Pull, table: str, files: list[FileRecord]) 
             f'create index if not exists "{table}_by_file_and_client"'
             f" on {place} (_file_name, _client_id)"
         )
-        execute(f'drop index if exists {pull.source}."{table}_by_file"')
     for start in range(0, len(files), ROWS_PER_INSERT):
         some = files[start : start + ROWS_PER_INSERT]
         names = {f"file_{number}": file.file_name for number, file in enumerate(some)}

@@ -182,10 +182,10 @@ def _build_all(packages: Path, step: Step, only_changed: bool) -> _Nodes:
             chosen = (*chosen, "--full-refresh")
         changed.forget(is_refresh=is_refresh)
     nodes = _settled(chosen, packages, step)
-    # a warning is resolved only when its test passes
-    if not nodes.has_failed and not nodes.has_warned:
+    if not nodes.has_failed:
         with kept_open():
-            changed.record(found)
+            # a warning is resolved only when its test passes: the next build runs every test
+            changed.record(found, is_complete=not nodes.has_warned)
     return nodes
 
 

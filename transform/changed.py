@@ -98,7 +98,7 @@ def has_same_columns(now: Inputs) -> bool:
 def must_refresh(now: Inputs) -> bool:
     """Whether incremental models may have rows that today's SQL would not make."""
     known = _recorded()
-    return known is not None and (known.get("sql") != now.sql or _is_altered(known))
+    return known is None or known.get("sql") != now.sql or _is_altered(known)
 
 
 def forget(*, is_refresh: bool = False) -> None:
@@ -111,9 +111,13 @@ def forget(*, is_refresh: bool = False) -> None:
         _write({"sql": "" if is_refresh else known.get("sql")})
 
 
-def record(done: Inputs) -> None:
-    """Called when a build succeeds: record its inputs and what it left."""
-    _write({**vars(done), "built": fingerprints.of_built()})
+def record(done: Inputs, *, is_complete: bool = True) -> None:
+    """Called when a build succeeds: record its inputs and what it left.
+
+    If it is not complete, record only the SQL that made all its rows: the next build builds
+    everything, and keeps the rows of incremental models.
+    """
+    _write({**vars(done), "built": fingerprints.of_built()} if is_complete else {"sql": done.sql})
 
 
 def _write(known: dict[str, Any]) -> None:

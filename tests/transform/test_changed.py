@@ -210,6 +210,7 @@ def test_what_warned_or_failed_is_followed_by_a_whole_build(built: Warehouse) ->
     assert (warned.failures, len(warned.warnings)) == ([], 1)
     assert 0 < warned.models < ALL_MODELS
     assert selected() is None, "else the warning would be gone with the next build"
+    assert not changed.must_refresh(changed.inputs(prepare().folder)), "each hour, for good"
     built.execute("delete from everflow.clicks")
     before = changed.inputs(prepare().folder)
     change(built, PAYOUT)
@@ -218,3 +219,5 @@ def test_what_warned_or_failed_is_followed_by_a_whole_build(built: Warehouse) ->
     built.execute("update everflow.daily_stats set payout = payout + 1")  # raw itself is wrong
     assert any("hold_what_was_given" in one for one in build(only_changed=True).failures)
     assert selected() is None
+    built.execute("delete from ops.builds")
+    assert changed.must_refresh(changed.inputs(prepare().folder)), "whose rows they are is unknown"
