@@ -109,7 +109,8 @@ def build(
         with kept_open():  # names the process that has the file open; dbt would retry for minutes
             files = prepare()
         if arguments:
-            changed.forget()
+            if not settings.schema_prefix():
+                changed.forget()
             nodes = _settled(arguments, files.folder, step or Silent())
         else:
             nodes = _build_all(files.folder, step or Silent(), only_changed)
@@ -178,9 +179,9 @@ def _build_all(packages: Path, step: Step, only_changed: bool) -> _Nodes:
         if selected is not None:
             views = changed.VIEWS_STAY if changed.has_same_columns(found) else ()
             chosen = (*DATA_ONLY, *views, "--select", *selected, changed.ALONGSIDE)
-        if is_refresh := changed.must_refresh(found):
-            chosen = (*chosen, "--full-refresh")
-        changed.forget(is_refresh=is_refresh)
+        if changed.must_refresh(found):
+            chosen = (*DATA_ONLY, "--full-refresh")
+        changed.forget()
     nodes = _settled(chosen, packages, step)
     if not nodes.has_failed:
         with kept_open():

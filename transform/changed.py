@@ -8,8 +8,9 @@ use today's date. A view depends only on its SQL and the columns of raw: it is s
 differs, but its tests are not. The record is emptied before a build begins, so that an interrupted
 build is followed by a full one.
 
-An incremental model keeps rows that earlier SQL made, or that were altered by hand: after either,
-a build makes them all again, and so do the next ones until one succeeds.
+An incremental model keeps rows that earlier SQL made: after an edit a build makes them all again,
+and so do the next ones until one succeeds. What is altered in such a table by hand stays until
+`--full-refresh`: PostgreSQL's counters, which show it, may come late.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def inputs(packages: Path) -> Inputs:
 def selection(now: Inputs) -> list[str] | None:
     """dbt selectors for what must be built, may be empty; None: everything."""
     known = _recorded()
-    if known is None or known.get("code") != now.code or _is_altered(known):
+    if known is None or known.get("code") != now.code or known["built"] != fingerprints.of_built():
         return None
     return [
         OF_REQUESTS if name == REQUESTS else f"source:{name}+"
@@ -98,17 +99,17 @@ def has_same_columns(now: Inputs) -> bool:
 def must_refresh(now: Inputs) -> bool:
     """Whether incremental models may have rows that today's SQL would not make."""
     known = _recorded()
-    return known is None or known.get("sql") != now.sql or _is_altered(known)
+    return known is None or known.get("sql") != now.sql
 
 
-def forget(*, is_refresh: bool = False) -> None:
+def forget() -> None:
     """Called when a build begins: until it is recorded, the warehouse's contents are unknown.
 
-    What remains known is the SQL of incremental models; nothing if they are rebuilt.
+    What remains known is the SQL that made the rows of incremental models, if it is today's.
     """
     known = _recorded()
     if known is not None:
-        _write({"sql": "" if is_refresh else known.get("sql")})
+        _write({"sql": known.get("sql")} if known.get("sql") == _sql() else {})
 
 
 def record(done: Inputs, *, is_complete: bool = True) -> None:
@@ -127,11 +128,6 @@ def _write(known: dict[str, Any]) -> None:
             "insert into ops.builds (built_at, known) values (:built_at, :known)",
             {"built_at": clock.instant(), "known": json.dumps(known, sort_keys=True)},
         )
-
-
-def _is_altered(known: dict[str, Any]) -> bool:
-    """Whether anything that the recorded build left is different now."""
-    return "built" in known and known["built"] != fingerprints.of_built()
 
 
 def _recorded() -> dict[str, Any] | None:

@@ -227,9 +227,9 @@ def test_the_plan_writes_nothing_and_counts_what_the_run_does(tmp_path: Path) ->
         done = signalroom_cli("ingest", "redtrack", "--json", env=env)
         assert done.returncode == 0, done.stderr
         assert plan["window"] == json.loads(done.stdout)["window"] == "2026-10-15..2026-11-19"
-        # nothing is left to read after an empty page (two reports, campaigns, sources, offers), and
-        # the account's currency is not requested if nothing was spent
-        assert plan["requests"] == len(vendor.requests) + 6
+        # nothing is left to read after an empty page (two reports, conversions, campaigns,
+        # sources, offers), and the account's currency is not requested if nothing was spent
+        assert plan["requests"] == len(vendor.requests) + 7
 
 
 def test_an_interrupted_run_says_so_and_exits_130(tmp_path: Path) -> None:

@@ -48,15 +48,12 @@ TABLES = {
 BY_HAND = (
     "update marts.daily_performance set cost = cost + 1",
     "delete from intermediate.int_performance__costed where affiliate_label = 'Blue Bench'",
-    "update intermediate.int_orders__by_file set total_amount = total_amount + 1",
-    "delete from intermediate.int_orders__by_file where is_latest",
-    "update intermediate.int_visits__counted set pageviews = pageviews + 1",
     "drop table marts.goal_pace",
     "drop table intermediate.int_visits__counted cascade",
     "drop view staging.stg_s3_exports__orders_create cascade",
     "alter table marts.unmapped_spend add column note text",
     "alter table everflow.daily_stats add column imp bigint",
-    "alter table s3_exports.orders_create add column chargeback_flag text default 'YES'",
+    "alter table s3_exports.orders_create add column chargeback_flag text",
     "alter table posthog.events add column note text",
 )
 # path, a text in it, what replaces it; and back at the next time

@@ -94,7 +94,8 @@
 with counted as (
 
     {#- With `-s` the others may not be built yet. -#}
-    {% set is_whole = not execute or not invocation_args_dict.get('select') %}
+    {% set given = invocation_args_dict %}
+    {% set is_whole = not execute or not (given.select or given.exclude or given.selector) %}
     {% for model in models if is_whole or load_relation(ref(model)) %}
     select
         '{{ model }}' as model_name,

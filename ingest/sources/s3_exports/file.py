@@ -47,8 +47,9 @@ DAY = re.compile(
 )
 
 
-# A larger file is not downloaded while another is read: together they might not fit on the disk.
-MAX_AHEAD_BYTES = 64 * 2**20
+# A larger file, which gzip may make ten times as large, is not downloaded while another is read:
+# together they might not fit on the disk.
+MAX_AHEAD_BYTES = 32 * 2**20
 
 
 @dataclass(frozen=True)

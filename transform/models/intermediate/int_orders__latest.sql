@@ -1,4 +1,4 @@
--- a view, like all that only selects from it: nothing but a full refresh drops the table it reads
+-- a view: nothing but a full refresh drops the table that it reads
 {{ config(materialized='view') }}
 
 with orders_by_file as (

@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 with latest as (
 
     select * from {{ ref('int_orders__latest') }}
