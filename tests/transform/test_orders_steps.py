@@ -161,9 +161,10 @@ def test_orders_are_those_of_a_full_refresh_after_any_sequence_of_files(
         warehouse.execute(f"delete from s3_exports.{table}")
     bucket = Bucket(warehouse)
     done: list[str] = []
+    compared = 0
     with commands(module_dbt, warehouse) as dbt:
         assert dbt("run", "--select", *MODELS, "+int_orders__projected") == ""
-        for number in range(int(os.environ.get("STEPS", "24"))):
+        for number in range(int(os.environ.get("STEPS", "8"))):
             done += [step(chance, bucket) for _ in range(chance.randint(1, 4))]
             if chance.random() < 0.2:  # a build that was lost halfway
                 half = chance.choice(("int_orders__by_file", "orders"))
@@ -174,8 +175,10 @@ def test_orders_are_those_of_a_full_refresh_after_any_sequence_of_files(
             bucket.lost.clear()
             bucket.changed.clear()
             assert orders(warehouse) == bucket.expected(), done
-            done = done[-30:]
-            if number % 8 == 7:
+            if number % 8 == 6:
                 stepwise = contents(warehouse)
                 assert dbt("run", "--full-refresh", "--select", *MODELS) == ""
                 assert contents(warehouse) == stepwise, done
+                compared += 1
+            done = done[-30:]
+    assert compared > 0
