@@ -98,12 +98,13 @@ def beyond(
     A short page does not prove that, as the account may return less than requested, and an entry
     that was deleted meanwhile draws the next one onto the first page, so that the second is empty.
     The second page is therefore requested in a size with which it begins within the first, and must
-    end as that does.
+    have only rows of that, and fewer than requested.
     """
     smaller = len(found) * 3 // 4 if len(found) > 2 else len(found)
     further = page(2, smaller)
     is_known = {key(entry) for entry in further} <= {key(entry) for entry in found}
     # if page numbers are ignored, the whole list is returned again; a full page may not be it
     is_again = len(found) <= len(further) and len(found) < size
-    is_all = is_known and (is_again or len(further) <= len(found) - smaller)
+    # a row that was added meanwhile makes it begin earlier
+    is_all = is_known and (is_again or len(further) < smaller)
     return [] if is_all else further

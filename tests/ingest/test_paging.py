@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ingest.paging import Page, whole
+from ingest.paging import Page, beyond, whole
 from signalroom.errors import AnswerError, TooLargeError
 
 SIZES = (10, 7, 5)
@@ -123,3 +123,17 @@ def test_pages_that_are_too_large_are_halved_down_to_a_hundred(largest: int) -> 
         assert sizes == [1000, 500, 250, 125, 100]
     else:
         assert all_of() == ids
+
+
+def test_a_row_that_is_added_before_the_second_page_asks_for_no_smaller_list() -> None:
+    """Each report would be halved down to single days, at 20 requests a minute."""
+    rows = [{"id": number} for number in range(40)]
+    requested: list[tuple[int, int]] = []
+
+    def page(number: int, size: int) -> list[dict[str, Any]]:
+        requested.append((number, size))
+        start = (number - 1) * size - 1
+        return rows[start : start + size]
+
+    assert beyond(rows, 100, lambda row: row["id"], page) == []
+    assert requested == [(2, 30)]
