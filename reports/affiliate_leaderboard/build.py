@@ -16,9 +16,8 @@ from reports.messages.attachments import Sheet, sheet
 from reports.model import LastReport, Report, Row, Rows, Subject, own_rows
 from reports.shared.brands import NAME_LIMIT, brand_name
 from reports.shared.change import Movement
-from reports.shared.completeness import by_day
+from reports.shared.completeness import MAIN, WHY, by_day, measure
 from reports.shared.figures import EXACT, NO_COST, add, apportion, count, ratio
-from reports.shared.restatement import MAIN, WHY, measure
 from reports.shared.text import clean, listed
 from reports.shared.weeks import (
     DAYS,

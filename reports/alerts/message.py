@@ -12,10 +12,9 @@ from datetime import date, datetime, timedelta
 
 from reports.alerts.groups import by_group, together
 from reports.alerts.incidents import ALL_CLIENTS, Incident, Incidents
-from reports.messages.links import Link, alert_link, runbook_link
 from reports.model import Figure, LastReport, Report, Row, Rows, Subject, refuse_foreign
 from reports.shared.completeness import Completeness
-from reports.shared.text import clean, listed
+from reports.shared.text import Link, alert_link, clean, listed, runbook_link
 from signalroom import clock
 from signalroom.clients import Client, default_client_id, registry
 from signalroom.times import moment, span

@@ -15,17 +15,25 @@ from typing import TypeVar
 from reports.daily.context import Comparison, Daily, Deltas, Line, TrendDay, is_final
 from reports.model import LastReport, Report, Row, Rows, Subject, own_rows
 from reports.shared.change import Compared, Movement, each, what_moved
-from reports.shared.completeness import EVERFLOW, REDTRACK, Completeness, by_day, completeness
+from reports.shared.completeness import (
+    EVERFLOW,
+    REDTRACK,
+    Completeness,
+    by_day,
+    completeness,
+    restatements,
+    snapshot,
+)
 from reports.shared.figures import (
     EXACT,
+    QUERIES,
     Figures,
     add,
     apportion,
+    goals,
     ratio,
     rounded,
 )
-from reports.shared.goals import QUERIES, goals
-from reports.shared.restatement import restatements, snapshot
 from reports.shared.text import clean, day_name, listed
 from signalroom.plural import counted
 

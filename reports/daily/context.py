@@ -13,8 +13,7 @@ from reports.messages.table import Column, Table, texts
 from reports.model import Figure, figure
 from reports.shared.change import Movement
 from reports.shared.completeness import Completeness
-from reports.shared.figures import Figures, count, money
-from reports.shared.goals import Goal
+from reports.shared.figures import Figures, Goal, count, money
 from reports.shared.text import day_name, short_day
 from signalroom.plural import counted
 

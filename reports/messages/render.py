@@ -16,7 +16,7 @@ import jinja2
 from markupsafe import Markup
 from mjml import mjml_to_html
 
-from reports.messages import links, mjml, parity, table
+from reports.messages import mjml, parity, table
 from reports.messages.attachments import Inline
 from reports.messages.slack_blocks import Blocks
 from reports.model import FOLDER, Content, refuse_foreign_parts
@@ -121,6 +121,6 @@ def _environment(escape: Callable[[str], str] | None) -> jinja2.Environment:
         short=table.short_text,
     )
     environment.globals.update(
-        zone=text.zone_name, page_link=links.page_link, slack_link=links.slack_link
+        zone=text.zone_name, page_link=text.page_link, slack_link=text.slack_link
     )
     return environment

@@ -7,8 +7,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from reports.model import LastReport, Row
-from reports.shared.completeness import COLUMNS, Completeness, Freshness, completeness
-from reports.shared.restatement import Snapshot, restatements
+from reports.shared.completeness import (
+    COLUMNS,
+    Completeness,
+    Freshness,
+    Snapshot,
+    completeness,
+    restatements,
+)
 from reports.shared.text import day_name, listed, short_day
 from signalroom import clock
 

@@ -12,9 +12,8 @@ from decimal import Decimal
 from reports.messages.attachments import Sheet, sheet
 from reports.model import LastReport, Report, Row, Rows, Subject, own_rows
 from reports.shared.brands import NAME_LIMIT, NO_BRAND
-from reports.shared.completeness import Completeness, Freshness
+from reports.shared.completeness import MAIN, WHY, Completeness, Freshness, measure
 from reports.shared.figures import add, apportion
-from reports.shared.restatement import MAIN, WHY, measure
 from reports.shared.text import clean, day_name, listed
 from reports.shared.weeks import DAYS, Week, week_changes, week_snapshots
 from reports.state_performance.context import States

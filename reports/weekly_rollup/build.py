@@ -13,10 +13,19 @@ from reports.messages.attachments import Sheet, sheet
 from reports.model import LastReport, Report, Row, Rows, Subject, own_rows
 from reports.shared.brands import NAME_LIMIT, NO_BRAND, brand_name
 from reports.shared.change import Compared, Movement, amount, what_moved
-from reports.shared.completeness import by_day
-from reports.shared.figures import EXACT, NO_COST, Figures, add, apportion, known_cost, ratio
-from reports.shared.goals import QUERIES, Goal, goals
-from reports.shared.restatement import MAIN, WHY, measure
+from reports.shared.completeness import MAIN, WHY, by_day, measure
+from reports.shared.figures import (
+    EXACT,
+    NO_COST,
+    QUERIES,
+    Figures,
+    Goal,
+    add,
+    apportion,
+    goals,
+    known_cost,
+    ratio,
+)
 from reports.shared.text import clean, short_day
 from reports.shared.weeks import (
     DAYS,

@@ -13,8 +13,7 @@ from reports.messages.table import Column, Table
 from reports.model import Figure, figure
 from reports.shared.change import Movement
 from reports.shared.completeness import Completeness
-from reports.shared.figures import Figures
-from reports.shared.goals import Goal
+from reports.shared.figures import Figures, Goal
 from reports.shared.text import short_day
 from reports.shared.weeks import DAYS, Week
 from signalroom.plural import counted

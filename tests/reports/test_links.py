@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
-from reports.messages.links import PLACES, alert_link
 from reports.pages import files
 from reports.preview.gallery import Cell, Homes, cell
 from reports.preview.patches import GOALS
@@ -18,6 +17,7 @@ from reports.preview.recorded import NOW, fill
 from reports.preview.scenarios import SCENARIOS
 from reports.preview.stage import stage
 from reports.registry import reports
+from reports.shared.text import PLACES, alert_link
 from scheduler.web import page
 
 BASE = "https://signalroom.example.org"

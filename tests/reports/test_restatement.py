@@ -10,7 +10,7 @@ from reports import compose, registry
 from reports.compose import read_rows
 from reports.daily import build as daily
 from reports.model import LastReport, Subject
-from reports.shared.restatement import restatements
+from reports.shared.completeness import restatements
 from signalroom.clients import client
 from tests.reports.world import DAY, Affiliate, Day, Marts
 
