@@ -7,11 +7,13 @@ account is loaded, and no channel addressed, for two clients.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -256,12 +258,12 @@ def require(name: str, client_id: str | None = None) -> str:
 
 
 def number(name: str) -> float:
-    """The value of a variable that holds a number; ConfigurationError for any other."""
+    """The value of a variable that holds a number from 0 on; ConfigurationError for any other."""
     value = require(name)
-    try:
-        return float(value)
-    except ValueError:
-        raise ConfigurationError(f"{name} is {value!r}: write it as a number.") from None
+    with suppress(ValueError):
+        if 0 <= (found := float(value)) < math.inf:
+            return found
+    raise ConfigurationError(f"{name} is {value!r}: write it as a number, 0 or more.")
 
 
 def port(name: str) -> str:

@@ -198,3 +198,12 @@ def test_a_contact_in_any_script_ends_no_request(monkeypatch: pytest.MonkeyPatch
         assert client.headers["user-agent"] == "SignalRoom (J?rgen <ops@example.org>)"
     with pytest.raises(UnicodeError):  # not an error that a proxy causes
         http_client(headers={"X-Key": "J\u00fcrgen"})
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-1", "-inf", "5m", "1e999"])
+def test_a_wait_or_a_limit_that_is_no_amount_is_named_and_used_nowhere(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("SIGNALROOM_HTTP_MAX_ANSWER_MB", value)
+    with pytest.raises(ConfigurationError, match=f"SIGNALROOM_HTTP_MAX_ANSWER_MB is '{value}'"):
+        settings.number("SIGNALROOM_HTTP_MAX_ANSWER_MB")
