@@ -17,6 +17,7 @@ from signalroom import clock
 from signalroom.errors import AnswerError, CredentialsError, SourceError
 
 DAY_SECONDS = 86_400
+LIMITS = 50  # what a limit of a page is a multiple of
 FIRST: Params = {"page": 1, "page_size": 1}
 
 
@@ -118,8 +119,9 @@ def pages(
     """The entries under `key` page by page, with the vendor's total count.
 
     A full page is followed by another. A short page ends the list only if the count agrees;
-    otherwise an empty page, or one that repeats earlier entries, does. Without a count, or with a
-    full page whose count may be its own, the first page must be proven to be all.
+    otherwise an empty page, or one that repeats earlier entries, does. Without a count, or with one
+    that may be of the page alone, the first page must be proven to be all: if it is full, or has as
+    many entries as a limit may have, which the vendor does not mention.
     """
     where = f"{pull}, {key}"
 
@@ -133,17 +135,21 @@ def pages(
         return entries, paging_of(answer, "total_count") or None, paging_of(answer, "page_size")
 
     seen: set[object] = set()
+    is_of_page = False
     for page in range(1, PAGE_CAP + 1):
         entries, total, given = read(page, size)
         yield entries, total
+        if page == 1:
+            is_of_page = (total or 0) <= len(entries)
         ids = {str(entry.get(name)) for entry in entries}
         is_end = ids <= seen
         seen |= ids
         # the vendor may return smaller pages than requested
         is_short = len(entries) < min(given or size, size)
-        if is_end or (is_short and total and len(seen) >= total):
+        is_limited = is_of_page and (page > 1 or len(entries) % LIMITS == 0)
+        if is_end or (is_short and total and len(seen) >= total and not is_limited):
             return
-        if page == 1 and (total or 0) <= len(entries):
+        if page == 1 and is_of_page:
             further = beyond(entries, size, lambda one: str(one.get(name)), lambda *a: read(*a)[0])
             if not further:
                 return

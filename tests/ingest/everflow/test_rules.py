@@ -137,6 +137,25 @@ def test_a_ceiling_below_the_page_that_was_asked_ends_no_list(
     )
 
 
+@pytest.mark.parametrize("count", [50, 51, 100, 130, 200])
+@pytest.mark.parametrize("limit", [50, 100])
+def test_a_limit_that_is_not_mentioned_beside_a_count_of_the_page_ends_no_list(
+    monkeypatch: pytest.MonkeyPatch, limit: int, count: int
+) -> None:
+    every = [{"network_affiliate_id": one, "name": f"A{one}"} for one in range(1, count + 1)]
+
+    def give(request: Request) -> Answer:
+        page, size = int(request.query["page"]), min(limit, int(request.query["page_size"]))
+        rows = every[(page - 1) * size : page * size]
+        return Answer({"affiliates": rows, "paging": {"total_count": len(rows)}})
+
+    with scripted_vendor(give) as vendor:
+        monkeypatch.setenv("EVERFLOW_API_KEY", "key")
+        monkeypatch.setenv("EVERFLOW_BASE_URL", vendor.url)
+        found = extract(pull_of("everflow", resources=("affiliates",)), "everflow")
+    assert len(rows_of(found["affiliates"])) == count
+
+
 def test_a_count_of_what_never_comes_fails_instead_of_emptying_the_day(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
