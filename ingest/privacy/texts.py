@@ -83,7 +83,7 @@ class Payload:
             stored = _IN_ADDRESS.sub(self._parameter, stored)
         if not _ANY_AT.search(stored):
             return stored
-        masked = _without_addresses(stored)
+        masked = without_addresses(stored)
         return self._hash(stored) if masked.strip() == MASK else masked
 
     def _inside(self, text: str, name: str) -> str | None:
@@ -159,7 +159,7 @@ class Payload:
         return found
 
 
-def _without_addresses(text: str) -> str:
+def without_addresses(text: str) -> str:
     """The text with each email address in it masked, however long.
 
     Read from each @ backward and forward, so that every character is read at most twice: a visitor

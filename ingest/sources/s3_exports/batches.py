@@ -20,7 +20,7 @@ import pyarrow.csv as pacsv
 
 from ingest.model import DeadLetter
 from ingest.privacy.policy import Policy
-from ingest.privacy.texts import hide, longest
+from ingest.privacy.texts import hide, longest, without_addresses
 from ingest.sources.s3_exports.checks import Checks
 from ingest.sources.s3_exports.csv_records import BOM, Header, Record, is_like_a_row, records
 from ingest.sources.s3_exports.download import Content
@@ -203,7 +203,8 @@ class TolerantReader:
                 self._header.names, self._header.bases, record.cells, strict=True
             ):
                 if cell and self._policy.action(base) == "keep":
-                    cells[name] = hide(UNPRINTABLE.sub("\ufffd", cell))[:CELL_LENGTH]
+                    plain = without_addresses(hide(UNPRINTABLE.sub("\ufffd", cell)))
+                    cells[name] = plain[:CELL_LENGTH]
         elif record.cells and re.fullmatch("[0-9]{1,12}", record.cells[0]):
             base = self._header.bases[0]
             if self._policy.action(base) == "keep":

@@ -60,7 +60,9 @@ POINT = "[$(-]*[0-9,]+[.]([0-9]{1,2}|[0-9]{4,})[)]?|[$(-]*(0|[0-9,]{4,})[.][0-9]
 # A decimal comma, or points between thousands: in such a column 1.049 may be a thousand.
 DECIMAL_COMMA = re.compile(r"[0-9],[0-9]{1,2}(?![0-9,.])|[.][0-9]{3}(,|[.][0-9]{3})")
 WORD = re.compile(r"[^\W\d_]+[$]?")
-CURRENCY_COLUMN = re.compile("(.*_)?(currency|curr|ccy)(_(iso|code|symbol|name))*(_[0-9]+)?")
+CURRENCY_COLUMN = re.compile(
+    "(.*_)?(currency|curr|ccy|moneda|moeda|devise|valuta|w.?hrung)(_(iso|code|symbol|name))*(_[0-9]+)?"
+)
 OUR_CURRENCY = re.compile(r"|[$]|(US|U\.S\.) ?[$]?|USD?|840|(USD? - )?((US|U\.S\.) )?DOLLARS?")
 CURRENCIES = frozenset(
     """
@@ -158,6 +160,8 @@ class Checks:
     _days: set[str] = field(default_factory=set)
     _impossible: set[str] = field(default_factory=set)  # of the days
     _misdated: Counter[str] = field(default_factory=Counter)
+    _numbered: int = 0  # ids that are numbers, and others
+    _named: int = 0
 
     def __post_init__(self) -> None:
         expected = EXPECTED.get(self.table, NOTHING)
@@ -190,8 +194,15 @@ class Checks:
             for text in columns[name].unique().to_pylist():
                 if not OUR_CURRENCY.fullmatch((text or "").strip(BLANKS).upper()):
                     raise RefusedError(_other_currency(name))
+        if is_sifted and self._key is not None:  # the fast reader passes numbers alone
+            numbers = pc.match_substring_regex(columns[self._key], PLAIN_ID)
+            plain = pc.sum(numbers).as_py() or 0
+            self._numbered += plain
+            self._named += count - plain
         for name in self._telling:
             self._blank[name] += columns[name].null_count
+            if self._kinds.get(name) == "date":
+                self._blank[name] += _zeros(columns[name])
         for name, kind in self._kinds.items():
             self._look_at(name, kind, columns[name])
 
@@ -307,6 +318,8 @@ class Checks:
         """What could not be read, in words; empty if everything could."""
         found = [f"{count:,} of {name}" for name, count in self._unreadable.items() if count]
         parts = [f"values that cannot be read: {', '.join(found)}"] if found else []
+        if self._numbered and self._named:
+            parts.append(f"ids unlike the others: {self._named:,} of {self._key}")
         odd = [f"{count:,} of {name}" for name, count in self._misdated.items() if count]
         if odd:
             parts.append(f"days before {FIRST_DAY} or after {self.until}: {', '.join(odd)}")
@@ -357,6 +370,14 @@ def _refuse_notation(name: str, text: str) -> None:
 
 def _other_currency(name: str) -> str:
     return f"its {name} names another currency; everything here is USD: export it in USD"
+
+
+def _zeros(cells: Any) -> int:
+    """How many cells hold a date of zeros."""
+    if not _any(pc.utf8_trim(cells, BLANKS), NO_DATE):
+        return 0
+    found = pc.match_substring_regex(pc.utf8_trim(cells, BLANKS), f"^(?:{NO_DATE})$")
+    return int(pc.sum(found).as_py() or 0)
 
 
 def _any(cells: Any, pattern: str) -> bool:

@@ -44,6 +44,7 @@ DATA_NOT_NAME = re.compile(
 )
 # limit of the process; the csv module's default is an eighth of it
 csv.field_size_limit(MAX_CELL_BYTES)
+END_MARKS = "\x1a\0 \t\r\n"  # what programs of old write behind the last line
 ESCAPED_BYTES = re.compile("[\ud800-\udfff]")
 OPEN_QUOTE = "a quoted cell that never closes"
 LONG_CELL = f"a cell of more than {MAX_CELL_BYTES >> 20} MB"
@@ -81,7 +82,7 @@ def read_header(content: Content, table: str) -> Header:
     separator = next((SEPARATORS[one] for cell in cells for one in cell if one in SEPARATORS), None)
     if separator:
         raise RefusedError(f"its columns are separated by {separator}; export it with commas")
-    if all(re.fullmatch("'.*'", cell.strip(), re.DOTALL) for cell in cells):
+    if any(one.strip() != one.strip().strip("'\u2018\u2019") for one in cells):
         raise RefusedError("its columns are quoted by apostrophes; export it with double quotes")
     if any(DATA_NOT_NAME.fullmatch(cell.strip()) for cell in cells):
         # the cells may be personal data: they are not repeated here
@@ -254,6 +255,9 @@ def records(text: TextIO, width: int, lines_before: int) -> Iterator[Record]:
             lines.release(1)
             reader = csv.reader(lines)
             continue
+        if len(cells) == 1 and not cells[0].strip(END_MARKS):
+            lines.release(len(lines.taken))
+            continue
         if lines.is_cut:
             raise WaitingError(f"it is cut off within a quoted cell of line {line}")
         if cells and len(cells) < width and not lines.taken[-1].endswith(("\n", "\r")):
@@ -275,10 +279,37 @@ def _has_swallowed(lines: Lines, width: int) -> bool:
     """
     if not any(is_like_a_row(line, width) for line in lines.taken[1:]):
         return False
-    if width >= TELLING_WIDTH:
+    if width >= TELLING_WIDTH or _hold_rows(lines.taken, width):
         return True
     is_torn = lines.is_cut and not lines.taken[-1].endswith(("\n", "\r"))
     return not (is_torn or _is_strict(lines.taken))
+
+
+def _hold_rows(lines: list[str], width: int) -> bool:
+    """Whether a line within a record is a row by itself, as many cells wide as the header.
+
+    Two stray quotes may each be in a valid position. In a narrow file, where a sentence may have
+    as many commas, both rows must begin with a number, too.
+    """
+    first = _cells(lines[0])
+    for line in lines[1:]:
+        cells = _cells(line) if is_like_a_row(line, width) else []
+        if len(cells) == width and (
+            width >= TELLING_WIDTH or (_is_number(first[:1]) and _is_number(cells[:1]))
+        ):
+            return True
+    return False
+
+
+def _cells(line: str) -> list[str]:
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error:
+        return []
+
+
+def _is_number(cells: list[str]) -> bool:
+    return any(re.fullmatch("[0-9]+", cell.strip()) for cell in cells)
 
 
 def _is_strict(lines: list[str]) -> bool:
@@ -295,7 +326,7 @@ def _fault(cells: list[str], lines: list[str], width: int) -> str | None:
         return f"{counted(len(cells), 'cell')} instead of {width}"
     # Two stray quotes turn all rows between them into one row of the right width.
     may_be_many = len(lines) > 1 and any(is_like_a_row(cell, width) for cell in cells)
-    if may_be_many and not _is_strict(lines):
+    if may_be_many and (not _is_strict(lines) or _hold_rows(lines, width)):
         return OPEN_QUOTE
     for line in lines:
         if "\0" in line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -11,7 +12,8 @@ from ingest.sources.s3_exports.bucket import Bucket, StoredFile
 from ingest.sources.s3_exports.settings import Prefix
 from signalroom import clock
 
-CSV_ENDINGS = {"", ".csv", ".txt", ".gz"}
+CSV_ENDINGS = {"", ".csv", ".txt", ".gz", ".gzip"}
+COPY = re.compile(r" ?\([0-9]+\)$")  # of a second download: `report.csv (1)`
 # Exports in an unsupported format: their orders would be silently missing.
 OTHER_EXPORTS = {
     ".zip": "a zip archive",
@@ -22,6 +24,9 @@ OTHER_EXPORTS = {
     ".bz2": "packed with bzip2",
     ".xz": "packed with xz",
     ".zst": "packed with zstd",
+    ".z": "packed with compress",
+    ".br": "packed with brotli",
+    ".lz4": "packed with lz4",
     ".xlsx": "an Excel workbook",
     ".xls": "an Excel workbook",
     ".xlsm": "an Excel workbook",
@@ -32,6 +37,9 @@ OTHER_EXPORTS = {
     ".pgp": "encrypted",
     ".tsv": "tab separated",
     ".parquet": "a Parquet file",
+    ".jsonl": "JSON",
+    ".ndjson": "JSON",
+    ".xml": "XML",
 }
 NAMED = 5  # of the files of one message
 
@@ -74,7 +82,7 @@ def list_files(bucket: Bucket, prefix: Prefix, pull: Pull, rules: str) -> Listin
         if _is_mark(file.key):
             continue
         known = known_here.pop(file.key, None)
-        ending = PurePosixPath(file.key).suffix.strip().lower()
+        ending = PurePosixPath(COPY.sub("", file.key)).suffix.strip().lower()
         form = OTHER_EXPORTS.get(ending)
         if known is not None and _is_same(file, known, rules):
             if known.status == "unreadable" and not file.is_archived:

@@ -107,6 +107,7 @@ def test_what_is_kept_of_a_bad_row_is_nobodys_secret(bench: Bench) -> None:
     private = order(2, billing_fname="Zebedee", billing_phone="5125550199", ip_address="10.9.8.7",
                     billing_street_address="9 Elm", cc_expires="0931", billing_email="z@x.org",
                     notes="paid 4111111111111111 by phone", order_status="N\0EW",
+                    c1="sent to ann.lee@x.org",
                     descriptor="x" * 188 + " 5555555555554444")  # fmt: skip
     row = export([private]).splitlines(keepends=True)[1]
     found[2] = row
@@ -116,6 +117,7 @@ def test_what_is_kept_of_a_bad_row_is_nobodys_secret(bench: Bench) -> None:
     nul, ragged = (json.loads(one.payload) for one in taken.landings["orders_create"].dead_letters)
     assert nul["kept"]["orders_id"] == "2"
     assert nul["kept"]["notes"] == "paid *** by phone"
+    assert nul["kept"]["c1"] == "sent to ***"
     assert nul["kept"]["order_status"] == "N\ufffdEW"
     assert ragged == {"cells": WIDTH - 1, "expected": WIDTH, "kept": {"orders_id": "2"}}
     for secret in (
@@ -124,7 +126,7 @@ def test_what_is_kept_of_a_bad_row_is_nobodys_secret(bench: Bench) -> None:
         "10.9.8.7",
         "9 Elm",
         "0931",
-        "z@x.org",
+        "@x.org",
         "4111111",
         "55555",
     ):
@@ -270,6 +272,39 @@ def test_stray_quotes_cost_their_own_rows_only(bench: Bench, second: int) -> Non
     letters = taken.landings["orders_create"].dead_letters
     assert [one.line_number for one in letters] == [101, second + 1]
     assert len(taken.rows()) == 298
+
+
+@pytest.mark.parametrize("second", [101, 102, 110])
+def test_two_stray_quotes_that_are_valid_csv_swallow_no_row(bench: Bench, second: int) -> None:
+    # opened at the start of a cell and closed at the end of one: CSV allows what is between
+    found = lines(300)
+    found[100] = found[100].replace(b"NEW", b'"NEW')
+    found[second] = found[second].replace(b"NEW", b'NEW"')
+    bench.put(b"".join(found))
+    taken = bench.take()
+    letters = taken.landings["orders_create"].dead_letters
+    assert [one.line_number for one in letters] == [101]
+    assert len(taken.rows()) == 299
+
+
+def test_two_such_quotes_swallow_no_prospect(bench: Bench) -> None:
+    found = [b"prospects_id,state,note\n", *(b"%d,TX,b\n" % number for number in range(30))]
+    found[11] = b'10,"TX,b\n'
+    found[14] = b'13,TX",b\n'
+    bench.put(b"".join(found), "prospects-create/a.csv")
+    taken = bench.take()
+    letters = taken.landings["prospects_create"].dead_letters
+    assert [one.line_number for one in letters] == [12]
+    assert len(taken.rows("prospects_create")) == 29
+
+
+def test_an_end_mark_behind_the_last_line_is_no_row(bench: Bench) -> None:
+    for number, mark in enumerate((b"\x1a", b"\0\0\0", b" \t")):
+        bench.put(b"".join(lines(3)) + mark, f"orders-create/{number}_2026-11-18.csv")
+    taken = bench.take()
+    assert len(taken.rows()) == 9
+    landing = taken.landings["orders_create"]
+    assert (landing.dead_letters, taken.failures) == ([], [])
 
 
 def test_a_stray_quote_in_a_narrow_file_costs_its_own_rows_only(bench: Bench) -> None:

@@ -144,6 +144,26 @@ def test_a_day_that_no_order_can_have_is_counted_and_told(
     assert [said for said in taken.said if name in said and file.reason in said]
 
 
+def test_a_date_of_zeros_is_no_date_of_an_order(bench: Bench) -> None:
+    days = ("0000-00-00", " 00/00/0000 00:00:00", "", "11/18/2026")
+    bench.put(export([order(n, order_date=day) for n, day in enumerate(days)]))
+    taken = bench.take()
+    reason = "3 rows without order_date (of 4 rows)"
+    assert taken.landings["orders_create"].files[0].reason == reason
+    assert [said for said in taken.said if CREATE in said and reason in said]
+
+
+def test_an_id_unlike_the_others_is_told(bench: Bench) -> None:
+    other = [order(2, orders_id="#2"), order(4, orders_id="A-4")]
+    bench.put(export([order(1), other[0], order(3)]))
+    bench.put(export(other), "orders-create/z_2026-11-19.csv")
+    mixed, named = bench.take().landings["orders_create"].files
+    assert (mixed.reason, named.reason) == (
+        "ids unlike the others: 1 of orders_id (of 3 rows)",
+        "",
+    )
+
+
 @pytest.mark.parametrize("text", ["11/18/0026", "0026-11-18", "11/18/3026"])
 def test_a_year_that_cannot_be_read_is_counted_once(bench: Bench, text: str) -> None:
     bench.put(export([*orders(range(9)), order(10, order_date=text)]))
@@ -271,6 +291,8 @@ def test_empty_lines_of_a_spreadsheet_are_none(bench: Bench) -> None:
         ("prospects_id\uff0clast_name,e\n2\uff0cGarcia,e\n", "commas of another script"),
         ("prospects_id/last_name,state\n2/Garcia,TX\n", "run together"),
         ("'prospects_id','last_name'\n'2','Garcia'\n", "apostrophes"),
+        ("prospects_id','last_name','state\n2','Garcia','TX\n", "apostrophes"),
+        ("\u2018prospects_id\u2019,\u2018last_name\u2019\n2,Garcia\n", "apostrophes"),
         ("Prospects,of November\nprospects_id,last_name\n2,Garcia\n", "not its first line"),
         ("sep=,\nprospects_id,last_name\n2,Garcia\n", "not a header"),
         ('[{"prospects_id":1,"last_name":"Garcia"}]\n', "not a header"),

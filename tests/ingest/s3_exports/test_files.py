@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import UTC, date, datetime
 
 import pytest
@@ -119,6 +120,9 @@ def test_marks_of_programs_and_other_files_are_left_aside_and_named(bench: Bench
         "a.XLSB",
         "a.zip ",
         "a.csv.gpg",
+        "a.csv.Z",
+        "a.zip (1)",
+        "a.jsonl",
     ],
 )
 def test_an_export_in_another_form_is_refused_by_name_once(bench: Bench, name: str) -> None:
@@ -129,6 +133,13 @@ def test_an_export_in_another_form_is_refused_by_name_once(bench: Bench, name: s
     bench.s3.delete_object(Bucket=bench.bucket, Key=f"orders-create/{name}")
     gone = bench.take()
     assert [one.status for one in gone.landings["orders_create"].files] == ["gone"]
+
+
+@pytest.mark.parametrize("name", ["a.csv (1)", "a (1).csv", "a.CSV", "a.csv.csv", "a.csv.gzip"])
+def test_a_download_by_another_ending_is_read(bench: Bench, name: str) -> None:
+    content = export(orders([1]))
+    bench.put(gzip.compress(content) if "gzip" in name else content, f"orders-create/{name}")
+    assert [row["orders_id"] for row in bench.take().rows()] == ["1"]
 
 
 def test_a_prefix_that_holds_nothing_at_all_is_named(
