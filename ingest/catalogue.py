@@ -116,8 +116,12 @@ def _limit(name: str) -> str:
     limit = getattr(declared(name), "RATE_LIMIT", None)
     if limit is None:
         return "The vendor names no limit; a 429 is retried after a wait."
+    paths = getattr(declared(name), "PATH_LIMITS", {})
+    single = "".join(
+        f"; to `{path}` {calls} in {each:g} s" for path, (calls, each) in paths.items()
+    )
     calls, seconds = limit
-    return f"At most {calls} requests in {seconds:g} s."
+    return f"At most {calls} requests in {seconds:g} s{single}."
 
 
 if __name__ == "__main__":

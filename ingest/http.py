@@ -99,7 +99,7 @@ class _Pace:
             self._calls.append(time.monotonic())
 
 
-_paces: dict[tuple[str, str], _Pace] = {}
+_paces: dict[tuple[str, str, str], _Pace] = {}  # by address, client and path, if only for one
 # read once per process: it takes as long as ten requests
 _trusted = cache(httpx.create_ssl_context)
 
@@ -110,8 +110,9 @@ class VendorClient:
     `source` and `client_id` name the caller in errors. Floats come as Decimal. Raises
     CredentialsError (401, 403), DeferredError (a wait beyond SIGNALROOM_HTTP_MAX_WAIT_S),
     AnswerError (any other unusable response), SourceError (not reachable). With `token` each
-    request carries a bearer token; a 401 is retried once, with a new token. `address` is the
-    variable that holds the base URL, for ConfigurationError where that is not a valid address.
+    request carries a bearer token; a 401 is retried once, with a new token. `limit` holds for all
+    requests, `limits` for those to single paths. `address` is the variable that holds the base URL,
+    for ConfigurationError where that is not a valid address.
     """
 
     def __init__(
@@ -123,6 +124,7 @@ class VendorClient:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         limit: RateLimit | None = None,
+        limits: Mapping[str, RateLimit] | None = None,
         token: Token | None = None,
         address: str = "",
     ) -> None:
@@ -131,9 +133,11 @@ class VendorClient:
         self._base = _checked(base_url, self.who, address)
         self._params = dict(params or {})
         self._token = token
-        self._pace = (
-            _paces.setdefault((self._base, client_id), _Pace(limit)) if limit is not None else None
-        )
+        self._paces = {
+            path: _paces.setdefault((self._base, client_id, path), _Pace(each))
+            for path, each in {"": limit, **(limits or {})}.items()
+            if each is not None
+        }
         self._max_wait = min(number("SIGNALROOM_HTTP_MAX_WAIT_S"), _patience.get(math.inf))
         self._limit_s = max(self._max_wait, SHORTEST_LIMIT_S)
         self._max_bytes = int(number("SIGNALROOM_HTTP_MAX_ANSWER_MB") * 2**20)
@@ -239,10 +243,10 @@ class VendorClient:
     def _send(
         self, method: str, path: str, options: Mapping[str, Any], *, renewed: bool = False
     ) -> tuple[httpx.Response, bytes]:
-        if self._pace is not None:
-            started = time.monotonic()
-            self._pace.wait()
-            meter.waited(*self._counted, int((time.monotonic() - started) * 1000))
+        started = time.monotonic()
+        for pace in (self._paces[one] for one in ("", path) if one in self._paces):
+            pace.wait()
+        meter.waited(*self._counted, int((time.monotonic() - started) * 1000))
         headers = {"Authorization": f"Bearer {self._token(renewed)}"} if self._token else None
         status = None
         try:

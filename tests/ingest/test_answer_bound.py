@@ -23,6 +23,7 @@ def agency(start_agency: Callable[..., Agency], monkeypatch: pytest.MonkeyPatch)
     agency.caps.redtrack_reports_per_minute = 10_000
     limit = RateLimit(calls=1000, seconds=1.0)
     monkeypatch.setattr("ingest.sources.redtrack.client.RATE_LIMIT", limit)
+    monkeypatch.setattr("ingest.sources.redtrack.client.PATH_LIMITS", {})
     for name, value in agency.environment().items():
         monkeypatch.setenv(name, value)
     return agency

@@ -59,6 +59,7 @@ def test_an_interrupted_backfill_goes_on_with_what_is_left(
 ) -> None:
     warehouse.activate(monkeypatch)
     monkeypatch.setattr("ingest.sources.redtrack.client.RATE_LIMIT", RateLimit(1_000, 1.0))
+    monkeypatch.setattr("ingest.sources.redtrack.client.PATH_LIMITS", {})
     redtrack = registry.source("redtrack")
     with scripted_vendor(spend) as vendor:
         for name, value in environment(vendor).items():

@@ -277,3 +277,18 @@ def test_the_vendors_limit_is_kept_before_it_is_hit() -> None:
         for _ in range(7):
             client.get("/report")
         assert 2.0 <= time.monotonic() - started < 15
+
+
+def test_a_limit_of_one_path_holds_up_no_request_to_another() -> None:
+    """RedTrack's 20 reports a minute would make each month of a backfill wait for its lists."""
+    limits = {"/report": RateLimit(calls=2, seconds=3.0)}
+    with (
+        scripted_vendor(in_turn(Answer([]))) as vendor,
+        VendorClient("redtrack", "713", vendor.url, limits=limits) as client,
+    ):
+        started = time.monotonic()
+        for path in ("/report", "/sources", "/report", *["/sources"] * 20):
+            client.get(path)
+        assert time.monotonic() - started < 3
+        client.get("/report")
+        assert time.monotonic() - started >= 3

@@ -44,6 +44,7 @@ def redtrack(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     monkeypatch.setenv("SIGNALROOM_HASH_SALT", "salt-of-the-tests")
     monkeypatch.setenv("REDTRACK_API_KEY", "a-very-secret-key")
     monkeypatch.setattr("ingest.sources.redtrack.client.RATE_LIMIT", RateLimit(1_000, 1.0))
+    monkeypatch.setattr("ingest.sources.redtrack.client.PATH_LIMITS", {})
     vendor = Vendor()
     with scripted_vendor(vendor.answer) as server:
         monkeypatch.setenv("REDTRACK_BASE_URL", server.url)

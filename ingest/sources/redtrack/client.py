@@ -26,6 +26,7 @@ from signalroom import clock
 from signalroom.errors import AnswerError, SourceError, TooLargeError
 
 RATE_LIMIT = RateLimit(*settings.RATE_LIMIT)
+PATH_LIMITS = {path: RateLimit(*limit) for path, limit in settings.PATH_LIMITS.items()}
 REPORT_REQUIRED = ("cost",)
 DOLLARS = {"", CURRENCY, "$", "US$", "840", "DOLLAR", "US DOLLAR", "DOLLARS", "US DOLLARS"}
 
@@ -55,6 +56,7 @@ class Account(Connection):
             self.pull.require("REDTRACK_BASE_URL"),
             params={"api_key": self.pull.require("REDTRACK_API_KEY")},
             limit=RATE_LIMIT,
+            limits=PATH_LIMITS,
             address="REDTRACK_BASE_URL",
         )
 

@@ -22,7 +22,8 @@ TABLES = {
     "offers": "whole",
 }
 
-RATE_LIMIT = (20, 60.0)  # calls, seconds
+RATE_LIMIT = (60, 60.0)  # calls, seconds; not documented, others report one or two a second
+PATH_LIMITS = {"/report": (20, 60.0)}
 PAGE_ROWS = 1000
 PAGE_SIZES = (PAGE_ROWS, 700, 530)  # page sizes of a list that is read again
 CONVERSION_PAGE_SIZES = (5000, 3300, 2100)  # the vendor's maximum is 10,000

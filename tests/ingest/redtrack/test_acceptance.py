@@ -18,6 +18,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """The agency's minutes are short, so the limit of 20 calls per minute is raised."""
     limit = RateLimit(calls=1000, seconds=1.0)
     monkeypatch.setattr("ingest.sources.redtrack.client.RATE_LIMIT", limit)
+    monkeypatch.setattr("ingest.sources.redtrack.client.PATH_LIMITS", {})
 
 
 OFFER = ("_client_id", "id", "title")  # the Everflow part of the URL is parsed in the models

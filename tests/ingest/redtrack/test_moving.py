@@ -31,6 +31,7 @@ Land = Callable[..., Landed]
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     limit = RateLimit(calls=1000, seconds=1.0)
     monkeypatch.setattr("ingest.sources.redtrack.client.RATE_LIMIT", limit)
+    monkeypatch.setattr("ingest.sources.redtrack.client.PATH_LIMITS", {})
     monkeypatch.setattr("ingest.http._backoff", tenacity.wait_none())
 
 
