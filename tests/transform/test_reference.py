@@ -35,7 +35,7 @@ def found(
     """The mistakes in this content, without the file's name."""
     client = clients.client(client_id)
     path = tmp_path / "data" / "clients" / client_id / "mappings" / "internal-affiliates.csv"
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     monkeypatch.setattr("signalroom.paths.root", lambda: tmp_path)
     shown = f"data/clients/{client_id}/mappings/internal-affiliates.csv:"
@@ -192,6 +192,13 @@ def test_a_stray_column_of_projects_is_named(
         pytest.param("A,,s1,,caf\ufffd,1,\n", 2, "cannot be read", id="read in a wrong encoding"),
         pytest.param("A,,6.5E+23,,L,1,\nB,,6.5E+23,,M,1,\n", 2, "turned into a", id="mangled ids"),
         pytest.param("A,,#REF!,,L,1,\n", 2, "a failed formula", id="an id that failed"),
+        pytest.param("A,,s1,,=B2,1,\n", 2, "cannot be read (=B2)", id="a reference"),
+        pytest.param("A,,s1,,#N/A N/A,1,\n", 2, "cannot be read", id="failed in an add-in"),
+        pytest.param("A,,s1,,#HIÁNYZIK,1,\n", 2, "cannot be read", id="failed, one word"),
+        pytest.param("A,,64f1 a2,,L,1,\n", 2, "in no id of RedTrack", id="a blank in an id"),
+        pytest.param('A,,"s1,s2",,L,1,\n', 2, "in no id of RedTrack", id="two ids in a cell"),
+        pytest.param("A,,\u2019s1,,L,1,\n", 2, "in no id of RedTrack", id="a curly apostrophe"),
+        pytest.param(HEADER.upper() + "\n", 2, "the header again", id="the header again"),
         pytest.param("A,,s1,,L,9,\n", 2, "advertiser 9 is unknown", id="an unknown advertiser"),
         pytest.param("A,,s1,,L,1,,,,x\n", 2, "10 cells instead of 7", id="a stray cell"),
     ],
@@ -219,6 +226,15 @@ def test_a_fault_of_a_line_spoils_no_other_line(lines: str, line: int, reason: s
             HEADER + ",valid_from\n", "column 'valid_to' is missing", id="half a validity"
         ),
         pytest.param("", "the file is empty", id="empty"),
+        pytest.param(f"sep=,\n{HEADER}\n", "it is line 2: delete what is above", id="sep"),
+        pytest.param(f"Mapping\n\n{HEADER}\n", "it is line 3: delete what is above", id="title"),
+        pytest.param(f"{HEADER},redtrack.source\n", "'redtrack.source' is there twice", id="twice"),
+        pytest.param(f"{HEADER}\nA;;s1;;L;1;\n", "separated by ';'", id="semicolons in lines"),
+        pytest.param(
+            f"{HEADER}\n<<<<<<< HEAD\nA,,s1,,L,1,\n=======\n>>>>>>> x\n",
+            "an unfinished merge",
+            id="a merge",
+        ),
         pytest.param(f"\n,,,\n{HEADER}\n", "the first line is blank", id="blank lines above"),
         pytest.param(
             f'{HEADER}\n"A,,s1,,L,1,\nB,,s2,,M,1,"\n',
@@ -234,31 +250,70 @@ def test_a_fault_of_a_file_names_the_repair(text: str, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [HEADER.encode("utf-16"), HEADER.encode("utf-16-be"), b"PK\x03\x04\x00\x00"]
+    ("content", "form"),
+    [
+        (HEADER.encode("utf-16"), "UTF-16"),
+        (HEADER.encode("utf-16-be"), "UTF-16"),
+        (b"PK\x03\x04\x00\x00", "Excel"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(24), "Excel"),
+        (f"{HEADER}\nA,,s1,,L\0,1,\n".encode(), "a NUL"),
+    ],
 )
 def test_other_kinds_of_files_are_refused_by_name(
-    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    content: bytes, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [mistake] = found(content, tmp_path, monkeypatch)
-    assert "UTF-16" in mistake or "Excel" in mistake
+    assert form in mistake
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["internal-afiliates.csv", "internal_affiliates.csv", "Internal-Affiliates (1).CSV"],
+    ("place", "said"),
+    [
+        ("713/mappings/internal-afiliates.csv", "found internal-afiliates.csv: rename it."),
+        ("713/mappings/internal_affiliates.csv", "found internal_affiliates.csv: rename it."),
+        ("713/mappings/Internal-Affiliates (1).CSV", "(1).CSV: rename it."),
+        ("713/mappings/internal-affiliates.xlsx", "save its sheet as 'CSV UTF-8'"),
+        ("713/internal-affiliates.csv", "found data/clients/713/internal-affiliates.csv: move it"),
+        ("713/mapping/internal-affiliates.csv", "713/mapping/internal-affiliates.csv: move it"),
+        ("internal-affiliates.csv", "found data/clients/internal-affiliates.csv: move it"),
+        ("714/mappings/internal-affiliates.csv", "714/mappings/internal-affiliates.csv: move it"),
+    ],
 )
-def test_a_misnamed_file_is_found(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_misnamed_or_misplaced_file_is_found(
+    place: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = clients.client("713")
-    folder = tmp_path / "data" / "clients" / "713" / "mappings"
-    folder.mkdir(parents=True)
-    (folder / name).write_text(HEADER)
-    (folder / "projects.csv").write_text(PROJECT_HEADER)
+    folder = tmp_path / "data" / "clients"
+    for path, header in ((place, HEADER), ("713/mappings/projects.csv", PROJECT_HEADER)):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(header)
     monkeypatch.setattr("signalroom.paths.root", lambda: tmp_path)
     [mistake] = read(InternalAffiliates, client).mistakes
-    assert f"the file is missing; found {name}: rename it." in str(mistake)
+    assert mistake.spoils_file
+    assert "the file is missing; found " in str(mistake)
+    assert said in str(mistake)
     assert read(Goals, client).mistakes == []
+
+
+def test_a_second_version_next_to_the_file_is_named_and_the_file_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "data" / "clients" / "713" / "mappings"
+    folder.mkdir(parents=True)
+    for name in ("internal-affiliates (1).csv", "internal-affiliates.csv.bak"):
+        (folder / name).write_text(f"{HEADER}\n")
+    [mistake] = found(f"{HEADER}\n{GOOD}\n", tmp_path, monkeypatch)
+    assert mistake.startswith(" internal-affiliates (1).csv is next to it")
+
+
+@pytest.mark.parametrize("text", ['="s1"', '="s1 "', "'s1", " s1\u00a0"])
+def test_an_id_that_a_spreadsheet_keeps_as_text_is_that_id(text: str) -> None:
+    line = ["A", "", text, "", '="L"', '="1"', ""]
+    written = io.StringIO()
+    csv.writer(written).writerows([COLUMNS, line])
+    found = read_713(InternalAffiliates, written.getvalue())
+    assert found.mistakes == []
+    assert found.lines[0].values["everflow.affiliate_label"] == "L"
 
 
 def read_713(kind: Any, text: str) -> Reading:

@@ -37,3 +37,8 @@ def _packages() -> Iterator[Mistake]:
     for path in sorted(given - wanted):
         reason = f"{path} is listed, but dbt_project.yml has no such client."
         yield Mistake(file, 0, reason, spoils_file=True)
+    folder = paths.root() / "data" / "clients"
+    for name in sorted(one.parent.name for one in folder.glob("*/mappings")):
+        if name not in clients.registry():
+            reason = f"dbt_project.yml has no client {name}, so that nothing reads this folder."
+            yield Mistake(Path("data/clients") / name, 0, reason, spoils_file=False)

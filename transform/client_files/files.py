@@ -20,6 +20,7 @@ from transform.client_files.reader import (
     is_broken,
 )
 
+SOURCE_ID = re.compile("[A-Za-z0-9_.:-]+")
 VALIDITY = ("valid_from", "valid_to")
 COLUMNS = (
     "redtrack.source",
@@ -119,6 +120,11 @@ class InternalAffiliates(_Rules):
             yield (
                 f"redtrack.source_id {source_id} is an id that the spreadsheet turned into a "
                 "number; format the column as text and paste RedTrack's id again."
+            )
+        elif not SOURCE_ID.fullmatch(source_id):
+            yield (
+                f"redtrack.source_id {source_id} has characters that are in no id of RedTrack; "
+                "paste the id again, one for each line."
             )
         label = line.values["everflow.affiliate_label"]
         if is_broken(label):
@@ -221,6 +227,9 @@ def read(kind: type[_Rules], client: Client) -> Reading:
     except Unusable as fault:
         reading.blame(fault.line, fault.reason, spoils_file=True)
         return reading
+    if reading.text is not None and (other := rules.file.second_version()):
+        reason = f"{other} is next to it, but is not read; keep one of them by this name."
+        reading.blame(0, reason, spoils_file=False)
     return _checked(rules, reading)
 
 

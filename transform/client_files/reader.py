@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from signalroom import paths
-from signalroom.clients import Client
+from signalroom.clients import Client, registry
 
 # Every kind of space that a spreadsheet, a web page or a chat leaves in a cell.
 SPACES = (
@@ -37,12 +37,24 @@ INVISIBLE = "".join(chr(code) for first, last in UNSEEN for code in range(first,
 _TRANSLATION = str.maketrans(SPACES + HYPHENS, " " * len(SPACES) + "-" * len(HYPHENS), INVISIBLE)
 # What a spreadsheet shows for a failed formula, in any language, or the formula itself.
 BROKEN = re.compile(
-    r"#[^ ]+[!?]|#[^ 0-9]/[^ 0-9]|#(NV|NA|GETTING_DATA|#*)|ERR:[0-9]{3}|LOADING(\.\.\.|…)"
-    r"|=[^ ]*\(.*|.*\ufffd.*"
+    r"# ?[^ ]+[!?]|# ?[^ 0-9]/[^ 0-9]( #?[^ 0-9]/[^ 0-9])?"
+    r"|#(NV|NA|YOK|HIÁNYZIK|NENÍ_K_DISPOZICI|NEDOSTUPNÝ|GETTING_DATA|#*)"
+    r"|ERR:[0-9]{3}|LOADING(\.\.\.|…)|=.*|.*\ufffd.*"
 )
+# `="64f1"`: text, as exports write it so that a spreadsheet does not read it as a number.
+QUOTED_TEXT = re.compile(r'="([^"]*)"')
 # `6.5E+23`: an id that a spreadsheet read as a number. A hexadecimal id has no sign or point.
 MANGLED = re.compile(r"[0-9]+([.,][0-9]+[eE][+]?|[eE][+])[0-9]+")
-SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}
+SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'", "^": "'^'", "~": "'~'"}
+# How a file begins that has a table in another form.
+OTHER_FORMS = {
+    b"PK\x03\x04": "an Excel or Numbers workbook",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook",
+    b"%PDF": "a PDF",
+}
+WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers", ".gsheet", ".pdf")
+BACKUPS = ("~", ".bak", ".orig", ".swp")
+CONFLICT = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")  # of a merge, at the start of a line
 
 
 @dataclass(frozen=True)
@@ -113,7 +125,16 @@ class ClientFile:
         except FileNotFoundError:
             near = self._misnamed()
             if near:
-                raise Unusable(0, f"the file is missing; found {near}: rename it.") from None
+                repair = (
+                    f"save its sheet as 'CSV UTF-8' by the name {self.name}"
+                    if near.lower().endswith(WORKBOOKS)
+                    else "rename it"
+                )
+                raise Unusable(0, f"the file is missing; found {near}: {repair}.") from None
+            elsewhere = self._elsewhere()
+            if elsewhere:
+                reason = f"the file is missing; found {elsewhere}: move it if it is this client's."
+                raise Unusable(0, reason) from None
             if self.is_optional:
                 return None
             raise Unusable(
@@ -124,14 +145,32 @@ class ClientFile:
         except OSError as error:
             raise Unusable(0, f"cannot be read: {error.strerror}.") from error
 
-    def _misnamed(self) -> str:
+    def second_version(self) -> str:
+        """A further version of the file by a similar name, as a second download gets it."""
+        name = self._misnamed(0.9)
+        return "" if name.startswith((".", "~")) or name.endswith(BACKUPS) else name
+
+    def _misnamed(self, likeness: float = 0.8) -> str:
         """A file in the same folder with a similar name."""
         folder = self.path.parent
-        names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
         others = {name: _plain_name(name) for name in names if name not in FILE_NAMES}
         wanted = _plain_name(self.name)
-        near = difflib.get_close_matches(wanted, others.values(), n=1, cutoff=0.8)
+        near = difflib.get_close_matches(wanted, others.values(), n=1, cutoff=likeness)
         return next((name for name, plain in others.items() if plain in near), "")
+
+    def _elsewhere(self) -> str:
+        """The same file in a folder that is no client's."""
+        own, every = self.path.parents[1], self.path.parents[2]
+        strangers = [path for path in every.glob("*") if path.name not in registry()]
+        others = [
+            *own.glob(self.name),
+            *own.glob(f"*/{self.name}"),
+            *(path for one in strangers for path in (one, *one.glob(f"mappings/{self.name}"))),
+            *every.parent.glob(self.name),
+        ]
+        others = [path for path in others if path.is_file() and path.name == self.name]
+        return next((path.relative_to(paths.root()).as_posix() for path in others), "")
 
     def lines(self, text: str) -> Iterator[Line | tuple[int, str]]:
         """Lines, and faults of single lines (number, reason); Unusable for a fault of the file.
@@ -152,6 +191,16 @@ class ClientFile:
         values = [value_of(cell) for cell in cells]
         if not any(values):
             return
+        if cells[0].startswith(CONFLICT):
+            raise Unusable(
+                number, "marks of an unfinished merge; keep one of the two versions and save."
+            )
+        if tuple(value.lower() for value in values[: len(columns)]) == columns:
+            yield number, "the header again; delete this line."
+            return
+        separator = self._separator(cells[0])
+        if separator and not any(values[1:]):
+            raise Unusable(number, _separated(separator))
         if any("\n" in cell for cell in cells):
             raise Unusable(
                 number, "a quote is open, so that lines run together; check the quotes before it."
@@ -172,27 +221,44 @@ class ClientFile:
         found = tuple(header)
         if found in (self.columns, self.all_columns):
             return found
-        first = text.split("\n", 1)[0]
-        for separator, shown in SEPARATORS.items():
-            if len(cells) < len(self.columns) and first.count(separator) >= len(self.columns) - 1:
-                raise Unusable(
-                    1, f"separated by {shown}: save the sheet as comma CSV ('CSV UTF-8')."
-                )
+        separator = self._separator(text.split("\n", 1)[0])
+        if separator and len(cells) < len(self.columns):
+            raise Unusable(1, _separated(separator))
         raise Unusable(1, self._odd_header(found, text))
+
+    def _separator(self, line: str) -> str:
+        """What separates the cells of a line, in words, if it is no comma."""
+        wanted = len(self.columns) - 1
+        return next((said for one, said in SEPARATORS.items() if line.count(one) >= wanted), "")
 
     def _odd_header(self, found: tuple[str, ...], text: str) -> str:
         optional = f", and at its end may be {','.join(self.further)}" if self.further else ""
         wanted = f"the header has to be {','.join(self.columns)}{optional}"
+        later = self._later_header(text)
+        repair = f"; it is line {later}: delete what is above it" if later else ""
         if not found:
             what = "the first line is blank" if clean(text) else "the file is empty"
-            return f"{what}; {wanted}."
+            return f"{what}; {wanted}{repair}."
+        if later:
+            return f"{wanted}{repair}."
         # a file with one of the optional columns needs all of them
         expected = self.all_columns if set(found) & set(self.further) else self.columns
         missing = [column for column in expected if column not in found]
         odd = [column for column in found if column not in expected]
         said = [f"column {_named(missing)} is missing"] if missing else []
         said += [f"column {_named(odd)} is unknown"] if odd else []
+        twice = [column for column in expected if found.count(column) > 1]
+        said += [f"column {_named(twice)} is there twice"] if twice else []
         return f"{wanted}; {', '.join(said) or 'its columns are in another order'}."
+
+    def _later_header(self, text: str) -> int:
+        """The line of the header if it is not the first one; 0 if there is none."""
+        lines = text.split("\n")[1:20]
+        for number, line in enumerate(lines, 2):
+            cells = [clean(cell).lower() for cell in next(csv.reader([line]), [])]
+            if tuple(cells[: len(self.columns)]) == self.columns:
+                return number
+        return 0
 
 
 FILE_NAMES: set[str] = set()  # the names of every kind of client file; files.py fills it
@@ -200,9 +266,11 @@ FILE_NAMES: set[str] = set()  # the names of every kind of client file; files.py
 
 def decoded(content: bytes) -> str:
     """The text of a file, with line ends as `\\n`; Unusable if it is not UTF-8."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in content[:2000]:
-        if content.startswith(b"PK\x03\x04"):
-            raise Unusable(1, "an Excel workbook; save the sheet as 'CSV UTF-8'.")
+    form = next((form for start, form in OTHER_FORMS.items() if content.startswith(start)), "")
+    if form:
+        raise Unusable(1, f"{form}; save the sheet as 'CSV UTF-8'.")
+    beginning = content[:2000]
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or 3 * beginning.count(0) > len(beginning):
         raise Unusable(1, "not UTF-8 but UTF-16; save the sheet as 'CSV UTF-8'.")
     try:
         text = content.decode("utf-8-sig")
@@ -220,8 +288,10 @@ def clean(cell: str) -> str:
 
 
 def value_of(cell: str) -> str:
-    """A clean cell; `n/a` and `null` in any case are blank."""
+    """A clean cell; `n/a` and `null` in any case are blank, and `="x"` is x."""
     text = clean(cell)
+    if quoted := QUOTED_TEXT.fullmatch(text):
+        text = quoted[1].strip(" ")
     return "" if text.lower() in ("n/a", "null") else text
 
 
@@ -237,8 +307,13 @@ def is_broken(value: str) -> bool:
 
 
 def _plain_name(name: str) -> str:
-    text = re.sub(r"( ?\([0-9]+\)| copy)?(\.csv)+(\.txt)?$", "", name.lower())
+    text = re.sub(r"\.(xlsx?|ods|numbers)$", "", name.lower())
+    text = re.sub(r"( ?\([0-9]+\)| copy)?(\.csv)+(\.txt)?$", "", text)
     return text.replace("_", "-").replace(" ", "-")
+
+
+def _separated(shown: str) -> str:
+    return f"separated by {shown}: save the sheet as comma CSV ('CSV UTF-8')."
 
 
 def _named(columns: Iterable[str]) -> str:

@@ -1,14 +1,15 @@
 {#-
   A cell of a client's file, read as `transform/client_files/reader.py` reads it (a test holds the
-  two together): `n/a`, `null` and blank are null.
+  two together): `n/a`, `null` and blank are null, and `="x"` is x.
 -#}
 {% macro mapped_value(value) -%}
-    case when lower({{ cleaned(value) }}) not in ('', 'n/a', 'null') then {{ cleaned(value) }} end
+    {%- set text = "trim(regexp_replace(" ~ cleaned(value) ~ ", '^=\"([^\"]*)\"$', '\\1'))" -%}
+    case when lower({{ text }}) not in ('', 'n/a', 'null') then {{ text }} end
 {%- endmacro %}
 
 {#- A failed formula (`#N/A`, `#REF!`, `=VLOOKUP(…)`), or text that was read in the wrong encoding. -#}
 {% macro is_broken(value) -%}
-    {%- set pattern = '^(#[^ ]+[!?]|#[^ 0-9]/[^ 0-9]|#(NV|NA|GETTING_DATA|#*)|ERR:[0-9]{3}|LOADING([.][.][.]|…)|=[^ ]*[(].*|.*\ufffd.*)$' -%}
+    {%- set pattern = '^(# ?[^ ]+[!?]|# ?[^ 0-9]/[^ 0-9]( #?[^ 0-9]/[^ 0-9])?|#(NV|NA|YOK|HIÁNYZIK|NENÍ_K_DISPOZICI|NEDOSTUPNÝ|GETTING_DATA|#*)|ERR:[0-9]{3}|LOADING([.][.][.]|…)|=.*|.*\ufffd.*)$' -%}
     upper({{ value }}) ~ '{{ pattern }}'
 {%- endmacro %}
 
