@@ -1,6 +1,7 @@
 """Random kills: the scheduler and its children, in every stage of their work, with kill -9.
 
-`make chaos` kills 500 times and fails if a stage was never killed; the suite kills a few times.
+`make chaos` kills 500 times and fails if a stage was never killed; `make test-deep` kills a few
+times.
 """
 
 from __future__ import annotations

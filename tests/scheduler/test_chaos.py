@@ -13,7 +13,7 @@ from tests.scheduler.chaos import AIM_S, broken, chaos, doubled
 from tests.support.warehouse import Warehouse
 
 MARTS = ("daily_performance", "daily_summary", "unmapped_spend", "orders")
-KILLS, WITHIN_S = 3, 90  # make chaos has hundreds
+KILLS, WITHIN_S = 3, 90  # `make chaos` kills hundreds of times
 
 
 def wrong_marts(warehouse: Warehouse, agency: Agency) -> list[str]:
@@ -42,7 +42,7 @@ def wrong_marts(warehouse: Warehouse, agency: Agency) -> list[str]:
 
 
 @pytest.mark.fault(38, 54)
-@pytest.mark.slow
+@pytest.mark.deep
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
 def test_kills_leave_the_truth_an_unbroken_ledger_and_no_message_twice(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import gc
 import json
 import os
 import random
@@ -23,6 +24,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +37,15 @@ PR_SET_PDEATHSIG = 1
 VARIABLE = "WARM_DBT"
 # After these dbt commands a test reads the manifest; writing it takes the others a second, twice.
 READ_IT = {"parse", "docs"}
+
+# What commands import besides SignalRoom: most of the processor time of a short one.
+LIBRARIES = (
+    *("apscheduler.triggers.cron", "click", "dotenv", "duckdb", "httpx", "jinja2", "numpy"),
+    *("psycopg2.extras", "pyarrow.parquet", "pydantic", "requests", "resend", "rich.progress"),
+    *("s3fs", "sqlalchemy.dialects.postgresql", "tenacity", "twilio.rest", "yaml"),
+    *("dlt.destinations.impl.duckdb.duck", "dlt.destinations.impl.postgres.postgres"),
+    "dlt.sources.helpers",
+)
 
 
 def warm_builds(patch: pytest.MonkeyPatch) -> None:
@@ -135,7 +146,9 @@ def _import_dbt() -> None:
 
 def _import_libraries() -> None:
     os.environ["DLT_PROJECT_DIR"] = str(ROOT)  # as ingest/resources.py sets it before the import
-    import yaml  # noqa: F401
+    for name in LIBRARIES:
+        import_module(name)
+    gc.freeze()  # forks then share this memory
 
 
 def _obey(order: dict[str, Any], files: list[int]) -> None:
@@ -171,7 +184,7 @@ def _dbt(arguments: list[str]) -> None:
     from dbt.cli.main import cli
 
     sys.argv = ["dbt", *arguments]
-    spare_lines_that_are_not_shown()
+    spare_events_that_are_not_shown()
     if not READ_IT & set(arguments):
         spare_the_manifest()
     # the semaphore tracker does not notice the end of a fork, and would complain in its output
@@ -185,6 +198,7 @@ def _dbt_of_the_product(arguments: list[str]) -> None:
     from transform import dbt_process
 
     sys.argv = [dbt_process.__file__, *arguments]
+    spare_events_that_are_not_shown()
     sys.warnoptions = ["ignore:resource_tracker"]
     dbt_process.main()
 
@@ -207,20 +221,25 @@ def spare_the_manifest() -> None:
         module.write_manifest = lambda *_: None  # type: ignore[attr-defined]
 
 
-def spare_lines_that_are_not_shown() -> None:
-    """Make dbt skip formatting events below the log level: thousands that it then discards."""
-    from dbt_common.events import logger
-    from dbt_common.events.base_types import EventLevel, EventMsg
+def spare_events_that_are_not_shown() -> None:
+    """Make dbt skip events below the level of its loggers: thousands that it then discards."""
+    from dbt_common.events.base_types import BaseEvent, EventLevel
+    from dbt_common.events.event_manager import EventManager
 
-    write = logger._Logger.write_line
+    fire = EventManager.fire_event
+    low = {EventLevel.DEBUG, EventLevel.TEST}
 
-    def write_line(self: logger._Logger, msg: EventMsg) -> None:
-        level = logger._log_level_map[EventLevel(msg.info.level)]
-        is_print = logger._is_print_event(msg)
-        if self._python_logger is None or is_print or self._python_logger.isEnabledFor(level):
-            write(self, msg)
+    def fire_event(
+        self: EventManager,
+        e: BaseEvent,
+        level: EventLevel | None = None,
+        node: Any = None,
+        force_warn_or_error_handling: bool = False,
+    ) -> None:
+        if (level or e.level_tag()) not in low or any(one.level in low for one in self.loggers):
+            fire(self, e, level, node, force_warn_or_error_handling)
 
-    logger._Logger.write_line = write_line  # type: ignore[method-assign]
+    EventManager.fire_event = fire_event  # type: ignore[method-assign]
 
 
 CALLS = {"dbt": _dbt, "build": _dbt_of_the_product, "signalroom": _signalroom}

@@ -23,6 +23,7 @@ from tests.scheduler.test_chaos import wrong_marts
 from tests.support import parsed
 from tests.support.processes import signalroom_cli
 from tests.support.warehouse import Warehouse
+from tests.support.warm import VARIABLE, warm
 
 SECRET = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_SALT", "_EMAILS", "_NUMBERS")
 
@@ -50,12 +51,17 @@ def test_an_hour_and_a_morning_load_the_truth_and_send_each_report_once(
     stack: ExitStack,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    agency = start_agency()
+    agency = start_agency(history_days=10)
     hour = datetime(2026, 11, 18, 23, tzinfo=BUSINESS_ZONE).astimezone(UTC)
     morning = datetime(2026, 11, 19, 7, tzinfo=BUSINESS_ZONE).astimezone(UTC)
     agency.set_now(hour)
     server = stack.enter_context(dev_server())
-    env = {**agency.environment(), **warehouse.environment, "SIGNALROOM_CLIENTS": "713"}
+    env = {
+        **agency.environment(),
+        **warehouse.environment,
+        "SIGNALROOM_CLIENTS": "713",
+        VARIABLE: warm("dbt"),
+    }
     parsed.before_product(env)
     fleet = Fleet(server, env)
     stack.callback(fleet.close)
