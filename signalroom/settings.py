@@ -86,7 +86,26 @@ def load_env_file() -> None:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from None
 
 
+def given_twice() -> list[tuple[str, int, int]]:
+    """Variables that `.env` gives twice with different values, of which the second counts."""
+    path = root() / ".env"
+    if not path.is_file() or os.environ.get("PYTHON_DOTENV_DISABLED"):
+        return []
+    seen: dict[str, tuple[str, int]] = {}
+    found = []
+    with path.open(encoding="utf-8-sig") as file:
+        for one in parse_stream(file):
+            if one.key is None:
+                continue
+            value, line = (one.value or "").strip(), one.original.line
+            if seen.setdefault(one.key, (value, line))[0] != value:
+                found.append((one.key, seen[one.key][1], line))
+    return found
+
+
 def _refuse_unread_lines(path: Path) -> None:
+    if b"\0" in path.read_bytes():
+        raise ValueError("UTF-16")
     with path.open(encoding="utf-8-sig") as file:
         for one in parse_stream(file):
             is_export = one.original.string.lstrip().startswith("export ")

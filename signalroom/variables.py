@@ -45,6 +45,7 @@ _MAILBOX = r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(\.[\w-]+)+"
 MAILBOX = re.compile(rf"{_MAILBOX}|[^<>;,]*<{_MAILBOX}>")
 PHONE = re.compile(r"\+[1-9]\d{6,14}")
 SENDER = re.compile(r"\+[1-9]\d{6,14}|MG[0-9a-f]{32}|\d{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}")
+BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}|arn:.+")
 CHANNEL_ID = re.compile(r"[A-Z][A-Z0-9]{5,}")
 
 
@@ -73,7 +74,15 @@ def check(needed: Collection[str]) -> list[Check]:
             )
         elif reason := wrong(name):
             found.append(Check(name, "fault", *reason))
-    return found
+    return found + [
+        Check(
+            name,
+            "fault",
+            f"{name} is in .env twice, in line {first} and with another value in line {second}",
+            "Keep one of the two lines.",
+        )
+        for name, first, second in settings.given_twice()
+    ]
 
 
 @cache
@@ -108,6 +117,9 @@ def wrong(name: str) -> tuple[str, str] | None:
     plain = name.partition("__")[0]
     if value[0] == value[-1] and value[0] in "\"'" and len(value) > 1:
         return f"{name} has quotes around its value", "Write the value without them."
+    if plain.endswith(settings.PLAIN_TEXT) and (found := re.search(r"\s|[;,]$", value)):
+        what = "a blank inside" if found[0].isspace() else f"{found[0]!r} at its end"
+        return f"{name} has {what}", "Write the value alone, one variable in each line."
     for applies, judge in _KINDS:
         if applies(plain) and (reason := judge(value)):
             shown = "" if is_secret(name) or plain == "HEARTBEAT_URL" else f" ({value!r})"
@@ -175,6 +187,10 @@ _KINDS: tuple[tuple[Callable[[str], bool], Callable[[str], tuple[str, str] | Non
         _listed(PHONE, "a phone number with its country", "+15550100199"),
     ),
     (
+        lambda name: name == "S3_BUCKET_NAME",
+        _listed(BUCKET, "the name of a bucket", "exports"),
+    ),
+    (
         lambda name: name.endswith("_CHANNEL_ID"),
         _listed(CHANNEL_ID, "the id of a Slack channel", "C0123456789"),
     ),
@@ -202,6 +218,9 @@ def _near_miss(name: str, needed: Collection[str]) -> Iterator[Check]:
 def _meant(name: str) -> str | None:
     """The variable that a name was probably meant to be; None for other programs' variables."""
     plain, _, owner = name.upper().partition("__")
+    plain = re.split("[^A-Z0-9_-]", plain)[-1] or plain  # `$env:NAME` of a Windows shell
+    if plain in known() and plain != name:
+        return f"{plain}__{owner}" if owner else plain
     for suffix in _suffixes():  # one underscore before the client instead of two
         if plain.endswith(f"_{suffix}") and plain.removesuffix(f"_{suffix}") in known():
             return f"{plain.removesuffix(f'_{suffix}')}__{suffix}"

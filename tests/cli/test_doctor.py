@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import signalroom
-from signalroom import settings, source_states
+from signalroom import settings, source_states, variables
 from signalroom.errors import ConfigurationError
 from signalroom.warehouse import duckdb_path, postgres_connection
 from tests.support.warehouse import ON_POSTGRES, Warehouse
@@ -191,6 +191,10 @@ def test_offline_asks_nobody(start_agency: StartAgency) -> None:
         ("HTTPS_PROXY", "http://bob:key-0123456789/x@proxy:8080", "an address in them cannot be"),
         ("EVERFLOW_API_KEY__cti", "key-0123456789", "Rename it to EVERFLOW_API_KEY__CTI."),
         ("SIGNALROOM_CLIENTS", "713;cti", "separated by commas"),
+        ("$env:EVERFLOW_API_KEY", "key-0123456789", "Rename it to EVERFLOW_API_KEY."),
+        ("EVERFLOW_API_KEY", "key-0123456789 REDTRACK_API_KEY=x", "has a blank inside"),
+        ("SLACK_BOT_TOKEN", "key-0123456789;", "has ';' at its end"),
+        ("S3_BUCKET_NAME", "s3://exports/orders", "is not the name of a bucket"),
     ],
 )
 def test_a_variable_that_cannot_be_right_is_a_fault(name: str, value: str, said: str) -> None:
@@ -230,6 +234,21 @@ def test_a_byte_order_mark_hides_no_variable(
     (tmp_path / ".env").write_bytes("EVERFLOW_API_KEY=key-1\n".encode("utf-8-sig"))
     settings.load_env_file()
     assert os.environ["EVERFLOW_API_KEY"] == "key-1"
+
+
+def test_a_variable_that_is_twice_in_the_env_file_is_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key at the top, and the blank line of the example below: the source would be off."""
+    lines = ["EVERFLOW_API_KEY=key-0123456789", "PORT=1", "PORT=1", "EVERFLOW_API_KEY="]
+    (tmp_path / ".env").write_text("\n".join(lines), encoding="utf-8")
+    monkeypatch.delenv("PYTHON_DOTENV_DISABLED", raising=False)
+    monkeypatch.setattr(settings, "root", lambda: tmp_path)
+    found = [one for one in variables.check(()) if one.name in ("EVERFLOW_API_KEY", "PORT")]
+    assert [one.message for one in found] == [
+        "EVERFLOW_API_KEY is in .env twice, in line 1 and with another value in line 4"
+    ]
+    assert found[0].state == "fault"
 
 
 def test_a_lost_key_of_a_source_that_is_on_is_a_fault_and_doctor_writes_nothing() -> None:
