@@ -5,10 +5,12 @@ One file, so that one process of the test run does the expensive work once.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -210,6 +212,46 @@ def test_a_second_run_changes_nothing_and_says_so(main_job: MainJob, target: Tar
     assert said.returncode == 0, said.stdout + said.stderr
     assert "Nothing has changed" in said.stdout
     assert contents() == before
+
+
+@pytest.mark.parametrize("target", POSTGRES_FIRST)
+def test_half_an_env_file_changes_nothing(
+    main_job: MainJob, target: Target, tmp_path: Path
+) -> None:
+    """An analyst's laptop has only some of the keys of sources that are on."""
+    whole = main_job.environments[target]
+    half = {
+        name: value
+        for name, value in whole.items()
+        if not name.startswith(("EVERFLOW_API_KEY", "REDTRACK_API_KEY__", "MAUTIC_CLIENT", "S3_"))
+    }
+
+    def state(env: Mapping[str, str]) -> dict[str, Any]:
+        """What is on, complete and fresh, what is wrong, and what a report says of it."""
+        status = json.loads(signalroom_cli("status", "--json", env=env).stdout)
+        made = signalroom_cli("report", "daily_ccw", "--out", str(tmp_path), env=env)
+        assert made.returncode == 0, made.stdout + made.stderr
+        (text,) = tmp_path.glob("daily_ccw-713-*.email.txt")
+        tables = ("ops.sources", "ops.incidents", "marts.daily_summary")
+        held = [name for name in tables if target == "postgres" or name != "ops.incidents"]
+        return {
+            "sources": [(one["client"], one["source"]) for one in status["sources"]],
+            "alerts": status["alerts"],
+            "text": text.read_text("utf-8"),
+            **{name: sorted(map(str, main_job.table(target, name))) for name in held},
+        }
+
+    before = state(whole)
+    assert "everflow" in str(before["ops.sources"])
+    built = signalroom_cli("build", env=half)
+    assert built.returncode == 0, built.stdout + built.stderr
+    assert state(half) == before
+    judged = signalroom_cli("doctor", "--offline", env=half)
+    pulled = signalroom_cli("ingest", "everflow", "--client", "713", env=half)
+    assert (judged.returncode, pulled.returncode) == (1, 1)
+    assert "everflow for client 713 is on, and EVERFLOW_API_KEY is not set" in judged.stderr
+    assert "EVERFLOW_API_KEY is not set, but the source has been on since" in pulled.stderr
+    assert state(half)["ops.sources"] == before["ops.sources"]
 
 
 @pytest.mark.parametrize(
