@@ -20,7 +20,9 @@ import pyarrow.compute as pc
 
 from ingest.privacy.texts import are_digits
 from ingest.sources.s3_exports.csv_records import Header
+from ingest.sources.s3_exports.days import ZONED, day_or_none, is_day, is_of_another_day
 from ingest.sources.s3_exports.limits import PROSPECT_IDS, AbnormalError, RefusedError
+from signalroom import clock
 from signalroom.plural import counted
 
 BLANKS = " \t\n\v\f\r\u00a0"
@@ -160,6 +162,7 @@ class Checks:
     _days: set[str] = field(default_factory=set)
     _impossible: set[str] = field(default_factory=set)  # of the days
     _misdated: Counter[str] = field(default_factory=Counter)
+    _elsewhere: Counter[str] = field(default_factory=Counter)
     _numbered: int = 0  # ids that are numbers, and others
     _named: int = 0
 
@@ -255,10 +258,16 @@ class Checks:
         texts, counts = pc.utf8_trim(found.field("values"), BLANKS), found.field("counts")
         if kind == "date":
             self._look_at_days(name, texts, counts)
+            if _any(texts, ZONED):
+                zoned = pc.match_substring_regex(texts, f"^(?:{ZONED})$")
+                odd = (
+                    count for text, count in _pairs(texts, counts, zoned) if is_of_another_day(text)
+                )
+                self._elsewhere[name] += sum(odd)
             if _any(texts, LATE_DAY):
                 late = pc.match_substring_regex(texts, f"^(?:{LATE_DAY})$")
                 for text, count in _pairs(texts, counts, late):
-                    if not _is_day(text):
+                    if not is_day(text):
                         self._unreadable[name] += count
         if kind == "amount":
             seen = self._amounts.setdefault(name, set())
@@ -291,7 +300,7 @@ class Checks:
             year, month, day = (
                 int(found[part] or found[f"iso_{part}"]) for part in ("year", "month", "day")
             )
-            read, meant = _day(year, month, day), _day(year, day, month)
+            read, meant = day_or_none(year, month, day), day_or_none(year, day, month)
             if read and meant and meant <= self.until < read:
                 raise RefusedError(
                     f"its {name} has days after {self.until}, which it cannot contain yet, as if "
@@ -324,6 +333,11 @@ class Checks:
         if odd:
             parts.append(f"days before {FIRST_DAY} or after {self.until}: {', '.join(odd)}")
         parts += [
+            f"instants of another day in {clock.zone().key}, counted as written: {count:,} of {one}"
+            for one, count in self._elsewhere.items()
+            if count
+        ]
+        parts += [
             f"{counted(count, 'row')} without {name}"
             for name, count in self._blank.items()
             if count
@@ -333,27 +347,6 @@ class Checks:
 
 def _pairs(texts: Any, counts: Any, which: Any) -> Iterator[tuple[str, int]]:
     return zip(texts.filter(which).to_pylist(), counts.filter(which).to_pylist(), strict=True)
-
-
-def _is_day(text: str) -> bool:
-    """Whether the date, in either form, exists in the calendar."""
-    day = text.replace("T", " ").split(" ")[0]
-    try:
-        if "/" in day:
-            month, number, year = map(int, day.split("/"))
-            date(year, month, number)
-        else:
-            date.fromisoformat(day)
-    except ValueError:
-        return False
-    return True
-
-
-def _day(year: int, month: int, day: int) -> date | None:
-    try:
-        return date(year, month, day)
-    except ValueError:
-        return None
 
 
 def _refuse_notation(name: str, text: str) -> None:

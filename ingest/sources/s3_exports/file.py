@@ -310,7 +310,9 @@ class Reading:
         self._headers.add(header)
         self._columns.update(new)
         if accepted.record.reason:
-            self._notice(f"{file} has {accepted.record.reason}; reports leave them out")
+            self._notice(
+                f"{file} has {accepted.record.reason}; reports leave out what cannot be read"
+            )
 
     def _report_progress(self, number: int, count: int) -> None:
         if number == count or time.monotonic() - self._reported_at > SAY_EVERY_S:

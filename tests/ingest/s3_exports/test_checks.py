@@ -63,7 +63,7 @@ def test_a_value_that_cannot_be_read_is_counted_and_reported_with_the_file(
 
 @pytest.mark.parametrize(
     "text",
-    ["03/10/2026", "3/1/2026 10:15 AM", "2026-03-10", "2026-03-10T01:02:03Z", "", "0000-00-00",
+    ["03/10/2026", "3/1/2026 10:15 AM", "2026-03-10", "2026-03-10T15:02:03Z", "", "0000-00-00",
      "0000-00-00 00:00:00", " 11/18/2026\u00a0"],
 )  # fmt: skip
 def test_the_usual_notations_are_no_news(bench: Bench, text: str) -> None:
@@ -151,6 +151,16 @@ def test_a_date_of_zeros_is_no_date_of_an_order(bench: Bench) -> None:
     reason = "3 rows without order_date (of 4 rows)"
     assert taken.landings["orders_create"].files[0].reason == reason
     assert [said for said in taken.said if CREATE in said and reason in said]
+
+
+def test_an_instant_of_another_business_day_is_told(bench: Bench) -> None:
+    days = ("2026-11-18T02:15:00Z", "2026-11-18 23:30:00-08:00", "2026-11-18T12:00:00+00:00",
+            "2026-11-18T23:00:00", "2026-11-18 03:00:00 +0000")  # fmt: skip
+    bench.put(export([order(n, order_date=day) for n, day in enumerate(days)]))
+    assert bench.take().landings["orders_create"].files[0].reason == (
+        "instants of another day in America/New_York, counted as written: 3 of order_date"
+        " (of 5 rows)"
+    )
 
 
 def test_an_id_unlike_the_others_is_told(bench: Bench) -> None:
