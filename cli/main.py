@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import io
 import json
 import os
@@ -79,6 +80,8 @@ class LazyGroup(click.Group):
             return None
         module = cmd_name.replace("-", "_")
         command: click.Command = getattr(import_module(f"cli.{module}"), module)
+        if cmd_name not in READS:
+            gc.enable()
         return command
 
     def resolve_command(
@@ -126,12 +129,19 @@ def _bound_reading(command: str) -> None:
 
 
 def main() -> None:
-    """Entry point: exits 0 on success, 1 on an explained failure, 2 on wrong usage."""
+    """Entry point: exits 0 on success, 1 on an explained failure, 2 on wrong usage.
+
+    A command that only reads ends before it has much garbage: searching for it, mostly among what
+    was imported, would take a seventh of its time.
+    """
+    gc.disable()
     code: object = 0
     try:
         _call()
     except SystemExit as leave:
         code = leave.code
+    finally:
+        gc.enable()
     if "temporalio" in sys.modules:  # its threads outlive Python's shutdown, which would abort
         atexit._run_exitfuncs()
         sys.stdout.flush()

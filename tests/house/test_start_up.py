@@ -22,12 +22,15 @@ from tests.support.processes import BIN, ROOT, own_environment
 # Not needed to look at the runs.
 FURTHER = {"httpx", "sqlalchemy.dialects.postgresql", "scheduler.execution.run"}
 HEAVY = {"dlt", "dbt", "pyarrow", "pandas", "matplotlib", "numpy", "temporalio"}
-# At exit, prints which of the heavy libraries were imported.
+# At exit, prints which of the heavy libraries were imported, and how often garbage was collected.
 WATCHED = """
-import atexit, sys
+import atexit, gc, sys
 heavy = lambda: sorted(set(sys.modules) & %r)
-atexit.register(lambda: print("imported", *heavy(), file=sys.stderr))
+collections = lambda: sum(generation["collections"] for generation in gc.get_stats())
 from cli.main import main
+before = collections()
+atexit.register(lambda: print("collected", collections() - before, file=sys.stderr))
+atexit.register(lambda: print("imported", *heavy(), file=sys.stderr))
 sys.exit(main())
 """
 
@@ -68,6 +71,18 @@ def test_status_imports_nothing_for_what_it_does_not_do(tmp_path: Path) -> None:
             _, stderr = process.communicate(timeout=60)
     assert process.returncode == 0, stderr
     assert imported(stderr, HEAVY | FURTHER) == []
+
+
+@pytest.mark.parametrize(("command", "is_searched"), [("status", False), ("schedule", True)])
+def test_what_status_imports_is_not_searched_for_garbage(
+    tmp_path: Path, command: str, is_searched: bool
+) -> None:
+    with started(tmp_path, *command.split()) as process:
+        _, stderr = process.communicate(timeout=60)
+    found = re.search(r"^collected ([0-9]+)$", stderr, re.M)
+    assert found is not None, stderr
+    # a few at the end, after the command
+    assert (int(found[1]) > 5) == is_searched
 
 
 def test_doctor_offline_imports_nothing_heavy_with_every_source_set_up(tmp_path: Path) -> None:
