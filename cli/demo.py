@@ -138,7 +138,7 @@ def _command(arguments: list[str], log: Any) -> Iterator[subprocess.Popen[bytes]
     """A `signalroom` command of this installation, ended with the body."""
     from signalroom import child_process
 
-    code = "import sys; from cli.main import main; sys.exit(main())"
+    code = "from cli.main import command; command()"
     process = subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         env={**os.environ, child_process.PARENT: str(os.getpid())},

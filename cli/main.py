@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
 import gc
 import io
 import json
 import os
 import sys
 from importlib import import_module
+from typing import NoReturn
 
 import click
 
@@ -128,26 +128,26 @@ def _bound_reading(command: str) -> None:
         bound_waits(READS[command])
 
 
-def main() -> None:
-    """Entry point: exits 0 on success, 1 on an explained failure, 2 on wrong usage.
+def command() -> NoReturn:
+    """Entry point of a process that does nothing else."""
+    try:
+        main()
+    except SystemExit as leave:
+        child_process.end_process(int(str(leave.code or 0)))
+
+
+def main() -> NoReturn:
+    """Exit with 0 on success, 1 on an explained failure, 2 on wrong usage.
 
     A command that only reads ends before it has much garbage: searching for it, mostly among what
     was imported, would take a seventh of its time.
     """
     gc.disable()
-    code: object = 0
     try:
         _call()
-    except SystemExit as leave:
-        code = leave.code
     finally:
         gc.enable()
-    if "temporalio" in sys.modules:  # its threads outlive Python's shutdown, which would abort
-        atexit._run_exitfuncs()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(int(str(code or 0)))
-    sys.exit(int(str(code or 0)))
+    sys.exit(0)
 
 
 def _call() -> None:

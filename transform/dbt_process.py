@@ -88,7 +88,7 @@ def main() -> None:
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = ["dbt", *arguments]
-    sys.exit(_run(arguments))
+    child_process.end_process(_run(arguments))
 
 
 def _run(arguments: list[str]) -> int:

@@ -34,6 +34,22 @@ atexit.register(lambda: print("imported", *heavy(), file=sys.stderr))
 sys.exit(main())
 """
 
+# Python frees its objects at its end, which would print a line.
+ENDED = """
+import atexit, builtins, sys, threading, time
+class Kept:
+    def __del__(self):
+        print("freed")
+def work():
+    time.sleep(0.3)
+    print("the thread's last line")
+builtins.kept = Kept()
+atexit.register(print, "the exit function's line")
+threading.Thread(target=work).start()
+from cli.main import command
+command()
+"""
+
 
 def started(home: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:
     """A command that prints at its end which heavy libraries it imported."""
@@ -83,6 +99,22 @@ def test_what_status_imports_is_not_searched_for_garbage(
     assert found is not None, stderr
     # a few at the end, after the command
     assert (int(found[1]) > 5) == is_searched
+
+
+@pytest.mark.parametrize(("command", "code"), [("--version", 0), ("no-such-command", 2)])
+def test_a_command_ends_with_all_its_output_and_frees_nothing(command: str, code: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ENDED, command],
+        cwd=ROOT,
+        env=own_environment({}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == code, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[-2:] == ["the thread's last line", "the exit function's line"]
+    assert (done.stderr if code else lines[0]).strip()
 
 
 def test_doctor_offline_imports_nothing_heavy_with_every_source_set_up(tmp_path: Path) -> None:

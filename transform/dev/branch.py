@@ -32,7 +32,7 @@ FIXED_NOW = "2026-11-19T09:30:00-05:00"
 # The code that determines which rows are loaded.
 LOADING = ("sandbox", "ingest", "signalroom", "data/privacy.yml", ".dlt/config.toml")
 NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
-SIGNALROOM = (sys.executable, "-c", "from cli.main import main; main()")
+SIGNALROOM = (sys.executable, "-c", "from cli.main import command; command()")
 SIMULATED = ("simulated",)
 READY = "The simulated agency is running"
 
