@@ -21,7 +21,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import httpx
@@ -223,14 +223,7 @@ class VendorClient:
             )
         self._refuse_large(content, path)
         try:
-            # Everflow is known to leave control characters inside strings.
-            return json.loads(
-                text,
-                parse_float=fraction,
-                parse_int=_integer,
-                parse_constant=str,  # NaN is not JSON, and cannot be summed
-                strict=False,
-            )
+            return _parsed(text)
         except json.JSONDecodeError as error:
             raise _RetryableError(f"no JSON: {error}") from None
         except RecursionError:
@@ -380,6 +373,17 @@ def _checked(base_url: str, who: str, address: str) -> str:
             "begin it with https://."
         )
     return base_url.rstrip("/")
+
+
+def _parsed(text: str) -> Any:
+    """JSON with exact numbers, NaN as text; Everflow leaves control characters inside strings."""
+    read = partial(json.loads, text, parse_float=fraction, parse_constant=str, strict=False)
+    try:
+        return read()
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # an integer that Python refuses to read
+        return read(parse_int=_integer)
 
 
 def _integer(digits: str) -> int | Decimal:

@@ -1,3 +1,8 @@
+-- the index is for int_affiliates__by_period: each period reads its days, not every day of the client
+{{ config(
+    indexes=[{'columns': ['_client_id', 'date']}] if target.type == 'postgres' else [],
+) }}
+
 with ledger as (
 
     select * from {{ ref('int_performance__ledger') }}
