@@ -54,18 +54,19 @@ summed as (
         advertiser_label,
         affiliate_id,
         affiliate_label,
+        -- filters, not zeros: adding a zero takes as long as adding an amount
         -- a mapping may begin or end within the period
         bool_or(is_current and is_internal) as is_internal,
         bool_or(is_current and has_spend) as has_spend,
         bool_or(not is_current and has_spend) as had_spend,
-        sum(case when is_current and is_unpaid then 1 else 0 end) as missing_spend_days,
+        count(*) filter (where is_current and is_unpaid) as missing_spend_days,
         bool_or(not is_current and is_unpaid) as had_unpaid_days,
-        sum(case when is_current then conversions else 0 end) as conversions,
-        sum(case when is_current then everflow_revenue else 0 end) as everflow_revenue,
-        sum(case when is_current then cost else 0 end) as cost,
-        sum(case when is_current then 0 else conversions end) as previous_conversions,
-        sum(case when is_current then 0 else everflow_revenue end) as previous_revenue,
-        sum(case when is_current then 0 else cost end) as previous_cost,
+        coalesce(sum(conversions) filter (where is_current), 0) as conversions,
+        coalesce(sum(everflow_revenue) filter (where is_current), 0) as everflow_revenue,
+        coalesce(sum(cost) filter (where is_current), 0) as cost,
+        coalesce(sum(conversions) filter (where not is_current), 0) as previous_conversions,
+        coalesce(sum(everflow_revenue) filter (where not is_current), 0) as previous_revenue,
+        coalesce(sum(cost) filter (where not is_current), 0) as previous_cost,
         bool_or(is_current) as is_current
     from affiliate_days
     group by 1, 2, 3, 4, 5, 6, 7, 8
