@@ -21,14 +21,14 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import httpx
 import tenacity
 
-from ingest import meter
-from ingest.columns import count, fraction
+from ingest import exact_json, meter
+from ingest.columns import count
 from ingest.model import Pull
 from signalroom import clock, errors, logs, machine, tracing
 from signalroom.http_client import http_client, requested_wait_s
@@ -42,7 +42,7 @@ SHORTEST_LIMIT_S = 15.0  # for one response, even when the allowed wait is short
 LIST_BYTES, OBJECT_BYTES, VALUE_BYTES = 80, 240, 60
 MEMORY_FACTOR = 6  # a parsed response may take this many times the size limit
 TOKEN_SHARE = 0.9  # of its lifetime; a token must not expire in transit
-LONGEST_INTEGER = 4_000  # digits; Python refuses to read longer ones as int
+SHOWN = 4_000  # characters of an answer in an error
 
 Params = Mapping[str, str | int | Sequence[str]]
 Token = Callable[[bool], str]  # a bearer token; given True, a new one
@@ -223,14 +223,14 @@ class VendorClient:
             )
         self._refuse_large(content, path)
         try:
-            return _parsed(text)
+            return exact_json.parsed(text)
         except json.JSONDecodeError as error:
             raise _RetryableError(f"no JSON: {error}") from None
         except RecursionError:
             raise errors.AnswerError(
                 f"{self.who}: {path} answers with JSON that is nested too deep; nothing was "
                 "loaded.",
-                text[:LONGEST_INTEGER],
+                text[:SHOWN],
             ) from None
 
     def _send(
@@ -373,21 +373,6 @@ def _checked(base_url: str, who: str, address: str) -> str:
             "begin it with https://."
         )
     return base_url.rstrip("/")
-
-
-def _parsed(text: str) -> Any:
-    """JSON with exact numbers, NaN as text; Everflow leaves control characters inside strings."""
-    read = partial(json.loads, text, parse_float=fraction, parse_constant=str, strict=False)
-    try:
-        return read()
-    except json.JSONDecodeError:
-        raise
-    except ValueError:  # an integer that Python refuses to read
-        return read(parse_int=_integer)
-
-
-def _integer(digits: str) -> int | Decimal:
-    return int(digits) if len(digits) <= LONGEST_INTEGER else Decimal(digits)
 
 
 _backoff = tenacity.wait_exponential_jitter(initial=1, max=60, jitter=1)
