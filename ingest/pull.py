@@ -23,6 +23,7 @@ from ingest.dead_letters import Letter
 from ingest.dlt_pipeline import (
     choose_disposition,
     explained_step,
+    keep_imports,
     load_within_memory,
     use_own_settings,
     working_folder,
@@ -30,10 +31,7 @@ from ingest.dlt_pipeline import (
 from ingest.model import Pull, Say, TableMetrics, Tables, Window, default_window
 from ingest.registry import SourceSettings, source
 from signalroom import clients, clock, demo_home, logs, settings, tracing
-from signalroom.errors import (
-    ConfigurationError,
-    SignalRoomError,
-)
+from signalroom.errors import ConfigurationError, SignalRoomError
 from signalroom.lock import hold
 from signalroom.logs import explained
 from signalroom.plural import counted
@@ -290,6 +288,7 @@ def _run_extract(extracted: Extracted, asking: threading.Event | None) -> None:
         if asking is not None:
             asking.set()
         data = extracted.source.dlt_source(pull)
+        keep_imports()
         info = pipeline.extract(data)
     except PipelineStepFailed as error:
         raise explained_step(pull, error, str(error.step)) from None

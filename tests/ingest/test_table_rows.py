@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -24,7 +25,7 @@ from ingest.columns import (
     TEXT_TYPE,
     Columns,
 )
-from ingest.dlt_pipeline import file_format
+from ingest.dlt_pipeline import file_format, keep_imports
 from ingest.model import Pull, Row, Window
 from ingest.resources import REPLACE, SOURCE, TOMBSTONE, daily
 from ingest.table_rows import DELETED, PART_ROWS, Files
@@ -173,6 +174,13 @@ def test_many_rows_pass_as_one_file_and_none_through_dlts_normalizer(
         "select total from ops.control_totals where measure = 'cost' and day = '2026-11-17'"
     )
     assert total == count
+
+
+def test_what_a_pull_imported_is_not_searched_for_garbage_again(warehouse: Warehouse) -> None:
+    gc.unfreeze()
+    keep_imports.cache_clear()
+    load([{"_client_id": "713", "date": DAY, "n": 1, "cost": Decimal(1)}])
+    assert gc.get_freeze_count() > 0
 
 
 @pytest.mark.parametrize(("name", "value"), [("n", Decimal("1.5")), ("n", 1.5)])
