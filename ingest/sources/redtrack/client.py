@@ -28,6 +28,7 @@ from signalroom.errors import AnswerError, SourceError, TooLargeError
 RATE_LIMIT = RateLimit(*settings.RATE_LIMIT)
 PATH_LIMITS = {path: RateLimit(*limit) for path, limit in settings.PATH_LIMITS.items()}
 REPORT_REQUIRED = ("cost",)
+CURRENCY_KEYS = ("currency", "currency_code", "source_currency", "cost_currency")
 DOLLARS = {"", CURRENCY, "$", "US$", "840", "DOLLAR", "US DOLLAR", "DOLLARS", "US DOLLARS"}
 
 
@@ -106,7 +107,7 @@ def _is_amount(value: object) -> bool:
 
 def currency_of(entry: Entry) -> str:
     """The currency of an entry, in upper case; dollars if it has none."""
-    named = entry.get("currency")
+    named = next((entry[key] for key in CURRENCY_KEYS if entry.get(key)), None)
     if isinstance(named, dict):  # an object with code and name
         named = next((named[key] for key in ("code", "id", "name", "symbol") if key in named), None)
     said = str(named or "").strip().upper()

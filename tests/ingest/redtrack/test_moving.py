@@ -235,9 +235,10 @@ def test_a_currency_is_known_in_each_of_its_forms(read: Read, named: Any, is_our
             read(rows, "daily_spend")
 
 
-def test_spend_that_names_another_currency_itself_is_refused(read: Read) -> None:
+@pytest.mark.parametrize("name", ["currency", "currency_code", "source_currency"])
+def test_spend_that_names_another_currency_itself_is_refused(read: Read, name: str) -> None:
     rows = spend(1, 2)
-    rows[1]["currency"] = "CAD"
+    rows[1][name] = "CAD"
     with pytest.raises(AnswerError, match="source S1 is kept in CAD, not in USD"):
         read({"/report": rows, "/sources": []}, "daily_spend")
 
