@@ -1,7 +1,8 @@
-"""Replaces data/privacy.yml for a test."""
+"""Fixtures of the tests of pulls: a warehouse held open, another data/privacy.yml."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,18 @@ import yaml
 
 from ingest.privacy import policy as privacy
 from signalroom.paths import root
+from tests.support.held import held
+from tests.support.warehouse import Warehouse
+
+
+@pytest.fixture
+def warehouse(warehouse: Warehouse) -> Iterator[Warehouse]:
+    """The same, held by the test's process until another one starts, as during a pull."""
+    if warehouse.target == "postgres":
+        yield warehouse
+    else:
+        with held(warehouse.home):
+            yield warehouse
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from tests.reports.post import Post
 from tests.reports.weeks_world import NOW as MONDAY
 from tests.reports.weeks_world import WeekMarts
 from tests.reports.world import DAY, EXAMPLE, NOW, Affiliate, Day, Marts
+from tests.support.held import held
 from tests.support.warehouse import Warehouse, empty_warehouse
 
 Compose = Callable[..., Rendered]
@@ -25,7 +26,8 @@ def marts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Marts]:
     with empty_warehouse("duckdb", tmp_path / "home", None) as warehouse:
         warehouse.activate(monkeypatch)
         monkeypatch.setenv("SIGNALROOM_NOW", NOW)
-        yield Marts(warehouse)
+        with held(warehouse.home):
+            yield Marts(warehouse)
 
 
 @pytest.fixture
@@ -54,7 +56,8 @@ def alarm(
     """An empty run database, and an agency that receives the alerts."""
     with empty_warehouse("duckdb", tmp_path / "home", None) as warehouse:
         warehouse.activate(monkeypatch)
-        yield Alarm(start_agency(), monkeypatch)
+        with held(warehouse.home):
+            yield Alarm(start_agency(), monkeypatch)
 
 
 @pytest.fixture
@@ -82,4 +85,5 @@ def weeks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WeekMarts
     with empty_warehouse("duckdb", tmp_path / "home", None) as warehouse:
         warehouse.activate(monkeypatch)
         monkeypatch.setenv("SIGNALROOM_NOW", MONDAY)
-        yield WeekMarts(warehouse)
+        with held(warehouse.home):
+            yield WeekMarts(warehouse)

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.support import held
 from tests.support.postgres import ROLE, find_binaries
 
 FOLDER = Path(__file__).resolve().parents[1] / "fixtures" / "deployed"
@@ -17,6 +18,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "fixtures" / "deployed"
 def unpack_home(home: Path) -> None:
     """SIGNALROOM_HOME of the embedded target: warehouse.duckdb, state.sqlite, outbox."""
     home.mkdir(parents=True, exist_ok=True)
+    held.release()
     for name in ("warehouse.duckdb", "state.sqlite"):
         (home / name).write_bytes(gzip.decompress((FOLDER / f"{name}.gz").read_bytes()))
     shutil.copytree(FOLDER / "outbox", home / "outbox", dirs_exist_ok=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from tests.support import parsed
+from tests.support import held, parsed
 from tests.support.offline.warm_order import obeyed
 from tests.support.warm import VARIABLE, warm
 
@@ -125,6 +125,7 @@ def run_warm(
     arguments: Sequence[str], env: Mapping[str, str], folder: Path = ROOT
 ) -> subprocess.CompletedProcess[str]:
     """Run `signalroom ARGS` of the repository in the folder, with libraries and dbt preloaded."""
+    held.release()
     imported = {VARIABLE: warm("dbt")} if arguments[0] in BUILDS else {}
     environment = own_environment({**env, **imported})
     with (
