@@ -20,7 +20,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
 from typing import Any
 
 import httpx
@@ -99,8 +98,6 @@ class _Pace:
 
 
 _paces: dict[tuple[str, str, str], _Pace] = {}  # by address, client and path, if only for one
-# read once per process: it takes as long as ten requests
-_trusted = cache(httpx.create_ssl_context)
 
 
 class VendorClient:
@@ -144,7 +141,6 @@ class VendorClient:
             headers={"User-Agent": user_agent(), **(headers or {})},
             timeout=httpx.Timeout(min(READ_S, self._limit_s), connect=CONNECT_S),
             follow_redirects=False,
-            verify=_trusted(),
         )
 
     def __enter__(self) -> VendorClient:

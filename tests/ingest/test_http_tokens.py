@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from ingest.http import VendorClient, _trusted
+from ingest.http import VendorClient
 from signalroom import clock, logs
 from signalroom.errors import CredentialsError, DeferredError
+from signalroom.http_client import trusted
 from tests.support.vendor import Answer, Request, in_turn, scripted_vendor
 
 THROTTLED = {
@@ -118,7 +119,7 @@ def test_whom_to_trust_is_read_once_and_no_stranger_is(monkeypatch: pytest.Monke
         return made[-1]
 
     monkeypatch.setattr(ssl, "create_default_context", reading)
-    _trusted.cache_clear()
+    trusted.cache_clear()
     with scripted_vendor(in_turn(Answer({}), Answer({}))) as vendor:
         for client_id in ("713", "cti"):
             with VendorClient("mautic", client_id, vendor.url) as client:
