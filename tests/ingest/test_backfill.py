@@ -17,7 +17,7 @@ from signalroom.errors import ConfigurationError, SourceError
 from signalroom.progress import Silent
 from tests.support.processes import signalroom_cli
 from tests.support.vendor import Answer, Request, Vendor, scripted_vendor
-from tests.support.warehouse import DUCKDB_FIRST, Warehouse
+from tests.support.warehouse import DUCKDB_FIRST, POSTGRES_FIRST, Warehouse
 
 RANGE = Window(date(2026, 7, 1), date(2026, 9, 30))
 
@@ -54,6 +54,7 @@ def asked(vendor: Vendor) -> list[str]:
     return [request.query["date_to"] for request in wanted]
 
 
+@pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True)
 def test_an_interrupted_backfill_goes_on_with_what_is_left(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +88,7 @@ def test_an_interrupted_backfill_goes_on_with_what_is_left(
     assert backfill.left(redtrack, "713", RANGE) == parts
 
 
+@pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True)
 def test_a_backfill_never_moves_the_cursor(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,7 +28,7 @@ from signalroom.errors import (
     SourceError,
     WarehouseError,
 )
-from tests.support.warehouse import Warehouse
+from tests.support.warehouse import POSTGRES_FIRST, Warehouse
 
 FIRST, SECOND = date(2026, 11, 17), date(2026, 11, 18)
 BOTH_DAYS = Window(FIRST, SECOND)
@@ -229,6 +229,7 @@ def test_the_ledger_says_what_was_asked_and_given(warehouse: Warehouse) -> None:
     assert warehouse.rows("select window_end, row_count, as_of from ops.loads") == [(today, 2, NOW)]
 
 
+@pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True)
 @pytest.mark.fault(10)
 def test_an_old_window_does_not_hide_that_new_days_are_missing(warehouse: Warehouse) -> None:
     pull_rows([], window=Window(FIRST, SECOND))
@@ -237,6 +238,7 @@ def test_an_old_window_does_not_hide_that_new_days_are_missing(warehouse: Wareho
     assert ledger.coverage("713", "everflow", ["daily_stats"]) == BOTH_DAYS
 
 
+@pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True)
 def test_simulated_rows_never_meet_real_ones(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -315,6 +317,7 @@ def test_a_raw_table_that_was_dropped_is_made_and_filled_again(
     assert stored(warehouse) == before
 
 
+@pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True)
 def test_a_pull_of_some_days_alone_skips_none_of_those_before(warehouse: Warehouse) -> None:
     """On an empty warehouse, and after an outage."""
     one = source([])
@@ -328,6 +331,7 @@ def test_a_pull_of_some_days_alone_skips_none_of_those_before(warehouse: Warehou
     assert pipeline.make_pull(one, "713").window.start == date(2026, 11, 9)
 
 
+@pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True)
 def test_old_days_on_an_empty_warehouse_are_not_where_the_next_pull_goes_on(
     warehouse: Warehouse,
 ) -> None:
@@ -348,6 +352,7 @@ def test_old_days_on_an_empty_warehouse_are_not_where_the_next_pull_goes_on(
     assert warehouse.rows("select table_name, as_of from ops.loads") == [("offers", NOW)]
 
 
+@pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True)
 def test_a_table_that_the_vendor_does_not_have_hides_no_outage(warehouse: Warehouse) -> None:
     """A list that may no longer be read must not make each pull longer than the one before."""
     one = replace(source([]), tables={"daily_stats": "day", "refunds": "day", "offers": "list"})
@@ -368,6 +373,7 @@ def test_a_table_that_the_vendor_does_not_have_hides_no_outage(warehouse: Wareho
     assert pipeline.make_pull(one, "713").window == default_window(NOW.date())
 
 
+@pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True)
 @pytest.mark.fault(22)
 def test_a_measure_that_the_vendor_renamed_is_no_zero(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch

@@ -16,7 +16,7 @@ from scheduler.steps import ingest as steps
 from signalroom.errors import AnswerError
 from signalroom.progress import Silent
 from tests.support.vendor import Answer, Request, scripted_vendor
-from tests.support.warehouse import Warehouse
+from tests.support.warehouse import POSTGRES_FIRST, Warehouse
 
 CARD = "4242424242424242"
 GOOD = {"date": "2026-11-18", "source": "A", "source_id": "a", "cost": 12.5}
@@ -92,6 +92,7 @@ def test_what_the_vendor_said_is_kept_redacted_and_replayed_exactly_once(
     assert warehouse.rows("select resolution from ops.dead_letters") == [("loaded",)]
 
 
+@pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True)
 def test_a_load_of_other_days_settles_nothing(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +106,7 @@ def test_a_load_of_other_days_settles_nothing(
         assert dead_letters.waiting() == []
 
 
+@pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True)
 def test_a_list_that_cannot_be_read_is_kept_while_the_others_load(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,6 +121,7 @@ def test_a_list_that_cannot_be_read_is_kept_while_the_others_load(
         assert dead_letters.waiting() == []
 
 
+@pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True)
 def test_sources_asked_side_by_side_keep_their_answers_too(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -56,8 +56,15 @@ def fill(weeks: WeekMarts, scene: str) -> None:
     weeks.orders(SUNDAY, *states)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (390, "dark"),
+        (1280, "light"),
+        pytest.param(390, "light", marks=pytest.mark.deep),
+        pytest.param(1280, "dark", marks=pytest.mark.deep),
+    ],
+)
 @pytest.mark.parametrize("scene", SCENES)
 def test_page_fits_its_window_and_every_text_can_be_read(
     pages: Pages, browser: Browser, scene: str, width: int, scheme: str

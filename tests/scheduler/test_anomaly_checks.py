@@ -16,7 +16,7 @@ from scheduler.status.rule_rates import record_rates, recorded_rates
 from scheduler.web.actions import Actions, UnknownActionError
 from scheduler.web.page import overview
 from signalroom import clock
-from tests.support.warehouse import Warehouse
+from tests.support.warehouse import POSTGRES_FIRST, Warehouse
 
 
 def run(*arguments: str) -> Result:
@@ -88,6 +88,7 @@ def test_anomaly_of_yesterday_is_no_incident_or_outlives_its_day(marts: Warehous
     assert found() == {}, "a day that is not complete is not judged"
 
 
+@pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True)
 def test_line_that_stopped_is_told_again_each_morning(
     marts: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +111,7 @@ def test_line_that_stopped_is_told_again_each_morning(
     assert (only.subject, only.rounds, only.is_open) == (stop, 1, False)
 
 
+@pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True)
 def test_backtest_counts_what_was_found_twice_or_misses_it(marts: Warehouse) -> None:
     done = run("alerts", "backtest", "spend_without_conversions", "--json")
     assert done.exit_code == 0, done.output
@@ -131,6 +133,7 @@ def test_backtest_counts_what_was_found_twice_or_misses_it(marts: Warehouse) -> 
     assert "volume" in wrong.output
 
 
+@pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True)
 def test_hours_of_today_are_forgotten_between_checks(
     marts: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,6 +166,7 @@ def test_form_snoozes_what_is_none_or_passes_an_option() -> None:
     assert len(errands) == 1
 
 
+@pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True)
 def test_snooze_command_takes_a_day_that_is_over_or_an_unknown_alert(marts: Warehouse) -> None:
     checks.check([])
     past = run("snooze", "anomaly:drift", "--until", "2026-11-01", "--reason", "x")

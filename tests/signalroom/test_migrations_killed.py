@@ -131,7 +131,8 @@ def test_a_migration_killed_at_any_statement_leaves_nothing_and_the_next_start_c
     assert is_whole(old, new, before, monkeypatch)
 
 
-@pytest.mark.parametrize("where", WHERE)
+# the database of runs waits with the same lock
+@pytest.mark.parametrize("where", ["warehouse", pytest.param("runs", marks=pytest.mark.deep)])
 def test_a_start_that_waits_for_another_ones_migration_completes_it_when_that_is_killed(
     old_and_new: tuple[Warehouse, Warehouse], where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

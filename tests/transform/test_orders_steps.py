@@ -17,7 +17,7 @@ from tests.transform import raw
 from tests.transform.dbt import Dbt
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.deep,  # in the suite, test_further_marts does the same with chosen changes
     pytest.mark.parametrize("module_warehouse", POSTGRES_FIRST, indirect=True),
 ]
 

@@ -34,7 +34,7 @@ main()
     ("warehouse", "megabytes", "start"),
     [
         pytest.param("duckdb", 9, export([]), id="9 MB-duckdb"),
-        pytest.param("postgres", 9, export([]), id="9 MB-postgres"),
+        pytest.param("postgres", 9, export([]), marks=deep, id="9 MB-postgres"),
         pytest.param("duckdb", 200, b"", marks=deep, id="200 MB-header"),
         pytest.param("postgres", 200, export([]), marks=deep, id="200 MB-row"),
     ],
