@@ -14,10 +14,9 @@ from tests.transform.conftest import copy_of_project
 from tests.transform.dbt import WITHOUT_UNIT_TESTS, Dbt
 
 MAPPINGS = "data/clients/713/mappings"
-BUILD = (
-    *("build", *WITHOUT_UNIT_TESTS, "--indirect-selection", "cautious"),
-    *("--select", "+daily_performance", "+goal_pace", "resource_type:seed"),
-)
+CHOSEN = ("--select", "+daily_performance", "+goal_pace", "resource_type:seed")
+BUILD = ("build", *WITHOUT_UNIT_TESTS, "--indirect-selection", "cautious", *CHOSEN)
+WITHOUT_TESTS = ("build", *WITHOUT_UNIT_TESTS, "test", *CHOSEN)
 PACE = (
     "select brand, measure, goal, actual_to_date, expected_to_date, days_elapsed, days_in_month"
     " from marts.goal_pace where month = '2026-11' order by 1, 2"
@@ -35,7 +34,7 @@ def test_goals_and_validity_that_come_later_need_no_other_command(
     dbt = Dbt(copy_of_project(tmp_path / "signalroom"), warehouse.environment)
     dbt.succeeds("deps")
     worked_example.load(warehouse)
-    dbt.succeeds(*BUILD)
+    dbt.succeeds(*WITHOUT_TESTS)
     assert warehouse.rows(PACE) == []
 
     file = dbt.project / MAPPINGS / "internal-affiliates.csv"
