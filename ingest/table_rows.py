@@ -293,6 +293,19 @@ class ImportFile:
         return dlt.mark.with_file_import(str(self.path), self.file_format, self.rows, types)
 
 
+def refuse_repeated(pull: Pull, table: str, rows: Iterable[Row], grain: Sequence[str]) -> None:
+    """Raise AnswerError if two rows are equal in the columns `grain`: both would count."""
+    seen: set[tuple[object, ...]] = set()
+    for row in rows:
+        key = tuple(row[name] for name in grain)
+        if key in seen:
+            shown = ", ".join(f"{name} {row[name]}" for name in grain)
+            raise AnswerError(
+                f"{pull}, {table}: the vendor gives two rows of {shown}; nothing was loaded.", row
+            )
+        seen.add(key)
+
+
 def require_measures(
     pull: Pull,
     table: str,

@@ -30,7 +30,8 @@ def spend(monkeypatch: pytest.MonkeyPatch, *rows: dict[str, Any]) -> Landed:
 
 
 def test_redtrack_s_new_measure_is_kept_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = spend(monkeypatch, {**SPEND, "convtype1": 120}, {**SPEND, "convtype1": 120.5})
+    other = {**SPEND, "source_id": "b", "convtype1": 120.5}
+    found = spend(monkeypatch, {**SPEND, "convtype1": 120}, other)
     assert [row["convtype1"] for row in rows_of(found)] == ["120", "120.5"]
     assert "roi" not in rows_of(found)[0]  # a rate can be recomputed
 

@@ -15,7 +15,7 @@ from ingest.sources.everflow.client import Network, paging_of, report_date
 from ingest.sources.everflow.columns import COLUMNS, CONTROLLED, DERIVED, METRICS
 from ingest.sources.everflow.lists import list_entries
 from ingest.sources.everflow.settings import CURRENCY, ROW_CAP, SLICE_DAYS
-from ingest.table_rows import require_measures
+from ingest.table_rows import refuse_repeated, require_measures
 from signalroom.errors import AnswerError, CredentialsError, TooLargeError
 from signalroom.plural import counted
 
@@ -37,6 +37,7 @@ def daily_stats(pull: Pull, network: Network) -> list[Row]:
     for window in slices(pull.window, SLICE_DAYS):
         rows.extend(daily_rows(network.http, pull, window, network.business_zone_id))
         pull.say(f"{window}: {counted(len(rows), 'row')}")
+    refuse_repeated(pull, "daily_stats", rows, ("date", "affiliate_id", "advertiser_id"))
     network.say_currency()
     return rows
 

@@ -33,6 +33,7 @@ from ingest.sources.redtrack.columns import (
     METRICS,
 )
 from ingest.sources.redtrack.settings import CURRENCY, SLICE_DAYS
+from ingest.table_rows import refuse_repeated
 from signalroom import clock
 from signalroom.errors import AnswerError
 from signalroom.plural import counted
@@ -47,6 +48,8 @@ def daily_spend(pull: Pull, account: Account) -> list[Row]:
     for part in slices(pull.window, SLICE_DAYS):
         rows.extend(_spend(account, part))
         pull.say(f"{part}: {counted(len(rows), 'row')}")
+    named = (row for row in rows if row["source_id"])
+    refuse_repeated(pull, "daily_spend", named, ("date", "source_id"))
     return rows
 
 

@@ -137,6 +137,27 @@ def test_a_ceiling_below_the_page_that_was_asked_ends_no_list(
     )
 
 
+def test_two_rows_of_one_affiliate_and_day_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = [
+        {"column_type": "date", "id": str(DAY.start), "label": ""},
+        {"column_type": "affiliate", "id": "11", "label": "G2 - Meta"},
+        {"column_type": "advertiser", "id": "1", "label": "CCW"},
+    ]
+    measures = {"total_click": 9, "cv": 2, "payout": 10, "revenue": 20}
+
+    def give(request: Request) -> Answer:
+        if request.path.endswith("/table"):
+            return Answer({"table": [{"columns": columns, "reporting": measures}] * 2})
+        return Answer({"timezones": None})
+
+    with scripted_vendor(give) as vendor:
+        monkeypatch.setenv("EVERFLOW_API_KEY", "key")
+        monkeypatch.setenv("EVERFLOW_BASE_URL", vendor.url)
+        pull = pull_of("everflow", window=DAY, resources=("daily_stats",))
+        with pytest.raises(AnswerError, match="two rows of date 2026-11-12, affiliate_id 11, adv"):
+            extract(pull, "everflow")
+
+
 @pytest.mark.parametrize("count", [50, 51, 100, 130, 200])
 @pytest.mark.parametrize("limit", [50, 100])
 def test_a_limit_that_is_not_mentioned_beside_a_count_of_the_page_ends_no_list(

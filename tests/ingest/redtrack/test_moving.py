@@ -222,6 +222,15 @@ def test_a_source_that_spent_in_another_currency_is_refused(read: Read, table: s
     assert len(read(rows, table)) == 2
 
 
+@pytest.mark.parametrize("cost", [None, 7])
+def test_two_rows_of_one_source_and_day_are_refused(read: Read, cost: int | None) -> None:
+    """The spend would count twice, and the test of the grain would fail every client's build."""
+    rows = spend(2, 3)
+    rows.append({**rows[1], **({"cost": cost} if cost else {})})
+    with pytest.raises(AnswerError, match=r"two rows of date 20[0-9-]+, source_id s[0-9]; nothing"):
+        read({"/report": rows}, "daily_spend")
+
+
 @pytest.mark.parametrize(
     ("named", "is_ours"),
     [("US Dollar", True), ("$", True), ({"code": "usd"}, True), ({"code": "EUR"}, False)],
