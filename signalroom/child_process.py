@@ -54,7 +54,7 @@ def end_process(code: int) -> NoReturn:
     if "temporalio" not in sys.modules:  # its threads outlive Python's shutdown, which would abort
         threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # None: closed before the start
         try:
             stream.flush()
         except (OSError, ValueError):  # closed by its reader, or by us

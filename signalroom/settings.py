@@ -87,7 +87,10 @@ def load_env_file() -> None:
 
 
 def given_twice() -> list[tuple[str, int, int]]:
-    """Variables that `.env` gives twice with different values, of which the second counts."""
+    """Variables that `.env` gives twice with different values, of which the second counts.
+
+    A blank line of the example that is filled in further down is no first value.
+    """
     path = root() / ".env"
     if not path.is_file() or os.environ.get("PYTHON_DOTENV_DISABLED"):
         return []
@@ -95,7 +98,11 @@ def given_twice() -> list[tuple[str, int, int]]:
     found = []
     with path.open(encoding="utf-8-sig") as file:
         for one in parse_stream(file):
-            if one.key is None:
+            if (
+                one.key is None
+                or one.value is None
+                or (not one.value.strip() and one.key not in seen)
+            ):
                 continue
             value, line = (one.value or "").strip(), one.original.line
             if seen.setdefault(one.key, (value, line))[0] != value:

@@ -117,7 +117,12 @@ def wrong(name: str) -> tuple[str, str] | None:
     plain = name.partition("__")[0]
     if value[0] == value[-1] and value[0] in "\"'" and len(value) > 1:
         return f"{name} has quotes around its value", "Write the value without them."
-    if plain.endswith(settings.PLAIN_TEXT) and (found := re.search(r"\s|[;,]$", value)):
+    is_list = plain.endswith("_CHANNEL_ID")  # judged below
+    if (
+        plain.endswith(settings.PLAIN_TEXT)
+        and not is_list
+        and (found := re.search(r"\s|[;,]$", value))
+    ):
         what = "a blank inside" if found[0].isspace() else f"{found[0]!r} at its end"
         return f"{name} has {what}", "Write the value alone, one variable in each line."
     for applies, judge in _KINDS:

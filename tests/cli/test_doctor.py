@@ -241,10 +241,13 @@ def test_a_variable_that_is_twice_in_the_env_file_is_a_fault(
 ) -> None:
     """A key at the top, and the blank line of the example below: the source would be off."""
     lines = ["EVERFLOW_API_KEY=key-0123456789", "PORT=1", "PORT=1", "EVERFLOW_API_KEY="]
+    lines += ["S3_PREFIX=", "S3_PREFIX=filled in"]
     (tmp_path / ".env").write_text("\n".join(lines), encoding="utf-8")
     monkeypatch.delenv("PYTHON_DOTENV_DISABLED", raising=False)
     monkeypatch.setattr(settings, "root", lambda: tmp_path)
-    found = [one for one in variables.check(()) if one.name in ("EVERFLOW_API_KEY", "PORT")]
+    found = [
+        one for one in variables.check(()) if one.name in ("EVERFLOW_API_KEY", "PORT", "S3_PREFIX")
+    ]
     assert [one.message for one in found] == [
         "EVERFLOW_API_KEY is in .env twice, in line 1 and with another value in line 4"
     ]

@@ -117,6 +117,22 @@ def test_a_command_ends_with_all_its_output_and_frees_nothing(command: str, code
     assert (done.stderr if code else lines[0]).strip()
 
 
+@pytest.mark.parametrize("stream", [1, 2])
+def test_a_command_without_a_place_for_its_output_ends_well(stream: int) -> None:
+    start = (
+        f"exec {sys.executable} -c 'from cli.main import command; command()' --version {stream}>&-"
+    )
+    done = subprocess.run(
+        ["bash", "-c", start],
+        cwd=ROOT,
+        env=own_environment({}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_doctor_offline_imports_nothing_heavy_with_every_source_set_up(tmp_path: Path) -> None:
     """Only requests to a vendor need its client."""
     names = {name for source in names_of_sources() for name in declared(source).VARIABLES}

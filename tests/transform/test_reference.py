@@ -295,6 +295,24 @@ def test_a_misnamed_or_misplaced_file_is_found(
     assert read(Goals, client).mistakes == []
 
 
+@pytest.mark.parametrize(
+    ("place", "count"),
+    [("713/archive/goals.csv", 0), ("714/mappings/goals.csv", 0), ("713/goals.csv", 1)],
+)
+def test_goals_that_lie_elsewhere_are_no_goals(
+    place: str, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Goals of a former client, or put away: a fault would bring the last usable ones back."""
+    path = tmp_path / "data" / "clients" / place
+    path.parent.mkdir(parents=True)
+    path.write_text("month,brand,cpa\n")
+    (tmp_path / "data" / "clients" / "713" / "mappings").mkdir(parents=True, exist_ok=True)
+    monkeypatch.setattr("signalroom.paths.root", lambda: tmp_path)
+    reading = read(Goals, clients.client("713"))
+    assert (reading.text, len(reading.mistakes)) == (None, count)
+    assert not any(mistake.spoils_file for mistake in reading.mistakes)
+
+
 def test_a_second_version_next_to_the_file_is_named_and_the_file_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

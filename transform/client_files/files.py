@@ -227,6 +227,12 @@ def read(kind: type[_Rules], client: Client) -> Reading:
     except Unusable as fault:
         reading.blame(fault.line, fault.reason, spoils_file=True)
         return reading
+    if reading.text is None and rules.file.is_misplaced():
+        reading.blame(
+            0,
+            "it is one folder above this one, where nothing reads it; move it here.",
+            spoils_file=False,
+        )
     if reading.text is not None and (other := rules.file.second_version()):
         reason = f"{other} is next to it, but is not read; keep one of them by this name."
         reading.blame(0, reason, spoils_file=False)

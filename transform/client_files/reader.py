@@ -131,12 +131,12 @@ class ClientFile:
                     else "rename it"
                 )
                 raise Unusable(0, f"the file is missing; found {near}: {repair}.") from None
+            if self.is_optional:
+                return None
             elsewhere = self._elsewhere()
             if elsewhere:
                 reason = f"the file is missing; found {elsewhere}: move it if it is this client's."
                 raise Unusable(0, reason) from None
-            if self.is_optional:
-                return None
             raise Unusable(
                 0,
                 "the file is missing; bring it back from the last commit. Only a client without "
@@ -144,6 +144,10 @@ class ClientFile:
             ) from None
         except OSError as error:
             raise Unusable(0, f"cannot be read: {error.strerror}.") from error
+
+    def is_misplaced(self) -> bool:
+        """Whether the file is in the client's folder instead of its folder of mappings."""
+        return (self.path.parents[1] / self.name).exists()
 
     def second_version(self) -> str:
         """A further version of the file by a similar name, as a second download gets it."""

@@ -288,15 +288,16 @@ def _has_swallowed(lines: Lines, width: int) -> bool:
 def _hold_rows(lines: list[str], width: int) -> bool:
     """Whether a line within a record is a row by itself, as many cells wide as the header.
 
-    Two stray quotes may each be in a valid position. In a narrow file, where a sentence may have
-    as many commas, both rows must begin with a number, too.
+    Two stray quotes may each be in a valid position. A line of a note may have as many commas: it
+    is a row only if both begin with a number and no more of its cells begin with a blank than
+    those of the first line.
     """
     first = _cells(lines[0])
+    if not _is_number(first[:1]):
+        return False
     for line in lines[1:]:
         cells = _cells(line) if is_like_a_row(line, width) else []
-        if len(cells) == width and (
-            width >= TELLING_WIDTH or (_is_number(first[:1]) and _is_number(cells[:1]))
-        ):
+        if len(cells) == width and _is_number(cells[:1]) and _blanks(cells) <= _blanks(first):
             return True
     return False
 
@@ -306,6 +307,10 @@ def _cells(line: str) -> list[str]:
         return next(csv.reader([line]), [])
     except csv.Error:
         return []
+
+
+def _blanks(cells: list[str]) -> int:
+    return sum(cell.startswith(" ") for cell in cells)
 
 
 def _is_number(cells: list[str]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 
 from signalroom import clock
 
@@ -10,10 +10,14 @@ ZONED = "[12][0-9]{3}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+ ?(Z|[+-][0-9]{2}(:?[0-9]{2})
 
 
 def is_of_another_day(text: str) -> bool:
-    """Whether an instant with a zone is of another business day than the one written."""
+    """Whether an instant with a zone is of another business day than the one written.
+
+    Midnight in UTC is how programs write a plain day.
+    """
     try:
         moment = datetime.fromisoformat(text.replace(" +", "+").replace(" -", "-"))
-        return clock.local_date(moment) != moment.date()
+        is_day = moment.timetz() == time(tzinfo=UTC)
+        return not is_day and clock.local_date(moment) != moment.date()
     except (ValueError, OverflowError):
         return False  # counted as a value that cannot be read, or read as far as its day
 

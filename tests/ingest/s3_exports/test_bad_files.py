@@ -312,12 +312,16 @@ def test_a_stray_quote_in_a_narrow_file_costs_its_own_rows_only(bench: Bench) ->
     found[11] = b'10,"a,b\n'
     found[21] = b'20,"a,b\n'
     bench.put(b"".join(found), "prospects-create/a.csv")
-    bench.put(b'id,name,note\n1,a,"a, b,\nc, d, e"\n', "prospects-create/b.csv")
+    bench.put(
+        b'id,name,note\n7,a,"Ship to:\n12, Main St, NY"\n1,a,"a, b,\nc, d, e"\n',
+        "prospects-create/b.csv",
+    )
     taken = bench.take()
     letters = taken.landings["prospects_create"].dead_letters
     assert [one.line_number for one in letters] == [12, 22]
-    assert len(taken.rows("prospects_create")) == 29
-    assert taken.rows("prospects_create")[-1]["note"] == "a, b,\nc, d, e"
+    assert len(taken.rows("prospects_create")) == 30
+    notes = [row["note"] for row in taken.rows("prospects_create")[-2:]]
+    assert notes == ["Ship to:\n12, Main St, NY", "a, b,\nc, d, e"]
 
 
 def test_a_cell_below_the_limit_is_sound_for_either_reader(bench: Bench) -> None:
@@ -328,8 +332,16 @@ def test_a_cell_below_the_limit_is_sound_for_either_reader(bench: Bench) -> None
     assert taken.rows()[0]["notes"] == taken.rows("orders_update")[0]["notes"] == notes
 
 
-def test_a_text_with_as_many_commas_as_a_row_is_no_stray_quote(bench: Bench) -> None:
-    text = "a list\nof " + "one, " * WIDTH
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a list\nof " + "one, " * WIDTH,
+        "\n1 for ann" + ", bob" * (WIDTH - 1),
+        "\n12" + ", Main St" * (WIDTH - 1),
+        "\n" + "," * (WIDTH - 1) + "\n",
+    ],
+)
+def test_a_text_with_as_many_commas_as_a_row_is_no_stray_quote(bench: Bench, text: str) -> None:
     bench.put(export([order(1, notes=text), order(2)]))
     taken = bench.take()
     assert [row["notes"] for row in taken.rows()] == [text, None]

@@ -155,11 +155,11 @@ def test_a_date_of_zeros_is_no_date_of_an_order(bench: Bench) -> None:
 
 def test_an_instant_of_another_business_day_is_told(bench: Bench) -> None:
     days = ("2026-11-18T02:15:00Z", "2026-11-18 23:30:00-08:00", "2026-11-18T12:00:00+00:00",
-            "2026-11-18T23:00:00", "2026-11-18 03:00:00 +0000")  # fmt: skip
+            "2026-11-18T23:00:00", "2026-11-18 03:00:00 +0000", "2026-11-18T00:00:00Z")  # fmt: skip
     bench.put(export([order(n, order_date=day) for n, day in enumerate(days)]))
     assert bench.take().landings["orders_create"].files[0].reason == (
         "instants of another day in America/New_York, counted as written: 3 of order_date"
-        " (of 5 rows)"
+        " (of 6 rows)"
     )
 
 
