@@ -232,8 +232,8 @@ class VendorClient:
         self, method: str, path: str, options: Mapping[str, Any], *, renewed: bool = False
     ) -> tuple[httpx.Response, bytes]:
         started = time.monotonic()
-        for pace in (self._paces[one] for one in (path, "") if one in self._paces):
-            pace.wait()  # the longest first, so that the limit for all counts when it asks
+        for pace in (self._paces[one] for one in ("", path) if one in self._paces):
+            pace.wait()
         meter.waited(*self._counted, int((time.monotonic() - started) * 1000))
         headers = {"Authorization": f"Bearer {self._token(renewed)}"} if self._token else None
         status = None

@@ -54,7 +54,7 @@ OTHER_FORMS = {
 }
 WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers", ".gsheet", ".pdf")
 BACKUPS = ("~", ".bak", ".orig", ".swp")
-CONFLICT = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")  # of a merge, at the start of a line
+CONFLICT = re.compile(r"(<{7}|>{7}|[|]{7}) .*|={7}")  # of a merge
 
 
 @dataclass(frozen=True)
@@ -184,18 +184,21 @@ class ClientFile:
         reader = csv.reader(io.StringIO(text), strict=True)
         try:
             columns = self._header(next(reader, []), text)
+            is_sound = False
             for cells in reader:
-                yield from self._line(cells, columns, reader.line_num)
+                for one in self._line(cells, columns, reader.line_num, is_sound):
+                    is_sound |= isinstance(one, Line)
+                    yield one
         except csv.Error as error:
             raise Unusable(reader.line_num, f"{error}; check the quotes of this line.") from error
 
     def _line(
-        self, cells: list[str], columns: tuple[str, ...], number: int
+        self, cells: list[str], columns: tuple[str, ...], number: int, is_sound: bool
     ) -> Iterator[Line | tuple[int, str]]:
         values = [value_of(cell) for cell in cells]
         if not any(values):
             return
-        if cells[0].startswith(CONFLICT):
+        if CONFLICT.fullmatch(cells[0]) and not any(values[1:]):
             raise Unusable(
                 number, "marks of an unfinished merge; keep one of the two versions and save."
             )
@@ -203,7 +206,7 @@ class ClientFile:
             yield number, "the header again; delete this line."
             return
         separator = self._separator(cells[0])
-        if separator and not any(values[1:]):
+        if separator and not any(values[1:]) and not is_sound:
             raise Unusable(number, _separated(separator))
         if any("\n" in cell for cell in cells):
             raise Unusable(

@@ -28,7 +28,8 @@ from signalroom.errors import AnswerError, SourceError, TooLargeError
 RATE_LIMIT = RateLimit(*settings.RATE_LIMIT)
 PATH_LIMITS = {path: RateLimit(*limit) for path, limit in settings.PATH_LIMITS.items()}
 REPORT_REQUIRED = ("cost",)
-CURRENCY_KEYS = ("currency", "currency_code", "source_currency", "cost_currency")
+PAID_KEYS = ("currency", "currency_code")  # of what a conversion pays
+CURRENCY_KEYS = (*PAID_KEYS, "source_currency", "cost_currency")
 DOLLARS = {"", CURRENCY, "$", "US$", "840", "DOLLAR", "US DOLLAR", "DOLLARS", "US DOLLARS"}
 
 
@@ -105,13 +106,16 @@ def _is_amount(value: object) -> bool:
     return is_number(value) and Decimal(str(value)) != 0
 
 
-def currency_of(entry: Entry) -> str:
-    """The currency of an entry, in upper case; dollars if it has none."""
-    named = next((entry[key] for key in CURRENCY_KEYS if entry.get(key)), None)
+def currency_of(entry: Entry, keys: Sequence[str] = CURRENCY_KEYS) -> str:
+    """The first currency of an entry that is not dollars, in upper case; dollars without one."""
+    found = (_currency(entry[key]) for key in keys if entry.get(key))
+    return next((one for one in found if one not in DOLLARS), CURRENCY)
+
+
+def _currency(named: object) -> str:
     if isinstance(named, dict):  # an object with code and name
         named = next((named[key] for key in ("code", "id", "name", "symbol") if key in named), None)
-    said = str(named or "").strip().upper()
-    return CURRENCY if said in DOLLARS else said
+    return str(named or "").strip().upper()
 
 
 def report(account: Account, window: Window, groups: str) -> list[Entry]:

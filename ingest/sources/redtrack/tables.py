@@ -11,6 +11,7 @@ from ingest.dead_letters import redacted
 from ingest.model import DeadLetter, Pull, Row, Window, slices
 from ingest.resources import daily, whole_list
 from ingest.sources.redtrack.client import (
+    PAID_KEYS,
     Account,
     currency_of,
     listed,
@@ -48,8 +49,7 @@ def daily_spend(pull: Pull, account: Account) -> list[Row]:
     for part in slices(pull.window, SLICE_DAYS):
         rows.extend(_spend(account, part))
         pull.say(f"{part}: {counted(len(rows), 'row')}")
-    named = (row for row in rows if row["source_id"])
-    refuse_repeated(pull, "daily_spend", named, ("date", "source_id"))
+    refuse_repeated(pull, "daily_spend", rows, ("date", "source_id"))
     return rows
 
 
@@ -70,6 +70,8 @@ def campaign_spend(pull: Pull, account: Account) -> list[Row]:
             }
             rows.append({name: row[name] for name in row if name not in ("campaign", "offer")})
         pull.say(f"campaign_spend {part}: {counted(len(rows), 'row')}")
+    grain = ("date", "source_id", "campaign_id", "offer_id")
+    refuse_repeated(pull, "campaign_spend", rows, grain)
     return rows
 
 
@@ -95,9 +97,10 @@ def conversions(pull: Pull, account: Account) -> list[Row]:
             )
         day = clock.local_date(row["conv_time"])
         if pull.window.start <= day <= pull.window.end:
-            currency = currency_of(entry)
+            currency = currency_of(entry, PAID_KEYS)
             is_paid = bool(row["payout"] or row["pub_revenue"])
-            is_ours |= currency == CURRENCY and (is_paid or bool(entry.get("currency")))
+            is_named = any(entry.get(key) for key in PAID_KEYS)
+            is_ours |= currency == CURRENCY and (is_paid or is_named)
             # its cost is in the account's currency, whatever the offer's is
             if currency != CURRENCY and is_paid:
                 foreign.append((day, row, currency))

@@ -289,15 +289,15 @@ def _hold_rows(lines: list[str], width: int) -> bool:
     """Whether a line within a record is a row by itself, as many cells wide as the header.
 
     Two stray quotes may each be in a valid position. A line of a note may have as many commas: it
-    is a row only if both begin with a number and no more of its cells begin with a blank than
-    those of the first line.
+    is no row if each has a blank or nothing behind it, unlike those of the first line. In a narrow
+    file both must begin with a number, too.
     """
     first = _cells(lines[0])
-    if not _is_number(first[:1]):
-        return False
     for line in lines[1:]:
         cells = _cells(line) if is_like_a_row(line, width) else []
-        if len(cells) == width and _is_number(cells[:1]) and _blanks(cells) <= _blanks(first):
+        is_note = not (any(one and one[0] != " " for one in cells[1:]) or _has_blanks(first))
+        is_numbered = _is_number(first[:1]) and _is_number(cells[:1])
+        if len(cells) == width and not is_note and (width >= TELLING_WIDTH or is_numbered):
             return True
     return False
 
@@ -309,8 +309,8 @@ def _cells(line: str) -> list[str]:
         return []
 
 
-def _blanks(cells: list[str]) -> int:
-    return sum(cell.startswith(" ") for cell in cells)
+def _has_blanks(cells: list[str]) -> bool:
+    return any(cell.startswith(" ") for cell in cells)
 
 
 def _is_number(cells: list[str]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 
 from signalroom import clock
 
@@ -16,7 +16,7 @@ def is_of_another_day(text: str) -> bool:
     """
     try:
         moment = datetime.fromisoformat(text.replace(" +", "+").replace(" -", "-"))
-        is_day = moment.timetz() == time(tzinfo=UTC)
+        is_day = moment.time() == time() and not moment.utcoffset()
         return not is_day and clock.local_date(moment) != moment.date()
     except (ValueError, OverflowError):
         return False  # counted as a value that cannot be read, or read as far as its day

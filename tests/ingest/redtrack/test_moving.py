@@ -222,6 +222,16 @@ def test_a_source_that_spent_in_another_currency_is_refused(read: Read, table: s
     assert len(read(rows, table)) == 2
 
 
+@pytest.mark.parametrize("table", ["daily_spend", "campaign_spend"])
+def test_two_rows_without_an_id_on_one_day_are_refused(read: Read, table: str) -> None:
+    """Deleted sources; to the models both are the same one, and every client's build would fail."""
+    rows = [{**row, "source_id": "", "source": f"S{n}"} for n, row in enumerate(spend(1, 2))]
+    with pytest.raises(AnswerError, match=r"two rows of date 20[0-9-]+, source_id None"):
+        read({"/report": rows}, table)
+    rows[1]["date"] = "2026-11-10"
+    assert len(read({"/report": rows}, table)) == 2
+
+
 @pytest.mark.parametrize("cost", [None, 7])
 def test_two_rows_of_one_source_and_day_are_refused(read: Read, cost: int | None) -> None:
     """The spend would count twice, and the test of the grain would fail every client's build."""
@@ -244,10 +254,13 @@ def test_a_currency_is_known_in_each_of_its_forms(read: Read, named: Any, is_our
             read(rows, "daily_spend")
 
 
-@pytest.mark.parametrize("name", ["currency", "currency_code", "source_currency"])
-def test_spend_that_names_another_currency_itself_is_refused(read: Read, name: str) -> None:
+@pytest.mark.parametrize(
+    "names",
+    ["currency", "currency_code", "source_currency", "cost_currency", ("currency", "cost_currency")],
+)
+def test_spend_that_names_another_currency_itself_is_refused(read: Read, names: Any) -> None:
     rows = spend(1, 2)
-    rows[1][name] = "CAD"
+    rows[1] |= {names: "CAD"} if isinstance(names, str) else dict(zip(names, ("USD", "CAD"), strict=True))
     with pytest.raises(AnswerError, match="source S1 is kept in CAD, not in USD"):
         read({"/report": rows, "/sources": []}, "daily_spend")
 
@@ -261,7 +274,8 @@ def test_a_conversion_that_is_paid_in_another_currency_spoils_no_other(
     land: Land, amount: str
 ) -> None:
     foreign = conversion(1, currency="eur", ip="203.0.113.9", **{amount: 5})
-    given = [conversion(0, payout=2.5), foreign, conversion(2, payout=4)]
+    ours = conversion(2, payout=4, currency="", cost_currency="EUR")
+    given = [conversion(0, payout=2.5), foreign, ours]
     landed = land({"/conversions": given}, "conversions")
     assert [row["id"] for row in rows_of(landed)] == ["v0", "v2"]
     [letter] = landed.dead_letters

@@ -287,6 +287,20 @@ def test_two_stray_quotes_that_are_valid_csv_swallow_no_row(bench: Bench, second
     assert len(taken.rows()) == 299
 
 
+@pytest.mark.parametrize("is_padded", [True, False], ids=["padded column", "ids of letters"])
+def test_two_such_quotes_swallow_no_odd_row(bench: Bench, is_padded: bool) -> None:
+    header = b"orders_id,order_total,a,b,c,note,d,e,city,f,g,h\n"
+    id_ = b"" if is_padded else b"A-"
+    city = b" Austin" if is_padded else b"Austin"
+    row = b"%s%d,10.00,x,x,x,%s,x,x,%s,x,x,x\n"
+    notes = {1: b'"n', 8: b'n"'}
+    rows = [row % (id_, number, notes.get(number, b"n"), city) for number in range(12)]
+    bench.put(header + b"".join(rows))
+    taken = bench.take()
+    assert [one.line_number for one in taken.landings["orders_create"].dead_letters] == [3]
+    assert len(taken.rows()) == 11
+
+
 def test_two_such_quotes_swallow_no_prospect(bench: Bench) -> None:
     found = [b"prospects_id,state,note\n", *(b"%d,TX,b\n" % number for number in range(30))]
     found[11] = b'10,"TX,b\n'

@@ -57,7 +57,7 @@ def stack() -> Iterator[ExitStack]:
     ],
 )
 @pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
-def test_an_hour_and_a_morning_load_the_truth_and_send_each_report_once(
+def test_its_runs_load_the_truth_and_send_each_report_once(
     has_hour: bool,
     warehouse: Warehouse,
     start_agency: Callable[..., Agency],
