@@ -95,9 +95,10 @@ class PostgresServer:
         top = self.process.pid
         children = Path(f"/proc/{top}/task/{top}/children").read_text().split()
         family = [top, *map(int, children)]
-        for pid in family:
-            os.kill(pid, signal.SIGSTOP)
         try:
+            for pid in family:
+                with suppress(ProcessLookupError):  # a connection that has just ended
+                    os.kill(pid, signal.SIGSTOP)
             yield
         finally:
             for pid in family:

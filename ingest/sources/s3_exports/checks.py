@@ -204,8 +204,6 @@ class Checks:
             self._named += count - plain
         for name in self._telling:
             self._blank[name] += columns[name].null_count
-            if self._kinds.get(name) == "date":
-                self._blank[name] += _zeros(columns[name])
         for name, kind in self._kinds.items():
             self._look_at(name, kind, columns[name])
 
@@ -258,6 +256,9 @@ class Checks:
         texts, counts = pc.utf8_trim(found.field("values"), BLANKS), found.field("counts")
         if kind == "date":
             self._look_at_days(name, texts, counts)
+            if name in self._telling and _any(texts, NO_DATE):
+                zeros = pc.match_substring_regex(texts, f"^(?:{NO_DATE})$")
+                self._blank[name] += pc.sum(counts.filter(zeros)).as_py() or 0
             if _any(texts, ZONED):
                 zoned = pc.match_substring_regex(texts, f"^(?:{ZONED})$")
                 odd = (
@@ -363,14 +364,6 @@ def _refuse_notation(name: str, text: str) -> None:
 
 def _other_currency(name: str) -> str:
     return f"its {name} names another currency; everything here is USD: export it in USD"
-
-
-def _zeros(cells: Any) -> int:
-    """How many cells hold a date of zeros."""
-    if not _any(pc.utf8_trim(cells, BLANKS), NO_DATE):
-        return 0
-    found = pc.match_substring_regex(pc.utf8_trim(cells, BLANKS), f"^(?:{NO_DATE})$")
-    return int(pc.sum(found).as_py() or 0)
 
 
 def _any(cells: Any, pattern: str) -> bool:

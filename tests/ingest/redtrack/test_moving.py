@@ -256,11 +256,19 @@ def test_a_currency_is_known_in_each_of_its_forms(read: Read, named: Any, is_our
 
 @pytest.mark.parametrize(
     "names",
-    ["currency", "currency_code", "source_currency", "cost_currency", ("currency", "cost_currency")],
+    [
+        "currency",
+        "currency_code",
+        "source_currency",
+        "cost_currency",
+        ("currency", "cost_currency"),
+    ],
 )
 def test_spend_that_names_another_currency_itself_is_refused(read: Read, names: Any) -> None:
     rows = spend(1, 2)
-    rows[1] |= {names: "CAD"} if isinstance(names, str) else dict(zip(names, ("USD", "CAD"), strict=True))
+    rows[1] |= (
+        {names: "CAD"} if isinstance(names, str) else dict(zip(names, ("USD", "CAD"), strict=True))
+    )
     with pytest.raises(AnswerError, match="source S1 is kept in CAD, not in USD"):
         read({"/report": rows, "/sources": []}, "daily_spend")
 

@@ -1,4 +1,4 @@
--- the index is for int_affiliates__by_period: each period reads its days, not every day of the client
+-- the index is for int_affiliates__by_period: each period reads its days, not all of the client
 {{ config(
     indexes=[{'columns': ['_client_id', 'date']}] if target.type == 'postgres' else [],
 ) }}
