@@ -64,11 +64,22 @@ class Skipping:
 @asynccontextmanager
 async def skipping(recorded: Recorded) -> AsyncIterator[Skipping]:
     async with AsyncExitStack() as stack:
-        environment = await stack.enter_async_context(
-            await WorkflowEnvironment.start_time_skipping(test_server_existing_path=str(SKIPPING))
-        )
+        environment = await stack.enter_async_context(await _started())
         await with_workers(stack, environment.client, recorded)
         yield Skipping(environment.client)
+
+
+async def _started() -> WorkflowEnvironment:
+    """A server whose time skips; a busy machine may miss the five seconds that a start is given."""
+    for attempts_left in (2, 1, 0):
+        try:
+            return await WorkflowEnvironment.start_time_skipping(
+                test_server_existing_path=str(SKIPPING)
+            )
+        except RuntimeError:
+            if not attempts_left:
+                raise
+    raise AssertionError
 
 
 def steps_of(job: Job) -> list[str]:
