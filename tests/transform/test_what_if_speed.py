@@ -37,10 +37,11 @@ create table marts.daily_performance as
 select
     _client_id, date, advertiser_id, advertiser_label, affiliate_label, false as is_internal,
     false as is_unmapped, conversions, payout as everflow_payout, revenue as everflow_revenue,
-    0::decimal(38, 18) as redtrack_cost, payout as cost
+    0::decimal(38, 18) as redtrack_cost, payout as cost, 'ok' as cpa_state
 from everflow.daily_stats
 union all
-select _client_id, date, null, null, 'Unmapped: ' || source_name, false, true, 0, 0, 0, cost, cost
+select _client_id, date, null, null, 'Unmapped: ' || source_name, false, true, 0, 0, 0, cost, cost,
+    'unmapped_spend'
 from redtrack.daily_spend;
 create table marts.daily_summary as select distinct _client_id, date from marts.daily_performance;
 """
