@@ -176,6 +176,9 @@ def rows_differ(world: World) -> str:
             _set(copy, spec.key, world.next_number())
             if "_row_id" in row:
                 copy["_row_id"] = world.next_number()
+            if "month" in row:  # a second goal of a month is a mistake
+                years, month = divmod(world.next_number(), 12)
+                copy["month"] = f"{2030 + years}-{month + 1:02d}"
             rows.append(copy)
         else:
             _set(row, world.chance.choice(spec.changing), world.chance.randint(1, 28))
