@@ -15,6 +15,7 @@ from typing import Any, Self
 import httpx
 import pytest
 
+from sandbox import Agency
 from scheduler.runs.ledger import OPEN_RUNS
 from tests.support.processes import ROOT, own_environment
 
@@ -64,6 +65,11 @@ def build_images() -> None:
     if not shutil.which("docker") and (os.geteuid() or not shutil.which("apt-get")):
         pytest.skip("neither Docker nor a Debian on which podman could be installed")
     checked([str(ROOT / "tests" / "house" / "image.sh"), IMAGE])
+
+
+def reports_sent(agency: Agency) -> int:
+    """How many messages of reports reached people; alerts may follow whenever they are due."""
+    return sum(not message.text.startswith("Warning: ") for message in agency.messages)
 
 
 @dataclass
