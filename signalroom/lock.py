@@ -116,6 +116,11 @@ def _watched(connection: Any, work: str) -> Iterator[None]:
     )
     is_lost, is_done = threading.Event(), threading.Event()
     is_main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT) if is_main else None
+
+    def interrupt(*_: object) -> None:
+        if is_lost.is_set():  # Ctrl-C stays ignored
+            raise KeyboardInterrupt
 
     def watch() -> None:
         while not is_done.wait(WATCH_EVERY_S):
@@ -132,6 +137,8 @@ def _watched(connection: Any, work: str) -> Iterator[None]:
 
     watcher = threading.Thread(target=watch, name="lock", daemon=True)
     watcher.start()
+    if before == signal.SIG_IGN:  # a script began this process with &
+        signal.signal(signal.SIGINT, interrupt)
     try:
         yield
     except BaseException:
@@ -140,6 +147,8 @@ def _watched(connection: Any, work: str) -> Iterator[None]:
         raise
     finally:
         is_done.set()
+        if before == signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
     watcher.join(WATCH_EVERY_S)
     if is_lost.is_set() or not _answers(connection):
         raise lost

@@ -273,10 +273,14 @@ def _run(
     environment = {**_environment(packages), **(own or {})}
     with dbt_process.run([*arguments, *folders], environment) as process:
         last_error, paths = "", {}
-        for line in process.stdout or ():
-            event = _follow(line, step)
-            last_error = _one_line(event.get("error", "")) or last_error
-            paths.update(event.get("paths", {}))
+        try:
+            for line in process.stdout or ():
+                event = _follow(line, step)
+                last_error = _one_line(event.get("error", "")) or last_error
+                paths.update(event.get("paths", {}))
+        except BaseException:  # Ctrl-C, or the lock was lost: dbt must not go on without it
+            process.kill()
+            raise
     nodes = _Nodes(_read_results(target), paths)
     if process.returncode and not nodes.has_failed:
         raise TransformError(f"dbt {arguments[0]} failed: {last_error or 'it gave no reason'}")

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
@@ -139,9 +140,13 @@ def test_a_signal_is_heard_while_a_server_answers_nothing() -> None:
 
 
 @pytest.mark.fault(48)
-@pytest.mark.parametrize("is_over", [False, True])
+@pytest.mark.parametrize(
+    ("is_over", "ctrl_c"),
+    [(False, signal.default_int_handler), (True, signal.default_int_handler)]
+    + [(False, signal.SIG_IGN)],  # a script began the command with &
+)
 def test_a_lock_that_is_lost_in_the_middle_of_the_work_ends_the_work(
-    postgres_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, is_over: bool
+    postgres_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, is_over: bool, ctrl_c: Any
 ) -> None:
     monkeypatch.setattr(lock, "WATCH_EVERY_S", 30.0 if is_over else 0.1)
 
@@ -154,8 +159,13 @@ def test_a_lock_that_is_lost_in_the_middle_of_the_work_ends_the_work(
             time.sleep(0 if is_over else 20)
 
     began = time.monotonic()
-    with pytest.raises(WarehouseError, match="ingest everflow was ended: its lock was lost"):
-        work()
+    before = signal.signal(signal.SIGINT, ctrl_c)
+    try:
+        with pytest.raises(WarehouseError, match="ingest everflow was ended: its lock was lost"):
+            work()
+        assert signal.getsignal(signal.SIGINT) == ctrl_c
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert time.monotonic() - began < 15
 
 

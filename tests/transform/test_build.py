@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -239,6 +240,32 @@ def test_dbt_that_does_not_begin_says_why(
         parsed.before_product(warehouse.environment)
         with pytest.raises(TransformError, match=reason):
             build(arguments)
+
+
+class Interrupting(Bar):
+    """Ctrl-C, or a lock that is lost, when dbt's first node begins."""
+
+    def say(self, text: str) -> None:
+        raise KeyboardInterrupt
+
+
+def test_dbt_does_not_go_on_without_the_command_that_was_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with empty_warehouse("duckdb", tmp_path, None) as warehouse:
+        warehouse.activate(monkeypatch)
+        warm_builds(monkeypatch)
+        parsed.before_product(warehouse.environment)
+        with pytest.raises(KeyboardInterrupt):
+            build(step=Interrupting())
+        give_up_at = time.monotonic() + 1.0
+        while True:
+            try:
+                duckdb.connect(str(tmp_path / "warehouse.duckdb")).close()
+                return
+            except duckdb.IOException:  # dbt has the file open
+                assert time.monotonic() < give_up_at
+                time.sleep(0.05)
 
 
 def test_a_users_own_folder_for_artifacts_loses_no_result(
