@@ -321,20 +321,22 @@ def test_a_name_of_a_prospect_never_arrives_because_a_separator_was_missed(
     assert "Garcia" not in taken.everything
 
 
-def test_a_name_in_any_column_of_names_is_dropped(bench: Bench) -> None:
-    names = [
-        "Name",
-        "First\u200bName",
-        "LastName",
-        "FName",
-        "L_Name",
-        "surname",
-        "Fullname",
-        "given name",
-    ]
-    bench.put(line(["\ufeffprospects_id", *names]) + line(["1", *["Garcia"] * 8]), PROSPECTS)
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["Name", "First\u200bName", "LastName", "FName", "L_Name", "surname", "Fullname"],
+        ["given name", "Nombre", "Apellidos", "Correo electrónico", "Dirección", "Teléfono"],
+        ["Prénom", "NOM", "Adresse", "Courriel", "Téléphone", "Nome", "Sobrenome", "Cognome"],
+        ["Vorname", "Nachname", "Straße", "Telefonnummer", "Geburtsdatum", "Endereço", "voornaam"],
+        ["Имя", "姓名", "", "Фамилия 2"],
+    ],
+)
+def test_a_name_in_any_column_of_names_is_dropped(bench: Bench, names: list[str]) -> None:
+    row = ["1", *["Garcia"] * len(names), "TX"]
+    bench.put(line(["\ufeffprospects_id", *names, "state"]) + line(row), PROSPECTS)
     taken = bench.take()
-    assert [row["prospects_id"] for row in taken.rows("prospects_create")] == ["1"]
+    found = [(row["prospects_id"], row["state"]) for row in taken.rows("prospects_create")]
+    assert found == [("1", "TX")]
     assert "Garcia" not in taken.everything
 
 

@@ -68,7 +68,9 @@ def test_a_repeated_personal_column_is_dropped_too(bench: Bench) -> None:
 @pytest.mark.parametrize(
     "name", ["is_test_cc", "customer_service_number", "product_name", "campaign_id", "descriptor",
              "gateway_alias", "billing_city", "billing_state", "billing_postcode", "zip",
-             "shipping_desc", "recurring_prod_name", "tracking_num", "notes", "Description"],
+             "shipping_desc", "recurring_prod_name", "tracking_num", "notes", "Description",
+             "strategy", "called_at", "cellular", "direction", "nom", "nominal", "x", "unnamed_3",
+             "correction", "handy_offer"],
 )  # fmt: skip
 def test_business_columns_are_not_taken_for_personal_ones(name: str) -> None:
     assert policy("s3_exports", "orders_create", "713").action(name) == "keep"
