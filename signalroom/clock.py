@@ -29,6 +29,16 @@ def zone() -> ZoneInfo:
         ) from error
 
 
+def is_fixed_offset(name: str) -> bool:
+    """Whether the zone is an abbreviation or offset such as EST or Etc/GMT+5, and not a place."""
+    is_place = "/" in name and not name.startswith("Etc/")
+    year = now().year
+    offsets = {
+        datetime(year, month, 1, tzinfo=ZoneInfo(name)).utcoffset() for month in range(1, 13)
+    }
+    return not is_place and len(offsets) == 1 and offsets != {timedelta(0)}
+
+
 def instant() -> datetime:
     """The real instant, UTC; never frozen."""
     return datetime.now(UTC)

@@ -7,6 +7,7 @@ key.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import math
 import os
 import re
@@ -39,6 +40,7 @@ NUMBERS = (
     "SIGNALROOM_LOCK_WAIT_S",
     "SUPABASE_DB_PORT",
 )
+PRIVATE = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
 PORTS = ("PORT", "SUPABASE_DB_PORT")
 ADDRESS = re.compile(r"https?://[^\s/,]+[^\s,]*", re.IGNORECASE)
 _MAILBOX = r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(\.[\w-]+)+"
@@ -74,6 +76,16 @@ def check(needed: Collection[str]) -> list[Check]:
             )
         elif reason := wrong(name):
             found.append(Check(name, "fault", *reason))
+        elif _is_address(plain) and is_unencrypted(os.environ[name].strip()):
+            found.append(
+                Check(
+                    name,
+                    "warning",
+                    f"{name} begins with http://, so that what is sent there, keys too, can be read"
+                    " on the way",
+                    "Begin it with https://.",
+                )
+            )
     return found + [
         Check(
             name,
@@ -139,6 +151,18 @@ def _address(value: str) -> tuple[str, str] | None:
     except ValueError:  # a port out of range, half of an IPv6 address
         is_address = False
     return None if is_address else ("is not a valid address", "Begin it with https://.")
+
+
+def is_unencrypted(address: str) -> bool:
+    """Whether it is an http:// address outside this machine and its private network."""
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    if parts.scheme.lower() != "http":
+        return False
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." in host and not host.endswith(PRIVATE)
 
 
 def _port(value: str) -> tuple[str, str] | None:

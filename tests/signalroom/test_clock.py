@@ -90,6 +90,23 @@ def test_an_alias_of_a_zone_is_known_by_its_rules(one: str, other: str, same: bo
     assert clock.has_same_rules(ZoneInfo(one), ZoneInfo(other)) is same
 
 
+@pytest.mark.parametrize(
+    ("zone", "is_fixed"),
+    [
+        ("EST", True),
+        ("Etc/GMT+5", True),
+        ("EST5EDT", False),
+        ("America/Phoenix", False),
+        ("UTC", False),
+        ("Etc/UTC", False),
+    ],
+)
+def test_an_abbreviation_without_daylight_saving_time_is_no_place(
+    zone: str, is_fixed: bool
+) -> None:
+    assert clock.is_fixed_offset(zone) is is_fixed
+
+
 def test_a_rehearsal_shows_what_ran_by_its_own_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     real = clock.instant() - timedelta(minutes=2)
     assert clock.business(real) == real

@@ -142,8 +142,11 @@ def test_a_signal_is_heard_while_a_server_answers_nothing() -> None:
 @pytest.mark.fault(48)
 @pytest.mark.parametrize(
     ("is_over", "ctrl_c"),
-    [(False, signal.default_int_handler), (True, signal.default_int_handler)]
-    + [(False, signal.SIG_IGN)],  # a script began the command with &
+    [
+        (False, signal.default_int_handler),
+        (True, signal.default_int_handler),
+        (False, signal.SIG_IGN),  # a script began the command with &
+    ],
 )
 def test_a_lock_that_is_lost_in_the_middle_of_the_work_ends_the_work(
     postgres_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, is_over: bool, ctrl_c: Any

@@ -77,3 +77,29 @@ def test_a_value_that_works_is_not_named(
 ) -> None:
     monkeypatch.setenv(name, value)
     assert variables.wrong(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("EVERFLOW_BASE_URL", "http://api.eflow.team"),
+        ("MAUTIC_BASE_URL__CTI", "HTTP://mail.example.org/m"),
+        ("AWS_ENDPOINT_URL", "http://8.8.8.8:9000"),
+    ],
+)
+def test_an_address_where_keys_would_travel_unencrypted_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    (found,) = [check for check in variables.check([]) if check.name == name]
+    assert (found.state, found.repair) == ("warning", "Begin it with https://.")
+
+
+@pytest.mark.parametrize(
+    "value", ["http://minio:9000", "http://10.0.0.7", "http://127.0.0.1:1", "http://s3.internal/"]
+)
+def test_a_private_network_is_no_way_for_strangers(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", value)
+    assert not [check for check in variables.check([]) if check.name == "AWS_ENDPOINT_URL"]
