@@ -31,7 +31,7 @@ def backfill(source: str, clients: tuple[str, ...], start: date, end: date, dry_
     """
     from cli.console import Display, complain
     from cli.sandbox import move_demo_aside
-    from scheduler.steps import ingest as steps
+    from scheduler.steps import backfill as steps
 
     with Display() as display:
         if dry_run:

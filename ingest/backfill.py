@@ -55,12 +55,21 @@ def left(
 def run(source: SourceSettings, pull: Pull, parts: list[Window]) -> Iterator[Loaded]:
     """Load the slices one after another; `pull.window` is the whole range.
 
-    Each slice is recorded once its rows are loaded. After the last one the records are deleted, so
-    that the same range can be requested again. Raises what a pull raises; earlier slices stay done.
+    Each slice is recorded once it is loaded whole. After the last one the records are deleted, so
+    that the same range can be requested again. A slice that failed in part stays to be done, and
+    one that a vendor's limit cut off is the last. Raises what a pull raises; earlier slices stay
+    done.
     """
     scope = _scope(source, pull.client_id, pull.window)
     pulls = [replace(pull, window=part, is_backfill=True) for part in parts]
+    is_whole = True
     for part, loaded in zip(parts, _load_each(source, pulls), strict=True):
+        if loaded.failures:
+            is_whole = False
+            yield loaded
+            if loaded.deferred_until:
+                return
+            continue
         with transaction() as execute:
             execute(
                 "insert into ops.backfill_slices values (:client_id, :source, :window_start,"
@@ -73,8 +82,9 @@ def run(source: SourceSettings, pull: Pull, parts: list[Window]) -> Iterator[Loa
                 },
             )
         yield loaded
-    with transaction() as execute:
-        execute(f"delete from ops.backfill_slices where {SCOPE}", scope)  # noqa: S608
+    if is_whole:
+        with transaction() as execute:
+            execute(f"delete from ops.backfill_slices where {SCOPE}", scope)  # noqa: S608
 
 
 def _load_each(source: SourceSettings, pulls: Sequence[Pull]) -> Iterator[Loaded]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from ingest import versions
+from ingest import unfinished, versions
 from ingest.model import ControlTotal, DeadLetter, KnownFile, Pull, Row, TableMetrics, Window
 from ingest.privacy.policy import load_forgotten
 from signalroom import clock
@@ -193,6 +193,7 @@ def record(pull: Pull, tables: Mapping[str, TableMetrics], load_id: str | None) 
             _record_files(entry)
             _record_load(entry)
         versions.record(execute, pull, tables, load_id)
+        unfinished.record(execute, pull, tables)
         insert(execute, "pulls", versions.pulled(pull, tables, loaded_at))
     return changed
 

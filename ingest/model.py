@@ -6,15 +6,18 @@ nothing ran are requested too, so that an outage leaves no gap.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from signalroom import clock, errors, settings
 from signalroom.errors import AnswerError, ConfigurationError, DeferredError, SourceError
 from signalroom.settings import window_days
+
+if TYPE_CHECKING:
+    from ingest.unfinished import Page
 
 Row = dict[str, Any]
 Say = Callable[[str], None]
@@ -55,10 +58,13 @@ class Tables:
     """The progress of a pull of several tables; kept by `ingest.pull`, absent in plain dlt.
 
     `ended` names the vendor's limits under which nothing more is requested; "" means all.
+    `unfinished` are pages of days that earlier pulls could not finish, `left` those of this one.
     """
 
     read: list[str] = field(default_factory=list)
     ended: set[str] = field(default_factory=set)
+    unfinished: Sequence[Page] = ()
+    left: dict[str, list[Page]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,8 @@ class Pull:
     `resources` are the tables to read; `say` takes a line of progress, `notice` one that people
     should see (a new column, a pending file); `known_files` are the files already read
     (ops.file_ledger), by table and file name. `given` are variables that override the environment;
-    `metrics` is what the table being read reports.
+    `metrics` is what the table being read reports. `reached` says where to go on in days that an
+    earlier pull could not finish.
     """
 
     client_id: str
@@ -83,6 +90,7 @@ class Pull:
     given: Mapping[str, str] = field(default_factory=dict, repr=False)
     tables: Tables | None = field(default=None, repr=False)
     metrics: TableMetrics = field(default_factory=lambda: TableMetrics(), repr=False)
+    reached: Mapping[date, str] = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:
         return f"{self.source} for client {self.client_id}"
@@ -114,6 +122,17 @@ class Found:
 
     rows: Iterable[Row]
     columns: Mapping[str, Mapping[str, Any]]
+
+
+class Part(NamedTuple):
+    """Rows of one day, in the order in which they are read.
+
+    `reached` is where to go on after them; None: with them the day is whole.
+    """
+
+    day: date
+    rows: list[Row]
+    reached: str | None = None
 
 
 @dataclass(frozen=True)

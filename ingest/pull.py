@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ingest import adoption, dead_letters
+from ingest import adoption, dead_letters, unfinished
 from ingest import loads as ledger
 from ingest.dead_letters import Letter
 from ingest.dlt_pipeline import (
@@ -283,6 +283,7 @@ def _run_extract(extracted: Extracted, asking: threading.Event | None) -> None:
     try:
         with _writing(name):
             adoption.claim(name)
+            unfinished.fetch(pull)
             # without it the contract on types has no effect, and every pull adds to dlt's state
             pipeline.sync_destination()
         if asking is not None:
@@ -318,6 +319,7 @@ def load_extracted(extracted: Extracted) -> Loaded:
     with extracted.folder:
         if extracted.error:
             dead_letters.keep(pull, tables)
+            unfinished.keep(pull)
             raise extracted.error
         with _writing(pull.source):
             load_id = _normalize_and_load(extracted)

@@ -32,6 +32,7 @@ from ingest.dlt_pipeline import (
 from ingest.model import (
     Failure,
     Found,
+    Part,
     Pull,
     Row,
     TableMetrics,
@@ -58,13 +59,15 @@ from signalroom.sources import declared
 os.environ.setdefault("DLT_PROJECT_DIR", str(root()))
 
 import dlt
+import pyarrow as pa
 from dlt.common.configuration.specs import BaseConfiguration
 from dlt.extract.resource import DltResource
 
+from ingest.days_in_parts import DaysInParts, Once
 from ingest.table_rows import DELETED, Files, TableRows
 
 Read = Callable[..., Iterable[Row] | Found]
-ReadParts = Callable[..., Iterable[tuple[date, list[Row]]]]
+ReadParts = Callable[..., Iterable[Part]]
 ReadFiles = Callable[..., Iterable[Any]]
 Make = Callable[..., DltResource]
 Columns = Mapping[str, Mapping[str, Any]]
@@ -156,27 +159,30 @@ def daily_in_parts(
     documents: Sequence[str] = (),
     days_kept: int | None = None,
     limit: str = "",
+    once: Once | None = None,
 ) -> Callable[[ReadParts], Make]:
-    """Like `daily`, for a large table: its function yields one day with all its rows at a time.
+    """Like `daily`, for a large table: its function yields the days in order, each in parts.
 
-    If it fails, the complete days before that are loaded, and the others keep their rows.
+    If it fails, the complete days before that are loaded, and the others keep their rows; a day
+    that a limit cut off is continued by the next pull. `once` leaves each event once in a whole
+    day's rows.
     """
 
     def decorate(read: ReadParts) -> Make:
         def parts(pull: Pull, table: str, *rest: Any) -> Iterator[Any]:
             failure: SourceError | None = None
+            days_read = DaysInParts(pull, table, columns, documents, measures, once)
             with _files(columns) as files:
                 try:
-                    for day, found in read(pull, *rest):
-                        rows = TableRows(pull, table, columns, documents, measures, [day])
-                        tables = list(rows.tables(found, {}))
-                        rows.check()
-                        pull.metrics.totals += rows.totals()
-                        for one in tables:
-                            files.write(one)
-                        files.clear(_emptied(pull, [day]))
+                    for part in read(days_read.pull, *rest):
+                        whole = days_read.add(part)
+                        for batch in whole.to_batches() if whole else ():
+                            files.write(pa.Table.from_batches([batch]))
+                        if part.reached is None:
+                            files.clear(_emptied(pull, [part.day]))
                 except SourceError as error:
                     failure = error
+                    days_read.keep(error)
                 yield from files.items()
             if failure:
                 raise failure

@@ -85,7 +85,20 @@ class TableRows:
         kinds = {**self._columns, **further}
         source = iter(rows)
         while part := list(islice(source, PART_ROWS)):
-            yield self._table(part, kinds)
+            given, table = self._table(part, kinds)
+            self._count(given["date"] if self._is_by_day else [None] * len(part), given, table)
+            yield table
+
+    def converted(self, rows: Sequence[Row]) -> Iterator[pa.Table]:
+        """Like `tables`, but not counted yet."""
+        for start in range(0, len(rows), PART_ROWS):
+            yield self._table(rows[start : start + PART_ROWS], self._columns)[1]
+
+    def count(self, day: date, table: pa.Table) -> None:
+        """Count rows of the day that were converted."""
+        measures = [name for name in self._measures if name in table.column_names]
+        given = {name: table[name].to_pylist() for name in measures}
+        self._count([day] * len(table), given, table)
 
     def check(self) -> None:
         """Raise AnswerError where a column holds full card numbers."""
@@ -107,7 +120,9 @@ class TableRows:
             for day in self._counts
         ]
 
-    def _table(self, rows: list[Row], kinds: Columns) -> pa.Table:
+    def _table(
+        self, rows: Sequence[Row], kinds: Columns
+    ) -> tuple[Mapping[str, list[Any]], pa.Table]:
         names = dict.fromkeys(chain.from_iterable(rows))
         if all(len(row) == len(names) for row in rows):
             given = {name: list(map(itemgetter(name), rows)) for name in names}
@@ -118,9 +133,7 @@ class TableRows:
             if (action := self._protection.action(name)) != "drop":
                 kind = TEXT_TYPE if action == "hash" else kinds.get(name, TEXT_TYPE)
                 arrays[_spelled(name)] = self._array(name, values, kind)
-        table = pa.table(arrays)
-        self._count(given, table)
-        return table
+        return given, pa.table(arrays)
 
     def _array(self, name: str, values: list[Any], kind: Mapping[str, Any]) -> Any:
         protection = self._protection
@@ -147,8 +160,9 @@ class TableRows:
                 "nothing was loaded."
             ) from None
 
-    def _count(self, given: Mapping[str, list[Any]], table: pa.Table) -> None:
-        days = given["date"] if self._is_by_day else [None] * len(table)
+    def _count(
+        self, days: Sequence[date | None], given: Mapping[str, list[Any]], table: pa.Table
+    ) -> None:
         for day, mark in zip(days, marks(table), strict=True):
             self._counts[day] += 1
             self._marks[day] += mark

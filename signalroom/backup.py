@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from signalroom import clock, outbox_memory, run_database
 from signalroom.bulk import ROWS_PER_INSERT, insert
 from signalroom.errors import ConfigurationError, WarehouseError
+from signalroom.load_tables import UNFINISHED_DAYS
 from signalroom.migrations import prepare_warehouse
 from signalroom.tables import LOADS, MIGRATIONS, OUTBOX, RUNS, Database, tables
 from signalroom.warehouse import Execute, transaction
@@ -116,9 +117,10 @@ class _opened:  # noqa: N801 (a context manager, used as a function)
 
 
 def _tables() -> Iterator[tuple[Database, sa.Table]]:
+    """All but what a restored database makes itself, or reads again from its vendors."""
     for database in DATABASES:
         for table in tables(database):
-            if table is not MIGRATIONS:
+            if table not in (MIGRATIONS, UNFINISHED_DAYS):
                 yield database, table
 
 

@@ -22,6 +22,7 @@ DEFAULTS = {
 FILE = "data/retention.yml"
 MOST_DAYS = 36_500
 LEAST_DAYS = 35  # reports and catch-up look back that far
+UNFINISHED_KEPT = timedelta(days=1)  # pages of a day that a vendor's limit cut off
 NO_PAYLOAD = "{}"
 OVER = ("done", "done_with_errors", "failed", "skipped")
 
@@ -76,8 +77,12 @@ def prune_run_database(engine: sa.Engine) -> None:
 
 
 def prune_warehouse() -> None:
-    """Delete dead letters that were resolved long ago."""
+    """Delete dead letters that were resolved long ago, and pages that no pull continued."""
     with transaction() as execute:
+        execute(
+            "delete from ops.unfinished_days where read_at < :before",
+            {"before": clock.instant() - UNFINISHED_KEPT},
+        )
         execute(
             "delete from ops.dead_letters where resolved_at < :before",
             {"before": before("dead_letters")},

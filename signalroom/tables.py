@@ -38,7 +38,11 @@ def _for_all_clients() -> sa.Column[str]:
 
 def tables(database: Database) -> list[sa.Table]:
     """The tables of the warehouse, or those of the run database; `migrations` is in both."""
-    for name in ("watch_tables", "history_tables"):  # which add their own to METADATA
+    for name in (
+        "load_tables",
+        "watch_tables",
+        "history_tables",
+    ):  # which add their own to METADATA
         importlib.import_module(f"signalroom.{name}")
     return [
         table
@@ -306,19 +310,6 @@ FILE_LEDGER = sa.Table(
 
 BUILDS = sa.Table(  # the last successful full build, for transform/changed.py
     "builds", METADATA, _instant("built_at"), _text("known"), _for_all_clients(), **WAREHOUSE
-)
-
-BACKFILL_SLICES = sa.Table(
-    "backfill_slices",
-    METADATA,
-    _text("_client_id"),
-    _text("source"),
-    sa.Column("window_start", sa.Date, nullable=False),
-    sa.Column("window_end", sa.Date, nullable=False),
-    sa.Column("slice_start", sa.Date, nullable=False),
-    sa.Column("slice_end", sa.Date, nullable=False),
-    _instant("done_at"),
-    **WAREHOUSE,
 )
 
 DEAD_LETTERS = sa.Table(

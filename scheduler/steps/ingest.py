@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from ingest import backfill as slices
 from ingest import pull as pulling
 from ingest import registry
 from ingest.model import explicit_window
@@ -22,7 +20,6 @@ from signalroom.clients import active_clients
 from signalroom.errors import ConfigurationError, DeferredError, SignalRoomError
 from signalroom.kept_open import kept_open
 from signalroom.logs import mask
-from signalroom.plural import counted
 from signalroom.progress import Progress
 from signalroom.settings import own_variables
 from signalroom.warehouse import duckdb_exists
@@ -116,6 +113,11 @@ class IngestResult:
         """Every failure, one line each."""
         return [failure for pull in self.pulls for failure in pull.failures]
 
+    def add(self, pull: PullResult) -> None:
+        """Add one that has ended, and keep what it cost."""
+        self.pulls.append(pull)
+        keep_cost(pull)
+
 
 def ingest(
     request: Request, progress: Progress, heard: Callable[[PullResult], None] = lambda _: None
@@ -127,9 +129,8 @@ def ingest(
     result = IngestResult()
 
     def add(one: PullResult) -> None:
-        result.pulls.append(one)
+        result.add(one)
         heard(one)
-        keep_cost(one)
 
     as_of = clock.now()  # before the first request
     states = source_states.states_of_pulls()
@@ -161,7 +162,7 @@ def plans(
             yield source, pull, source.plan(pull)
         except SignalRoomError as error:
             progress.step(f"{source.title} {pull.client_id}").fail(str(error))
-            heard(_failed(source.name, pull.client_id, error, [str(error)]))
+            heard(failed_result(source.name, pull.client_id, error, [str(error)]))
 
 
 def _prepared(
@@ -177,7 +178,7 @@ def _prepared(
     for name in request.sources:
         source = registry.source(name)
         clients = [one for one in working_for if f"{name}:{one}" not in request.skip]
-        for client in _with_variables(source, clients, states, progress, heard):
+        for client in with_variables(source, clients, states, progress, heard):
             try:
                 pulling.refuse_shared_accounts(source)
                 pull = pulling.make_pull(
@@ -190,12 +191,12 @@ def _prepared(
                 )
             except SignalRoomError as error:
                 progress.step(f"{source.title} {client}").fail(str(error))
-                heard(_failed(name, client, error, [str(error)]))
+                heard(failed_result(name, client, error, [str(error)]))
             else:
                 yield source, pull
 
 
-def _with_variables(
+def with_variables(
     source: SourceSettings,
     clients: Sequence[str],
     states: source_states.States,
@@ -216,7 +217,7 @@ def _with_variables(
         except ConfigurationError as mistake:
             progress.step(f"{source.title} {client}").fail(str(mistake))
             heard(
-                _failed(
+                failed_result(
                     source.name, client, mistake, [f"{source.name} for client {client}: {mistake}"]
                 )
             )
@@ -234,7 +235,7 @@ def _with_variables(
                 f"Set it again, or `signalroom pause {source.name} --client {client}`."
             )
             progress.step(f"{source.title} {client}").fail(str(lost))
-            heard(_failed(source.name, client, lost, [str(lost)]))
+            heard(failed_result(source.name, client, lost, [str(lost)]))
         elif missing:
             off[client] = missing
             heard(PullResult(source.name, client, off=tuple(missing)))
@@ -264,20 +265,19 @@ def replay(letters: Sequence[Letter], progress: Progress) -> IngestResult:
     result = IngestResult()
     for pull in pulling.replay(letters):
         for pulled in load_all([pull], progress):
-            result.pulls.append(_result(pulled))
-            keep_cost(result.pulls[-1])
+            result.add(_result(pulled))
     return result
 
 
 def _result(pulled: Pulled) -> PullResult:
     whose = pulled.source, pulled.client_id
     if pulled.error:
-        return _failed(*whose, pulled.error, pulled.failures, pulled.seconds)
+        return failed_result(*whose, pulled.error, pulled.failures, pulled.seconds)
     assert pulled.loaded is not None  # noqa: S101 - one of both
-    return _loaded(*whose, pulled.loaded, pulled.seconds)
+    return loaded_result(*whose, pulled.loaded, pulled.seconds)
 
 
-def _loaded(source: str, client: str, loaded: Loaded, seconds: float) -> PullResult:
+def loaded_result(source: str, client: str, loaded: Loaded, seconds: float) -> PullResult:
     return PullResult(
         source=source,
         client=client,
@@ -291,7 +291,7 @@ def _loaded(source: str, client: str, loaded: Loaded, seconds: float) -> PullRes
     )
 
 
-def _failed(
+def failed_result(
     source: str, client: str, error: Exception, failures: Sequence[str], seconds: float = 0.0
 ) -> PullResult:
     until = _iso(error.until) if isinstance(error, DeferredError) else None
@@ -307,94 +307,3 @@ def _failed(
 
 def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
-
-
-@dataclass(frozen=True)
-class BackfillPlan:
-    """The rest of a backfill for one client."""
-
-    client: str
-    window: str
-    tables: tuple[str, ...]
-    slices: int
-    days: int
-    requests: int
-
-
-def backfill_plans(
-    name: str,
-    start: date,
-    end: date,
-    clients: tuple[str, ...],
-    progress: Progress,
-    heard: Callable[[PullResult], None] = lambda _: None,
-) -> Iterator[BackfillPlan]:
-    """What `backfill` would do; no request is made. Clients that cannot be pulled go to `heard`."""
-    for source, pull, parts in _backfills(name, start, end, clients, progress, heard, is_plan=True):
-        found = [source.plan(replace(pull, window=part)) for part in parts]
-        yield BackfillPlan(
-            client=pull.client_id,
-            window=str(pull.window),
-            tables=pull.resources,
-            slices=len(parts),
-            days=sum(one.days for one in found),
-            requests=sum(one.requests for one in found),
-        )
-
-
-def backfill(
-    name: str, start: date, end: date, clients: tuple[str, ...], progress: Progress
-) -> IngestResult:
-    """Load a long range of one source in slices, newest first; a second call does the rest."""
-    result = IngestResult()
-    heard = result.pulls.append
-    for source, pull, parts in _backfills(name, start, end, clients, progress, heard):
-        source_states.record_on([(pull.client_id, name)])
-        step = progress.step(f"{source.title} {pull.client_id}")
-        rows = 0
-        started = before = time.monotonic()
-        try:
-            loads = slices.run(source, replace(pull, say=step.say), parts)
-            for number, loaded in enumerate(loads, start=1):
-                count = sum(loaded.rows.values())
-                rows += count
-                step.advance(number, len(parts))
-                left = (time.monotonic() - started) / number * (len(parts) - number)
-                progress.note(
-                    f"{loaded.window}: {counted(count, 'row')}, {number} of {len(parts)} slices, "
-                    f"about {timedelta(seconds=round(left))} left"
-                )
-                took, before = time.monotonic() - before, time.monotonic()
-                result.pulls.append(_loaded(name, pull.client_id, loaded, took))
-                keep_cost(result.pulls[-1])
-        except SignalRoomError as error:
-            step.fail(str(error))
-            took = time.monotonic() - before
-            result.pulls.append(_failed(name, pull.client_id, error, [str(error)], took))
-            keep_cost(result.pulls[-1])
-        else:
-            step.finish(f"{counted(rows, 'row')} in {counted(len(parts), 'slice')} ({pull.window})")
-    return result
-
-
-def _backfills(
-    name: str,
-    start: date,
-    end: date,
-    clients: tuple[str, ...],
-    progress: Progress,
-    heard: Callable[[PullResult], None],
-    is_plan: bool = False,
-) -> Iterator[tuple[SourceSettings, Pull, list[Any]]]:
-    source = registry.source(name)
-    window = explicit_window(start, end)
-    pulling.refuse_shared_accounts(source)
-    working_for = [client.id for client in active_clients(clients)]
-    for client in _with_variables(
-        source, working_for, source_states.states_of_pulls(is_plan), progress, heard
-    ):
-        parts = slices.left(source, client, window, is_plan)
-        pull = pulling.make_pull(
-            source, client, window=window, resources=source.daily, is_plan=is_plan
-        )
-        yield source, pull, parts

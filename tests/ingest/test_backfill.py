@@ -11,7 +11,8 @@ from ingest import loads as ledger
 from ingest import pull as pipeline
 from ingest.http import RateLimit
 from ingest.model import Window
-from scheduler.steps import ingest as steps
+from scheduler.steps import backfill as steps
+from scheduler.steps.ingest import PullResult
 from signalroom import source_states
 from signalroom.errors import ConfigurationError, SourceError
 from signalroom.progress import Silent
@@ -126,7 +127,7 @@ def test_a_lost_key_is_a_failure_and_a_paused_source_is_not_requested(
     found = steps.backfill(*asked_for)
     [failure] = found.failures
     assert "REDTRACK_API_KEY is not set, but the source has been on since" in failure
-    heard: list[steps.PullResult] = []
+    heard: list[PullResult] = []
     assert list(steps.backfill_plans(*asked_for, heard.append)) == []
     assert heard[0].failures == (failure,)
     monkeypatch.setenv("REDTRACK_API_KEY", "k")

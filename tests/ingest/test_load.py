@@ -17,7 +17,7 @@ import pytest
 from ingest import loads as ledger
 from ingest import pull as pipeline
 from ingest import registry
-from ingest.model import Pull, Row, Window, default_window
+from ingest.model import Part, Pull, Row, Window, default_window
 from ingest.registry import SourceSettings
 from ingest.resources import SOURCE, daily, daily_in_parts, whole_list
 from ingest.sources.everflow.columns import COLUMNS, CONTROLLED
@@ -171,8 +171,8 @@ def test_a_table_in_parts_that_breaks_keeps_what_the_later_days_had(
     pull_rows([row(FIRST, 1, "10"), row(SECOND, 1, "20")])
 
     @daily_in_parts(columns=COLUMNS, measures=CONTROLLED)
-    def daily_stats(pull: Pull) -> Iterator[tuple[date, list[Row]]]:
-        yield FIRST, [row(FIRST, 9, "99", _client_id=pull.client_id)]
+    def daily_stats(pull: Pull) -> Iterator[Part]:
+        yield Part(FIRST, [row(FIRST, 9, "99", _client_id=pull.client_id)])
         raise kind("cut off in the middle")
 
     broken = source_of(daily_stats)

@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ingest.columns import read_fields
-from ingest.model import Pull, Row, Window, days, slices
+from ingest.model import Part, Pull, Row, Window, days, slices
 from ingest.resources import daily_in_parts
 from ingest.sources.everflow import settings
 from ingest.sources.everflow.client import Network
@@ -28,12 +28,12 @@ UTC = ZoneInfo(settings.UTC_ZONE)
 @daily_in_parts(
     columns=CLICK_COLUMNS, measures=CLICK_CONTROLLED, days_kept=settings.CLICK_DAYS_KEPT
 )
-def clicks(pull: Pull, network: Network) -> Iterator[tuple[date, list[Row]]]:
+def clicks(pull: Pull, network: Network) -> Iterator[Part]:
     """Each day of the window with its clicks, read after the previous day is written."""
     for part in slices(pull.window, settings.CLICK_SLICE_DAYS):
         for day, rows in _by_day(_stream(pull, part, network), part):
             pull.say(f"clicks {day}: {counted(len(rows), 'row')}")
-            yield day, rows
+            yield Part(day, rows)
 
 
 def _by_day(stream: Iterator[Row], window: Window) -> Iterator[tuple[date, list[Row]]]:

@@ -13,14 +13,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
+from itertools import groupby, pairwise, zip_longest
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from ingest.columns import Entries, count
 from ingest.dead_letters import redacted
-from ingest.model import DeadLetter, Pull, Row, Window, days, slices
+from ingest.model import DeadLetter, Part, Pull, Row, Window, days, slices
 from ingest.resources import daily_in_parts
 from ingest.sources.posthog.client import Project
 from ingest.sources.posthog.columns import DAY_COLUMN, EVENT_COLUMNS, EVENTS
@@ -32,6 +36,7 @@ from signalroom.plural import counted
 DEEPEST = 100  # nested brackets
 LONGEST_NUMBER = 300  # characters; no engine reads a longer one as a number
 PLACE = ("uuid", "timestamp")
+TIMES = ("created_at", "timestamp")
 REASON = "_reason"  # why an event cannot be stored; not a column
 TOO_OLD = (
     "This PostHog is too old to be told the time zone of an instant: update it to a version of "
@@ -58,40 +63,77 @@ class _Place:
     at: datetime
     uuid: str
 
+    def __str__(self) -> str:
+        return f"{self.at.isoformat()} {self.uuid}"
 
-@daily_in_parts(
-    columns={**EVENTS.columns, **DAY_COLUMN}, documents=tuple(EVENTS.documents), limit="queries"
-)
-def events(pull: Pull, project: Project) -> Iterator[tuple[date, list[Row]]]:
-    """Each day of the window with its events, each event once.
-
-    A day is yielded as soon as it is complete: days read before a query is throttled are not read
-    again.
-    """
-    entries = Entries("events", pull, EVENTS)
-    known: set[str] = set()
-    for part in slices(pull.window, SLICE_DAYS):
-        for day, found in _by_day(_rows(project, part, entries), part):
-            rows = {uuid: row for uuid, row in found.items() if uuid not in known}
-            known |= rows.keys()
-            pull.say(f"events {day}: {counted(len(known), 'row')}")
-            yield day, [row for row in rows.values() if not _is_rejected(pull, row)]
+    @classmethod
+    def of(cls, text: str) -> _Place | None:
+        """The place that was written as text; None for an empty one."""
+        at, _, uuid = text.partition(" ")
+        return cls(datetime.fromisoformat(at), uuid) if text else None
 
 
-def _by_day(stream: Iterator[Row], window: Window) -> Iterator[tuple[date, dict[str, Row]]]:
-    """The rows of each day of the window by uuid; the stream is ordered by time.
+def newest_once(table: pa.Table, known: set[Any]) -> pa.Table:
+    """The events of a day, each once as it was known last, without those of the days before.
 
     An event that was sent twice is returned twice until PostHog merges it.
     """
-    ahead = next(stream, None)
-    for day in days(window):
-        rows: dict[str, Row] = {}
-        while ahead is not None and ahead["date"] == day:
-            earlier = rows.get(ahead["uuid"])
-            if earlier is None or _known_at(earlier) < _known_at(ahead):
-                rows[ahead["uuid"]] = ahead
-            ahead = next(stream, None)
-        yield day, rows
+    if "uuid" not in table.column_names:  # a client's policy drops it
+        return table
+    uuids = table["uuid"].to_pylist()
+    if len(set(uuids)) == len(uuids) and known.isdisjoint(uuids):
+        known.update(uuids)
+        return table
+    times = [table[name] for name in TIMES if name in table.column_names]
+    known_at = list(
+        zip(*(one.to_pylist() for one in (pc.coalesce(*times), *times[1:])), strict=True)
+    )
+    newest: dict[str, int] = {}
+    for number, uuid in enumerate(uuids):
+        if uuid not in known and (uuid not in newest or known_at[newest[uuid]] < known_at[number]):
+            newest[uuid] = number
+    known.update(newest)
+    return table.take(sorted(newest.values()))
+
+
+@daily_in_parts(
+    columns={**EVENTS.columns, **DAY_COLUMN},
+    documents=tuple(EVENTS.documents),
+    limit="queries",
+    once=newest_once,
+)
+def events(pull: Pull, project: Project) -> Iterator[Part]:
+    """Each day of the window with its events, page by page.
+
+    A day is whole once the events after it were reached: whole days and pages that were read before
+    a query is throttled are not read again.
+    """
+    entries = Entries("events", pull, EVENTS)
+    rows = 0
+    for window, place in _stretches(pull):
+        day = window.start
+        for page, last in _pages(project, window, entries, place):
+            for found, some in groupby(page, key=itemgetter("date")):
+                while day < found:
+                    yield Part(day, [])
+                    day += timedelta(days=1)
+                kept = [row for row in some if not _is_rejected(pull, row)]
+                rows += len(kept)
+                pull.say(f"events {day}: {counted(rows, 'row')}")
+                yield Part(day, kept, str(last))
+        for whole in days(Window(day, window.end)):
+            yield Part(whole, [])
+
+
+def _stretches(pull: Pull) -> Iterator[tuple[Window, _Place | None]]:
+    """The window in parts; one begins where an unfinished day was read to."""
+    starts = sorted({pull.window.start, *pull.reached})
+    for start, following in zip_longest(starts, starts[1:]):
+        end = following - timedelta(days=1) if following else pull.window.end
+        place = _Place.of(pull.reached.get(start, ""))
+        for part in slices(Window(start, end), SLICE_DAYS):
+            yield part, place
+            place = None
 
 
 def _is_rejected(pull: Pull, row: Row) -> bool:
@@ -106,7 +148,9 @@ def _reject(pull: Pull, day: date, reason: str, event: Mapping[str, object]) -> 
     """Keep an event that cannot be stored as a dead letter of the day."""
     scope = {"client_id": pull.client_id, "source": pull.source, "table_name": "events"}
     texts = {name: str(event[name])[:LONGEST_NUMBER] for name in ("uuid", "event", "timestamp")}
-    pull.metrics.dead_letters.append(DeadLetter(str(day), reason, redacted(texts, scope) or ""))
+    letter = DeadLetter(str(day), reason, redacted(texts, scope) or "")
+    if letter not in pull.metrics.dead_letters:  # an event may be sent twice
+        pull.metrics.dead_letters.append(letter)
 
 
 def _unreadable(properties: object) -> str:
@@ -167,9 +211,10 @@ def event_requests(pull: Pull, project: Project) -> int:
     return pages
 
 
-def _rows(project: Project, window: Window, entries: Entries) -> Iterator[Row]:
-    """The window's events ordered by time, page by page."""
-    last: _Place | None = None
+def _pages(
+    project: Project, window: Window, entries: Entries, last: _Place | None
+) -> Iterator[tuple[list[Row], _Place]]:
+    """The window's events behind a place, ordered by time: each page and its last event."""
     size = PAGE_ROWS
     for _ in range(PAGE_CAP):
         question = (
@@ -186,19 +231,16 @@ def _rows(project: Project, window: Window, entries: Entries) -> Iterator[Row]:
         page = _page(project.pull, answer, window, entries)
         if page and last and page[0]["timestamp"] < last.at:
             raise entries.error(f"{window}: the events do not come in order of time")
-        yield from page
+        reached = _Place(page[-1]["timestamp"], page[-1]["uuid"]) if page else last
+        if page and reached:
+            yield page, reached
         cap = count(answer.get("limit")) or size  # the instance may allow fewer
         if len(answer["results"]) < min(cap, size) and not answer.get("hasMore"):
             return
-        reached = _Place(page[-1]["timestamp"], page[-1]["uuid"]) if page else last
         if reached == last:
             raise entries.error(f"{window}: hasMore is set, but the page has nothing new")
         last = reached
     raise entries.error(f"{window}: more than {PAGE_CAP} pages")
-
-
-def _known_at(row: Row) -> tuple[datetime, datetime]:
-    return row["created_at"] or row["timestamp"], row["timestamp"]
 
 
 def _within(window: Window, after: _Place | None = None) -> str:

@@ -1,0 +1,153 @@
+"""A large table's days, collected part by part; a day is passed on once it is whole.
+
+Of a day that a vendor's limit cut off, the pages that were read are kept for the next pull
+(`ingest.unfinished`).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
+from datetime import date, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from ingest.model import DeadLetter, Part, Pull, Window
+from ingest.privacy.policy import Hasher, policy, salt
+from ingest.table_rows import Columns, TableRows
+from ingest.unfinished import Page
+from signalroom.errors import AnswerError, CredentialsError, SourceError
+
+# The rows of a whole day, each event once; the set holds the keys of the days before.
+Once = Callable[[pa.Table, set[Any]], pa.Table]
+
+
+class DaysInParts:
+    """The days of one table in one pull, part by part.
+
+    `pull` says what is left to read: its window, and where to go on in each unfinished day.
+    """
+
+    def __init__(
+        self,
+        pull: Pull,
+        table: str,
+        columns: Columns,
+        documents: Sequence[str] = (),
+        measures: Sequence[str] = (),
+        once: Once | None = None,
+    ) -> None:
+        self._table, self._given, self._once = table, (columns, documents, measures), once
+        self._rules = _rules(pull, table, columns)
+        self._kept: dict[date, list[Page]] = defaultdict(list)
+        for page in pull.tables.unfinished if pull.tables else ():
+            if page.table_name == table and page.rules == self._rules:
+                self._kept[page.day].append(page)
+        first = start = pull.window.start
+        for day, pages in sorted(self._kept.items()):
+            if pages[-1].first_day <= pull.window.start <= day <= pull.window.end:
+                first, start = pages[-1].first_day, day
+        self._first, self._start, self._day = first, start, start
+        window = Window(start, pull.window.end)
+        reached = {
+            day: pages[-1].reached
+            for day, pages in self._kept.items()
+            if window.start <= day <= window.end
+        }
+        self.pull = replace(pull, window=window, reached=reached)
+        self._known: set[Any] = set()
+        self._begin()
+
+    def add(self, part: Part) -> pa.Table | None:
+        """Take the next part; returns the day's rows, counted, once it is whole."""
+        pages = list(self._rows.converted(part.rows))
+        if part.reached is not None:
+            self._new.append((pages, part.reached))
+            return None
+        self._rows.check()
+        kept, metrics = self._kept.pop(part.day, []), self.pull.metrics
+        found = [_unpacked(page) for page in kept if page.content]
+        found += [table for some, _ in self._new for table in some] + pages
+        whole = pa.concat_tables(found, promote_options="default") if found else None
+        if whole is not None:
+            whole = self._once(whole, self._known) if self._once else whole
+            self._rows.count(part.day, whole)
+        metrics.totals += self._rows.totals()
+        metrics.dead_letters += [
+            one for page in kept for one in _rejected(page) if one not in metrics.dead_letters
+        ]
+        self._day = part.day + timedelta(days=1)
+        self._begin()
+        return whole
+
+    def _begin(self) -> None:
+        columns, documents, measures = self._given
+        self._new: list[tuple[list[pa.Table], str]] = []
+        self._rows = TableRows(self.pull, self._table, columns, documents, measures, [self._day])
+
+    def keep(self, error: SourceError) -> None:
+        """Keep what was read of the day that the error cut off.
+
+        Nothing of a response that could not be used, or that may not be kept: the day then begins
+        again.
+        """
+        tables = self.pull.tables
+        if tables is None or isinstance(error, CredentialsError):
+            return
+        left: list[Page] = []
+        if not isinstance(error, AnswerError):
+            if not self._new and self._day == self._start:
+                return  # nothing was read; what was kept before stays
+            with suppress(AnswerError):
+                self._rows.check()
+                left = self._pages()
+        tables.left[self._table] = left
+
+    def _pages(self) -> list[Page]:
+        last = self._kept[self._day][-1:]
+        own = Page(self._table, self._day, 0, self._first, "", self._rules)
+        start = last[0].position if last else 0
+        whole = {str(total.day) for total in self.pull.metrics.totals}
+        letters = [
+            asdict(one) for one in self.pull.metrics.dead_letters if one.partition_key not in whole
+        ]
+        pages = [
+            replace(own, position=start + number, reached=reached, content=_packed(some))
+            for number, (some, reached) in enumerate(self._new, start=1)
+        ] or [replace(own, position=start + 1, reached=last[0].reached if last else "")]
+        pages[-1] = replace(pages[-1], letters=json.dumps(letters))
+        return pages
+
+
+def _rules(pull: Pull, table: str, columns: Columns) -> str:
+    """Identifies how rows are made: rows made in different ways never form one day."""
+    found = policy(pull.source, table, pull.client_id)
+    made = [repr(found), json.dumps(columns, sort_keys=True, default=str)]
+    if found.hashes:
+        made.append(Hasher(salt(pull.client_id)).digest("rules"))
+    return hashlib.sha256("\n".join(made).encode()).hexdigest()
+
+
+def _packed(tables: Sequence[pa.Table]) -> str:
+    if not tables:
+        return ""
+    whole = pa.concat_tables(tables, promote_options="default")
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with pa.ipc.new_stream(sink, whole.schema, options=options) as stream:
+        stream.write_table(whole)
+    return base64.b64encode(sink.getvalue()).decode()
+
+
+def _unpacked(page: Page) -> pa.Table:
+    return pa.ipc.open_stream(base64.b64decode(page.content)).read_all()
+
+
+def _rejected(page: Page) -> list[DeadLetter]:
+    return [DeadLetter(**one) for one in json.loads(page.letters)]

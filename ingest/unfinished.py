@@ -1,0 +1,115 @@
+"""Days that a vendor's limit cut off: what was read of them is kept until they are whole.
+
+A large table is read page by page. Where a limit ends a pull within a day, the day's pages are kept
+in `ops.unfinished_days`, after the privacy policy, and no raw row of it changes. The next pull goes
+on behind them. A day is replaced, and counts as loaded, only when it is whole; its pages are then
+removed. So are pages older than a day, because the vendor may have restated what they hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+
+from ingest.model import Pull, TableMetrics
+from signalroom import clock
+from signalroom.bulk import insert
+from signalroom.retention import UNFINISHED_KEPT
+from signalroom.warehouse import Execute, transaction
+
+SCOPE = "_client_id = :client_id and source = :source and table_name = :table_name"
+COLUMNS = "table_name, day, position, first_day, reached, rules, letters, content"
+PER_INSERT = 5  # pages of some megabytes
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of an unfinished day.
+
+    `reached` is where to go on, empty at the day's start. The days from `first_day` on were read
+    before. `rules` identifies the policy and columns, `letters` are the day's rejected rows.
+    """
+
+    table_name: str
+    day: date
+    position: int
+    first_day: date
+    reached: str
+    rules: str
+    letters: str = "[]"
+    content: str = ""
+
+
+def fetch(pull: Pull) -> None:
+    """Give the pull the pages of unfinished days that earlier pulls kept, in order."""
+    if pull.tables is None:
+        return
+    with transaction() as execute:
+        rows = execute(
+            f"select {COLUMNS} from ops.unfinished_days"  # noqa: S608
+            " where _client_id = :client_id and source = :source and read_at >= :since"
+            " order by table_name, day, position",
+            {
+                "client_id": pull.client_id,
+                "source": pull.source,
+                "since": clock.instant() - UNFINISHED_KEPT,
+            },
+        )
+    pull.tables.unfinished = [Page(**row) for row in rows]
+
+
+def keep(pull: Pull) -> None:
+    """Keep the pages of a pull that loaded nothing."""
+    if pull.tables and pull.tables.left:
+        with transaction() as execute:
+            record(execute, pull, {})
+
+
+def record(execute: Execute, pull: Pull, tables: Mapping[str, TableMetrics]) -> None:
+    """Remove the pages of days that are whole, and keep those of the days that were cut off.
+
+    Where another process continued the same day meanwhile, its pages are kept, not these.
+    """
+    names = {"client_id": pull.client_id, "source": pull.source}
+    for table, metrics in tables.items():
+        days = [total.day for total in metrics.totals if total.day]
+        if days:
+            execute(
+                f"delete from ops.unfinished_days where {SCOPE} and day between :first and :last",  # noqa: S608
+                {**names, "table_name": table, "first": min(days), "last": max(days)},
+            )
+    for table, pages in (pull.tables.left if pull.tables else {}).items():
+        scope = {**names, "table_name": table}
+        if not pages:
+            execute(f"delete from ops.unfinished_days where {SCOPE}", scope)  # noqa: S608
+            continue
+        day, before = pages[0].day, pages[0].position - 1
+        of_day = {**scope, "day": day}
+        found = execute(
+            "select coalesce(max(position), 0) as last from ops.unfinished_days"  # noqa: S608
+            f" where {SCOPE} and day = :day",
+            of_day,
+        )
+        if found[0]["last"] != before and before:
+            continue
+        if not before:
+            execute(f"delete from ops.unfinished_days where {SCOPE} and day = :day", of_day)  # noqa: S608
+        execute(
+            f"update ops.unfinished_days set read_at = :now where {SCOPE} and day = :day",  # noqa: S608
+            {**of_day, "now": clock.instant()},
+        )
+        for start in range(0, len(pages), PER_INSERT):
+            insert(
+                execute,
+                "unfinished_days",
+                [
+                    {
+                        "_client_id": pull.client_id,
+                        "source": pull.source,
+                        **asdict(page),
+                        "read_at": clock.instant(),
+                    }
+                    for page in pages[start : start + PER_INSERT]
+                ],
+            )

@@ -1,0 +1,203 @@
+"""A day with more pages of events than PostHog answers in an hour."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import date, timedelta
+
+import pyarrow as pa
+import pytest
+
+from ingest import backfill, registry
+from ingest import loads as ledger
+from ingest import pull as pipeline
+from ingest.model import Window
+from ingest.privacy import forgotten
+from ingest.pull import Loaded
+from sandbox import Agency
+from signalroom import retention
+from signalroom.errors import AnswerError, DeferredError
+from tests.ingest.posthog.test_rules import POISON, throttled
+from tests.support.warehouse import DUCKDB_FIRST, Warehouse
+
+SOURCE = registry.source("posthog")
+EVENTS = ("events",)
+DAY = date(2026, 11, 16)
+NEXT = date(2026, 11, 17)
+PAGES, ROWS = 3, 25  # queries that are answered in an hour, and events of each
+
+Attempt = Callable[..., Loaded]
+
+
+@pytest.fixture
+def attempt(own_agency: Agency, monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse) -> Attempt:
+    """Another attempt, an hour later."""
+    warehouse.activate(monkeypatch)
+    throttled(own_agency, monkeypatch, 0)
+    monkeypatch.setattr("ingest.sources.posthog.events.PAGE_ROWS", ROWS)
+
+    def run(start: date = DAY, end: date = DAY) -> Loaded:
+        own_agency.caps.posthog_queries_per_hour += PAGES
+        own_agency.requests.clear()
+        pull = pipeline.make_pull(SOURCE, "713", window=Window(start, end), resources=EVENTS)
+        return pipeline.load(SOURCE, pull)
+
+    return run
+
+
+def behind(agency: Agency) -> list[str]:
+    """The event behind which each answered question begins; empty at the start of a day."""
+    asked = [json.loads(one.body)["query"]["query"] for one in agency.requests if one.status == 200]
+    return [text.partition("toUUID('")[2][:36] for text in asked]
+
+
+def truth(agency: Agency, start: date = DAY, end: date = DAY) -> list[str]:
+    return sorted(row["uuid"] for row in agency.truth("713", start, end).posthog_events)
+
+
+def landed(warehouse: Warehouse) -> list[str]:
+    return sorted(uuid for (uuid,) in warehouse.rows("select uuid from posthog.events"))
+
+
+def kept(warehouse: Warehouse) -> list[pa.Table]:
+    """The pages of unfinished days."""
+    found = warehouse.rows("select content from ops.unfinished_days order by day, position")
+    return [pa.ipc.open_stream(base64.b64decode(one)).read_all() for (one,) in found]
+
+
+def test_a_day_of_more_pages_than_an_hour_allows_is_whole_after_some_hours(
+    own_agency: Agency, attempt: Attempt, warehouse: Warehouse
+) -> None:
+    """Each attempt goes on behind the last page of the one before; a part is never a day."""
+    expected = truth(own_agency)
+    assert len(expected) > 2 * PAGES * ROWS
+    read: list[str] = [""]
+    for hour in (1, 2):
+        with pytest.raises(DeferredError):
+            attempt()
+        assert behind(own_agency)[0] == read[-1]
+        read = [uuid for page in kept(warehouse) for uuid in page["uuid"].to_pylist()]
+        assert len(read) == hour * PAGES * ROWS
+        assert warehouse.rows("select * from ops.loads") == []
+        assert warehouse.rows("select * from ops.control_totals") == []
+    own_agency.caps.posthog_queries_per_hour += 100
+    loaded = attempt()
+    assert behind(own_agency)[0] == read[-1]
+    assert not loaded.failures
+    assert landed(warehouse) == expected
+    assert warehouse.rows("select total from ops.control_totals where measure = 'rows'") == [
+        (len(expected),)
+    ]
+    assert kept(warehouse) == []
+    assert ledger.coverage("713", "posthog", EVENTS) == Window(DAY, DAY)
+
+
+@pytest.mark.parametrize("warehouse", DUCKDB_FIRST, indirect=True)
+def test_the_days_of_a_window_are_read_in_turn(
+    own_agency: Agency, attempt: Attempt, warehouse: Warehouse
+) -> None:
+    """Not the first one again and again, although each pull wants all of them."""
+    expected = truth(own_agency, DAY, NEXT)
+    pages = 0
+    for _ in range(20):
+        with suppress(DeferredError):
+            if not attempt(DAY, NEXT).failures:
+                break
+        pages += len(behind(own_agency))
+    assert pages <= len(expected) // ROWS + 1
+    assert landed(warehouse) == expected
+    with pytest.raises(DeferredError):
+        attempt(DAY, NEXT)
+    assert behind(own_agency)[0] == "", "a finished pull leaves nothing behind"
+
+
+@pytest.mark.parametrize("warehouse", DUCKDB_FIRST, indirect=True)
+def test_a_day_that_was_whole_before_keeps_its_rows_until_it_is_whole_again(
+    own_agency: Agency, attempt: Attempt, warehouse: Warehouse
+) -> None:
+    own_agency.caps.posthog_queries_per_hour = 100
+    attempt()
+    own_agency.caps.posthog_queries_per_hour = len(behind(own_agency))
+    loads = warehouse.rows("select * from ops.loads")
+    with pytest.raises(DeferredError):
+        attempt()
+    assert len(behind(own_agency)) == PAGES
+    assert landed(warehouse) == truth(own_agency)
+    assert warehouse.rows("select * from ops.loads") == loads
+
+
+@pytest.mark.parametrize("warehouse", DUCKDB_FIRST, indirect=True)
+def test_what_is_kept_of_a_day_is_as_private_as_raw_and_not_kept_for_long(
+    own_agency: Agency, attempt: Attempt, warehouse: Warehouse
+) -> None:
+    with pytest.raises(DeferredError):
+        attempt()
+    texts = " ".join(str(page.to_pylist()) for page in kept(warehouse))
+    people = {row["email"] for row in own_agency.truth("713", DAY, DAY).posthog_events}
+    assert people - {None}
+    assert not [address for address in people - {None} if address in texts]
+    forgotten.forget(["no such hash"])
+    assert kept(warehouse) == [], "the pages of a person are read again"
+
+    with pytest.raises(DeferredError):
+        attempt()
+    assert behind(own_agency)[0] == ""
+    a_day_later = "update ops.unfinished_days set read_at = read_at - interval '25 hours'"
+    warehouse.execute(a_day_later)
+    with pytest.raises(DeferredError):
+        attempt()
+    assert behind(own_agency)[0] == "", "what the vendor restated since would be missing"
+    warehouse.execute(a_day_later)
+    retention.prune_warehouse()
+    assert kept(warehouse) == []
+
+
+@pytest.mark.parametrize("warehouse", DUCKDB_FIRST, indirect=True)
+def test_a_rejected_event_of_an_early_page_is_named_with_the_whole_day(
+    own_agency: Agency, attempt: Attempt, warehouse: Warehouse
+) -> None:
+    uuid = truth(own_agency)[1]
+    own_agency.quirks.posthog_properties = {uuid: POISON["1e999"]}
+    for _ in range(10):
+        with suppress(DeferredError):
+            attempt()
+            break
+    assert sorted([*landed(warehouse), uuid]) == truth(own_agency)
+    [(reason,)] = warehouse.rows("select reason from ops.dead_letters where resolved_at is null")
+    assert uuid in reason
+
+
+@pytest.mark.parametrize("warehouse", DUCKDB_FIRST, indirect=True)
+def test_an_answer_that_cannot_be_used_begins_the_day_again(
+    own_agency: Agency, attempt: Attempt, warehouse: Warehouse
+) -> None:
+    with pytest.raises(DeferredError):
+        attempt()
+    own_agency.faults.plan("posthog", "status", status=400)
+    with pytest.raises(AnswerError):
+        attempt()
+    assert kept(warehouse) == []
+    with pytest.raises(DeferredError):
+        attempt()
+    assert behind(own_agency)[0] == ""
+
+
+@pytest.mark.parametrize("warehouse", DUCKDB_FIRST, indirect=True)
+def test_a_slice_of_a_backfill_that_a_limit_cut_off_is_not_done(
+    own_agency: Agency, attempt: Attempt, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.backfill.SLICE_DAYS", 2)
+    whole, calls = Window(DAY - timedelta(days=2), NEXT), 0
+    for _ in range(20):
+        own_agency.caps.posthog_queries_per_hour += 4 * PAGES
+        parts = backfill.left(SOURCE, "713", whole)
+        calls += 1
+        pull = pipeline.make_pull(SOURCE, "713", window=whole, resources=EVENTS)
+        with suppress(DeferredError):
+            if not any(one.failures for one in backfill.run(SOURCE, pull, parts)):
+                break
+    assert calls > 2
+    assert landed(warehouse) == truth(own_agency, whole.start, whole.end)
