@@ -113,7 +113,8 @@ def test_a_command_ends_with_all_its_output_and_frees_nothing(command: str, code
     )
     assert done.returncode == code, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[-2:] == ["the thread's last line", "the exit function's line"]
+    assert "the thread's last line" in lines  # before the command's own where it starts slowly
+    assert lines[-1] == "the exit function's line"
     assert (done.stderr if code else lines[0]).strip()
 
 
