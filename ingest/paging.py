@@ -26,8 +26,9 @@ def whole(
     accepted when they have as many keys as the vendor's count; otherwise the list is read again
     with another page size, until the count matches, or, without a count or with one smaller than
     what came, until nothing new is found. AnswerError, beginning with `where`, if that never
-    happens. `is_proven` tells whether the pages last read are complete by themselves, or False if
-    entries are known to have been deleted meanwhile; the vendor's count must not be larger.
+    happens. `is_proven` tells whether the pages last read join each other, so that none is missing,
+    as long as the vendor's count is not larger: False if entries are known to have been deleted
+    meanwhile, which only the last reading may have, None if they do not join.
     """
     every: dict[object, Entry] = {}
     largest = max(sizes)
@@ -45,10 +46,10 @@ def whole(
             lacking = f"{len(every):,} of {stated:,} received, in pages of {size} too"
             continue
         proven = is_proven()
-        if proven and (found or not every):
-            return list(found.values())
-        if proven is False:
+        if proven is False and attempt + 1 < len(sizes):
             continue
+        if proven is not None and (found or not every):
+            return list(found.values())
         # more entries may follow a full page
         is_one = not attempt and len(found) < size and sum(bool(page) for page, _ in pages) <= 1
         is_unmoved = given == len(found) or len(found) == stated

@@ -65,12 +65,10 @@ def every(
     who = f"{pull}, {name}"
     sizes = (PAGE_ROWS, PAGE_ROWS * 3 // 4, PAGE_ROWS // 2)
     is_same = is_joined = False
-    readings = 0
 
     def read(size: int) -> Iterator[Page]:
-        nonlocal is_same, is_joined, readings
+        nonlocal is_same, is_joined
         is_same = is_joined = True
-        readings += 1
         seen: set[str] = set()
         last: list[str] = []
         start = common = largest = 0
@@ -104,7 +102,7 @@ def every(
         raise AnswerError(f"{who}: more than {PAGE_CAP} pages; nothing was loaded.")
 
     def is_proven() -> bool | None:
-        return (is_same or readings >= len(sizes)) if is_joined else None
+        return is_same if is_joined else None
 
     found = whole(read, sizes, lambda held: text(held.get("id")), who, is_proven)
     return map(_unpacked, found)

@@ -31,14 +31,20 @@ def test_rows_that_move_between_two_pages_are_neither_lost_nor_doubled(
     assert sorted(row["id"] for row in moved) == sorted(row["id"] for row in still)
 
 
+@pytest.mark.parametrize("rows", [4, 16])
 def test_a_contact_that_is_deleted_between_two_pages_takes_nobody_along(
-    read: Read, monkeypatch: pytest.MonkeyPatch
+    read: Read, monkeypatch: pytest.MonkeyPatch, rows: int
 ) -> None:
-    monkeypatch.setattr("ingest.sources.mautic.client.PAGE_ROWS", 4)
+    """Nor does it stay where the list was read in smaller pages before, as it was too large."""
+    monkeypatch.setenv("SIGNALROOM_HTTP_MAX_ANSWER_MB", "0.02")
+    monkeypatch.setattr("ingest.paging.SMALLEST_PAGE", 1)
+    monkeypatch.setattr("ingest.sources.mautic.client.PAGE_ROWS", rows)
     people = [contact(number) for number in range(1, 12)]
 
     def answer(request: Request) -> Answer:
         start, limit = int(request.query["start"]), int(request.query["limit"])
+        if limit > 4:
+            return Answer({"total": str(len(people)), "contacts": [], "padding": "x" * 30_000})
         if start and people[1]["id"] == 2:
             del people[1]
         found = people[start : start + limit]

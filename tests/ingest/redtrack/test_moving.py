@@ -2,103 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date, timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
-import tenacity
 
-from ingest import dead_letters, registry
-from ingest import pull as pipeline
-from ingest.http import RateLimit
+from ingest import registry
 from ingest.model import Window
 from sandbox import Agency
 from signalroom.errors import AnswerError
-from tests.ingest.reading import Landed, extract, plain, pull_of, rows_of
-from tests.support.vendor import Answer, Request, scripted_vendor
-from tests.support.warehouse import DUCKDB_FIRST, Warehouse
+from tests.ingest.reading import extract, plain, pull_of, rows_of
+from tests.ingest.redtrack.conftest import DAYS, Land, Read, spend
+from tests.support.vendor import Request
 
 SOURCE = registry.source("redtrack")
-DAYS = Window(date(2026, 11, 8), date(2026, 11, 10))
-Rows = list[dict[str, Any]]
-Read = Callable[..., Rows]
-Land = Callable[..., Landed]
-
-
-@pytest.fixture(autouse=True)
-def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    limit = RateLimit(calls=1000, seconds=1.0)
-    monkeypatch.setattr("ingest.sources.redtrack.client.RATE_LIMIT", limit)
-    monkeypatch.setattr("ingest.sources.redtrack.client.PATH_LIMITS", {})
-    monkeypatch.setattr("ingest.http._backoff", tenacity.wait_none())
-
-
-@pytest.fixture
-def own_agency(start_agency: Callable[..., Agency], monkeypatch: pytest.MonkeyPatch) -> Agency:
-    """An agency whose caps and quirks the test may change."""
-    agency = start_agency()
-    agency.caps.redtrack_reports_per_minute = 10_000
-    for name, value in agency.environment().items():
-        monkeypatch.setenv(name, value)
-    return agency
-
-
-@pytest.fixture
-def land(monkeypatch: pytest.MonkeyPatch) -> Land:
-    """Read a table from an account with these rows by path, which answers page by page.
-
-    `shift` moves each page after the first, unless an order was requested. `ceiling` is the largest
-    number of rows in one answer.
-    """
-
-    def run(
-        rows: dict[str, Any],
-        table: str,
-        window: Window = DAYS,
-        ceiling: int = 10_000,
-        shift: int = 0,
-    ) -> Landed:
-        def give(request: Request) -> Answer:
-            if request.path not in rows:
-                return Answer({"error": "not found"}, status=404)
-            found = rows[request.path]
-            if callable(found):
-                return Answer(found(request))
-            asked = request.query
-            if request.path == "/report":
-                found = [r for r in found if asked["date_from"] <= r["date"] <= asked["date_to"]]
-            page, per = int(asked["page"]), min(int(asked["per"]), ceiling)
-            start = (page - 1) * per
-            if page > 1 and "sortby" not in asked:
-                start += shift
-            return Answer(found[start : start + per])
-
-        with scripted_vendor(give) as vendor:
-            monkeypatch.setenv("REDTRACK_API_KEY", "key")
-            monkeypatch.setenv("REDTRACK_BASE_URL", vendor.url)
-            monkeypatch.setenv("SIGNALROOM_NOW", "2026-11-19T09:30:00-05:00")
-            pull = pull_of("redtrack", window=window, resources=(table,))
-            return extract(pull, "redtrack")[table]
-
-    return run
-
-
-@pytest.fixture
-def read(land: Land) -> Read:
-    """Like `land`, but returns the table's rows alone."""
-    return lambda *given, **named: rows_of(land(*given, **named))
-
-
-def spend(days: int, sources: int, first: date = DAYS.start) -> Rows:
-    """Rows of a report by date and source."""
-    return [
-        {"date": (first + timedelta(days=day)).isoformat(), "source": f"S{one}",
-         "source_id": f"s{one}", "cost": 1.5, "clicks": 1}
-        for day in range(days)
-        for one in range(sources)
-    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("shift", [1, -1])
@@ -198,30 +114,6 @@ def test_the_plan_counts_what_the_pull_asks(own_agency: Agency) -> None:
     assert SOURCE.plan(pull).requests == len(own_agency.requests)
 
 
-def test_an_account_in_another_currency_is_refused(own_agency: Agency) -> None:
-    own_agency.quirks.redtrack_currencies = {"713": "EUR"}
-    with pytest.raises(AnswerError, match="the account is kept in EUR, not in USD; nothing was"):
-        extract(pull_of("redtrack", window=DAYS, resources=("daily_spend",)), "redtrack")
-
-
-def test_an_account_whose_conversions_are_all_paid_otherwise_is_refused(
-    own_agency: Agency,
-) -> None:
-    own_agency.quirks.redtrack_conversion_currency = "EUR"
-    with pytest.raises(AnswerError, match=r"each of the [0-9,]+ that pay is in EUR, none in USD"):
-        extract(pull_of("redtrack", window=DAYS, resources=("conversions",)), "redtrack")
-
-
-@pytest.mark.parametrize("table", ["daily_spend", "campaign_spend"])
-def test_a_source_that_spent_in_another_currency_is_refused(read: Read, table: str) -> None:
-    sources = [{"id": "s0", "currency": "usd"}, {"id": "s1", "currency": "eur"}]
-    rows = {"/report": spend(1, 2), "/sources": sources}
-    with pytest.raises(AnswerError, match="source S1 is kept in EUR, not in USD"):
-        read(rows, table)
-    rows["/report"][1]["cost"] = 0  # a source without spend causes no wrong amounts
-    assert len(read(rows, table)) == 2
-
-
 @pytest.mark.parametrize("table", ["daily_spend", "campaign_spend"])
 def test_two_rows_without_an_id_on_one_day_are_refused(read: Read, table: str) -> None:
     """Deleted sources; to the models both are the same one, and every client's build would fail."""
@@ -239,136 +131,6 @@ def test_two_rows_of_one_source_and_day_are_refused(read: Read, cost: int | None
     rows.append({**rows[1], **({"cost": cost} if cost else {})})
     with pytest.raises(AnswerError, match=r"two rows of date 20[0-9-]+, source_id s[0-9]; nothing"):
         read({"/report": rows}, "daily_spend")
-
-
-@pytest.mark.parametrize(
-    ("named", "is_ours"),
-    [("US Dollar", True), ("$", True), ({"code": "usd"}, True), ({"code": "EUR"}, False)],
-)
-def test_a_currency_is_known_in_each_of_its_forms(read: Read, named: Any, is_ours: bool) -> None:
-    rows = {"/report": spend(1, 1), "/sources": [{"id": "s0", "currency": named}]}
-    if is_ours:
-        assert len(read(rows, "daily_spend")) == 1
-    else:
-        with pytest.raises(AnswerError, match="source S0 is kept in EUR"):
-            read(rows, "daily_spend")
-
-
-@pytest.mark.parametrize(
-    "names",
-    [
-        "currency",
-        "currency_code",
-        "source_currency",
-        "cost_currency",
-        ("currency", "cost_currency"),
-    ],
-)
-def test_spend_that_names_another_currency_itself_is_refused(read: Read, names: Any) -> None:
-    rows = spend(1, 2)
-    rows[1] |= (
-        {names: "CAD"} if isinstance(names, str) else dict(zip(names, ("USD", "CAD"), strict=True))
-    )
-    with pytest.raises(AnswerError, match="source S1 is kept in CAD, not in USD"):
-        read({"/report": rows, "/sources": []}, "daily_spend")
-
-
-def conversion(number: int, **fields: Any) -> dict[str, Any]:
-    return {"id": f"v{number}", "conv_time": "2026-11-09T15:00:00Z", "currency": "USD", **fields}
-
-
-@pytest.mark.parametrize("amount", ["payout", "pub_revenue"])
-def test_a_conversion_that_is_paid_in_another_currency_spoils_no_other(
-    land: Land, amount: str
-) -> None:
-    foreign = conversion(1, currency="eur", ip="203.0.113.9", **{amount: 5})
-    ours = conversion(2, payout=4, currency="", cost_currency="EUR")
-    given = [conversion(0, payout=2.5), foreign, ours]
-    landed = land({"/conversions": given}, "conversions")
-    assert [row["id"] for row in rows_of(landed)] == ["v0", "v2"]
-    [letter] = landed.dead_letters
-    assert letter.partition_key == "2026-11-09"
-    assert letter.reason.startswith(
-        "conversion 'v1' is in EUR, not in USD; set its offer's currency"
-    )
-    assert "v1" in letter.payload
-    assert "203.0.113.9" not in letter.payload
-    [total] = [one for one in landed.totals if one.totals["rows"]]
-    assert total.totals == {"rows": 2, "payout": Decimal("6.5"), "cost": 0}
-
-
-@pytest.mark.parametrize("warehouse", DUCKDB_FIRST, indirect=True)
-def test_a_discarded_conversion_stays_discarded_until_it_can_be_loaded(
-    monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse
-) -> None:
-    """Each pull of its day reports it again: the alert would come back an hour later."""
-    warehouse.activate(monkeypatch)
-    one = conversion(1, payout=5, currency="EUR")
-    given = [one, conversion(2, payout=1)]
-    with scripted_vendor(lambda _: Answer({"items": given, "total": 2})) as vendor:
-        monkeypatch.setenv("REDTRACK_API_KEY", "key")
-        monkeypatch.setenv("REDTRACK_BASE_URL", vendor.url)
-
-        def load() -> list[tuple[object, ...]]:
-            pull = pipeline.make_pull(SOURCE, "713", window=DAYS, resources=("conversions",))
-            pipeline.load(SOURCE, pull)
-            return warehouse.rows("select id, payout from redtrack.conversions order by id")
-
-        for _ in range(2):
-            assert load() == [("v2", 1)]
-            [letter] = dead_letters.waiting()
-        dead_letters.discard([letter])
-        assert load() == [("v2", 1)]
-        assert dead_letters.waiting() == []
-        assert warehouse.rows("select resolution from ops.dead_letters") == [("discarded",)]
-        one["currency"] = "USD"
-        assert load() == [("v1", 5), ("v2", 1)]
-
-
-@pytest.mark.parametrize("others", [[], [conversion(2), conversion(3)]])
-def test_one_conversion_in_another_currency_refuses_no_table(
-    land: Land, others: list[dict[str, object]]
-) -> None:
-    """Even if it is the only one of a quiet account that pays."""
-    landed = land(
-        {"/conversions": [conversion(1, payout=5, currency="EUR"), *others]}, "conversions"
-    )
-    assert len(landed.dead_letters) == 1
-
-
-@pytest.mark.parametrize("amount", ["payout", "pub_revenue"])
-def test_conversions_that_all_pay_in_other_currencies_are_refused(land: Land, amount: str) -> None:
-    """A dead letter for each would be no more than a notice."""
-    given = [
-        conversion(1, currency="eur", **{amount: 5}),
-        conversion(2, currency="CAD"),
-        conversion(3, currency="GBP", **{amount: 7}),
-        conversion(4, currency=None),
-    ]
-    with pytest.raises(
-        AnswerError, match="each of the 2 that pay is in EUR, GBP, none in USD; the"
-    ):
-        land({"/conversions": given}, "conversions")
-
-
-@pytest.mark.parametrize("amount", ["cost", "payout"])
-def test_conversions_of_an_account_in_another_currency_are_refused(land: Land, amount: str) -> None:
-    rows: dict[str, Any] = {
-        "/conversions": [conversion(1, **{amount: "2.5"})],
-        "/me/settings": lambda _: {"currency": "EUR"},
-    }
-    with pytest.raises(AnswerError, match="the account is kept in EUR, not in USD; nothing was"):
-        land(rows, "conversions")
-    rows["/conversions"] = [conversion(1, **{amount: "0.00"})]
-    assert len(rows_of(land(rows, "conversions"))) == 1
-
-
-def test_the_cost_of_a_conversion_is_in_the_accounts_currency(land: Land) -> None:
-    landed = land(
-        {"/conversions": [conversion(1, currency="EUR", cost=3, payout=0)]}, "conversions"
-    )
-    assert [row["id"] for row in rows_of(landed)] == ["v1"]
-    assert landed.dead_letters == []
 
 
 @pytest.mark.parametrize("total", [-1, "page"])
