@@ -163,6 +163,7 @@ def choose_disposition(pipeline: Pipeline, pull: Pull, tables: Mapping[str, Tabl
         for job in pipeline.get_load_package_info(load_id).jobs["new_jobs"]
     ]
     for table, files in loaded.items():
+        _drop_old_index(pull.source, table)
         if _is_plain(files, jobs.count(table)):
             with transaction() as execute:
                 is_new = _are_new(execute, pull, table, files)
@@ -224,6 +225,26 @@ def _are_new(execute: Execute, pull: Pull, table: str, files: list[FileRecord]) 
         if found:
             return False
     return True
+
+
+def _drop_old_index(source: str, table: str) -> None:
+    """Drop the index of older versions, which the one by file and client replaces.
+
+    That needs the table for itself: while somebody reads it, the next load is left to do it.
+    """
+    if target() != "postgres":
+        return
+    from psycopg2.errors import LockNotAvailable
+
+    index = {"source": source, "index_name": f"{table}_by_file"}
+    with suppress(LockNotAvailable), transaction() as execute:
+        if execute(
+            "select 1 as found from pg_indexes"
+            " where schemaname = :source and indexname = :index_name",
+            index,
+        ):
+            execute("set local lock_timeout = '200ms'")
+            execute(f'drop index if exists {source}."{table}_by_file"')
 
 
 def explained_step(pull: Pull, error: BaseException, step: str) -> Exception:

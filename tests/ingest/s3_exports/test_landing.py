@@ -24,9 +24,10 @@ from ingest.sources.s3_exports import output
 from ingest.sources.s3_exports.limits import ORDER_COLUMNS
 from signalroom.errors import WarehouseError
 from signalroom.paths import root
+from signalroom.warehouse import postgres_connection
 from tests.ingest.s3_exports.conftest import CREATE, HEADER, Bench, export, order, orders
 from tests.ingest.test_killed import POINTS, load_in_a_child
-from tests.support.warehouse import Warehouse
+from tests.support.warehouse import ON_POSTGRES, Warehouse
 
 SOURCE = registry.source("s3_exports")
 
@@ -141,6 +142,25 @@ def test_files_that_were_never_loaded_are_written_once_and_together(
 
 
 APPENDS = ("4 in the load's transaction", "between dlt and the ledger")
+
+
+@ON_POSTGRES
+def test_the_index_of_an_older_version_goes_as_soon_as_nobody_reads(
+    bench: Bench, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse.activate(monkeypatch)
+    bench.put(export(orders([1])))
+    load()
+    warehouse.execute("create index orders_create_by_file on s3_exports.orders_create (_file_name)")
+    names = "select indexname from pg_indexes where indexname like 'orders_create_by_file%%'"
+    with postgres_connection() as reader, reader.cursor() as cursor:
+        cursor.execute("select 1 from s3_exports.orders_create")
+        bench.put(export(orders([2])), OTHER)
+        assert load().rows["orders_create"] == 1
+        assert len(warehouse.rows(names)) == 2
+    bench.put(export(orders([3])), OTHER)
+    assert load().rows["orders_create"] == 1
+    assert warehouse.rows(names) == [("orders_create_by_file_and_client",)]
 
 
 @pytest.mark.fault(4, 9)
