@@ -230,7 +230,7 @@ def _are_new(execute: Execute, pull: Pull, table: str, files: list[FileRecord]) 
 def _drop_old_index(source: str, table: str) -> None:
     """Drop the index of older versions, which the one by file and client replaces.
 
-    That needs the table for itself: while somebody reads it, the next load is left to do it.
+    That needs the table for itself: while someone reads it, the next load is left to do it.
     """
     if target() != "postgres":
         return
