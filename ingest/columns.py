@@ -103,6 +103,8 @@ _FRACTIONS = ((10**17, 10**9), (10**14, 10**6), (10**11, 10**3))
 # MySQL's zero date, as stored and as PHP reads it: in the year 0, or before it
 ZERO_DATE = re.compile(r"0{4}-\d\d-\d\d|-\d{3,6}-\d\d-\d\d|00[/.-]00[/.-]0{4}")
 NEVER = -62_135_510_400  # the end of the year 1's first day, Go's zero time in any zone
+# `20261101`, `20261101093000`: as an epoch, no vendor was there yet, or will be for centuries
+_COMPACT = re.compile(r"((?:19|20)\d{6})(\d{6})?")
 _OFFSET = re.compile(r" ?([+-]\d\d:?\d\d) ?(?:[A-Z]*|[+-]\d\d(?:\d\d)?)$")
 _YES, _NO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})
 
@@ -252,9 +254,9 @@ def instant(value: object) -> datetime | None:
     ISO text without an offset is read as UTC; 0 and the year 1 mean: never. Go's own notation
     (`2026-01-15 10:00:00 +0000 UTC`) is read too.
     """
-    if type(value) is int:
-        return _moment(Decimal(value), value)
-    written = (text(value) or "").strip().upper()
+    written = str(value) if type(value) is int else (text(value) or "").strip().upper()
+    if compact := _COMPACT.fullmatch(written):
+        written = f"{compact[1]}T{compact[2] or '000000'}"
     if offset := _OFFSET.search(written):
         written = written[: offset.start()] + offset[1]
     if not written or ZERO_DATE.match(written):

@@ -324,7 +324,10 @@ def test_a_second_version_next_to_the_file_is_named_and_the_file_is_used(
     assert mistake.startswith(" internal-affiliates (1).csv is next to it")
 
 
-@pytest.mark.parametrize("text", ['="s1"', '="s1 "', "'s1", " s1\u00a0"])
+@pytest.mark.parametrize(
+    "text",
+    ['="s1"', '="s1 "', "'s1", " s1\u00a0", "\ufeffs1", "s\u200b1", "\u202as1\u202c", "s\u00ad1"],
+)
 def test_an_id_that_a_spreadsheet_keeps_as_text_is_that_id(text: str) -> None:
     line = ["A", "", text, "", '="L"', '="1"', ""]
     written = io.StringIO()
