@@ -15,6 +15,7 @@ from typing import Any
 
 from ingest import unfinished, versions
 from ingest.model import ControlTotal, DeadLetter, KnownFile, Pull, Row, TableMetrics, Window
+from ingest.privacy.forgotten import forget_again
 from ingest.privacy.policy import load_forgotten
 from signalroom import clock
 from signalroom.bulk import ROWS_PER_INSERT, insert
@@ -194,6 +195,8 @@ def record(pull: Pull, tables: Mapping[str, TableMetrics], load_id: str | None) 
             _record_load(entry)
         versions.record(execute, pull, tables, load_id)
         unfinished.record(execute, pull, tables)
+        if pull.tables:
+            forget_again(execute, pull.source, pull.tables.begun)
         insert(execute, "pulls", versions.pulled(pull, tables, loaded_at))
     return changed
 

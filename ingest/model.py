@@ -59,12 +59,14 @@ class Tables:
 
     `ended` names the vendor's limits under which nothing more is requested; "" means all.
     `unfinished` are pages of days that earlier pulls could not finish, `left` those of this one.
+    `begun` is when reading began, on the real clock.
     """
 
     read: list[str] = field(default_factory=list)
     ended: set[str] = field(default_factory=set)
     unfinished: Sequence[Page] = ()
     left: dict[str, list[Page]] = field(default_factory=dict)
+    begun: datetime = field(default_factory=clock.instant)
 
 
 @dataclass(frozen=True)

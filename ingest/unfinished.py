@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 
 from ingest.model import Pull, TableMetrics
+from ingest.privacy.policy import load_forgotten
 from signalroom import clock
 from signalroom.bulk import insert
 from signalroom.retention import UNFINISHED_KEPT
@@ -42,13 +43,18 @@ class Page:
 
 
 def fetch(pull: Pull) -> None:
-    """Give the pull the pages of unfinished days that earlier pulls kept, in order."""
+    """Give the pull the pages of unfinished days that earlier pulls kept, in order.
+
+    None where someone was forgotten after they were read.
+    """
     if pull.tables is None:
         return
     with transaction() as execute:
+        load_forgotten(execute)
         rows = execute(
             f"select {COLUMNS} from ops.unfinished_days"  # noqa: S608
             " where _client_id = :client_id and source = :source and read_at >= :since"
+            " and read_at > coalesce((select max(forgotten_at) from ops.forgotten), :since)"
             " order by table_name, day, position",
             {
                 "client_id": pull.client_id,
@@ -72,6 +78,7 @@ def record(execute: Execute, pull: Pull, tables: Mapping[str, TableMetrics]) -> 
     Where another process continued the same day meanwhile, its pages are kept, not these.
     """
     names = {"client_id": pull.client_id, "source": pull.source}
+    begun = pull.tables.begun if pull.tables else clock.instant()
     for table, metrics in tables.items():
         days = [total.day for total in metrics.totals if total.day]
         if days:
@@ -97,7 +104,7 @@ def record(execute: Execute, pull: Pull, tables: Mapping[str, TableMetrics]) -> 
             execute(f"delete from ops.unfinished_days where {SCOPE} and day = :day", of_day)  # noqa: S608
         execute(
             f"update ops.unfinished_days set read_at = :now where {SCOPE} and day = :day",  # noqa: S608
-            {**of_day, "now": clock.instant()},
+            {**of_day, "now": begun},
         )
         for start in range(0, len(pages), PER_INSERT):
             insert(
@@ -108,7 +115,7 @@ def record(execute: Execute, pull: Pull, tables: Mapping[str, TableMetrics]) -> 
                         "_client_id": pull.client_id,
                         "source": pull.source,
                         **asdict(page),
-                        "read_at": clock.instant(),
+                        "read_at": begun,
                     }
                     for page in pages[start : start + PER_INSERT]
                 ],

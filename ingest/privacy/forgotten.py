@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
+from datetime import datetime, timedelta
 from typing import Any
 
 from ingest.privacy.policy import Hasher, policy, salt
@@ -32,6 +33,7 @@ order by columns.table_schema, columns.table_name, columns.column_name
 """
 TEXT = ("text", "character varying", "varchar")
 JSON = ("json", "jsonb")
+CLOCKS = timedelta(minutes=5)  # by which those of two machines may differ
 NOT_TOUCHED = (FORGOTTEN_PEOPLE.name, MIGRATIONS.name, UNFINISHED_DAYS.name)
 
 
@@ -67,6 +69,17 @@ def forget(hashes: Iterable[str]) -> dict[str, int]:
                 if count:
                     changed[f"{where}.{table}"] = count
     return changed
+
+
+def forget_again(execute: Execute, source: str, since: datetime) -> None:
+    """Blank who was forgotten after a pull of the source began: its rows still have them."""
+    rows = execute(
+        "select hash from ops.forgotten where forgotten_at >= :since", {"since": since - CLOCKS}
+    )
+    for (where, table), columns in (_tables(execute) if rows else {}).items():
+        if where in (source, f"{source}_staging", "ops"):
+            for row in rows:
+                _blank(execute, where, table, columns, row["hash"])
 
 
 def _tables(execute: Execute) -> dict[tuple[str, str], dict[str, str]]:

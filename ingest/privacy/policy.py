@@ -108,8 +108,10 @@ _forgotten: set[str] = set()  # hashes that no load brings back (ingest.privacy.
 
 def load_forgotten(execute: Execute) -> None:
     """Have this process's hashers return null for the people in `ops.forgotten`."""
-    _forgotten.clear()
-    _forgotten.update(row["hash"] for row in execute("select hash from ops.forgotten"))
+    found = {row["hash"] for row in execute("select hash from ops.forgotten")}
+    # in this order: another thread may be hashing
+    _forgotten.update(found)
+    _forgotten.intersection_update(found)
 
 
 @dataclass

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
+from ingest import pull as pipeline
+from ingest.columns import COUNT_TYPE, TEXT_TYPE
+from ingest.model import Pull, Row
 from ingest.privacy import forgotten
+from ingest.privacy.policy import Hasher
+from ingest.resources import whole_list
 from sandbox import Agency
+from tests.ingest.test_load import source_of
 from tests.support.deployed import restore_postgres, unpack_home
 from tests.support.processes import BIN, run, signalroom_cli
-from tests.support.warehouse import POSTGRES_FIRST, Warehouse
+from tests.support.warehouse import DUCKDB_FIRST, POSTGRES_FIRST, Warehouse
 
 ALL_TEXT = """
 select columns.table_schema, columns.table_name, columns.column_name
@@ -66,6 +73,31 @@ def test_a_persons_hash_leaves_every_table_and_every_total_holds(
     assert warehouse.rows("select payload from ops.dead_letters") == [("before  after",)]
     assert warehouse.rows("select hash from ops.forgotten") == [(person,)]
     assert forgotten.forget([person]) == {}
+
+
+@pytest.mark.parametrize("warehouse", DUCKDB_FIRST, indirect=True)
+def test_one_who_is_forgotten_between_reading_and_loading_does_not_come_back(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse.activate(monkeypatch)
+    person = Hasher(b"salt-of-the-tests").digest("ann@example.org")
+
+    @whole_list(columns={"id": COUNT_TYPE, "email": TEXT_TYPE})
+    def affiliates(pull: Pull) -> list[Row]:
+        names = ("ann", "bob")
+        return [
+            {"_client_id": "713", "id": number, "email": f"{name}@example.org"}
+            for number, name in enumerate(names)
+        ]
+
+    source = replace(source_of(affiliates), tables={"affiliates": "whole"})
+    pull = pipeline.make_pull(source, "713", resources=("affiliates",))
+    extracted = pipeline.extract(source, pull)
+    forgotten.forget([person])
+    pipeline.load_extracted(extracted)
+    assert places(warehouse, person) == []
+    rows = warehouse.rows("select id, email is null from everflow.affiliates order by id")
+    assert rows == [(0, True), (1, False)]
 
 
 def shown(warehouse: Warehouse, query: str) -> list[tuple[str, str, str | None]]:
