@@ -78,7 +78,6 @@ def record(execute: Execute, pull: Pull, tables: Mapping[str, TableMetrics]) -> 
     Where another process continued the same day meanwhile, its pages are kept, not these.
     """
     names = {"client_id": pull.client_id, "source": pull.source}
-    begun = pull.tables.begun if pull.tables else clock.instant()
     for table, metrics in tables.items():
         days = [total.day for total in metrics.totals if total.day]
         if days:
@@ -86,7 +85,9 @@ def record(execute: Execute, pull: Pull, tables: Mapping[str, TableMetrics]) -> 
                 f"delete from ops.unfinished_days where {SCOPE} and day between :first and :last",  # noqa: S608
                 {**names, "table_name": table, "first": min(days), "last": max(days)},
             )
-    for table, pages in (pull.tables.left if pull.tables else {}).items():
+    if pull.tables is None:
+        return
+    for table, pages in pull.tables.left.items():
         scope = {**names, "table_name": table}
         if not pages:
             execute(f"delete from ops.unfinished_days where {SCOPE}", scope)  # noqa: S608
@@ -94,17 +95,21 @@ def record(execute: Execute, pull: Pull, tables: Mapping[str, TableMetrics]) -> 
         day, before = pages[0].day, pages[0].position - 1
         of_day = {**scope, "day": day}
         found = execute(
-            "select coalesce(max(position), 0) as last from ops.unfinished_days"  # noqa: S608
-            f" where {SCOPE} and day = :day",
+            f"select position, reached from ops.unfinished_days where {SCOPE} and day = :day"  # noqa: S608
+            " order by position desc limit 1",
             of_day,
         )
-        if found[0]["last"] != before and before:
+        if before and [(row["position"], row["reached"]) for row in found] != [
+            (page.position, page.reached)
+            for page in pull.tables.unfinished
+            if (page.table_name, page.day, page.position) == (table, day, before)
+        ]:
             continue
         if not before:
             execute(f"delete from ops.unfinished_days where {SCOPE} and day = :day", of_day)  # noqa: S608
         execute(
             f"update ops.unfinished_days set read_at = :now where {SCOPE} and day = :day",  # noqa: S608
-            {**of_day, "now": begun},
+            {**of_day, "now": pull.tables.begun},
         )
         for start in range(0, len(pages), PER_INSERT):
             insert(
@@ -115,7 +120,7 @@ def record(execute: Execute, pull: Pull, tables: Mapping[str, TableMetrics]) -> 
                         "_client_id": pull.client_id,
                         "source": pull.source,
                         **asdict(page),
-                        "read_at": begun,
+                        "read_at": pull.tables.begun,
                     }
                     for page in pages[start : start + PER_INSERT]
                 ],

@@ -170,6 +170,7 @@ def test_a_rejected_event_of_an_early_page_is_named_with_the_whole_day(
     assert uuid in reason
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("warehouse", DUCKDB_FIRST, indirect=True)
 def test_an_answer_that_cannot_be_used_begins_the_day_again(
     own_agency: Agency, attempt: Attempt, warehouse: Warehouse
@@ -201,3 +202,25 @@ def test_a_slice_of_a_backfill_that_a_limit_cut_off_is_not_done(
                 break
     assert calls > 2
     assert landed(warehouse) == truth(own_agency, whole.start, whole.end)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("warehouse", DUCKDB_FIRST, indirect=True)
+def test_two_processes_that_continue_one_day_keep_each_page_once(
+    own_agency: Agency, attempt: Attempt, warehouse: Warehouse
+) -> None:
+    with pytest.raises(DeferredError):
+        attempt()
+    both = []
+    for _ in range(2):
+        own_agency.caps.posthog_queries_per_hour += PAGES
+        pull = pipeline.make_pull(SOURCE, "713", window=Window(DAY, DAY), resources=EVENTS)
+        both.append(pipeline.extract(SOURCE, pull))
+    for one in both:
+        with pytest.raises(DeferredError):
+            pipeline.load_extracted(one)
+    uuids = [uuid for page in kept(warehouse) for uuid in page["uuid"].to_pylist()]
+    assert len(uuids) == 2 * PAGES * ROWS
+    own_agency.caps.posthog_queries_per_hour += 100
+    attempt()
+    assert landed(warehouse) == truth(own_agency)
