@@ -92,6 +92,15 @@ STEPS = (
         "runs",
         adds=("brand_days.state", "brand_days.cpa_goal"),
     ),
+    Step(
+        7,
+        "Tag runs, steps, heartbeats and rates of rules as those of all clients",
+        "runs",
+        adds=(
+            *("runs._client_id", "steps._client_id"),
+            *("beats._client_id", "rule_rates._client_id"),
+        ),
+    ),
 )
 
 

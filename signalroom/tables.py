@@ -32,8 +32,13 @@ def _instant(name: str) -> sa.Column[datetime]:
     return sa.Column(name, Instant, nullable=False)
 
 
-def _for_all_clients() -> sa.Column[str]:
+def for_all_clients() -> sa.Column[str]:
     return sa.Column("_client_id", sa.Text, server_default=ALL_CLIENTS)
+
+
+def without_client(table: sa.Table) -> list[sa.Column[Any]]:
+    """The columns of a table whose rows are all for all clients."""
+    return [column for column in table.columns if column.name != "_client_id"]
 
 
 def tables(database: Database) -> list[sa.Table]:
@@ -58,7 +63,7 @@ MIGRATIONS = sa.Table(
     _text("name"),
     sa.Column("is_breaking", sa.Boolean, nullable=False),
     _instant("applied_at"),
-    _for_all_clients(),
+    for_all_clients(),
 )
 
 # --- the run database: runs and their steps, messages, incidents -------------------------------
@@ -81,6 +86,7 @@ RUNS = sa.Table(
     sa.Column("resume_at", Instant),
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("error", sa.Text),
+    for_all_clients(),
     sa.Index("runs_by_job", "job", "scheduled_for"),
     sa.Index("runs_by_status", "status"),
 )
@@ -101,6 +107,7 @@ STEPS = sa.Table(
     _text("detail"),
     sa.Column("error", sa.Text),
     sa.Column("log", sa.Text),
+    for_all_clients(),
 )
 
 BEATS = sa.Table(
@@ -111,6 +118,7 @@ BEATS = sa.Table(
     _text("owner"),
     sa.Column("pid", sa.Integer, nullable=False),
     _instant("started_at"),
+    for_all_clients(),
 )
 
 PAUSED_JOBS = sa.Table(
@@ -120,7 +128,7 @@ PAUSED_JOBS = sa.Table(
     _instant("since"),
     sa.Column("until", Instant),  # when the pause ends automatically
     sa.Column("reason", sa.Text),
-    _for_all_clients(),
+    for_all_clients(),
 )
 
 OUTBOX = sa.Table(
@@ -229,12 +237,12 @@ SCHEMAS = sa.Table(  # schemas created by our loads
     METADATA,
     _text("schema_name"),
     _instant("claimed_at"),
-    _for_all_clients(),
+    for_all_clients(),
     **WAREHOUSE,
 )
 
 ORIGIN = sa.Table(  # one row, real or simulated: the two are never mixed
-    "origin", METADATA, _text("origin"), _for_all_clients(), **WAREHOUSE
+    "origin", METADATA, _text("origin"), for_all_clients(), **WAREHOUSE
 )
 
 SOURCES = sa.Table(
@@ -252,7 +260,7 @@ SOURCES = sa.Table(
 FORGOTTEN_PEOPLE = sa.Table(  # people who asked to be forgotten, as the hash that loads check
     "forgotten",
     METADATA,
-    *(sa.Column("hash", sa.Text, primary_key=True), _instant("forgotten_at"), _for_all_clients()),
+    *(sa.Column("hash", sa.Text, primary_key=True), _instant("forgotten_at"), for_all_clients()),
     **WAREHOUSE,
 )
 
@@ -309,7 +317,7 @@ FILE_LEDGER = sa.Table(
 )
 
 BUILDS = sa.Table(  # the last successful full build, for transform/changed.py
-    "builds", METADATA, _instant("built_at"), _text("known"), _for_all_clients(), **WAREHOUSE
+    "builds", METADATA, _instant("built_at"), _text("known"), for_all_clients(), **WAREHOUSE
 )
 
 DEAD_LETTERS = sa.Table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from signalroom.instant import Instant
-from signalroom.tables import METADATA
+from signalroom.tables import METADATA, for_all_clients
 
 COUNTERS = sa.Table(  # sums for /metrics that are in no other table
     "counters",
@@ -58,6 +58,7 @@ RULE_RATES = sa.Table(  # how often each anomaly rule would have fired, computed
     sa.Column("days", sa.Integer, nullable=False),
     sa.Column("judged", sa.Integer, nullable=False),  # complete days of clients
     sa.Column("fired", sa.Integer, nullable=False),
+    for_all_clients(),
 )
 
 DEAD_LETTER_CAUSES = sa.Table(  # dead letters by reason and day, as last read from the warehouse

@@ -31,8 +31,9 @@ from signalroom import paths
 from signalroom.logs import mask
 from signalroom.run_database import prepared_engine
 from signalroom.source_states import paused
-from signalroom.tables import BEATS, PAUSED_JOBS, RUNS, STEPS
+from signalroom.tables import BEATS, PAUSED_JOBS, RUNS, STEPS, without_client
 
+RUN, STEP = without_client(RUNS), without_client(STEPS)
 OPEN_RUNS = ("due", "running", "waiting")
 SUPERSEDED = "superseded by "  # start of the error of a run that a newer one replaces
 COMMAND = "command"  # the trigger of a run that a command executes itself
@@ -177,19 +178,19 @@ class Ledger:
 
     def recent(self, job: str | None = None, limit: int = 20) -> list[Run]:
         """The newest runs, newest first, of one job or of all."""
-        query = sa.select(RUNS).order_by(RUNS.c.scheduled_for.desc(), RUNS.c.created_at.desc())
+        query = sa.select(*RUN).order_by(RUNS.c.scheduled_for.desc(), RUNS.c.created_at.desc())
         if job is not None:
             query = query.where(RUNS.c.job == job)
         return self._runs(query.limit(limit))
 
     def run(self, run_id: str) -> Run | None:
         """One run with its steps."""
-        found = self._runs(sa.select(RUNS).where(RUNS.c.run_id == run_id))
+        found = self._runs(sa.select(*RUN).where(RUNS.c.run_id == run_id))
         return found[0] if found else None
 
     def since(self, moment: datetime) -> list[Run]:
         """The runs that were due since an instant of business time, oldest first."""
-        query = sa.select(RUNS).where(RUNS.c.scheduled_for >= moment)
+        query = sa.select(*RUN).where(RUNS.c.scheduled_for >= moment)
         return self._runs(query.order_by(RUNS.c.scheduled_for, RUNS.c.created_at))
 
     def numbers(self) -> dict[str, int]:
@@ -210,7 +211,7 @@ class Ledger:
 
     def failed_steps(self, moment: datetime) -> list[Step]:
         """Steps that failed permanently since a real instant, newest first."""
-        query = sa.select(STEPS).where(STEPS.c.status == "failed", STEPS.c.finished_at >= moment)
+        query = sa.select(*STEP).where(STEPS.c.status == "failed", STEPS.c.finished_at >= moment)
         with self._engine.begin() as connection:
             rows = connection.execute(query.order_by(STEPS.c.finished_at.desc())).mappings()
             return [Step(**row) for row in rows]
@@ -220,7 +221,7 @@ class Ledger:
         ended = sa.and_(
             RUNS.c.status.in_(("failed", "done_with_errors")), RUNS.c.finished_at >= moment
         )
-        return self._runs(sa.select(RUNS).where(ended).order_by(RUNS.c.finished_at.desc()))
+        return self._runs(sa.select(*RUN).where(ended).order_by(RUNS.c.finished_at.desc()))
 
     def known_since(self) -> dict[str, datetime]:
         """Since when (business time) each job's schedule is recorded."""
@@ -236,7 +237,7 @@ class Ledger:
 
     def open_runs(self) -> list[Run]:
         """Runs that are due, running or waiting, oldest first."""
-        query = sa.select(RUNS).where(RUNS.c.status.in_(OPEN_RUNS))
+        query = sa.select(*RUN).where(RUNS.c.status.in_(OPEN_RUNS))
         return self._runs(query.order_by(RUNS.c.scheduled_for, RUNS.c.created_at))
 
     def paused_jobs(self, now: datetime) -> dict[str, Pause]:
@@ -251,7 +252,9 @@ class Ledger:
         """The scheduler's last heartbeat."""
         with self._engine.begin() as connection:
             row = (
-                connection.execute(sa.select(BEATS).where(BEATS.c.name == BEAT)).mappings().first()
+                connection.execute(sa.select(*without_client(BEATS)).where(BEATS.c.name == BEAT))
+                .mappings()
+                .first()
             )
         return Beat(**row) if row else None
 
@@ -263,7 +266,7 @@ class Ledger:
 
     @staticmethod
     def _steps(connection: sa.Connection, run_ids: Iterable[str]) -> dict[str, list[Step]]:
-        query = sa.select(STEPS).where(STEPS.c.run_id.in_(list(run_ids))).order_by(STEPS.c.position)
+        query = sa.select(*STEP).where(STEPS.c.run_id.in_(list(run_ids))).order_by(STEPS.c.position)
         found: dict[str, list[Step]] = {}
         for row in connection.execute(query).mappings():
             found.setdefault(row["run_id"], []).append(Step(**row))

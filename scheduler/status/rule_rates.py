@@ -14,6 +14,7 @@ from reports.alerts.rules.rules import RULES
 from scheduler.status.schemas import read_tables
 from signalroom import clock, run_database
 from signalroom.errors import WarehouseError
+from signalroom.tables import without_client
 from signalroom.warehouse import first_line
 from signalroom.watch_tables import RULE_RATES
 
@@ -62,7 +63,7 @@ def recorded_rates() -> list[RuleRate]:
     engine = run_database.prepared_engine()
     try:
         with engine.connect() as connection:
-            rows = connection.execute(sa.select(RULE_RATES)).mappings().all()
+            rows = connection.execute(sa.select(*without_client(RULE_RATES))).mappings().all()
     except SQLAlchemyError as error:
         raise WarehouseError(f"Rates of rules cannot be read: {first_line(error)}") from error
     finally:

@@ -144,6 +144,23 @@ def test_every_source_that_was_ever_loaded_is_on(
     assert old.rows("select _client_id, source, state from ops.sources order by 1, 2") == loaded
 
 
+def test_every_row_of_our_own_tables_says_whose_it_is(
+    old_and_new: tuple[Warehouse, Warehouse], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client, or * for all of them, in new tables as in those of a deployed database."""
+    old_and_new[0].activate(monkeypatch)
+    prepare()
+    for table in tables.METADATA.tables.values():
+        assert "_client_id" in table.columns, table.name
+    engine = run_database.engine()
+    ops = "ops." if old_and_new[0].target == "postgres" else ""
+    with engine.connect() as connection:
+        for name in ("runs", "steps", "beats", "outbox", "incidents", "paused_jobs", "migrations"):
+            nobody = f"select count(*) from {ops}{name} where _client_id is null"
+            assert connection.execute(sa.text(nobody)).scalar() == 0, name
+    engine.dispose()
+
+
 def test_a_second_start_does_nothing(
     old_and_new: tuple[Warehouse, Warehouse], monkeypatch: pytest.MonkeyPatch
 ) -> None:
