@@ -99,6 +99,23 @@ def test_zones_that_are_none_are_the_known_ones(
         assert Network(pull_of("everflow", window=DAY)).business_zone_id == 80
 
 
+@pytest.mark.parametrize("status", [200, 403])
+def test_a_zone_by_another_name_is_known_and_one_of_other_rules_is_not(
+    monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """EST is New York without daylight saving time: it would move half of the year's days."""
+    listed = {"timezones": [{"timezone_id": 80, "timezone": "America/New_York"}]}
+    with scripted_vendor(lambda _: Answer(listed if status == 200 else {}, status)) as vendor:
+        monkeypatch.setenv("EVERFLOW_API_KEY", "key")
+        monkeypatch.setenv("EVERFLOW_BASE_URL", vendor.url)
+        monkeypatch.setenv("SIGNALROOM_TIMEZONE", "US/Eastern")
+        assert Network(pull_of("everflow", window=DAY)).business_zone_id == 80
+        monkeypatch.setenv("SIGNALROOM_TIMEZONE", "EST")
+        network = Network(pull_of("everflow", window=DAY))
+        with pytest.raises(AnswerError, match="does not list the time zone EST"):
+            _ = network.business_zone_id
+
+
 @pytest.mark.parametrize("said", ["USD", "usd", "", None])
 def test_dollars_are_no_news(monkeypatch: pytest.MonkeyPatch, said: str | None) -> None:
     def give(request: Request) -> Answer:
