@@ -146,17 +146,6 @@ def _time(name: str) -> list[Check]:
     from signalroom import clock
     from signalroom.times import moment
 
-    zone = clock.zone().key
-    if clock.is_fixed_offset(zone):
-        return [
-            Check(
-                name,
-                "warning",
-                f"SIGNALROOM_TIMEZONE is {zone}, which has no daylight saving time: in summer its "
-                "days begin an hour from those of people and vendors",
-                "Set it to a place, such as America/New_York.",
-            )
-        ]
     return [Check(name, "ok", f"business time {moment(clock.now())}")]
 
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
-from signalroom import clients, settings
+from signalroom import clients, clock, settings
 from signalroom.checks import Check
 from signalroom.errors import ConfigurationError
 from signalroom.paths import root
@@ -86,14 +86,36 @@ def check(needed: Collection[str]) -> list[Check]:
                     "Begin it with https://.",
                 )
             )
-    return found + [
+    return (
+        found
+        + _zone()
+        + [
+            Check(
+                name,
+                "fault",
+                f"{name} is in .env twice, in line {first} and with another value in line {second}",
+                "Keep one of the two lines.",
+            )
+            for name, first, second in settings.given_twice()
+        ]
+    )
+
+
+def _zone() -> list[Check]:
+    try:
+        zone = clock.zone().key
+        if not clock.is_fixed_offset(zone):
+            return []
+    except ConfigurationError:  # which another check says
+        return []
+    return [
         Check(
-            name,
-            "fault",
-            f"{name} is in .env twice, in line {first} and with another value in line {second}",
-            "Keep one of the two lines.",
+            "SIGNALROOM_TIMEZONE",
+            "warning",
+            f"SIGNALROOM_TIMEZONE is {zone}, which has no daylight saving time: in summer its days "
+            "begin an hour from those of people and vendors",
+            "Set it to a place, such as America/New_York.",
         )
-        for name, first, second in settings.given_twice()
     ]
 
 

@@ -103,3 +103,12 @@ def test_a_private_network_is_no_way_for_strangers(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", value)
     assert not [check for check in variables.check([]) if check.name == "AWS_ENDPOINT_URL"]
+
+
+@pytest.mark.parametrize(("zone", "is_named"), [("EST", True), ("US/Eastern", False)])
+def test_a_zone_without_daylight_saving_time_is_named(
+    monkeypatch: pytest.MonkeyPatch, zone: str, is_named: bool
+) -> None:
+    monkeypatch.setenv("SIGNALROOM_TIMEZONE", zone)
+    found = [check.state for check in variables.check([]) if check.name == "SIGNALROOM_TIMEZONE"]
+    assert found == ["warning"] * is_named
