@@ -54,7 +54,7 @@ PAGES_EVERY_S = 60.0
 class Resident:
     """Triggers jobs until it is stopped."""
 
-    def __init__(self, start: Start = Child) -> None:
+    def __init__(self, start: Start | None = None) -> None:
         self._jobs = read_schedule()
         alert_policy.check()
         retention.policy()

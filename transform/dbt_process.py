@@ -11,23 +11,74 @@ from __future__ import annotations
 import gc
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from signalroom import child_process, paths, secrets, settings
 
-Process = subprocess.Popen[str]
 BEGINS = "LogStartLine"
 ENDS = frozenset({"LogModelResult", "LogTestResult", "LogSeedResult", "LogNodeNoOpResult"})
 # dbt's log file gets what was built, why not, and what was parsed; with every statement it was
 # seven megabytes per build. The console logger formats thousands of events only to drop most.
 LOG = ("--log-level", "none", "--log-format-file", "text", "--log-level-file", "info")
 QUICK = (*LOG, "--no-write-json")
+
+
+class Fork:
+    """A fork of this process that waits for its arguments like any other that stands by."""
+
+    def __init__(self) -> None:
+        arguments, given = os.pipe()
+        output, shown = os.pipe()
+        parent = os.getpid()
+        self.pid = os.fork()
+        if self.pid == 0:
+            child_process.end_with_parent(parent)
+            for number, file in enumerate((arguments, shown, shown)):
+                os.dup2(file, number)
+            for file in (arguments, given, output, shown):
+                os.close(file)
+            _obey()
+            os._exit(0)
+        os.close(arguments)
+        os.close(shown)
+        self.stdin: IO[str] | None = os.fdopen(given, "w", encoding="utf-8")
+        self.stdout: IO[str] | None = os.fdopen(output, encoding="utf-8")
+        self.returncode = 0
+
+    def poll(self) -> int | None:
+        """The exit code; None while it runs."""
+        if self.pid and (ended := os.waitpid(self.pid, os.WNOHANG))[0]:
+            self._reaped(ended[1])
+        return None if self.pid else self.returncode
+
+    def kill(self) -> None:
+        """End it."""
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+
+    def __enter__(self) -> Fork:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in (self.stdin, self.stdout):
+            with suppress(BrokenPipeError):
+                if file:
+                    file.close()
+        if self.pid:
+            self._reaped(os.waitpid(self.pid, 0)[1])
+
+    def _reaped(self, status: int) -> None:
+        self.pid, self.returncode = 0, os.waitstatus_to_exitcode(status)
+
+
+Process = subprocess.Popen[str] | Fork
 _standing_by: list[Process] = []
 
 
@@ -73,6 +124,11 @@ def _start() -> Process:
     )
 
 
+def fork_standby() -> None:
+    """Let the first `run` use a fork of this process, which has imported dbt and has no threads."""
+    _standing_by.append(Fork())
+
+
 def main() -> None:
     """Import dbt, wait for the arguments, run."""
     # What dbt imports stays in memory: exclude it from garbage collection.
@@ -80,6 +136,11 @@ def main() -> None:
     import_module("dbt.cli.main")
     import_module(f"dbt.adapters.{sys.argv[1]}")
     gc.freeze()
+    _obey()
+
+
+def _obey() -> None:
+    """Wait for the arguments, run."""
     gc.enable()
     order = sys.stdin.read()
     if not order:

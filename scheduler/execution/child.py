@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from scheduler.runs.ledger import connection_name
 from signalroom import child_process, clock, paths, secrets, sources, tracing
@@ -75,27 +75,61 @@ class Worker(Protocol):
     def wait(self, most_s: float) -> None: ...
 
 
+class Process(Protocol):
+    """A process that has been started; `returncode` is None until it was waited for."""
+
+    pid: int
+    returncode: int | None
+
+    def has_ended(self) -> bool: ...
+
+    def wait(self) -> int: ...
+
+
+class Popen(subprocess.Popen[bytes]):
+    """A new process."""
+
+    def has_ended(self) -> bool:
+        """Whether it has; its process id cannot be reused before `wait`."""
+        options = os.WEXITED | os.WNOWAIT | os.WNOHANG
+        return os.waitid(os.P_PID, self.pid, options) is not None
+
+
+def started(
+    command: Sequence[str], env: Mapping[str, str], output: IO[Any], errors: IO[Any]
+) -> Process:
+    """A new process that leads a session."""
+    return Popen(
+        command,
+        cwd=paths.root(),
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=errors,
+        start_new_session=True,
+    )
+
+
 Start = Callable[[Order], Worker]
+StartProcess = Callable[[Sequence[str], Mapping[str, str], IO[Any], IO[Any]], Process]
 CHANNEL_SECRETS = ("SLACK_BOT_TOKEN", "RESEND_API_KEY", "TWILIO_AUTH_TOKEN", "HEARTBEAT_URL")
 
 
 class Child:
     """A running child; call `poll` every second or so until it returns the exit code."""
 
-    def __init__(self, order: Order, command: Sequence[str] = SIGNALROOM) -> None:
+    def __init__(
+        self,
+        order: Order,
+        command: Sequence[str] = SIGNALROOM,
+        start: StartProcess = started,
+    ) -> None:
         log = paths.home() / order.log
         log.parent.mkdir(parents=True, exist_ok=True)
         answers = log.with_suffix(".jsonl")
         with log.open("ab") as errors, answers.open("wb") as output:
-            self._process = subprocess.Popen(
-                [*command, *order.arguments],
-                cwd=paths.root(),
-                env={**secrets.environment(_needed(order)), **_environment(order)},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=errors,
-                start_new_session=True,
-            )
+            env = {**secrets.environment(_needed(order)), **_environment(order)}
+            self._process = start([*command, *order.arguments], env, output, errors)
         self._reader = answers.open(encoding="utf-8", errors="replace")
         self._rest = ""
         self._end_at = time.monotonic() + order.limit_s
@@ -111,8 +145,7 @@ class Child:
         """The exit code; None while it runs. Past its limit it is ended: TERM, 20 s, KILL."""
         if self._process.returncode is not None:
             return self._process.returncode
-        # not reaped yet: until then its process id cannot be reused
-        if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
+        if self._process.has_ended():
             self._signal(signal.SIGKILL)
             return self._process.wait()
         moment = time.monotonic()

@@ -14,9 +14,10 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from scheduler.execution.child import Child, Start
+from scheduler.execution.child import Start
 from scheduler.execution.incidents import Troubles
 from scheduler.execution.run import LostError, Work
+from scheduler.execution.warm import Warm
 from scheduler.runs.ledger import COMMAND, SUPERSEDED, Run, has_died, worker_id
 from scheduler.runs.work_ledger import RENEW_EVERY, WorkLedger
 from scheduler.schedule import Job
@@ -144,7 +145,7 @@ class Executor:
         only: str | None = None,
         owner: str | None = None,
         instant: Callable[[], datetime] = clock.instant,
-        start: Start = Child,
+        start: Start | None = None,
     ) -> None:
         self.owner = owner or worker_id()
         self.works: dict[str, Work] = {}
@@ -152,7 +153,8 @@ class Executor:
         self._jobs = {job.name: job for job in jobs}
         self._only = only
         self._instant = instant
-        self._start = start
+        self._warm = Warm()
+        self._start = start or self._warm
         self._renew_at = self._look_at = instant()
         self._troubles = Troubles(jobs)
         self._has_built = False
@@ -170,6 +172,8 @@ class Executor:
             log.warning("run database unavailable: %s", first_line(error))
         for run_id, work in list(self.works.items()):
             self._move(run_id, work)
+        if not self.works:
+            self._warm.end()
 
     def wait(self, most_s: float) -> None:
         """Wait that long, or until the child ends if only one is running."""
@@ -208,6 +212,7 @@ class Executor:
                 log.warning("%s: %s", ", ".join(self.works), said)
                 break
         self.works.clear()
+        self._warm.end()
 
     def _move(self, run_id: str, work: Work) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from scheduler.execution.child import Child, Start
+from scheduler.execution.child import Start
 from scheduler.execution.executor import Executor
 from scheduler.runs.ledger import OPEN_RUNS, Run, has_died
 from scheduler.runs.work_ledger import WorkLedger
@@ -31,7 +31,7 @@ def follow(
     jobs: Sequence[Job],
     run_id: str,
     say: Callable[[str], None],
-    start: Start = Child,
+    start: Start | None = None,
     *,
     is_watched_only: bool = False,
 ) -> Run:
