@@ -96,7 +96,7 @@ class Warm:
     ) -> Fork:
         """A fork that runs the command; ForkError if the process does not answer."""
         assert self._control is not None  # noqa: S101 - it has begun
-        mine, theirs = socket.socketpair()
+        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         order = json.dumps({"command": list(command), "environment": dict(env)})
         try:
             with theirs:
@@ -144,25 +144,28 @@ def main() -> None:
     child_process.end_with_named_parent()
     gc.disable()
     control = socket.socket(fileno=int(sys.argv[1]))
-    wanted = [*MODULES, f"dbt.adapters.{sys.argv[2]}"]
+    wanted = [MODULES[0], f"dbt.adapters.{sys.argv[2]}", *MODULES[1:]]
     ended, ends = socket.socketpair()
     ends.setblocking(False)
     signal.set_wakeup_fd(ends.fileno())
     signal.signal(signal.SIGCHLD, lambda *_: None)
     running: dict[int, socket.socket] = {}
+    has_time = True
     with selectors.DefaultSelector() as ready:
         ready.register(control, selectors.EVENT_READ)
         ready.register(ended, selectors.EVENT_READ)
         while True:
-            for key, _ in ready.select(0 if wanted else None):
+            for key, _ in ready.select(0 if wanted and has_time else None):
                 if key.fileobj is ended:
                     ended.recv(1 << 12)
                     _tell_ended(running, ready)
                 elif key.fileobj is control:
                     order, files = _received(control)
-                    for name in wanted:
+                    # reports need no dbt; a run without a build has no use for it
+                    for name in [one for one in wanted if _is_for(order, one)]:
                         import_module(name)
-                    wanted.clear()
+                        wanted.remove(name)
+                    has_time = False
                     gc.freeze()
                     pid = os.fork()
                     if pid == 0:
@@ -173,15 +176,18 @@ def main() -> None:
                         ready.close()
                         _run(order, files)
                     running[pid] = socket.socket(fileno=files[0])
-                    running[pid].sendall(str(pid).encode())
                     for file in files[1:]:
                         os.close(file)
                 else:  # the executor has heard the exit code
                     ready.unregister(key.fileobj)
                     key.data[0].close()
                     os.waitpid(key.data[1], 0)
-            if wanted:
+            if wanted and has_time:
                 import_module(wanted.pop(0))
+
+
+def _is_for(order: Mapping[str, Any], module: str) -> bool:
+    return order["command"][1] == "build" or not module.startswith("dbt.")
 
 
 def _tell_ended(running: dict[int, socket.socket], ready: selectors.BaseSelector) -> None:
@@ -211,6 +217,7 @@ def _received(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
 def _run(order: Mapping[str, Any], files: Sequence[int]) -> None:
     """Run one command in this fork, as a new process would."""
     os.setsid()
+    os.write(files[0], str(os.getpid()).encode())  # from now on it can be ended as a group
     os.dup2(files[1], 1)
     os.dup2(files[2], 2)
     for file in files:
