@@ -198,7 +198,6 @@ def _dbt_of_the_product(arguments: list[str]) -> None:
     from transform import dbt_process
 
     sys.argv = [dbt_process.__file__, *arguments]
-    spare_events_that_are_not_shown()
     sys.warnoptions = ["ignore:resource_tracker"]
     dbt_process.main()
 

@@ -1,48 +1,50 @@
-"""A dbt process on standby: it must end, get no secret too early, and be replaced if it dies."""
+"""What dbt's process does not do, or does while it waits: counts, which change with dbt itself."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
+from dbt.contracts.graph.manifest import Manifest
+from dbt.parser.manifest import extended_mashumaro_encoder
+from dbt_common.dataclass_schema import dbtClassMixin
+from dbt_common.events.base_types import EventLevel
+from dbt_common.events.event_manager import EventManager
+from dbt_common.events.logger import LoggerConfig, _TextLogger
+from dbt_common.events.types import Note
 
-from signalroom.paths import root
+from signalroom import paths
 from transform import dbt_process
 
 
-def test_without_a_build_it_ends_with_the_work_during_which_it_stood_by(
+def lines_of(level: EventLevel, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a logger of a level formats of a debug, an info and a warning event."""
+    formatted: list[str] = []
+
+    def create_line(self: _TextLogger, msg: object) -> str:
+        formatted.append(msg.info.level)  # type: ignore[attr-defined]
+        return ""
+
+    monkeypatch.setattr(_TextLogger, "create_line", create_line)
+    manager = EventManager()
+    manager.add_logger(LoggerConfig(name="test", level=level))
+    for one in (EventLevel.DEBUG, EventLevel.INFO, EventLevel.WARN):
+        manager.fire_event(Note(msg="words"), level=one)
+    return formatted
+
+
+def test_dbt_formats_no_event_that_no_logger_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EventManager, "fire_event", EventManager.fire_event)  # restored at the end
+    dbt_process._skip_unlogged_events()
+    assert lines_of(EventLevel.INFO, monkeypatch) == ["info", "warn"]
+    assert lines_of(EventLevel.DEBUG, monkeypatch) == ["debug", "info", "warn"]
+
+
+def test_dbt_generates_its_readers_and_validators_while_it_waits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("SUPABASE_DB_PASSWORD", "words-of-the-database")
-    monkeypatch.setenv("DBT_TARGET", "a-person-s-own")
-    with dbt_process.standby(), dbt_process.standby():
-        (process,) = dbt_process._standing_by  # the main job and its build share one process
-        given = Path(f"/proc/{process.pid}/environ").read_bytes()
-        assert b"words-of-the-database" not in given
-        assert b"a-person-s-own" not in given
-    assert process.returncode is not None
-    assert dbt_process._standing_by == []
-
-
-def test_one_that_died_while_it_stood_by_is_replaced() -> None:
-    with dbt_process.standby():
-        (process,) = dbt_process._standing_by
-        process.kill()
-        process.wait()
-        with dbt_process.run(["build", "--help"], dict(os.environ)) as another:
-            assert another.stdout is not None
-            said = another.stdout.read()
-    assert (another.returncode, "--select" in said) == (0, True)
-
-
-def test_garbage_is_looked_for_in_what_it_makes_and_not_in_what_dbt_imported() -> None:
-    code = (
-        "import gc; from transform import dbt_process; dbt_process.main();"
-        " print(gc.isenabled(), gc.get_freeze_count() > 100_000)"
-    )
-    command = [sys.executable, "-c", code, "duckdb"]
-    done = subprocess.run(command, cwd=root(), input="", capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["True", "True"]
+    """The names are dbt's own: after an upgrade some may have moved."""
+    parsed = paths.home() / "dbt" / "target" / "partial_parse.msgpack"
+    parsed.parent.mkdir(parents=True)
+    parsed.write_bytes(Manifest().to_msgpack(encoder=extended_mashumaro_encoder))
+    dbt_process._generate_code()
+    known = dbtClassMixin.json_schema.__func__.cache_info().currsize  # type: ignore[attr-defined]
+    assert known >= sum(map(len, dbt_process.CHECKED.values()))
