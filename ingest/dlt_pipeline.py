@@ -5,10 +5,11 @@ from __future__ import annotations
 import fcntl
 import gc
 import shutil
+import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -32,6 +33,11 @@ LOCK = "in-use.lock"
 # 800 full columns need between 500 and 1,000 MB
 DUCKDB_LEAST_MB, DUCKDB_MB_PER_COLUMN = 320, 2
 YOUNG_S = 60.0  # a folder that is just being created has no lock yet
+# Questions about a type that dlt's lookup of its settings asks again for each value of each pull.
+OF_TYPES = (
+    *("is_secret_hint", "is_union_type", "is_optional_type", "is_hint_not_resolvable"),
+    *("is_base_configuration_inner_hint", "is_context_inner_hint", "is_valid_hint"),
+)
 _settings_lock = threading.Lock()
 _applied: list[object] = []
 
@@ -57,6 +63,40 @@ def use_own_settings() -> None:
         context.context.reset_config()
         context.initialize_runtime()
         _applied[:] = [context.providers]
+        remember_types()
+
+
+@cache
+def remember_types() -> None:
+    """Have dlt analyze each type once in this process: an eighth of a small pull.
+
+    It looks up a hundred and more settings for each pull, and checks each schema that it reads.
+    """
+    from dlt.common import validation
+    from dlt.common.configuration import resolve
+
+    for name in OF_TYPES:
+        setattr(resolve, name, _remembered(getattr(resolve, name)))
+    names = vars(validation)
+    get_type_hints = names["get_type_hints"]
+
+    @cache
+    def hints_of(spec: Any) -> Any:
+        return get_type_hints(spec, globalns=vars(sys.modules[spec.__module__]))
+
+    names["get_type_hints"] = lambda spec, **_: hints_of(spec)
+
+
+def _remembered(about: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    known = cache(about)
+
+    def answer(kind: Any) -> Any:
+        try:
+            return known(kind)
+        except TypeError:  # a type that cannot be a key
+            return about(kind)
+
+    return answer
 
 
 @cache
