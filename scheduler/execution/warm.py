@@ -2,7 +2,7 @@
 
 The executor starts the process with a run's first step, so that it imports while pulls wait for
 vendors, and ends it when no run is left. It executes nothing itself: each step is a fork of it,
-with its own log, limit, secrets and process group, exactly as a child that was started anew.
+with its own log, limit, secrets and process group, exactly as a child that was started by itself.
 
     python -m scheduler.execution.warm SOCKET ADAPTER
 """
@@ -41,7 +41,7 @@ MODULES = (
 class Warm:
     """Starts children: pulls as new processes, builds and reports as forks.
 
-    A child that cannot be forked is started anew.
+    A child that cannot be forked becomes a new process.
     """
 
     def __init__(self) -> None:
