@@ -35,11 +35,10 @@ WITH_ENV = $(if $(wildcard .env),$(BIN)/dotenv -f .env run --no-override --)
 # Checks only read files of the repository, whatever warehouse is configured.
 UNSET := env -u SIGNALROOM_TARGET -u SIGNALROOM_SCHEMA_PREFIX -u DBT_PROFILES_DIR -u DBT_TARGET
 SQLFLUFF := --disable-progress-bar --processes $(WORKERS)
-# Each process loads the dbt project, which takes longer than linting a few models.
-FEW = --disable-progress-bar --processes $(if $(word 9,$(CHANGED_MODELS)),$(WORKERS),1)
+LINT_MODELS := $(BIN)/python -m tests.house.lint_sql $(WORKERS)
 # Queries of reports are not dbt models: dbt's templater would skip them silently.
 PLAIN := --templater placeholder
-MACROS := $(wildcard transform/macros/*.sql)
+MACROS := $(wildcard transform/macros/*.sql transform/tests/generic/*.sql)
 MODELS := $(filter-out $(MACROS),$(shell find transform -name '*.sql'))
 QUERIES := $(shell find reports -name '*.sql')
 CLEAN_MODELS := .venv/.models-clean
@@ -130,14 +129,14 @@ lint-changed: $(READY) ## The same in seconds, for what differs from BASE=main
 	$(call check,words,$(BIN)/python -m tests.house.words)
 	$(call check,style,$(BIN)/ruff check --quiet .)
 	$(call check,format,$(BIN)/ruff format --check --quiet .)
-	$(if $(CHANGED_MODELS),$(call check,SQL,$(UNSET) $(BIN)/sqlfluff lint $(FEW) $(CHANGED_MODELS)))
+	$(if $(CHANGED_MODELS),$(call check,SQL,$(UNSET) $(LINT_MODELS) $(CHANGED_MODELS)))
 	$(if $(CHANGED_PYTHON),$(call check,types,$(BIN)/mypy))
 
 # SQL is linted again only where it changed since it was last clean; all models after a macro changed.
 lint-sql: $(CLEAN_MODELS) $(CLEAN_QUERIES) ## Check the style of SQL (sqlfluff)
 
 $(CLEAN_MODELS): $(READY) $(MODELS) $(MACROS) .sqlfluff dbt_project.yml
-	$(call check,SQL,$(NICE) $(UNSET) $(BIN)/sqlfluff lint $(SQLFLUFF) $(if $(filter-out $(MODELS),$?),transform,$?))
+	$(call check,SQL,$(NICE) $(UNSET) $(LINT_MODELS) $(if $(filter-out $(MODELS),$?),$(MODELS),$?))
 	@touch $@
 
 $(CLEAN_QUERIES): $(VENV) $(QUERIES)

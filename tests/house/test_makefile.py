@@ -54,7 +54,7 @@ def test_lint_is_part_of_test_and_ends_with_pytest() -> None:
     steps += ["dbt --quiet --warn-error parse", "transform.client_files"]
     steps += ["tests.house.words", "tests.house.dead_code", "tests.house.keys"]
     assert [step for step in steps if step not in planned] == []
-    assert "sqlfluff lint" in checked
+    assert ["tests.house.lint_sql" in checked, "sqlfluff lint" in checked] == [True, True]
     assert "bin/pytest" in planned.strip().splitlines()[-1]
 
 
