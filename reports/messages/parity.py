@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import lru_cache
 
 from bs4 import BeautifulSoup
 
@@ -41,7 +42,7 @@ def refuse_other_amounts(html: str, plain: str, figures: Iterable[Figure], templ
 def differences(html: str, plain: str) -> list[str]:
     """What the plain part has and the HTML does not: amounts, percentages, rows of tables."""
     found = _missing(html, plain)
-    rows = [Counter(re.findall(CELL, row)) for row in _rows(html)]
+    rows = [Counter(re.findall(CELL, row)) for row in _read(html)[1]]
     for line in plain.splitlines():
         row = ROW.match(line)
         if row and not any(Counter(re.findall(CELL, row["cells"])) <= one for one in rows):
@@ -56,7 +57,7 @@ def _missing(html: str, plain: str) -> list[str]:
     text instead, and a percentage may appear once more in the plain part if it is also in a
     separate list.
     """
-    page, *pictures = _texts(html)
+    (page, *pictures), _ = _read(html)
     shown, drawn = Counter(SAID.findall(page)), set(SAID.findall(" ".join(pictures)))
     wanted: Counter[str] = Counter()
     found = []
@@ -71,20 +72,19 @@ def _missing(html: str, plain: str) -> list[str]:
     ]
 
 
-def _texts(html: str) -> list[str]:
-    """The visible text of a page, then the text of each picture."""
+@lru_cache(maxsize=1)  # one email is compared several times
+def _read(html: str) -> tuple[list[str], list[str]]:
+    """The visible text of a page and the text of each picture; the text of each row of a table.
+
+    Rows are those of the innermost tables; an arrow before a percentage is its sign.
+    """
     page = BeautifulSoup(html, "html.parser")
+    texts = [one.get_text(" ") for one in page.find_all("tr") if one.find("tr") is None]
+    rows = [re.sub(r"▼ (?=\d)", MINUS, re.sub(r"▲ (?=\d)", "+", one)) for one in texts]
     pictures = [str(one.get("alt", "")) for one in page.find_all("img")]
     for hidden in [
         *page(["title", "style", "script"]),
         *page.find_all("div", style=re.compile("^display:none")),
     ]:
         hidden.decompose()
-    return [page.get_text(" "), *pictures]
-
-
-def _rows(html: str) -> list[str]:
-    """The text of each row of the innermost tables; an arrow before a percentage is its sign."""
-    rows = BeautifulSoup(html, "html.parser").find_all("tr")
-    texts = [one.get_text(" ") for one in rows if one.find("tr") is None]
-    return [re.sub(r"▼ (?=\d)", MINUS, re.sub(r"▲ (?=\d)", "+", one)) for one in texts]
+    return [page.get_text(" "), *pictures], rows

@@ -7,6 +7,7 @@ failures are shown in place.
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -22,12 +23,13 @@ from reports.messages.parity import differences
 from reports.model import LastReport, Report, Rows, own_rows
 from reports.preview.failure import Failure, failure
 from reports.preview.patches import GOALS, PAID, PARAMETERS, Patches
-from reports.preview.recorded import NOW, fill
+from reports.preview.recorded import NOW, change, fill
 from reports.preview.scenarios import SCENARIOS, Scenario
 from reports.preview.stage import stage
 from signalroom import clock
 from signalroom.clients import Client, client, default_client_id, registry
 from signalroom.errors import ReportError
+from signalroom.warehouse import duckdb_path
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,15 @@ class Cell:
 
 @dataclass
 class Homes:
-    """A folder for each state of the marts, filled once."""
+    """A folder for each state of the marts; the recorded rows are read once and copied.
+
+    With `held`, warehouses stay open until it is closed: opening one takes as long as a message.
+    """
 
     root: Path
+    held: ExitStack | None = None
     folders: dict[Patches | None, Path] = field(default_factory=dict)
+    unpatched: Path | None = None
 
     def folder(self, patches: Patches | None) -> Path:
         """The home with the recorded marts and these patches; None: without marts."""
@@ -55,14 +62,28 @@ class Homes:
             self.folders[patches] = folder
             if patches is not None:
                 with stage(folder, NOW):
-                    fill((*GOALS, *PAID, *patches), PARAMETERS)
+                    self._fill(patches)
         return self.folders[patches]
+
+    def _fill(self, patches: Patches) -> None:
+        if self.unpatched is None:
+            fill((*GOALS, *PAID), PARAMETERS)
+            self.unpatched = self.root / "unpatched.duckdb"
+            shutil.copy(duckdb_path(), self.unpatched)
+        else:
+            shutil.copy(self.unpatched, duckdb_path())
+        change(patches, PARAMETERS)
+        if self.held is not None:
+            import duckdb
+
+            self.held.enter_context(duckdb.connect(str(duckdb_path())))
 
 
 def gallery(reports: Sequence[Report]) -> list[Cell]:
     """Every report in every scenario that applies to it, in the given order."""
-    with tempfile.TemporaryDirectory(prefix="signalroom-preview-") as folder:
-        homes = Homes(Path(folder))
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="signalroom-preview-"))
+        homes = Homes(Path(folder), stack)
         return [
             cell(report, scenario, homes)
             for report in reports

@@ -62,6 +62,15 @@ def fill(patches: Sequence[str] = (), parameters: Mapping[str, object] | None = 
                 " all_varchar=true, nullstr='', allow_quoted_nulls=false)",
                 [str(FOLDER / f"{name}.csv")],
             )
+    change(patches, parameters)
+
+
+def change(patches: Sequence[str], parameters: Mapping[str, object] | None = None) -> None:
+    """Run patches, as of `fill`, on marts that are already filled."""
+    import duckdb
+
+    with duckdb.connect(str(duckdb_path())) as connection:
+        connection.execute("set TimeZone = 'UTC'")
         connection.execute("use marts")
         for patch in patches:
             given = {key: value for key, value in (parameters or {}).items() if f"${key}" in patch}
