@@ -5,16 +5,12 @@ A backfill never moves the cursor: the daily pulls stay responsible for the newe
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Iterator, Sequence
-from contextvars import copy_context
 from dataclasses import replace
 
 from ingest import loads as ledger
 from ingest import pull as pipeline
-from ingest.model import Pull, Window, slices
-from ingest.pull import Extracted, Loaded
+from ingest.model import Loaded, Pull, Window, slices
 from ingest.registry import SourceSettings
 from signalroom import clock
 from signalroom.errors import ConfigurationError, WarehouseError
@@ -92,26 +88,13 @@ def _load_each(source: SourceSettings, pulls: Sequence[Pull]) -> Iterator[Loaded
 
     Raises what a pull raises; earlier pulls stay loaded.
     """
-    ahead = [_extract_ahead(source, pull) for pull in pulls[:1]]
+    ahead = [pipeline.extract_ahead(source, pull) for pull in pulls[:1]]
     for number in range(len(pulls)):
         extracted = ahead.pop().get()
         if extracted.error is None:
-            ahead += [_extract_ahead(source, pull) for pull in pulls[number + 1 : number + 2]]
+            following = pulls[number + 1 : number + 2]
+            ahead += [pipeline.extract_ahead(source, pull) for pull in following]
         yield pipeline.load_extracted(extracted)
-
-
-def _extract_ahead(source: SourceSettings, pull: Pull) -> queue.SimpleQueue[Extracted]:
-    """Start extracting in a thread; returns once it has begun. The result comes in the queue."""
-    done: queue.SimpleQueue[Extracted] = queue.SimpleQueue()
-    asking = threading.Event()
-
-    def work() -> None:
-        done.put(pipeline.extract(source, pull, asking))
-        asking.set()
-
-    threading.Thread(target=copy_context().run, args=(work,), daemon=True).start()
-    asking.wait()  # it reads the warehouse first, and would wait for a load that began before it
-    return done
 
 
 def _scope(source: SourceSettings, client_id: str, window: Window) -> dict[str, object]:

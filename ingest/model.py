@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from signalroom import clock, errors, settings
 from signalroom.errors import AnswerError, ConfigurationError, DeferredError, SourceError
+from signalroom.plural import counted
 from signalroom.settings import window_days
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ class Tables:
 
     `ended` names the vendor's limits under which nothing more is requested; "" means all.
     `unfinished` are pages of days that earlier pulls could not finish, `left` those of this one.
-    `begun` is when reading began, on the real clock.
+    `begun` is when reading began, on the real clock. `rest` is what the source left for the pull's
+    next part, in a form that only the source knows.
     """
 
     read: list[str] = field(default_factory=list)
@@ -67,6 +69,7 @@ class Tables:
     unfinished: Sequence[Page] = ()
     left: dict[str, list[Page]] = field(default_factory=dict)
     begun: datetime = field(default_factory=clock.instant)
+    rest: Any = None
 
 
 @dataclass(frozen=True)
@@ -75,9 +78,9 @@ class Pull:
 
     `resources` are the tables to read; `say` takes a line of progress, `notice` one that people
     should see (a new column, a pending file); `known_files` are the files already read
-    (ops.file_ledger), by table and file name. `given` are variables that override the environment;
-    `metrics` is what the table being read reports. `reached` says where to go on in days that an
-    earlier pull could not finish.
+    (ops.file_ledger), by table and file name. `rest` is set in a pull's later parts: what earlier
+    ones left. `given` are variables that override the environment; `metrics` is what the table
+    being read reports. `reached` says where to go on in days that an earlier pull could not finish.
     """
 
     client_id: str
@@ -87,7 +90,8 @@ class Pull:
     say: Say = lambda _: None
     known_files: Mapping[tuple[str, str], KnownFile] = field(default_factory=dict)
     notice: Say = lambda _: None
-    is_backfill: bool = False  # which never moves the cursor of the daily pulls
+    is_backfill: bool = False  # or a part: neither moves the cursor of the daily pulls
+    rest: Any = field(default=None, repr=False)
     source: str = ""
     given: Mapping[str, str] = field(default_factory=dict, repr=False)
     tables: Tables | None = field(default=None, repr=False)
@@ -116,6 +120,57 @@ class Pull:
         if self.window.end < first:
             return None
         return replace(self, window=Window(max(self.window.start, first), self.window.end))
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What one pull loaded: rows by table, days and files that differ from the last load."""
+
+    source: str
+    client_id: str
+    window: Window
+    rows: dict[str, int]
+    changed: int
+    rejected_rows: int
+    failures: tuple[str, ...]
+    deferred_until: datetime | None = None  # when the rest may be requested
+
+    def after(self, earlier: Loaded | None) -> Loaded:
+        """Both together: a part of a pull, and what was loaded before it."""
+        if earlier is None:
+            return self
+        return replace(
+            self,
+            rows={
+                table: earlier.rows.get(table, 0) + self.rows.get(table, 0)
+                for table in {**earlier.rows, **self.rows}
+            },
+            changed=earlier.changed + self.changed,
+            rejected_rows=earlier.rejected_rows + self.rejected_rows,
+            failures=earlier.failures + self.failures,
+        )
+
+    def summary(self) -> str:
+        """What was loaded, in one line."""
+        rows = f"{counted(sum(self.rows.values()), 'row')} of {counted(len(self.rows), 'table')}"
+        line = f"{rows if self.rows else 'no new files'} ({self.window.words()})"
+        if self.changed == 0:
+            line += ", unchanged"
+        if self.rejected_rows:
+            line += f", {counted(self.rejected_rows, 'rejected row')} kept in dead letters"
+        return line
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """The outcome of one pull: what it loaded, and the error that ended it; failures as lines."""
+
+    source: str
+    client_id: str
+    loaded: Loaded | None = None
+    error: Exception | None = None
+    failures: tuple[str, ...] = ()
+    seconds: float = 0.0  # from the first request to the last row, waits included
 
 
 @dataclass(frozen=True)

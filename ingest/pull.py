@@ -2,8 +2,9 @@
 
 Vendors are called concurrently, each pull in its own thread and working folder; the rows are loaded
 one pull at a time under the source's lock in the main thread, the only one where dlt finishes its
-work on SIGTERM. Nothing is loaded before every row of a pull was read. State comes only from the
-destination, so that an unfinished load cannot corrupt the next one.
+work on SIGTERM. Nothing is loaded before every row of a pull was read; many files are pulled in
+parts, the next of which is read while one is loaded. State comes only from the destination, so that
+an unfinished load cannot corrupt the next one.
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from ingest import adoption, dead_letters, unfinished
 from ingest import loads as ledger
-from ingest.dead_letters import Letter
 from ingest.dlt_pipeline import (
     choose_disposition,
     explained_step,
@@ -28,57 +29,29 @@ from ingest.dlt_pipeline import (
     use_own_settings,
     working_folder,
 )
-from ingest.model import Pull, Say, TableMetrics, Tables, Window, default_window
-from ingest.registry import SourceSettings, source
+from ingest.model import (
+    Loaded,
+    Pull,
+    Pulled,
+    Say,
+    TableMetrics,
+    Tables,
+    Window,
+    default_window,
+)
+from ingest.registry import SourceSettings
 from signalroom import clients, clock, demo_home, logs, settings, tracing
 from signalroom.errors import ConfigurationError, SignalRoomError
 from signalroom.lock import hold
 from signalroom.logs import explained
-from signalroom.plural import counted
 from signalroom.progress import Progress, Step
-from signalroom.warehouse import dlt_destination, duckdb_connection, transaction
+from signalroom.warehouse import dlt_destination, duckdb_connection
 
 if TYPE_CHECKING:
     from dlt import Pipeline
 
 WORKERS = 4  # each waits for its vendor most of the time
 _loading = threading.Lock()  # threads of one process wait for each other without a time limit
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """What one pull loaded: rows by table, days and files that differ from the last load."""
-
-    source: str
-    client_id: str
-    window: Window
-    rows: dict[str, int]
-    changed: int
-    rejected_rows: int
-    failures: tuple[str, ...]
-    deferred_until: datetime | None = None  # when the rest may be requested
-
-    def summary(self) -> str:
-        """What was loaded, in one line."""
-        rows = f"{counted(sum(self.rows.values()), 'row')} of {counted(len(self.rows), 'table')}"
-        line = f"{rows if self.rows else 'no new files'} ({self.window.words()})"
-        if self.changed == 0:
-            line += ", unchanged"
-        if self.rejected_rows:
-            line += f", {counted(self.rejected_rows, 'rejected row')} kept in dead letters"
-        return line
-
-
-@dataclass(frozen=True)
-class Pulled:
-    """The outcome of one pull: what it loaded, or the error that ended it; failures as lines."""
-
-    source: str
-    client_id: str
-    loaded: Loaded | None = None
-    error: Exception | None = None
-    failures: tuple[str, ...] = ()
-    seconds: float = 0.0  # from the first request to the last row, waits included
 
 
 @dataclass
@@ -92,6 +65,14 @@ class Extracted:
     folder: ExitStack = field(default_factory=ExitStack)
     error: Exception | None = None
     begun: float = field(default_factory=time.monotonic)
+
+    @property
+    def rest(self) -> Pull | None:
+        """The pull's next part."""
+        tables = self.pull.tables
+        if self.error or tables is None or tables.rest is None:
+            return None
+        return replace(self.pull, rest=tables.rest, is_backfill=False)
 
 
 def is_on(source: SourceSettings, client_id: str) -> bool:
@@ -168,7 +149,14 @@ def load(source: SourceSettings, pull: Pull) -> Loaded:
     Raises SourceError and its subclasses when the vendor cannot be read, WarehouseError when the
     rows cannot be written.
     """
-    return load_extracted(extract(source, pull))
+    loaded: Loaded | None = None
+    rest: Pull | None = pull
+    while rest is not None:
+        extracted = extract(source, rest)
+        rest = extracted.rest
+        loaded = load_extracted(extracted).after(loaded)
+    assert loaded is not None  # noqa: S101 - a pull has a first part
+    return loaded
 
 
 def load_all(pulls: Sequence[tuple[SourceSettings, Pull]], progress: Progress) -> Iterator[Pulled]:
@@ -187,16 +175,29 @@ def load_all(pulls: Sequence[tuple[SourceSettings, Pull]], progress: Progress) -
             progress.note(f"{title}: {text}")
 
         shown.append((one, replace(pull, say=step.say, notice=notice)))
-    for extracted in extract_all(shown):
+    begun: dict[tuple[str, str], float] = {}
+    parts: dict[tuple[str, str], Loaded] = {}
+    ended: set[tuple[str, str]] = set()
+    for extracted in extract_all(shown, ended):
         names = extracted.source.name, extracted.pull.client_id
         with logs.about(client=names[1], source=names[0]):
-            yield _load_step(extracted, steps[names])
+            pulled = _load_step(extracted, steps[names], parts.pop(names, None))
+        since = begun.setdefault(names, extracted.begun)
+        if extracted.rest and pulled.loaded and not pulled.error:
+            parts[names] = pulled.loaded
+            continue
+        ended.add(names)
+        yield replace(pulled, seconds=time.monotonic() - since)
 
 
-def extract_all(pulls: Sequence[tuple[SourceSettings, Pull]]) -> Iterator[Extracted]:
+def extract_all(
+    pulls: Sequence[tuple[SourceSettings, Pull]], ended: Collection[tuple[str, str]] = ()
+) -> Iterator[Extracted]:
     """Extract every pull, at most four at a time; yields each as soon as it is done.
 
-    The threads are daemons: on Ctrl-C nothing waits for a vendor that hangs.
+    The next part of a pull is extracted unless the pull is among the `ended`: while the yielded one
+    is loaded, but after it on DuckDB, which is in this process and would need the memory at the
+    same time. The threads are daemons: on Ctrl-C nothing waits for a vendor that hangs.
     """
     waiting: queue.SimpleQueue[tuple[SourceSettings, Pull]] = queue.SimpleQueue()
     done: queue.SimpleQueue[Extracted] = queue.SimpleQueue()
@@ -213,43 +214,38 @@ def extract_all(pulls: Sequence[tuple[SourceSettings, Pull]]) -> Iterator[Extrac
 
     for _ in range(min(WORKERS, len(pulls))):
         threading.Thread(target=work, daemon=True).start()
-    for _ in pulls:
-        yield done.get()
+    left = len(pulls)
+    while left:
+        extracted, left = done.get(), left - 1
+        rest, names = extracted.rest, (extracted.source.name, extracted.pull.client_id)
+        if names in ended:
+            extracted.folder.close()
+            continue
+        is_ahead = settings.target() == "postgres"
+        if rest is not None and is_ahead:
+            extract_ahead(extracted.source, rest, done)
+        yield extracted
+        if rest is not None and (is_ahead or names not in ended):
+            if not is_ahead:
+                extract_ahead(extracted.source, rest, done)
+            left += 1
 
 
-def replay(letters: Sequence[Letter]) -> Iterator[tuple[SourceSettings, Pull]]:
-    """The pulls that read the letters' files again, and request the days of answers again.
+def extract_ahead(
+    source: SourceSettings, pull: Pull, done: queue.SimpleQueue[Extracted] | None = None
+) -> queue.SimpleQueue[Extracted]:
+    """Start extracting in a thread; returns once it has begun. The result comes in the queue."""
+    if done is None:
+        done = queue.SimpleQueue()
+    asking = threading.Event()
 
-    Rows that are still bad become new letters. Files and days are replaced as a whole, so a fixed
-    row is loaded exactly once. Load each pull before taking the next one.
-    """
-    for name, client_id in sorted({(one.source, one.client_id) for one in letters}):
-        wanted = source(name)
-        own = [one for one in letters if (one.source, one.client_id) == (name, client_id)]
-        files = [letter for letter in own if letter.line_number is not None]
-        if files:
-            _forget_files(files)
-            yield wanted, make_pull(wanted, client_id)
-        answers = [letter for letter in own if letter.line_number is None]
-        for part in sorted({letter.partition_key for letter in answers}):
-            tables = {letter.table_name for letter in answers if letter.partition_key == part}
-            window, resources = dead_letters.window_of(part), tuple(sorted(tables))
-            yield wanted, make_pull(wanted, client_id, window=window, resources=resources)
+    def work() -> None:
+        done.put(extract(source, pull, asking))
+        asking.set()
 
-
-def _forget_files(letters: Sequence[Letter]) -> None:
-    with transaction() as execute:
-        for letter in letters:
-            execute(
-                "delete from ops.file_ledger where _client_id = :client_id and source = :source"
-                " and table_name = :table_name and file_name = :file_name",
-                {
-                    "client_id": letter.client_id,
-                    "source": letter.source,
-                    "table_name": letter.table_name,
-                    "file_name": letter.partition_key,
-                },
-            )
+    threading.Thread(target=copy_context().run, args=(work,), daemon=True).start()
+    asking.wait()  # it reads the warehouse first, and would wait for a load that began before it
+    return done
 
 
 def extract(source: SourceSettings, pull: Pull, asking: threading.Event | None = None) -> Extracted:
@@ -302,6 +298,8 @@ def _run_extract(extracted: Extracted, asking: threading.Event | None) -> None:
     if failed and all(one.failure and not one.totals for one in extracted.tables.values()):
         table, failure = next(iter(failed.items()))
         raise failure.as_error(table)
+    if extracted.rest is not None:
+        extracted.pull = replace(pull, is_backfill=True)
 
 
 @contextmanager
@@ -379,22 +377,24 @@ def _normalize_and_load(extracted: Extracted) -> str | None:
     return info.loads_ids[-1] if info.loads_ids else None
 
 
-def _load_step(extracted: Extracted, step: Step) -> Pulled:
+def _load_step(extracted: Extracted, step: Step, earlier: Loaded | None) -> Pulled:
+    """Load a pull, or a part of it after the `earlier` ones; the step ends with the last part."""
     name, client_id = extracted.source.name, extracted.pull.client_id
     try:
         if not extracted.error:
             step.say("loading")
-        loaded = load_extracted(extracted)
+        loaded = load_extracted(extracted).after(earlier)
     except Exception as error:
         line = explained(error)
         if not isinstance(error, SignalRoomError):
             line = f"{name} {client_id}: {line}"
         step.fail(line)
-        seconds = time.monotonic() - extracted.begun
-        return Pulled(name, client_id, error=error, failures=(line,), seconds=seconds)
-    if loaded.failures:
+        failures = (*(earlier.failures if earlier else ()), line)
+        return Pulled(name, client_id, earlier, error, failures)
+    if extracted.rest:
+        step.say(loaded.summary())
+    elif loaded.failures:
         step.fail("; ".join(loaded.failures))
     else:
         step.finish(loaded.summary())
-    seconds = time.monotonic() - extracted.begun
-    return Pulled(name, client_id, loaded, failures=tuple(loaded.failures), seconds=seconds)
+    return Pulled(name, client_id, loaded, failures=tuple(loaded.failures))

@@ -26,8 +26,7 @@ from signalroom.plural import counted
 from signalroom.progress import Progress
 
 if TYPE_CHECKING:
-    from ingest.model import Pull
-    from ingest.pull import Loaded
+    from ingest.model import Loaded, Pull
     from ingest.registry import SourceSettings
 
 

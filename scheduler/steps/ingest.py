@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from ingest import pull as pulling
 from ingest import registry
 from ingest.model import explicit_window
 from ingest.pull import load_all
+from ingest.replay import pulls_of
 from scheduler.status import freshness
 from scheduler.steps.costs import keep_cost
 from signalroom import clock, retention, source_states
@@ -26,8 +27,7 @@ from signalroom.warehouse import duckdb_exists
 
 if TYPE_CHECKING:
     from ingest.dead_letters import Letter
-    from ingest.model import Plan, Pull
-    from ingest.pull import Loaded, Pulled
+    from ingest.model import Loaded, Plan, Pull, Pulled
     from ingest.registry import SourceSettings
 
 NO_DAYS: Mapping[str, date] = {}
@@ -141,7 +141,7 @@ def ingest(
         pulls = list(_prepared(request, states, progress, add))
         source_states.record_on((pull.client_id, source.name) for source, pull in pulls)
     for pulled in load_all(pulls, progress):
-        if pulled.loaded:
+        if pulled.loaded and not pulled.error:
             freshness.record_pull(pulled.client_id, pulled.source, pulled.loaded.rows, as_of)
         add(_result(pulled))
     with suppress(SignalRoomError):  # a build may have the file now, and does the same
@@ -263,7 +263,7 @@ def _own(names: Iterable[str], client_id: str) -> str:
 def replay(letters: Sequence[Letter], progress: Progress) -> IngestResult:
     """Read the files and days of dead letters again; one failure does not stop the others."""
     result = IngestResult()
-    for pull in pulling.replay(letters):
+    for pull in pulls_of(letters):
         for pulled in load_all([pull], progress):
             result.add(_result(pulled))
     return result
@@ -271,10 +271,18 @@ def replay(letters: Sequence[Letter], progress: Progress) -> IngestResult:
 
 def _result(pulled: Pulled) -> PullResult:
     whose = pulled.source, pulled.client_id
-    if pulled.error:
-        return failed_result(*whose, pulled.error, pulled.failures, pulled.seconds)
-    assert pulled.loaded is not None  # noqa: S101 - one of both
-    return loaded_result(*whose, pulled.loaded, pulled.seconds)
+    if pulled.error is None:
+        assert pulled.loaded is not None  # noqa: S101 - one of both
+        return loaded_result(*whose, pulled.loaded, pulled.seconds)
+    failed = failed_result(*whose, pulled.error, pulled.failures, pulled.seconds)
+    if pulled.loaded is None:
+        return failed
+    return replace(
+        loaded_result(*whose, pulled.loaded, pulled.seconds),
+        failures=failed.failures,
+        error_class=failed.error_class,
+        deferred_until=failed.deferred_until,
+    )
 
 
 def loaded_result(source: str, client: str, loaded: Loaded, seconds: float) -> PullResult:

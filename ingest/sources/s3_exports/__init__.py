@@ -4,7 +4,8 @@ Data flow: every unread file below a prefix -> the prefix's table, all columns a
 A file's rows are replaced together whenever its content changes. The file ledger in the warehouse
 (etag and size) is the only record of which files were read; plain dlt has no ledger and reads every
 file. Each file is read completely and checked, rewritten once in the load's format, and imported by
-dlt unchanged.
+dlt unchanged. A backlog is loaded in parts, the oldest files first, so that what was read stays if
+the pull is interrupted.
 """
 
 from __future__ import annotations
@@ -32,11 +33,17 @@ from ingest.privacy.policy import policy, salt
 from ingest.resources import SOURCE, by_file, plain_pull
 from ingest.sources.s3_exports.bucket import Bucket
 from ingest.sources.s3_exports.file import Reading, rules_digest
-from ingest.sources.s3_exports.limits import KNOWN_COLUMNS, META_COLUMNS, PIECE_BYTES
-from ingest.sources.s3_exports.listing import Listing, denied_prefix, list_files
+from ingest.sources.s3_exports.limits import (
+    KNOWN_COLUMNS,
+    META_COLUMNS,
+    PART_BYTES,
+    PIECE_BYTES,
+)
+from ingest.sources.s3_exports.listing import Listing, denied_prefix, first_part, list_files
 from ingest.sources.s3_exports.output import Output, TableLimits
 from ingest.sources.s3_exports.settings import Prefix, place, refuse_shared_prefixes
 from signalroom.errors import CredentialsError
+from signalroom.settings import target
 
 log = logging.getLogger(__name__)
 
@@ -114,11 +121,20 @@ class Exports:
 
     @cached_property
     def listings(self) -> dict[Prefix, Listing]:
-        """The listing of each requested prefix.
+        """The listing of each requested prefix, or its part that this part of a pull reads.
 
         Raises CredentialsError where none may be listed, SourceError where the bucket cannot be
         reached.
         """
+        whole: dict[Prefix, Listing] = self._pull.rest or self._whole_listings()
+        if self._pull.tables is None:  # a plan, or plain dlt
+            return whole
+        parts = first_part(whole, PART_BYTES[target()])
+        rest = {prefix: part.rest for prefix, part in parts.items() if part.rest}
+        self._pull.tables.rest = rest or None
+        return parts
+
+    def _whole_listings(self) -> dict[Prefix, Listing]:
         found: dict[Prefix, Listing] = {}
         refusals: list[CredentialsError] = []
         for prefix in self.prefixes:
@@ -146,7 +162,9 @@ def read_files(pull: Pull, exports: Exports, prefix: Prefix) -> Iterator[Any]:
     if pipeline is not None and "s3_exports" in pipeline.schemas:
         known = pipeline.schemas["s3_exports"].tables.get(prefix.table, {}).get("columns", {})
     form = file_format() if pipeline else "arrow"
-    reading = Reading(exports.bucket, pull, prefix.table, TableLimits(known, form == "csv"))
+    stored = listing.seen.stored
+    stored.update(known)
+    reading = Reading(exports.bucket, pull, prefix.table, TableLimits(stored, form == "csv"))
     # next to dlt's files, so that importing one links it, with no copy
     folder = pipeline.working_dir if pipeline else None
     with working_folder(FILES, folder) as own, Output(Path(own), form) as output:

@@ -36,7 +36,7 @@ from ingest.sources.s3_exports.limits import (
     UnreadableError,
     WaitingError,
 )
-from ingest.sources.s3_exports.listing import Listing, named, unread_record
+from ingest.sources.s3_exports.listing import Listing, Seen, named, unread_record
 from ingest.sources.s3_exports.output import AMOUNT, Origin, Output, Rows, Shape, TableLimits
 from signalroom import clock
 from signalroom.errors import SourceError
@@ -206,14 +206,8 @@ class Reading:
         self._metrics = pull.metrics
         self._protection = Protection("s3_exports", table, pull.client_id)
         self._limits = limits
-        self._columns = set(KNOWN_COLUMNS.get(table, ()))
-        self._headers = {
-            known.header
-            for (name, _), known in pull.known_files.items()
-            if name == table and known.status == "loaded"
-        }
         self._rows = 0
-        self._failed_in_a_row = 0
+        self._seen = Seen()
         self._unreadable: dict[str, list[str]] = {}
         self._reported_at = time.monotonic()
 
@@ -223,19 +217,26 @@ class Reading:
             self._pull.notice(notice)
         self._metrics.failures += listing.failures
         self._metrics.files += listing.records
-        unread = listing.unread
+        unread, rest = listing.unread, listing.rest
+        self._seen = listing.seen
+        self._seen.columns.update(KNOWN_COLUMNS.get(self._table, ()))
+        self._seen.headers.update(self._known_headers())
         with Downloads(self._bucket, unread) as downloads:
             for number, file in enumerate(unread, 1):
                 accepted = self._take(downloads, file, output)
                 if accepted is not None:
                     yield from output.accept(accepted.rows)
-                if self._failed_in_a_row >= UNREACHABLE_FILES and number < len(unread):
+                left = len(unread) - number + (len(rest.unread) if rest else 0)
+                if self._seen.failed_in_a_row >= UNREACHABLE_FILES and left:
                     self._metrics.failures.append(
-                        f"{self._pull}: {len(unread) - number} more files of {self._table} "
-                        "were not tried; the next run reads them."
+                        f"{self._pull}: {left} more files of {self._table} were not tried; the "
+                        "next run reads them."
                     )
+                    if rest:
+                        rest.unread.clear()
                     break
-                self._report_progress(number, len(unread))
+                done = listing.before + number
+                self._report_progress(done, done + left)
             for file in listing.denied:  # until one is denied again
                 accepted = self._take(downloads, file, output)
                 if accepted is None:
@@ -243,6 +244,11 @@ class Reading:
                 yield from output.accept(accepted.rows)
         yield from output.flush()
         self._report_unreadable()
+
+    def _known_headers(self) -> Iterator[str]:
+        for (name, _), known in self._pull.known_files.items():
+            if name == self._table and known.status == "loaded":
+                yield known.header
 
     def _report_unreadable(self) -> None:
         for reason, files in self._unreadable.items():
@@ -278,16 +284,16 @@ class Reading:
             return None
         except SourceError as error:
             metrics.failures.append(str(error))
-            self._failed_in_a_row += 1
+            self._seen.failed_in_a_row += 1
             return None
         except OSError as error:
             metrics.failures.append(
                 f"{self._pull}: {file.key} cannot be kept for reading: {error.strerror}. "
                 "Make room for temporary files; the next run tries again."
             )
-            self._failed_in_a_row += 1
+            self._seen.failed_in_a_row += 1
             return None
-        self._failed_in_a_row = 0
+        self._seen.failed_in_a_row = 0
         self._announce(accepted)
         metrics.files.append(accepted.record)
         metrics.totals.append(accepted.total)
@@ -298,17 +304,17 @@ class Reading:
     def _announce(self, accepted: Accepted) -> None:
         """Report once what is new in a header; in a table's first file nothing is."""
         file, header = accepted.record.file_name, accepted.record.header
-        new = [name for name in dict.fromkeys(accepted.columns) if name not in self._columns]
-        if new and header not in self._headers:
-            if self._columns:
+        new = [name for name in dict.fromkeys(accepted.columns) if name not in self._seen.columns]
+        if new and header not in self._seen.headers:
+            if self._seen.columns:
                 self._notice(f"new columns in {file}: {', '.join(new)}")
-            elif self._headers:
+            elif self._seen.headers:
                 self._notice(f"{file} has a header not seen before: {', '.join(new)}")
         lacking = EXPECTED.get(self._table, NOTHING).missing(accepted.columns)
-        if lacking and header not in self._headers:
+        if lacking and header not in self._seen.headers:
             self._notice(f"{file} has no {', '.join(lacking)}; to reports they are blank")
-        self._headers.add(header)
-        self._columns.update(new)
+        self._seen.headers.add(header)
+        self._seen.columns.update(new)
         if accepted.record.reason:
             self._notice(
                 f"{file} has {accepted.record.reason}; reports leave out what cannot be read"

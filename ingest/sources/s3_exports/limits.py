@@ -37,6 +37,8 @@ CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 20
 ATTEMPTS = 4
 PIECE_BYTES = 8 << 20  # size of one request; held in memory during a download
+# Of files, as stored, that are loaded together; DuckDB writes its last block again in each load.
+PART_BYTES = {"postgres": 128 << 20, "duckdb": 1 << 30}
 MAX_PAGES = 10_000  # pages of 1,000 names each
 UNREACHABLE_FILES = 3  # after this many in a row, the rest of the listing waits for the next run
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from ingest.model import FileRecord, FileStatus, KnownFile, Pull
@@ -45,11 +46,26 @@ NAMED = 5  # of the files of one message
 
 
 @dataclass
+class Seen:
+    """What a pull has seen of a prefix until now.
+
+    `stored` are the names of the table's columns, `columns` those in headers; `failed_in_a_row`
+    files could not be read, which ends the reading.
+    """
+
+    stored: set[str] = field(default_factory=set)
+    columns: set[str] = field(default_factory=set)
+    headers: set[str] = field(default_factory=set)
+    failed_in_a_row: int = 0
+
+
+@dataclass
 class Listing:
     """The unread files of a prefix, oldest name first, and what is reported about the others.
 
     `denied` are those that S3 did not return earlier. `records` go into the ledger, `failures` are
-    reported once, when a fault is found.
+    reported once, when a fault is found. In a part of a pull, `before` files were read in earlier
+    parts, and `rest` is for later parts, which share what was `seen`.
     """
 
     unread: list[StoredFile] = field(default_factory=list)
@@ -58,6 +74,9 @@ class Listing:
     failures: list[str] = field(default_factory=list)
     records: list[FileRecord] = field(default_factory=list)
     requests: int = 0
+    before: int = 0
+    rest: Listing | None = None
+    seen: Seen = field(default_factory=lambda: Seen())
 
 
 def list_files(bucket: Bucket, prefix: Prefix, pull: Pull, rules: str) -> Listing:
@@ -107,6 +126,33 @@ def list_files(bucket: Bucket, prefix: Prefix, pull: Pull, rules: str) -> Listin
         if one.status != "loaded"
     ]
     return listing
+
+
+def first_part(listings: Mapping[Prefix, Listing], limit: int) -> dict[Prefix, Listing]:
+    """The listings with as many unread files as `limit` bytes allow, but at least one.
+
+    What is reported about the other files is left to the last part.
+    """
+    counts: Counter[Prefix] = Counter()
+    room = limit
+    for prefix, listing in listings.items():
+        for file in listing.unread:
+            if room > 0:
+                room -= file.size_bytes
+                counts[prefix] += 1
+    if all(counts[prefix] == len(listing.unread) for prefix, listing in listings.items()):
+        return dict(listings)
+    return {
+        prefix: Listing(
+            unread=one.unread[: counts[prefix]],
+            before=one.before,
+            rest=replace(
+                one, unread=one.unread[counts[prefix] :], before=one.before + counts[prefix]
+            ),
+            seen=one.seen,
+        )
+        for prefix, one in listings.items()
+    }
 
 
 def _is_mark(key: str) -> bool:

@@ -64,8 +64,8 @@ class TableLimits:
     A file that exceeds this is refused by name; otherwise it would fail the load of all files.
     """
 
-    def __init__(self, columns: Iterable[str], has_pages: bool) -> None:
-        self._columns = set(columns)
+    def __init__(self, columns: set[str], has_pages: bool) -> None:
+        self._columns = columns  # which `add` extends
         self._has_pages = has_pages
 
     def check(self, header: Header) -> None:
