@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +16,7 @@ import pytest
 
 from scheduler.execution.child import Child, Order, Worker
 from scheduler.execution.executor import Executor
-from scheduler.execution.warm import Warm
+from scheduler.execution.warm import Server, Warm
 from signalroom import paths
 from signalroom.lock import hold
 from tests.scheduler.bench import Bench, is_gone
@@ -20,6 +24,11 @@ from tests.scheduler.bench import Bench, is_gone
 HELP = Order("run", ("report:daily_ccw",), ("report", "--help"), 60.0)
 WRONG = Order("run", ("report:no_such",), ("report", "no_such", "--json"), 60.0)
 BUILD = Order("run", ("dbt",), ("build", "--json"), 60.0)
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scheduler.execution.warm.ANSWER_S", 60.0)  # imports on a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +65,26 @@ def group_of(child: Child) -> list[str]:
     return found
 
 
+def memory_of(pid: int) -> bytes:
+    """What a process has written to its memory."""
+    found = []
+    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+        for line in Path(f"/proc/{pid}/maps").read_text(encoding="utf-8").splitlines():
+            place, rights, *_, name = (
+                line.split(maxsplit=5) if line.count(" ") > 5 else (*line.split(), "")
+            )
+            if rights.startswith("rw") and not name.startswith("[v"):
+                start, end = (int(one, 16) for one in place.split("-"))
+                memory.seek(start)
+                found.append(memory.read(end - start))
+    return b"".join(found)
+
+
+def sockets_of(pid: int) -> list[str]:
+    links = [str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir()]
+    return [link for link in links if link.startswith("socket:")]
+
+
 def waiting_build(warm: Warm, count: int) -> Child:
     """A build that waits for a lock that this process holds, with so many processes."""
     build = warm(BUILD)
@@ -83,6 +112,7 @@ def test_steps_of_a_run_share_one_import_and_nothing_else(
     assert [os.getsid(one.pid) for one in (first, second)] == [first.pid, second.pid]
     given = Path(f"/proc/{server}/environ").read_bytes()
     assert b"canary" not in given
+    assert len(list(Path(f"/proc/{server}/task").iterdir())) == 1  # a fork keeps locks of others
     assert ended(first) == 0
     assert ended(second) == 2
     logs = paths.home() / "logs" / "runs" / "run"
@@ -90,6 +120,9 @@ def test_steps_of_a_run_share_one_import_and_nothing_else(
     assert (logs / "report-daily_ccw.log").read_text(encoding="utf-8") == ""
     assert "no_such" in (logs / "report-no_such.log").read_text(encoding="utf-8")
     assert warm._process.pid == server
+    written = memory_of(server)
+    assert b"scheduler.execution" in written
+    assert b"canary-of-" not in written  # later forks inherit it
 
 
 @pytest.mark.fault(33)
@@ -97,14 +130,20 @@ def test_an_ended_build_takes_the_dbt_that_stood_by_with_it(
     warm: Warm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SIGNALROOM_LOCK_WAIT_S", "60")
+    unread = warm(HELP)
+    assert isinstance(unread, Child)
+    while not unread._process.has_ended():
+        time.sleep(0.02)
     with hold("dbt build"):
         build = waiting_build(warm, 2)
         group = group_of(build)
+        assert sockets_of(build.pid) == []  # neither the server's nor those of other forks
         build.end(0.0)
         assert ended(build) == -signal.SIGTERM
         for pid in group:
             while not is_gone(pid):
                 time.sleep(0.02)
+    assert ended(unread) == 0
 
 
 def test_a_step_does_not_outlive_the_process_that_forked_it_and_the_next_one_runs() -> None:
@@ -120,6 +159,90 @@ def test_a_step_does_not_outlive_the_process_that_forked_it_and_the_next_one_run
                 time.sleep(0.02)
     assert ended(warm(HELP)) == 0
     warm.end()
+
+
+def test_a_fork_whose_parent_died_before_its_first_statement_runs_nothing() -> None:
+    mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    dead, alive = os.pipe()
+    server = os.fork()
+    if server == 0:
+        me = os.getpid()
+        try:
+            os.close(alive)
+            if os.fork() == 0:
+                mine.close()
+                os.read(dead, 1)  # until the test has seen the end of the server
+                files = [theirs.detach(), 1, 2]
+                Server(socket.socketpair()[0], ())._run(me, files, is_build=False)
+        finally:
+            os._exit(0)
+    os.waitpid(server, 0)
+    theirs.close()
+    os.close(alive)
+    os.close(dead)
+    with mine:
+        mine.settimeout(60)
+        assert mine.recv(20) == b""
+
+
+def test_an_order_that_fails_ends_no_fork_and_the_next_steps_are_new_processes() -> None:
+    """Two runs share the process; one's order must not kill a report in delivery of the other."""
+    warm = Warm()
+    with hold("dbt build"):
+        build = waiting_build(warm, 2)
+        assert warm._process is not None
+        server = warm._process.pid
+        resource.prlimit(server, resource.RLIMIT_NOFILE, (4, 4))
+        for _ in range(2):
+            child = warm(HELP)
+            assert isinstance(child, Child)
+            assert parent_of(child.pid) == os.getpid()
+            assert ended(child) == 0
+            assert build.poll() is None
+            assert parent_of(build.pid) == server
+        build.end(0.0)
+        assert ended(build) == -signal.SIGTERM
+    warm.end()
+    assert is_gone(str(server))
+
+
+def test_a_library_that_cannot_be_imported_fails_only_the_steps_that_need_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "dbt.py").write_text("raise RuntimeError('half an installation')\n")
+    known = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{known}")
+    warm = Warm()
+    report = warm(HELP)
+    assert isinstance(report, Child)
+    assert warm._process is not None
+    assert parent_of(report.pid) == warm._process.pid
+    assert ended(report) == 0
+    build = warm(BUILD)
+    assert isinstance(build, Child)
+    assert parent_of(build.pid) == os.getpid()
+    build.kill()
+    build.close()
+    assert warm._process is None  # nothing runs in it
+
+
+def test_the_process_ends_with_a_killed_scheduler() -> None:
+    program = (
+        "import os, signal, sys\n"
+        "from scheduler.execution import warm\n"
+        "one = warm.Warm()\n"
+        "one._begin()\n"
+        "print(one._process.pid, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    give_up_at = time.monotonic() + 60
+    while not is_gone(done.stdout.strip()):
+        assert time.monotonic() < give_up_at
+        time.sleep(0.02)
 
 
 def test_a_process_that_cannot_fork_is_replaced_by_a_new_process_for_the_step(
