@@ -16,6 +16,7 @@ from signalroom.errors import ConfigurationError
 from signalroom.settings import require
 
 FASTEST = 86400.0  # a day in a second
+ABBREVIATIONS = ("EST", "MST", "HST")  # of one offset; EST5EDT has daylight saving time
 
 
 def zone() -> ZoneInfo:
@@ -30,13 +31,12 @@ def zone() -> ZoneInfo:
 
 
 def is_fixed_offset(name: str) -> bool:
-    """Whether the zone is an abbreviation or offset such as EST or Etc/GMT+5, and not a place."""
-    is_place = "/" in name and not name.startswith("Etc/")
-    year = now().year
-    offsets = {
-        datetime(year, month, 1, tzinfo=ZoneInfo(name)).utcoffset() for month in range(1, 13)
-    }
-    return not is_place and len(offsets) == 1 and offsets != {timedelta(0)}
+    """Whether the zone is an abbreviation or offset such as EST or Etc/GMT+5.
+
+    A place without daylight saving time, such as Japan, is none; nor is UTC.
+    """
+    is_place = name not in ABBREVIATIONS and not name.startswith("Etc/")
+    return not is_place and now().astimezone(ZoneInfo(name)).utcoffset() != timedelta(0)
 
 
 def instant() -> datetime:

@@ -116,11 +116,10 @@ def _watched(connection: Any, work: str) -> Iterator[None]:
     )
     is_lost, is_done = threading.Event(), threading.Event()
     is_main = threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGINT) if is_main else None
-
-    def interrupt(*_: object) -> None:
-        if is_lost.is_set():  # Ctrl-C stays ignored
-            raise KeyboardInterrupt
+    # A script that begins this process with & has it ignore Ctrl-C, and all that it starts, such as
+    # dbt: that stays so. SIGURG is ignored where no one handles it.
+    is_ignored = is_main and signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    interrupt = signal.SIGURG if is_ignored else signal.SIGINT
 
     def watch() -> None:
         while not is_done.wait(WATCH_EVERY_S):
@@ -132,13 +131,12 @@ def _watched(connection: Any, work: str) -> Iterator[None]:
             if not answers:
                 is_lost.set()
                 if is_main and not is_done.is_set():
-                    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                    signal.pthread_kill(threading.main_thread().ident or 0, interrupt)
                 return
 
     watcher = threading.Thread(target=watch, name="lock", daemon=True)
     watcher.start()
-    if before == signal.SIG_IGN:  # a script began this process with &
-        signal.signal(signal.SIGINT, interrupt)
+    before = signal.signal(interrupt, signal.default_int_handler) if is_ignored else None
     try:
         yield
     except BaseException:
@@ -147,8 +145,8 @@ def _watched(connection: Any, work: str) -> Iterator[None]:
         raise
     finally:
         is_done.set()
-        if before == signal.SIG_IGN:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if is_ignored:
+            signal.signal(interrupt, before)
     watcher.join(WATCH_EVERY_S)
     if is_lost.is_set() or not _answers(connection):
         raise lost

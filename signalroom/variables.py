@@ -40,7 +40,9 @@ NUMBERS = (
     "SIGNALROOM_LOCK_WAIT_S",
     "SUPABASE_DB_PORT",
 )
-PRIVATE = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
+# Domains of private networks. minio.storage may be a service of a cluster, but .storage is public,
+# too: without .svc it counts as public.
+PRIVATE = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".svc", ".ts.net")
 PORTS = ("PORT", "SUPABASE_DB_PORT")
 ADDRESS = re.compile(r"https?://[^\s/,]+[^\s,]*", re.IGNORECASE)
 _MAILBOX = r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(\.[\w-]+)+"
@@ -112,8 +114,8 @@ def _zone() -> list[Check]:
         Check(
             "SIGNALROOM_TIMEZONE",
             "warning",
-            f"SIGNALROOM_TIMEZONE is {zone}, which has no daylight saving time: in summer its days "
-            "begin an hour from those of people and vendors",
+            f"SIGNALROOM_TIMEZONE is {zone}, which has no daylight saving time: where people "
+            "and vendors have it, its days begin an hour from theirs in summer",
             "Set it to a place, such as America/New_York.",
         )
     ]
@@ -178,7 +180,7 @@ def _address(value: str) -> tuple[str, str] | None:
 def is_unencrypted(address: str) -> bool:
     """Whether it is an http:// address outside this machine and its private network."""
     parts = urlsplit(address)
-    host = parts.hostname or ""
+    host = (parts.hostname or "").removesuffix(".")
     if parts.scheme.lower() != "http":
         return False
     try:

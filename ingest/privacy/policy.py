@@ -36,7 +36,7 @@ class Rule(BaseModel):
 
     def names(self, column: str) -> bool:
         """Whether the rule matches the column."""
-        return _matches(column, self.columns)
+        return _names(column, self.columns)
 
 
 Rules = tuple[Rule, ...]
@@ -82,7 +82,7 @@ class Policy:
 
     def is_card(self, column: str) -> bool:
         """Whether the column's name says that it holds card data."""
-        return _matches(column, self.cards)
+        return _names(column, self.cards)
 
     def is_identifier(self, column: str) -> bool:
         """Whether the column is declared to hold long identifiers."""
@@ -241,6 +241,14 @@ def check_tables(only: str | None = None) -> None:
                 raise ConfigurationError(
                     f"{FILE}: {key} matches no table; {source} has {', '.join(sorted(there))}."
                 )
+
+
+def _names(column: str, patterns: tuple[str, ...]) -> bool:
+    """Whether a pattern matches the column, also without what dlt makes of marks at its ends.
+
+    "(Name)", "Name*" and "\u59d3\u540d Name" become `_namex`, `namex` and `_name`.
+    """
+    return _matches(column, patterns) or _matches(column.strip("_x"), patterns)
 
 
 @lru_cache(maxsize=20_000)  # every file looks up every column again

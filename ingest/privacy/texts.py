@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -202,7 +203,8 @@ _ENCODER = json.JSONEncoder(
 
 @lru_cache(maxsize=10_000)
 def _snake(key: str) -> str:
-    return _OTHER.sub("_", _CAMEL.sub("_", key)).strip("_").lower()
+    composed = unicodedata.normalize("NFC", key)
+    return _OTHER.sub("_", _CAMEL.sub("_", composed)).strip("_").lower()
 
 
 SHORTEST = 13

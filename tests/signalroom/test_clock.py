@@ -99,6 +99,11 @@ def test_an_alias_of_a_zone_is_known_by_its_rules(one: str, other: str, same: bo
         ("America/Phoenix", False),
         ("UTC", False),
         ("Etc/UTC", False),
+        ("Japan", False),
+        ("Singapore", False),
+        ("Turkey", False),
+        ("Asia/Kolkata", False),
+        ("HST", True),
     ],
 )
 def test_an_abbreviation_without_daylight_saving_time_is_no_place(

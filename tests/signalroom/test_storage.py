@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -153,12 +154,15 @@ def test_a_lock_that_is_lost_in_the_middle_of_the_work_ends_the_work(
 ) -> None:
     monkeypatch.setattr(lock, "WATCH_EVERY_S", 30.0 if is_over else 0.1)
 
+    heard = []
+
     def work() -> None:
         with lock.hold("ingest everflow"):
             postgres_warehouse.rows(
                 "select pg_terminate_backend(pid) from pg_stat_activity"
                 " where application_name like 'signalroom ingest everflow%%'"
             )
+            heard.append(subprocess.run(["sh", "-c", "kill -INT $$"], check=False).returncode)
             time.sleep(0 if is_over else 20)
 
     began = time.monotonic()
@@ -167,6 +171,8 @@ def test_a_lock_that_is_lost_in_the_middle_of_the_work_ends_the_work(
         with pytest.raises(WarehouseError, match="ingest everflow was ended: its lock was lost"):
             work()
         assert signal.getsignal(signal.SIGINT) == ctrl_c
+        # dbt is started meanwhile: it must not end by a Ctrl-C that its command ignores
+        assert heard == [0 if ctrl_c == signal.SIG_IGN else -signal.SIGINT]
     finally:
         signal.signal(signal.SIGINT, before)
     assert time.monotonic() - began < 15

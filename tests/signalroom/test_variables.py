@@ -85,6 +85,8 @@ def test_a_value_that_works_is_not_named(
         ("EVERFLOW_BASE_URL", "http://api.eflow.team"),
         ("MAUTIC_BASE_URL__CTI", "HTTP://mail.example.org/m"),
         ("AWS_ENDPOINT_URL", "http://8.8.8.8:9000"),
+        ("AWS_ENDPOINT_URL", "http://s3.example.org.:9000"),
+        ("AWS_ENDPOINT_URL", "http://minio.storage:9000"),  # .storage is public, too
     ],
 )
 def test_an_address_where_keys_would_travel_unencrypted_is_named(
@@ -96,7 +98,12 @@ def test_an_address_where_keys_would_travel_unencrypted_is_named(
 
 
 @pytest.mark.parametrize(
-    "value", ["http://minio:9000", "http://10.0.0.7", "http://127.0.0.1:1", "http://s3.internal/"]
+    "value",
+    [
+        *("http://minio:9000", "http://10.0.0.7", "http://127.0.0.1:1", "http://s3.internal/"),
+        *("http://x.svc:9000", "http://x.storage.svc.cluster.local", "http://box.tailnet.ts.net"),
+        *("http://localhost.:9", "http://s3.internal.", "http://127.0.0.1.:9"),
+    ],
 )
 def test_a_private_network_is_no_way_for_strangers(
     monkeypatch: pytest.MonkeyPatch, value: str

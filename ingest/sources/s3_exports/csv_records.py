@@ -45,6 +45,7 @@ DATA_NOT_NAME = re.compile(
 # limit of the process; the csv module's default is an eighth of it
 csv.field_size_limit(MAX_CELL_BYTES)
 END_MARKS = "\x1a\0 \t\r\n"  # what programs of old write behind the last line
+LATIN = re.compile("[A-Za-z]")
 ESCAPED_BYTES = re.compile("[\ud800-\udfff]")
 OPEN_QUOTE = "a quoted cell that never closes"
 LONG_CELL = f"a cell of more than {MAX_CELL_BYTES >> 20} MB"
@@ -155,13 +156,17 @@ def _is_utf8(text: str) -> bool:
 
 
 def _name(cell: str, position: int) -> str:
-    """The column's name in dlt's spelling, changed if it collides with one of ours."""
+    """The column's name in dlt's spelling, changed if it collides with one of ours.
+
+    dlt has no other letters: a header without Latin ones would be `x`, or a number.
+    """
     from dlt.common.normalizers.naming.snake_case import NamingConvention
 
-    spelled = "".join(one for one in cell if unicodedata.category(one) != "Cf").strip()
-    name: str = NamingConvention(NAME_LENGTH).normalize_identifier(spelled) if spelled else ""
-    if not name.strip("_"):
+    visible = "".join(one for one in cell if unicodedata.category(one) != "Cf")
+    spelled = unicodedata.normalize("NFC", visible).strip()  # an accent is part of its letter
+    if not LATIN.search(spelled):
         return f"unnamed_{position}"
+    name: str = NamingConvention(NAME_LENGTH).normalize_identifier(spelled)
     if name in META_COLUMNS or name.startswith("_dlt"):
         return f"csv{name}"
     return name

@@ -12,7 +12,7 @@ from ingest.privacy.texts import is_card
 from ingest.sources.s3_exports import s3_exports
 from ingest.sources.s3_exports.limits import ORDER_COLUMNS
 from signalroom.errors import ConfigurationError
-from tests.ingest.s3_exports.conftest import HEADER, Bench, export, order, orders
+from tests.ingest.s3_exports.conftest import HEADER, Bench, export, line, order, orders
 
 VISA = "4111111111111111"
 PERSONAL = {
@@ -70,10 +70,28 @@ def test_a_repeated_personal_column_is_dropped_too(bench: Bench) -> None:
              "gateway_alias", "billing_city", "billing_state", "billing_postcode", "zip",
              "shipping_desc", "recurring_prod_name", "tracking_num", "notes", "Description",
              "strategy", "called_at", "cellular", "direction", "nom", "nominal", "x", "unnamed_3",
-             "correction", "handy_offer"],
+             "correction", "handy_offer", "apr_nominal", "expr_nom", "pronombre", "celular_brand",
+             "direccion_trafico", "telefonica_id", "correos_tracking", "portable", "hotel", "tax",
+             "accrue", "is_portable", "rebirth", "strata", "index", "via"],
 )  # fmt: skip
 def test_business_columns_are_not_taken_for_personal_ones(name: str) -> None:
     assert policy("s3_exports", "orders_create", "713").action(name) == "keep"
+
+
+@pytest.mark.parametrize("name", ["status", "verificado", "optin"])
+def test_what_is_about_an_address_is_treated_alike_in_every_language(name: str) -> None:
+    rules = policy("s3_exports", "orders_create", "713")
+    actions = {rules.action(f"{word}_{name}") for word in ("email", "correo", "courriel")}
+    assert actions == {"hash"}
+
+
+def test_columns_of_prospects_that_begin_with_a_number_stay(bench: Bench) -> None:
+    names = ["1st_source", "2nd Source", "3ds_status", "30_day_trial", "3DS"]
+    content = line(["prospects_id", *names]) + line(["1", *names])
+    bench.put(content, "prospects-create/2026-11-18.csv")
+    (row,) = bench.take().rows("prospects_create")
+    kept = ["_1st_source", "_2nd_source", "_3ds_status", "_30_day_trial", "_3_ds"]
+    assert [row.get(name) for name in kept] == names
 
 
 def test_a_client_can_choose_otherwise_but_never_for_card_data(bench: Bench, rules: Any) -> None:
