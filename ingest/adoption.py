@@ -81,6 +81,11 @@ def notice_dropped(source: str, tables: Iterable[str]) -> list[str]:
                 "delete from ops.file_ledger where source = :source and table_name = :table_name",
                 scope,
             )
+            execute(  # they say that the days before them are loaded
+                "delete from ops.unfinished_days where source = :source"
+                " and table_name = :table_name",
+                scope,
+            )
         if gone and "_dlt_version" in there:
             execute(
                 f"update {source}._dlt_version set version_hash = version_hash || '-'"  # noqa: S608

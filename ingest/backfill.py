@@ -11,6 +11,7 @@ from dataclasses import replace
 from ingest import loads as ledger
 from ingest import pull as pipeline
 from ingest.model import Loaded, Pull, Window, slices
+from ingest.pull import Extracted
 from ingest.registry import SourceSettings
 from signalroom import clock
 from signalroom.errors import ConfigurationError, WarehouseError
@@ -91,10 +92,15 @@ def _load_each(source: SourceSettings, pulls: Sequence[Pull]) -> Iterator[Loaded
     ahead = [pipeline.extract_ahead(source, pull) for pull in pulls[:1]]
     for number in range(len(pulls)):
         extracted = ahead.pop().get()
-        if extracted.error is None:
+        if extracted.error is None and not _is_deferred(extracted):
             following = pulls[number + 1 : number + 2]
             ahead += [pipeline.extract_ahead(source, pull) for pull in following]
         yield pipeline.load_extracted(extracted)
+
+
+def _is_deferred(extracted: Extracted) -> bool:
+    """Whether a vendor's limit cut it off: nothing more is requested then."""
+    return any(one.failure and one.failure.until for one in extracted.tables.values())
 
 
 def _scope(source: SourceSettings, client_id: str, window: Window) -> dict[str, object]:

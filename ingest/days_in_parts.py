@@ -24,6 +24,8 @@ from ingest.table_rows import Columns, TableRows
 from ingest.unfinished import Page
 from signalroom.errors import AnswerError, CredentialsError, SourceError
 
+NOTHING = "nothing was loaded"  # what a throttled request says
+
 # The rows of a whole day, each event once; the set holds the keys of the days before.
 Once = Callable[[pa.Table, set[Any]], pa.Table]
 
@@ -49,11 +51,9 @@ class DaysInParts:
         for page in pull.tables.unfinished if pull.tables else ():
             if page.table_name == table and page.rules == self._rules:
                 self._kept[page.day].append(page)
-        first = start = pull.window.start
-        for day, pages in sorted(self._kept.items()):
-            if pages[-1].first_day <= pull.window.start <= day <= pull.window.end:
-                first, start = pages[-1].first_day, day
-        self._first, self._start, self._day = first, start, start
+        self._first, start = self._skipped_to(pull)
+        self._start = self._day = start
+        self._is_paged = False  # whether its days come in more than one part
         window = Window(start, pull.window.end)
         reached = {
             day: pages[-1].reached
@@ -64,10 +64,27 @@ class DaysInParts:
         self._known: set[Any] = set()
         self._begin()
 
+    def _skipped_to(self, pull: Pull) -> tuple[date, date]:
+        """The first day that was loaded before, and the unfinished day behind such days.
+
+        The window's start where none is skipped: a person named it, or as many days as it has were
+        loaded, so that the vendor may have restated the first ones.
+        """
+        first = start = pull.window.start
+        if pull.is_named and not pull.is_backfill:
+            return first, start
+        length = pull.window.end - pull.window.start
+        for day, pages in sorted(self._kept.items()):
+            loaded = pages[-1].first_day
+            if loaded <= pull.window.start <= day <= pull.window.end and day - loaded <= length:
+                first, start = loaded, day
+        return first, start
+
     def add(self, part: Part) -> pa.Table | None:
         """Take the next part; returns the day's rows, counted, once it is whole."""
         pages = list(self._rows.converted(part.rows))
         if part.reached is not None:
+            self._is_paged = True
             self._new.append((pages, part.reached))
             return None
         self._rows.check()
@@ -92,7 +109,7 @@ class DaysInParts:
         self._rows = TableRows(self.pull, self._table, columns, documents, measures, [self._day])
 
     def keep(self, error: SourceError) -> None:
-        """Keep what was read of the day that the error cut off.
+        """Keep what was read of the day that the error cut off; its message then says so.
 
         Nothing of a response that could not be used, or that may not be kept: the day then begins
         again.
@@ -100,14 +117,17 @@ class DaysInParts:
         tables = self.pull.tables
         if tables is None or isinstance(error, CredentialsError):
             return
-        left: list[Page] = []
-        if not isinstance(error, AnswerError):
-            if not self._new and self._day == self._start:
-                return  # nothing was read; what was kept before stays
+        if isinstance(error, AnswerError):
+            tables.left[self._table] = []
+        elif self._is_paged and (self._new or self._day > self._start):
+            tables.left[self._table] = []
             with suppress(AnswerError):
                 self._rows.check()
-                left = self._pages()
-        tables.left[self._table] = left
+                tables.left[self._table] = self._pages()
+        # else nothing was read; what was kept before stays
+        if any(page.reached for page in tables.left.get(self._table, self._kept[self._day])):
+            text = f"the part of {self._day} that was read is kept, and the next pull continues it"
+            error.args = (_instead(str(error), text), *error.args[1:])
 
     def _pages(self) -> list[Page]:
         last = self._kept[self._day][-1:]
@@ -123,6 +143,12 @@ class DaysInParts:
         ] or [replace(own, position=start + 1, reached=last[0].reached if last else "")]
         pages[-1] = replace(pages[-1], letters=json.dumps(letters))
         return pages
+
+
+def _instead(message: str, text: str) -> str:
+    if NOTHING in message:
+        return message.replace(NOTHING, text)
+    return f"{message} {text[0].upper()}{text[1:]}."
 
 
 def _rules(pull: Pull, table: str, columns: Columns) -> str:

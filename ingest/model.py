@@ -91,6 +91,7 @@ class Pull:
     known_files: Mapping[tuple[str, str], KnownFile] = field(default_factory=dict)
     notice: Say = lambda _: None
     is_backfill: bool = False  # or a part: neither moves the cursor of the daily pulls
+    is_named: bool = False  # a person named its days: none of them is skipped
     rest: Any = field(default=None, repr=False)
     source: str = ""
     given: Mapping[str, str] = field(default_factory=dict, repr=False)

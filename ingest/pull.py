@@ -134,6 +134,7 @@ def make_pull(
     return Pull(
         client_id=client_id,
         window=window or default_window(last_end, since, source.name),
+        is_named=window is not None,
         as_of=clock.now(),
         resources=tables,
         say=say,
@@ -146,8 +147,7 @@ def make_pull(
 def load(source: SourceSettings, pull: Pull) -> Loaded:
     """Pull and load; the tables keep their rows when anything fails before the load.
 
-    Raises SourceError and its subclasses when the vendor cannot be read, WarehouseError when the
-    rows cannot be written.
+    Raises SourceError when the vendor cannot be read, WarehouseError when rows cannot be written.
     """
     loaded: Loaded | None = None
     rest: Pull | None = pull

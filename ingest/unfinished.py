@@ -3,13 +3,14 @@
 A large table is read page by page. Where a limit ends a pull within a day, the day's pages are kept
 in `ops.unfinished_days`, after the privacy policy, and no raw row of it changes. The next pull goes
 on behind them. A day is replaced, and counts as loaded, only when it is whole; its pages are then
-removed. So are pages older than a day, because the vendor may have restated what they hold.
+removed. So are those of a day whose first page is older than a day, because the vendor may have
+restated what it holds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 
 from ingest.model import Pull, TableMetrics
@@ -28,8 +29,9 @@ PER_INSERT = 5  # pages of some megabytes
 class Page:
     """A page of an unfinished day.
 
-    `reached` is where to go on, empty at the day's start. The days from `first_day` on were read
-    before. `rules` identifies the policy and columns, `letters` are the day's rejected rows.
+    `reached` is where to go on, empty at the day's start. The days from `first_day` on, up to this
+    one, were loaded before. `rules` identifies the policy and columns, `letters` are the day's
+    rejected rows.
     """
 
     table_name: str
@@ -45,16 +47,19 @@ class Page:
 def fetch(pull: Pull) -> None:
     """Give the pull the pages of unfinished days that earlier pulls kept, in order.
 
-    None where someone was forgotten after they were read.
+    Of a day all or none: none where one is too old, or someone was forgotten after it was read.
     """
     if pull.tables is None:
         return
     with transaction() as execute:
         load_forgotten(execute)
         rows = execute(
-            f"select {COLUMNS} from ops.unfinished_days"  # noqa: S608
-            " where _client_id = :client_id and source = :source and read_at >= :since"
-            " and read_at > coalesce((select max(forgotten_at) from ops.forgotten), :since)"
+            f"select {COLUMNS} from (select *,"  # noqa: S608
+            " min(read_at) over (partition by table_name, day) as first_read_at"
+            " from ops.unfinished_days"
+            " where _client_id = :client_id and source = :source) as pages"
+            " where first_read_at >= :since"
+            " and first_read_at > coalesce((select max(forgotten_at) from ops.forgotten), :since)"
             " order by table_name, day, position",
             {
                 "client_id": pull.client_id,
@@ -66,10 +71,17 @@ def fetch(pull: Pull) -> None:
 
 
 def keep(pull: Pull) -> None:
-    """Keep the pages of a pull that loaded nothing."""
-    if pull.tables and pull.tables.left:
-        with transaction() as execute:
-            record(execute, pull, {})
+    """Keep the pages of a pull that loaded nothing, so none of the days that it read either."""
+    tables = pull.tables
+    if tables is None or not tables.left:
+        return
+    loaded = {(one.table_name, one.day): one.first_day for one in tables.unfinished}
+    for table, pages in tables.left.items():
+        tables.left[table] = [
+            replace(page, first_day=loaded.get((table, page.day), page.day)) for page in pages
+        ]
+    with transaction() as execute:
+        record(execute, pull, {})
 
 
 def record(execute: Execute, pull: Pull, tables: Mapping[str, TableMetrics]) -> None:
@@ -107,10 +119,6 @@ def record(execute: Execute, pull: Pull, tables: Mapping[str, TableMetrics]) -> 
             continue
         if not before:
             execute(f"delete from ops.unfinished_days where {SCOPE} and day = :day", of_day)  # noqa: S608
-        execute(
-            f"update ops.unfinished_days set read_at = :now where {SCOPE} and day = :day",  # noqa: S608
-            {**of_day, "now": pull.tables.begun},
-        )
         for start in range(0, len(pages), PER_INSERT):
             insert(
                 execute,

@@ -79,6 +79,7 @@ def restore(file: Path, *, replace: bool = False) -> tuple[dict[str, int], list[
     with _packed(file) as packed, _opened() as (execute, connection):
         if not replace:
             _refuse_full(execute, connection)
+        execute(f"delete from ops.{UNFINISHED_DAYS.name}")  # noqa: S608 - of the loads before
         there = _raw_tables(execute)
         missing: list[Row] = []
         names = set(packed.namelist())

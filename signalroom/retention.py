@@ -77,10 +77,13 @@ def prune_run_database(engine: sa.Engine) -> None:
 
 
 def prune_warehouse() -> None:
-    """Delete dead letters that were resolved long ago, and pages that no pull continued."""
+    """Delete dead letters that were resolved long ago, and days that no pull finished in time."""
     with transaction() as execute:
         execute(
-            "delete from ops.unfinished_days where read_at < :before",
+            "delete from ops.unfinished_days as page where exists (select 1"
+            " from ops.unfinished_days as old where old._client_id = page._client_id"
+            " and old.source = page.source and old.table_name = page.table_name"
+            " and old.day = page.day and old.read_at < :before)",
             {"before": clock.instant() - UNFINISHED_KEPT},
         )
         execute(

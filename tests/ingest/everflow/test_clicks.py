@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,11 +12,12 @@ import pytest
 from ingest import dead_letters, registry
 from ingest import pull as pipeline
 from ingest.model import Window
+from ingest.pull import Loaded
 from sandbox import Agency
 from signalroom.errors import AnswerError, ConfigurationError
 from tests.ingest.reading import extract, plain, pull_of, rows_of, stored
 from tests.support.vendor import Answer, Request, scripted_vendor
-from tests.support.warehouse import Warehouse
+from tests.support.warehouse import DUCKDB_FIRST, Warehouse
 
 SOURCE = registry.source("everflow")
 
@@ -104,6 +106,33 @@ def test_clicks_are_off_unless_switched_on(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("EVERFLOW_CLICKS", "maybe")
     with pytest.raises(ConfigurationError, match="EVERFLOW_CLICKS is 'maybe': set it to on or off"):
         SOURCE.chosen("713")
+
+
+@pytest.mark.parametrize("warehouse", DUCKDB_FIRST, indirect=True)
+def test_a_server_error_on_the_last_day_skips_no_day_of_the_next_pull(
+    warehouse: Warehouse, own_agency: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clicks have no pages to go on behind: each pull reads its days whole."""
+    warehouse.activate(monkeypatch)
+    monkeypatch.setattr("ingest.sources.everflow.settings.CLICK_SLICE_DAYS", 1)
+    monkeypatch.setenv("SIGNALROOM_HTTP_MAX_WAIT_S", "0")
+    window = Window(date(2026, 11, 17), date(2026, 11, 18))
+
+    def pull() -> Loaded:
+        made = pipeline.make_pull(SOURCE, "cti", window=window, resources=ONLY)
+        own_agency.requests.clear()
+        return pipeline.load(SOURCE, replace(made, is_named=False))
+
+    own_agency.faults.plan(
+        "everflow", "status", times=20, match=lambda text: '"from":"2026-11-18' in text, status=500
+    )
+    [failure] = pull().failures
+    assert failure.startswith("clicks keeps its rows: ")
+    assert warehouse.rows("select * from ops.unfinished_days") == []
+    own_agency.faults.clear()
+    loaded = pull()
+    expected = own_agency.truth("cti", window.start, window.end).clicks
+    assert loaded.rows == {"clicks": len(expected)}
 
 
 def test_clicks_land_once_and_a_failure_changes_nothing(

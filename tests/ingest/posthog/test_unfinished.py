@@ -6,7 +6,9 @@ import base64
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -14,12 +16,13 @@ import pytest
 from ingest import backfill, registry
 from ingest import loads as ledger
 from ingest import pull as pipeline
-from ingest.model import Window
+from ingest.model import Pull, Window
 from ingest.privacy import forgotten
-from ingest.pull import Loaded
+from ingest.pull import Extracted, Loaded
+from ingest.registry import SourceSettings
 from sandbox import Agency
 from signalroom import retention
-from signalroom.errors import AnswerError, DeferredError
+from signalroom.errors import AnswerError, CredentialsError, DeferredError
 from tests.ingest.posthog.test_rules import POISON, throttled
 from tests.support.warehouse import DUCKDB_FIRST, Warehouse
 
@@ -42,10 +45,15 @@ def attempt(own_agency: Agency, monkeypatch: pytest.MonkeyPatch, warehouse: Ware
     def run(start: date = DAY, end: date = DAY) -> Loaded:
         own_agency.caps.posthog_queries_per_hour += PAGES
         own_agency.requests.clear()
-        pull = pipeline.make_pull(SOURCE, "713", window=Window(start, end), resources=EVENTS)
-        return pipeline.load(SOURCE, pull)
+        return pipeline.load(SOURCE, due(start, end))
 
     return run
+
+
+def due(start: date = DAY, end: date = DAY, resources: tuple[str, ...] = EVENTS) -> Pull:
+    """A pull of days that are due; no person named them."""
+    pull = pipeline.make_pull(SOURCE, "713", window=Window(start, end), resources=resources)
+    return replace(pull, is_named=False)
 
 
 def behind(agency: Agency) -> list[str]:
@@ -56,6 +64,11 @@ def behind(agency: Agency) -> list[str]:
 
 def truth(agency: Agency, start: date = DAY, end: date = DAY) -> list[str]:
     return sorted(row["uuid"] for row in agency.truth("713", start, end).posthog_events)
+
+
+def pages(agency: Agency, day: date) -> int:
+    """The queries that a whole day needs."""
+    return len(truth(agency, day, day)) // ROWS + 1
 
 
 def landed(warehouse: Warehouse) -> list[str]:
@@ -76,7 +89,7 @@ def test_a_day_of_more_pages_than_an_hour_allows_is_whole_after_some_hours(
     assert len(expected) > 2 * PAGES * ROWS
     read: list[str] = [""]
     for hour in (1, 2):
-        with pytest.raises(DeferredError):
+        with pytest.raises(DeferredError, match="; the part of 2026-11-16 that was read"):
             attempt()
         assert behind(own_agency)[0] == read[-1]
         read = [uuid for page in kept(warehouse) for uuid in page["uuid"].to_pylist()]
@@ -150,7 +163,14 @@ def test_what_is_kept_of_a_day_is_as_private_as_raw_and_not_kept_for_long(
     with pytest.raises(DeferredError):
         attempt()
     assert behind(own_agency)[0] == "", "what the vendor restated since would be missing"
-    warehouse.execute(a_day_later)
+    warehouse.execute(f"{a_day_later} where position = 1")
+    with pytest.raises(DeferredError):
+        attempt()
+    assert behind(own_agency)[0] == "", "a day is as old as its first page"
+    with pytest.raises(DeferredError):
+        attempt()
+    assert len(kept(warehouse)) == 2 * PAGES
+    warehouse.execute(f"{a_day_later} where position = 1")
     retention.prune_warehouse()
     assert kept(warehouse) == []
 
@@ -202,6 +222,79 @@ def test_a_slice_of_a_backfill_that_a_limit_cut_off_is_not_done(
                 break
     assert calls > 2
     assert landed(warehouse) == truth(own_agency, whole.start, whole.end)
+
+
+@pytest.mark.parametrize("warehouse", DUCKDB_FIRST, indirect=True)
+def test_nothing_is_requested_ahead_of_a_slice_that_a_limit_cut_off(
+    own_agency: Agency, attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.backfill.SLICE_DAYS", 2)
+    windows: list[Window] = []
+    extract = pipeline.extract
+
+    def heard(source: SourceSettings, pull: Pull, *rest: Any) -> Extracted:
+        windows.append(pull.window)
+        return extract(source, pull, *rest)
+
+    monkeypatch.setattr(pipeline, "extract", heard)
+    own_agency.caps.posthog_queries_per_hour += pages(own_agency, DAY) + 1
+    whole = Window(DAY - timedelta(days=2), NEXT)
+    pull = replace(due(), window=whole)
+    [cut] = backfill.run(SOURCE, pull, backfill.left(SOURCE, "713", whole))
+    assert cut.deferred_until
+    assert windows == [Window(DAY, NEXT)]
+
+
+@pytest.mark.parametrize("warehouse", DUCKDB_FIRST, indirect=True)
+def test_days_that_were_read_but_not_loaded_are_read_again(
+    own_agency: Agency, attempt: Attempt, warehouse: Warehouse
+) -> None:
+    """A later table's failure loads nothing of the pull."""
+    tables = ("events", "feature_flags")
+    own_agency.caps.posthog_queries_per_hour += pages(own_agency, DAY) + PAGES
+    own_agency.faults.plan("posthog", "status", times=20, match="feature_flags", status=401)
+    with pytest.raises(CredentialsError):
+        pipeline.load(SOURCE, due(DAY, NEXT, tables))
+    assert kept(warehouse), "the part of the second day"
+    own_agency.faults.clear()
+    own_agency.caps.posthog_queries_per_hour += 100
+    assert not pipeline.load(SOURCE, due(DAY, NEXT, tables)).failures
+    assert landed(warehouse) == truth(own_agency, DAY, NEXT)
+
+
+@pytest.mark.parametrize("warehouse", DUCKDB_FIRST, indirect=True)
+def test_a_table_that_was_dropped_within_its_history_is_filled_whole(
+    own_agency: Agency, attempt: Attempt, warehouse: Warehouse
+) -> None:
+    own_agency.caps.posthog_queries_per_hour += pages(own_agency, DAY)
+    assert attempt(DAY, NEXT).failures
+    assert landed(warehouse) == truth(own_agency)
+    warehouse.execute("drop table posthog.events")
+    own_agency.caps.posthog_queries_per_hour += 100
+    assert not attempt(DAY, NEXT).failures
+    assert landed(warehouse) == truth(own_agency, DAY, NEXT)
+
+
+@pytest.mark.parametrize("warehouse", DUCKDB_FIRST, indirect=True)
+def test_loaded_days_are_skipped_neither_for_a_person_nor_for_longer_than_a_window(
+    own_agency: Agency, attempt: Attempt
+) -> None:
+    own_agency.caps.posthog_queries_per_hour += pages(own_agency, DAY)
+    assert attempt(DAY, NEXT).failures
+    named = pipeline.make_pull(SOURCE, "713", window=Window(DAY, NEXT), resources=EVENTS)
+    own_agency.requests.clear()
+    own_agency.caps.posthog_queries_per_hour += 1
+    with pytest.raises(DeferredError):
+        pipeline.load(SOURCE, named)
+    assert behind(own_agency) == [""]
+
+    third = NEXT + timedelta(days=1)
+    own_agency.caps.posthog_queries_per_hour += pages(own_agency, NEXT)
+    assert attempt(NEXT, third).failures
+    assert behind(own_agency)[0] != ""
+    with pytest.raises(DeferredError):
+        attempt(NEXT, third)
+    assert behind(own_agency)[0] == "", "the vendor may have restated that day"
 
 
 @pytest.mark.deep
