@@ -239,10 +239,16 @@ def test_nothing_is_requested_ahead_of_a_slice_that_a_limit_cut_off(
     monkeypatch.setattr(pipeline, "extract", heard)
     own_agency.caps.posthog_queries_per_hour += pages(own_agency, DAY) + 1
     whole = Window(DAY - timedelta(days=2), NEXT)
-    pull = replace(due(), window=whole)
+    pull = pipeline.make_pull(SOURCE, "713", window=whole, resources=EVENTS)
     [cut] = backfill.run(SOURCE, pull, backfill.left(SOURCE, "713", whole))
     assert cut.deferred_until
     assert windows == [Window(DAY, NEXT)]
+
+    own_agency.requests.clear()
+    own_agency.caps.posthog_queries_per_hour += 1
+    with pytest.raises(DeferredError):
+        list(backfill.run(SOURCE, pull, backfill.left(SOURCE, "713", whole)))
+    assert behind(own_agency)[0] != "", "a slice goes on, although a person named the range"
 
 
 @pytest.mark.parametrize("warehouse", DUCKDB_FIRST, indirect=True)
