@@ -11,8 +11,7 @@ import pytest
 
 from ingest import dead_letters, registry
 from ingest import pull as pipeline
-from ingest.model import Window
-from ingest.pull import Loaded
+from ingest.model import Loaded, Window
 from sandbox import Agency
 from signalroom.errors import AnswerError, ConfigurationError
 from tests.ingest.reading import extract, plain, pull_of, rows_of, stored

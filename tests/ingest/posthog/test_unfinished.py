@@ -16,9 +16,9 @@ import pytest
 from ingest import backfill, registry
 from ingest import loads as ledger
 from ingest import pull as pipeline
-from ingest.model import Pull, Window
+from ingest.model import Loaded, Pull, Window
 from ingest.privacy import forgotten
-from ingest.pull import Extracted, Loaded
+from ingest.pull import Extracted
 from ingest.registry import SourceSettings
 from sandbox import Agency
 from signalroom import retention
