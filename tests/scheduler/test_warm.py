@@ -209,10 +209,17 @@ def test_an_order_that_fails_ends_no_fork_and_the_next_steps_are_new_processes()
 def test_a_library_that_cannot_be_imported_fails_only_the_steps_that_need_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "dbt.py").write_text("raise RuntimeError('half an installation')\n")
+    tried = tmp_path / "tried"
+    text = f"open({str(tried)!r}, 'w')\nraise RuntimeError('half an installation')\n"
+    (tmp_path / "dbt.py").write_text(text, encoding="utf-8")
     known = os.environ.get("PYTHONPATH", "")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{known}")
     warm = Warm()
+    warm._begin()
+    give_up_at = time.monotonic() + 60
+    while not tried.exists():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.02)
     report = warm(HELP)
     assert isinstance(report, Child)
     assert warm._process is not None
