@@ -139,7 +139,7 @@ $(CLEAN_MODELS): $(READY) $(MODELS) $(MACROS) .sqlfluff dbt_project.yml
 	$(call check,SQL,$(NICE) $(UNSET) $(LINT_MODELS) $(if $(filter-out $(MODELS),$?),$(MODELS),$?))
 	@touch $@
 
-$(CLEAN_QUERIES): $(VENV) $(QUERIES)
+$(CLEAN_QUERIES): $(VENV) $(QUERIES) .sqlfluff
 	$(call check,report SQL,$(NICE) $(UNSET) $(BIN)/sqlfluff lint $(SQLFLUFF) $(PLAIN) $(QUERIES))
 	@touch $@
 
