@@ -132,6 +132,7 @@ def test_a_part_that_cannot_be_loaded_ends_the_pull_and_says_what_was_loaded(
     assert warehouse.rows("select orders_id from s3_exports.orders_update") == [("7",)] * 3
 
 
+@pytest.mark.deep
 def test_a_bucket_that_no_longer_answers_is_not_asked_for_every_file(
     backlog: Bench, postgres_warehouse: Warehouse, faults: Faults
 ) -> None:
