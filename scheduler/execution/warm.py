@@ -31,6 +31,7 @@ from signalroom import child_process, paths, secrets, settings
 
 log = logging.getLogger("scheduler")
 ANSWER_S = 10.0  # it answers between two imports; leases of runs must be renewed in time
+BEGUN = b"pid "  # begins what a fork says of itself; its exit code comes later, from the server
 PACKET = 1 << 16
 # Libraries that would begin threads when imported: numpy's. Steps have an environment of their own.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -111,6 +112,7 @@ class Warm:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
+                start_new_session=True,  # Ctrl-C is for the executor, which ends its steps in order
             )
         except OSError as error:
             raise ForkError(str(error)) from error
@@ -129,7 +131,8 @@ class Warm:
                 files = [theirs.fileno(), output.fileno(), errors.fileno()]
                 socket.send_fds(self._control, [command[1].encode()], files)
             told = mine.recv(PACKET)
-            if not told.isdigit():
+            # an exit code, of a fork that ended at once, must never be taken for a process id
+            if not told.startswith(BEGUN):
                 raise ForkError(told.decode() or "the process that forks them has ended")
             # only now: a fork that we no longer wait for runs nothing
             text = json.dumps({"command": list(command), "environment": dict(env)}).encode() + b"\n"
@@ -138,7 +141,7 @@ class Warm:
         except (OSError, ForkError) as error:
             mine.close()
             raise ForkError(str(error)) from error
-        fork = Fork(mine, int(told))
+        fork = Fork(mine, int(told.removeprefix(BEGUN)))
         self._forks = [*(one for one in self._forks if one.returncode is None), fork]
         return fork
 
@@ -249,7 +252,9 @@ class Server:
         self._leave()
         os.setsid()
         with socket.socket(fileno=files[0]) as executor:
-            executor.sendall(str(os.getpid()).encode())  # from now on it can be ended as a group
+            executor.sendall(
+                BEGUN + str(os.getpid()).encode()
+            )  # from now on it can be ended as a group
             text = b""
             while not text.endswith(b"\n"):
                 more = executor.recv(PACKET)

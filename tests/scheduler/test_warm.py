@@ -11,12 +11,13 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from scheduler.execution.child import Child, Order, Worker
 from scheduler.execution.executor import Executor
-from scheduler.execution.warm import Server, Warm
+from scheduler.execution.warm import ForkError, Server, Warm
 from signalroom import paths
 from signalroom.lock import hold
 from tests.scheduler.bench import Bench, is_gone
@@ -183,6 +184,19 @@ def test_a_fork_whose_parent_died_before_its_first_statement_runs_nothing() -> N
     with mine:
         mine.settimeout(60)
         assert mine.recv(20) == b""
+
+
+def test_the_exit_code_of_a_fork_that_ends_at_once_is_not_taken_for_its_id() -> None:
+    """As a group to be ended, process 1 would be every process of this user."""
+    warm = Warm()
+    warm._control, server = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    answers = Thread(target=lambda: os.write(socket.recv_fds(server, 100, 3)[1][0], b"1"))
+    answers.start()
+    with Path(os.devnull).open() as nothing, pytest.raises(ForkError):
+        warm._forked(["signalroom", "build"], {}, nothing, nothing)
+    answers.join()
+    server.close()
+    warm._control.close()
 
 
 def test_an_order_that_fails_ends_no_fork_and_the_next_steps_are_new_processes() -> None:
