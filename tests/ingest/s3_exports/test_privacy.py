@@ -10,6 +10,7 @@ import pytest
 from ingest.privacy.policy import policy
 from ingest.privacy.texts import is_card
 from ingest.sources.s3_exports import s3_exports
+from ingest.sources.s3_exports.csv_records import _name
 from ingest.sources.s3_exports.limits import ORDER_COLUMNS
 from signalroom.errors import ConfigurationError
 from tests.ingest.s3_exports.conftest import HEADER, Bench, export, line, order, orders
@@ -70,12 +71,36 @@ def test_a_repeated_personal_column_is_dropped_too(bench: Bench) -> None:
              "gateway_alias", "billing_city", "billing_state", "billing_postcode", "zip",
              "shipping_desc", "recurring_prod_name", "tracking_num", "notes", "Description",
              "strategy", "called_at", "cellular", "direction", "nom", "nominal", "x", "unnamed_3",
-             "correction", "handy_offer", "apr_nominal", "expr_nom", "pronombre", "celular_brand",
-             "direccion_trafico", "telefonica_id", "correos_tracking", "portable", "hotel", "tax",
-             "accrue", "is_portable", "rebirth", "strata", "index", "via"],
+             "correction", "handy_offer", "apr_nominal", "expr_nom", "pronombre", "portable",
+             "hotel", "tax", "telefonia", "accrue", "is_portable", "rebirth", "strata", "index",
+             "via"],
 )  # fmt: skip
 def test_business_columns_are_not_taken_for_personal_ones(name: str) -> None:
     assert policy("s3_exports", "orders_create", "713").action(name) == "keep"
+
+
+@pytest.mark.parametrize(
+    ("action", "headers"),
+    [
+        ("drop", "numero_telefonico num_telefonico contacto_telefonico telefon1 telefon2"),
+        ("drop", "Número telefónico, Teléfono1, Téléphone 2, línea telefónica 2, telefonicos"),
+        ("drop", "direccion1 direccion2 direccion_linea_1 billing_direccion_1 direccion_envio_1"),
+        ("drop", "direccion_residencia direccion_principal direccion_particular direcciones"),
+        ("drop", "direccion_fiscal direccion_destinatario direccion_y_numero"),
+        ("drop", "Dirección1, Dirección línea 1, Dirección y número, Billing dirección 1"),
+        ("drop", "celular1 celulares celular_cliente celular_del_cliente celular_contacto"),
+        ("drop", "celular_whatsapp tel_celular_1 numero_de_celular_2"),
+        ("drop", "prenom1 prenomclient prenoms_client client_prenoms billing_prenom_2 prenomnom"),
+        ("drop", "Prénom1, Prénoms client, Client prénoms, Billing prénom 2, nomprénom"),
+        ("hash", "correo1 correos correoelectronico correo_electronico_2"),
+        ("hash", "Correo electrónico, correoelectrónico, correo_secundario"),
+    ],
+)  # fmt: skip
+def test_a_word_of_another_language_counts_inside_a_longer_name(action: str, headers: str) -> None:
+    rules = policy("s3_exports", "orders_create", "713")
+    names = headers.split(", ") if ", " in headers else headers.split()
+    actions = {name: rules.action(_name(name, 1)) for name in names}
+    assert actions == dict.fromkeys(names, action)
 
 
 @pytest.mark.parametrize("name", ["status", "verificado", "optin"])
@@ -83,6 +108,16 @@ def test_what_is_about_an_address_is_treated_alike_in_every_language(name: str) 
     rules = policy("s3_exports", "orders_create", "713")
     actions = {rules.action(f"{word}_{name}") for word in ("email", "correo", "courriel")}
     assert actions == {"hash"}
+
+
+@pytest.mark.parametrize(
+    "name", ["1st Name", "2nd Name", "1 Name", "1stName", "1st Name*", "2. Names", "1 Nombre",
+             "1st nombre", "2º Nombre", "1 Nom", "1 Nome", "1 naam", "1 First", "2 Last",
+             "1 Customer", "2 Contact", "1 Cliente", "1 Portable", "1 Tél", "1 DOB"],
+)  # fmt: skip
+def test_a_name_of_a_prospect_behind_a_number_is_dropped(name: str) -> None:
+    rules = policy("s3_exports", "prospects_create", "713")
+    assert rules.action(_name(name, 1)) == "drop"
 
 
 def test_columns_of_prospects_that_begin_with_a_number_stay(bench: Bench) -> None:
