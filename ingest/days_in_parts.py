@@ -18,6 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from ingest import registry
 from ingest.model import DeadLetter, Part, Pull, Window
 from ingest.privacy.policy import Hasher, policy, salt
 from ingest.table_rows import Columns, TableRows
@@ -127,6 +128,11 @@ class DaysInParts:
         # else nothing was read; what was kept before stays
         if any(page.reached for page in tables.left.get(self._table, self._kept[self._day])):
             text = f"the part of {self._day} that was read is kept, and the next pull continues it"
+            if self.pull.is_named and not self.pull.is_backfill:
+                text += (
+                    "; a range that a person names begins at its start each time, while "
+                    "`signalroom backfill` reads a long one in slices and goes on where it stopped"
+                )
             error.args = (_instead(str(error), text), *error.args[1:])
 
     def _pages(self) -> list[Page]:
@@ -152,9 +158,10 @@ def _instead(message: str, text: str) -> str:
 
 
 def _rules(pull: Pull, table: str, columns: Columns) -> str:
-    """Identifies how rows are made: rows made in different ways never form one day."""
+    """Identifies the account and how rows are made: unlike rows never form one day."""
     found = policy(pull.source, table, pull.client_id)
-    made = [repr(found), json.dumps(columns, sort_keys=True, default=str)]
+    account = registry.source(pull.source).account(pull.client_id)
+    made = [account, repr(found), json.dumps(columns, sort_keys=True, default=str)]
     if found.hashes:
         made.append(Hasher(salt(pull.client_id)).digest("rules"))
     return hashlib.sha256("\n".join(made).encode()).hexdigest()

@@ -3,8 +3,8 @@
 A large table is read page by page. Where a limit ends a pull within a day, the day's pages are kept
 in `ops.unfinished_days`, after the privacy policy, and no raw row of it changes. The next pull goes
 on behind them. A day is replaced, and counts as loaded, only when it is whole; its pages are then
-removed. So are those of a day whose first page is older than a day, because the vendor may have
-restated what it holds.
+removed. So are those of a day whose first page is older than 26 hours, because the vendor may have
+restated what it holds; a daily pull comes in time to continue it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date
 
 from ingest.model import Pull, TableMetrics
+from ingest.privacy.forgotten import CLOCKS
 from ingest.privacy.policy import load_forgotten
 from signalroom import clock
 from signalroom.bulk import insert
@@ -47,25 +48,24 @@ class Page:
 def fetch(pull: Pull) -> None:
     """Give the pull the pages of unfinished days that earlier pulls kept, in order.
 
-    Of a day all or none: none where one is too old, or someone was forgotten after it was read.
+    Of a day all or none: none where one is too old, or someone was forgotten after it was read (or
+    just before: the clocks of two machines may differ).
     """
     if pull.tables is None:
         return
     with transaction() as execute:
         load_forgotten(execute)
+        since = clock.instant() - UNFINISHED_KEPT
+        for found in execute("select max(forgotten_at) as at from ops.forgotten"):
+            since = max(since, found["at"] + CLOCKS) if found["at"] else since
         rows = execute(
             f"select {COLUMNS} from (select *,"  # noqa: S608
             " min(read_at) over (partition by table_name, day) as first_read_at"
             " from ops.unfinished_days"
             " where _client_id = :client_id and source = :source) as pages"
-            " where first_read_at >= :since"
-            " and first_read_at > coalesce((select max(forgotten_at) from ops.forgotten), :since)"
+            " where first_read_at > :since"
             " order by table_name, day, position",
-            {
-                "client_id": pull.client_id,
-                "source": pull.source,
-                "since": clock.instant() - UNFINISHED_KEPT,
-            },
+            {"client_id": pull.client_id, "source": pull.source, "since": since},
         )
     pull.tables.unfinished = [Page(**row) for row in rows]
 
@@ -75,10 +75,11 @@ def keep(pull: Pull) -> None:
     tables = pull.tables
     if tables is None or not tables.left:
         return
-    loaded = {(one.table_name, one.day): one.first_day for one in tables.unfinished}
+    loaded = {(one.table_name, one.day, one.rules): one.first_day for one in tables.unfinished}
     for table, pages in tables.left.items():
         tables.left[table] = [
-            replace(page, first_day=loaded.get((table, page.day), page.day)) for page in pages
+            replace(page, first_day=loaded.get((table, page.day, page.rules), page.day))
+            for page in pages
         ]
     with transaction() as execute:
         record(execute, pull, {})

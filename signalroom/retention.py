@@ -22,7 +22,8 @@ DEFAULTS = {
 FILE = "data/retention.yml"
 MOST_DAYS = 36_500
 LEAST_DAYS = 35  # reports and catch-up look back that far
-UNFINISHED_KEPT = timedelta(days=1)  # pages of a day that a vendor's limit cut off
+# pages of a day that a vendor's limit cut off; longer than a daily pull's period
+UNFINISHED_KEPT = timedelta(hours=26)
 NO_PAYLOAD = "{}"
 OVER = ("done", "done_with_errors", "failed", "skipped")
 

@@ -57,7 +57,17 @@ inner join pg_namespace on pg_namespace.oid = relnamespace
 where relkind in ('r', 'v') and nspname in ({schemas})
 order by 1
 """
+# A backfill, and a pull that failed partway, record control totals but no load; a file that was
+# refused changes only the ledger of files.
 UNTOUCHED_ON_POSTGRES = """
+with recorded as materialized (
+    select source, table_name, max(loaded_at) as loaded_at from ops.loads group by 1, 2
+    union all
+    select source, table_name, max(loaded_at) from ops.control_totals group by 1, 2
+    union all
+    select source, table_name, max(loaded_at) from ops.file_ledger group by 1, 2
+)
+
 select
     nspname || '.' || relname as name,
     pg_class.oid,
@@ -72,7 +82,7 @@ select
     pg_stat_get_tuples_deleted(pg_class.oid) as deleted,
     (
         select max(loaded_at)
-        from ops.loads
+        from recorded
         where nspname = 'ops' or (source = nspname and table_name = relname)
     ) as loaded_at
 from pg_class

@@ -147,6 +147,9 @@ def only_what_was_touched_is_read(built: Warehouse, monkeypatch: pytest.MonkeyPa
     )
     selected()
     assert "redtrack.daily_spend" in found, "counters may come late, behind a pooler"
+    known = fingerprints.states(["everflow.daily_stats"])
+    built.execute("update ops.control_totals set loaded_at = loaded_at + interval '1 hour'")
+    assert fingerprints.states(["everflow.daily_stats"]) != known, "a backfill records no load"
 
 
 def no_view_is_built_and_all_are_tested(built: Warehouse) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -155,10 +156,16 @@ def test_what_is_kept_of_a_day_is_as_private_as_raw_and_not_kept_for_long(
     forgotten.forget(["no such hash"])
     assert kept(warehouse) == [], "the pages of a person are read again"
 
+    for _ in range(2):
+        with pytest.raises(DeferredError):
+            attempt()
+        assert behind(own_agency)[0] == "", "the clock that dated them may be minutes fast"
+    warehouse.execute("update ops.forgotten set forgotten_at = forgotten_at - interval '3 days'")
+    warehouse.execute("update ops.unfinished_days set read_at = read_at - interval '25 hours'")
     with pytest.raises(DeferredError):
         attempt()
-    assert behind(own_agency)[0] == ""
-    a_day_later = "update ops.unfinished_days set read_at = read_at - interval '25 hours'"
+    assert behind(own_agency)[0] != "", "a daily pull continues"
+    a_day_later = "update ops.unfinished_days set read_at = read_at - interval '27 hours'"
     warehouse.execute(a_day_later)
     with pytest.raises(DeferredError):
         attempt()
@@ -173,6 +180,29 @@ def test_what_is_kept_of_a_day_is_as_private_as_raw_and_not_kept_for_long(
     warehouse.execute(f"{a_day_later} where position = 1")
     retention.prune_warehouse()
     assert kept(warehouse) == []
+
+
+@pytest.mark.parametrize("warehouse", DUCKDB_FIRST, indirect=True)
+def test_what_was_read_by_other_rules_or_of_another_project_is_no_part_of_a_day(
+    own_agency: Agency, attempt: Attempt, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DeferredError):
+        attempt()
+    pages = kept(warehouse)
+    warehouse.execute("update ops.unfinished_days set rules = 'old', first_day = date '2026-11-01'")
+    with pytest.raises(DeferredError):
+        attempt()
+    assert behind(own_agency)[0] == ""
+    assert len(kept(warehouse)) == len(pages)
+    first = "select distinct first_day from ops.unfinished_days"
+    assert warehouse.rows(first) == [(DAY,)], "days were loaded by the old rules"
+
+    host = os.environ["POSTHOG_HOST"]
+    monkeypatch.setenv("POSTHOG_HOST", host.replace("127.0.0.1", "localhost"))
+    assert host != os.environ["POSTHOG_HOST"]
+    with pytest.raises(DeferredError):
+        attempt()
+    assert behind(own_agency)[0] == "", "one day of two projects"
 
 
 @pytest.mark.parametrize("warehouse", DUCKDB_FIRST, indirect=True)
@@ -290,7 +320,7 @@ def test_loaded_days_are_skipped_neither_for_a_person_nor_for_longer_than_a_wind
     named = pipeline.make_pull(SOURCE, "713", window=Window(DAY, NEXT), resources=EVENTS)
     own_agency.requests.clear()
     own_agency.caps.posthog_queries_per_hour += 1
-    with pytest.raises(DeferredError):
+    with pytest.raises(DeferredError, match="backfill` reads a long one in slices"):
         pipeline.load(SOURCE, named)
     assert behind(own_agency) == [""]
 
