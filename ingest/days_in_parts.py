@@ -47,10 +47,9 @@ class DaysInParts:
         once: Once | None = None,
     ) -> None:
         self._table, self._given, self._once = table, (columns, documents, measures), once
-        self._rules = _rules(pull, table, columns)
         self._kept: dict[date, list[Page]] = defaultdict(list)
         for page in pull.tables.unfinished if pull.tables else ():
-            if page.table_name == table and page.rules == self._rules:
+            if page.table_name == table and page.rules == _rules(pull, table, columns):
                 self._kept[page.day].append(page)
         self._first, start = self._skipped_to(pull)
         self._start = self._day = start
@@ -137,7 +136,8 @@ class DaysInParts:
 
     def _pages(self) -> list[Page]:
         last = self._kept[self._day][-1:]
-        own = Page(self._table, self._day, 0, self._first, "", self._rules)
+        rules = _rules(self.pull, self._table, self._given[0])
+        own = Page(self._table, self._day, 0, self._first, "", rules)
         start = last[0].position if last else 0
         whole = {str(total.day) for total in self.pull.metrics.totals}
         letters = [
