@@ -16,6 +16,7 @@ from signalroom.errors import SignalRoomError
 
 log = logging.getLogger("scheduler")
 WITHIN_S = 5.0
+_last: list[threading.Thread] = []  # pings arrive in their order: a start after its end is no end
 NAMESPACE = uuid.UUID("5f4c2f1e-6f0b-5d3c-9c53-7130000c0713")
 
 
@@ -31,15 +32,19 @@ def ping(event: str = "", run_id: str = "") -> threading.Thread | None:
         return None
     if not address:
         return None
-    thread = threading.Thread(target=_send, args=(address, event, run_id), daemon=True)
+    before = _last[-1] if _last else None
+    thread = threading.Thread(target=_send, args=(address, event, run_id, before), daemon=True)
     thread.start()
+    _last[:] = [thread]
     return thread
 
 
-def _send(address: str, event: str, run_id: str) -> None:
+def _send(address: str, event: str, run_id: str, before: threading.Thread | None) -> None:
     import httpx  # a quarter of a command's start time, and most commands send nothing
 
     try:
+        if before is not None:
+            before.join(2 * WITHIN_S)
         url = httpx.URL(address)
         if event and event != "0":
             url = url.copy_with(path=f"{url.path.rstrip('/')}/{event}")

@@ -66,6 +66,21 @@ def test_run_with_reports_is_not_heard_to_begin_or_how_it_ends(
     assert parse_qs(begun.query)["rid"] == parse_qs(ended.query)["rid"]
 
 
+def test_a_ping_waits_for_the_one_before(heard: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start that is heard after its end would look like work that never ends."""
+    slow = threading.Event()
+    first = threading.Thread(target=slow.wait, args=(5,))
+    first.start()
+    monkeypatch.setattr(heartbeat, "_last", [first])
+    sent = heartbeat.ping("0", "run")
+    assert sent is not None
+    sent.join(0.2)
+    assert heard == []
+    slow.set()
+    sent.join(5)
+    assert len(heard) == 1
+
+
 def test_good_tick_is_not_heard(heard: list[str]) -> None:
     resident = Resident()
     resident.tick()
