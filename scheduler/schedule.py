@@ -24,7 +24,7 @@ from pydantic import (
 
 from ingest.registry import NAMES
 from reports import registry
-from signalroom import clock
+from signalroom import clock, yaml_files
 from signalroom.errors import ConfigurationError
 
 FILE = Path(__file__).with_name("schedule.yml")
@@ -154,7 +154,7 @@ class _Entry(BaseModel):
         )
 
 
-class _UniqueKeys(yaml.SafeLoader):
+class _UniqueKeys(yaml_files.Loader):  # type: ignore[misc]
     """A duplicate job would silently lose its first definition."""
 
 
@@ -163,7 +163,8 @@ def _mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict[Any, Any]:
     for name in names:
         if names.count(name) > 1:
             raise yaml.YAMLError(f"{name!r} is there twice")
-    return loader.construct_mapping(node, deep=True)
+    made: dict[Any, Any] = loader.construct_mapping(node, deep=True)
+    return made
 
 
 _UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
@@ -236,8 +237,8 @@ def _mistakes(where: str, error: ValidationError) -> Iterator[str]:
         yield f"{at}: {said}"
 
 
-# No job pauses longer than from one Sunday to the next.
-LOOK_BACK = timedelta(days=8)
+# No job pauses longer than from one Sunday to the next; most were due within a day.
+LOOK_BACK = (timedelta(days=1), timedelta(days=8))
 
 
 @dataclass(frozen=True)
@@ -264,12 +265,16 @@ def last_due(jobs: Sequence[Job], source: str, moment: datetime) -> datetime | N
 
     None if nothing was due in the last days, for example for a source without a job.
     """
-    times = [
-        one.at
-        for one in due_between(jobs, moment - LOOK_BACK, moment)
-        if source in one.job.sources and one.at + timedelta(minutes=one.job.limit) <= moment
-    ]
-    return max(times, default=None)
+    mine = [job for job in jobs if source in job.sources]
+    for back in LOOK_BACK:
+        times = [
+            one.at
+            for one in due_between(mine, moment - back, moment)
+            if one.at + timedelta(minutes=one.job.limit) <= moment
+        ]
+        if times:
+            return max(times)
+    return None
 
 
 def _times(job: Job, after: datetime, until: datetime) -> Iterator[datetime]:

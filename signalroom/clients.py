@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from signalroom import yaml_files
 from signalroom.closest import did_you_mean
 from signalroom.errors import ConfigurationError
 from signalroom.paths import root
@@ -72,7 +73,7 @@ def registry() -> dict[str, Client]:
 def _written() -> dict[Any, Any]:
     """The registry from dbt_project.yml."""
     try:
-        project = yaml.safe_load((root() / "dbt_project.yml").read_text(encoding="utf-8"))
+        project = yaml_files.load((root() / "dbt_project.yml").read_text(encoding="utf-8"))
         found = project["vars"]["clients"]
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(

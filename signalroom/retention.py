@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 import yaml
 
-from signalroom import clock, paths
+from signalroom import clock, paths, yaml_files
 from signalroom.errors import ConfigurationError
 from signalroom.history_tables import PULL_LOG
 from signalroom.tables import INCIDENTS, OUTBOX, RUNS, STEPS
@@ -35,7 +35,7 @@ def policy() -> Mapping[str, int]:
     """
     path = paths.root() / FILE
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        found = yaml_files.load(path.read_text(encoding="utf-8")) or {}
     except FileNotFoundError:
         found = {}
     except OSError as error:

@@ -23,13 +23,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from signalroom import clock, paths, settings
+from signalroom import clock, paths, settings, yaml_files
 from signalroom.warehouse import read, transaction
 from transform import fingerprints
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C implementation, where available
 PROJECT = ("dbt_project.yml", "profiles.yml", "packages.yml", "package-lock.yml")
 PACKAGES = ("dbt-core", "dbt-duckdb", "dbt-postgres")
 VARIABLES = ("SIGNALROOM_TIMEZONE", "SIGNALROOM_REPORT_ROLE")
@@ -138,7 +135,7 @@ def _recorded() -> dict[str, Any] | None:
 def _sources() -> Iterator[str]:
     """The tables that models read, by `schema.table`, as the YAML of the sources declares them."""
     for path in sorted((paths.root() / "transform").rglob("*__sources.yml")):
-        declared = yaml.load(path.read_text(encoding="utf-8"), LOADER)  # noqa: S506 (a safe one)
+        declared = yaml_files.load(path.read_text(encoding="utf-8"))
         for source in declared["sources"]:
             for table in () if source["name"] == HISTORY else source.get("tables") or ():
                 yield f"{source['name']}.{table['name']}"

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, StrictStr, ValidationError
 
-from signalroom import clients
+from signalroom import clients, yaml_files
 from signalroom.errors import ConfigurationError
 from signalroom.paths import home, root
 from signalroom.settings import target, variable
@@ -189,7 +189,7 @@ def _write_salt(path: Path) -> None:
 def rules_file() -> PrivacyFile:
     """The parsed rules; ConfigurationError names the file and the key of a mistake."""
     try:
-        content = yaml.safe_load((root() / FILE).read_text(encoding="utf-8"))
+        content = yaml_files.load((root() / FILE).read_text(encoding="utf-8"))
         return PrivacyFile.model_validate(content)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from reports.alerts.incidents import SEVERITIES
-from signalroom import clock
+from signalroom import clock, yaml_files
 from signalroom.clients import registry
 from signalroom.errors import ConfigurationError
 
@@ -104,7 +104,7 @@ class _Rules:
     def __init__(self, path: Path) -> None:
         self._file = path.name
         try:
-            written = yaml.safe_load(path.read_text(encoding="utf-8"))
+            written = yaml_files.load(path.read_text(encoding="utf-8"))
         except (OSError, yaml.YAMLError) as error:
             said = " ".join(str(error).split())
             raise ConfigurationError(f"{self._file} cannot be read: {said}.") from None

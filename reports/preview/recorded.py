@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-import yaml
-
+from signalroom import yaml_files
 from signalroom.paths import root
 from signalroom.warehouse import duckdb_path
 
@@ -26,7 +25,7 @@ def contract() -> dict[str, dict[str, str]]:
     text = (root() / MODELS / "_marts__models.yml").read_text(encoding="utf-8")
     return {
         model["name"]: {column["name"]: column["data_type"] for column in model["columns"]}
-        for model in yaml.safe_load(text)["models"]
+        for model in yaml_files.load(text)["models"]
     }
 
 

@@ -140,7 +140,7 @@ def read_freshness(jobs: Sequence[Job]) -> Freshness:
         if row.client_id in wanted and (known is None or _age(row) < _age(known)):
             oldest[key] = row
     now = clock.now()
-    due = {source: last_due(jobs, source, now) for _, source in oldest}
+    due = {source: last_due(jobs, source, now) for source in {key[1] for key in oldest}}
     return Freshness(
         recorded_at=max((row.recorded_at for row in rows), default=None),
         sources=tuple(

@@ -99,3 +99,10 @@ def test_a_source_is_due_once_the_limit_of_its_job_is_over(
     jobs = read_schedule(schedule_file)
     assert last_due(jobs, "everflow", at(moment)) == at(due)
     assert last_due(jobs, "mautic", at(moment)) is None
+
+
+def test_what_is_due_once_a_week_is_still_due_at_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "weekly.yml"
+    path.write_text(SCHEDULE.replace("0 8-23 * * *", "0 8 * * mon"), encoding="utf-8")
+    due = last_due(read_schedule(path), "everflow", at("2026-11-22T05:00:00-05:00"))
+    assert due == at("2026-11-16T08:00:00-05:00")

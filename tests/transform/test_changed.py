@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -31,6 +31,10 @@ SPEND = (
 PULLED_AGAIN = (
     "update everflow.daily_stats set _dlt_load_id = 'another'",
     "update ops.control_totals set loaded_at = loaded_at + interval '1 hour'",
+)
+LOADED = (
+    "insert into ops.loads (_client_id, source, table_name, loaded_at) values"
+    " ('713', 's3_exports', 'orders_create', '2026-11-19 12:00:00+00')",
 )
 ALL_MODELS = len(list((root() / "transform" / "models").rglob("*.sql")))
 BY_HAND = (
@@ -124,9 +128,9 @@ def tables_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     summed = fingerprints._summed
 
-    def noted(columns: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    def noted(columns: Mapping[str, Sequence[str]], *more: Collection[str]) -> dict[str, str]:
         found.extend(name for name in columns if not name.startswith("ops."))
-        return summed(columns)
+        return summed(columns, *more)
 
     monkeypatch.setattr(fingerprints, "_summed", noted)
     return found
@@ -161,6 +165,8 @@ def no_view_is_built_and_all_are_tested(built: Warehouse) -> None:
     )
     assert {name for (name,) in views} & done == set()
     assert "assert_redtrack_daily_spend_holds_what_was_given" in done
+    assert "order_files" in done
+    assert "int_order_files__counted" not in done, "each hour would read every order"
 
 
 @pytest.mark.parametrize("module_warehouse", POSTGRES_FIRST, indirect=True)
@@ -175,6 +181,8 @@ def test_what_differs_is_built_and_nothing_else_but_all_after_a_change_by_hand(
     assert selected() == ["int_days__requested+"]
     change(built, SPEND)
     assert selected() == ["int_days__requested+", "source:redtrack.daily_spend+"]
+    change(built, LOADED)
+    assert "source:ops.loads+" in (selected() or ())
     assert 10 < build_changed().models < ALL_MODELS
     no_view_is_built_and_all_are_tested(built)
     as_selected = marts(built)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
-
-from signalroom import clients, paths
+from signalroom import clients, paths, yaml_files
 from transform.client_files.files import KINDS, read
 from transform.client_files.reader import Mistake
 
@@ -28,7 +26,7 @@ def mistakes() -> list[str]:
 
 def _packages() -> Iterator[Mistake]:
     """Each client of the registry must be a dbt package, and no other folder may be."""
-    listed = yaml.safe_load((paths.root() / "packages.yml").read_text(encoding="utf-8"))
+    listed = yaml_files.load((paths.root() / "packages.yml").read_text(encoding="utf-8"))
     given = {Path(package["local"]).as_posix() for package in listed["packages"]}
     wanted = {f"data/clients/{client_id}" for client_id in clients.registry()}
     file = Path("packages.yml")

@@ -59,6 +59,7 @@
     'int_mappings__lines',
     'int_mappings__suggested',
     'int_offers__linked',
+    'int_order_files__counted',
     'int_orders__by_file',
     'int_orders__latest',
     'int_orders__projected',

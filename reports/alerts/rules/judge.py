@@ -95,15 +95,16 @@ def find_anomalies(clients: Collection[str], tables: TablesOf = NO_CLIENTS) -> l
     """
     day = clock.yesterday()
     known = _known_anomalies(day)
+    thresholds = {rule: policy.thresholds(rule) for rule in ("schema", *MOST_TELLING)}
     found: list[Trouble] = []
     for client_id, history in read_histories(day, day, clients, tables).items():
-        for one in judge("schema", history, day, policy.thresholds("schema")):
+        for one in judge("schema", history, day, thresholds["schema"]):
             found.append(trouble_of(client_id, one))
         for line, its_day in known:
             history.leave_out(line, [its_day])
         found_lines: set[Line | None] = set()
         for rule in MOST_TELLING:
-            these = judge(rule, history, day, policy.thresholds(rule))
+            these = judge(rule, history, day, thresholds[rule])
             # an empty day explains its lines, and a broken pixel its line's volume
             these = [one for one in these if not found_lines & {None, one.line}]
             found_lines |= {one.line for one in these}

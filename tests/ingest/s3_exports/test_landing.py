@@ -161,6 +161,11 @@ def test_the_index_of_an_older_version_goes_as_soon_as_nobody_reads(
     bench.put(export(orders([3])), OTHER)
     assert load().rows["orders_create"] == 1
     assert warehouse.rows(names) == [("orders_create_by_file_and_client",)]
+    few_days = "explain select 1 from s3_exports.orders_create where _file_date = '2026-11-18'"
+    with postgres_connection() as reader, reader.cursor() as cursor:
+        cursor.execute("set enable_seqscan = off")
+        cursor.execute(few_days)
+        assert "orders_create_by_day" in str(cursor.fetchall())
 
 
 @pytest.mark.fault(4, 9)

@@ -1,6 +1,6 @@
-with created_lines as (
+with files as (
 
-    select * from {{ ref('stg_s3_exports__orders_create') }}
+    select * from {{ ref('int_order_files__counted') }}
 
 ),
 
@@ -19,29 +19,6 @@ asked as (
     from loads
     where source = 's3_exports' and table_name in ('orders_create', 'orders_update')
     group by 1
-
-),
-
--- reduce to files first: counting distinct names would sort the lines of all files
-named as (
-
-    select distinct
-        _client_id,
-        file_date,
-        _file_name
-    from created_lines
-    where file_date is not null
-
-),
-
-files as (
-
-    select
-        _client_id,
-        file_date,
-        cast(count(*) as bigint) as files
-    from named
-    group by 1, 2
 
 )
 
