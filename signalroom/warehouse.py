@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from signalroom.binding import Bound, bind
 from signalroom.connecting import LIMITS, connect, when_full
 from signalroom.errors import WarehouseError
 from signalroom.machine import only_ipv6
@@ -76,27 +77,6 @@ def postgres_settings(*, for_reports: bool = False) -> dict[str, str]:
         or ("prefer" if is_loopback(host) else "require"),
         **LIMITS,
     }
-
-
-Bound = tuple[str, Any]  # a statement and its values, in the driver's form
-
-
-def bind(sql: str, params: Mapping[str, object]) -> Bound:
-    """SQL with `:name` parameters in the form of the warehouse's driver.
-
-    Raises WarehouseError for a parameter without a value.
-    """
-    from sqlalchemy import text
-    from sqlalchemy.engine.default import DefaultDialect
-
-    style = "numeric_dollar" if target() == "duckdb" else "pyformat"
-    compiled = text(sql).compile(dialect=DefaultDialect(paramstyle=style))  # type: ignore[arg-type]
-    missing = sorted(set(compiled.params) - set(params))
-    if missing:
-        raise WarehouseError(f"The query lacks a value for: {', '.join(missing)}.")
-    if target() == "duckdb":
-        return str(compiled), [params[name] for name in compiled.positiontup or []]
-    return str(compiled), {name: params[name] for name in compiled.params}
 
 
 def bound_waits(limit_s: float) -> None:
