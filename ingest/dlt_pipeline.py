@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from ingest.model import FileRecord, Pull, TableMetrics
 from signalroom.bulk import ROWS_PER_INSERT
 from signalroom.connecting import when_full
 from signalroom.errors import SignalRoomError, WarehouseError
+from signalroom.lock import hold
 from signalroom.logs import mask
 from signalroom.paths import root
 from signalroom.settings import target
@@ -39,6 +40,7 @@ OF_TYPES = (
     *("is_base_configuration_inner_hint", "is_context_inner_hint", "is_valid_hint"),
 )
 _settings_lock = threading.Lock()
+_loading = threading.Lock()  # threads of one process wait for each other without a time limit
 _applied: list[object] = []
 
 
@@ -50,7 +52,6 @@ def use_own_settings() -> None:
     Plain dlt on one of the sources is not affected.
     """
     from dlt.common.configuration.container import Container
-    from dlt.common.configuration.providers import ConfigTomlProvider
     from dlt.common.configuration.specs.config_providers_context import ConfigProvidersContainer
     from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
@@ -58,12 +59,46 @@ def use_own_settings() -> None:
         context = Container()[PluggableRunContext]
         if context.providers in _applied:
             return
-        folder = str(root() / ".dlt")
-        context.providers = ConfigProvidersContainer([ConfigTomlProvider(folder)])
+        context.providers = ConfigProvidersContainer([_own_settings()])
         context.context.reset_config()
         context.initialize_runtime()
         _applied[:] = [context.providers]
         remember_types()
+
+
+def _own_settings() -> Any:
+    """.dlt/config.toml for dlt; a name that occurs nowhere in it is not searched in each section.
+
+    dlt asks for a thousand settings in a pull, and for each in up to ten sections.
+    """
+    from dlt.common.configuration.providers import ConfigTomlProvider
+
+    class OwnSettings(ConfigTomlProvider):
+        names: frozenset[str] | None = None
+
+        def get_value(self, key: str, hint: Any, pipeline_name: Any, *sections: str) -> Any:
+            if self.names is None:
+                self.names = frozenset(_names(self._config_doc))
+            if key not in self.names:
+                return None, key
+            return super().get_value(key, hint, pipeline_name, *sections)
+
+        def set_value(self, *given: Any) -> None:
+            super().set_value(*given)
+            self.names = None
+
+        def set_fragment(self, *given: Any) -> None:
+            super().set_fragment(*given)
+            self.names = None
+
+    return OwnSettings(str(root() / ".dlt"))
+
+
+def _names(settings: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in settings.items():
+        yield name
+        if isinstance(value, Mapping):
+            yield from _names(value)
 
 
 @cache
@@ -186,17 +221,20 @@ def choose_disposition(pipeline: Pipeline, pull: Pull, tables: Mapping[str, Tabl
     """
     import dlt
 
-    schema = pipeline.schemas[pull.source]
+    by_file = {table: one.files for table, one in tables.items() if one.files}
+    schema = pipeline.schemas[pull.source] if by_file else None  # dlt reads it each time
     loaded = {
-        table: [file for file in one.files if file.status == "loaded"]
-        for table, one in tables.items()
+        table: [file for file in files if file.status == "loaded"]
+        for table, files in by_file.items()
         # a spreadsheet is in the file ledger too, and its rows name no file
-        if one.files and "_file_name" in schema.tables.get(table, {}).get("columns", {})
+        if schema and "_file_name" in schema.tables.get(table, {}).get("columns", {})
     }
     # A job that is repeated after its commit duplicates rows where no index prevents it: the load
     # ends there, and the next one begins with empty staging tables, or finds the rows.
     is_indexed = target() == "postgres" and not loaded
     dlt.config["load.raise_on_max_retries"] = 5 if is_indexed else 1
+    if schema is None or not loaded:
+        return
     jobs = [
         job.job_file_info.table_name
         for load_id in pipeline.list_extracted_load_packages()
@@ -211,6 +249,16 @@ def choose_disposition(pipeline: Pipeline, pull: Pull, tables: Mapping[str, Tabl
                 schema.tables[table]["write_disposition"] = "append"
 
 
+@contextmanager
+def writing(source: str) -> Iterator[None]:
+    """Hold the source's lock while dlt reads or writes the warehouse."""
+    with _loading, hold(f"ingest {source}"), ExitStack() as opened:
+        if target() == "duckdb":
+            # dlt does not wait for the DuckDB file: a concurrent reader would fail the load
+            opened.enter_context(duckdb_connection(read_only=False))
+        yield
+
+
 def load_within_memory(pipeline: Pipeline, source: str) -> Any:
     """Run dlt's load.
 
@@ -218,7 +266,10 @@ def load_within_memory(pipeline: Pipeline, source: str) -> Any:
     while it writes it needs a block or two for each column.
     """
     if target() != "duckdb":
-        return pipeline.load()
+        from signalroom.dlt_destinations import kept_connections
+
+        with kept_connections():
+            return pipeline.load()
     columns = max(len(table["columns"]) for table in pipeline.schemas[source].tables.values())
     limit = max(DUCKDB_LEAST_MB, DUCKDB_MB_PER_COLUMN * columns)
     with duckdb_connection(read_only=False) as connection:

@@ -13,7 +13,7 @@ import queue
 import threading
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -28,6 +28,7 @@ from ingest.dlt_pipeline import (
     load_within_memory,
     use_own_settings,
     working_folder,
+    writing,
 )
 from ingest.model import (
     Loaded,
@@ -41,17 +42,16 @@ from ingest.model import (
 )
 from ingest.registry import SourceSettings
 from signalroom import clients, clock, demo_home, logs, settings, tracing
+from signalroom.connecting import one_connection
 from signalroom.errors import ConfigurationError, SignalRoomError
-from signalroom.lock import hold
 from signalroom.logs import explained
 from signalroom.progress import Progress, Step
-from signalroom.warehouse import dlt_destination, duckdb_connection
+from signalroom.warehouse import dlt_destination
 
 if TYPE_CHECKING:
     from dlt import Pipeline
 
 WORKERS = 4  # each waits for its vendor most of the time
-_loading = threading.Lock()  # threads of one process wait for each other without a time limit
 
 
 @dataclass
@@ -122,11 +122,12 @@ def make_pull(
         is_new = demo_home.will_move()
         covered, known = (None, {}) if is_new else ledger.peek(client_id, source.name, by_day)
     else:
-        ledger.prepare()
-        for table in adoption.notice_dropped(source.name, tables):
-            notice(f"{source.name}.{table} was dropped; this pull creates and fills it again")
-        covered = ledger.coverage(client_id, source.name, by_day)
-        known = ledger.known_files(client_id, source.name)
+        with one_connection():
+            ledger.prepare()
+            for table in adoption.notice_dropped(source.name, tables):
+                notice(f"{source.name}.{table} was dropped; this pull creates and fills it again")
+            covered = ledger.coverage(client_id, source.name, by_day)
+            known = ledger.known_files(client_id, source.name)
     first = clock.today() - timedelta(days=settings.window_days("initial", source.name) - 1)
     if covered:
         since = min(since or covered.end, covered.end)
@@ -267,6 +268,8 @@ def _run_extract(extracted: Extracted, asking: threading.Event | None) -> None:
     import dlt
     from dlt.pipeline.exceptions import PipelineStepFailed
 
+    from signalroom.dlt_destinations import kept_connections
+
     use_own_settings()
     name, pull = extracted.source.name, extracted.pull
     folder = extracted.folder.enter_context(working_folder())
@@ -277,11 +280,13 @@ def _run_extract(extracted: Extracted, asking: threading.Event | None) -> None:
         pipelines_dir=folder,
     )
     try:
-        with _writing(name):
-            adoption.claim(name)
-            unfinished.fetch(pull)
+        with writing(name):
+            with one_connection():
+                adoption.claim(name)
+                unfinished.fetch(pull)
             # without it the contract on types has no effect, and every pull adds to dlt's state
-            pipeline.sync_destination()
+            with kept_connections():
+                pipeline.sync_destination()
         if asking is not None:
             asking.set()
         data = extracted.source.dlt_source(pull)
@@ -302,15 +307,6 @@ def _run_extract(extracted: Extracted, asking: threading.Event | None) -> None:
         extracted.pull = replace(pull, is_backfill=True)
 
 
-@contextmanager
-def _writing(name: str) -> Iterator[None]:
-    with _loading, hold(f"ingest {name}"), ExitStack() as opened:
-        if settings.target() == "duckdb":
-            # dlt does not wait for the DuckDB file: a concurrent reader would fail the load
-            opened.enter_context(duckdb_connection(read_only=False))
-        yield
-
-
 def load_extracted(extracted: Extracted) -> Loaded:
     """Load the extracted rows, and record the load; one at a time per warehouse."""
     pull, tables = extracted.pull, extracted.tables
@@ -319,12 +315,13 @@ def load_extracted(extracted: Extracted) -> Loaded:
             dead_letters.keep(pull, tables)
             unfinished.keep(pull)
             raise extracted.error
-        with _writing(pull.source):
+        with writing(pull.source):
             load_id = _normalize_and_load(extracted)
-            ledger.require_kept(pull, tables, load_id)
-            dead_letters.resolve(pull, tables, extracted.source.by_day)
-            changed = ledger.record(pull, tables, load_id)
-            dead_letters.keep(pull, tables)
+            with one_connection():
+                ledger.require_kept(pull, tables, load_id)
+                dead_letters.resolve(pull, tables, extracted.source.by_day)
+                changed = ledger.record(pull, tables, load_id)
+                dead_letters.keep(pull, tables)
     return Loaded(
         source=pull.source,
         client_id=pull.client_id,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 # A dead server or network is noticed within two minutes: no answer to a connect, to a keep-alive,
@@ -26,6 +28,50 @@ FULL = re.compile(
     re.IGNORECASE,
 )
 STARTING = re.compile(r"system is (starting up|in recovery|not yet accepting)", re.IGNORECASE)
+
+
+class _Kept(threading.local):
+    """What the thread shares now: at most one idle connection; None outside `one_connection`."""
+
+    idle: list[Any] | None = None
+
+
+_kept = _Kept()
+
+
+@contextmanager
+def one_connection() -> Iterator[None]:
+    """Have the owner's transactions in the body, one after another, share a connection.
+
+    Connecting takes longer than most transactions. For short work of one thread that starts no
+    process, as a fork would end the connection with itself. A transaction within another one gets a
+    connection of its own.
+    """
+    if _kept.idle is not None:
+        yield
+        return
+    kept = _kept.idle = []
+    try:
+        yield
+    finally:
+        _kept.idle = None
+        for connection in kept:
+            connection.close()
+
+
+def take(found: Mapping[str, Any]) -> Any:
+    """The thread's idle connection, or a new one like `connect`."""
+    return _kept.idle.pop() if _kept.idle else connect(found)
+
+
+def give_back(connection: Any) -> None:
+    """Keep a connection for the next transaction of `one_connection`, or close it."""
+    from psycopg2.extensions import STATUS_READY
+
+    if _kept.idle == [] and connection.status == STATUS_READY and not connection.closed:
+        _kept.idle.append(connection)
+    else:
+        connection.close()
 
 
 def connect(found: Mapping[str, Any]) -> Any:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from signalroom.binding import Bound, bind
-from signalroom.connecting import LIMITS, connect, when_full
+from signalroom.connecting import LIMITS, connect, give_back, take, when_full
 from signalroom.errors import WarehouseError
 from signalroom.machine import only_ipv6
 from signalroom.paths import home, home_to_be, storage_problem
@@ -107,7 +107,7 @@ def postgres_connection(*, for_reports: bool = False) -> Iterator[Any]:
 
     found = postgres_settings(for_reports=for_reports)
     try:
-        connection = connect(found)
+        connection = connect(found) if for_reports else take(found)
     except psycopg2.OperationalError as error:
         repair = when_full(error) or only_ipv6(found["host"], found["port"])
         raise WarehouseError(
@@ -125,7 +125,10 @@ def postgres_connection(*, for_reports: bool = False) -> Iterator[Any]:
             "nothing: run the same command again."
         ) from error
     finally:
-        connection.close()
+        if for_reports:
+            connection.close()
+        else:
+            give_back(connection)
 
 
 @contextmanager
@@ -231,7 +234,7 @@ def dlt_destination() -> Destination[Any, Any]:
     in between, it would leave a gap. DuckDB gets one job at a time: commits during a checkpoint are
     new there.
     """
-    import dlt
+    from signalroom.dlt_destinations import DuckDb, Postgres
 
     if target() == "duckdb":
         from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
@@ -239,7 +242,7 @@ def dlt_destination() -> Destination[Any, Any]:
         home()
         file = DuckDbCredentials(str(duckdb_path()), global_config=dict(LOADING))
         own: Any = {"supports_transactions": True, "loader_parallelism_strategy": "sequential"}
-        return dlt.destinations.duckdb(file, **own)
+        return DuckDb(file, **own)
     from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 
     found = postgres_settings()
@@ -248,7 +251,7 @@ def dlt_destination() -> Destination[Any, Any]:
     credentials.database, credentials.username = found["dbname"], found["user"]
     credentials.password = found["password"]
     credentials.query = {"sslmode": found["sslmode"], **LIMITS}
-    return dlt.destinations.postgres(credentials, supports_transactions=True)
+    return Postgres(credentials, supports_transactions=True)
 
 
 def read(

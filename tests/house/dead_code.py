@@ -28,7 +28,7 @@ ALLOWED = {
         "format_commands",
     ],
     "dbt-duckdb": ["Plugin", "initialize", "plugin_config"],
-    "dlt": ["username", "password"],
+    "dlt": ["username", "password", "client_class", "sql_client"],
     "html.parser": ["handle_starttag", "handle_startendtag", "handle_endtag", "handle_data"],
     "http.server": ["daemon_threads", "handle_error", "client_address", "do_GET", "log_message"],
     "io": ["readinto"],

@@ -1,13 +1,17 @@
-"""A pull's overhead: each time the embedded warehouse is opened takes a moment."""
+"""A pull's overhead: opening the embedded warehouse or a connection takes a moment each time."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import psycopg2
 import pytest
+from dlt.common.configuration.providers.doc import BaseDocProvider
 
 from scheduler.steps.ingest import Request, ingest
 from signalroom.progress import Silent
 from signalroom.warehouse import duckdb_path
-from tests.ingest.test_unusable import redtrack
+from tests.ingest.test_unusable import load, redtrack
 from tests.support.held import release
 from tests.support.openings import count_openings
 from tests.support.warehouse import Warehouse
@@ -25,3 +29,33 @@ def test_a_pull_opens_the_embedded_warehouse_a_few_times(
     assert 0 < openings() <= 8, (
         "before its requests, before its load, and what is looked up around them"
     )
+
+
+def test_a_pull_connects_to_postgresql_and_searches_for_settings_a_few_times(
+    postgres_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected: list[object] = []
+    searched: list[str] = []
+    connect, search = psycopg2.connect, BaseDocProvider.get_value
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        connected.append(args)
+        return connect(*args, **kwargs)
+
+    def noted(self: Any, key: str, *args: Any) -> Any:
+        searched.append(key)
+        return search(self, key, *args)
+
+    with redtrack(postgres_warehouse, monkeypatch):
+        load()
+        monkeypatch.setattr(psycopg2, "connect", counted)
+        monkeypatch.setattr(BaseDocProvider, "get_value", noted)
+        loaded = load()
+    # 7, and one for each job that runs at the same time: of 2 for each table
+    assert 0 < len(connected) <= 7 + len(loaded.rows)
+    # the names in the file; dlt asks for a hundred others
+    assert set(searched) <= {
+        *("raise_on_max_retries", "auto_abort_on_terminal_error", "disable_compression"),
+        *("runtime", "log_level", "dlthub_telemetry"),
+    }
+    assert "disable_compression" in searched, "the settings of the file apply"
