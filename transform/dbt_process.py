@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from signalroom import child_process, paths, secrets, settings
+from transform import quick_dbt
 
 BEGINS = "LogStartLine"
 ENDS = frozenset({"LogModelResult", "LogTestResult", "LogSeedResult", "LogNodeNoOpResult"})
@@ -153,7 +154,7 @@ def _obey() -> None:
         _generate_code()
     gc.freeze()
     gc.enable()
-    _skip_unlogged_events()
+    quick_dbt.be_quick(paths.home() / "dbt" / "templates", settings.target())
     order = sys.stdin.read()
     if not order:
         return
@@ -177,31 +178,6 @@ def _generate_code() -> None:
             getattr(import_module(module), name).json_schema()
     parsed = paths.home() / "dbt" / "target" / "partial_parse.msgpack"
     Manifest.from_msgpack(parsed.read_bytes(), decoder=extended_mashumuro_decoder)
-
-
-def _skip_unlogged_events() -> None:
-    """Have dbt skip events that none of its loggers writes: a seventh of a small build.
-
-    It would build, format and scrub each of them before a logger drops it for its level.
-    """
-    from dbt_common.events.base_types import BaseEvent, EventLevel
-    from dbt_common.events.event_manager import EventManager
-
-    fire = EventManager.fire_event
-    low = {EventLevel.DEBUG, EventLevel.TEST}
-
-    def fire_event(
-        self: EventManager,
-        e: BaseEvent,
-        level: EventLevel | None = None,
-        node: Any = None,
-        force_warn_or_error_handling: bool = False,
-    ) -> None:
-        is_low = (level or e.level_tag()) in low and not force_warn_or_error_handling
-        if not is_low or any(logger.level in low for logger in self.loggers):
-            fire(self, e, level, node, force_warn_or_error_handling)
-
-    EventManager.fire_event = fire_event  # type: ignore[method-assign]
 
 
 def _run(arguments: list[str]) -> int:

@@ -202,7 +202,10 @@ def _dbt(arguments: list[str]) -> None:
 
     sys.argv = ["dbt", *arguments]
     gc.disable()  # a tenth of a build, for little: the process ends with it
-    spare_events_that_are_not_shown()
+    sys.path.insert(0, str(ROOT))
+    from transform import quick_dbt
+
+    quick_dbt.be_quick(ROOT / "target" / "templates", os.environ.get("SIGNALROOM_TARGET", ""))
     if not READ_IT & set(arguments):
         spare_the_manifest()
     # the semaphore tracker does not notice the end of a fork, and would complain in its output
@@ -237,27 +240,6 @@ def spare_the_manifest() -> None:
 
     for module in (manifest, runnable):
         module.write_manifest = lambda *_: None  # type: ignore[attr-defined]
-
-
-def spare_events_that_are_not_shown() -> None:
-    """Make dbt skip events below the level of its loggers: thousands that it then discards."""
-    from dbt_common.events.base_types import BaseEvent, EventLevel
-    from dbt_common.events.event_manager import EventManager
-
-    fire = EventManager.fire_event
-    low = {EventLevel.DEBUG, EventLevel.TEST}
-
-    def fire_event(
-        self: EventManager,
-        e: BaseEvent,
-        level: EventLevel | None = None,
-        node: Any = None,
-        force_warn_or_error_handling: bool = False,
-    ) -> None:
-        if (level or e.level_tag()) not in low or any(one.level in low for one in self.loggers):
-            fire(self, e, level, node, force_warn_or_error_handling)
-
-    EventManager.fire_event = fire_event  # type: ignore[method-assign]
 
 
 CALLS = {"dbt": _dbt, "build": _dbt_of_the_product, "signalroom": _signalroom}
