@@ -79,11 +79,11 @@ def keep_connections() -> None:
         if connection is None or connection.state != ConnectionState.OPEN:
             return release(self)
         try:
-            # also after dbt's own COMMIT, of which psycopg2 does not know: it would begin no other
+            self.rollback_if_open()
+            # psycopg2 does not know of dbt's own COMMIT: it would begin no other transaction
             connection.handle.rollback()
         except Exception:  # the server has gone away
             return release(self)
-        connection.transaction_open = False
         return None
 
     def reuse(self: PostgresConnectionManager, name: str | None = None) -> Connection:
