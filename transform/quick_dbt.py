@@ -79,7 +79,7 @@ def keep_connections() -> None:
         if connection is None or connection.state != ConnectionState.OPEN:
             return release(self)
         try:
-            self.rollback_if_open()
+            self.rollback_if_open()  # type: ignore[no-untyped-call]
             # psycopg2 does not know of dbt's own COMMIT: it would begin no other transaction
             connection.handle.rollback()
         except Exception:  # the server has gone away
