@@ -21,7 +21,7 @@ from tests.support.warehouse import Warehouse
 
 # The simulated month has about 6,400 orders and 8,500 events; 20 times its 36 days are two years.
 BLOCKS, ORDERS, EVENTS = 20, 23, 12
-MODELS = ("int_orders__by_file", "int_orders__latest", "int_orders__projected", "orders")
+MODELS = ("int_orders__by_file", "int_orders__latest", "orders")
 # One more file with new orders, as a load would leave it.
 NEW_FILE = "orders-create/report_2026-11-20T0531_bench.csv"
 YEAR_DAYS = 365
@@ -145,6 +145,11 @@ def _orders(made: Hours, rounds: int, count: int) -> Result:
     folder = ["--target-path", str(made.warehouse.home / "dbt" / "target")]
     select = ["run", "--select", *MODELS, *folder]
     measured = Rounds()
+    for table in ("orders_create", "orders_update"):  # as their second load makes it
+        made.warehouse.execute(
+            f'create index if not exists "{table}_by_file_and_client"'
+            f" on s3_exports.{table} (_file_name, _client_id)"
+        )
     names = ", ".join(
         f'"{name}"'
         for (name,) in made.warehouse.rows(

@@ -27,7 +27,7 @@ WITHOUT_TESTS = (
     *("--exclude-resource-type", "unit_test", "--exclude-resource-type", "test"),
     "--full-refresh",
 )
-STEPWISE = ("int_orders__by_file", "int_orders__projected", "int_visits__counted")
+STEPWISE = ("int_orders__by_file", "int_visits__counted")
 CLICK = {"_client_id": "713", "date": worked_example.DAY, "transaction_id": "first"}
 REFUND = {
     "_client_id": "713",

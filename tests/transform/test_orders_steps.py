@@ -22,7 +22,7 @@ pytestmark = [
 ]
 
 FIRST_LOAD = datetime(2026, 11, 19, 8, tzinfo=UTC)
-MODELS = ("+int_orders__by_file", "int_orders__latest", "int_orders__projected", "orders")
+MODELS = ("+int_orders__by_file", "int_orders__latest", "orders")
 COLUMNS = ("_client_id", "_file_name", "_row_id", "_file_date", "orders_id", "total_amount")
 TABLES = ("orders_create", "orders_update")
 # the same name for both clients and in both tables; two names without a time share a place
@@ -95,11 +95,8 @@ def orders(warehouse: Warehouse) -> list[tuple[str, str, str]]:
 
 
 def contents(warehouse: Warehouse) -> list[list[str]]:
-    names = ("intermediate.int_orders__by_file", "intermediate.int_orders__projected")
-    return [
-        sorted(map(repr, warehouse.rows(f"select * from {name}")))
-        for name in (*names, "marts.orders")
-    ]
+    names = ("intermediate.int_orders__by_file", "marts.orders")
+    return [sorted(map(repr, warehouse.rows(f"select * from {name}"))) for name in names]
 
 
 def lines_of(chance: random.Random) -> list[Line]:
@@ -159,11 +156,13 @@ def test_orders_are_those_of_a_full_refresh_after_any_sequence_of_files(
     for table in TABLES:
         raw.create_orders(warehouse, table, [dict.fromkeys(COLUMNS)])
         warehouse.execute(f"delete from s3_exports.{table}")
+        if warehouse.target == "postgres":  # as loads make it
+            warehouse.execute(f"create index on s3_exports.{table} (_file_name, _client_id)")
     bucket = Bucket(warehouse)
     done: list[str] = []
     compared = 0
     with commands(module_dbt, warehouse) as dbt:
-        assert dbt("run", "--select", *MODELS, "+int_orders__projected") == ""
+        assert dbt("run", "--select", *MODELS, "+orders") == ""
         for number in range(int(os.environ.get("STEPS", "8"))):
             done += [step(chance, bucket) for _ in range(chance.randint(1, 4))]
             if chance.random() < 0.2:  # a build that was lost halfway

@@ -14,7 +14,8 @@
                 {%- if 'not_null' not in declared | map(attribute='type') | join(' ') -%}
                     {%- do unguarded.append(node.name) -%}
                 {%- endif -%}
-            {%- elif node.name not in named and node.unique_id not in tested -%}
+            {#- an ephemeral model has no rows but those of the models that read it -#}
+            {%- elif node.config.materialized != 'ephemeral' and node.name not in named and node.unique_id not in tested -%}
                 {%- do unguarded.append(node.name) -%}
             {%- endif -%}
         {%- endfor -%}

@@ -62,7 +62,6 @@
     'int_order_files__counted',
     'int_orders__by_file',
     'int_orders__latest',
-    'int_orders__projected',
     'int_performance__costed',
     'int_performance__ledger',
     'int_performance__shared',

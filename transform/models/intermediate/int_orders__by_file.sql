@@ -9,12 +9,13 @@
     on_schema_change='fail',
     indexes=[
         {'columns': ['_client_id', 'order_id']},
-        {'columns': ['_client_id', '_file_name', 'is_update']},
+        {'columns': ['_file_name', '_client_id', 'is_update', 'recorded_at']},
         {'columns': ['is_latest']},
     ] if target.type == 'postgres' else [],
     pre_hook=[
         "{{ forget_unless_recorded(
-            's3_exports', ['orders_create', 'orders_update'], this ~ '._file_name', 'is_latest'
+            's3_exports', ['orders_create', 'orders_update'], this ~ '._file_name', 'is_latest',
+            ['_file_name', '_client_id', 'is_update']
         ) }}",
     ],
     post_hook=["delete from {{ this }} where is_latest is null"],
@@ -56,17 +57,23 @@ recorded_files as (
 -- read again by name: PostgreSQL would compute every column of a CTE that is used twice
 files as (
 
+    {% for table, is_update in [('orders_create', 'false'), ('orders_update', 'true')] %}
     select distinct
-        _client_id,
-        _file_name,
-        false as is_update
-    from {{ ref('stg_s3_exports__orders_create') }}
-    union all
-    select distinct
-        _client_id,
-        _file_name,
-        true as is_update
-    from {{ ref('stg_s3_exports__orders_update') }}
+        named._client_id,
+        named._file_name,
+        {{ is_update }} as is_update
+    {% if is_incremental() %}
+    from (
+        {{ distinct_rows(
+            ref('stg_s3_exports__' ~ table), ['_file_name', '_client_id'],
+            api.Relation.create(schema='s3_exports', identifier=table)
+        ) }}
+    ) as named
+    {% else %}
+    from {{ ref('stg_s3_exports__' ~ table) }} as named
+    {% endif %}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 
 ),
 

@@ -1,3 +1,6 @@
+-- ephemeral: the mart, and others that read every order, take it from int_orders__latest
+{{ config(materialized='ephemeral') }}
+
 with latest as (
 
     select * from {{ ref('int_orders__latest') }}
