@@ -28,9 +28,15 @@
             and exists (
                 select 1
                 from doubtful
-                where {{ are_equal('doubtful', this, parts) }}
+                where
+                    {{ are_equal('doubtful', this, parts) }}
+                    and (
+                        doubtful.instants is null
+                        or {{ this }}.recorded_at is null
+                        or {{ this }}.recorded_at <> all(doubtful.instants)
+                    )
             )
-            and {% endif -%}
+            {%- else -%}
             not exists (
                 select 1
                 from {{ ref('stg_ops__control_totals') }} as recorded
@@ -42,12 +48,16 @@
                     and recorded.partition_key = {{ partition_key }}
                     and recorded.loaded_at = {{ this }}.recorded_at
             )
+            {%- endif -%}
     {%- endif -%}
 {%- endmacro %}
 
-{#- The parts of this model that have no record, several, or a row of another one. -#}
+{#- The parts of this model that have no record, several, or a row of another one, with the instants of
+    their records; rows are compared with these, because few parts would join all records for each row. -#}
 {% macro doubtful_parts(source, tables, parts) -%}
-    select parts.*
+    select
+        parts.*,
+        recorded.instants
     from (
         {{ distinct_rows(this, parts, this) }}
     ) as parts
@@ -56,7 +66,8 @@
             _client_id,
             partition_key,
             min(loaded_at) as first_at,
-            max(loaded_at) as last_at
+            max(loaded_at) as last_at,
+            array_agg(loaded_at) as instants
         from {{ ref('stg_ops__control_totals') }}
         where
             source = '{{ source }}'
