@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import MAXYEAR, UTC, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from functools import cached_property, lru_cache
+from operator import itemgetter
 from typing import Any
 
 from ingest.model import Pull, Row
@@ -25,15 +26,8 @@ TEXT_TYPE: Mapping[str, Any] = {"data_type": "text"}
 DATE_TYPE: Mapping[str, Any] = {"data_type": "date"}
 EXACT = Context(prec=80)  # Decimal's own 28 digits are too few for sums of decimal(38, 18)
 _SCALE = Decimal(1).scaleb(-18)
-LARGEST_EXPONENT = 400
 DIGITS = 19  # digits before the decimal point
 LARGEST_COUNT = 2**63  # a bigint
-
-
-def fraction(text: str) -> Decimal | str:
-    """A JSON number with every digit; one with hundreds of digits, like `1e999999999`, as text."""
-    number = Decimal(text)
-    return number if abs(number.adjusted()) <= LARGEST_EXPONENT else text
 
 
 def money(value: object) -> Decimal | None:
@@ -195,15 +189,21 @@ def _columns_read(
     columns = []
     for _, key, below, read in fields.plan:
         if (key,) not in found:
-            is_skipped = key in skipped
-            found[key,] = [None if is_skipped else entry.get(key) for entry in entries]
+            found[key,] = [None] * len(entries) if key in skipped else _values(entries, key)
         for depth in range(1, len(below) + 1):
             path = (key, *below[:depth])
             if path not in found:  # the id and name of one object share one lookup
-                above, last = found[path[:-1]], path[-1]
-                found[path] = [one.get(last) if isinstance(one, dict) else None for one in above]
+                found[path] = _values(found[path[:-1]], path[-1])
         columns.append(_column_read(found[key, *below], read))
     return columns
+
+
+def _values(entries: Sequence[Any], key: str) -> list[Any]:
+    """The value of a key in each entry; None without one, or where an entry is no object."""
+    try:
+        return list(map(itemgetter(key), entries))
+    except (KeyError, TypeError):
+        return [one.get(key) if isinstance(one, Mapping) else None for one in entries]
 
 
 def _column_read(values: list[Any], read: Reader) -> list[Any]:
@@ -211,8 +211,11 @@ def _column_read(values: list[Any], read: Reader) -> list[Any]:
     types = set(map(type, values)) - {type(None)}
     if not types:
         return values
-    if types == {str} and read is text and "\x00" not in "".join(filter(None, values)):
-        return [value if value and not value.isspace() else None for value in values]
+    if types == {str} and read is text:
+        distinct = set(values) - {None}
+        is_plain = "" not in distinct and not any(map(str.isspace, distinct))
+        if is_plain and "\x00" not in "".join(distinct):
+            return values
     if len(types) == 1 and types <= {str, int, bool}:
         known = {value: None if value is None else read(value) for value in set(values)}
         return [known[value] for value in values]
@@ -254,6 +257,9 @@ def instant(value: object) -> datetime | None:
     ISO text without an offset is read as UTC; 0 and the year 1 mean: never. Go's own notation
     (`2026-01-15 10:00:00 +0000 UTC`) is read too.
     """
+    if type(value) is int and 0 < value < 10**19 and not _COMPACT.fullmatch(str(value)):
+        parts = next((one for least, one in _FRACTIONS if value >= least), 1)
+        return datetime.fromtimestamp(value / parts, UTC)
     written = str(value) if type(value) is int else (text(value) or "").strip().upper()
     if compact := _COMPACT.fullmatch(written):
         written = f"{compact[1]}T{compact[2] or '000000'}"

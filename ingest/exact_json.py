@@ -7,8 +7,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from ingest.columns import fraction
-
+LARGEST_EXPONENT = 400
 LONGEST_INTEGER = 4_000  # digits; Python refuses to read longer ones as int
 
 
@@ -25,6 +24,12 @@ def parsed(text: str) -> Any:
         raise
     except ValueError:  # of a longer integer; a call for each one would take a third of the time
         return read(parse_int=_integer)
+
+
+def fraction(text: str) -> Decimal | str:
+    """A JSON number with every digit; one with hundreds of digits, like `1e999999999`, as text."""
+    number = Decimal(text)
+    return number if abs(number.adjusted()) <= LARGEST_EXPONENT else text
 
 
 def _integer(digits: str) -> int | Decimal:

@@ -13,9 +13,9 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from functools import cache
-from itertools import chain, islice
+from itertools import chain, groupby, islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -163,15 +163,18 @@ class TableRows:
     def _count(
         self, days: Sequence[date | None], given: Mapping[str, list[Any]], table: pa.Table
     ) -> None:
-        for day, mark in zip(days, marks(table), strict=True):
-            self._counts[day] += 1
-            self._marks[day] += mark
-        for name in self._measures:
-            if self._protection.action(name) == "keep" and name in given:
-                for day, value in zip(days, given[name], strict=True):
-                    if value:
-                        sums = self._sums[day]
-                        sums[name] = EXACT.add(sums[name], Decimal(value))
+        found, start = marks(table), 0
+        kept = [name for name in self._measures if self._protection.action(name) == "keep"]
+        with localcontext(EXACT):  # sums are of any length
+            for day, several in groupby(days):
+                end = start + sum(1 for _ in several)
+                self._counts[day] += end - start
+                self._marks[day] += sum(found[start:end])
+                sums = self._sums[day]
+                for name in kept:
+                    values = filter(None, given.get(name, ())[start:end])
+                    sums[name] = sum(map(Decimal, values), sums[name])
+                start = end
 
 
 def marks(table: pa.Table) -> list[int]:

@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_plus
 
-from ingest.columns import fraction
+from ingest.exact_json import fraction
 from ingest.privacy.policy import Action, Hasher, policy, salt
 from signalroom.errors import AnswerError
 

@@ -181,6 +181,10 @@ def test_what_a_pull_imported_is_not_searched_for_garbage_again(warehouse: Wareh
     keep_imports.cache_clear()
     load([{"_client_id": "713", "date": DAY, "n": 1, "cost": Decimal(1)}])
     assert gc.get_freeze_count() > 0
+    gc.collect()
+    before = gc.get_stats()[0]["collections"]
+    page = [{"_client_id": "713", "n": number} for number in range(20_000)]
+    assert gc.get_stats()[0]["collections"] == before, f"a page of {len(page):,} is searched"
 
 
 @pytest.mark.parametrize(("name", "value"), [("n", Decimal("1.5")), ("n", 1.5)])

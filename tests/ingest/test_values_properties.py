@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ingest.columns import count, money, total
+from ingest.columns import count, instant, money, total
 from signalroom.errors import AnswerError
 
 SCALARS = st.one_of(
@@ -25,6 +25,15 @@ SCALARS = st.one_of(
                      "\x00", "_1"]),
     st.lists(st.integers(), max_size=2),
     st.dictionaries(st.text(max_size=2), st.integers(), max_size=1),
+)  # fmt: skip
+# Seconds to nanoseconds, around each change of the unit, and days written without hyphens.
+EDGES = (0, 1, 10**11, 10**14, 10**17, 10**19, 19_000_101, 20_261_101, 21_000_000, 19_999_999)
+EDGES += (*(day * 10**6 + 93_000 for day in EDGES[6:]), 2**53, 999_999_999_999_999_999)
+EPOCHS = st.one_of(
+    st.integers(-(10**12), 10**20),
+    st.integers(1_500_000_000, 1_900_000_000),
+    st.builds(lambda edge, by, sign: sign * edge + by, st.sampled_from(EDGES),
+              st.integers(-2, 2), st.sampled_from((1, -1))),
 )  # fmt: skip
 AMOUNTS = st.decimals(
     min_value=Decimal(-(10**18)), max_value=Decimal(10**18), places=18, allow_nan=False
@@ -54,3 +63,15 @@ def test_no_digit_of_money_is_lost_on_the_way_in(amounts: list[Decimal]) -> None
     found = [money(one) for one in written]
     assert found == amounts
     assert Fraction(total(found)) == sum(map(Fraction, amounts))
+
+
+@settings(max_examples=500, deadline=None)
+@given(epoch=EPOCHS)
+def test_an_epoch_as_a_number_is_read_as_its_text(epoch: int) -> None:
+    def read(value: object) -> object:
+        try:
+            return instant(value)
+        except AnswerError as error:
+            return str(error).replace("'", "")
+
+    assert read(epoch) == read(str(epoch))

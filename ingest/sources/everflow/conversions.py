@@ -9,6 +9,7 @@ from contextvars import copy_context
 from dataclasses import replace
 from datetime import date
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 from ingest.columns import Entries, Shape
 from ingest.http import VendorClient
@@ -75,19 +76,20 @@ def _of_day(http: VendorClient, pull: Pull, day: date, zone_id: int) -> list[Row
         "conversion_id",
     )
     entries = Entries(f"conversions of {day}", pull, SHAPE)
-    rows = [_checked(pull, day, row) for row in entries.rows(found)]
+    zone = clock.zone()
+    rows = [_checked(pull, day, row, zone) for row in entries.rows(found)]
     require_measures(replace(pull, window=Window(day, day)), "conversions", rows, REQUIRED)
     return rows
 
 
-def _checked(pull: Pull, day: date, row: Row) -> Row:
+def _checked(pull: Pull, day: date, row: Row, zone: ZoneInfo) -> Row:
     moment = row["conversion_at"]
     if row["conversion_id"] is None or moment is None:
         raise AnswerError(
             f"everflow for client {pull.client_id}, {day}: a conversion has no id or no time; "
             "nothing was loaded."
         )
-    if clock.local_date(moment) != day:
+    if moment.astimezone(zone).date() != day:
         raise AnswerError(
             f"everflow for client {pull.client_id}: asked for conversions of {day}, answered for "
             f"{moment:%Y-%m-%d %H:%M} UTC; nothing was loaded."
