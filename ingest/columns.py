@@ -199,7 +199,7 @@ def _columns_read(
 
 
 def _values(entries: Sequence[Any], key: str) -> list[Any]:
-    """The value of a key in each entry; None without one, or where an entry is no object."""
+    """The value of a key in each entry; None without one, or where an entry is not an object."""
     try:
         return list(map(itemgetter(key), entries))
     except (KeyError, TypeError):

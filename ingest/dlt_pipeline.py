@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from ingest.model import FileRecord, Pull, TableMetrics
@@ -110,6 +111,7 @@ def remember_types() -> None:
     """
     from dlt.common import validation
     from dlt.common.configuration import resolve
+    from dlt.extract import extract
 
     for name in OF_TYPES:
         setattr(resolve, name, _remembered(getattr(resolve, name)))
@@ -121,6 +123,15 @@ def remember_types() -> None:
         return get_type_hints(spec, globalns=vars(sys.modules[spec.__module__]))
 
     names["get_type_hints"] = lambda spec, **_: hints_of(spec)
+    # for a trace that no one reads, it writes the columns of each table as YAML
+    dump = vars(extract)["yaml"].dump
+    written: dict[str, str] = {}
+
+    def written_once(hint: Any, **options: Any) -> str:
+        key = repr(hint)
+        return written.get(key) or written.setdefault(key, dump(hint, **options))
+
+    vars(extract)["yaml"] = SimpleNamespace(dump=written_once)
 
 
 def _remembered(about: Callable[[Any], Any]) -> Callable[[Any], Any]:
