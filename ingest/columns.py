@@ -203,7 +203,7 @@ def _values(entries: Sequence[Any], key: str) -> list[Any]:
     try:
         return list(map(itemgetter(key), entries))
     except (KeyError, TypeError):
-        return [one.get(key) if isinstance(one, Mapping) else None for one in entries]
+        return [one.get(key) if isinstance(one, (dict, Mapping)) else None for one in entries]
 
 
 def _column_read(values: list[Any], read: Reader) -> list[Any]:
