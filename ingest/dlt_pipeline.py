@@ -79,9 +79,10 @@ def _own_settings() -> Any:
         names: frozenset[str] | None = None
 
         def get_value(self, key: str, hint: Any, pipeline_name: Any, *sections: str) -> Any:
-            if self.names is None:
-                self.names = frozenset(_names(self._config_doc))
-            if key not in self.names:
+            names = self.names  # another thread may set it
+            if names is None:
+                names = self.names = frozenset(_names(self._config_doc))
+            if key not in names:
                 return None, key
             return super().get_value(key, hint, pipeline_name, *sections)
 

@@ -23,7 +23,7 @@ def bind(sql: str, params: Mapping[str, object]) -> Bound:
     return statement, values if is_duckdb else dict(zip(names, values, strict=True))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def compiled(sql: str, style: str) -> tuple[str, tuple[str, ...]]:
     """A statement in a driver's style, and the names of its parameters in their order.
 

@@ -68,9 +68,16 @@ class _Client(Psycopg2SqlClient):
 
 
 def _take(where: Key) -> Any:
+    """An idle connection; without one, another kind is closed first, so that there are no more."""
     with _lock:
-        found = _idle.get(where) if _idle else None
-        return found.pop() if found else None
+        if not _idle:
+            return None
+        if found := _idle.get(where):
+            return found.pop()
+        of_others = next((one for one in _idle.values() if one), None)
+        if of_others:
+            of_others.pop().close()
+        return None
 
 
 def _keep(where: Key, connection: Any) -> bool:

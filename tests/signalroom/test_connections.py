@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
@@ -86,6 +87,26 @@ def test_dlt_gets_a_connection_again_as_if_it_were_new(client: Any) -> None:
         assert asked(client) == (first, path)
         assert asked(client, "select to_regclass('undone')") == (None,)
     assert asked(client)[0] != first
+
+
+def test_an_idle_connection_of_another_schema_is_closed_first(
+    client: Any, postgres_warehouse: Warehouse
+) -> None:
+    """A role may have few: a load has no more of them open than jobs at work."""
+    postgres_warehouse.execute("create schema plain_staging")
+    destination = dlt_destination()
+    config = destination.spec()._bind_dataset_name("plain_staging")
+    staging = destination.client(Schema("plain"), config)
+    with kept_connections():
+        first = asked(client)[0]
+        other = asked(staging)[0]
+        known = "select count(*) from pg_stat_activity where pid = any(%s)"
+        for _ in range(100):  # the server ends a process a moment after its connection
+            if postgres_warehouse.rows(known, [first, other]) == [(1,)]:
+                break
+            time.sleep(0.05)
+        else:
+            raise AssertionError("both are open")
 
 
 def test_dlt_gets_a_new_connection_for_one_that_the_server_ended(client: Any) -> None:

@@ -117,9 +117,9 @@ def test_a_connection_that_the_server_has_closed_is_replaced(
         time.sleep(0.05)
     second = ask(connections, "two", PROCESS, commits=True)
     assert second != first
+    connection = connections.get_thread_connection()
     connections.cleanup_all()
-    connection = connections.get_if_exists()
-    assert connection is None or connection.state == ConnectionState.CLOSED
+    assert connection.state == ConnectionState.CLOSED
 
 
 def rendered(source: str, *, native: bool = False) -> object:

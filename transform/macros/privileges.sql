@@ -58,7 +58,16 @@
 
 {% macro postgres__separate_clients() -%}
     do $guard$
+    declare
+        other name;
     begin
+        -- an incremental table keeps what was added to it by hand
+        for other in
+            select polname from pg_policy
+            where polrelid = '{{ this }}'::regclass and polname <> 'own_client'
+        loop
+            execute format('drop policy %I on {{ this }}', other);
+        end loop;
         if not (select relrowsecurity from pg_class where oid = '{{ this }}'::regclass) then
             alter table {{ this }} enable row level security;
         end if;

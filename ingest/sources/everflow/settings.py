@@ -32,7 +32,7 @@ OPTIONAL = {"clicks": "EVERFLOW_CLICKS"}
 
 RATE_LIMIT = (29, 1.0)  # calls, seconds; documented as 30/s, less a margin for differing clocks
 REQUESTS_AT_ONCE = 10  # of reports
-ROWS_HELD = 8_000  # of the days requested at once: a conversion takes 10 kB while it is read
+ROWS_HELD = 7_500  # of the days requested at once: a conversion takes 10 kB while it is read
 FEW_DAYS = 7  # sequential; the hourly pull would gain nothing
 CURRENCY = "USD"
 ADJUSTMENT_SLICE_DAYS = 365
