@@ -30,7 +30,7 @@ def write(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[
 @pytest.mark.parametrize(
     ("entry", "said"),
     [
-        ("cti:", "client cti has no entries"),
+        ("cti: null", "client cti has no entries"),
         ("cti: [CTI]", "client cti has no entries"),
         ("713: {name: Two, brands: {A: 3}}", "713 is malformed: quote it"),
         ("CTI: {name: Two, brands: {A: 3}}", "'CTI' is malformed"),
