@@ -29,6 +29,8 @@ from signalroom.warehouse import Execute, duckdb_connection, transaction
 if TYPE_CHECKING:
     from dlt import Pipeline
 
+    from ingest.import_file import FileFormat
+
 DLT, FILES, ROWS = "signalroom-dlt-", "signalroom-s3-", "signalroom-rows-"
 NEW = "signalroom-new-"
 LOCK = "in-use.lock"
@@ -208,15 +210,19 @@ def active_pipeline() -> Any:
     return context.pipeline() if context.is_active() else None
 
 
-def file_format() -> Any:
+def file_format() -> FileFormat:
     """The format of the active pipeline's load files.
 
     Not insert_values, dlt's choice: slow on PostgreSQL, gigabytes of memory on DuckDB.
     """
+    from signalroom.dlt_destinations import Postgres
+
     pipeline = active_pipeline()
     destination = pipeline.destination if pipeline else None
     name = destination.destination_type if destination else target()
-    return "csv" if name.endswith("postgres") else "parquet"
+    if not name.endswith("postgres"):
+        return "parquet"
+    return "copy" if isinstance(destination, Postgres) else "csv"
 
 
 def running_load() -> str | None:

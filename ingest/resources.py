@@ -29,6 +29,7 @@ from ingest.dlt_pipeline import (
     running_load,
     working_folder,
 )
+from ingest.import_file import dlt_format
 from ingest.model import (
     Failure,
     Found,
@@ -279,7 +280,7 @@ def _maker(
             write_disposition=REPLACE,
             merge_key=merge_key,
             max_table_nesting=0,
-            file_format=file_format(),
+            file_format=dlt_format(file_format()),
             selected=name in pull.resources,
             spec=BaseConfiguration,
         )

@@ -23,12 +23,12 @@ from typing import Any
 import dlt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pacsv
 from dlt.common.data_types import coerce_value, py_type_to_sc_type
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 from dlt.common.normalizers.utils import generate_dlt_ids
 
 from ingest.columns import EXACT, TEXT_TYPE, is_number
+from ingest.import_file import FileFormat, ImportFile
 from ingest.model import ControlTotal, Pull, Row
 from ingest.privacy.rows import Protection
 from signalroom.errors import AnswerError, WarehouseError
@@ -201,7 +201,11 @@ class Files:
     """
 
     def __init__(
-        self, folder: Path | None, file_format: str, declared: Iterable[str], load_id: str = ""
+        self,
+        folder: Path | None,
+        file_format: FileFormat,
+        declared: Iterable[str],
+        load_id: str = "",
     ) -> None:
         self._folder = folder
         self._load_id = load_id
@@ -272,42 +276,6 @@ def _spelled(name: str) -> str:
     """The column's name as dlt spells it."""
     found: str = NamingConvention(NAME_LENGTH).normalize_identifier(name)
     return found
-
-
-class ImportFile:
-    """Arrow tables of one schema, written as CSV or Parquet."""
-
-    def __init__(self, path: Path, file_format: Any, schema: pa.Schema) -> None:
-        self.path = path
-        self.schema = schema
-        self.file_format = file_format
-        self.rows = 0
-        if file_format == "csv":
-            options = pacsv.WriteOptions(include_header=True, quoting_style="needed")
-            self._writer: Any = pacsv.CSVWriter(str(path), schema, write_options=options)
-        else:
-            import pyarrow.parquet as pq
-
-            self._writer = pq.ParquetWriter(
-                str(path), schema, compression="lz4", use_dictionary=False
-            )
-
-    def write(self, tables: Iterable[Any]) -> None:
-        """Append tables."""
-        for table in tables:
-            self._writer.write_table(table)
-            self.rows += len(table)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._writer.close()
-
-    def as_item(self, hints: Any = None) -> Any:
-        """What a resource yields for the file; types come from `hints`, or else its schema."""
-        import dlt
-
-        types = self.schema.empty_table() if hints is None else hints
-        return dlt.mark.with_file_import(str(self.path), self.file_format, self.rows, types)
 
 
 def refuse_repeated(pull: Pull, table: str, rows: Iterable[Row], grain: Sequence[str]) -> None:

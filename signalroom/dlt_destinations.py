@@ -2,7 +2,8 @@
 
 dlt asks a destination what it can do fifty times in a load, and opens a connection for each of its
 jobs and questions. Both are dlt's own classes with one method each that remembers; types, names and
-everything else are dlt's, so that a state or schema written by plain dlt is understood.
+everything else are dlt's, so that a state or schema written by plain dlt is understood. PostgreSQL
+also copies files in its own text format, which it reads faster than CSV (ingest/import_file.py).
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ from typing import Any
 
 import psycopg2
 from dlt.common.destination import DestinationCapabilitiesContext
+from dlt.common.storages import FileStorage
 from dlt.destinations import duckdb, postgres
-from dlt.destinations.impl.postgres.postgres import PostgresClient
+from dlt.destinations.impl.postgres.postgres import PostgresClient, PostgresCsvCopyJob
 from dlt.destinations.impl.postgres.sql_client import Psycopg2SqlClient
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
+COPY_DELIMITER = "\x1f"  # ASCII's unit separator, which texts hardly contain
+COPY_BYTES = 2**16
 Key = tuple[str, str]  # where, and which schema
 _lock = threading.Lock()
 _idle: dict[Key, list[Any]] | None = None
@@ -89,11 +93,38 @@ def _keep(where: Key, connection: Any) -> bool:
         return True
 
 
+class _CopyJob(PostgresCsvCopyJob):
+    """dlt's job for CSV; a file in PostgreSQL's own text format is copied as that."""
+
+    def run(self) -> None:
+        with FileStorage.open_zipsafe_ro(self._file_path, "rb") as file:
+            names = file.readline().decode().rstrip("\n").split(COPY_DELIMITER)
+            if len(names) == 1:
+                super().run()
+                return
+            client = self._job_client.sql_client
+            table = client.make_qualified_table_name(self.load_table_name)
+            columns = ", ".join(client.escape_column_name(name) for name in names)
+            with client.begin_transaction(), client.native_connection.cursor() as cursor:
+                cursor.copy_expert(
+                    f"copy {table} ({columns}) from stdin with (format text,"
+                    f" delimiter '{COPY_DELIMITER}', null '', encoding 'utf-8')",
+                    file,
+                    size=COPY_BYTES,
+                )
+
+
 class _JobClient(PostgresClient):
     def __init__(self, schema: Any, config: Any, capabilities: Any) -> None:
         super().__init__(schema, config, capabilities)
         names = self.create_dataset_names(schema, config)
         self.sql_client = _Client(*names, config.credentials, capabilities)
+
+    def create_load_job(
+        self, table: Any, file_path: str, load_id: str, restore: bool = False
+    ) -> Any:
+        job = super().create_load_job(table, file_path, load_id, restore)
+        return _CopyJob(file_path) if isinstance(job, PostgresCsvCopyJob) else job
 
 
 class _Described:

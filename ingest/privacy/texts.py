@@ -332,6 +332,12 @@ def may_contain(cells: Any, marks: Sequence[bytes]) -> bool:
     )
 
 
+def contained(cells: Any, marks: Sequence[bytes]) -> list[bytes]:
+    """Those of the marks that are in the bytes of the cells, or span two of them."""
+    texts = list(_bytes_of(cells))
+    return [mark for mark in marks if any(mark in text for text in texts)]
+
+
 def are_digits(cells: Any) -> bool:
     """Whether the cells that are filled consist of the digits 0 to 9."""
     return all(text.isdigit() for text in _bytes_of(cells) if text)

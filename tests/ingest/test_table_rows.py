@@ -26,6 +26,7 @@ from ingest.columns import (
     Columns,
 )
 from ingest.dlt_pipeline import file_format, keep_imports
+from ingest.import_file import dlt_format
 from ingest.model import Pull, Row, Window
 from ingest.resources import REPLACE, SOURCE, TOMBSTONE, daily
 from ingest.table_rows import DELETED, PART_ROWS, Files
@@ -114,7 +115,7 @@ def load_as_dicts(rows: list[Row], folder: Path) -> None:
         write_disposition=REPLACE,
         merge_key=("_client_id", "date"),
         max_table_nesting=0,
-        file_format=form,
+        file_format=dlt_format(form),
     )
     def given() -> Any:
         yield rows

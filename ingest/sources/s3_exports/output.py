@@ -1,6 +1,6 @@
 """A file's rows on their way into the load: as in the raw table, then in files that dlt imports.
 
-First the policy is applied, sums are computed and metadata is added. PostgreSQL copies CSV, DuckDB
+First the policy is applied, sums are computed and metadata is added. PostgreSQL copies text, DuckDB
 and others read Parquet; without a load the rows are Arrow tables. All exports with the same columns
 share a file: the load's cost is per file, and all of a pull's rows appear in their table at once.
 An export is buffered until it is accepted, so that a refused one leaves nothing; a thread writes it
@@ -21,6 +21,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.import_file import FileFormat, ImportFile
 from ingest.privacy.rows import Protection
 from ingest.privacy.texts import SHORTEST, CardScan
 from ingest.sources.s3_exports.batches import Batch
@@ -32,7 +33,6 @@ from ingest.sources.s3_exports.limits import (
     WIDE_FROM,
     RefusedError,
 )
-from ingest.table_rows import ImportFile
 
 AMOUNT = "total_amount"
 PLAIN_AMOUNT = "^-?[0-9]{1,12}([.][0-9]{1,18})?$"
@@ -234,7 +234,7 @@ class Rows:
 class Output:
     """Collects the rows of accepted exports, and returns the files to import."""
 
-    def __init__(self, folder: Path, file_format: str) -> None:
+    def __init__(self, folder: Path, file_format: FileFormat) -> None:
         self._folder = folder
         self._format = file_format
         self._count = 0
@@ -287,8 +287,7 @@ class Output:
     def _write(self, schema: Any, tables: Iterable[Any]) -> None:
         """Have the thread write, one export behind; raises its earlier error."""
         if schema not in self._files:
-            ending = "csv" if self._format == "csv" else "parquet"
-            self._files[schema] = ImportFile(self._path(ending), ending, schema)
+            self._files[schema] = ImportFile(self._path(self._format), self._format, schema)
         self._waiting.append(self._thread.submit(self._files[schema].write, tables))
         if len(self._waiting) > 1:
             self._waiting.popleft().result()
