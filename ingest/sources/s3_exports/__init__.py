@@ -164,7 +164,8 @@ def read_files(pull: Pull, exports: Exports, prefix: Prefix) -> Iterator[Any]:
     form = file_format() if pipeline else "arrow"
     stored = listing.seen.stored
     stored.update(known)
-    reading = Reading(exports.bucket, pull, prefix.table, TableLimits(stored, form == "csv"))
+    limits = TableLimits(stored, has_pages=form in ("copy", "csv"))
+    reading = Reading(exports.bucket, pull, prefix.table, limits)
     # next to dlt's files, so that importing one links it, with no copy
     folder = pipeline.working_dir if pipeline else None
     with working_folder(FILES, folder) as own, Output(Path(own), form) as output:
