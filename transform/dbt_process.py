@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
@@ -151,7 +152,7 @@ def main() -> None:
 def _obey() -> None:
     """Wait for the arguments, run."""
     with suppress(Exception):  # dbt does it itself, later, and names what is wrong
-        _generate_code()
+        generate_code()
     gc.freeze()
     gc.enable()
     quick_dbt.be_quick(paths.home() / "dbt" / "templates", settings.target())
@@ -165,7 +166,8 @@ def _obey() -> None:
     child_process.end_process(_run(arguments))
 
 
-def _generate_code() -> None:
+@cache
+def generate_code() -> None:
     """Have dbt's classes generate their readers and validators, as they do on first use.
 
     That takes half of the time between the arguments and the first node.

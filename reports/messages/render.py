@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,14 @@ SHARED = Path(__file__).parent / "templates"
 EMAIL_LIMIT = 90_000  # Gmail clips a message at 102 KB, headers and encoding included
 SUBJECT_LIMIT = 160
 SIMULATED = "SIMULATED: figures of a made-up agency"
+# How the values of each template are escaped; None: as HTML.
+ESCAPES: dict[str, Callable[[str], str] | None] = {
+    "slack.j2": text.mrkdwn,
+    "email.mjml.j2": None,
+    "email.txt.j2": str,
+    "subject.j2": text.clean,
+    "sms.j2": text.clean,
+}
 
 
 def render(
@@ -50,7 +59,7 @@ def _slack(folder: str, context: Any, is_simulated: bool) -> Content:
     blocks = Blocks()
     if is_simulated:
         blocks.context(lambda: f"*{SIMULATED}*")
-    rest = _fill(folder, "slack.j2", text.mrkdwn, context, slack=blocks)
+    rest = _fill(folder, "slack.j2", context, slack=blocks)
     if rest.strip():
         found = rest.strip()
         raise ReportError(f"{folder}/templates/slack.j2 has text outside its blocks: {found!r}")
@@ -60,7 +69,7 @@ def _slack(folder: str, context: Any, is_simulated: bool) -> Content:
 def _email(folder: str, context: Any, is_simulated: bool) -> Content:
     inline = Inline()
     shown_as = SIMULATED if is_simulated else ""
-    source = _fill(folder, "email.mjml.j2", None, context, inline=inline, simulated=shown_as)
+    source = _fill(folder, "email.mjml.j2", context, inline=inline, simulated=shown_as)
     if re.search(r"<\s*mj-include", source, re.IGNORECASE):
         raise ReportError(f"{folder}/templates/email.mjml.j2 includes a file: that is not allowed.")
     mjml.check(source, f"{folder}/templates/email.mjml.j2")
@@ -68,17 +77,17 @@ def _email(folder: str, context: Any, is_simulated: bool) -> Content:
     size = len(html.encode())
     if size > EMAIL_LIMIT:
         raise ReportError(f"The email of {folder} has {size} bytes: too long to show.")
-    plain = f"{shown_as}\n\n{_fill(folder, 'email.txt.j2', str, context)}"
+    plain = f"{shown_as}\n\n{_fill(folder, 'email.txt.j2', context)}"
     plain = re.sub(r"\n{3,}", "\n\n", plain).strip() + "\n"
     shown = getattr(context, "figures", ())
     parity.refuse_other_amounts(html, plain, shown, f"{folder}/templates/email.mjml.j2")
-    subject = _fill(folder, "subject.j2", text.clean, context)
+    subject = _fill(folder, "subject.j2", context)
     content = {"subject": text.clean(subject, SUBJECT_LIMIT), "html": html, "text": plain}
     return {**content, "attachments": list(inline.files.values())} if inline.files else content
 
 
 def _sms(folder: str, context: Any, is_simulated: bool) -> Content:
-    lines = _fill(folder, "sms.j2", text.clean, context)
+    lines = _fill(folder, "sms.j2", context)
     return {"body": text.fit_segment(f"{lines}\n(simulated)" if is_simulated else lines)}
 
 
@@ -89,11 +98,17 @@ RENDERERS: dict[str, Callable[[str, Any, bool], Content]] = {
 }
 
 
-def _fill(
-    folder: str, name: str, escape: Callable[[str], str] | None, context: Any, **more: Any
-) -> str:
-    template = _environment(escape).get_template(f"{folder}/templates/{name}")
+def _fill(folder: str, name: str, context: Any, **more: Any) -> str:
+    template = _environment(ESCAPES[name]).get_template(f"{folder}/templates/{name}")
     return str(template.render(report=context, **more))
+
+
+def compile_templates(folder: str) -> None:
+    """Compile a report's templates, and the shared ones that they import, before they are used."""
+    for name, escape in ESCAPES.items():
+        for path in (f"{folder}/templates/{name}", f"_{name}"):
+            with suppress(jinja2.TemplateNotFound):
+                _environment(escape).get_template(path)
 
 
 @cache

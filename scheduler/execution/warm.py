@@ -1,4 +1,4 @@
-"""Children of a process that has imported what builds and reports need, at half a second each.
+"""Children of a process that has imported and prepared what builds and reports need.
 
 The executor starts the process with a run's first step, so that it imports while pulls wait for
 vendors, and ends it when no run is left. It executes nothing itself: each step is a fork of it,
@@ -20,7 +20,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -41,9 +41,28 @@ MODULES = (
     *("dbt.cli.main", "cli.main", "cli.build", "cli.report", "cli.console"),
     *("scheduler.steps.build", "scheduler.steps.report", "sqlalchemy.dialects.postgresql"),
     *("psycopg2.extras", "duckdb", "jinja2.bccache", "reports.charts.drawing", "bs4", "mjml"),
-    *("PIL.BmpImagePlugin", "PIL.JpegImagePlugin", "reports.daily", "reports.weekly_rollup"),
-    *("reports.affiliate_leaderboard", "reports.state_performance"),
+    *("PIL.BmpImagePlugin", "PIL.JpegImagePlugin", "PIL.GifImagePlugin", "PIL.PpmImagePlugin"),
+    *("reports.messages.render", "reports.alerts.deliver", "cli.as_known"),
 )
+
+
+def _generate_code() -> None:
+    from transform import dbt_process
+
+    dbt_process.generate_code()
+
+
+def _load_reports() -> None:
+    from reports import registry
+    from reports.messages import render
+
+    registry.definitions()
+    render.compile_templates(HOURLY)
+
+
+HOURLY = "daily"  # the reports that most runs have
+# What the first use of the imports would do again in each fork.
+PREPARATIONS: tuple[Callable[[], None], ...] = (_generate_code, _load_reports)
 
 
 class Warm:
@@ -175,11 +194,17 @@ class Fork:
 
 
 class Server:
-    """Imports, forks for each order, tells the ends of forks."""
+    """Imports, prepares, forks for each order, tells the ends of forks."""
 
-    def __init__(self, control: socket.socket, wanted: Sequence[str]) -> None:
+    def __init__(
+        self,
+        control: socket.socket,
+        wanted: Sequence[str],
+        preparations: Sequence[Callable[[], None]] = (),
+    ) -> None:
         self._control = control
         self._wanted = list(wanted)
+        self._preparations = list(preparations)
         self._has_time = True
         self._running: dict[int, socket.socket] = {}
         self._ended, self._ends = socket.socketpair()
@@ -194,7 +219,8 @@ class Server:
         """Work until the executor closes its end."""
         while True:
             may_import = self._has_time and self._wanted
-            for key, _ in self._ready.select(0 if may_import else None):
+            may_prepare = not self._wanted and self._preparations
+            for key, _ in self._ready.select(0 if may_import or may_prepare else None):
                 connection, pid = key.data
                 if connection is self._ended:
                     self._ended.recv(PACKET)
@@ -211,6 +237,15 @@ class Server:
                     del self._wanted[0]
                 except Exception:  # told to a step that needs it
                     self._has_time = False
+            elif not self._wanted and self._preparations:
+                self._prepare(self._preparations.pop(0))
+
+    def _prepare(self, prepare: Callable[[], None]) -> None:
+        """Do it, and keep only what lasts: each fork would copy the garbage that it touches."""
+        gc.freeze()
+        with suppress(Exception):  # told to a step that needs it
+            prepare()
+        gc.collect()
 
     def _take_order(self) -> None:
         kind, files, _, _ = socket.recv_fds(self._control, PACKET, 3)
@@ -230,6 +265,8 @@ class Server:
         if len(files) < 3:
             raise OSError("no file descriptor is left")
         self._has_time = False
+        if is_build:  # it does that itself; what reports need is done while it works
+            self._preparations = [one for one in self._preparations if one != _generate_code]
         # reports need no dbt; a run without a build has no use for it
         for name in [one for one in self._wanted if is_build or not one.startswith("dbt.")]:
             import_module(name)
@@ -311,7 +348,7 @@ def main() -> None:
     child_process.end_with_named_parent()
     gc.disable()
     wanted = [MODULES[0], f"dbt.adapters.{sys.argv[2]}", *MODULES[1:]]
-    Server(socket.socket(fileno=int(sys.argv[1])), wanted).serve()
+    Server(socket.socket(fileno=int(sys.argv[1])), wanted, PREPARATIONS).serve()
 
 
 if __name__ == "__main__":

@@ -27,6 +27,32 @@ WRONG = Order("run", ("report:no_such",), ("report", "no_such", "--json"), 60.0)
 BUILD = Order("run", ("dbt",), ("build", "--json"), 60.0)
 
 
+# Makes a report as a fork does, and tells what it imported and compiled.
+REPORT = """
+import sys, tempfile
+from importlib import import_module
+from pathlib import Path
+from unittest.mock import patch
+from jinja2 import Environment
+from scheduler.execution import warm
+for name in warm.MODULES:
+    if not name.startswith("dbt."):
+        import_module(name)
+warm._load_reports()
+from reports import registry
+from reports.preview.gallery import SCENARIOS, Homes, cell
+known = set(sys.modules)
+compiling = patch.object(Environment, "compile", autospec=True, side_effect=Environment.compile)
+with tempfile.TemporaryDirectory() as folder, compiling as compiled:
+    made = cell(registry.find("daily_ccw"), SCENARIOS[0], Homes(Path(folder)))
+import cli.report, reports.alerts.deliver
+ours = [call for call in compiled.call_args_list if "daily" in str(call) or "_email" in str(call)]
+large = ("reports", "cli", "resend", "twilio", "httpx", "requests", "matplotlib", "PIL", "mjml")
+new = [name for name in set(sys.modules) - known if name.split(".")[0] in large]
+print(len(made.messages), len(ours), new)
+"""
+
+
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scheduler.execution.warm.ANSWER_S", 60.0)  # imports on a busy machine
@@ -280,6 +306,35 @@ def test_a_process_that_cannot_fork_is_replaced_by_a_new_process_for_the_step(
     assert parent_of(child.pid) == os.getpid()
     assert ended(child) == 0
     assert warm._process is None
+
+
+def test_a_fork_imports_and_compiles_nothing_for_a_daily_report() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", REPORT], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["3", "0", "[]"]
+
+
+def test_what_was_prepared_is_there_for_forks_and_one_failure_prevents_nothing() -> None:
+    def fail() -> None:
+        raise OSError("not parsed yet")
+
+    mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    reading, writing = os.pipe()
+    server = os.fork()
+    if server == 0:
+        try:
+            mine.close()
+            Server(theirs, (), (fail, lambda: os.close(writing))).serve()
+        finally:
+            os._exit(1)
+    theirs.close()
+    os.close(writing)
+    assert os.read(reading, 1) == b""  # closed by the second one
+    os.close(reading)
+    mine.close()
+    assert os.waitpid(server, 0)[1] == 0
 
 
 def test_nothing_stays_in_memory_once_no_run_is_left(bench: Bench) -> None:
