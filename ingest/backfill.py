@@ -17,7 +17,6 @@ from signalroom import clock
 from signalroom.errors import ConfigurationError, WarehouseError
 from signalroom.warehouse import read, transaction
 
-SLICE_DAYS = 30
 SCOPE = (
     "_client_id = :client_id and source = :source"
     " and window_start = :window_start and window_end = :window_end"
@@ -45,7 +44,8 @@ def left(
         with transaction() as execute:
             rows = execute(query, scope)
     done = {(row["slice_start"], row["slice_end"]) for row in rows}
-    parts = [part for part in slices(window, SLICE_DAYS) if (part.start, part.end) not in done]
+    every = slices(window, source.backfill_days)
+    parts = [part for part in every if (part.start, part.end) not in done]
     return parts[::-1]
 
 

@@ -32,6 +32,7 @@ class SourceSettings:
     account: Callable[[str], str]
     optional: Mapping[str, str] = field(default_factory=dict)
     client_tables: Callable[[str], tuple[str, ...]] | None = None  # when they depend on settings
+    backfill_days: int = 30  # in one slice, which an interrupted backfill repeats
     functions: Any = None  # a module or object with the source's function and `plan`
 
     @property
@@ -90,6 +91,7 @@ def source(name: str) -> SourceSettings:
         account=found.account,
         optional=getattr(found, "OPTIONAL", {}),
         client_tables=getattr(found, "client_tables", None),
+        backfill_days=getattr(found, "BACKFILL_DAYS", SourceSettings.backfill_days),
     )
 
 

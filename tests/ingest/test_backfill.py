@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +54,18 @@ def asked(vendor: Vendor) -> list[str]:
     spent = [one for one in vendor.requests if one.query.get("group") == "date,source"]
     wanted = [one for one in spent if one.query["page"] == "1"]
     return [request.query["date_to"] for request in wanted]
+
+
+def test_a_year_of_everflow_is_not_loaded_in_a_dozen_slices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNALROOM_HOME", str(tmp_path))
+    year = Window(date(2025, 11, 19), date(2026, 11, 18))
+    for name, most_days in (("everflow", 90), ("redtrack", 30)):
+        parts = backfill.left(registry.source(name), "713", year, is_plan=True)
+        days = [(part.end - part.start).days + 1 for part in parts]
+        assert max(days) == most_days, name
+        assert sum(days) == 365, "no day is left out or read twice"
 
 
 @pytest.mark.parametrize("warehouse", POSTGRES_FIRST, indirect=True)

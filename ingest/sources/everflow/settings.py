@@ -30,6 +30,7 @@ TABLES = {
 }
 OPTIONAL = {"clicks": "EVERFLOW_CLICKS"}
 
+BACKFILL_DAYS = 90  # 100 requests, four seconds; each slice costs a load and a pause
 RATE_LIMIT = (29, 1.0)  # calls, seconds; documented as 30/s, less a margin for differing clocks
 REQUESTS_AT_ONCE = 10  # of reports
 ROWS_HELD = 7_500  # of the days requested at once: a conversion takes 10 kB while it is read

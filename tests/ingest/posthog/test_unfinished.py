@@ -238,17 +238,17 @@ def test_an_answer_that_cannot_be_used_begins_the_day_again(
 
 @pytest.mark.parametrize("warehouse", DUCKDB_FIRST, indirect=True)
 def test_a_slice_of_a_backfill_that_a_limit_cut_off_is_not_done(
-    own_agency: Agency, attempt: Attempt, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+    own_agency: Agency, attempt: Attempt, warehouse: Warehouse
 ) -> None:
-    monkeypatch.setattr("ingest.backfill.SLICE_DAYS", 2)
+    source = replace(SOURCE, backfill_days=2)
     whole, calls = Window(DAY - timedelta(days=2), NEXT), 0
     for _ in range(20):
         own_agency.caps.posthog_queries_per_hour += 4 * PAGES
-        parts = backfill.left(SOURCE, "713", whole)
+        parts = backfill.left(source, "713", whole)
         calls += 1
         pull = pipeline.make_pull(SOURCE, "713", window=whole, resources=EVENTS)
         with suppress(DeferredError):
-            if not any(one.failures for one in backfill.run(SOURCE, pull, parts)):
+            if not any(one.failures for one in backfill.run(source, pull, parts)):
                 break
     assert calls > 2
     assert landed(warehouse) == truth(own_agency, whole.start, whole.end)
@@ -258,26 +258,26 @@ def test_a_slice_of_a_backfill_that_a_limit_cut_off_is_not_done(
 def test_nothing_is_requested_ahead_of_a_slice_that_a_limit_cut_off(
     own_agency: Agency, attempt: Attempt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.backfill.SLICE_DAYS", 2)
+    source = replace(SOURCE, backfill_days=2)
     windows: list[Window] = []
     extract = pipeline.extract
 
-    def heard(source: SourceSettings, pull: Pull, *rest: Any) -> Extracted:
+    def heard(given: SourceSettings, pull: Pull, *rest: Any) -> Extracted:
         windows.append(pull.window)
-        return extract(source, pull, *rest)
+        return extract(given, pull, *rest)
 
     monkeypatch.setattr(pipeline, "extract", heard)
     own_agency.caps.posthog_queries_per_hour += pages(own_agency, DAY) + 1
     whole = Window(DAY - timedelta(days=2), NEXT)
     pull = pipeline.make_pull(SOURCE, "713", window=whole, resources=EVENTS)
-    [cut] = backfill.run(SOURCE, pull, backfill.left(SOURCE, "713", whole))
+    [cut] = backfill.run(source, pull, backfill.left(source, "713", whole))
     assert cut.deferred_until
     assert windows == [Window(DAY, NEXT)]
 
     own_agency.requests.clear()
     own_agency.caps.posthog_queries_per_hour += 1
     with pytest.raises(DeferredError):
-        list(backfill.run(SOURCE, pull, backfill.left(SOURCE, "713", whole)))
+        list(backfill.run(source, pull, backfill.left(source, "713", whole)))
     assert behind(own_agency)[0] != "", "a slice goes on, although a person named the range"
 
 
