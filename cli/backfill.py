@@ -22,7 +22,7 @@ from signalroom.plural import counted
 @click.option("--end", type=options.DAY, required=True, help="Last day.")
 @click.option("--dry-run", is_flag=True, help="Print the plan, write nothing.")
 def backfill(source: str, clients: tuple[str, ...], start: date, end: date, dry_run: bool) -> None:
-    """Load a long range of one source, in slices of 30 days (Everflow 90), newest first.
+    """Load a long range of one source, in slices of 30 days or more, newest first.
 
     A second call after an interruption does only the rest. The daily pulls are not affected.
 

@@ -17,6 +17,8 @@ from signalroom import clock
 from signalroom.errors import ConfigurationError, WarehouseError
 from signalroom.warehouse import read, transaction
 
+# An interruption repeats a slice: 30 days of a short range, at most a quarter of a long one.
+SHORT_DAYS, LEAST_SLICES = 30, 4
 SCOPE = (
     "_client_id = :client_id and source = :source"
     " and window_start = :window_start and window_end = :window_end"
@@ -44,7 +46,9 @@ def left(
         with transaction() as execute:
             rows = execute(query, scope)
     done = {(row["slice_start"], row["slice_end"]) for row in rows}
-    every = slices(window, source.backfill_days)
+    days = (window.end - window.start).days + 1
+    length = min(source.backfill_days, max(SHORT_DAYS, days // LEAST_SLICES))
+    every = slices(window, length)
     parts = [part for part in every if (part.start, part.end) not in done]
     return parts[::-1]
 

@@ -32,7 +32,7 @@ class SourceSettings:
     account: Callable[[str], str]
     optional: Mapping[str, str] = field(default_factory=dict)
     client_tables: Callable[[str], tuple[str, ...]] | None = None  # when they depend on settings
-    backfill_days: int = 30  # in one slice, which an interrupted backfill repeats
+    backfill_days: int = 30  # at most, in one slice
     functions: Any = None  # a module or object with the source's function and `plan`
 
     @property
