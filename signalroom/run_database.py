@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from signalroom import migrations
 from signalroom.access import create_closed
-from signalroom.connecting import LIMITS, connect, when_full
+from signalroom.connecting import LIMITS, give_back, take, when_full
 from signalroom.errors import WarehouseError
 from signalroom.paths import home
 from signalroom.settings import target
@@ -31,6 +31,8 @@ def engine(**options: Any) -> sa.Engine:
     if found.dialect.name == "sqlite":
         sa.event.listen(found, "connect", _write_ahead)
         return found
+    dialect: Any = found.dialect
+    dialect.do_close = give_back  # for the next transaction of `one_connection`
     return found.execution_options(schema_translate_map=IN_OPS)
 
 
@@ -104,7 +106,7 @@ def _options() -> dict[str, Any]:
     if target() == "duckdb":
         return {"connect_args": {"timeout": WAIT_S}}
     found = postgres_settings()
-    return {"pool_pre_ping": True, "creator": lambda: connect(found)}
+    return {"pool_pre_ping": True, "creator": lambda: take(found)}
 
 
 def _write_ahead(connection: Any, _: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -18,11 +18,12 @@ from scheduler.status import freshness
 from scheduler.steps.costs import keep_cost
 from signalroom import clock, retention, source_states
 from signalroom.clients import active_clients
+from signalroom.connecting import one_connection
 from signalroom.errors import ConfigurationError, DeferredError, SignalRoomError
 from signalroom.kept_open import kept_open
 from signalroom.logs import mask
 from signalroom.progress import Progress
-from signalroom.settings import own_variables
+from signalroom.settings import own_variables, target
 from signalroom.warehouse import duckdb_exists
 
 if TYPE_CHECKING:
@@ -133,22 +134,28 @@ def ingest(
         heard(one)
 
     as_of = clock.now()  # before the first request
-    states = source_states.states_of_pulls()
-    with ExitStack() as opened:
-        if duckdb_exists():
-            with suppress(SignalRoomError):  # in use, as each pull reports itself
-                opened.enter_context(kept_open())
+    with _opened_once():
+        states = source_states.states_of_pulls()
         pulls = list(_prepared(request, states, progress, add))
         source_states.record_on((pull.client_id, source.name) for source, pull in pulls)
     for pulled in load_all(pulls, progress):
-        if pulled.loaded and not pulled.error:
-            freshness.record_pull(pulled.client_id, pulled.source, pulled.loaded.rows, as_of)
-        add(_result(pulled))
-    with suppress(SignalRoomError):  # a build may have the file now, and does the same
+        with one_connection():
+            if pulled.loaded and not pulled.error:
+                freshness.record_pull(pulled.client_id, pulled.source, pulled.loaded.rows, as_of)
+            add(_result(pulled))
+    with suppress(SignalRoomError), _opened_once():
+        # a build may have the file now, and does the same
         if any(pull.is_loaded for pull in result.pulls):
             retention.prune_warehouse()
         freshness.refresh()
     return result
+
+
+@contextmanager
+def _opened_once() -> Iterator[None]:
+    """Keep the warehouse open, if there is one."""
+    with kept_open() if target() == "postgres" or duckdb_exists() else nullcontext():
+        yield
 
 
 def plans(

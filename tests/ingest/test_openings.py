@@ -9,6 +9,7 @@ import pytest
 from dlt.common.configuration.providers.doc import BaseDocProvider
 
 from scheduler.steps.ingest import Request, ingest
+from signalroom.connecting import connect
 from signalroom.progress import Silent
 from signalroom.warehouse import duckdb_path
 from tests.ingest.test_unusable import load, redtrack
@@ -26,9 +27,25 @@ def test_a_pull_opens_the_embedded_warehouse_a_few_times(
         release()
         openings = count_openings(monkeypatch, duckdb_path())
         assert ingest(Request(("redtrack",), ("713",)), Silent()).failures == []
-    assert 0 < openings() <= 8, (
+    assert 0 < openings() <= 4, (
         "before its requests, before its load, and what is looked up around them"
     )
+
+
+def test_what_surrounds_a_pull_connects_to_postgresql_a_few_times(
+    postgres_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected: list[object] = []
+
+    def counted(found: Any) -> Any:
+        connected.append(found)
+        return connect(found)
+
+    with redtrack(postgres_warehouse, monkeypatch):
+        assert ingest(Request(("redtrack",), ("713",)), Silent()).failures == []
+        monkeypatch.setattr("signalroom.connecting.connect", counted)
+        assert ingest(Request(("redtrack",), ("713",)), Silent()).failures == []
+    assert 0 < len(connected) <= 7, "one for each question would be 12"
 
 
 def test_a_pull_connects_to_postgresql_and_searches_for_settings_a_few_times(

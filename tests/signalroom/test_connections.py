@@ -11,6 +11,7 @@ from typing import Any
 import dlt
 import psycopg2
 import pytest
+import sqlalchemy as sa
 from dlt.common.destination import Destination
 from dlt.common.normalizers.naming.direct import NamingConvention as Direct
 from dlt.common.schema import Schema
@@ -18,6 +19,7 @@ from dlt.common.schema import Schema
 from signalroom.connecting import connect, one_connection
 from signalroom.dlt_destinations import kept_connections
 from signalroom.errors import WarehouseError
+from signalroom.run_database import prepared_engine
 from signalroom.warehouse import dlt_destination, postgres_settings, read, transaction
 from tests.support.warehouse import Warehouse
 
@@ -45,6 +47,31 @@ def test_transactions_that_follow_each_other_share_a_connection_and_nothing_else
             assert execute(PID)[0]["pid"] == first
             assert pid() != first, "one within another has its own"
     assert pid() != first, "it is closed at the end"
+
+
+@pytest.mark.usefixtures("postgres_warehouse")
+def test_the_run_database_and_the_warehouse_share_a_connection_and_nothing_else() -> None:
+    prepared_engine().dispose()
+    asked = sa.text("select pg_backend_pid(), current_setting('search_path')")
+    with one_connection():
+        first = pid()
+        for _ in range(2):
+            engine = prepared_engine()
+            with suppress(RuntimeError), engine.begin() as connection:
+                assert connection.execute(asked).one() == (first, '"$user", public')
+                connection.exec_driver_sql("create table public.unfinished (n int)")
+                raise RuntimeError
+            with engine.connect() as connection:  # ends without a commit
+                connection.exec_driver_sql("create table public.uncommitted (n int)")
+            engine.dispose()
+        with transaction() as execute:
+            found = "select count(*) as n from pg_tables where tablename like 'un%ed'"
+            assert execute(found) == [{"n": 0}]
+            assert execute(PID)[0]["pid"] == first
+    engine = prepared_engine()
+    with engine.begin() as connection:
+        assert connection.execute(asked).one()[0] != first, "it is closed at the end"
+    engine.dispose()
 
 
 @pytest.mark.usefixtures("postgres_warehouse")
