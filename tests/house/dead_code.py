@@ -37,7 +37,7 @@ ALLOWED = {
     "decimal": ["prec"],
     "requests": ["allow_redirects", "timeout"],
     "resend": ["api_key", "api_url", "default_http_client"],
-    "sqlalchemy": ["impl", "cache_ok", "process_bind_param", "process_result_value"],
+    "sqlalchemy": ["impl", "cache_ok", "do_close", "process_bind_param", "process_result_value"],
     "uvicorn": ["should_exit"],
 }
 # Written by plain SQL next to the rows, and created through their METADATA.
