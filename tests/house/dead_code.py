@@ -27,6 +27,7 @@ ALLOWED = {
         "get_command",
         "format_commands",
     ],
+    "dbt-core": ["get_graph_summary", "write_file"],
     "dbt-duckdb": ["Plugin", "initialize", "plugin_config"],
     "dlt": ["username", "password", "client_class", "sql_client"],
     "html.parser": ["handle_starttag", "handle_startendtag", "handle_endtag", "handle_data"],

@@ -15,6 +15,10 @@ from agate.data_types import DateTime
 from dbt.adapters.contracts.connection import ConnectionState
 from dbt.adapters.postgres.connections import PostgresConnectionManager, PostgresCredentials
 from dbt.clients.jinja import get_rendered
+from dbt.compilation import Linker
+from dbt.contracts.graph import nodes
+from dbt.contracts.graph.manifest import Manifest
+from dbt.contracts.graph.nodes import ParsedNode
 from dbt_common.clients import jinja
 from dbt_common.events.base_types import EventLevel
 from dbt_common.events.event_manager import EventManager
@@ -169,6 +173,35 @@ def test_templates_of_earlier_versions_do_not_pile_up(
     assert len(list(tmp_path.iterdir())) == 3
     quick_dbt.keep_templates(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_sql_of_a_node_is_written_only_where_it_differs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, written = nodes.write_file, []
+
+    def noted(path: str, contents: str = "") -> bool:
+        written.append(contents)
+        return write(path, contents)
+
+    monkeypatch.setattr(nodes, "write_file", noted)
+    quick_dbt.keep_equal_files()
+    file = tmp_path / "run" / "model.sql"
+    for sql in ("select 'ü'\r\n", "select 'ü'\r\n", "select 'ü'\n", "select 2"):
+        ParsedNode.write_node(SimpleNamespace(), str(tmp_path), str(file), sql)  # type: ignore[arg-type]
+        assert file.read_bytes().decode() == sql
+    file.write_bytes(b"\xff")  # cut in the middle of a character when the machine went down
+    ParsedNode.write_node(SimpleNamespace(), str(tmp_path), str(file), "select 2")  # type: ignore[arg-type]
+    assert file.read_bytes().decode() == "select 2"
+    assert written == ["select 'ü'\r\n", "select 'ü'\n", "select 2", "select 2"]
+
+
+def test_no_node_becomes_a_dict_for_a_summary_of_the_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Linker, "get_graph_summary", Linker.get_graph_summary)
+    quick_dbt.skip_diagnoses()
+    linker = Linker()
+    linker.add_node("model.project.one")
+    assert linker.get_graph_summary(Manifest()) == {}
 
 
 def test_the_words_of_dates_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
