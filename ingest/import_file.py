@@ -43,9 +43,9 @@ class ImportFile:
         self._is_copy = file_format == "copy"
         self._dlt_format = dlt_format(file_format)
         if file_format == "copy":
-            options = pacsv.WriteOptions(
-                delimiter=COPY_DELIMITER, quoting_style="none", quoting_header="none"
-            )
+            if len(schema) < 2 or any(_is_other_text(kind) for kind in schema.types):
+                raise TypeError(f"two columns, and texts as string, can be copied, not {schema}")
+            options = pacsv.WriteOptions(delimiter=COPY_DELIMITER, quoting_style="none")
             self._writer: Any = pacsv.CSVWriter(str(path), schema, write_options=options)
         elif file_format == "csv":
             self._writer = pacsv.CSVWriter(str(path), schema)
@@ -72,6 +72,17 @@ class ImportFile:
 
         types = self.schema.empty_table() if hints is None else hints
         return dlt.mark.with_file_import(str(self.path), self._dlt_format, self.rows, types)
+
+
+def _is_other_text(kind: Any) -> bool:
+    """Whether cells of the type would be copied without escapes."""
+    types = pa.types
+    return not (
+        types.is_string(kind)
+        or types.is_null(kind)
+        or types.is_primitive(kind)
+        or types.is_decimal(kind)
+    )
 
 
 def _escaped(table: pa.Table) -> pa.Table:

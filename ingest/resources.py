@@ -138,7 +138,7 @@ def daily(
     def decorate(read: Read) -> Make:
         def parts(pull: Pull, table: str, *rest: Any) -> Iterator[Any]:
             covered = list(days(pull.window))
-            with _files(columns) as files:
+            with _files(columns, documents) as files:
                 rows = TableRows(pull, table, columns, documents, measures, covered)
                 _take(rows, read(pull, *rest), files, required)
                 rows.check()
@@ -173,7 +173,7 @@ def daily_in_parts(
         def parts(pull: Pull, table: str, *rest: Any) -> Iterator[Any]:
             failure: SourceError | None = None
             days_read = DaysInParts(pull, table, columns, documents, measures, once)
-            with _files(columns) as files:
+            with _files(columns, documents) as files:
                 try:
                     for part in read(days_read.pull, *rest):
                         whole = days_read.add(part)
@@ -205,7 +205,7 @@ def whole_list(
 
     def decorate(read: Read) -> Make:
         def parts(pull: Pull, table: str, *rest: Any) -> Iterator[Any]:
-            with _files(columns) as files:
+            with _files(columns, documents) as files:
                 rows = TableRows(pull, table, columns, documents, measures)
                 _take(rows, read(pull, *rest), files, required)
                 rows.check()
@@ -320,7 +320,7 @@ def _keep_failure(pull: Pull, table: str, error: SourceError, limit: str, is_spa
 
 
 @contextmanager
-def _files(columns: Columns) -> Iterator[Files]:
+def _files(columns: Columns, documents: Sequence[str]) -> Iterator[Files]:
     """Files in the running pipeline's folder, so that importing one links it, with no copy."""
     declared = {**columns, **TOMBSTONE}
     load_id = running_load()
@@ -328,7 +328,7 @@ def _files(columns: Columns) -> Iterator[Files]:
         yield Files(None, "arrow", declared)
         return
     with working_folder(ROWS, active_pipeline().working_dir) as own:
-        yield Files(Path(own), file_format(), declared, load_id)
+        yield Files(Path(own), file_format(bool(documents)), declared, load_id)
 
 
 def _take(

@@ -104,7 +104,7 @@ class _CopyJob(PostgresCsvCopyJob):
                 return
             client = self._job_client.sql_client
             table = client.make_qualified_table_name(self.load_table_name)
-            columns = ", ".join(client.escape_column_name(name) for name in names)
+            columns = ", ".join(client.escape_column_name(name.strip('"')) for name in names)
             with client.begin_transaction(), client.native_connection.cursor() as cursor:
                 cursor.copy_expert(
                     f"copy {table} ({columns}) from stdin with (format text,"

@@ -12,6 +12,7 @@ import dlt
 import pyarrow as pa
 import pytest
 
+from ingest.dlt_pipeline import file_format
 from ingest.import_file import ESCAPES, FileFormat, ImportFile
 from signalroom.warehouse import dlt_destination
 from tests.support.warehouse import Warehouse
@@ -104,3 +105,23 @@ def test_an_empty_text_is_null_as_in_csv(postgres_warehouse: Warehouse, tmp_path
     for form, destination in (("copy", dlt_destination()), ("csv", plain(postgres_warehouse))):
         rows = loaded([table], tmp_path, form, destination)  # type: ignore[arg-type]
         assert rows == [(1, None, None), (2, None, None), (3, " ", "end")], form
+
+
+def test_what_would_be_copied_without_escapes_is_no_schema_of_a_copied_file(tmp_path: Path) -> None:
+    text = pa.array(["a\\b"])
+    for table in (
+        pa.table({"number": [1], "text": text.cast(pa.large_string())}),
+        pa.table({"number": [1], "text": text.dictionary_encode()}),
+        pa.table({"text": text}),  # without a delimiter in its header it would be read as CSV
+    ):
+        with pytest.raises(TypeError, match="can be copied"):
+            ImportFile(tmp_path / "one.copy", "copy", table.schema)
+
+
+@pytest.mark.usefixtures("postgres_warehouse")
+def test_json_is_written_as_csv_and_other_tables_are_copied(tmp_path: Path) -> None:
+    pipeline = dlt.pipeline(
+        "chosen", destination=dlt_destination(), dataset_name="chosen", pipelines_dir=str(tmp_path)
+    )
+    pipeline.activate()
+    assert (file_format(), file_format(has_json=True)) == ("copy", "csv")

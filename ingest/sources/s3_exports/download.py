@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from contextvars import copy_context
 from dataclasses import dataclass
 from tempfile import TemporaryFile
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from ingest.sources.s3_exports.limits import (
     MAX_EXPANDED_BYTES,
@@ -196,31 +196,17 @@ def begun(work: Callable[[], Result]) -> Future[Result]:
     return done
 
 
-class OneAhead(Generic[Result]):
-    """The items in order, each produced while the one before is used, the first at once.
+def one_ahead(items: Generator[Result]) -> Generator[Result]:
+    """The items in order, each produced while the one before is used; errors come in order too.
 
-    Errors come in order too. To be closed: then no thread uses what `items` uses.
+    To be closed: then no thread uses what `items` uses.
     """
-
-    def __init__(self, items: Generator[Result]) -> None:
-        self._items = items
-        self._end = object()
-        self._coming: Future[Any] = self._begin()
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> Result:
-        item: Result = self._coming.result()
-        if item is self._end:
-            raise StopIteration
-        self._coming = self._begin()
-        return item
-
-    def close(self) -> None:
-        """Wait for the thread, and end `items`."""
-        self._coming.exception()
-        self._items.close()
-
-    def _begin(self) -> Future[Any]:
-        return begun(lambda: next(self._items, self._end))
+    end = object()
+    coming = begun(lambda: next(items, end))
+    try:
+        while (item := coming.result()) is not end:
+            coming = begun(lambda: next(items, end))
+            yield item  # type: ignore[misc]
+    finally:
+        coming.exception()  # waits
+        items.close()

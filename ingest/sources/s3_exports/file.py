@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -20,8 +20,8 @@ from ingest.privacy.rows import Protection
 from ingest.sources.s3_exports.batches import Batch, TolerantReader, fast_batches
 from ingest.sources.s3_exports.bucket import Bucket, StoredFile
 from ingest.sources.s3_exports.checks import EXPECTED, NOTHING, Checks
-from ingest.sources.s3_exports.csv_records import Header, read_header
-from ingest.sources.s3_exports.download import Content, OneAhead, begun, stored
+from ingest.sources.s3_exports.csv_records import read_header
+from ingest.sources.s3_exports.download import Content, begun, one_ahead, stored
 from ingest.sources.s3_exports.limits import (
     KNOWN_COLUMNS,
     LIMITS,
@@ -63,30 +63,13 @@ class Accepted:
     rows: Rows
 
 
-@dataclass(frozen=True)
-class Opened:
-    """A downloaded file, its header, and its rows, of which the first are already being read."""
-
-    content: Content
-    header: Header
-    batches: OneAhead[Batch]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self.content:
-            self.batches.close()
-
-
 class Downloads:
     """Downloads files when they are asked for, and the next one while one of them is read."""
 
-    def __init__(self, bucket: Bucket, table: str, files: Sequence[StoredFile]) -> None:
+    def __init__(self, bucket: Bucket, files: Sequence[StoredFile]) -> None:
         self._bucket = bucket
-        self._table = table
         self._following = dict(pairwise(files))
-        self._begun: dict[StoredFile, Future[Opened]] = {}
+        self._begun: dict[StoredFile, Future[Content]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -95,31 +78,23 @@ class Downloads:
         for one in self._begun.values():
             one.add_done_callback(_close)
 
-    def opened(self, file: StoredFile) -> Opened:
-        """The file, to be closed.
+    def content(self, file: StoredFile) -> Content:
+        """The content of a file, to be closed.
 
         After one that cannot be read, no other is requested before it is asked for. Raises
         NotLoadedError and its subclasses, SourceError.
         """
         coming = self._begun.pop(file, None)
         try:
-            found = coming.result() if coming else self._open(file)
+            found = coming.result() if coming else self._download(file)
         except OSError:
             if coming is None:
                 raise
-            found = self._open(file)  # the file before it has been closed: there may be room
+            found = self._download(file)  # the file before it has been closed: there may be room
         following = self._following.get(file)
         if following is not None and following.size_bytes <= MAX_AHEAD_BYTES:
-            self._begun[following] = begun(lambda: self._open(following))
+            self._begun[following] = begun(lambda: self._download(following))
         return found
-
-    def _open(self, file: StoredFile) -> Opened:
-        with ExitStack() as opened:
-            content = opened.enter_context(self._download(file))
-            header = read_header(content, self._table)
-            batches = OneAhead(fast_batches(content, header))
-            opened.pop_all()
-        return Opened(content, header, batches)
 
     def _download(self, file: StoredFile) -> Content:
         if file.size_bytes == 0:
@@ -129,7 +104,7 @@ class Downloads:
         return stored(self._bucket.pieces(file))
 
 
-def _close(coming: Future[Opened]) -> None:
+def _close(coming: Future[Content]) -> None:
     if coming.exception() is None:
         with coming.result():
             pass
@@ -151,15 +126,15 @@ def take(
     origin = Origin(client_id, table, file.key, file_date(file))
     # one more day, as the shop's clock may be ahead of the business zone
     until = max(origin.file_date, clock.local_date(file.modified_at)) + timedelta(days=1)
-    with downloads.opened(file) as opened:
-        content, header = opened.content, opened.header
+    with downloads.content(file) as content:
+        header = read_header(content, table)
         limits.check(header)
         letters: list[DeadLetter] = []
         try:
             shape, checks = Shape(origin, header, protection, limits), Checks(table, header, until)
-            rows = _read(shape, checks, opened.batches, output, is_sifted=False)
+            with closing(one_ahead(fast_batches(content, header))) as batches:
+                rows = _read(shape, checks, batches, output, is_sifted=False)
         except AbnormalError:
-            opened.batches.close()
             shape, checks = Shape(origin, header, protection, limits), Checks(table, header, until)
             reader = TolerantReader(content, header, file.key, protection.policy, checks)
             rows = _read(shape, checks, reader.batches(), output, is_sifted=True)
@@ -246,7 +221,7 @@ class Reading:
         self._seen = listing.seen
         self._seen.columns.update(KNOWN_COLUMNS.get(self._table, ()))
         self._seen.headers.update(self._known_headers())
-        with Downloads(self._bucket, self._table, unread) as downloads:
+        with Downloads(self._bucket, unread) as downloads:
             for number, file in enumerate(unread, 1):
                 accepted = self._take(downloads, file, output)
                 if accepted is not None:

@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from ingest.sources.s3_exports.download import OneAhead, begun
+from ingest.sources.s3_exports.download import begun, one_ahead
 
 
 def test_items_and_an_error_come_in_order() -> None:
@@ -17,29 +17,10 @@ def test_items_and_an_error_come_in_order() -> None:
         yield from range(3)
         raise OSError("the disk is full")
 
-    items = OneAhead(numbers())
+    items = one_ahead(numbers())
     assert [next(items), next(items), next(items)] == [0, 1, 2]
     with pytest.raises(OSError, match="the disk is full"):
         next(items)
-
-
-def test_the_first_item_is_made_before_it_is_asked_for_and_closing_waits_for_it() -> None:
-    at_work = threading.Event()
-    ended: list[str] = []
-
-    def numbers() -> Generator[int]:
-        try:
-            at_work.set()
-            time.sleep(0.1)
-            yield 0
-        finally:
-            ended.append("closed")
-
-    items = OneAhead(numbers())
-    assert at_work.wait(10)
-    items.close()
-    assert ended == ["closed"]
-    items.close()
 
 
 def test_one_item_is_made_while_the_one_before_is_used_and_no_more() -> None:
@@ -53,7 +34,7 @@ def test_one_item_is_made_while_the_one_before_is_used_and_no_more() -> None:
                 second.set()
             yield number
 
-    with closing(OneAhead(numbers())) as items:
+    with closing(one_ahead(numbers())) as items:
         next(items)
         assert second.wait(10), "the second is made before it is asked for"
         time.sleep(0.05)
@@ -74,7 +55,7 @@ def test_once_closed_no_thread_is_still_reading() -> None:
         finally:
             ended.append("closed")
 
-    with closing(OneAhead(numbers())) as items:
+    with closing(one_ahead(numbers())) as items:
         next(items)
         assert at_work.wait(10)
     assert ended == ["second made", "closed"]

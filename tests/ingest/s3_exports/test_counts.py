@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -59,17 +57,15 @@ def csv_requests(faults: Faults) -> list[str]:
 def test_the_next_file_is_requested_while_one_is_read_and_no_further_one(
     bench: Bench, faults: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked_by: dict[int, list[str]] = {}
+    asked_by: list[list[str]] = []
     fast = reading.fast_batches
-    reads = itertools.count()
 
     def watched(*given: Any) -> Iterator[Any]:
-        number = next(reads)
         give_up_at = time.monotonic() + 10
-        expected = min(number + 2, 4)
+        expected = min(len(asked_by) + 2, 4)
         while len(csv_requests(faults)) < expected and time.monotonic() < give_up_at:
             time.sleep(0.01)
-        asked_by[number] = csv_requests(faults)
+        asked_by.append(csv_requests(faults))
         yield from fast(*given)
 
     monkeypatch.setattr(reading, "fast_batches", watched)
@@ -77,29 +73,7 @@ def test_the_next_file_is_requested_while_one_is_read_and_no_further_one(
     for number, name in enumerate(names):
         bench.put(export(orders([number])), f"orders-create/{name}")
     assert [row["orders_id"] for row in bench.take().rows()] == ["0", "1", "2", "3"]
-    assert asked_by == {0: names[:2], 1: names[:3], 2: names, 3: names}
-
-
-def test_the_next_file_is_parsed_while_one_is_read(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    in_time: list[bool] = []
-    fast = reading.fast_batches
-    begun = [threading.Event(), threading.Event()]
-    reads = iter(begun)
-
-    def watched(*given: Any) -> Iterator[Any]:
-        mine = next(reads)
-        mine.set()
-        if mine is begun[0]:  # the first file is not read to its end before
-            in_time.append(begun[1].wait(10))
-        yield from fast(*given)
-
-    monkeypatch.setattr(reading, "fast_batches", watched)
-    for number in range(2):
-        bench.put(export(orders([number])), f"orders-create/{number}.csv")
-    assert [row["orders_id"] for row in bench.take().rows()] == ["0", "1"]
-    assert in_time == [True]
+    assert asked_by == [names[:2], names[:3], names, names]
 
 
 def test_after_a_file_that_cannot_be_read_none_is_requested_ahead(
