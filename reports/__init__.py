@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,9 +28,20 @@ __all__ = [
     "Rendered",
     "compose",
     "deliver",
+    "get_ready",
     "render_report",
     "write",
 ]
+
+
+def get_ready() -> None:
+    """Import and compile what takes half of the first daily report's time."""
+    from reports import registry
+    from reports.messages import render
+
+    import_module("reports.charts.drawing")
+    registry.definitions()
+    render.compile_templates("daily")
 
 
 def render_report(

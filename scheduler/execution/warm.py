@@ -53,14 +53,11 @@ def _generate_code() -> None:
 
 
 def _load_reports() -> None:
-    from reports import registry
-    from reports.messages import render
+    import reports
 
-    registry.definitions()
-    render.compile_templates(HOURLY)
+    reports.get_ready()
 
 
-HOURLY = "daily"  # the reports that most runs have
 # What the first use of the imports would do again in each fork.
 PREPARATIONS: tuple[Callable[[], None], ...] = (_generate_code, _load_reports)
 

@@ -9,10 +9,9 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
-from importlib import import_module
 
 from ingest.registry import NAMES
-from reports import registry
+from reports import get_ready, registry
 from scheduler.planning import by_command
 from scheduler.runs.recorder import Recorder
 from scheduler.steps.build import BuildStepResult, build_marts
@@ -73,7 +72,7 @@ def main_job(
         _record_pulls(sources, result.ingest.pulls, record)
         record.begin("dbt")
         if reports:
-            threading.Thread(target=_import_charts, daemon=True).start()
+            threading.Thread(target=_get_ready, daemon=True).start()
         result.build = build_marts(progress, only_changed=True)
         record.end("dbt", result.build.failures, detail=result.build.answer())
         if result.build.built:
@@ -84,10 +83,9 @@ def main_job(
     return result
 
 
-def _import_charts() -> None:
-    """Import, while dbt works, what takes half of the first report's time."""
+def _get_ready() -> None:
     with suppress(Exception):  # the report raises it again
-        import_module("reports.charts.drawing")
+        get_ready()
 
 
 def _record_pulls(sources: tuple[str, ...], pulls: list[PullResult], record: Recorder) -> None:
