@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import select
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -60,8 +61,18 @@ def one_connection() -> Iterator[None]:
 
 
 def take(found: Mapping[str, Any]) -> Any:
-    """The thread's idle connection, or a new one like `connect`."""
-    return _kept.idle.pop() if _kept.idle else connect(found)
+    """The thread's idle connection unless the server has ended it, or a new one like `connect`."""
+    if _kept.idle:
+        connection = _kept.idle.pop()
+        if not is_lost(connection):
+            return connection
+        connection.close()
+    return connect(found)
+
+
+def is_lost(connection: Any) -> bool:
+    """Whether the server has closed an idle connection, or says something on its own accord."""
+    return bool(connection.closed) or bool(select.select([connection], [], [], 0)[0])
 
 
 def give_back(connection: Any) -> None:

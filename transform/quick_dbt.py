@@ -6,12 +6,13 @@ Results, messages and failures are dbt's own; plain `dbt build` works without an
 from __future__ import annotations
 
 import hashlib
-import select
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from signalroom.connecting import is_lost
 
 # More than all templates of the project have: those of earlier versions are then removed.
 MOST_TEMPLATES = 5_000
@@ -76,7 +77,7 @@ def keep_equal_files() -> None:
 
     def write_if_new(path: str, contents: str = "") -> bool:
         with suppress(OSError):
-            if Path(path).read_bytes() == contents.encode():
+            if Path(path).read_bytes() == str(contents).encode():
                 return True
         return bool(write(path, contents))
 
@@ -120,17 +121,12 @@ def keep_connections() -> None:
 
     def reuse(self: PostgresConnectionManager, name: str | None = None) -> Connection:
         connection = self.get_if_exists()
-        if connection and connection.state == ConnectionState.OPEN and _is_lost(connection.handle):
+        if connection and connection.state == ConnectionState.OPEN and is_lost(connection.handle):
             self.close(connection)
         return name_it(self, name)
 
     manager: Any = PostgresConnectionManager
     manager.release, manager.set_connection_name = keep, reuse
-
-
-def _is_lost(handle: Any) -> bool:
-    """Whether the server has closed a psycopg2 connection, or says something on its own accord."""
-    return bool(handle.closed) or bool(select.select([handle], [], [], 0)[0])
 
 
 def keep_templates(folder: Path) -> None:

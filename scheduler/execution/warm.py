@@ -52,14 +52,16 @@ def _generate_code() -> None:
     dbt_process.generate_code()
 
 
-def _load_reports() -> None:
-    import reports
+def _compile_templates() -> None:
+    # Jinja notices an edited one; the reports' own code is left to the forks, as are their queries,
+    # so that an edit of them during a long run is used as a whole
+    from reports.messages import render
 
-    reports.get_ready()
+    render.compile_templates("daily")
 
 
 # What the first use of the imports would do again in each fork.
-PREPARATIONS: tuple[Callable[[], None], ...] = (_generate_code, _load_reports)
+PREPARATIONS: tuple[Callable[[], None], ...] = (_generate_code, _compile_templates)
 
 
 class Warm:
@@ -216,7 +218,7 @@ class Server:
         """Work until the executor closes its end."""
         while True:
             may_import = self._has_time and self._wanted
-            may_prepare = not self._wanted and self._preparations
+            may_prepare = not may_import and self._preparations
             for key, _ in self._ready.select(0 if may_import or may_prepare else None):
                 connection, pid = key.data
                 if connection is self._ended:
@@ -234,7 +236,7 @@ class Server:
                     del self._wanted[0]
                 except Exception:  # told to a step that needs it
                     self._has_time = False
-            elif not self._wanted and self._preparations:
+            elif self._preparations:
                 self._prepare(self._preparations.pop(0))
 
     def _prepare(self, prepare: Callable[[], None]) -> None:
@@ -262,7 +264,8 @@ class Server:
         if len(files) < 3:
             raise OSError("no file descriptor is left")
         self._has_time = False
-        if is_build:  # it does that itself; what reports need is done while it works
+        if is_build or any(one.startswith("dbt.") for one in self._wanted):
+            # a build does that itself; what reports need is done while it works
             self._preparations = [one for one in self._preparations if one != _generate_code]
         # reports need no dbt; a run without a build has no use for it
         for name in [one for one in self._wanted if is_build or not one.startswith("dbt.")]:

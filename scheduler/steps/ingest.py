@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -143,11 +143,12 @@ def ingest(
             if pulled.loaded and not pulled.error:
                 freshness.record_pull(pulled.client_id, pulled.source, pulled.loaded.rows, as_of)
             add(_result(pulled))
-    with suppress(SignalRoomError), _opened_once():
+    with suppress(SignalRoomError), ExitStack() as opened:
         # a build may have the file now, and does the same
         if any(pull.is_loaded for pull in result.pulls):
+            opened.enter_context(_opened_once())
             retention.prune_warehouse()
-        freshness.refresh()
+        freshness.refresh()  # only reads, and waits a second for a file that is in use
     return result
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import ExitStack
 from typing import Any
 
 import psycopg2
 import pytest
 from dlt.common.configuration.providers.doc import BaseDocProvider
 
-from scheduler.steps.ingest import Request, ingest
+from scheduler.steps.ingest import PullResult, Request, ingest
 from signalroom.connecting import connect
 from signalroom.progress import Silent
 from signalroom.warehouse import duckdb_path
 from tests.ingest.test_unusable import load, redtrack
 from tests.support.held import release
 from tests.support.openings import count_openings
-from tests.support.warehouse import Warehouse
+from tests.support.vendor import Answer, scripted_vendor
+from tests.support.warehouse import Warehouse, held_open
 
 
 @pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
@@ -30,6 +33,27 @@ def test_a_pull_opens_the_embedded_warehouse_a_few_times(
     assert 0 < openings() <= 4, (
         "before its requests, before its load, and what is looked up around them"
     )
+
+
+@pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
+def test_pulls_that_loaded_nothing_do_not_wait_for_a_file_that_is_in_use(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNALROOM_LOCK_WAIT_S", "60")
+    ended: list[float] = []
+    with (
+        redtrack(warehouse, monkeypatch),
+        scripted_vendor(lambda _: Answer(status=401)) as refusing,
+        ExitStack() as held,
+    ):
+        monkeypatch.setenv("REDTRACK_BASE_URL", refusing.url)
+
+        def heard(_: PullResult) -> None:
+            held.enter_context(held_open(duckdb_path()))
+            ended.append(time.monotonic())
+
+        assert ingest(Request(("redtrack",), ("713",)), Silent(), heard).failures
+        assert time.monotonic() - ended[0] < 20, "of the 60 seconds that a load may wait"
 
 
 def test_what_surrounds_a_pull_connects_to_postgresql_a_few_times(

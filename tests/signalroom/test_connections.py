@@ -16,6 +16,7 @@ from dlt.common.destination import Destination
 from dlt.common.normalizers.naming.direct import NamingConvention as Direct
 from dlt.common.schema import Schema
 
+from signalroom import run_database
 from signalroom.connecting import connect, one_connection
 from signalroom.dlt_destinations import kept_connections
 from signalroom.errors import WarehouseError
@@ -74,16 +75,40 @@ def test_the_run_database_and_the_warehouse_share_a_connection_and_nothing_else(
     engine.dispose()
 
 
+def end(process_id: int) -> None:
+    """Have the server end a connection, and wait until it has."""
+    elsewhere = connect(postgres_settings())
+    cursor = elsewhere.cursor()
+    cursor.execute("select pg_terminate_backend(%s, 10000)", [process_id])
+    assert cursor.fetchone() == (True,)
+    elsewhere.close()
+
+
+def end_within_a_transaction() -> None:
+    with transaction() as execute:
+        end(execute(PID)[0]["pid"])
+        execute(PID)
+
+
 @pytest.mark.usefixtures("postgres_warehouse")
-def test_a_shared_connection_that_the_server_ended_is_one_clear_error() -> None:
+def test_a_shared_connection_that_the_server_ended_is_replaced_between_transactions() -> None:
+    engine = run_database.engine(poolclass=sa.NullPool)
     with one_connection():
-        ended = pid()
-        elsewhere = connect(postgres_settings())
-        elsewhere.cursor().execute("select pg_terminate_backend(%s)", [ended])
-        elsewhere.close()
+        for _ in range(2):
+            ended = pid()
+            end(ended)
+            with engine.begin() as connection:
+                assert connection.execute(sa.text(PID)).scalar_one() != ended
+            end(pid())
+            assert read(PID, within="public")[0]["pid"] != ended
+
+
+@pytest.mark.usefixtures("postgres_warehouse")
+def test_a_shared_connection_that_the_server_ends_within_a_transaction_is_one_clear_error() -> None:
+    with one_connection():
         with pytest.raises(WarehouseError, match="went away in the middle"):
-            pid()
-        assert pid() != ended, "the next one is new"
+            end_within_a_transaction()
+        assert pid(), "the next one is new"
 
 
 @pytest.fixture
