@@ -26,6 +26,7 @@ from dbt_common.events.logger import LoggerConfig, _TextLogger
 from dbt_common.events.types import Note
 from jinja2.bccache import FileSystemBytecodeCache
 
+from signalroom.connecting import is_lost
 from tests.support.warehouse import Warehouse
 from transform import quick_dbt
 
@@ -116,7 +117,7 @@ def test_a_connection_that_the_server_has_closed_is_replaced(
     postgres_warehouse.rows("select pg_terminate_backend(%s)", int(first))
     handle = connections.get_thread_connection().handle
     for _ in range(100):
-        if quick_dbt._is_lost(handle):
+        if is_lost(handle):
             break
         time.sleep(0.05)
     second = ask(connections, "two", PROCESS, commits=True)
