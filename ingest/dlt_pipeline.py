@@ -213,7 +213,7 @@ def active_pipeline() -> Any:
 def file_format(has_json: bool = False) -> FileFormat:
     """The format of the active pipeline's load files.
 
-    JSON, of which every other character is a quote, is written as CSV in a third of the time.
+    JSON is full of quotes: as CSV it is written in a third of the time.
     Not insert_values, dlt's choice: slow on PostgreSQL, gigabytes of memory on DuckDB.
     """
     from signalroom.dlt_destinations import Postgres
